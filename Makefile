@@ -1,0 +1,38 @@
+# Keyward. `make run` and `make test` do everything on a fresh Debian machine that has a Swift toolchain.
+
+SWIFT ?= swift
+DATA_DIR ?= $(shell scripts/data-dir)
+ARGS ?=
+
+.PHONY: run test build release setup format lint bench clean
+
+## Install what is missing, build, and run Keyward on a private PostgreSQL with a built-in echo upstream.
+run: setup release
+	exec .build/release/keyward serve --data-dir "$(DATA_DIR)" $(ARGS)
+
+## Install what is missing, and run all tests against a real PostgreSQL.
+test: setup
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+build: setup
+	$(SWIFT) build
+
+release: setup
+	$(SWIFT) build -c release --product keyward
+
+setup:
+	@scripts/setup
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
+
+## Figures of verification, loading and memory. Benchmarks/README.md has the others.
+bench: setup
+	$(SWIFT) run -c release KeyBenchmark
+
+clean:
+	$(SWIFT) package clean

@@ -1,0 +1,144 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let atomics = Target.Dependency.product(name: "Atomics", package: "swift-atomics")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map {
+    .product(name: $0, package: "swift-nio")
+}
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+    name: "keyward",
+    products: [
+        .executable(name: "keyward", targets: ["keyward"]),
+        .library(name: "KeywardMiddleware", targets: ["KeywardMiddleware"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CLibPQ",
+            pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
+        ),
+        .target(name: "LibPQ", dependencies: ["CLibPQ", logging], swiftSettings: strict),
+        .target(name: "AuthKeys", dependencies: [crypto, logging, metrics], swiftSettings: strict),
+        .target(
+            name: "AuthKeysPostgres",
+            dependencies: ["AuthKeys", "LibPQ", crypto, lifecycle, logging, metrics],
+            resources: [.embedInCode("SQL")],
+            swiftSettings: strict
+        ),
+        .target(name: "Gateway", dependencies: ["AuthKeys", atomics, lifecycle, logging, metrics] + nio, swiftSettings: strict),
+        .target(
+            name: "ControlAPI",
+            dependencies: [
+                "AuthKeys", hummingbird, crypto, logging, metrics,
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "KeywardMiddleware",
+            dependencies: [
+                "AuthKeys", "AuthKeysPostgres", hummingbird,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "EmbeddedPostgres",
+            dependencies: [logging, subprocess, system],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "KeywardServer",
+            dependencies: [
+                "AuthKeys", "AuthKeysPostgres", "ControlAPI", "EmbeddedPostgres", "Gateway", "LibPQ",
+                crypto, hummingbird, lifecycle, logging, metrics,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ] + nio,
+            swiftSettings: strict
+        ),
+        .executableTarget(name: "keyward", dependencies: ["KeywardServer"], swiftSettings: strict),
+        .executableTarget(
+            name: "KeyBenchmark",
+            dependencies: ["AuthKeys", "AuthKeysPostgres", "EmbeddedPostgres", "LibPQ", crypto, logging],
+            path: "Benchmarks/KeyBenchmark",
+            swiftSettings: strict
+        ),
+        .target(
+            name: "TestSupport",
+            dependencies: ["AuthKeys", "EmbeddedPostgres", logging, subprocess, system],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
+        .testTarget(name: "AuthKeysTests", dependencies: ["AuthKeys", "TestSupport", logging], swiftSettings: strict),
+        .testTarget(
+            name: "AuthKeysPostgresTests",
+            dependencies: ["AuthKeys", "AuthKeysPostgres", "LibPQ", "TestSupport", logging],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ControlAPITests",
+            dependencies: [
+                "AuthKeys", "ControlAPI", "TestSupport", hummingbird, logging,
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KeywardServerTests",
+            dependencies: [
+                "keyward", "TestSupport", subprocess, system,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "EmbeddedPostgresTests",
+            dependencies: ["EmbeddedPostgres", "TestSupport", logging, subprocess, system],
+            swiftSettings: strict
+        ),
+    ]
+)

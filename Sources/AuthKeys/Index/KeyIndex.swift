@@ -1,0 +1,98 @@
+import Synchronization
+
+/// All keys that verification may meet, in memory: from a token's digest to its key.
+///
+/// Any thread may read and write. The index is split by the first bits of the digest into tables, each behind a lock that is
+/// held for some tens of nanoseconds; nothing is allocated to look a key up, and nothing is copied to change one.
+/// Whatever the order in which changes arrive, the highest version of a key stays.
+public final class KeyIndex: Sendable {
+    private static let shardBits = 8
+    private static let shardCount = 1 << shardBits
+
+    /// A table and its lock. The lock holds nothing itself, so that what a call makes of a key may leave it.
+    private struct Shard: ~Copyable {
+        let lock = Mutex<Void>(())
+        var table = KeyTable(skippedBits: KeyIndex.shardBits)
+    }
+
+    /// The memory is allocated once and never moves; each table is only reached with its lock held (`withTable`), which is
+    /// what makes sharing the pointer safe.
+    private struct Shards: @unchecked Sendable {
+        let base: UnsafeMutablePointer<Shard>
+    }
+
+    private let shards: Shards
+    private let generation = Atomic<UInt16>(0)
+
+    public init() {
+        shards = Shards(base: .allocate(capacity: Self.shardCount))
+        for number in 0..<Self.shardCount {
+            (shards.base + number).initialize(to: Shard())
+        }
+    }
+
+    deinit {
+        shards.base.deinitialize(count: Self.shardCount)
+        shards.base.deallocate()
+    }
+
+    /// Calls `body` with the key behind a digest, or returns nil if there is none (a deleted one counts as none). The index
+    /// waits meanwhile: `body` must be short, and keep nothing of the view.
+    @inline(__always)
+    public func withKey<R: Sendable>(for digest: SecretDigest, _ body: (KeyView) -> R) -> R? {
+        withTable(of: digest) { table in
+            guard let place = table.find(digest.words) else { return nil }
+            let slot = table.slot(at: place)
+            guard let state = slot.state, state != .deleted else { return nil }
+            return body(KeyView(slot: slot, state: state, texts: table.texts(of: slot)))
+        }
+    }
+
+    /// Takes a change in. False if the index held that version of the key, or a newer one, already.
+    @discardableResult
+    public func apply(_ entry: KeyEntry) -> Bool {
+        let generation = generation.load(ordering: .relaxed)
+        return withTable(of: entry.digest) { $0.apply(entry, generation: generation) }
+    }
+
+    /// Begins a full load: what neither it nor any change brings from here on is removed by `finishLoad`. One load at a time.
+    public func beginLoad() {
+        generation.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    /// Ends a full load that saw everything. Returns how many entries are gone.
+    @discardableResult
+    public func finishLoad() -> Int {
+        let generation = generation.load(ordering: .relaxed)
+        return sum { $0.sweep(keeping: generation) }
+    }
+
+    /// Makes room for as many keys.
+    public func reserve(_ keys: Int) {
+        _ = sum {
+            $0.reserve(keys / Self.shardCount)
+            return 0
+        }
+    }
+
+    /// Secrets that belong to a key that was not deleted.
+    public var count: Int { sum { $0.count - $0.tombstones } }
+
+    /// Bytes of memory held.
+    public var memory: Int { Self.shardCount * MemoryLayout<Shard>.stride + sum { $0.memory } }
+
+    private func sum(_ value: (inout KeyTable) -> Int) -> Int {
+        (0..<Self.shardCount).reduce(0) { $0 + withTable($1, value) }
+    }
+
+    @inline(__always)
+    private func withTable<R: Sendable>(of digest: SecretDigest, _ body: (inout KeyTable) -> R) -> R {
+        withTable(Int(digest.words.0 >> UInt64(64 - Self.shardBits)), body)
+    }
+
+    @inline(__always)
+    private func withTable<R: Sendable>(_ number: Int, _ body: (inout KeyTable) -> R) -> R {
+        let shard = shards.base + number
+        return shard.pointee.lock.withLock { _ in body(&shard.pointee.table) }
+    }
+}

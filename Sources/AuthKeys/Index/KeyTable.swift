@@ -1,0 +1,202 @@
+import Glibc
+
+/// An open-addressing table from digest to key, kept in the order of the digests.
+///
+/// A digest is uniform already, so its first bits say where it belongs; entries that would collide move to the right, and the
+/// whole stays sorted. A search therefore ends at the first larger digest, whether it finds or not, and growing is one pass
+/// over memory. Invariant: no entry stands left of its home, and no free place lies between an entry and its home.
+struct KeyTable: ~Copyable {
+    private var slots: UnsafeMutablePointer<KeySlot>?
+    /// How many homes there are; behind them lies room for what spills over the last one.
+    private var homes = 0
+    private var total = 0
+    private var arena = DetailArena()
+    /// Entries, tombstones among them.
+    private(set) var count = 0
+    /// Entries that are tombstones.
+    private(set) var tombstones = 0
+
+    /// The bits of a digest that chose this table, and so say nothing about the place within it.
+    private let skippedBits: UInt64
+
+    init(skippedBits: Int) {
+        self.skippedBits = UInt64(skippedBits)
+    }
+
+    deinit {
+        free(slots)
+    }
+
+    /// Bytes held from the system.
+    var memory: Int { total * MemoryLayout<KeySlot>.stride + arena.capacity }
+
+    @inline(__always)
+    func find(_ digest: (UInt64, UInt64, UInt64, UInt64)) -> Int? {
+        guard let slots else { return nil }
+        var place = home(of: digest)
+        while place < total {
+            let slot = slots + place
+            if slot.pointee.isFree { return nil }
+            if slot.pointee.digest.0 >= digest.0 {
+                if slot.pointee.holds(digest) { return place }
+                if !slot.pointee.precedes(digest) { return nil }
+            }
+            place += 1
+        }
+        return nil
+    }
+
+    /// The slot at a place that `find` returned.
+    @inline(__always)
+    func slot(at place: Int) -> KeySlot {
+        slots?[place] ?? .free
+    }
+
+    /// The texts of a slot.
+    @inline(__always)
+    func texts(of slot: KeySlot) -> KeyTexts {
+        arena.texts(at: slot.details)
+    }
+
+    /// Takes an entry in, unless the table holds something newer. False also when memory is exhausted.
+    mutating func apply(_ entry: KeyEntry, generation: UInt16) -> Bool {
+        if let place = find(entry.digest.words), let slots {
+            slots[place].generation = generation
+            guard slots[place].version < entry.version else { return false }
+            return replace(slots + place, with: entry, generation: generation)
+        }
+        if (count + 1) * 20 > homes * 17 { rebuild(homes: max(8, homes + homes / 8, count + 1)) }
+        guard let details = arena.append(entry) else { return false }
+        let slot = KeySlot(
+            digest: entry.digest.words, id: (entry.keyID.high, entry.keyID.low),
+            meta: KeySlot.meta(state: entry.state, expiresAt: entry.expiresAt, generation: generation),
+            version: entry.version, details: details)
+        while !insert(slot) {
+            let before = homes
+            rebuild(homes: homes + homes / 8 + 1)
+            if homes == before { return false }
+        }
+        count += 1
+        if entry.state == .deleted { tombstones += 1 }
+        return true
+    }
+
+    /// Removes what the load of this generation has not seen. Returns how many.
+    mutating func sweep(keeping generation: UInt16) -> Int {
+        guard let slots else { return 0 }
+        var removed = 0
+        var place = total - 1
+        while place >= 0 {
+            if !slots[place].isFree, slots[place].generation != generation & KeySlot.generationMask {
+                remove(at: place)
+                removed += 1
+            }
+            place -= 1
+        }
+        compactIfWasteful()
+        return removed
+    }
+
+    /// Makes room for as many entries at once, so that a load grows nothing step by step.
+    mutating func reserve(_ entries: Int) {
+        let wanted = entries + entries / 4
+        if wanted > homes { rebuild(homes: wanted) }
+    }
+
+    // MARK: - Inside
+
+    @inline(__always)
+    private func home(of digest: (UInt64, UInt64, UInt64, UInt64)) -> Int {
+        Int((digest.0 << skippedBits).multipliedFullWidth(by: UInt64(homes)).high)
+    }
+
+    private mutating func replace(
+        _ slot: UnsafeMutablePointer<KeySlot>, with entry: KeyEntry, generation: UInt16
+    ) -> Bool {
+        guard let details = arena.append(entry) else { return false }
+        arena.waste(at: slot.pointee.details)
+        if slot.pointee.state == .deleted { tombstones -= 1 }
+        if entry.state == .deleted { tombstones += 1 }
+        slot.pointee.meta = KeySlot.meta(state: entry.state, expiresAt: entry.expiresAt, generation: generation)
+        slot.pointee.version = entry.version
+        slot.pointee.details = details
+        compactIfWasteful()
+        return true
+    }
+
+    /// False when there is no free place to the right.
+    private func insert(_ slot: KeySlot) -> Bool {
+        guard let slots else { return false }
+        var place = home(of: slot.digest)
+        while place < total, !slots[place].isFree, slots[place].precedes(slot.digest) { place += 1 }
+        var end = place
+        while end < total, !slots[end].isFree { end += 1 }
+        guard end < total else { return false }
+        (slots + place + 1).update(from: slots + place, count: end - place)
+        slots[place] = slot
+        return true
+    }
+
+    private mutating func remove(at start: Int) {
+        guard let slots else { return }
+        arena.waste(at: slots[start].details)
+        if slots[start].state == .deleted { tombstones -= 1 }
+        var place = start
+        while place + 1 < total, !slots[place + 1].isFree, home(of: slots[place + 1].digest) <= place {
+            slots[place] = slots[place + 1]
+            place += 1
+        }
+        slots[place] = .free
+        count -= 1
+    }
+
+    private mutating func compactIfWasteful() {
+        if arena.wasted > 4_096, arena.wasted * 2 > arena.used { rebuild(homes: homes) }
+    }
+
+    /// Lays the table out anew, in order, with its texts packed. Stays as it is when memory is exhausted.
+    private mutating func rebuild(homes wanted: Int) {
+        var newHomes = wanted
+        while true {
+            let newTotal = newHomes + max(8, newHomes / 64)
+            guard let target = Self.allocate(newTotal) else { return }
+            var texts = DetailArena(capacity: arena.used - arena.wasted)
+            if lay(into: target, homes: newHomes, total: newTotal, texts: &texts) {
+                free(slots)
+                slots = target
+                homes = newHomes
+                total = newTotal
+                arena = texts
+                return
+            }
+            free(target)
+            newHomes += newHomes / 8 + 1
+        }
+    }
+
+    private func lay(
+        into target: UnsafeMutablePointer<KeySlot>, homes: Int, total: Int, texts: inout DetailArena
+    ) -> Bool {
+        guard let slots else { return true }
+        var next = 0
+        for place in 0..<self.total where !slots[place].isFree {
+            var slot = slots[place]
+            let home = Int((slot.digest.0 << skippedBits).multipliedFullWidth(by: UInt64(homes)).high)
+            let destination = max(home, next)
+            guard destination < total, let details = texts.append(from: arena, at: slot.details) else { return false }
+            slot.details = details
+            target[destination] = slot
+            next = destination + 1
+        }
+        return true
+    }
+
+    private static func allocate(_ count: Int) -> UnsafeMutablePointer<KeySlot>? {
+        var memory: UnsafeMutableRawPointer?
+        let size = count * MemoryLayout<KeySlot>.stride
+        guard posix_memalign(&memory, 64, size) == 0, let memory else { return nil }
+        let slots = memory.bindMemory(to: KeySlot.self, capacity: count)
+        slots.initialize(repeating: .free, count: count)
+        return slots
+    }
+}

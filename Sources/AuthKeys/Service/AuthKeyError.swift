@@ -1,0 +1,30 @@
+/// Why an admin's request was not carried out.
+public enum AuthKeyError: Error, Sendable, Equatable {
+    /// A member of the request breaks a rule; `message` says which, `param` names the member.
+    case invalid(param: String?, message: String)
+    /// There is no key with this id, as the caller wrote it.
+    case notFound(id: String)
+    /// The request contradicts what was done before.
+    case conflict(Conflict)
+    /// The database cannot be used now; nothing is known of whether a change was made.
+    case unavailable
+    /// A fault of ours; the detail is for logs.
+    case failed(detail: String)
+
+    public enum Conflict: Sendable, Equatable {
+        /// This `Idempotency-Key` made a key already, whose secret was shown then and is not kept.
+        case idempotencyReplayed(KeyID)
+        /// This `Idempotency-Key` came with another request before.
+        case idempotencyKeyReused
+        /// A key with this secret or id exists.
+        case duplicate
+    }
+
+    init(_ error: StoreError) {
+        switch error.kind {
+        case .unavailable: self = .unavailable
+        case .conflict: self = .conflict(.duplicate)
+        case .failed: self = .failed(detail: error.detail)
+        }
+    }
+}

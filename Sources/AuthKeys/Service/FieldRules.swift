@@ -1,0 +1,98 @@
+/// The rules for what admins may write into a key. Lengths count Unicode scalars, as PostgreSQL's `char_length` does.
+public enum FieldRules {
+    public static let nameLimit = 200
+    public static let descriptionLimit = 2_000
+    public static let ownerLimit = 200
+    public static let scopeLimit = 128
+    public static let scopesLimit = 100
+    public static let idempotencyKeyLimit = 255
+
+    static func name(_ raw: String) throws(AuthKeyError) -> String {
+        let name = trim(raw)
+        guard !name.isEmpty else { throw .invalid(param: "name", message: "name is required") }
+        try check(name, param: "name", limit: nameLimit)
+        return name
+    }
+
+    static func description(_ raw: String) throws(AuthKeyError) -> String {
+        let description = trim(raw)
+        try check(description, param: "description", limit: descriptionLimit, allowing: ["\n", "\r", "\t"])
+        return description
+    }
+
+    static func owner(_ raw: String?) throws(AuthKeyError) -> String? {
+        guard let raw else { return nil }
+        let owner = trim(raw)
+        try check(owner, param: "owner", limit: ownerLimit)
+        return owner.isEmpty ? nil : owner
+    }
+
+    /// Scopes are scope tokens of RFC 6749 section 3.3; repeated ones count once.
+    static func scopes(_ raw: [String]) throws(AuthKeyError) -> [String] {
+        guard raw.count <= scopesLimit else {
+            throw .invalid(param: "scopes", message: "scopes must be at most \(scopesLimit)")
+        }
+        var scopes: [String] = []
+        for scope in raw {
+            guard (1...scopeLimit).contains(scope.utf8.count), scope.utf8.allSatisfy(isScopeCharacter) else {
+                throw .invalid(
+                    param: "scopes",
+                    message: "each of scopes must be 1 to \(scopeLimit) visible ASCII characters without \" and \\")
+            }
+            if !scopes.contains(scope) { scopes.append(scope) }
+        }
+        return scopes
+    }
+
+    static func prefix(_ raw: String?, default standard: TokenPrefix) throws(AuthKeyError) -> TokenPrefix {
+        guard let raw else { return standard }
+        guard let prefix = TokenPrefix(raw) else {
+            throw .invalid(param: "prefix", message: "prefix must be \(TokenPrefix.rule)")
+        }
+        return prefix
+    }
+
+    static func expiry(_ expiresAt: Timestamp?, now: Timestamp) throws(AuthKeyError) -> Timestamp? {
+        guard let expiresAt else { return nil }
+        guard expiresAt > now else { throw .invalid(param: "expires_at", message: "expires_at must be in the future") }
+        return expiresAt
+    }
+
+    /// 1 to 255 visible ASCII characters.
+    static func idempotencyKey(_ raw: String?) throws(AuthKeyError) {
+        guard let raw else { return }
+        guard (1...idempotencyKeyLimit).contains(raw.utf8.count), raw.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        else {
+            throw .invalid(
+                param: "Idempotency-Key",
+                message: "Idempotency-Key must be 1 to \(idempotencyKeyLimit) visible ASCII characters")
+        }
+    }
+
+    private static func check(
+        _ text: String, param: String, limit: Int, allowing allowed: Set<Unicode.Scalar> = []
+    ) throws(AuthKeyError) {
+        guard text.unicodeScalars.count <= limit else {
+            throw .invalid(param: param, message: "\(param) must be at most \(limit) characters")
+        }
+        for scalar in text.unicodeScalars where isControl(scalar) && !allowed.contains(scalar) {
+            throw .invalid(param: param, message: "\(param) must not contain control characters")
+        }
+    }
+
+    private static func trim(_ text: String) -> String {
+        var scalars = text.unicodeScalars[...]
+        while let first = scalars.first, first.properties.isWhitespace { scalars.removeFirst() }
+        while let last = scalars.last, last.properties.isWhitespace { scalars.removeLast() }
+        return String(scalars)
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+            || scalar.value == 0x2028 || scalar.value == 0x2029
+    }
+
+    private static func isScopeCharacter(_ byte: UInt8) -> Bool {
+        byte == 0x21 || (0x23...0x5B).contains(byte) || (0x5D...0x7E).contains(byte)
+    }
+}

@@ -1,0 +1,26 @@
+/// Which keys to list, and from where on.
+public struct KeyQuery: Sendable, Equatable {
+    /// A key's standing at the moment of the query.
+    public enum Status: String, Sendable, CaseIterable {
+        case active, disabled, deactivated, expired
+    }
+
+    /// How many at most.
+    public var limit: Int
+    /// The last key of the page before.
+    public var after: ListCursor?
+    public var status: Status?
+    public var owner: String?
+    /// Text that the name or the description contains, letters in either case.
+    public var text: String?
+
+    public init(
+        limit: Int = 100, after: ListCursor? = nil, status: Status? = nil, owner: String? = nil, text: String? = nil
+    ) {
+        self.limit = limit
+        self.after = after
+        self.status = status
+        self.owner = owner
+        self.text = text
+    }
+}

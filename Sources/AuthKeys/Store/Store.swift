@@ -1,0 +1,67 @@
+/// Where keys are kept. Two things conform: PostgreSQL, and the fake of the tests; one suite holds both to this page.
+///
+/// What is acknowledged is durable. A change that returned is seen by every later call, and by `changes` on every instance.
+public protocol Store: Sendable {
+    /// A page of keys, newest first, then by name, then by id.
+    func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey]
+
+    /// One key, or nil.
+    func key(_ id: KeyID) async throws(StoreError) -> AuthKey?
+
+    /// Keeps a new key and its secret's digest, both or neither. With a claim, at most one key is ever made for it.
+    func create(_ key: NewKey, claim: IdempotencyClaim?) async throws(StoreError) -> CreateOutcome
+
+    /// Revokes a key for good. The first moment of deactivation stays. Nil if there is no such key; otherwise what the index
+    /// has to know of each of its secrets.
+    func deactivate(_ id: KeyID) async throws(StoreError) -> [KeyEntry]?
+
+    /// The entries of those digests that are known.
+    func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry]
+
+    /// Hands over every entry that changed at or after the watermark (all of them for nil), in no particular order and
+    /// possibly again, as of one moment, and says where to go on. Entries that make no sense are left out and counted.
+    func changes(
+        since watermark: Watermark?, apply: @escaping @Sendable (KeyEntry) -> Void
+    ) async throws(StoreError) -> ChangeBatch
+
+    /// Lets go of everything. Calls after it fail as unavailable.
+    func close() async
+}
+
+/// Tells that something may have changed, early and unreliably: a hint to look, never a reason not to.
+public protocol ChangeHints: Sendable {
+    /// An element whenever a look at the changes is worth while. Elements that come while nobody looks become one.
+    var hints: AsyncStream<Void> { get }
+}
+
+/// Where the change feed stands.
+public struct Watermark: Sendable, Equatable {
+    /// Names the history that the position belongs to; a position of another history means nothing.
+    public let history: String
+    public let position: UInt64
+
+    public init(history: String, position: UInt64) {
+        self.history = history
+        self.position = position
+    }
+
+    /// Whether what was read since `earlier` is all that changed since then. If not, only a full load helps.
+    public func continues(_ earlier: Watermark) -> Bool {
+        history == earlier.history && position >= earlier.position
+    }
+}
+
+/// The result of one look at the changes.
+public struct ChangeBatch: Sendable, Equatable {
+    public let watermark: Watermark
+    /// Entries handed over.
+    public let count: Int
+    /// Rows that made no sense and were left out.
+    public let skipped: Int
+
+    public init(watermark: Watermark, count: Int, skipped: Int) {
+        self.watermark = watermark
+        self.count = count
+        self.skipped = skipped
+    }
+}

@@ -1,0 +1,57 @@
+import AuthKeys
+import LibPQ
+import Synchronization
+
+/// Reads the change feed with COPY, so that a full load of millions of keys streams through bounded memory.
+enum ChangeReader {
+    /// A look at what changed is short; a full load may take as long as it takes to send all keys.
+    private static let lookTimeout = Duration.seconds(5)
+    private static let loadTimeout = Duration.seconds(600)
+
+    /// What one read has come to. Rows come one at a time, on the connection's executor.
+    private final class Progress: Sendable {
+        struct State {
+            var watermark: Watermark?
+            var count = 0
+            var skipped = 0
+        }
+        let state = Mutex(State())
+    }
+
+    static func read(
+        since watermark: Watermark?, from pool: PostgresPool, apply: @escaping @Sendable (KeyEntry) -> Void
+    ) async throws -> ChangeBatch {
+        let progress = Progress()
+        let timeout = watermark == nil ? loadTimeout : lookTimeout
+        try await pool.withConnection { connection in
+            _ = try await connection.copyOut(
+                KeySQL.changes(since: watermark?.position ?? 0), timeout: timeout
+            ) { row in
+                try progress.state.withLock { try take(&row, into: &$0, apply: apply) }
+            }
+        }
+        let result = progress.state.withLock { $0 }
+        guard let reached = result.watermark else {
+            throw StoreError(.failed, detail: "the change feed did not say where it stands")
+        }
+        return ChangeBatch(watermark: reached, count: result.count, skipped: result.skipped)
+    }
+
+    private static func take(
+        _ row: inout CopyRow, into state: inout Progress.State, apply: (KeyEntry) -> Void
+    ) throws(PostgresError) {
+        guard let digest = try row.nextOptionalBytes() else {
+            for _ in 0..<7 { try row.skip() }
+            state.watermark = Watermark(history: try row.nextText(), position: try row.nextXid8())
+            return
+        }
+        let raw = RawEntry(
+            digest: SecretDigest(digest), id: KeyID(try row.nextUuid()), version: try row.nextInt64(),
+            state: try row.nextInt16(), expiresAt: try row.nextOptionalTimestampOrInfinity().map { Timestamp(microseconds: $0) },
+            name: try row.nextText(), owner: try row.nextOptionalText(), scopes: try row.nextText())
+        if !raw.makesSense { state.skipped += 1 }
+        guard let entry = raw.entry else { return }
+        apply(entry)
+        state.count += 1
+    }
+}

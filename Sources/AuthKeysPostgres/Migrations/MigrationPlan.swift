@@ -1,0 +1,42 @@
+/// A migration that the database says was carried out.
+public struct AppliedMigration: Sendable, Equatable {
+    public let version: Int32
+    public let name: String
+    public let checksum: [UInt8]
+    /// RFC 3339, UTC.
+    public let appliedAt: String
+    public let milliseconds: Int64
+
+    public init(version: Int32, name: String, checksum: [UInt8], appliedAt: String, milliseconds: Int64) {
+        self.version = version
+        self.name = name
+        self.checksum = checksum
+        self.appliedAt = appliedAt
+        self.milliseconds = milliseconds
+    }
+}
+
+/// What is to be done, from what ships and what was done. Refuses to guess: see `MigrationError`.
+public struct MigrationPlan: Sendable, Equatable {
+    /// What is to be carried out, in order.
+    public let pending: [Migration]
+    /// What the database has that this build does not know: it was migrated by a newer one, as happens in a rolling deploy.
+    public let newer: [AppliedMigration]
+
+    public init(available: [Migration], applied: [AppliedMigration]) throws(MigrationError) {
+        let latestAvailable = available.map(\.version).max() ?? 0
+        let latestApplied = applied.map(\.version).max() ?? 0
+        for done in applied {
+            guard let file = available.first(where: { $0.version == done.version }) else {
+                guard done.version > latestAvailable else { throw .missing(done.version, done.name) }
+                continue
+            }
+            guard file.checksum == done.checksum else { throw .edited(done.version, done.name) }
+        }
+        let pending = available.filter { file in !applied.contains { $0.version == file.version } }
+            .sorted { $0.version < $1.version }
+        if let late = pending.first(where: { $0.version < latestApplied }) { throw .outOfOrder(late.version, late.name) }
+        self.pending = pending
+        newer = applied.filter { $0.version > latestAvailable }
+    }
+}

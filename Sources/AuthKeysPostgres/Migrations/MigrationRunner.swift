@@ -1,0 +1,136 @@
+public import LibPQ
+public import Logging
+
+/// Brings a database up to date. Any number of instances may run it at once: an advisory lock lets one work while the others
+/// wait, and whoever finds nothing to do takes no lock at all.
+///
+/// It needs a connection of its own straight to PostgreSQL: an advisory lock belongs to a session, which a transaction pooler
+/// does not keep.
+public struct MigrationRunner: Sendable {
+    /// "keyward" as a number: the key of `pg_advisory_lock`.
+    private static let lockKey: Int64 = 0x6B65_7977_6172_64
+
+    private let migrations: [Migration]
+    private let lockAttempts: Int
+    private let logger: Logger
+
+    /// - Parameter lockAttempts: how often to ask for the lock, a quarter of a second apart.
+    public init(migrations: [Migration] = MigrationCatalogue.all, lockAttempts: Int = 240, logger: Logger) {
+        self.migrations = migrations
+        self.lockAttempts = lockAttempts
+        self.logger = logger
+    }
+
+    /// What was done, and what is to do.
+    public func status(
+        on connection: PostgresConnection
+    ) async throws(MigrationError) -> (applied: [AppliedMigration], plan: MigrationPlan) {
+        let applied = try await applied(on: connection)
+        return (applied, try MigrationPlan(available: migrations, applied: applied))
+    }
+
+    /// Carries out what is to do, and returns that.
+    @discardableResult
+    public func up(on connection: PostgresConnection) async throws(MigrationError) -> [Migration] {
+        let plan = try await status(on: connection).plan
+        warn(of: plan.newer)
+        if plan.pending.isEmpty { return [] }
+        try await lock(connection)
+        do throws(MigrationError) {
+            let pending = try await status(on: connection).plan.pending
+            for migration in pending { try await apply(migration, on: connection) }
+            await unlock(connection)
+            return pending
+        } catch {
+            await unlock(connection)
+            throw error
+        }
+    }
+
+    private func apply(_ migration: Migration, on connection: PostgresConnection) async throws(MigrationError) {
+        let start = ContinuousClock.now
+        do {
+            try await connection.transaction { transaction in
+                try await transaction.execute(script: migration.sql)
+                let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
+                _ = try await transaction.query(
+                    """
+                    INSERT INTO keyward_migrations (version, name, sha256, milliseconds) VALUES ($1, $2, $3, $4)
+                    """,
+                    [
+                        .int32(migration.version), .text(migration.name), .bytes(migration.checksum),
+                        .int64(Int64(milliseconds)),
+                    ])
+            }
+        } catch let error as PostgresError where !error.isUnavailable {
+            throw .failed(migration.version, migration.name, reason: error.debugDescription)
+        } catch {
+            throw .database(reason: "\(error)")
+        }
+        logger.info(
+            "migration applied", metadata: ["version": "\(migration.version)", "migration": "\(migration.name)"])
+    }
+
+    private func applied(on connection: PostgresConnection) async throws(MigrationError) -> [AppliedMigration] {
+        do {
+            let exists = try await connection.query("SELECT to_regclass('keyward_migrations') IS NOT NULL")
+            guard let row = exists.rows.first, try row.bool(0) else { return [] }
+            let result = try await connection.query(
+                "SELECT version, name, sha256, \(Self.rfc3339("applied_at")), milliseconds FROM keyward_migrations ORDER BY version")
+            return try result.rows.map { row in
+                AppliedMigration(
+                    version: try row.int32(0), name: try row.text(1), checksum: try row.bytes(2),
+                    appliedAt: try row.text(3), milliseconds: try row.int64(4))
+            }
+        } catch {
+            throw .database(reason: "\(error)")
+        }
+    }
+
+    private func lock(_ connection: PostgresConnection) async throws(MigrationError) {
+        do {
+            for attempt in 1...max(1, lockAttempts) {
+                let result = try await connection.query("SELECT pg_try_advisory_lock($1)", [.int64(Self.lockKey)])
+                if let row = result.rows.first, try row.bool(0) {
+                    try await connection.execute(
+                        script: """
+                            CREATE TABLE IF NOT EXISTS keyward_migrations (
+                                version integer PRIMARY KEY,
+                                name text NOT NULL,
+                                sha256 bytea NOT NULL CHECK (octet_length(sha256) = 32),
+                                applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+                                milliseconds bigint NOT NULL
+                            )
+                            """)
+                    return
+                }
+                if attempt == 1 { logger.info("waiting for another instance that is migrating") }
+                try await Task.sleep(for: .milliseconds(250))
+            }
+        } catch {
+            throw .database(reason: "\(error)")
+        }
+        throw .locked
+    }
+
+    /// Lets go of the lock; a connection on which even that fails is closed, which lets go of it too.
+    private func unlock(_ connection: PostgresConnection) async {
+        do {
+            _ = try await connection.query("SELECT pg_advisory_unlock($1)", [.int64(Self.lockKey)])
+        } catch {
+            await connection.close()
+        }
+    }
+
+    private func warn(of newer: [AppliedMigration]) {
+        for migration in newer {
+            logger.warning(
+                "database has a migration of a newer build",
+                metadata: ["version": "\(migration.version)", "migration": "\(migration.name)"])
+        }
+    }
+
+    private static func rfc3339(_ column: String) -> String {
+        "to_char(\(column) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+    }
+}

@@ -1,0 +1,95 @@
+/// The statements of the store, each in one place.
+enum KeySQL {
+    /// One row a key, with its newest secret.
+    static let keyColumns = """
+        k.id, k.name, k.description, k.owner, k.scopes, k.enabled, k.expires_at, k.deactivated_at, k.created_at, \
+        k.updated_at, k.version, s.prefix, s.last_four
+        """
+
+    static let newestSecret = """
+        LEFT JOIN LATERAL (
+            SELECT prefix, last_four FROM auth_key_secrets WHERE key_id = k.id ORDER BY created_at DESC LIMIT 1
+        ) s ON true
+        """
+
+    /// One row a secret, as the index wants it.
+    static let entryColumns = """
+        s.digest, k.id, k.version, \
+        (CASE WHEN k.deactivated_at IS NOT NULL THEN 3 WHEN NOT k.enabled THEN 2 ELSE 1 END)::int2 AS state, \
+        LEAST(k.expires_at, s.expires_at) AS expires_at, k.name, k.owner, array_to_string(k.scopes, ' ') AS scopes
+        """
+
+    static let key = "SELECT \(keyColumns) FROM auth_keys k \(newestSecret) WHERE k.id = $1"
+
+    /// Many keys in one statement, so that one commit serves all callers who came meanwhile.
+    static let create = """
+        WITH input AS MATERIALIZED (
+            SELECT *, clock_timestamp() AS at
+            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[],
+                $8::text[], $9::text[])
+                AS t (id, name, description, owner, scopes, expires_at, digest, prefix, last_four)
+        ), keys AS (
+            INSERT INTO auth_keys (id, name, description, owner, scopes, expires_at, created_at, updated_at)
+            SELECT id, name, description, owner, string_to_array(scopes, ' '), expires_at, at, at FROM input
+            RETURNING id, created_at
+        ), secrets AS (
+            INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, created_at)
+            SELECT digest, id, prefix, last_four, at FROM input
+        )
+        SELECT id, created_at FROM keys
+        """
+
+    static let deactivate = """
+        WITH k AS (
+            UPDATE auth_keys SET deactivated_at = clock_timestamp()
+            WHERE id = $1 AND deactivated_at IS NULL
+            RETURNING *
+        )
+        SELECT k.id, \(entryColumns) FROM k LEFT JOIN auth_key_secrets s ON s.key_id = k.id
+        """
+
+    static let entriesOfKey = """
+        SELECT k.id, \(entryColumns) FROM auth_keys k LEFT JOIN auth_key_secrets s ON s.key_id = k.id WHERE k.id = $1
+        """
+
+    static let find = """
+        SELECT k.id, \(entryColumns) FROM auth_key_secrets s JOIN auth_keys k ON k.id = s.key_id
+        WHERE s.digest = ANY ($1)
+        """
+
+    static let claim = """
+        INSERT INTO idempotency_claims (claim, request, key_id) VALUES ($1, $2, $3) ON CONFLICT (claim) DO NOTHING
+        """
+
+    static let claimed = "SELECT request, key_id FROM idempotency_claims WHERE claim = $1"
+
+    static let forgetClaims = "DELETE FROM idempotency_claims WHERE created_at < clock_timestamp() - interval '24 hours'"
+
+    /// What changed since a position of the feed: a row that says where the feed stands, and a row a secret. Text, not a
+    /// parameter, because COPY takes none; the position is a number of ours.
+    static func changes(since position: UInt64) -> String {
+        """
+        COPY (
+            SELECT NULL::bytea, NULL::uuid, NULL::int8, 0::int2, NULL::timestamptz, NULL::text, NULL::text, NULL::text,
+                (SELECT system_identifier::text FROM pg_control_system()) || '/' || CASE WHEN pg_is_in_recovery()
+                    THEN 'standby' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
+                pg_snapshot_xmin(pg_current_snapshot())
+            UNION ALL
+            SELECT \(entryColumns), NULL, NULL FROM auth_keys k JOIN auth_key_secrets s ON s.key_id = k.id
+            WHERE k.changed_xid >= '\(position)'::xid8
+            UNION ALL
+            SELECT digest, key_id, version, 4::int2, NULL, '', NULL, '', NULL, NULL FROM auth_key_tombstones
+            WHERE changed_xid >= '\(position)'::xid8
+        ) TO STDOUT (FORMAT binary)
+        """
+    }
+
+    /// Transaction ids begin again in a restored dump: rows from the future would be re-read for ever, and hide changes.
+    static let restamp = """
+        WITH future AS (SELECT pg_snapshot_xmax(pg_current_snapshot()) AS xid), keys AS (
+            UPDATE auth_keys SET changed_xid = pg_current_xact_id() WHERE changed_xid > (SELECT xid FROM future)
+        )
+        UPDATE auth_key_tombstones SET changed_xid = pg_current_xact_id() WHERE changed_xid > (SELECT xid FROM future)
+        """
+
+}

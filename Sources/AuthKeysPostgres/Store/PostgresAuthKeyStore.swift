@@ -1,0 +1,88 @@
+public import AuthKeys
+public import LibPQ
+public import Logging
+
+/// Keys in PostgreSQL. All of its SQL is in `KeySQL`.
+public final class PostgresAuthKeyStore: Store {
+    /// Creations in one statement at most, and statements of them under way at most.
+    private static let createBatch = 200
+    private static let createConcurrency = 2
+
+    private let pool: PostgresPool
+    private let notifier: ChangeNotifier
+    private let creations: GroupCommit<NewKey, AuthKey>
+
+    /// The pool is the caller's to run.
+    public init(pool: PostgresPool, logger: Logger) {
+        self.pool = pool
+        notifier = ChangeNotifier(pool: pool, logger: logger)
+        creations = GroupCommit(limit: Self.createBatch, concurrency: Self.createConcurrency) { [pool] keys in
+            await Self.create(keys, on: pool)
+        }
+    }
+
+    public func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey] {
+        let (sql, parameters) = KeySQL.list(query)
+        return try await attempt { try await self.pool.query(sql, parameters).rows.map(AuthKey.init) }
+    }
+
+    public func key(_ id: KeyID) async throws(StoreError) -> AuthKey? {
+        try await attempt {
+            try await self.pool.query(KeySQL.key, [.uuid(PostgresUUID(id))]).rows.first.map(AuthKey.init)
+        }
+    }
+
+    public func create(_ key: NewKey, claim: IdempotencyClaim?) async throws(StoreError) -> CreateOutcome {
+        let outcome = try await attempt {
+            guard let claim else { return CreateOutcome.created(try await self.creations.submit(key)) }
+            return try await Self.create(key, claim: claim, on: self.pool)
+        }
+        if case .created = outcome { notifier.changed() }
+        return outcome
+    }
+
+    public func deactivate(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
+        let changed = try await entries(KeySQL.deactivate, id)
+        if !changed.isEmpty {
+            notifier.changed()
+            return changed.compactMap(\.self)
+        }
+        let known = try await entries(KeySQL.entriesOfKey, id)
+        return known.isEmpty ? nil : known.compactMap(\.self)
+    }
+
+    /// A row for the key, or one for each of its secrets; no row if there is no key.
+    private func entries(_ sql: String, _ id: KeyID) async throws(StoreError) -> [KeyEntry?] {
+        try await attempt {
+            try await self.pool.query(sql, [.uuid(PostgresUUID(id))]).rows.map { try KeyEntry(row: $0, from: 1) }
+        }
+    }
+
+    public func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry] {
+        try await attempt {
+            let rows = try await self.pool.query(KeySQL.find, [.bytesArray(digests.map(\.bytes))]).rows
+            return try rows.compactMap { try KeyEntry(row: $0, from: 1) }
+        }
+    }
+
+    public func changes(
+        since watermark: Watermark?, apply: @escaping @Sendable (KeyEntry) -> Void
+    ) async throws(StoreError) -> ChangeBatch {
+        try await attempt {
+            try await ChangeReader.read(since: watermark, from: self.pool, apply: apply)
+        }
+    }
+
+    public func close() async {
+        await pool.close()
+    }
+
+    /// Stamps rows anew that carry a transaction id of another history (a restored dump). To be called at start-up.
+    public func adoptRestoredRows() async throws(StoreError) {
+        _ = try await attempt { try await self.pool.query(KeySQL.restamp) }
+    }
+
+    private func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {
+        do { return try await body() } catch { throw StoreError(error) }
+    }
+}

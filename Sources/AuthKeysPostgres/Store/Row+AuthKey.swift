@@ -1,0 +1,81 @@
+import AuthKeys
+import LibPQ
+
+extension AuthKey {
+    /// Decodes a row of `KeySQL.keyColumns`.
+    init(row: PostgresRow) throws(PostgresError) {
+        self.init(
+            id: KeyID(try row.uuid(0)),
+            name: try row.text(1),
+            description: try row.text(2),
+            owner: try row.optionalText(3),
+            scopes: try row.textArray(4),
+            prefix: try row.optionalText(11) ?? "",
+            lastFour: try row.optionalText(12) ?? "",
+            enabled: try row.bool(5),
+            expiresAt: try row.optionalMoment(6),
+            deactivatedAt: try row.optionalMoment(7),
+            createdAt: Timestamp(microseconds: try row.timestampOrInfinity(8)),
+            updatedAt: Timestamp(microseconds: try row.timestampOrInfinity(9)),
+            version: try row.int64(10))
+    }
+}
+
+extension KeyEntry {
+    /// Decodes `KeySQL.entryColumns`, which begin at `first`. Nil where a key has no secret.
+    init?(row: PostgresRow, from first: Int) throws(PostgresError) {
+        guard let digest = try row.optionalBytes(first) else { return nil }
+        let raw = RawEntry(
+            digest: SecretDigest(digest), id: KeyID(try row.uuid(first + 1)), version: try row.int64(first + 2),
+            state: try row.int16(first + 3), expiresAt: try row.optionalMoment(first + 4),
+            name: try row.text(first + 5), owner: try row.optionalText(first + 6), scopes: try row.text(first + 7))
+        guard let entry = raw.entry else { return nil }
+        self = entry
+    }
+}
+
+/// What a row says of a secret, before it is known to make sense.
+struct RawEntry {
+    let digest: SecretDigest?
+    let id: KeyID
+    let version: Int64
+    let state: Int16
+    let expiresAt: Timestamp?
+    let name: String
+    let owner: String?
+    let scopes: String
+
+    /// Whether the row is one that Keyward could have written.
+    var makesSense: Bool {
+        digest != nil && UInt32(exactly: version) != nil && UInt8(exactly: state).flatMap(KeyEntry.State.init) != nil
+            && expiresAt?.isRepresentable ?? true && (!name.isEmpty || state == KeyEntry.State.deleted.rawValue)
+    }
+
+    /// The entry for the index; nil if not even the digest and the version can be read. A row that makes no sense otherwise
+    /// becomes a disabled key, since a key that was good before must not go on being so because its row was spoilt.
+    var entry: KeyEntry? {
+        guard let digest, let version = UInt32(exactly: version) else { return nil }
+        let state = makesSense ? UInt8(exactly: state).flatMap(KeyEntry.State.init) ?? .disabled : .disabled
+        return KeyEntry(
+            digest: digest, keyID: id, version: version, state: state,
+            expiresAt: expiresAt, name: name, owner: owner, scopes: scopes)
+    }
+}
+
+extension PostgresRow {
+    func optionalMoment(_ column: Int) throws(PostgresError) -> Timestamp? {
+        try optionalTimestampOrInfinity(column).map { Timestamp(microseconds: $0) }
+    }
+}
+
+extension KeyID {
+    init(_ uuid: PostgresUUID) {
+        self.init(high: uuid.high, low: uuid.low)
+    }
+}
+
+extension PostgresUUID {
+    init(_ id: KeyID) {
+        self.init(high: id.high, low: id.low)
+    }
+}

@@ -1,0 +1,67 @@
+import AuthKeys
+import HummingbirdCore
+
+/// The query string of `GET /admin/api/v1/auth-keys`, and the `Link` to the next page.
+struct ListParameters {
+    static let limits = 1...1_000
+    static let defaultLimit = 100
+
+    let query: KeyQuery
+
+    init(_ uri: URI) throws(APIError) {
+        let parameters = uri.queryParameters
+        var query = KeyQuery(limit: Self.defaultLimit)
+        if let text = parameters["limit"] {
+            guard let limit = Int(text), Self.limits.contains(limit) else {
+                throw .validation(
+                    "limit must be a number from \(Self.limits.lowerBound) to \(Self.limits.upperBound)", param: "limit")
+            }
+            query.limit = limit
+        }
+        if let text = parameters["cursor"] {
+            guard let cursor = ListCursor(encoded: text) else {
+                throw .validation("cursor is not one that a list gave out", param: "cursor")
+            }
+            query.after = cursor
+        }
+        if let text = parameters["status"] {
+            guard let status = KeyQuery.Status(rawValue: String(text)) else {
+                let known = KeyQuery.Status.allCases.map(\.rawValue).joined(separator: ", ")
+                throw .validation("status must be one of \(known)", param: "status")
+            }
+            query.status = status
+        }
+        query.owner = try Self.text(parameters["owner"], param: "owner", limit: FieldRules.ownerLimit)
+        query.text = try Self.text(parameters["q"], param: "q", limit: FieldRules.nameLimit)
+        self.query = query
+    }
+
+    private static func text(_ raw: Substring?, param: String, limit: Int) throws(APIError) -> String? {
+        guard let raw, !raw.isEmpty else { return nil }
+        guard raw.unicodeScalars.count <= limit, !raw.utf8.contains(0) else {
+            throw .validation("\(param) must be at most \(limit) characters, without NUL", param: param)
+        }
+        return String(raw)
+    }
+
+    /// RFC 8288; relative to wherever the listener is reached.
+    func link(to next: ListCursor) -> String {
+        var items = ["limit=\(query.limit)", "cursor=\(next.encoded)"]
+        if let status = query.status { items.append("status=\(status.rawValue)") }
+        if let owner = query.owner { items.append("owner=\(Self.escape(owner))") }
+        if let text = query.text { items.append("q=\(Self.escape(text))") }
+        return "<\(AuthKeyRoutes.path)?\(items.joined(separator: "&"))>; rel=\"next\""
+    }
+
+    private static func escape(_ text: String) -> String {
+        text.utf8.reduce(into: "") { result, byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                result += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+            }
+        }
+    }
+}

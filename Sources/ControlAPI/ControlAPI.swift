@@ -1,0 +1,58 @@
+public import AuthKeys
+public import Hummingbird
+public import Logging
+
+import NIOCore
+
+/// The private listener: administration, health and metrics. It is no part of anybody's API and belongs on an address that
+/// only operators reach.
+public struct ControlAPI: Sendable {
+    /// The largest request body in bytes.
+    static let bodyLimit = 64 * 1024
+
+    private let service: AuthKeyService
+    private let adminKey: AdminKey
+    private let index: KeyIndex
+    private let freshness: IndexFreshness
+    private let metrics: PrometheusRegistry
+    private let time: TimeSource
+
+    public init(
+        service: AuthKeyService, adminKey: AdminKey, index: KeyIndex, freshness: IndexFreshness,
+        metrics: PrometheusRegistry, time: TimeSource = .system
+    ) {
+        self.service = service
+        self.adminKey = adminKey
+        self.index = index
+        self.freshness = freshness
+        self.metrics = metrics
+        self.time = time
+    }
+
+    /// The server, bound when it runs.
+    /// - Parameter onBound: called with the port once it is listening.
+    public func application(
+        host: String, port: Int, logger: Logger, onBound: @escaping @Sendable (Int) async -> Void
+    ) -> some ApplicationProtocol {
+        Application(
+            responder: router().buildResponder(),
+            server: .http1(configuration: .init(idleTimeout: .seconds(60))),
+            configuration: ApplicationConfiguration(address: .hostname(host, port: port)),
+            onServerRunning: { await onBound($0.localAddress?.port ?? port) },
+            logger: logger)
+    }
+
+    func router() -> Router<ControlContext> {
+        let router = Router(context: ControlContext.self)
+        router.add(middleware: RequestMetrics())
+        router.add(middleware: ResponseGuard())
+        router.add(middleware: BodyLimit(limit: Self.bodyLimit))
+        HealthRoutes(freshness: freshness, index: index).add(to: router)
+        MetricsRoute(registry: metrics).add(to: router)
+        let keys = router.group(RouterPath(AuthKeyRoutes.path))
+            .add(middleware: NoStore())
+            .add(middleware: AdminAuthentication(adminKey: adminKey))
+        AuthKeyRoutes(service: service, time: time).add(to: keys)
+        return router
+    }
+}

@@ -1,0 +1,124 @@
+public import HTTPTypes
+public import Hummingbird
+
+import AuthKeys
+import NIOCore
+
+/// An error as callers see it: a status, and `{"error":{"type","message","param","code"}}`.
+public struct APIError: HTTPResponseError, Equatable {
+    /// The kinds of error, one a family of statuses.
+    public enum Kind: String, Sendable {
+        case invalidRequest = "invalid_request_error"
+        case authentication = "authentication_error"
+        case permission = "permission_error"
+        case notFound = "not_found_error"
+        case conflict = "conflict_error"
+        case rateLimit = "rate_limit_error"
+        case unavailable = "unavailable_error"
+        case `internal` = "internal_error"
+    }
+
+    public let status: HTTPResponse.Status
+    public let kind: Kind
+    public let message: String
+    /// The member or header that is at fault.
+    public let param: String?
+    public let code: String?
+    /// Beside the body's own.
+    public var headers: HTTPFields
+
+    public init(
+        _ status: HTTPResponse.Status, _ kind: Kind, _ message: String, param: String? = nil, code: String? = nil,
+        headers: HTTPFields = [:]
+    ) {
+        self.status = status
+        self.kind = kind
+        self.message = message
+        self.param = param
+        self.code = code
+        self.headers = headers
+    }
+
+    public func response(from request: Request, context: some RequestContext) throws -> Response {
+        var response = try JSONBody.response(ErrorBody(self), status: status)
+        response.headers.append(contentsOf: headers)
+        return response
+    }
+
+    private struct ErrorBody: Encodable {
+        struct Inner: Encodable {
+            let type: String
+            let message: String
+            let param: String?
+            let code: String?
+
+            enum CodingKeys: CodingKey { case type, message, param, code }
+
+            /// `param` and `code` are there even when they are null.
+            func encode(to encoder: any Encoder) throws {
+                var container = encoder.container(keyedBy: CodingKeys.self)
+                try container.encode(type, forKey: .type)
+                try container.encode(message, forKey: .message)
+                try container.encode(param, forKey: .param)
+                try container.encode(code, forKey: .code)
+            }
+        }
+
+        let error: Inner
+
+        init(_ error: APIError) {
+            self.error = Inner(
+                type: error.kind.rawValue, message: error.message, param: error.param, code: error.code)
+        }
+    }
+}
+
+extension APIError {
+    static func validation(_ message: String, param: String?) -> APIError {
+        APIError(.badRequest, .invalidRequest, message, param: param, code: "validation_failed")
+    }
+
+    static func invalidJSON(_ reason: String, param: String? = nil) -> APIError {
+        APIError(
+            .badRequest, .invalidRequest, "invalid request body: \(reason)", param: param,
+            code: param == nil ? "invalid_json" : "validation_failed")
+    }
+
+    static func unauthorized(_ refusal: Refusal, message: String) -> APIError {
+        var challenge = "Bearer realm=\"keyward-admin\""
+        if let error = refusal.bearerError { challenge += ", error=\"\(error)\"" }
+        return APIError(
+            .unauthorized, .authentication, message, code: refusal.code, headers: [.wwwAuthenticate: challenge])
+    }
+
+    /// What a failure of the domain is to a caller.
+    init(_ error: AuthKeyError) {
+        switch error {
+        case .invalid(let param, let message):
+            self = .validation(message, param: param)
+        case .notFound(let id):
+            self.init(.notFound, .notFound, "auth key not found: \(id.prefix(200))")
+        case .conflict(.idempotencyReplayed(let id)):
+            self.init(
+                .conflict, .conflict,
+                "this Idempotency-Key made auth key \(id) already, whose secret was shown then and is not kept; rotate or "
+                    + "deactivate that key, or ask again with a new Idempotency-Key",
+                param: "Idempotency-Key", code: "idempotency_replayed",
+                headers: [.location: "\(AuthKeyRoutes.path)/\(id)"])
+        case .conflict(.idempotencyKeyReused):
+            self.init(
+                .conflict, .conflict, "this Idempotency-Key came with a different request before",
+                param: "Idempotency-Key", code: "idempotency_key_reused")
+        case .conflict(.duplicate):
+            self.init(.conflict, .conflict, "an auth key with this secret or id exists already", code: "duplicate")
+        case .unavailable:
+            self.init(
+                .serviceUnavailable, .invalidRequest, "auth keys feature is unavailable", code: "feature_unavailable",
+                headers: [.retryAfter: "1"])
+        case .failed:
+            self = .internal
+        }
+    }
+
+    static let `internal` = APIError(.internalServerError, .internal, "an internal error occurred")
+}

@@ -1,0 +1,99 @@
+import Metrics
+import Synchronization
+
+/// One line of a scrape, or several for a histogram.
+protocol PrometheusSeries: AnyObject, Sendable {
+    var kind: String { get }
+    func render(name: String, labels: String, into text: inout String)
+}
+
+final class PrometheusCounter: PrometheusSeries, CounterHandler {
+    private let value = Atomic<Int64>(0)
+
+    var kind: String { "counter" }
+
+    func increment(by amount: Int64) {
+        value.wrappingAdd(amount, ordering: .relaxed)
+    }
+
+    func reset() {
+        value.store(0, ordering: .relaxed)
+    }
+
+    func render(name: String, labels: String, into text: inout String) {
+        text += "\(name)\(braced(labels)) \(value.load(ordering: .relaxed))\n"
+    }
+}
+
+final class PrometheusGauge: PrometheusSeries, MeterHandler, RecorderHandler {
+    private let bits = Atomic<UInt64>(0)
+
+    var kind: String { "gauge" }
+
+    func set(_ value: Int64) { set(Double(value)) }
+    func set(_ value: Double) { bits.store(value.bitPattern, ordering: .relaxed) }
+    func record(_ value: Int64) { set(Double(value)) }
+    func record(_ value: Double) { set(value) }
+    func increment(by amount: Double) { add(amount) }
+    func decrement(by amount: Double) { add(-amount) }
+
+    private func add(_ amount: Double) {
+        var current = bits.load(ordering: .relaxed)
+        while true {
+            let next = (Double(bitPattern: current) + amount).bitPattern
+            let (exchanged, original) = bits.weakCompareExchange(
+                expected: current, desired: next, ordering: .relaxed)
+            if exchanged { return }
+            current = original
+        }
+    }
+
+    func render(name: String, labels: String, into text: inout String) {
+        text += "\(name)\(braced(labels)) \(Double(bitPattern: bits.load(ordering: .relaxed)))\n"
+    }
+}
+
+/// Durations in seconds, in buckets from a quarter of a millisecond to ten seconds.
+final class PrometheusHistogram: PrometheusSeries, TimerHandler, RecorderHandler {
+    private static let bounds: [Double] = [
+        0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+    ]
+
+    private final class Cell: Sendable {
+        let count = Atomic<Int64>(0)
+    }
+
+    /// One cell a bound, and one for what is beyond.
+    private let cells = (0...PrometheusHistogram.bounds.count).map { _ in Cell() }
+    private let nanoseconds = Atomic<Int64>(0)
+
+    var kind: String { "histogram" }
+
+    func recordNanoseconds(_ duration: Int64) {
+        let seconds = Double(duration) / 1e9
+        let bucket = Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count
+        cells[bucket].count.wrappingAdd(1, ordering: .relaxed)
+        nanoseconds.wrappingAdd(duration, ordering: .relaxed)
+    }
+
+    func record(_ value: Int64) { record(Double(value)) }
+
+    func record(_ value: Double) {
+        recordNanoseconds(Int64(exactly: (value * 1e9).rounded()) ?? .max)
+    }
+
+    func render(name: String, labels: String, into text: inout String) {
+        var total: Int64 = 0
+        let prefix = labels.isEmpty ? "" : labels + ","
+        for (cell, bound) in zip(cells, Self.bounds.map { "\($0)" } + ["+Inf"]) {
+            total += cell.count.load(ordering: .relaxed)
+            text += "\(name)_bucket{\(prefix)le=\"\(bound)\"} \(total)\n"
+        }
+        text += "\(name)_sum\(braced(labels)) \(Double(nanoseconds.load(ordering: .relaxed)) / 1e9)\n"
+        text += "\(name)_count\(braced(labels)) \(total)\n"
+    }
+}
+
+private func braced(_ labels: String) -> String {
+    labels.isEmpty ? "" : "{\(labels)}"
+}

@@ -1,0 +1,38 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+extension HTTPField.Name {
+    static let requestID = named("x-request-id")
+    static let idempotencyKey = named("idempotency-key")
+    static let link = named("link")
+
+    /// For names written here, which are valid ones.
+    private static func named(_ name: String) -> HTTPField.Name {
+        HTTPField.Name(name) ?? .contentLocation
+    }
+}
+
+/// The outermost: every response has a request id, and every failure is an error of the API, with no reason from inside.
+struct ResponseGuard: RouterMiddleware {
+    func handle(
+        _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
+    ) async throws -> Response {
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch let error as APIError {
+            response = try error.response(from: request, context: context)
+        } catch let error as HTTPError where error.status == .notFound {
+            let path = request.uri.path.prefix(200)
+            response = try APIError(.notFound, .notFound, "no such route: \(request.method) \(path)")
+                .response(from: request, context: context)
+        } catch {
+            context.logger.error("request failed", metadata: ["error": "\(type(of: error))"])
+            response = try APIError.internal.response(from: request, context: context)
+        }
+        response.headers[.requestID] = context.requestID
+        return response
+    }
+}

@@ -1,0 +1,31 @@
+/// Who may connect: over the socket alone, as role `keyward` alone, and only the system users named here.
+///
+/// `peer` takes the user from the kernel (PostgreSQL, chapter "Client Authentication"). The files lie in the data
+/// folder and not in the cluster, so that nothing the server does can widen them.
+enum AccessRules {
+    static let role = "keyward"
+    static let database = "keyward"
+
+    static let hostBased = "local all \(role) peer map=\(role)\n"
+
+    static func identities(_ users: [String]) -> String {
+        users.map { user in
+            "\(role) \"\(user.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\" \(role)\n"
+        }
+        .joined()
+    }
+
+    /// Writes both files anew; readable by all, for they name no secret.
+    static func write(to folder: DataFolder, account: ServerAccount) throws(EmbeddedPostgresError) {
+        let users = account.isSwitched ? [account.ownName, account.name] : [account.name]
+        do {
+            try Files.replace(folder.accessRules, with: hostBased, mode: 0o644)
+            try Files.replace(folder.identities, with: identities(users), mode: 0o644)
+        } catch {
+            throw EmbeddedPostgresError(
+                .directoryUnusable,
+                "the access rules cannot be written in \(folder.path): \(error)"
+            )
+        }
+    }
+}

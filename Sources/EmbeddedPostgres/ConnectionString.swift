@@ -1,0 +1,15 @@
+/// libpq's keyword strings (libpq, "Connection Strings").
+enum ConnectionString {
+    static func make(socketFolder: String, port: UInt16, database: String) -> String {
+        "host=\(quoted(socketFolder)) port=\(port) dbname=\(quoted(database)) user=\(AccessRules.role)"
+    }
+
+    /// A value in single quotes, in which quotes and backslashes are escaped by a backslash.
+    static func quoted(_ value: String) -> String {
+        "'"
+            + value.reduce(into: "") { text, character in
+                if character == "'" || character == "\\" { text.append("\\") }
+                text.append(character)
+            } + "'"
+    }
+}

@@ -1,0 +1,106 @@
+import Glibc
+public import Logging
+
+extension EmbeddedPostgres {
+    /// Starts a private PostgreSQL in the configured folder and returns when it accepts connections.
+    ///
+    /// A folder without a cluster gets one; a server that a crashed owner left running is taken over as it is. As root
+    /// the server runs as an unprivileged user: the owner of the cluster, else `postgres`, else `nobody`. A start that
+    /// throws, or whose task is cancelled, leaves no process behind.
+    public static func start(
+        _ configuration: EmbeddedPostgresConfiguration, logger: Logger
+    ) async throws(EmbeddedPostgresError) -> EmbeddedPostgres {
+        let folder = try DataFolder(configuration.directory)
+        let account = try ServerAccount(cluster: folder.cluster)
+        try folder.admit(account)
+        let lock = try DirectoryLock(folder: folder.path)
+        let tool = Tool(account: account)
+        try await folder.checkReachable(tool: tool)
+        if let former = try await Takeover.find(in: folder, limits: configuration.limits) {
+            return adopt(former, lock: lock, limits: configuration.limits, logger: logger)
+        }
+        let cluster = Cluster(folder: folder, tool: tool)
+        let binaries = try await ServerBinaries.find(
+            configuration.binaries, for: cluster.major(), cluster: folder.cluster, tool: tool)
+        try await cluster.removeUnfinished()
+        try await Takeover.clear(folder, limits: configuration.limits)
+        try AccessRules.write(to: folder, account: account)
+        let socket = try SocketFolder.make(in: folder, account: account)
+        do throws(EmbeddedPostgresError) {
+            let settings = try ServerSettings(configuration.settings, folder: folder, socket: socket)
+            if !cluster.exists {
+                logger.info("private PostgreSQL is being set up", metadata: ["folder": "\(folder.path)"])
+                try await cluster.initialize(binaries: binaries, durable: settings.isDurable)
+            }
+            return try await launch(
+                binaries, settings: settings, folder: folder, lock: lock, tool: tool, socket: socket,
+                limits: configuration.limits, logger: logger)
+        } catch {
+            socket.removeIfTemporary()
+            throw error
+        }
+    }
+
+    private static func adopt(
+        _ former: Takeover, lock: DirectoryLock, limits: EmbeddedPostgresConfiguration.Limits, logger: Logger
+    ) -> EmbeddedPostgres {
+        let watch = ExitWatch()
+        // Only a parent is told of an end; everyone else has to look.
+        Task.detached {
+            _ = await Poll.until(nil, every: .milliseconds(200)) { former.process.isAlive ? nil : true }
+            watch.report(.unknown)
+        }
+        logger.notice("private PostgreSQL of a former owner taken over", metadata: ["pid": "\(former.process.id)"])
+        return EmbeddedPostgres(
+            lock: lock, processes: former.processes, process: former.process, watch: watch,
+            socket: SocketFolder(path: former.socketFolder), port: former.port, limits: limits, logger: logger)
+    }
+
+    private static func launch(
+        _ binaries: ServerBinaries, settings: ServerSettings, folder: DataFolder, lock: DirectoryLock, tool: Tool,
+        socket: SocketFolder, limits: EmbeddedPostgresConfiguration.Limits, logger: Logger
+    ) async throws(EmbeddedPostgresError) -> EmbeddedPostgres {
+        let (log, descriptor) = try ServerLog.open(folder.log)
+        let watch = ExitWatch()
+        let launched = Int64(time(nil))
+        let processID: Int32
+        do {
+            processID = try await tool.launch(
+                binaries.postgres, ["-D", folder.cluster] + settings.arguments, log: descriptor, watch: watch)
+        } catch {
+            throw EmbeddedPostgresError(.startFailed, "\(binaries.postgres) cannot be run: \(error)")
+        }
+        guard let process = ServerProcess(id: processID), let processes = ClusterProcesses(cluster: folder.cluster)
+        else {
+            _ = await watch.wait()
+            throw failure("it ended at once", log)
+        }
+        let server = EmbeddedPostgres(
+            lock: lock, processes: processes, process: process, watch: watch, socket: socket,
+            port: SocketFolder.port, limits: limits, logger: logger)
+        // As pg_ctl waits: the file must be this server's, not one that a crashed one of the same number left behind.
+        let isReady = await Poll.until(limits.start) { () -> Bool? in
+            if watch.exit != nil { return false }
+            guard let file = PostmasterFile.read(cluster: folder.cluster), file.processID == processID,
+                file.startTime >= launched - 2
+            else { return nil }
+            return file.status == .ready ? true : nil
+        }
+        guard isReady == true else {
+            let isCancelled = Task.isCancelled
+            await server.stop()
+            if isCancelled { throw .cancelled }
+            throw failure(isReady == nil ? "it was not ready within \(limits.start)" : "it ended", log)
+        }
+        logger.info("private PostgreSQL started", metadata: ["pid": "\(processID)", "version": "\(binaries.major)"])
+        return server
+    }
+
+    private static func failure(_ reason: String, _ log: ServerLog) -> EmbeddedPostgresError {
+        EmbeddedPostgresError(
+            .startFailed,
+            "the private PostgreSQL did not start: \(reason); the end of \(log.path):",
+            log: log.lastLines()
+        )
+    }
+}

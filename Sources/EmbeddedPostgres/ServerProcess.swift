@@ -1,0 +1,45 @@
+import Glibc
+
+/// One process, told from any later one of the same number by its start time.
+package struct ServerProcess: Sendable, Hashable {
+    package let id: Int32
+    /// Field 22 of `/proc/<pid>/stat`: clock ticks since boot.
+    private let started: UInt64
+
+    /// The process of this number, unless it is gone or dead already.
+    package init?(id: Int32) {
+        guard let started = Self.status(of: id)?.started else { return nil }
+        self.id = id
+        self.started = started
+    }
+
+    /// Whether it still runs. A zombie does not.
+    package var isAlive: Bool { Self.status(of: id)?.started == started }
+
+    /// Whether it stands still after SIGSTOP.
+    package var isStopped: Bool {
+        guard let status = Self.status(of: id) else { return false }
+        return status.started == started && status.state == "T"
+    }
+
+    /// Sends a signal unless the process is gone.
+    package func send(_ signal: Int32) {
+        if isAlive { kill(id, signal) }
+    }
+
+    private static func status(of id: Int32) -> (state: Substring, started: UInt64)? {
+        guard let text = try? Files.read("/proc/\(id)/stat", limit: 4096) else { return nil }
+        return status(in: text)
+    }
+
+    /// Reads proc(5)'s `stat`; `nil` for the dead. The command's name, in parentheses, may itself hold any character.
+    static func status(in text: String) -> (state: Substring, started: UInt64)? {
+        guard let end = text.lastIndex(of: ")") else { return nil }
+        // From field 3, the state, on.
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        guard fields.count > 19, fields[0] != "Z", fields[0] != "X", let started = UInt64(fields[19]) else {
+            return nil
+        }
+        return (fields[0], started)
+    }
+}

@@ -1,0 +1,61 @@
+/// The settings the server is launched with, as `-c name=value`.
+struct ServerSettings: Sendable {
+    let arguments: [String]
+    /// Whether the caller gave durability up, so that `initdb` need not be slow either.
+    let isDurable: Bool
+
+    /// Modest memory, and a log that holds no statement and no value: `terse` drops DETAIL lines, which quote keys.
+    private static let defaults = [
+        "max_connections": "100",
+        "shared_buffers": "128MB",
+        "logging_collector": "off",
+        "log_destination": "stderr",
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
+        "log_timezone": "UTC",
+        "timezone": "UTC",
+        "cluster_name": "keyward",
+    ]
+
+    init(
+        _ custom: [String: String], folder: DataFolder, socket: SocketFolder
+    ) throws(EmbeddedPostgresError) {
+        let decided = [
+            "listen_addresses": "",
+            "port": String(SocketFolder.port),
+            "unix_socket_directories": "\"\(socket.path)\"",
+            "unix_socket_permissions": "0700",
+            "unix_socket_group": "",
+            "hba_file": folder.accessRules,
+            "ident_file": folder.identities,
+            "data_directory": folder.cluster,
+            "config_file": folder.cluster + "/postgresql.conf",
+        ]
+        let custom = try Self.checked(custom, decided: Set(decided.keys))
+        let merged = Self.defaults.merging(custom) { $1 }.merging(decided) { $1 }
+        arguments = merged.sorted { $0.key < $1.key }.flatMap { ["-c", "\($0.key)=\($0.value)"] }
+        isDurable = !["off", "false", "no", "0"].contains(merged["fsync"]?.lowercased())
+    }
+
+    /// The caller's settings under their plain names: PostgreSQL takes any case, and `-` for `_`.
+    static func checked(
+        _ custom: [String: String], decided: Set<String>
+    ) throws(EmbeddedPostgresError) -> [String: String] {
+        var plain: [String: String] = [:]
+        for (name, value) in custom {
+            let plainName = String(name.lowercased().map { $0 == "-" ? "_" : $0 })
+            let isName = plainName.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == ".") }
+            guard isName, !plainName.isEmpty, !value.utf8.contains(0) else {
+                throw EmbeddedPostgresError(.invalidSetting, "a PostgreSQL setting has no valid name or value")
+            }
+            guard !decided.contains(plainName) else {
+                throw EmbeddedPostgresError(
+                    .invalidSetting,
+                    "the private PostgreSQL's setting \(plainName) cannot be changed"
+                )
+            }
+            plain[plainName] = value
+        }
+        return plain
+    }
+}

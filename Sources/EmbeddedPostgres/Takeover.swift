@@ -1,0 +1,76 @@
+import Glibc
+
+/// A server that a former owner of the data folder left running.
+struct Takeover: Sendable {
+    let processes: ClusterProcesses
+    let process: ServerProcess
+    let socketFolder: String
+    let port: UInt16
+
+    /// Finds such a server and waits until it is usable; `nil` when none runs (any more).
+    ///
+    /// Called with the folder's lock held, so that nobody else starts or stops one.
+    static func find(
+        in folder: DataFolder, limits: EmbeddedPostgresConfiguration.Limits
+    ) async throws(EmbeddedPostgresError) -> Takeover? {
+        var seen: Running?
+        let settled = await Poll.until(limits.takeover) { () -> Bool? in
+            seen = Running(cluster: folder.cluster)
+            return seen.map(\.isReady) ?? true ? true : nil
+        }
+        guard !Task.isCancelled else { throw .cancelled }
+        guard let running = seen else { return nil }
+        guard settled == true else { throw running.stuck(in: folder, "is still \(running.file.status.rawValue)") }
+        guard let socketFolder = running.file.socketFolder, let port = running.file.port,
+            await ServerProbe.answers(socket: SocketFolder.socket(in: socketFolder, port: port), limit: limits.takeover)
+        else {
+            guard !Task.isCancelled else { throw .cancelled }
+            throw running.stuck(in: folder, "does not answer")
+        }
+        return Takeover(processes: running.processes, process: running.process, socketFolder: socketFolder, port: port)
+    }
+
+    /// Clears what would keep a new server from starting: orphans of a dead postmaster, and a `postmaster.pid` whose
+    /// number an unrelated process has now. Any other stale file PostgreSQL clears itself, with checks of its own.
+    static func clear(
+        _ folder: DataFolder, limits: EmbeddedPostgresConfiguration.Limits
+    ) async throws(EmbeddedPostgresError) {
+        let orphans = await ClusterProcesses(cluster: folder.cluster)?.end(limit: limits.immediateShutdown) ?? []
+        guard !Task.isCancelled else { throw .cancelled }
+        guard orphans.isEmpty else {
+            let ids = orphans.map { String($0.id) }.joined(separator: ", ")
+            throw EmbeddedPostgresError(
+                .serverStuck,
+                "processes of a former PostgreSQL (\(ids)) in \(folder.path) do not end"
+            )
+        }
+        guard let stale = PostmasterFile.read(cluster: folder.cluster) else { return }
+        if let former = stale.socketFolder { SocketFolder(path: former).removeIfTemporary() }
+        if ServerProcess(id: stale.processID) != nil { unlink(folder.cluster + "/postmaster.pid") }
+    }
+
+    /// The postmaster that a `postmaster.pid` names, when it lives and is really one of this cluster.
+    private struct Running {
+        let processes: ClusterProcesses
+        let process: ServerProcess
+        let file: PostmasterFile
+
+        init?(cluster: String) {
+            guard let file = PostmasterFile.read(cluster: cluster), let process = ServerProcess(id: file.processID),
+                let processes = ClusterProcesses(cluster: cluster), processes.contains(process)
+            else { return nil }
+            self.processes = processes
+            self.process = process
+            self.file = file
+        }
+
+        var isReady: Bool { file.status == .ready || file.status == .standby }
+
+        func stuck(in folder: DataFolder, _ what: String) -> EmbeddedPostgresError {
+            EmbeddedPostgresError(
+                .serverStuck,
+                "a former PostgreSQL (process \(process.id)) in \(folder.path) \(what); stop it first"
+            )
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import AuthKeys
+import NIOCore
+
+/// The way of a request to the upstream.
+extension FrontConnection {
+    /// Reads a head and has it decided. False when it is not all there, or nothing may follow.
+    func readHead() -> Bool {
+        let now = NIODeadline.now()
+        let limits = loop.headLimits
+        do throws(HeadError) {
+            guard let length = try input.withHeadBytes({ bytes throws(HeadError) in try scanner.end(of: bytes, limits: limits) }),
+                let bytes = input.readSlice(length: length)
+            else {
+                exchange.headIsComing(now: now)
+                return false
+            }
+            beginRecord(now: now)
+            headBytes = bytes
+            try bytes.withHeadBytes { bytes throws(HeadError) in try head.read(bytes, limits: limits) }
+        } catch {
+            if !record.isCounted { beginRecord(now: now) }
+            refuse(error, now: now)
+            return false
+        }
+        headWasRead()
+        record.isToHead = head.method == .head
+        record.hasOrigin = head.hasOrigin
+        record.version = head.version
+        if loop.logsRequests { record.method = headBytes.text(head.methodText) }
+        requestBody = BodyDecoder(head.framing)
+        let request = Exchange.Request(hasBody: head.hasBody, persists: head.persists, isRepeatable: head.isRepeatable)
+        perform(exchange.begin(request, decide(), now: now))
+        return true
+    }
+
+    /// Takes the next piece of the body. False when there is none.
+    func readBody() -> Bool {
+        let now = NIODeadline.now()
+        do throws(HeadError) {
+            switch try requestBody.next(&input) {
+            case .needsMore: return false
+            case .end: break
+            case .piece(let piece):
+                guard exchange.requestPiece(now: now).actions.contains(.forward) else { return false }
+                if head.framing == .chunked { upstream?.writeChunk(piece) } else { upstream?.write(piece) }
+                guard requestBody.hasEnded else { return true }
+            }
+        } catch {
+            refuse(error, now: now)
+            return false
+        }
+        guard exchange.requestEnd(now: now).actions.contains(.forward) else { return false }
+        if head.framing == .chunked { upstream?.writeLastChunk() }
+        return true
+    }
+
+    /// Whether the request that had this number still waits for a connection.
+    func isWaiting(_ number: UInt64) -> Bool {
+        self.number == number && exchange.stage == .connecting
+    }
+
+    func upstreamReady(_ connection: UpstreamConnection, isReused: Bool) {
+        let step = exchange.upstreamReady(isReused: isReused, now: .now())
+        guard step.actions.contains(.forward) else { return connection.release() }
+        upstream = connection
+        connection.begin(for: self, head: upstreamHead, isToHead: record.isToHead)
+        process()
+        readIfWanted()
+    }
+
+    func upstreamFailed(_ answer: Answer) {
+        loop.noteFailure(answer == .upstreamTimeout ? .timeout : .unreachable, id: record.id)
+        perform(exchange.upstreamFailed(answer, now: .now()))
+        flush()
+    }
+
+    func upstreamWritabilityChanged() {
+        exchange.progressed(now: .now())
+        readIfWanted()
+    }
+
+    /// Looks the credential up, off the loop, and decides again with the answer.
+    func resolve(_ digest: SecretDigest) {
+        let verifier = loop.gate.verifier
+        let eventLoop = loop.eventLoop
+        let number = number
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        Task {
+            let answer = await verifier.resolve(digest)
+            eventLoop.execute { bound.value.resolved(answer, number: number) }
+        }
+    }
+
+    private func resolved(_ answer: UnknownKeyLookup.Answer, number: UInt64) {
+        guard self.number == number, exchange.stage == .resolving else { return }
+        perform(exchange.resolved(decide(after: answer), now: .now()))
+        process()
+    }
+
+    /// Asks the gate. For a request that goes through, the head that the upstream gets is written.
+    private func decide(after answer: UnknownKeyLookup.Answer? = nil) -> Exchange.Decision {
+        if !record.isAdmitted { return .answer(.overloaded) }
+        return headBytes.withUnsafeReadableBytes { bytes in
+            let outcome = loop.gate.decide(head, bytes: bytes, after: answer, identity: &identity)
+            record.keyID = outcome.keyID
+            record.digest = outcome.digest
+            if outcome.decision == .forward {
+                loop.rewriter.write(
+                    head, bytes: bytes, id: record.id, identity: identity, forwarded: forwarded, to: &upstreamHead)
+            }
+            return outcome.decision
+        }
+    }
+
+    private func beginRecord(now: NIODeadline) {
+        let underWay = loop.shared.requestBegan()
+        record = RequestRecord()
+        record.id = loop.requestIDs.next()
+        record.began = now
+        record.isCounted = true
+        record.isAdmitted = underWay <= loop.configuration.limits.requestsInFlight
+    }
+
+    private func refuse(_ error: HeadError, now: NIODeadline) {
+        let answer: Answer =
+            switch error {
+            case .malformed: .malformedRequest
+            case .targetTooLong: .targetTooLong
+            case .tooLarge: .headTooLarge
+            case .unsupportedVersion: .versionNotSupported
+            }
+        perform(exchange.fail(answer, now: now))
+    }
+}

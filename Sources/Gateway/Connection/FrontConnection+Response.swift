@@ -1,0 +1,115 @@
+import AuthKeys
+import Logging
+import NIOCore
+
+/// The way of a response to the client, and the end of an exchange.
+extension FrontConnection {
+    func interimHead(_ head: borrowing ResponseHead, bytes: ByteBuffer) {
+        let step = exchange.interimHead(clientUnderstands: record.version == .http11, now: .now())
+        guard step.actions.contains(.forward) else { return }
+        write(head, bytes: bytes, delimiter: .itself, persists: nil)
+    }
+
+    func responseHead(_ head: borrowing ResponseHead, bytes: ByteBuffer) {
+        delimiter = ResponseRewriter.delimiter(head.framing, for: record.version)
+        let step = exchange.responseHead(
+            upstreamPersists: head.persists, canDelimit: delimiter != .close, now: .now())
+        guard step.actions.contains(.forward) else { return }
+        record.status = head.status
+        write(head, bytes: bytes, delimiter: delimiter, persists: exchange.persists)
+    }
+
+    func responsePiece(_ piece: ByteBuffer) {
+        guard let context, exchange.responsePiece(now: .now()).actions.contains(.forward) else { return }
+        if delimiter == .chunks { outlet.appendChunk(piece, to: context) } else { outlet.append(piece, to: context) }
+    }
+
+    func responseEnd() {
+        let step = exchange.responseEnd(now: .now())
+        if step.actions.contains(.forward), delimiter == .chunks { outlet.appendLastChunk() }
+        perform(step)
+        flush()
+        readIfWanted()
+    }
+
+    /// The upstream's connection ended before its response did.
+    func upstreamLost(isSilent: Bool) {
+        let wasResponding = exchange.stage == .responding
+        let step = exchange.upstreamLost(isSilent: isSilent, now: .now())
+        if step.actions.contains(.finish) { loop.noteFailure(wasResponding ? .aborted : .reset, id: record.id) }
+        perform(step)
+        flush()
+    }
+
+    /// Does what an event came to, in the order of the actions. `forward` is done by whoever has the bytes.
+    func perform(_ step: Exchange.Step) {
+        let actions = step.actions
+        if let answer = step.answer { write(answer, persists: !actions.contains(.linger)) }
+        if actions.contains(.dropUpstream) { dropUpstream() }
+        if actions.contains(.releaseUpstream) { releaseUpstream() }
+        if actions.contains(.finish) { finish() }
+        if actions.contains(.acquireUpstream) { loop.pool.acquire(for: self, fresh: false) }
+        if actions.contains(.acquireFreshUpstream) { loop.pool.acquire(for: self, fresh: true) }
+        if actions.contains(.resolve), let digest = record.digest { resolve(digest) }
+        if actions.contains(.next) { process() }
+        if actions.contains(.linger) { linger() }
+        if actions.contains(.close) { context?.close(promise: nil) }
+        if actions.contains(.abort) { abort() }
+    }
+
+    private func write(
+        _ head: borrowing ResponseHead, bytes: ByteBuffer, delimiter: ResponseRewriter.Delimiter, persists: Bool?
+    ) {
+        outlet.append { out in
+            bytes.withUnsafeReadableBytes { bytes in
+                ResponseRewriter.write(
+                    head, bytes: bytes, id: record.id, version: record.version, delimiter: delimiter, persists: persists,
+                    to: &out)
+            }
+        }
+    }
+
+    private func write(_ answer: Answer, persists: Bool) {
+        record.status = answer.status
+        let context = AnswerWriter.Context(
+            id: record.id, isToHead: record.isToHead, hasOrigin: record.hasOrigin, version: record.version,
+            persists: persists)
+        outlet.append { AnswerWriter.write(answer, context: context, to: &$0) }
+    }
+
+    private func dropUpstream() {
+        guard let connection = upstream else { return loop.pool.cancel(self) }
+        upstream = nil
+        connection.close()
+    }
+
+    private func releaseUpstream() {
+        let connection = upstream
+        upstream = nil
+        connection?.release()
+    }
+
+    /// Flushes, ends the output, and goes on reading for a moment: closing with bytes unread would reset the connection, and
+    /// the client might lose the answer.
+    private func linger() {
+        flush()
+        context?.close(mode: .output, promise: nil)
+        readIfWanted()
+    }
+
+    private func finish() {
+        guard record.isCounted else { return }
+        record.isCounted = false
+        loop.shared.requestEnded()
+        if context == nil { record.status = 499 }
+        let duration = (NIODeadline.now() - record.began).nanoseconds
+        loop.metrics.request(status: record.status, nanoseconds: duration)
+        guard loop.logsRequests else { return }
+        loop.logger.debug(
+            "request",
+            metadata: [
+                "request_id": "\(record.id)", "method": "\(record.method)", "status": "\(record.status)",
+                "duration_us": "\(duration / 1_000)", "key_id": "\(record.keyID?.description ?? "-")",
+            ])
+    }
+}

@@ -1,0 +1,187 @@
+import Glibc
+import NIOCore
+
+/// A client's connection: reads its requests one at a time, has each decided, and carries it to the upstream and back.
+///
+/// The shell around `Exchange`: it parses, moves bytes and does as it is told. All on one event loop; nothing waits.
+final class FrontConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    let loop: GatewayLoop
+    let outlet = Outlet()
+    var exchange: Exchange
+    var context: ChannelHandlerContext?
+    /// Where the loop keeps it.
+    var place = 0
+    var upstream: UpstreamConnection?
+    /// Tells one request of this connection from the next, for whoever answers late.
+    var number: UInt64 = 0
+
+    var input = ByteBuffer()
+    var scanner = HeadScanner()
+    var head = RequestHead()
+    /// The head of the request under way, for as long as it may have to be read again.
+    var headBytes = ByteBuffer()
+    var requestBody = BodyDecoder(.none)
+    /// What the upstream was sent, for as long as it may have to be sent again.
+    var upstreamHead = ByteBuffer()
+    var identity = ByteBuffer()
+    /// The field lines that say who the client is.
+    private(set) var forwarded = ByteBuffer()
+    var delimiter = ResponseRewriter.Delimiter.itself
+    var record = RequestRecord()
+    private var isWritable = true
+    private var isProcessing = false
+    private var skippedLine = false
+
+    init(loop: GatewayLoop) {
+        self.loop = loop
+        exchange = Exchange(patience: loop.patience, now: .now())
+    }
+
+    // MARK: From the socket
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if let address = context.remoteAddress?.ipAddress { forwarded.writeString("X-Forwarded-For: \(address)\r\n") }
+        forwarded.writeStaticString("X-Forwarded-Proto: http\r\n")
+        guard loop.add(self) else { return context.close(promise: nil) }
+        if context.channel.isActive { context.read() }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        end()
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.read()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
+        process()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        readIfWanted()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        isWritable = context.channel.isWritable
+        guard isWritable else { return }
+        exchange.progressed(now: .now())
+        upstream?.readIfWanted()
+        readIfWanted()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+    }
+
+    private func end() {
+        guard context != nil else { return }
+        context = nil
+        perform(exchange.clientClosed())
+        loop.remove(self)
+    }
+
+    // MARK: Reading
+
+    /// Works through what was read, as far as the exchange goes, then sends what came of it.
+    func process() {
+        guard !isProcessing else { return }
+        isProcessing = true
+        while input.readableBytes > 0, advance() {}
+        isProcessing = false
+        if input.readableBytes == 0 { input = ByteBuffer() }
+        upstream?.flush()
+        flush()
+    }
+
+    private func advance() -> Bool {
+        switch exchange.stage {
+        case .idle: return skipEmptyLine() && readHead()
+        case .awaiting, .responding: return exchange.awaitsBody && readBody()
+        case .resolving, .connecting: return false
+        case .lingering, .over:
+            input = ByteBuffer()
+            return false
+        }
+    }
+
+    /// RFC 9112 section 2.2 lets a server skip an empty line before a request; one is enough.
+    private func skipEmptyLine() -> Bool {
+        let view = input.readableBytesView
+        guard !skippedLine, view.first == ByteClass.carriageReturn else { return true }
+        guard view.count > 1 else { return false }
+        if view[view.startIndex + 1] == ByteClass.lineFeed {
+            input.moveReaderIndex(forwardBy: 2)
+            skippedLine = true
+        }
+        return input.readableBytes > 0
+    }
+
+    /// Notes that a head was read.
+    func headWasRead() {
+        skippedLine = false
+        number &+= 1
+    }
+
+    /// Asks for more, if it can be put somewhere. A read is kept pending while what came last is used up, so that the
+    /// socket need not be registered anew for each request; at most one read's worth waits here.
+    func readIfWanted() {
+        let isWanted =
+            switch exchange.stage {
+            case .idle: isWritable
+            case .awaiting where exchange.awaitsBody, .responding where exchange.awaitsBody: upstream?.isWritable ?? false
+            case .awaiting, .responding, .resolving, .connecting: input.readableBytes == 0
+            case .lingering: true
+            case .over: false
+            }
+        if isWanted { context?.read() }
+    }
+
+    // MARK: Writing
+
+    /// Whether the response may come.
+    var takesResponse: Bool { isWritable }
+
+    func flush() {
+        guard let context else { return }
+        outlet.flush(to: context)
+    }
+
+    // MARK: For the loop
+
+    func isDue(_ now: NIODeadline) -> Bool { now >= exchange.deadline }
+
+    func expire(now: NIODeadline) {
+        let isUpstreams = exchange.stage == .awaiting || exchange.stage == .responding
+        let clientStalls = exchange.stage == .responding ? !isWritable : upstream?.isWritable ?? true
+        if isUpstreams && !clientStalls { loop.noteFailure(.timeout, id: record.id) }
+        perform(exchange.expire(clientStalls: clientStalls, now: now))
+        flush()
+    }
+
+    func drain() {
+        perform(exchange.drain())
+    }
+
+    /// Closes at once, whatever is under way.
+    func cut() {
+        context?.close(promise: nil)
+    }
+
+    /// Resets the connection (SO_LINGER of zero): even a client that reads until the end sees that this was none.
+    func abort() {
+        guard let context else { return }
+        let options = context.channel as? any SocketOptionProvider
+        _ = options?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        context.close(promise: nil)
+    }
+}

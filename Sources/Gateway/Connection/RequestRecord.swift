@@ -1,0 +1,20 @@
+import AuthKeys
+import NIOCore
+
+/// What is kept of the request under way, to answer, count and log it.
+struct RequestRecord {
+    var id = RequestID(high: 0, low: 0)
+    var began = NIODeadline.uptimeNanoseconds(0)
+    var status = 0
+    var keyID: KeyID?
+    var method = ""
+    var isToHead = false
+    var hasOrigin = false
+    var version = HTTPVersion.http11
+    /// Whether the request counts as under way.
+    var isCounted = false
+    /// Whether there was room for it.
+    var isAdmitted = true
+    /// The digest to look up.
+    var digest: SecretDigest?
+}

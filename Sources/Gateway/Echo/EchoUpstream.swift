@@ -1,0 +1,117 @@
+public import NIOCore
+public import ServiceLifecycle
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// An upstream for when there is none: answers every request with what it was, as JSON.
+///
+/// `{"method":…,"path":…,"headers":[[name,value],…],"body_bytes":…}`. Listens on loopback only; a body is counted, not kept.
+public final class EchoUpstream: Service {
+    private struct Bound: Sendable {
+        let channel: any Channel
+        let group: MultiThreadedEventLoopGroup
+    }
+
+    private let bound = Mutex<Bound?>(nil)
+
+    public init() {}
+
+    /// Where it listens; nil unless it does.
+    public var localAddress: SocketAddress? {
+        bound.withLock { $0?.channel.localAddress }
+    }
+
+    /// Begins to listen on a free port of 127.0.0.1, and returns where.
+    @discardableResult
+    public func bind() async throws -> SocketAddress {
+        guard bound.withLock({ $0 == nil }) else { throw GatewayError.alreadyBound }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        do {
+            let channel = try await ServerBootstrap(group: group)
+                .serverChannelOption(.backlog, value: 1_024)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
+                        try channel.pipeline.syncOperations.addHandler(EchoHandler())
+                    }
+                }
+                .bind(host: "127.0.0.1", port: 0).get()
+            guard let address = channel.localAddress else {
+                throw GatewayError.cannotListen(host: "127.0.0.1", port: 0, reason: "no address")
+            }
+            bound.withLock { $0 = Bound(channel: channel, group: group) }
+            return address
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    /// Serves until shutdown. Binds first if that was not done. Stop it after the gateway, not before.
+    public func run() async throws {
+        if bound.withLock({ $0 == nil }) { try await bind() }
+        guard let bound = bound.withLock({ $0 }) else { return }
+        try? await gracefulShutdown()
+        try await bound.group.shutdownGracefully()
+        self.bound.withLock { $0 = nil }
+    }
+}
+
+/// Answers the requests of one connection.
+private final class EchoHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private var head: HTTPRequestHead?
+    private var bodyBytes = 0
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            self.head = head
+            bodyBytes = 0
+        case .body(let piece):
+            bodyBytes += piece.readableBytes
+        case .end:
+            guard let head else { return }
+            self.head = nil
+            answer(head, context: context)
+        }
+    }
+
+    private func answer(_ request: HTTPRequestHead, context: ChannelHandlerContext) {
+        let headers = request.headers.map { "[\(Self.quoted($0.name)),\(Self.quoted($0.value))]" }
+        let body = """
+            {"method":\(Self.quoted(request.method.rawValue)),"path":\(Self.quoted(request.uri)),\
+            "headers":[\(headers.joined(separator: ","))],"body_bytes":\(bodyBytes)}
+
+            """
+        let head = HTTPResponseHead(
+            version: request.version, status: .ok,
+            headers: ["Content-Type": "application/json", "Content-Length": "\(body.utf8.count)"])
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if request.method != .HEAD {
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
+        }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        if !request.isKeepAlive { context.close(promise: nil) }
+    }
+
+    /// A JSON string (RFC 8259 section 7).
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\u{0}"..."\u{1F}", "\u{7F}":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

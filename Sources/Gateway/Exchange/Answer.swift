@@ -1,0 +1,109 @@
+import AuthKeys
+
+/// An answer that the gateway gives itself, instead of the upstream's.
+enum Answer: Equatable, Sendable {
+    case refused(Refusal)
+    case ambiguousCredentials
+    /// Keys cannot be verified now.
+    case verificationUnavailable
+    /// More requests, or more connections to the upstream, than are allowed.
+    case overloaded
+    case malformedRequest
+    case targetTooLong
+    case headTooLarge
+    case versionNotSupported
+    case methodNotAllowed
+    case requestTimeout
+    case upstreamUnreachable
+    case upstreamReset
+    case upstreamTimeout
+
+    var status: Int {
+        switch self {
+        case .malformedRequest, .ambiguousCredentials: 400
+        case .refused: 401
+        case .methodNotAllowed: 405
+        case .requestTimeout: 408
+        case .targetTooLong: 414
+        case .headTooLarge: 431
+        case .upstreamUnreachable, .upstreamReset: 502
+        case .verificationUnavailable, .overloaded: 503
+        case .upstreamTimeout: 504
+        case .versionNotSupported: 505
+        }
+    }
+
+    var reason: String {
+        switch self {
+        case .malformedRequest, .ambiguousCredentials: "Bad Request"
+        case .refused: "Unauthorized"
+        case .methodNotAllowed: "Method Not Allowed"
+        case .requestTimeout: "Request Timeout"
+        case .targetTooLong: "URI Too Long"
+        case .headTooLarge: "Request Header Fields Too Large"
+        case .upstreamUnreachable, .upstreamReset: "Bad Gateway"
+        case .verificationUnavailable, .overloaded: "Service Unavailable"
+        case .upstreamTimeout: "Gateway Timeout"
+        case .versionNotSupported: "HTTP Version Not Supported"
+        }
+    }
+
+    var type: String {
+        switch self {
+        case .refused: "authentication_error"
+        case .verificationUnavailable, .overloaded: "unavailable_error"
+        case .upstreamUnreachable, .upstreamReset, .upstreamTimeout: "upstream_error"
+        case .malformedRequest, .ambiguousCredentials, .targetTooLong, .headTooLarge, .versionNotSupported,
+            .methodNotAllowed, .requestTimeout:
+            "invalid_request_error"
+        }
+    }
+
+    var code: String? {
+        switch self {
+        case .refused(let refusal): refusal.code
+        case .ambiguousCredentials: "ambiguous_credentials"
+        case .upstreamUnreachable: "upstream_unreachable"
+        case .upstreamReset: "upstream_reset"
+        case .upstreamTimeout: "upstream_timeout"
+        case .verificationUnavailable, .overloaded, .malformedRequest, .targetTooLong, .headTooLarge,
+            .versionNotSupported, .methodNotAllowed, .requestTimeout:
+            nil
+        }
+    }
+
+    /// A sentence for the caller. Nothing in it has to be escaped in JSON or in a quoted string.
+    var message: String {
+        switch self {
+        case .refused(let refusal): refusal.message
+        case .ambiguousCredentials: "the request carries more than one credential: send the API key once"
+        case .verificationUnavailable: "API keys cannot be verified at the moment: try again"
+        case .overloaded: "too many requests are under way: try again"
+        case .malformedRequest: "the request is not valid HTTP/1.1"
+        case .targetTooLong: "the request target is too long"
+        case .headTooLarge: "the request has too many header fields, or too large ones"
+        case .versionNotSupported: "only HTTP/1.1 and HTTP/1.0 are spoken here"
+        case .methodNotAllowed: "CONNECT and TRACE are not let through"
+        case .requestTimeout: "the request did not arrive in time"
+        case .upstreamUnreachable: "the upstream cannot be reached"
+        case .upstreamReset: "the upstream ended the request without a valid response"
+        case .upstreamTimeout: "the upstream did not respond in time"
+        }
+    }
+
+    /// Seconds after which it may be worth while to try again.
+    var retryAfter: Int? {
+        switch self {
+        case .verificationUnavailable, .overloaded: 1
+        default: nil
+        }
+    }
+
+    /// Whether what follows on the connection cannot be told from what went before.
+    var losesFraming: Bool {
+        switch self {
+        case .malformedRequest, .targetTooLong, .headTooLarge, .versionNotSupported, .requestTimeout, .methodNotAllowed: true
+        default: false
+        }
+    }
+}

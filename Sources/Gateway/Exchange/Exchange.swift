@@ -1,0 +1,293 @@
+import NIOCore
+
+/// What happens to the requests of one client connection, one after the other: events in, actions out.
+///
+/// It knows no socket and no bytes. The shell tells what came in, and does what is asked in the order of `Actions`; a piece
+/// of a body is in the shell's hand while it asks. Time is handed in.
+struct Exchange {
+    enum Stage: Equatable {
+        /// Between requests, or within the head of one.
+        case idle
+        /// The credential is looked up in the database.
+        case resolving
+        /// A connection to the upstream was asked for.
+        case connecting
+        /// The request is on its way; no final response yet.
+        case awaiting
+        /// The head of the final response was passed on.
+        case responding
+        /// The last response was sent; what the client still sends is thrown away until it closes.
+        case lingering
+        /// The client's connection is gone, or told to go.
+        case over
+    }
+
+    /// What the shell has to do. Several at once are done in this order.
+    struct Actions: OptionSet, Equatable {
+        let rawValue: UInt16
+
+        /// Send `Step.answer`. With `linger`, it says that the connection closes.
+        static let answer = Actions(rawValue: 1)
+        /// Pass on what is in hand: a head, a piece, or the end of a body.
+        static let forward = Actions(rawValue: 2)
+        /// Close the upstream connection, or give up waiting for one.
+        static let dropUpstream = Actions(rawValue: 4)
+        /// Give the upstream connection back for others.
+        static let releaseUpstream = Actions(rawValue: 8)
+        /// Get an upstream connection.
+        static let acquireUpstream = Actions(rawValue: 16)
+        /// Get one that was never used.
+        static let acquireFreshUpstream = Actions(rawValue: 32)
+        /// Look the credential up.
+        static let resolve = Actions(rawValue: 64)
+        /// The exchange is over: count it.
+        static let finish = Actions(rawValue: 128)
+        /// Go on with the next request.
+        static let next = Actions(rawValue: 256)
+        /// Flush, end the output, and wait for the client to close.
+        static let linger = Actions(rawValue: 512)
+        /// Close the client's connection.
+        static let close = Actions(rawValue: 1024)
+        /// Close it so that the client cannot take what it got for a whole response.
+        static let abort = Actions(rawValue: 2048)
+    }
+
+    struct Step: Equatable {
+        var actions: Actions = []
+        var answer: Answer?
+    }
+
+    /// What the gate decided about a request.
+    enum Decision: Equatable {
+        case forward
+        case resolve
+        case answer(Answer)
+    }
+
+    /// What matters of a request's head.
+    struct Request: Equatable {
+        var hasBody: Bool
+        /// Whether the client's connection can carry another request.
+        var persists: Bool
+        var isRepeatable: Bool
+    }
+
+    /// The times to wait, in nanoseconds.
+    struct Patience {
+        var connect, responseHead, idle, keepAlive, requestHead: TimeAmount
+        var linger = TimeAmount.seconds(1)
+    }
+
+    private(set) var stage = Stage.idle
+    /// When `expire` has something to do.
+    private(set) var deadline: NIODeadline
+    /// Whether the client may send another request after this response, as far as is known.
+    var persists: Bool { request.persists && !isDraining }
+
+    /// Whether more of the request's body may be passed on.
+    var awaitsBody: Bool { !requestEnded && (stage == .awaiting || stage == .responding) }
+
+    private let patience: Patience
+    private var request = Request(hasBody: false, persists: true, isRepeatable: false)
+    private var headBegan = false
+    private var requestEnded = true
+    private var bodyBegan = false
+    private var isReused = false
+    private var wasRetried = false
+    private var upstreamPersists = false
+    private var isDraining = false
+
+    init(patience: Patience, now: NIODeadline) {
+        self.patience = patience
+        deadline = now + patience.keepAlive
+    }
+
+    // MARK: The client
+
+    /// The first bytes of a head came, but not all of it.
+    mutating func headIsComing(now: NIODeadline) {
+        guard stage == .idle, !headBegan else { return }
+        headBegan = true
+        deadline = now + patience.requestHead
+    }
+
+    /// A head came, and the gate decided about it.
+    mutating func begin(_ request: Request, _ decision: Decision, now: NIODeadline) -> Step {
+        self.request = request
+        headBegan = false
+        requestEnded = !request.hasBody
+        bodyBegan = false
+        wasRetried = false
+        return decide(decision, now: now)
+    }
+
+    /// What came is no request.
+    mutating func fail(_ answer: Answer, now: NIODeadline) -> Step {
+        request.persists = false
+        headBegan = false
+        switch stage {
+        case .idle, .resolving, .connecting, .awaiting: return give(answer, now: now)
+        case .responding: return abort()
+        case .lingering, .over: return Step()
+        }
+    }
+
+    /// The look-up ended.
+    mutating func resolved(_ decision: Decision, now: NIODeadline) -> Step {
+        stage == .resolving ? decide(decision, now: now) : Step()
+    }
+
+    /// A piece of the request's body is in hand.
+    mutating func requestPiece(now: NIODeadline) -> Step {
+        guard stage == .awaiting || stage == .responding else { return Step() }
+        bodyBegan = true
+        deadline = now + patience.idle
+        return Step(actions: .forward)
+    }
+
+    /// The request's body ended.
+    mutating func requestEnd(now: NIODeadline) -> Step {
+        guard stage == .awaiting || stage == .responding else { return Step() }
+        requestEnded = true
+        deadline = now + (stage == .awaiting ? patience.responseHead : patience.idle)
+        return Step(actions: .forward)
+    }
+
+    /// The client closed its connection.
+    mutating func clientClosed() -> Step {
+        defer { stage = .over }
+        switch stage {
+        case .idle, .lingering, .over: return Step()
+        case .resolving: return Step(actions: .finish)
+        case .connecting, .awaiting, .responding: return Step(actions: [.dropUpstream, .finish])
+        }
+    }
+
+    /// Bytes went on, in either direction.
+    mutating func progressed(now: NIODeadline) {
+        if stage == .responding || stage == .awaiting && !requestEnded { deadline = now + patience.idle }
+    }
+
+    // MARK: The upstream
+
+    mutating func upstreamReady(isReused: Bool, now: NIODeadline) -> Step {
+        guard stage == .connecting else { return Step() }
+        stage = .awaiting
+        self.isReused = isReused
+        deadline = now + (requestEnded ? patience.responseHead : patience.idle)
+        return Step(actions: .forward)
+    }
+
+    mutating func upstreamFailed(_ answer: Answer, now: NIODeadline) -> Step {
+        stage == .connecting ? give(answer, now: now) : Step()
+    }
+
+    /// An interim response is in hand (RFC 9110 section 15.2).
+    mutating func interimHead(clientUnderstands: Bool, now: NIODeadline) -> Step {
+        guard stage == .awaiting else { return Step() }
+        deadline = now + (requestEnded ? patience.responseHead : patience.idle)
+        return clientUnderstands ? Step(actions: .forward) : Step()
+    }
+
+    /// The final response's head is in hand. `canDelimit`: whether the client can tell where the response ends without
+    /// the end of the connection.
+    mutating func responseHead(upstreamPersists: Bool, canDelimit: Bool, now: NIODeadline) -> Step {
+        guard stage == .awaiting else { return Step() }
+        stage = .responding
+        self.upstreamPersists = upstreamPersists
+        request.persists = persists && canDelimit
+        deadline = now + patience.idle
+        return Step(actions: .forward)
+    }
+
+    mutating func responsePiece(now: NIODeadline) -> Step {
+        guard stage == .responding else { return Step() }
+        deadline = now + patience.idle
+        return Step(actions: .forward)
+    }
+
+    mutating func responseEnd(now: NIODeadline) -> Step {
+        guard stage == .responding else { return Step() }
+        var step = Step(actions: [.forward, .finish])
+        step.actions.insert(requestEnded && upstreamPersists ? .releaseUpstream : .dropUpstream)
+        step.actions.insert(conclude(keeping: requestEnded && request.persists, now: now))
+        return step
+    }
+
+    /// The upstream's connection ended, or what it sent is no response. `isSilent`: not a byte of a response had come.
+    mutating func upstreamLost(isSilent: Bool, now: NIODeadline) -> Step {
+        switch stage {
+        case .awaiting where isReused && isSilent && request.isRepeatable && !bodyBegan && !wasRetried:
+            wasRetried = true
+            stage = .connecting
+            deadline = now + patience.connect
+            return Step(actions: [.dropUpstream, .acquireFreshUpstream])
+        case .awaiting: return give(.upstreamReset, now: now)
+        case .responding: return abort()
+        case .idle, .resolving, .connecting, .lingering, .over: return Step()
+        }
+    }
+
+    // MARK: Time and the end
+
+    /// The deadline has come. `clientStalls`: whether it is the client that does not take or send.
+    mutating func expire(clientStalls: Bool, now: NIODeadline) -> Step {
+        guard now >= deadline else { return Step() }
+        switch stage {
+        case .idle:
+            if headBegan { return fail(.requestTimeout, now: now) }
+            stage = .over
+            return Step(actions: .close)
+        case .resolving: return give(.verificationUnavailable, now: now)
+        case .connecting, .awaiting:
+            guard !requestEnded && clientStalls else { return give(.upstreamTimeout, now: now) }
+            return fail(.requestTimeout, now: now)
+        case .responding: return abort()
+        case .lingering:
+            stage = .over
+            return Step(actions: .close)
+        case .over: return Step()
+        }
+    }
+
+    /// The gateway shuts down: what is under way may end, and nothing begins after it.
+    mutating func drain() -> Step {
+        isDraining = true
+        guard stage == .idle, !headBegan else { return Step() }
+        stage = .over
+        return Step(actions: .close)
+    }
+
+    private mutating func decide(_ decision: Decision, now: NIODeadline) -> Step {
+        switch decision {
+        case .forward:
+            stage = .connecting
+            deadline = now + patience.connect
+            return Step(actions: .acquireUpstream)
+        case .resolve:
+            stage = .resolving
+            deadline = now + patience.connect
+            return Step(actions: .resolve)
+        case .answer(let answer):
+            return give(answer, now: now)
+        }
+    }
+
+    private mutating func give(_ answer: Answer, now: NIODeadline) -> Step {
+        var step = Step(actions: [.answer, .finish], answer: answer)
+        if stage == .connecting || stage == .awaiting { step.actions.insert(.dropUpstream) }
+        step.actions.insert(conclude(keeping: requestEnded && persists && !answer.losesFraming, now: now))
+        return step
+    }
+
+    private mutating func conclude(keeping: Bool, now: NIODeadline) -> Actions {
+        stage = keeping && !isDraining ? .idle : .lingering
+        deadline = now + (stage == .idle ? patience.keepAlive : patience.linger)
+        return stage == .idle ? .next : .linger
+    }
+
+    private mutating func abort() -> Step {
+        stage = .over
+        return Step(actions: [.dropUpstream, .finish, .abort])
+    }
+}

@@ -1,0 +1,124 @@
+public import AuthKeys
+public import Logging
+public import NIOCore
+public import ServiceLifecycle
+import NIOPosix
+import Synchronization
+
+/// The data plane: a listener that lets requests with a good key through to the upstream, and no others.
+///
+/// `bind` first, then `run`, which serves until graceful shutdown: then nothing new is taken, what is under way may end within
+/// the drain timeout, and `run` returns. A cancelled `run` cuts everything at once.
+public final class Gateway: Service {
+    private struct Bound: Sendable {
+        let channel: any Channel
+        let group: MultiThreadedEventLoopGroup
+        let loops: [NIOLoopBound<GatewayLoop>]
+    }
+
+    private let configuration: GatewayConfiguration
+    private let verifier: KeyVerifier
+    private let logger: Logger
+    private let time: TimeSource
+    private let bound = Mutex<Bound?>(nil)
+
+    public init(
+        configuration: GatewayConfiguration, verifier: KeyVerifier, logger: Logger, time: TimeSource = .system
+    ) {
+        self.configuration = configuration
+        self.verifier = verifier
+        self.logger = logger
+        self.time = time
+    }
+
+    /// Where the gateway listens; nil unless it does.
+    public var localAddress: SocketAddress? {
+        bound.withLock { $0?.channel.localAddress }
+    }
+
+    /// Begins to listen, and returns where. Connections are accepted at once; throws `GatewayError`.
+    @discardableResult
+    public func bind() async throws -> SocketAddress {
+        guard bound.withLock({ $0 == nil }) else { throw GatewayError.alreadyBound }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.threads))
+        do {
+            let loops = try await makeLoops(group)
+            let channel = try await listen(group, loops: loops)
+            guard let address = channel.localAddress else {
+                throw GatewayError.cannotListen(host: configuration.host, port: configuration.port, reason: "no address")
+            }
+            bound.withLock { $0 = Bound(channel: channel, group: group, loops: loops) }
+            return address
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    /// Serves until shutdown. Binds first if that was not done.
+    public func run() async throws {
+        if bound.withLock({ $0 == nil }) { try await bind() }
+        guard let bound = bound.withLock({ $0 }) else { return }
+        let patience = await shutdownPatience()
+        try? await bound.channel.close()
+        let drains = bound.loops.map { loop in
+            loop.eventLoop.flatSubmit { loop.value.drain(limit: patience) }
+        }
+        for drain in drains { try? await drain.get() }
+        try await bound.group.shutdownGracefully()
+        self.bound.withLock { $0 = nil }
+    }
+
+    /// Waits for the end, and says how long what is under way then may take.
+    private func shutdownPatience() async -> TimeAmount {
+        do {
+            try await gracefulShutdown()
+            return TimeAmount(configuration.timeouts.drain)
+        } catch {
+            return .zero
+        }
+    }
+
+    private func makeLoops(_ group: MultiThreadedEventLoopGroup) async throws -> [NIOLoopBound<GatewayLoop>] {
+        let metrics = GatewayMetrics()
+        let shared = SharedState()
+        var loops: [NIOLoopBound<GatewayLoop>] = []
+        for eventLoop in group.makeIterator() {
+            let loop = eventLoop.submit { [configuration, verifier, time, logger] in
+                let loop = GatewayLoop(
+                    eventLoop: eventLoop, configuration: configuration, verifier: verifier, time: time, metrics: metrics,
+                    shared: shared, logger: logger)
+                loop.start()
+                return NIOLoopBound(loop, eventLoop: eventLoop)
+            }
+            loops.append(try await loop.get())
+        }
+        return loops
+    }
+
+    private func listen(
+        _ group: MultiThreadedEventLoopGroup, loops: [NIOLoopBound<GatewayLoop>]
+    ) async throws -> any Channel {
+        let byEventLoop = Dictionary(uniqueKeysWithValues: loops.map { (ObjectIdentifier($0.eventLoop), $0) })
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 32_768, high: 131_072))
+            .childChannelInitializer { channel in
+                guard let loop = byEventLoop[ObjectIdentifier(channel.eventLoop)] else { return channel.close() }
+                return channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(FrontConnection(loop: loop.value))
+                }
+            }
+        let (host, port) = (configuration.host, configuration.port)
+        do {
+            return try await bootstrap.bind(host: host, port: port).get()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            throw GatewayError.addressInUse(host: host, port: port)
+        } catch {
+            throw GatewayError.cannotListen(host: host, port: port, reason: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,95 @@
+/// How the gateway listens, where it sends requests, and what it puts up with.
+public struct GatewayConfiguration: Sendable {
+    /// Where a key is looked for. A place that is not named is none of the gateway's business: it passes untouched.
+    public struct CredentialPlaces: OptionSet, Sendable, Hashable {
+        public let rawValue: UInt8
+
+        public init(rawValue: UInt8) {
+            self.rawValue = rawValue
+        }
+
+        /// `Authorization: Bearer <token>` (RFC 6750 section 2.1), the scheme in any case.
+        public static let authorization = CredentialPlaces(rawValue: 1)
+        /// `X-API-Key: <token>`.
+        public static let xAPIKey = CredentialPlaces(rawValue: 2)
+    }
+
+    /// How long the gateway waits. None of these bounds a whole exchange: a stream may go on for days.
+    public struct Timeouts: Sendable {
+        /// For a connection to the upstream, or for one to become free.
+        public var connect: Duration = .seconds(5)
+        /// From the end of the request to the head of the response.
+        public var responseHead: Duration = .seconds(60)
+        /// Between two pieces of a body, in either direction.
+        public var idle: Duration = .seconds(60)
+        /// For the next request on a client's connection.
+        public var keepAlive: Duration = .seconds(75)
+        /// For the whole of a request's head, from its first byte.
+        public var requestHead: Duration = .seconds(10)
+        /// For a kept connection to the upstream that serves nobody.
+        public var upstreamIdle: Duration = .seconds(55)
+        /// For the exchanges under way when the gateway shuts down.
+        public var drain: Duration = .seconds(10)
+
+        public init() {}
+    }
+
+    /// How much the gateway takes.
+    public struct Limits: Sendable {
+        /// Bytes of a message head; 431 beyond.
+        public var headBytes = 32_768
+        /// Bytes of a request target; 414 beyond.
+        public var targetBytes = 8_192
+        /// Fields of a head; 431 beyond.
+        public var fieldCount = 100
+        /// Connections of clients; closed unanswered beyond.
+        public var connections = 10_000
+        /// Requests under way; 503 beyond.
+        public var requestsInFlight = 10_000
+        /// Connections to the upstream, for each event loop. Requests beyond wait for one as long as a connect may take.
+        public var upstreamConnectionsPerLoop = 512
+
+        public init() {}
+    }
+
+    /// The name or the address to listen on.
+    public var host = "127.0.0.1"
+    /// The port to listen on; 0 for any that is free.
+    public var port = 8080
+    /// Where requests go.
+    public var upstream: Upstream
+    public var credentials: CredentialPlaces = [.authorization, .xAPIKey]
+    /// Leaves the credentials in the request that the upstream gets.
+    public var forwardsCredentials = false
+    /// Lets CORS preflights pass without a key.
+    public var passesPreflights = true
+    public var timeouts = Timeouts()
+    public var limits = Limits()
+    /// Event loops, each a thread; at least 1.
+    public var threads = 1
+
+    public init(upstream: Upstream) {
+        self.upstream = upstream
+    }
+}
+
+/// A server that requests are sent on to, over plain HTTP/1.1.
+public struct Upstream: Sendable, Equatable {
+    public var host: String
+    public var port: Int
+    /// Put before the path of every request; empty, or beginning with a slash and not ending with one.
+    public let basePath: String
+
+    public init(host: String, port: Int, basePath: String = "") {
+        self.host = host
+        self.port = port
+        let inner = basePath.drop { $0 == "/" }
+        let end = inner.lastIndex { $0 != "/" }.map { inner.index(after: $0) } ?? inner.startIndex
+        self.basePath = end == inner.startIndex ? "" : "/" + inner[..<end]
+    }
+
+    /// Host and port, as a `Host` field has them.
+    var authority: String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}

@@ -1,0 +1,28 @@
+/// Why the gateway could not start.
+public enum GatewayError: Error, Sendable, Equatable {
+    /// Another program listens there.
+    case addressInUse(host: String, port: Int)
+    /// The address cannot be listened on: not this machine's, not resolvable, or a port that needs privileges.
+    case cannotListen(host: String, port: Int, reason: String)
+    /// `bind` was called twice.
+    case alreadyBound
+
+    /// A stable name for scripts.
+    public var code: String {
+        switch self {
+        case .addressInUse: "address_in_use"
+        case .cannotListen: "cannot_listen"
+        case .alreadyBound: "already_bound"
+        }
+    }
+}
+
+extension GatewayError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .addressInUse(let host, let port): "cannot listen on \(host):\(port): the address is in use"
+        case .cannotListen(let host, let port, let reason): "cannot listen on \(host):\(port): \(reason)"
+        case .alreadyBound: "the gateway listens already"
+        }
+    }
+}

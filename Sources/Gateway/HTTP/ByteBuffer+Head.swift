@@ -1,0 +1,21 @@
+import NIOCore
+
+extension ByteBuffer {
+    /// The readable bytes, with the errors of the readers of heads.
+    @inline(__always)
+    func withHeadBytes<R>(_ body: (UnsafeRawBufferPointer) throws(HeadError) -> R) throws(HeadError) -> R {
+        let result: Result<R, HeadError> = withUnsafeReadableBytes { bytes in
+            do throws(HeadError) {
+                return .success(try body(bytes))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    /// A part of the readable bytes as text.
+    func text(_ range: Range<Int>) -> String {
+        withUnsafeReadableBytes { String(decoding: $0.part(range), as: UTF8.self) }
+    }
+}

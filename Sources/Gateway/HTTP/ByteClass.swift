@@ -1,0 +1,93 @@
+/// The byte classes of HTTP/1.1 that decide what a message head may hold.
+enum ByteClass {
+    static let carriageReturn: UInt8 = 0x0D
+    static let lineFeed: UInt8 = 0x0A
+    static let space: UInt8 = 0x20
+    static let tab: UInt8 = 0x09
+    static let colon: UInt8 = 0x3A
+    static let comma: UInt8 = 0x2C
+    static let slash: UInt8 = 0x2F
+
+    /// `tchar` of RFC 9110 section 5.6.2.
+    @inline(__always)
+    static func isToken(_ byte: UInt8) -> Bool {
+        // One bit for each of `!#$%&'*+-.` and the digits, then one for each of the letters and `^_`|~`.
+        let low: UInt64 = 0x03FF_6CFA_0000_0000
+        let high: UInt64 = 0x57FF_FFFF_C7FF_FFFE
+        if byte < 64 { return low >> UInt64(byte) & 1 == 1 }
+        return byte < 128 && high >> UInt64(byte & 63) & 1 == 1
+    }
+
+    /// What a field value is made of, RFC 9110 section 5.5: visible bytes, those above ASCII, space and tab.
+    @inline(__always)
+    static func isFieldContent(_ byte: UInt8) -> Bool {
+        byte >= space && byte != 0x7F || byte == tab
+    }
+
+    /// What a request target is made of: visible ASCII, and no fragment, which RFC 9112 section 3.2 does not allow.
+    @inline(__always)
+    static func isTarget(_ byte: UInt8) -> Bool {
+        byte > space && byte < 0x7F && byte != 0x23
+    }
+
+    /// The characters of `uri-host` and port (RFC 3986 section 3.2.2), without user information.
+    @inline(__always)
+    static func isAuthority(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x3A, 0x41...0x5B, 0x5D, 0x61...0x7A: true
+        case 0x21, 0x24...0x2B, 0x2D, 0x2E, 0x3B, 0x3D, 0x5F, 0x7E: true
+        default: false
+        }
+    }
+
+    @inline(__always)
+    static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 <= 9 }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether the bytes are that text, letters in either case. `lower` is lower-case letters, digits and hyphens; the bytes
+    /// must be a token or visible ASCII already, or a control character might pass for a hyphen.
+    @inline(__always)
+    func equals(_ lower: StaticString) -> Bool {
+        count == lower.utf8CodeUnitCount && begins(with: lower)
+    }
+
+    /// Whether the bytes begin with that text, on the same terms.
+    @inline(__always)
+    func begins(with lower: StaticString) -> Bool {
+        let length = lower.utf8CodeUnitCount
+        guard count >= length else { return false }
+        let expected = lower.utf8Start
+        for index in 0..<length where self[index] | 0x20 != expected[index] { return false }
+        return true
+    }
+
+    /// The same, with `_` and `.` read as `-`, as servers do that turn header names into variables.
+    @inline(__always)
+    func beginsLoosely(with lower: StaticString) -> Bool {
+        let length = lower.utf8CodeUnitCount
+        guard count >= length else { return false }
+        let expected = lower.utf8Start
+        for index in 0..<length {
+            let byte = self[index]
+            let folded = byte == 0x5F || byte == 0x2E ? 0x2D : byte | 0x20
+            if folded != expected[index] { return false }
+        }
+        return true
+    }
+
+    /// The part of the bytes in a range that was found in them.
+    @inline(__always)
+    func part(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: self[range])
+    }
+
+    /// The bounds of the part that is left without the spaces and tabs around it.
+    @inline(__always)
+    func trimmed(_ range: Range<Int>) -> Range<Int> {
+        var (start, end) = (range.lowerBound, range.upperBound)
+        while start < end, self[start] == ByteClass.space || self[start] == ByteClass.tab { start += 1 }
+        while start < end, self[end - 1] == ByteClass.space || self[end - 1] == ByteClass.tab { end -= 1 }
+        return start..<end
+    }
+}

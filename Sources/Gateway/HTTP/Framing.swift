@@ -1,0 +1,107 @@
+/// How a body ends (RFC 9112 section 6).
+enum Framing: Equatable {
+    /// There is no body.
+    case none
+    case length(UInt64)
+    case chunked
+    /// With the connection; for responses only.
+    case untilClose
+}
+
+/// What the fields of a head say about its framing and its connection. Whatever could be read in two ways is an error.
+struct MessageFields {
+    private(set) var length: UInt64?
+    private(set) var isChunked = false
+    private(set) var saysClose = false
+    private(set) var saysKeepAlive = false
+    /// Fields that `Connection` names, apart from `close` and `keep-alive`.
+    private(set) var named: [Range<Int>] = []
+
+    /// More names than any honest sender has.
+    private static let namedLimit = 32
+
+    /// Takes in a field that frames the message or speaks of the connection.
+    @inline(__always)
+    mutating func take(_ field: FieldLine, in bytes: UnsafeRawBufferPointer) throws(HeadError) {
+        switch field.kind {
+        case .contentLength:
+            guard length == nil, let value = Self.number(bytes.part(field.value)) else { throw .malformed }
+            length = value
+        case .transferEncoding:
+            guard !isChunked, bytes.part(field.value).equals("chunked") else { throw .malformed }
+            isChunked = true
+        case .connection:
+            try takeConnection(field.value, in: bytes)
+        default: break
+        }
+    }
+
+    /// Whether the connection goes on after the message (RFC 9112 section 9.3).
+    @inline(__always)
+    func persists(_ version: HTTPVersion) -> Bool {
+        !saysClose && (version == .http11 || saysKeepAlive)
+    }
+
+    /// Whether a field is named in `Connection`, and so belongs to it.
+    @inline(__always)
+    func isNamed(_ field: FieldLine, in bytes: UnsafeRawBufferPointer) -> Bool {
+        guard !named.isEmpty, field.kind.canBeNamedInConnection else { return false }
+        let name = bytes.part(field.name)
+        return named.contains { range in
+            range.count == name.count
+                && zip(bytes.part(range), name).allSatisfy { Self.lowercased($0) == Self.lowercased($1) }
+        }
+    }
+
+    private mutating func takeConnection(_ value: Range<Int>, in bytes: UnsafeRawBufferPointer) throws(HeadError) {
+        var start = value.lowerBound
+        while start <= value.upperBound {
+            var end = start
+            while end < value.upperBound, bytes[end] != ByteClass.comma { end += 1 }
+            let option = bytes.trimmed(start..<end)
+            let name = bytes.part(option)
+            if name.equals("close") {
+                saysClose = true
+            } else if name.equals("keep-alive") {
+                saysKeepAlive = true
+            } else if !option.isEmpty {
+                guard named.count < Self.namedLimit else { throw .malformed }
+                named.append(option)
+            }
+            start = end + 1
+        }
+    }
+
+    /// `1*DIGIT`, no sign, no list, and within what a body can be.
+    @inline(__always)
+    private static func number(_ digits: UnsafeRawBufferPointer) -> UInt64? {
+        guard (1...18).contains(digits.count) else { return nil }
+        var value: UInt64 = 0
+        for digit in digits {
+            guard ByteClass.isDigit(digit) else { return nil }
+            value = value &* 10 &+ UInt64(digit &- 0x30)
+        }
+        return value
+    }
+
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+        byte &- 0x41 <= 25 ? byte | 0x20 : byte
+    }
+}
+
+/// The versions that the gateway speaks.
+enum HTTPVersion: Equatable {
+    case http10, http11
+
+    /// Reads `HTTP/1.x` (RFC 9112 section 2.3).
+    init(_ text: UnsafeRawBufferPointer) throws(HeadError) {
+        guard text.count == 8, text.begins(with: "http/"), text[0] == 0x48, text[1] == 0x54, text[2] == 0x54,
+            text[3] == 0x50, ByteClass.isDigit(text[5]), text[6] == 0x2E, ByteClass.isDigit(text[7])
+        else { throw .malformed }
+        switch (text[5], text[7]) {
+        case (0x31, 0x31): self = .http11
+        case (0x31, 0x30): self = .http10
+        default: throw .unsupportedVersion
+        }
+    }
+}

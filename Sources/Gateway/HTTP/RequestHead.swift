@@ -1,0 +1,146 @@
+/// A request's head, read once, strictly: where its parts stand in the bytes, and what they mean to a gateway.
+///
+/// It holds positions, not bytes. The memory is kept from one request to the next.
+struct RequestHead {
+    /// The methods that a gateway treats in a way of their own; the rest is one.
+    enum Method: Equatable {
+        case get, head, options, connect, trace
+        /// PUT and DELETE, which may be repeated (RFC 9110 section 9.2.2).
+        case repeatable
+        case other
+    }
+
+    private(set) var fields = FieldLines()
+    private(set) var message = MessageFields()
+    private(set) var method = Method.other
+    private(set) var methodText = 0..<0
+    /// Path and query, or `*`. Empty for an absolute form without a path.
+    private(set) var path = 0..<0
+    /// Where the request says it is addressed: the target's authority in absolute form, else `Host`; nil for neither.
+    private(set) var authority: Range<Int>?
+    private(set) var version = HTTPVersion.http11
+    private(set) var framing = Framing.none
+    private(set) var hasOrigin = false
+    private var hasHost = false
+    private var asksForMethod = false
+
+    /// Whether the client can be answered another request on the same connection.
+    var persists: Bool { message.persists(version) }
+
+    /// Whether the request may be sent a second time when nothing is known of the first (RFC 9110 section 9.2.2).
+    var isRepeatable: Bool {
+        switch method {
+        case .get, .head, .options, .trace, .repeatable: true
+        case .connect, .other: false
+        }
+    }
+
+    /// Whether a browser asks what it may send (the Fetch standard, section 3.2.2).
+    var isPreflight: Bool { method == .options && hasOrigin && asksForMethod && !hasBody }
+
+    var hasBody: Bool { framing != .none }
+
+    /// Reads a head: all of its bytes, the empty line included.
+    mutating func read(_ bytes: UnsafeRawBufferPointer, limits: HeadLimits) throws(HeadError) {
+        message = MessageFields()
+        authority = nil
+        hasOrigin = false
+        hasHost = false
+        asksForMethod = false
+        let fieldsStart = try readRequestLine(bytes, limits: limits)
+        let isAbsolute = authority != nil
+        try fields.read(bytes, from: fieldsStart, limit: limits.fieldCount)
+        for field in fields.lines {
+            switch field.kind {
+            case .host: try takeHost(field, in: bytes, isAbsolute: isAbsolute)
+            case .contentLength, .transferEncoding, .connection: try message.take(field, in: bytes)
+            case .origin: hasOrigin = true
+            case .accessControlRequestMethod: asksForMethod = true
+            default: break
+            }
+        }
+        guard hasHost || version == .http10 else { throw .malformed }
+        framing = try bodyFraming()
+    }
+
+    private mutating func takeHost(
+        _ field: FieldLine, in bytes: UnsafeRawBufferPointer, isAbsolute: Bool
+    ) throws(HeadError) {
+        guard !hasHost, !field.value.isEmpty, bytes.part(field.value).allSatisfy(ByteClass.isAuthority) else {
+            throw .malformed
+        }
+        hasHost = true
+        if !isAbsolute { authority = field.value }
+    }
+
+    private func bodyFraming() throws(HeadError) -> Framing {
+        if message.isChunked {
+            guard message.length == nil, version == .http11 else { throw .malformed }
+            return .chunked
+        }
+        return message.length.map { $0 == 0 ? .none : .length($0) } ?? .none
+    }
+
+    /// `method SP request-target SP HTTP-version CRLF` (RFC 9112 section 3). Returns where the fields begin.
+    private mutating func readRequestLine(
+        _ bytes: UnsafeRawBufferPointer, limits: HeadLimits
+    ) throws(HeadError) -> Int {
+        var position = 0
+        while position < bytes.count, ByteClass.isToken(bytes[position]) { position += 1 }
+        methodText = 0..<position
+        guard !methodText.isEmpty, position < bytes.count, bytes[position] == ByteClass.space else { throw .malformed }
+        position += 1
+        let targetStart = position
+        while position < bytes.count, ByteClass.isTarget(bytes[position]) { position += 1 }
+        let target = targetStart..<position
+        guard position + 10 < bytes.count, bytes[position] == ByteClass.space,
+            bytes[position + 9] == ByteClass.carriageReturn, bytes[position + 10] == ByteClass.lineFeed
+        else { throw .malformed }
+        version = try HTTPVersion(bytes.part((position + 1)..<(position + 9)))
+        method = Self.method(bytes.part(methodText))
+        guard target.count <= limits.targetBytes else { throw .targetTooLong }
+        try readTarget(target, in: bytes)
+        return position + 11
+    }
+
+    /// The four forms of RFC 9112 section 3.2. The absolute form says where the request is addressed, never where it goes.
+    private mutating func readTarget(
+        _ target: Range<Int>, in bytes: UnsafeRawBufferPointer
+    ) throws(HeadError) {
+        let text = bytes.part(target)
+        path = target
+        guard let first = text.first else { throw .malformed }
+        if method == .connect || first == ByteClass.slash { return }
+        if text.count == 1, first == 0x2A {
+            guard method == .options else { throw .malformed }
+            return
+        }
+        guard text.begins(with: "http"), let colon = text.firstIndex(of: ByteClass.colon),
+            colon == 4 || colon == 5 && text[4] | 0x20 == 0x73, text.count > colon + 3, text[colon + 1] == ByteClass.slash,
+            text[colon + 2] == ByteClass.slash
+        else { throw .malformed }
+        var end = target.lowerBound + colon + 3
+        let start = end
+        while end < target.upperBound, ByteClass.isAuthority(bytes[end]) { end += 1 }
+        guard end > start, end == target.upperBound || bytes[end] == ByteClass.slash || bytes[end] == 0x3F else {
+            throw .malformed
+        }
+        authority = start..<end
+        path = end..<target.upperBound
+    }
+
+    private static func method(_ name: UnsafeRawBufferPointer) -> Method {
+        func matches(_ text: StaticString) -> Bool {
+            name.count == text.utf8CodeUnitCount
+                && name.elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        }
+        switch name.count {
+        case 3: return matches("GET") ? .get : matches("PUT") ? .repeatable : .other
+        case 4: return matches("HEAD") ? .head : .other
+        case 5: return matches("TRACE") ? .trace : .other
+        case 6: return matches("DELETE") ? .repeatable : .other
+        case 7: return matches("OPTIONS") ? .options : matches("CONNECT") ? .connect : .other
+        default: return .other
+        }
+    }
+}

@@ -1,0 +1,60 @@
+/// A response's head, read once, strictly: where its parts stand in the bytes, and what they mean to a gateway.
+struct ResponseHead {
+    private(set) var fields = FieldLines()
+    private(set) var message = MessageFields()
+    private(set) var status = 0
+    /// Status code and reason phrase, as the upstream wrote them.
+    private(set) var statusText = 0..<0
+    private(set) var framing = Framing.none
+    private var version = HTTPVersion.http11
+
+    /// Whether more heads follow for the same request (RFC 9110 section 15.2).
+    var isInterim: Bool { (100..<200).contains(status) }
+
+    /// Whether the upstream's connection can carry another request.
+    var persists: Bool { framing != .untilClose && message.persists(version) }
+
+    /// Reads a head: all of its bytes, the empty line included. A response to HEAD has no body, whatever it says.
+    mutating func read(
+        _ bytes: UnsafeRawBufferPointer, toHead: Bool, limits: HeadLimits
+    ) throws(HeadError) {
+        message = MessageFields()
+        let fieldsStart = try readStatusLine(bytes)
+        try fields.read(bytes, from: fieldsStart, limit: limits.fieldCount)
+        for field in fields.lines {
+            switch field.kind {
+            case .contentLength, .transferEncoding, .connection: try message.take(field, in: bytes)
+            default: break
+            }
+        }
+        framing = try bodyFraming(toHead: toHead)
+    }
+
+    /// RFC 9112 section 6.3.
+    private func bodyFraming(toHead: Bool) throws(HeadError) -> Framing {
+        guard !message.isChunked || message.length == nil && version == .http11 else { throw .malformed }
+        if toHead || isInterim || status == 204 || status == 304 { return .none }
+        if message.isChunked { return .chunked }
+        return message.length.map { $0 == 0 ? .none : .length($0) } ?? .untilClose
+    }
+
+    /// `HTTP-version SP status-code [SP reason-phrase] CRLF` (RFC 9112 section 4; the second space is often left out).
+    private mutating func readStatusLine(_ bytes: UnsafeRawBufferPointer) throws(HeadError) -> Int {
+        guard bytes.count > 13 else { throw .malformed }
+        version = try HTTPVersion(bytes.part(0..<8))
+        guard bytes[8] == ByteClass.space, (0x31...0x39).contains(bytes[9]), ByteClass.isDigit(bytes[10]),
+            ByteClass.isDigit(bytes[11])
+        else { throw .malformed }
+        status = Int(bytes[9] - 0x30) * 100 + Int(bytes[10] - 0x30) * 10 + Int(bytes[11] - 0x30)
+        // The gateway asks for no other protocol, so no upstream may change to one.
+        guard status != 101, status < 600 else { throw .malformed }
+        var position = 12
+        guard bytes[position] == ByteClass.space || bytes[position] == ByteClass.carriageReturn else { throw .malformed }
+        while position < bytes.count, ByteClass.isFieldContent(bytes[position]) { position += 1 }
+        statusText = 9..<position
+        guard position + 1 < bytes.count, bytes[position] == ByteClass.carriageReturn,
+            bytes[position + 1] == ByteClass.lineFeed
+        else { throw .malformed }
+        return position + 2
+    }
+}

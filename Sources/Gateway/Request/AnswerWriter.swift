@@ -1,0 +1,62 @@
+import AuthKeys
+import Glibc
+import NIOCore
+
+/// Writes the gateway's own answers, in the form that the contract gives errors.
+enum AnswerWriter {
+    /// What of the request the answer depends on.
+    struct Context {
+        var id: RequestID
+        var isToHead: Bool
+        var hasOrigin: Bool
+        var version: HTTPVersion
+        var persists: Bool
+    }
+
+    /// Appends a whole answer.
+    static func write(_ answer: Answer, context: Context, to out: inout ByteBuffer) {
+        let body = body(of: answer)
+        out.writeString("HTTP/1.1 \(answer.status) \(answer.reason)\r\nContent-Type: application/json\r\nContent-Length: ")
+        out.writeString("\(body.utf8.count)\r\nDate: \(date())\r\nX-Request-Id: ")
+        context.id.write(to: &out)
+        out.writeStaticString("\r\n")
+        if case .refused(let refusal) = answer { writeChallenge(refusal, to: &out) }
+        if let seconds = answer.retryAfter { out.writeString("Retry-After: \(seconds)\r\n") }
+        if answer == .methodNotAllowed { out.writeStaticString("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n") }
+        if context.hasOrigin { out.writeStaticString("Access-Control-Allow-Origin: *\r\n") }
+        if !context.persists {
+            out.writeStaticString("Connection: close\r\n")
+        } else if context.version == .http10 {
+            out.writeStaticString("Connection: keep-alive\r\n")
+        }
+        out.writeStaticString("\r\n")
+        if !context.isToHead { out.writeString(body) }
+    }
+
+    private static func body(of answer: Answer) -> String {
+        let code = answer.code.map { "\"\($0)\"" } ?? "null"
+        return """
+            {"error":{"type":"\(answer.type)","message":"\(answer.message)","param":null,"code":\(code)}}
+            """
+    }
+
+    /// RFC 6750 section 3.
+    private static func writeChallenge(_ refusal: Refusal, to out: inout ByteBuffer) {
+        out.writeStaticString("WWW-Authenticate: Bearer realm=\"keyward\"")
+        if let error = refusal.bearerError {
+            out.writeString(", error=\"\(error)\", error_description=\"\(refusal.message)\"")
+        }
+        out.writeStaticString("\r\n")
+    }
+
+    /// Now, as an IMF-fixdate (RFC 9110 section 5.6.7).
+    private static func date() -> String {
+        var seconds = time(nil)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
+            let length = strftime(text.baseAddress, text.count, "%a, %d %b %Y %H:%M:%S GMT", &parts)
+            return String(decoding: UnsafeRawBufferPointer(text).prefix(length), as: UTF8.self)
+        }
+    }
+}

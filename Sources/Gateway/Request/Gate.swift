@@ -1,0 +1,59 @@
+import AuthKeys
+import NIOCore
+
+/// Decides whether a request is let through: its method, its credential, the key behind it.
+struct Gate {
+    /// A decision, and what it was about.
+    struct Outcome {
+        var decision: Exchange.Decision
+        var keyID: KeyID?
+        /// To be looked up, when the decision says so.
+        var digest: SecretDigest?
+    }
+
+    let verifier: KeyVerifier
+    let time: TimeSource
+    private let places: GatewayConfiguration.CredentialPlaces
+    private let passesPreflights: Bool
+
+    init(verifier: KeyVerifier, time: TimeSource, configuration: GatewayConfiguration) {
+        self.verifier = verifier
+        self.time = time
+        places = configuration.credentials
+        passesPreflights = configuration.passesPreflights
+    }
+
+    /// Decides about a request; for one that goes through, writes the identity that the upstream is told. `answer` is what a
+    /// look-up came to, if one was made: then the decision is never to make another.
+    func decide(
+        _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, after answer: UnknownKeyLookup.Answer? = nil,
+        identity: inout ByteBuffer
+    ) -> Outcome {
+        identity.clear()
+        if head.method == .connect || head.method == .trace { return Outcome(decision: .answer(.methodNotAllowed)) }
+        if passesPreflights && head.isPreflight { return Outcome(decision: .forward) }
+        switch Credential(in: head, bytes: bytes, places: places) {
+        case .ambiguous: return Outcome(decision: .answer(.ambiguousCredentials))
+        case .none: return outcome(verifier.refuse(.missing), after: answer)
+        case .token(let range):
+            let verdict = verifier.verify(bytes.part(range), at: time.now()) { key in
+                Identity.write(key, to: &identity)
+                return key.id
+            }
+            return outcome(verdict, after: answer)
+        }
+    }
+
+    private func outcome(_ verdict: Verdict<KeyID>, after answer: UnknownKeyLookup.Answer?) -> Outcome {
+        switch verdict {
+        case .admitted(let id): return Outcome(decision: .forward, keyID: id)
+        case .refused(let refusal): return Outcome(decision: .answer(.refused(refusal)))
+        case .unavailable: return Outcome(decision: .answer(.verificationUnavailable))
+        case .unresolved(let digest):
+            guard let answer else { return Outcome(decision: .resolve, digest: digest) }
+            // Found, and gone again before it could be verified, is absent.
+            let ended: Verdict<KeyID> = verifier.verdict(afterResolving: answer == .found ? .absent : answer)
+            return Outcome(decision: .answer(ended == .unavailable ? .verificationUnavailable : .refused(.unknown)))
+        }
+    }
+}

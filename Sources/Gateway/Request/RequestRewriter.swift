@@ -1,0 +1,98 @@
+import NIOCore
+
+/// Writes the head that the upstream gets: the client's, byte for byte and in its order, without what must not cross and with
+/// what Keyward adds.
+struct RequestRewriter {
+    private let strippedPlaces: GatewayConfiguration.CredentialPlaces
+    private let basePath: [UInt8]
+    private let upstreamAuthority: [UInt8]
+
+    init(_ configuration: GatewayConfiguration) {
+        strippedPlaces = configuration.forwardsCredentials ? [] : configuration.credentials
+        basePath = Array(configuration.upstream.basePath.utf8)
+        upstreamAuthority = Array(configuration.upstream.authority.utf8)
+    }
+
+    /// Writes a head. `identity` is whole field lines; `forwarded` is too, and says who the client is.
+    func write(
+        _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, id: RequestID, identity: ByteBuffer,
+        forwarded: ByteBuffer, to out: inout ByteBuffer
+    ) {
+        out.clear(minimumCapacity: bytes.count + basePath.count + identity.readableBytes + 512)
+        out.writeBytes(bytes.part(head.methodText))
+        out.writeInteger(ByteClass.space)
+        writeTarget(head, bytes: bytes, to: &out)
+        out.writeStaticString(" HTTP/1.1\r\n")
+        let keptHost = writeFields(head, bytes: bytes, to: &out)
+        writeHosts(head, bytes: bytes, keptHost: keptHost, to: &out)
+        if head.framing == .chunked { out.writeStaticString("Transfer-Encoding: chunked\r\n") }
+        out.writeImmutableBuffer(identity)
+        out.writeStaticString("X-Request-Id: ")
+        id.write(to: &out)
+        out.writeStaticString("\r\n")
+        out.writeImmutableBuffer(forwarded)
+        out.writeStaticString("\r\n")
+    }
+
+    /// The base path, then path and query. An absolute form that stopped at the authority stands for `/`, and for `*` when it
+    /// is the last proxy's OPTIONS (RFC 9112 section 3.2.4).
+    private func writeTarget(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, to out: inout ByteBuffer) {
+        let path = bytes.part(head.path)
+        if path.isEmpty && head.method == .options || path.first == 0x2A {
+            out.writeStaticString("*")
+            return
+        }
+        if !basePath.isEmpty { out.writeBytes(basePath) }
+        if path.first != ByteClass.slash { out.writeInteger(ByteClass.slash) }
+        out.writeBytes(path)
+    }
+
+    /// Copies the fields that pass, in runs as long as they come. Returns whether a `Host` field was among them.
+    private func writeFields(
+        _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, to out: inout ByteBuffer
+    ) -> Bool {
+        guard let first = head.fields.lines.first else { return false }
+        var run = first.name.lowerBound
+        var keptHost = false
+        for (index, field) in head.fields.lines.enumerated() {
+            if passes(field, head: head, bytes: bytes) {
+                if field.kind == .host { keptHost = true }
+                continue
+            }
+            out.writeBytes(bytes.part(run..<field.name.lowerBound))
+            run = head.fields.start(after: index, in: bytes)
+        }
+        out.writeBytes(bytes.part(run..<(bytes.count - 2)))
+        return keptHost
+    }
+
+    @inline(__always)
+    private func passes(_ field: FieldLine, head: borrowing RequestHead, bytes: UnsafeRawBufferPointer) -> Bool {
+        switch field.kind {
+        case .connection, .hopByHop, .transferEncoding, .reserved, .requestID: return false
+        case .host: return head.authority == field.value
+        case .authorization where strippedPlaces.contains(.authorization): return false
+        case .xAPIKey where strippedPlaces.contains(.xAPIKey): return false
+        case .other, .contentLength, .authorization, .xAPIKey, .origin, .accessControlRequestMethod:
+            return !head.message.isNamed(field, in: bytes)
+        }
+    }
+
+    private func writeHosts(
+        _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, keptHost: Bool, to out: inout ByteBuffer
+    ) {
+        if !keptHost {
+            out.writeStaticString("Host: ")
+            if let authority = head.authority {
+                out.writeBytes(bytes.part(authority))
+            } else {
+                out.writeBytes(upstreamAuthority)
+            }
+            out.writeStaticString("\r\n")
+        }
+        guard let authority = head.authority else { return }
+        out.writeStaticString("X-Forwarded-Host: ")
+        out.writeBytes(bytes.part(authority))
+        out.writeStaticString("\r\n")
+    }
+}

@@ -1,0 +1,67 @@
+import NIOCore
+
+/// Writes the head that the client gets: the upstream's, byte for byte, without what belongs to the upstream's connection.
+enum ResponseRewriter {
+    /// How the response is ended for the client.
+    enum Delimiter {
+        /// By its fields, or by having no body.
+        case itself
+        case chunks
+        case close
+    }
+
+    /// How a client that speaks `version` is told where the body ends.
+    static func delimiter(_ framing: Framing, for version: HTTPVersion) -> Delimiter {
+        switch framing {
+        case .none, .length: .itself
+        case .chunked, .untilClose: version == .http11 ? .chunks : .close
+        }
+    }
+
+    /// Appends a head. `persists`: whether the client's connection goes on after it; nil for an interim response.
+    static func write(
+        _ head: borrowing ResponseHead, bytes: UnsafeRawBufferPointer, id: RequestID, version: HTTPVersion,
+        delimiter: Delimiter, persists: Bool?, to out: inout ByteBuffer
+    ) {
+        out.reserveCapacity(minimumWritableBytes: bytes.count + 256)
+        out.writeStaticString("HTTP/1.1 ")
+        out.writeBytes(bytes.part(head.statusText))
+        out.writeStaticString("\r\n")
+        writeFields(head, bytes: bytes, to: &out)
+        out.writeStaticString("X-Request-Id: ")
+        id.write(to: &out)
+        out.writeStaticString("\r\n")
+        if delimiter == .chunks { out.writeStaticString("Transfer-Encoding: chunked\r\n") }
+        switch persists {
+        case true where version == .http10: out.writeStaticString("Connection: keep-alive\r\n")
+        case false: out.writeStaticString("Connection: close\r\n")
+        default: break
+        }
+        out.writeStaticString("\r\n")
+    }
+
+    private static func writeFields(
+        _ head: borrowing ResponseHead, bytes: UnsafeRawBufferPointer, to out: inout ByteBuffer
+    ) {
+        guard let first = head.fields.lines.first else { return }
+        var run = first.name.lowerBound
+        for (index, field) in head.fields.lines.enumerated() where !passes(field, head: head, bytes: bytes) {
+            out.writeBytes(bytes.part(run..<field.name.lowerBound))
+            run = head.fields.start(after: index, in: bytes)
+        }
+        out.writeBytes(bytes.part(run..<(bytes.count - 2)))
+    }
+
+    @inline(__always)
+    private static func passes(
+        _ field: FieldLine, head: borrowing ResponseHead, bytes: UnsafeRawBufferPointer
+    ) -> Bool {
+        switch field.kind {
+        case .connection, .hopByHop, .transferEncoding, .requestID: false
+        // RFC 9110 section 8.6: neither may have one.
+        case .contentLength: !head.isInterim && head.status != 204
+        case .other, .host, .authorization, .xAPIKey, .origin, .accessControlRequestMethod, .reserved:
+            !head.message.isNamed(field, in: bytes)
+        }
+    }
+}

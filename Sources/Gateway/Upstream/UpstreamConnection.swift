@@ -1,0 +1,174 @@
+import NIOCore
+
+/// One connection to the upstream: carries one exchange at a time, and tells its client connection what comes back.
+final class UpstreamConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let pool: UpstreamPool
+    private let outlet = Outlet()
+    private var context: ChannelHandlerContext?
+    /// Whom it serves; nil while it is idle.
+    private var front: FrontConnection?
+    private var input = ByteBuffer()
+    private var scanner = HeadScanner()
+    private var head = ResponseHead()
+    /// Nil until the head of the final response came.
+    private var body: BodyDecoder?
+    private var isToHead = false
+    private var isSilent = true
+    private var hasFailed = false
+    private(set) var isWritable = true
+
+    init(pool: UpstreamPool) {
+        self.pool = pool
+    }
+
+    // MARK: For the client connection
+
+    /// Begins an exchange with its request head.
+    func begin(for front: FrontConnection, head: ByteBuffer, isToHead: Bool) {
+        self.front = front
+        self.isToHead = isToHead
+        scanner = HeadScanner()
+        body = nil
+        isSilent = true
+        write(head)
+        readIfWanted()
+    }
+
+    func write(_ piece: ByteBuffer) {
+        guard let context else { return }
+        outlet.append(piece, to: context)
+    }
+
+    func writeChunk(_ piece: ByteBuffer) {
+        guard let context else { return }
+        outlet.appendChunk(piece, to: context)
+    }
+
+    func writeLastChunk() {
+        outlet.appendLastChunk()
+    }
+
+    func flush() {
+        guard let context else { return }
+        outlet.flush(to: context)
+    }
+
+    /// Ends the exchange well: the connection can serve another.
+    func release() {
+        front = nil
+        // More than was asked for: nobody can tell what it belongs to.
+        guard input.readableBytes == 0, context != nil else { return close() }
+        pool.release(self)
+    }
+
+    /// Closes the connection, whatever it carries.
+    func close() {
+        front = nil
+        context?.close(promise: nil)
+    }
+
+    /// Asks for what comes next, if it can be taken.
+    func readIfWanted() {
+        guard front?.takesResponse ?? true else { return }
+        context?.read()
+    }
+
+    // MARK: From the socket
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard front != nil else { return close() }
+        isSilent = false
+        var bytes = unwrapInboundIn(data)
+        if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
+        do {
+            try process()
+        } catch {
+            lose()
+        }
+        if input.readableBytes == 0 { input = ByteBuffer() }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        front?.flush()
+        readIfWanted()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        isWritable = context.channel.isWritable
+        front?.upstreamWritabilityChanged()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        hasFailed = true
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.context = nil
+        if let body, body.endsWithConnection, !hasFailed {
+            front?.responseEnd()
+        } else {
+            lose()
+        }
+        front = nil
+        pool.closed(self)
+    }
+
+    private func lose() {
+        let front = front
+        close()
+        front?.upstreamLost(isSilent: isSilent)
+    }
+
+    private func process() throws(HeadError) {
+        while let front, input.readableBytes > 0 {
+            guard body != nil else {
+                guard try readHead(for: front) else { return }
+                continue
+            }
+            guard try readBody(for: front) else { return }
+        }
+    }
+
+    /// False when the rest of the head, or the exchange, is not there.
+    private func readHead(for front: FrontConnection) throws(HeadError) -> Bool {
+        let limits = pool.headLimits
+        guard let length = try input.withHeadBytes({ bytes throws(HeadError) in try scanner.end(of: bytes, limits: limits) }),
+            let bytes = input.readSlice(length: length)
+        else { return false }
+        try bytes.withHeadBytes { bytes throws(HeadError) in try head.read(bytes, toHead: isToHead, limits: limits) }
+        if head.isInterim {
+            front.interimHead(head, bytes: bytes)
+            return true
+        }
+        let decoder = BodyDecoder(head.framing)
+        body = decoder
+        front.responseHead(head, bytes: bytes)
+        guard self.front === front, decoder.hasEnded else { return self.front === front }
+        front.responseEnd()
+        return false
+    }
+
+    private func readBody(for front: FrontConnection) throws(HeadError) -> Bool {
+        guard let step = try body?.next(&input) else { return false }
+        switch step {
+        case .needsMore: return false
+        case .end: break
+        case .piece(let piece):
+            front.responsePiece(piece)
+            guard self.front === front, body?.hasEnded ?? false else { return self.front === front }
+        }
+        front.responseEnd()
+        return false
+    }
+}

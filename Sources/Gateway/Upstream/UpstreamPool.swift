@@ -1,0 +1,111 @@
+import Metrics
+import NIOCore
+import NIOPosix
+
+/// The connections to the upstream that one event loop keeps. Belongs to that loop.
+final class UpstreamPool {
+    private let eventLoop: any EventLoop
+    private let upstream: Upstream
+    private let address: SocketAddress?
+    private let timeouts: GatewayConfiguration.Timeouts
+    private let metrics: GatewayMetrics
+    private var state: PoolState<UpstreamConnection, FrontConnection>
+    private var isShut = false
+    let headLimits: HeadLimits
+
+    init(eventLoop: any EventLoop, configuration: GatewayConfiguration, metrics: GatewayMetrics) {
+        self.eventLoop = eventLoop
+        self.metrics = metrics
+        upstream = configuration.upstream
+        address = try? SocketAddress(ipAddress: upstream.host, port: upstream.port)
+        timeouts = configuration.timeouts
+        state = PoolState(limit: configuration.limits.upstreamConnectionsPerLoop)
+        headLimits = HeadLimits(configuration.limits)
+    }
+
+    /// Gets a connection for a client's request, now or later: `upstreamReady` or `upstreamFailed` is called.
+    func acquire(for front: FrontConnection, fresh: Bool) {
+        switch state.acquire(front, fresh: fresh) {
+        case .reuse(let connection): front.upstreamReady(connection, isReused: true)
+        case .connect: connect(for: front)
+        case .wait: break
+        }
+    }
+
+    /// The client's request does not wait for a connection any more.
+    func cancel(_ front: FrontConnection) {
+        state.cancel(front)
+    }
+
+    /// Takes back a connection whose exchange ended well.
+    func release(_ connection: UpstreamConnection) {
+        guard !isShut else { return connection.close() }
+        guard let front = state.release(connection, now: .now()) else { return }
+        front.upstreamReady(connection, isReused: true)
+    }
+
+    /// A connection closed.
+    func closed(_ connection: UpstreamConnection) {
+        guard let front = state.closed(connection) else { return }
+        connect(for: front)
+    }
+
+    /// Closes the connections that have served nobody for long.
+    func closeIdle(now: NIODeadline) {
+        for connection in state.expired(before: now - TimeAmount(timeouts.upstreamIdle)) { connection.close() }
+    }
+
+    /// Closes the connections that serve nobody, and each other as it becomes free.
+    func shutDown() {
+        isShut = true
+        for connection in state.idleConnections { connection.close() }
+    }
+
+    private func connect(for front: FrontConnection) {
+        let bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(TimeAmount(timeouts.connect))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 32_768, high: 131_072))
+        let number = front.number
+        metrics.upstreamConnections.increment()
+        let connecting =
+            address.map { bootstrap.connect(to: $0) } ?? bootstrap.connect(host: upstream.host, port: upstream.port)
+        connecting.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let channel): self.connected(channel, for: front, number: number)
+            case .failure(let error): self.failed(error, for: front, number: number)
+            }
+        }
+    }
+
+    private func connected(_ channel: any Channel, for front: FrontConnection, number: UInt64) {
+        let connection = UpstreamConnection(pool: self)
+        do {
+            try channel.pipeline.syncOperations.addHandler(connection)
+        } catch {
+            channel.close(promise: nil)
+            return failed(error, for: front, number: number)
+        }
+        if front.isWaiting(number) {
+            front.upstreamReady(connection, isReused: false)
+        } else {
+            release(connection)
+        }
+    }
+
+    private func failed(_ error: any Error, for front: FrontConnection, number: UInt64) {
+        let next = state.closed(nil)
+        if front.isWaiting(number) {
+            let timedOut = if case .connectTimeout? = error as? ChannelError { true } else { false }
+            front.upstreamFailed(timedOut ? .upstreamTimeout : .upstreamUnreachable)
+        }
+        if let next { connect(for: next) }
+    }
+}
+
+extension HeadLimits {
+    init(_ limits: GatewayConfiguration.Limits) {
+        self.init(headBytes: limits.headBytes, targetBytes: limits.targetBytes, fieldCount: limits.fieldCount)
+    }
+}

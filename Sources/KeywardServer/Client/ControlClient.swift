@@ -1,0 +1,155 @@
+import AsyncHTTPClient
+import FoundationEssentials
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+
+/// Speaks to the control listener of a running Keyward. Follows no redirects: they would carry the admin key elsewhere.
+struct ControlClient {
+    /// A key as the API shows it.
+    struct Key: Codable {
+        let id: String
+        let name: String
+        let description: String?
+        let owner: String?
+        let scopes: [String]?
+        let redactedValue: String
+        let enabled: Bool
+        let expiresAt: String?
+        let deactivatedAt: String?
+        let createdAt: String
+        let updatedAt: String
+        let active: Bool
+        let value: String?
+
+        enum CodingKeys: String, CodingKey {
+            case id, name, description, owner, scopes, enabled, active, value
+            case redactedValue = "redacted_value"
+            case expiresAt = "expires_at"
+            case deactivatedAt = "deactivated_at"
+            case createdAt = "created_at"
+            case updatedAt = "updated_at"
+        }
+
+        var status: String {
+            if deactivatedAt != nil { return "deactivated" }
+            if active { return "active" }
+            return enabled ? "expired" : "disabled"
+        }
+    }
+
+    struct Answer {
+        let body: [UInt8]
+        /// The target of the next page, if there is one.
+        let next: String?
+    }
+
+    private static let bodyLimit = 16 * 1024 * 1024
+    private static let path = "/admin/api/v1/auth-keys"
+
+    let base: String
+    let adminKey: String
+
+    func list(query: [(String, String)]) async throws -> Answer {
+        let items = query.map { "\($0.0)=\(Self.escape($0.1))" }.joined(separator: "&")
+        return try await send(.GET, Self.path + (items.isEmpty ? "" : "?" + items))
+    }
+
+    func page(_ target: String) async throws -> Answer {
+        try await send(.GET, target)
+    }
+
+    func show(_ id: String) async throws -> Answer {
+        try await send(.GET, "\(Self.path)/\(Self.escape(id))")
+    }
+
+    func create(_ members: [String: Member], idempotencyKey: String?) async throws -> Answer {
+        let body = try JSONEncoder().encode(members)
+        return try await send(.POST, Self.path, body: Array(body), idempotencyKey: idempotencyKey)
+    }
+
+    func deactivate(_ id: String) async throws {
+        _ = try await send(.POST, "\(Self.path)/\(Self.escape(id))/deactivate")
+    }
+
+    /// A member of a request's body.
+    enum Member: Encodable {
+        case text(String)
+        case list([String])
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            switch self {
+            case .text(let text): try container.encode(text)
+            case .list(let texts): try container.encode(texts)
+            }
+        }
+    }
+
+    static func decode<Value: Decodable>(_ type: Value.Type, _ answer: Answer) throws -> Value {
+        do {
+            return try JSONDecoder().decode(type, from: Data(answer.body))
+        } catch {
+            throw StartError("the answer is not what Keyward sends: is this its control listener?")
+        }
+    }
+
+    private func send(
+        _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, idempotencyKey: String? = nil
+    ) async throws -> Answer {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout = .init(connect: .seconds(5), read: .seconds(30))
+        let client = HTTPClient(configuration: configuration)
+        do {
+            var request = HTTPClientRequest(url: base + target)
+            request.method = method
+            request.headers.add(name: "Authorization", value: "Bearer \(adminKey)")
+            if let body {
+                request.headers.add(name: "Content-Type", value: "application/json")
+                request.body = .bytes(ByteBuffer(bytes: body))
+            }
+            if let idempotencyKey { request.headers.add(name: "Idempotency-Key", value: idempotencyKey) }
+            let response = try await client.execute(request, timeout: .seconds(60))
+            let answer = try await response.body.collect(upTo: Self.bodyLimit)
+            try await client.shutdown()
+            let bytes = Array(answer.readableBytesView)
+            guard (200..<300).contains(response.status.code) else { throw Self.refusal(response.status, bytes) }
+            return Answer(body: bytes, next: response.headers.first(name: "Link").flatMap(Self.next))
+        } catch let error as StartError {
+            throw error
+        } catch {
+            try? await client.shutdown()
+            throw StartError("the control listener at \(base) cannot be reached: is 'keyward serve' running?")
+        }
+    }
+
+    private struct ErrorBody: Decodable {
+        struct Inner: Decodable {
+            let message: String
+        }
+        let error: Inner
+    }
+
+    private static func refusal(_ status: HTTPResponseStatus, _ body: [UInt8]) -> StartError {
+        let message = (try? JSONDecoder().decode(ErrorBody.self, from: Data(body)))?.error.message
+        return StartError(message ?? "the control listener answered \(status.code)")
+    }
+
+    /// The target in `<target>; rel="next"` (RFC 8288); only one of the same listener.
+    private static func next(_ link: String) -> String? {
+        guard link.hasPrefix("</"), let end = link.firstIndex(of: ">"), link.contains("rel=\"next\"") else { return nil }
+        return String(link[link.index(after: link.startIndex)..<end])
+    }
+
+    private static func escape(_ text: String) -> String {
+        text.utf8.reduce(into: "") { result, byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                result += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+            }
+        }
+    }
+}

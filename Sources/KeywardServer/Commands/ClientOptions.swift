@@ -1,0 +1,45 @@
+import ArgumentParser
+import ControlAPI
+import Foundation
+
+/// How commands reach a running Keyward, and how they print.
+struct ClientOptions: ParsableArguments {
+    @Option(help: "The control listener (KEYWARD_CONTROL_URL). Default: http://127.0.0.1:9090.")
+    var controlUrl: String?
+
+    @Option(help: "A file that holds the admin key (or the key itself in KEYWARD_ADMIN_KEY).")
+    var adminKeyFile: String?
+
+    @Option(help: "Keyward's folder, where the admin key is looked for otherwise (KEYWARD_DATA_DIR). Default: .keyward.")
+    var dataDir: String?
+
+    @Flag(help: "Print what the API answers, for machines.")
+    var json = false
+
+    func make() throws -> ControlClient {
+        let environment = ProcessInfo.processInfo.environment
+        var base = controlUrl ?? environment["KEYWARD_CONTROL_URL"] ?? "http://127.0.0.1:9090"
+        while base.hasSuffix("/") { base.removeLast() }
+        return ControlClient(base: base, adminKey: try adminKey(environment))
+    }
+
+    func print(_ answer: ControlClient.Answer) {
+        Console.out(String(decoding: answer.body, as: UTF8.self))
+    }
+
+    func print(encoding value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        Console.out(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
+    private func adminKey(_ environment: [String: String]) throws -> String {
+        if adminKeyFile == nil, let key = environment["KEYWARD_ADMIN_KEY"], !key.isEmpty { return key }
+        let folder = dataDir ?? environment["KEYWARD_DATA_DIR"] ?? ".keyward"
+        let path = adminKeyFile ?? environment["KEYWARD_ADMIN_KEY_FILE"] ?? folder + "/admin-key"
+        guard let key = AdminKeyFile.read(path) else {
+            throw StartError("no admin key: set KEYWARD_ADMIN_KEY, or name a file with --admin-key-file (\(path) cannot be read)")
+        }
+        return key
+    }
+}

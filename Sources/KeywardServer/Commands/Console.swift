@@ -1,0 +1,37 @@
+import ArgumentParser
+import Glibc
+
+/// The terminal.
+enum Console {
+    /// A line on standard output, at once.
+    static func out(_ line: String) {
+        write(line, to: STDOUT_FILENO)
+    }
+
+    /// A line on standard error.
+    static func error(_ line: String) {
+        write(line, to: STDERR_FILENO)
+    }
+
+    /// Runs a command's work; a failure is one line on standard error and exit status 1.
+    static func failing<R>(_ body: () async throws -> R) async throws -> R {
+        do {
+            return try await body()
+        } catch let exit as ExitCode {
+            throw exit
+        } catch {
+            self.error("keyward: \(error)")
+            throw ExitCode.failure
+        }
+    }
+
+    private static func write(_ line: String, to descriptor: Int32) {
+        let bytes = Array((line + "\n").utf8)
+        var offset = 0
+        while offset < bytes.count {
+            let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress?.advanced(by: offset), bytes.count - offset) }
+            guard written > 0 else { return }
+            offset += written
+        }
+    }
+}

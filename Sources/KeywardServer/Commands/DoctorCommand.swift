@@ -1,0 +1,106 @@
+import ArgumentParser
+import AuthKeys
+import AuthKeysPostgres
+import LibPQ
+import Logging
+import NIOCore
+import NIOPosix
+
+/// `keyward doctor`: one line a check.
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Check settings, database, migrations, ports and clock, before or beside a running Keyward.")
+
+    @OptionGroup var options: SettingsOptions
+
+    /// How far the database's clock may be from ours: expiry is compared with ours.
+    private static let clockTolerance = Duration.seconds(2)
+
+    func run() async throws {
+        var report = Report()
+        let settings: Settings
+        do {
+            settings = try Settings(try options.source())
+            report.pass("settings", "all valid")
+        } catch {
+            report.fail("settings", "\(error)")
+            throw ExitCode.failure
+        }
+        await checkDatabase(settings, &report)
+        await checkPort(settings.gateway, "gateway port", &report)
+        await checkPort(settings.control, "control port", &report)
+        if report.failures > 0 { throw ExitCode.failure }
+    }
+
+    private struct Report {
+        var failures = 0
+
+        func pass(_ check: String, _ detail: String) {
+            Console.out("ok    \(check): \(detail)")
+        }
+
+        mutating func fail(_ check: String, _ detail: String) {
+            failures += 1
+            Console.out("FAIL  \(check): \(detail)")
+        }
+    }
+
+    private func checkDatabase(_ settings: Settings, _ report: inout Report) async {
+        guard settings.database != nil else {
+            report.pass("database", "a private PostgreSQL in \(settings.dataDirectory), started with serve")
+            return
+        }
+        let logger = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
+        do {
+            let database = try await Database.open(settings, logger: logger)
+            let connection = try await database.connect(waiting: .zero, logger: logger)
+            let before = Timestamp.now
+            let result = try await connection.query("SELECT clock_timestamp(), current_setting('server_version')")
+            let after = Timestamp.now
+            if let row = result.rows.first {
+                report.pass("database", "\(database.direct), PostgreSQL \(try row.text(1))")
+                checkClock(Timestamp(microseconds: try row.timestamp(0)), between: before, and: after, &report)
+            }
+            await checkMigrations(connection, logger, &report)
+            await connection.close()
+        } catch {
+            report.fail("database", "\(error)")
+        }
+    }
+
+    private func checkMigrations(_ connection: PostgresConnection, _ logger: Logger, _ report: inout Report) async {
+        do {
+            let (applied, plan) = try await MigrationRunner(logger: logger).status(on: connection)
+            report.pass(
+                "migrations", "\(applied.count) applied, \(plan.pending.count) pending, \(plan.newer.count) of a newer build")
+        } catch {
+            report.fail("migrations", "\(error)")
+        }
+    }
+
+    private func checkClock(
+        _ theirs: Timestamp, between before: Timestamp, and after: Timestamp, _ report: inout Report
+    ) {
+        let tolerance = Int64(Self.clockTolerance / .microseconds(1))
+        let ahead = max(0, theirs.microseconds - after.microseconds, before.microseconds - theirs.microseconds)
+        if ahead <= tolerance {
+            report.pass("clock", "within 2 s of the database's")
+        } else {
+            report.fail("clock", "\(ahead / 1_000) ms from the database's: expiry would be judged wrongly")
+        }
+    }
+
+    private func checkPort(_ address: ListenAddress, _ check: String, _ report: inout Report) async {
+        do {
+            let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .bind(host: address.host, port: address.port).get()
+            try await channel.close().get()
+            report.pass(check, "\(address) is free")
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            report.fail(check, "\(address) is in use")
+        } catch {
+            report.fail(check, "\(address) cannot be listened on")
+        }
+    }
+}

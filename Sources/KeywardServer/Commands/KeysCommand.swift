@@ -1,0 +1,129 @@
+import ArgumentParser
+
+/// `keyward keys`.
+struct KeysCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keys", abstract: "Manage keys through the control listener of a running Keyward.",
+        subcommands: [Create.self, List.self, Show.self, Deactivate.self])
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a key. Its secret is printed, this once.")
+
+        @OptionGroup var client: ClientOptions
+
+        @Option(help: "What the key is called, 1 to 200 characters.")
+        var name: String
+
+        @Option(help: "Free text, at most 2,000 characters.")
+        var description: String?
+
+        @Option(help: "Whom the key belongs to.")
+        var owner: String?
+
+        @Option(name: .customLong("scope"), help: "What the key may do; repeatable.")
+        var scopes: [String] = []
+
+        @Option(help: "When the key ends, an RFC 3339 moment such as 2030-01-31T12:00:00Z.")
+        var expiresAt: String?
+
+        @Option(help: "What the secret begins with, instead of 'kw'.")
+        var prefix: String?
+
+        @Option(help: "Makes a repetition of this command safe: no second key under the same text.")
+        var idempotencyKey: String?
+
+        func run() async throws {
+            try await Console.failing {
+                var members: [String: ControlClient.Member] = ["name": .text(name)]
+                members["description"] = description.map { .text($0) }
+                members["owner"] = owner.map { .text($0) }
+                members["scopes"] = scopes.isEmpty ? nil : .list(scopes)
+                members["expires_at"] = expiresAt.map { .text($0) }
+                members["prefix"] = prefix.map { .text($0) }
+                let answer = try await client.make().create(members, idempotencyKey: idempotencyKey)
+                if client.json { return client.print(answer) }
+                let key = try ControlClient.decode(ControlClient.Key.self, answer)
+                for line in KeyTable.details(key) { Console.out(line) }
+                Console.out("")
+                Console.out("The secret, shown this once:")
+                Console.out(key.value ?? "")
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List keys, newest first.")
+
+        @OptionGroup var client: ClientOptions
+
+        @Option(help: "How many, 1 to 1,000.")
+        var limit = 100
+
+        @Option(help: "active, disabled, deactivated or expired.")
+        var status: String?
+
+        @Option(help: "Only keys of this owner.")
+        var owner: String?
+
+        @Option(name: [.customShort("q"), .customLong("query")], help: "Only keys whose name or description contains this.")
+        var text: String?
+
+        @Flag(help: "All pages.")
+        var all = false
+
+        func run() async throws {
+            try await Console.failing {
+                let connection = try client.make()
+                var query = [("limit", String(limit))]
+                if let status { query.append(("status", status)) }
+                if let owner { query.append(("owner", owner)) }
+                if let text { query.append(("q", text)) }
+                var answer = try await connection.list(query: query)
+                var keys: [ControlClient.Key] = []
+                while true {
+                    keys += try ControlClient.decode([ControlClient.Key].self, answer)
+                    guard all, let next = answer.next else { break }
+                    answer = try await connection.page(next)
+                }
+                if client.json { return try client.print(encoding: keys) }
+                for line in KeyTable.lines(keys) { Console.out(line) }
+                if !all, answer.next != nil { Console.error("There are more: --all lists them.") }
+            }
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show one key.")
+
+        @OptionGroup var client: ClientOptions
+
+        @Argument(help: "The key's id.")
+        var id: String
+
+        func run() async throws {
+            try await Console.failing {
+                let answer = try await client.make().show(id)
+                if client.json { return client.print(answer) }
+                for line in KeyTable.details(try ControlClient.decode(ControlClient.Key.self, answer)) { Console.out(line) }
+            }
+        }
+    }
+
+    struct Deactivate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Revoke a key for good. It opens nothing any more when this returns.")
+
+        @OptionGroup var client: ClientOptions
+
+        @Argument(help: "The key's id.")
+        var id: String
+
+        func run() async throws {
+            try await Console.failing {
+                try await client.make().deactivate(id)
+                if !client.json { Console.out("deactivated \(id)") }
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import ArgumentParser
+import AuthKeysPostgres
+import EmbeddedPostgres
+import LibPQ
+import Logging
+
+/// `keyward migrate`.
+struct MigrateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "migrate", abstract: "Look at the database's migrations, or apply them.",
+        subcommands: [Status.self, Up.self])
+
+    /// `keyward migrate status`.
+    struct Status: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show which migrations were applied and which are not.")
+
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            try await MigrateCommand.connected(options) { connection, logger in
+                let (applied, plan) = try await MigrationRunner(logger: logger).status(on: connection)
+                for migration in applied {
+                    let note = plan.newer.contains(migration) ? "  unknown to this build" : ""
+                    Console.out(
+                        "applied  \(migration.version)  \(migration.name)  \(migration.appliedAt)  \(migration.milliseconds) ms\(note)")
+                }
+                for migration in plan.pending { Console.out("pending  \(migration.version)  \(migration.name)") }
+            }
+        }
+    }
+
+    /// `keyward migrate up`.
+    struct Up: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Apply what is pending, as serve does at its start.")
+
+        @OptionGroup var options: SettingsOptions
+
+        @Flag(help: "Show the statements that would be run, and run nothing.")
+        var dryRun = false
+
+        func run() async throws {
+            try await MigrateCommand.connected(options) { connection, logger in
+                let runner = MigrationRunner(logger: logger)
+                guard dryRun else {
+                    let done = try await runner.up(on: connection)
+                    for migration in done { Console.out("applied  \(migration.version)  \(migration.name)") }
+                    if done.isEmpty { Console.out("nothing to do") }
+                    return
+                }
+                let pending = try await runner.status(on: connection).plan.pending
+                for migration in pending {
+                    Console.out("-- would apply \(migration.version) \(migration.name)\n\(migration.sql)")
+                }
+                if pending.isEmpty { Console.out("nothing to do") }
+            }
+        }
+    }
+
+    private static func connected(
+        _ options: SettingsOptions, _ body: (PostgresConnection, Logger) async throws -> Void
+    ) async throws {
+        try await Console.failing {
+            let source = try options.source()
+            let settings = try Settings(source, for: .database)
+            try LogFormat.bootstrap(source)
+            let logger = Logger(label: "keyward")
+            let database = try await Database.open(settings, logger: logger)
+            do {
+                let connection = try await database.connect(waiting: settings.databaseWait, logger: logger)
+                try await body(connection, logger)
+                await connection.close()
+            } catch {
+                await database.embedded?.stop()
+                throw error
+            }
+            await database.embedded?.stop()
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import ControlAPI
+import Glibc
+import Logging
+import Metrics
+import ServiceLifecycle
+import UnixSignals
+
+/// `keyward serve`.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Migrate the database, load the keys, and listen.")
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+        try await Console.failing {
+            let source = try options.source()
+            let settings = try Settings(source)
+            try LogFormat.bootstrap(source)
+            let metrics = PrometheusRegistry()
+            MetricsSystem.bootstrap(metrics)
+            signal(SIGPIPE, SIG_IGN)
+            let logger = Logger(label: "keyward")
+            let instance = Instance(settings: settings, metrics: metrics, logger: logger) { listening, report in
+                for line in report.lines(listening) { Console.out(line) }
+                logger.info(
+                    "started",
+                    metadata: [
+                        "gateway": "\(listening.gateway)", "control": "\(listening.control)",
+                        "migrations": "\(report.migrated)", "keys": "\(report.keys)",
+                        "version": "\(KeywardVersion.current)",
+                    ])
+            }
+            let group = ServiceGroup(
+                configuration: .init(
+                    services: [.init(service: instance, successTerminationBehavior: .gracefullyShutdownGroup)],
+                    gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+            try await group.run()
+            logger.info("stopped")
+        }
+    }
+}

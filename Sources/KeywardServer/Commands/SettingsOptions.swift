@@ -1,0 +1,68 @@
+import ArgumentParser
+import Foundation
+
+/// The flags of a server's settings. Each is also a variable of the environment, and a member of the configuration file.
+struct SettingsOptions: ParsableArguments {
+    @Option(help: "A JSON file of settings (KEYWARD_CONFIG), read after flags and environment.")
+    var config: String?
+
+    @Option(help: "libpq URI or keyword string (KEYWARD_DATABASE_URL). Default: a private PostgreSQL in the data folder.")
+    var databaseUrl: String?
+
+    @Option(help: "Straight to PostgreSQL, where the other goes through a transaction pooler (KEYWARD_LISTEN_DATABASE_URL).")
+    var listenDatabaseUrl: String?
+
+    @Option(help: "How long to wait for the database at start (KEYWARD_DATABASE_WAIT). Default: 30s.")
+    var databaseWait: String?
+
+    @Option(help: "A file that holds the admin key, at least 32 characters (or the key itself in KEYWARD_ADMIN_KEY).")
+    var adminKeyFile: String?
+
+    @Option(
+        name: .customLong("upstream"),
+        help: "Where valid requests go, an http:// URL (KEYWARD_UPSTREAM_URL). Default: a built-in echo.")
+    var upstreamUrl: String?
+
+    @Option(name: .customLong("gateway"), help: "Where the gateway listens (KEYWARD_GATEWAY_ADDRESS). Default: 127.0.0.1:8080.")
+    var gatewayAddress: String?
+
+    @Option(
+        name: .customLong("control"),
+        help: "Where administration, health and metrics listen (KEYWARD_CONTROL_ADDRESS). Default: 127.0.0.1:9090.")
+    var controlAddress: String?
+
+    @Option(help: "Keyward's own folder (KEYWARD_DATA_DIR). Default: .keyward.")
+    var dataDir: String?
+
+    @Option(help: "Where keys are looked for (KEYWARD_CREDENTIALS). Default: authorization,x-api-key.")
+    var credentials: String?
+
+    @Flag(help: "Leave credentials in what the upstream gets (KEYWARD_FORWARD_CREDENTIALS).")
+    var forwardCredentials = false
+
+    @Option(help: "Threads of the gateway (KEYWARD_THREADS). Default: the cores this process may use.")
+    var threads: String?
+
+    @Option(help: "How long keys are honoured while the database cannot be read (KEYWARD_MAX_STALENESS). Default: 1h.")
+    var maxStaleness: String?
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical (KEYWARD_LOG_LEVEL). Default: info.")
+    var logLevel: String?
+
+    @Option(help: "json or text (KEYWARD_LOG_FORMAT). Default: json, text on a terminal.")
+    var logFormat: String?
+
+    /// What flags, environment and file say together.
+    func source() throws(SettingsError) -> SettingsSource {
+        let environment = ProcessInfo.processInfo.environment
+        let options: [Setting: String?] = [
+            .databaseURL: databaseUrl, .listenDatabaseURL: listenDatabaseUrl, .databaseWait: databaseWait,
+            .adminKeyFile: adminKeyFile, .upstreamURL: upstreamUrl, .gatewayAddress: gatewayAddress,
+            .controlAddress: controlAddress, .dataDirectory: dataDir, .credentials: credentials,
+            .forwardCredentials: forwardCredentials ? "true" : nil, .threads: threads, .maxStaleness: maxStaleness,
+            .logLevel: logLevel, .logFormat: logFormat,
+        ]
+        return try SettingsSource(
+            flags: options.compactMapValues(\.self), environment: environment, file: config ?? environment["KEYWARD_CONFIG"])
+    }
+}

@@ -1,0 +1,138 @@
+import AuthKeys
+import AuthKeysPostgres
+import ControlAPI
+import EmbeddedPostgres
+import Gateway
+import LibPQ
+import Logging
+import Metrics
+import NIOCore
+import ServiceLifecycle
+
+/// One running Keyward: it migrates, loads, listens, and at the end lets everything go in the opposite order.
+struct Instance: Service {
+    /// Where an instance listens, once it does.
+    struct Listening: Sendable {
+        let gateway: ListenAddress
+        let control: ListenAddress
+    }
+
+    let settings: Settings
+    let metrics: PrometheusRegistry
+    let logger: Logger
+    /// Called when both listeners are bound.
+    let onListening: @Sendable (Listening, StartReport) -> Void
+
+    func run() async throws {
+        let database = try await Database.open(settings, logger: logger)
+        do {
+            try await run(on: database)
+        } catch {
+            await database.embedded?.stop()
+            // A start that shutdown cut short is a shutdown.
+            if error is CancellationError, Task.isShuttingDownGracefully { return }
+            throw error
+        }
+        await database.embedded?.stop()
+    }
+
+    private func run(on database: Database) async throws {
+        let migrated = try await cancelWhenGracefulShutdown {
+            try await database.migrate(waiting: settings.databaseWait, logger: logger)
+        }
+        let pool = PostgresPool(target: database.target, logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await pool.run() }
+            do {
+                try await serve(from: database, pool: pool, migrated: migrated.count)
+            } catch {
+                await pool.close()
+                throw error
+            }
+            await pool.close()
+            try await group.waitForAll()
+        }
+    }
+
+    private func serve(from database: Database, pool: PostgresPool, migrated: Int) async throws {
+        let (adminKey, adminKeyPath) = try admin(isPrivate: database.embedded != nil)
+        let store = PostgresAuthKeyStore(pool: pool, logger: logger)
+        let hints = PostgresChangeHints(target: database.direct, logger: logger)
+        let index = KeyIndex()
+        let freshness = IndexFreshness(maxStaleness: settings.maxStaleness)
+        let follower = IndexFollower(store: store, hints: hints, index: index, freshness: freshness, logger: logger)
+        let watermark = try await cancelWhenGracefulShutdown {
+            try await store.adoptRestoredRows()
+            return try await follower.load()
+        }
+        let verifier = KeyVerifier(
+            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
+        Self.observe(index: index, freshness: freshness, pool: pool, in: metrics)
+
+        let echo = settings.upstream == nil ? EchoUpstream() : nil
+        let gateway = Gateway(
+            configuration: try await configuration(echo: echo), verifier: verifier, logger: logger)
+        let gatewayAddress = try await bind(gateway)
+        let control = ControlAPI(
+            service: AuthKeyService(store: store, index: index), adminKey: adminKey, index: index,
+            freshness: freshness, metrics: metrics)
+        let report = StartReport(
+            migrated: migrated, keys: index.count, isPrivate: database.embedded != nil, adminKeyPath: adminKeyPath,
+            isEcho: echo != nil)
+        let listener = ControlListener(api: control, address: settings.control, logger: logger) { port in
+            onListening(
+                Listening(gateway: gatewayAddress, control: ListenAddress(host: settings.control.host, port: port)), report)
+        }
+        var services: [any Service] = [
+            RunsUntilShutdown { await hints.run() },
+            RunsUntilShutdown { await follower.follow(from: watermark) },
+        ]
+        if let embedded = database.embedded { services.insert(EmbeddedWatch(embedded: embedded), at: 0) }
+        if let echo { services.append(echo) }
+        services += [gateway, listener]
+        try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
+    }
+
+    private func admin(isPrivate: Bool) throws -> (key: AdminKey, path: String?) {
+        if let key = settings.adminKey { return (key, nil) }
+        let (text, path) = try AdminKeyFile.readOrCreate(in: settings.dataDirectory)
+        guard isPrivate, let key = AdminKey(text) else {
+            throw SettingsError(.adminKeyFile, "\(path) holds fewer")
+        }
+        return (key, path)
+    }
+
+    private func configuration(echo: EchoUpstream?) async throws -> GatewayConfiguration {
+        var upstream = settings.upstream
+        if let echo { upstream = Upstream(host: "127.0.0.1", port: try await echo.bind().port ?? 0) }
+        guard let upstream else { throw SettingsError(.upstreamURL) }
+        var configuration = GatewayConfiguration(upstream: upstream)
+        configuration.host = settings.gateway.host
+        configuration.port = settings.gateway.port
+        configuration.credentials = settings.credentials
+        configuration.forwardsCredentials = settings.forwardCredentials
+        configuration.threads = settings.threads
+        return configuration
+    }
+
+    private func bind(_ gateway: Gateway) async throws -> ListenAddress {
+        do {
+            let port = try await gateway.bind().port ?? settings.gateway.port
+            return ListenAddress(host: settings.gateway.host, port: port)
+        } catch let error as GatewayError {
+            throw SettingsError(.gatewayAddress, "\(error)")
+        }
+    }
+
+    private static func observe(
+        index: KeyIndex, freshness: IndexFreshness, pool: PostgresPool, in metrics: PrometheusRegistry
+    ) {
+        metrics.gauge("keyward_index_keys") { Double(index.count) }
+        metrics.gauge("keyward_index_bytes") { Double(index.memory) }
+        metrics.gauge("keyward_index_age_seconds") { freshness.age.map { $0 / .seconds(1) } }
+        metrics.gauge("keyward_pool_connections_idle") { Double(pool.statistics.idle) }
+        metrics.gauge("keyward_pool_connections_leased") { Double(pool.statistics.leased) }
+        metrics.gauge("keyward_pool_waiting") { Double(pool.statistics.waiting) }
+        metrics.gauge("keyward_pool_failures") { Double(pool.statistics.totalFailures) }
+    }
+}

@@ -1,0 +1,45 @@
+import ControlAPI
+import EmbeddedPostgres
+import Glibc
+import Hummingbird
+import Logging
+import NIOCore
+import ServiceLifecycle
+
+/// Work that goes on until shutdown begins.
+struct RunsUntilShutdown: Service {
+    let work: @Sendable () async -> Void
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await work() }
+    }
+}
+
+/// Ends the instance when its private PostgreSQL ends by itself: there is nobody else to start it again.
+struct EmbeddedWatch: Service {
+    let embedded: EmbeddedPostgres
+
+    func run() async throws {
+        let exit = await cancelWhenGracefulShutdown { await embedded.waitForExit() }
+        if let exit, !Task.isShuttingDownGracefully {
+            throw StartError("the private PostgreSQL ended by itself (\(exit)): see postgres.log in its folder")
+        }
+    }
+}
+
+/// The control listener, with its failure to listen said in the settings' terms.
+struct ControlListener: Service {
+    let api: ControlAPI
+    let address: ListenAddress
+    let logger: Logger
+    let onBound: @Sendable (Int) -> Void
+
+    func run() async throws {
+        do {
+            try await api.application(host: address.host, port: address.port, logger: logger) { onBound($0) }.run()
+        } catch let error as IOError {
+            let reason = error.errnoCode == EADDRINUSE ? "the address is in use" : "\(error)"
+            throw SettingsError(.controlAddress, "cannot listen on \(address): \(reason)")
+        }
+    }
+}

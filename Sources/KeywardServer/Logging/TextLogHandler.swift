@@ -1,0 +1,31 @@
+import AuthKeys
+import Logging
+
+/// A line for people: time, level, message, metadata. Control characters are escaped, so that nothing that a client sent can
+/// forge a line or steer a terminal.
+struct TextLogHandler: LogHandler {
+    var logLevel: Logger.Level = .info
+    var metadata: Logger.Metadata = [:]
+
+    private let output: LogOutput
+
+    init(output: LogOutput) {
+        self.output = output
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let all = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+        let details = all.map { " \($0.key)=\($0.value)" }.joined()
+        let text = "\(Timestamp.now) \(event.level.rawValue) \(event.message)\(details)"
+        output.write(Array(text.unicodeScalars.map(Self.escape).joined().utf8))
+    }
+
+    private static func escape(_ scalar: Unicode.Scalar) -> String {
+        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
+    }
+}

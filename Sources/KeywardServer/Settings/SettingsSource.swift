@@ -1,0 +1,78 @@
+import Configuration
+import FoundationEssentials
+
+/// Where settings come from: flags, then the environment, then a file.
+struct SettingsSource {
+    private let reader: ConfigReader
+
+    /// - Parameters:
+    ///   - flags: what the command line said.
+    ///   - environment: all of the process's variables; those that begin with `KEYWARD_` have to be known.
+    ///   - file: a JSON object with the settings' names as members, if there is one.
+    init(flags: [Setting: String], environment: [String: String], file: String?) throws(SettingsError) {
+        try Self.refuseUnknown(environment: environment)
+        var providers: [any ConfigProvider] = [
+            InMemoryProvider(name: "flags", values: Self.values(flags)),
+            EnvironmentVariablesProvider(environmentVariables: environment).prefixKeys(with: "keyward"),
+        ]
+        if let file { providers.append(InMemoryProvider(name: "file", values: Self.values(try Self.read(file)))) }
+        reader = ConfigReader(providers: providers)
+    }
+
+    /// The text of a setting; nil when it is not set or empty.
+    func text(_ setting: Setting) -> String? {
+        let secret = [.adminKey, .databaseURL, .listenDatabaseURL].contains(setting)
+        guard let text = reader.string(forKey: ConfigKey(setting.rawValue), isSecret: secret), !text.isEmpty else {
+            return nil
+        }
+        return text
+    }
+
+    private static func values(_ settings: [Setting: String]) -> [AbsoluteConfigKey: ConfigValue] {
+        var values: [AbsoluteConfigKey: ConfigValue] = [:]
+        for (setting, text) in settings { values[AbsoluteConfigKey(ConfigKey(setting.rawValue))] = ConfigValue(.string(text), isSecret: true) }
+        return values
+    }
+
+    /// Variables of other programs of Keyward's, which are none of the server's settings.
+    private static let foreign: Set<String> = ["KEYWARD_CONTROL_URL", "KEYWARD_CONFIG"]
+
+    private static func refuseUnknown(environment: [String: String]) throws(SettingsError) {
+        let known = Set(Setting.allCases.map(\.environment)).union(foreign)
+        let unknown = environment.keys.filter { $0.hasPrefix("KEYWARD_") && !known.contains($0) }
+        if let name = unknown.min() { throw SettingsError(message: "\(name) is no setting of Keyward: see 'keyward serve --help'") }
+    }
+
+    private static func read(_ path: String) throws(SettingsError) -> [Setting: String] {
+        guard let data = try? Data(contentsOf: URL(filePath: path)) else {
+            throw SettingsError(message: "--config takes a JSON file: \(path) cannot be read")
+        }
+        guard let members = try? JSONDecoder().decode([String: Member].self, from: data) else {
+            throw SettingsError(
+                message: "--config takes a JSON object of texts, numbers and booleans: \(path) is not one")
+        }
+        var settings: [Setting: String] = [:]
+        for (name, member) in members {
+            guard let setting = Setting(rawValue: name) else {
+                throw SettingsError(message: "'\(name)' in \(path) is no setting of Keyward")
+            }
+            settings[setting] = member.text
+        }
+        return settings
+    }
+
+    private struct Member: Decodable {
+        let text: String
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            if let flag = try? container.decode(Bool.self) {
+                text = flag ? "true" : "false"
+            } else if let number = try? container.decode(Int.self) {
+                text = String(number)
+            } else {
+                text = try container.decode(String.self)
+            }
+        }
+    }
+}

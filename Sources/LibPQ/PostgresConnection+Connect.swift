@@ -1,0 +1,112 @@
+import CLibPQ
+import Dispatch
+import Glibc
+public import Logging
+
+extension PostgresConnection {
+    /// Connects and authenticates (libpq, "PQconnectStartParams").
+    /// - Throws: `.connectionFailed`, `.timeout` when it takes longer than the connect timeout, `.cancelled`.
+    public static func connect(
+        to target: PostgresTarget, settings: ConnectionSettings = .init(), logger: Logger
+    ) async throws(PostgresError) -> PostgresConnection {
+        try await connect(to: target, settings: settings, logger: logger, observer: nil)
+    }
+
+    static func connect(
+        to target: PostgresTarget, settings: ConnectionSettings, logger: Logger,
+        observer: (@Sendable (Event) -> Void)?
+    ) async throws(PostgresError) -> PostgresConnection {
+        let connection = PostgresConnection(settings: settings, logger: logger, observer: observer)
+        let patience = Patience(min(settings.connectTimeout, target.connectTimeout ?? settings.connectTimeout))
+        // libpq resolves names inside its calls, which nothing can hurry: the caller does not wait for the queue itself.
+        let outcome = OneShot<Result<Void, PostgresError>>()
+        let opening = Task {
+            do throws(PostgresError) {
+                try await connection.open(target, patience)
+                outcome.settle(.success(()))
+            } catch {
+                outcome.settle(.failure(error))
+            }
+        }
+        DispatchQueue.global().asyncAfter(deadline: DispatchTime(patience.deadline)) {
+            outcome.settle(.failure(PostgresError(.timeout, detail: "connecting", nothingWasSent: true)))
+        }
+        let result = await withTaskCancellationHandler {
+            await outcome.value()
+        } onCancel: {
+            outcome.settle(.failure(PostgresError(.cancelled, nothingWasSent: true)))
+        }
+        do throws(PostgresError) {
+            try result.get()
+            return connection
+        } catch {
+            opening.cancel()
+            connection.abandon()
+            throw error
+        }
+    }
+
+    private func open(_ target: PostgresTarget, _ patience: Patience) async throws(PostgresError) {
+        guard let pointer = Self.start(target) else { throw PostgresError(.connectionFailed, nothingWasSent: true) }
+        do throws(PostgresError) {
+            try await poll(pointer, patience)
+        } catch {
+            PQfinish(pointer)
+            throw error
+        }
+        guard let watch = watch(pointer), let session = Session(pointer, watch: watch), !isClosed else {
+            throw PostgresError(.connectionFailed, detail: "no descriptor or memory left", nothingWasSent: true)
+        }
+        self.session = session
+        if let limit = settings.statementTimeout {
+            // PostgreSQL counts milliseconds in 32 bits, and 0 is no limit.
+            let milliseconds = Int(min(max(limit / .milliseconds(1), 1), Double(Int32.max)))
+            try await run(script: "SET statement_timeout = \(milliseconds)", patience: patience)
+        }
+    }
+
+    private static func start(_ target: PostgresTarget) -> OpaquePointer? {
+        var keywords = target.options.map { UnsafePointer(strdup($0.keyword)) } + [nil]
+        var values = target.options.map { UnsafePointer(strdup($0.value)) } + [nil]
+        defer { for text in keywords + values { free(UnsafeMutableRawPointer(mutating: text)) } }
+        guard let pointer = PQconnectStartParams(&keywords, &values, 0) else { return nil }
+        // So that the SQLSTATE of a refusal is in the message; and nothing of the server's goes to standard error.
+        PQsetErrorVerbosity(pointer, PQERRORS_VERBOSE)
+        PQsetNoticeReceiver(pointer, { _, _ in }, nil)
+        return pointer
+    }
+
+    /// Drives PQconnectPoll, waiting each time for exactly what it asked for.
+    private func poll(_ pointer: OpaquePointer, _ patience: Patience) async throws(PostgresError) {
+        guard PQstatus(pointer) != CONNECTION_BAD else { throw PostgresError(failedConnection: pointer) }
+        var state = PGRES_POLLING_WRITING
+        while state != PGRES_POLLING_OK {
+            guard state == PGRES_POLLING_READING || state == PGRES_POLLING_WRITING else {
+                throw PostgresError(failedConnection: pointer)
+            }
+            // A new watch each time: the socket may be another one after every call.
+            guard let watch = watch(pointer) else {
+                throw PostgresError(.connectionFailed, detail: "no descriptor left", nothingWasSent: true)
+            }
+            defer { watch.cancel() }
+            let write = state == PGRES_POLLING_WRITING
+            while !watch.isReady(read: !write, write: write) {
+                if write { watch.notifyWhenWritable() }
+                switch await waitForSocket(patience) {
+                case .ready, .granted: break
+                case .deadline: throw PostgresError(.timeout, detail: "connecting", nothingWasSent: true)
+                case .cancelled: throw PostgresError(.cancelled, nothingWasSent: true)
+                case .closed: throw .closed()
+                }
+            }
+            guard !isClosed else { throw .closed() }
+            state = PQconnectPoll(pointer)
+        }
+    }
+
+    private func watch(_ pointer: OpaquePointer) -> SocketWatch? {
+        SocketWatch(socket: PQsocket(pointer), queue: executor.queue) { [weak self] in
+            self?.assumeIsolated { $0.socketEvent() }
+        }
+    }
+}

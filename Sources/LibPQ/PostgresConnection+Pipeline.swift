@@ -1,0 +1,187 @@
+import CLibPQ
+
+extension PostgresConnection {
+    private struct PreparedCall {
+        let sql: String
+        let parameters: EncodedParameters
+        var key: StatementCache.Key { StatementCache.Key(sql: sql, types: parameters.types) }
+    }
+
+    /// Runs statements in one pipeline with one sync. The caller owns the connection.
+    func run(
+        _ statements: [PostgresStatement], in transaction: PostgresTransaction? = nil, patience: Patience
+    ) async throws(PostgresError) -> [PostgresResult] {
+        var calls: [PreparedCall] = []
+        calls.reserveCapacity(statements.count)
+        for statement in statements {
+            try Self.check(sql: statement.sql)
+            calls.append(PreparedCall(sql: statement.sql, parameters: try EncodedParameters(statement.parameters)))
+        }
+        guard !calls.isEmpty else { return [] }
+        try await takeTurn(.wire, patience)
+        defer { endTurn(.wire) }
+        try transaction?.check()
+        var patience = patience
+        let isAlone = session?.isIdle == true
+        do throws(PostgresError) {
+            return try await attempt(calls, mayDeallocate: isAlone, &patience)
+        } catch {
+            // Outside a transaction block the failed pipeline has left nothing behind.
+            guard error.isStalePlan, isAlone, !isClosed, patience.interruption == nil else { throw error }
+            return try await attempt(calls, mayDeallocate: isAlone, &patience)
+        }
+    }
+
+    private func attempt(
+        _ calls: [PreparedCall], mayDeallocate: Bool, _ patience: inout Patience
+    ) async throws(PostgresError) -> [PostgresResult] {
+        var commands: [WireCommand] = []
+        var prepared: [Int: (key: StatementCache.Key, name: String)] = [:]
+        var fresh: [StatementCache.Key: String] = [:]
+        for call in calls {
+            let key = call.key
+            if let name = statements.name(for: key) ?? fresh[key] {
+                commands.append(.execute(name: name, call.parameters))
+            } else {
+                let name = statements.freshName()
+                fresh[key] = name
+                prepared[commands.count] = (key, name)
+                commands.append(.prepare(name: name, sql: call.sql, types: call.parameters.types))
+                commands.append(.execute(name: name, call.parameters))
+            }
+        }
+        commands.append(.sync)
+        let ownCommands = commands.count
+        if mayDeallocate, !abandonedStatements.isEmpty {
+            // Behind a sync of its own: its failure must not undo the caller's work.
+            commands += abandonedStatements.map { .deallocate(name: $0) } + [.sync]
+            abandonedStatements = []
+        }
+        let outcomes = try await exchange(commands, &patience).prefix(ownCommands)
+
+        for (index, statement) in prepared {
+            guard case .success = outcomes[index] else { continue }
+            if let evicted = statements.insert(statement.key, name: statement.name) {
+                abandonedStatements.append(evicted)
+            }
+        }
+        if let error = outcomes.lazy.compactMap(\.failure).first {
+            if error.isStalePlan { forget(calls, serverForgot: error.sqlState == "26000") }
+            throw error.sqlState == "57014" ? patience.interruption ?? error : error
+        }
+        return outcomes.enumerated().compactMap { index, outcome in
+            if case .success(let result) = outcome, prepared[index] == nil { result } else { nil }
+        }
+    }
+
+    private func forget(_ calls: [PreparedCall], serverForgot: Bool) {
+        for call in calls {
+            if let name = statements.remove(call.key), !serverForgot { abandonedStatements.append(name) }
+        }
+    }
+
+    static func check(sql: String) throws(PostgresError) {
+        guard !sql.utf8.contains(0) else {
+            throw PostgresError(.invalidParameter, detail: "a NUL character in SQL", nothingWasSent: true)
+        }
+    }
+}
+
+extension PostgresConnection {
+    /// Sends `commands` and reads their outcomes at the same time, so that neither side waits for the other to read
+    /// (libpq, "Pipeline Mode"). Each command has one outcome.
+    private func exchange(
+        _ commands: [WireCommand], _ patience: inout Patience
+    ) async throws(PostgresError) -> [CommandOutcome] {
+        guard isAlive(), let pointer = session?.pointer, PQenterPipelineMode(pointer) == 1 else {
+            shutDown()
+            throw .closed()
+        }
+        var outcomes: [CommandOutcome] = []
+        outcomes.reserveCapacity(commands.count)
+        do throws(PostgresError) {
+            var sent = 0
+            while outcomes.count < commands.count || isCancelUnderWay {
+                guard let session else { throw PostgresError(.connectionLost) }
+                if let interruption = patience.interruption, sent < commands.count {
+                    // To go on with a sync would commit the half that was sent.
+                    shutDown()
+                    throw interruption
+                }
+                let isBlocked = try send(commands, &sent, on: session)
+                try collect(&outcomes, upTo: sent, from: session)
+                if outcomes.count < commands.count || isCancelUnderWay {
+                    try await progress(&patience, write: isBlocked)
+                }
+            }
+        } catch {
+            // What the server said before it hung up tells more.
+            throw outcomes.lazy.compactMap(\.failure).first ?? error
+        }
+        guard let session, PQexitPipelineMode(session.pointer) == 1 else {
+            shutDown()
+            throw PostgresError(.connectionLost, detail: "the pipeline did not end")
+        }
+        return outcomes
+    }
+
+    /// Sends as much as the socket takes; true if there is more.
+    private func send(
+        _ commands: [WireCommand], _ sent: inout Int, on session: Session
+    ) throws(PostgresError) -> Bool {
+        var isBlocked = try flush(session)
+        while !isBlocked, sent < commands.count {
+            // libpq writes by itself when its buffer fills: a flush for each would be a system call for each.
+            for command in commands[sent...].prefix(64) {
+                guard command.send(on: session.pointer) else { throw broken(session) }
+                sent += 1
+            }
+            isBlocked = try flush(session)
+        }
+        return isBlocked
+    }
+
+    private func collect(
+        _ outcomes: inout [CommandOutcome], upTo sent: Int, from session: Session
+    ) throws(PostgresError) {
+        var consecutiveEnds = 0
+        while outcomes.count < sent, PQisBusy(session.pointer) == 0 {
+            guard let pointer = PQgetResult(session.pointer) else {
+                // One nil ends each command's results; more than that, and libpq expects nothing any more.
+                consecutiveEnds += 1
+                guard consecutiveEnds < 3 else { throw broken(session) }
+                continue
+            }
+            consecutiveEnds = 0
+            let result = PostgresResult(pointer)
+            switch PQresultStatus(pointer) {
+            case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: outcomes.append(.success(result))
+            case PGRES_PIPELINE_ABORTED: outcomes.append(.skipped)
+            case PGRES_PIPELINE_SYNC: outcomes.append(.synced)
+            case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH: throw copyRefused()
+            default: outcomes.append(.failure(PostgresError(result: pointer)))
+            }
+        }
+    }
+
+    /// True if the socket takes no more for now.
+    func flush(_ session: Session) throws(PostgresError) -> Bool {
+        switch PQflush(session.pointer) {
+        case 0: return false
+        case 1: return true
+        default: throw broken(session)
+        }
+    }
+
+    func broken(_ session: Session) -> PostgresError {
+        let error = session.lastWords()
+        shutDown()
+        return error
+    }
+
+    /// A COPY where none can be served leaves no way on but to close.
+    func copyRefused() -> PostgresError {
+        shutDown()
+        return PostgresError(.invalidParameter, detail: "COPY is served by copyOut only")
+    }
+}

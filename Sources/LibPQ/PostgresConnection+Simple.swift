@@ -1,0 +1,136 @@
+import CLibPQ
+
+extension PostgresConnection {
+    /// Runs a script in the simple protocol. The caller owns the connection.
+    func run(
+        script: String, in transaction: PostgresTransaction? = nil, patience: Patience
+    ) async throws(PostgresError) {
+        try Self.check(sql: script)
+        try await takeTurn(.wire, patience)
+        defer { endTurn(.wire) }
+        try transaction?.check()
+        var patience = patience
+        try begin { PQsendQuery($0, script) }
+        try await flushAll(&patience)
+        var failure: PostgresError?
+        while let result = try await nextResult(&patience) {
+            switch PQresultStatus(result.pointer) {
+            case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: break
+            case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH: throw copyRefused()
+            default: failure = failure ?? PostgresError(result: result.pointer)
+            }
+        }
+        try await finish(&patience, failure)
+    }
+
+    /// Runs a COPY to here. The caller owns the connection.
+    func run(
+        copy sql: String, in transaction: PostgresTransaction? = nil, patience: Patience,
+        row: @Sendable (inout CopyRow) throws -> Void
+    ) async throws(PostgresError) -> Int {
+        try Self.check(sql: sql)
+        try await takeTurn(.wire, patience)
+        defer { endTurn(.wire) }
+        try transaction?.check()
+        var patience = patience
+        // One statement only, as the extended protocol has it.
+        try begin { PQsendQueryParams($0, sql, 0, nil, nil, nil, nil, 1) }
+        try await flushAll(&patience)
+        var stream = CopyStream()
+        var failure: PostgresError?
+        while let result = try await nextResult(&patience) {
+            switch PQresultStatus(result.pointer) {
+            case PGRES_COPY_OUT:
+                if PQbinaryTuples(result.pointer) != 1 {
+                    failure = PostgresError(.invalidParameter, detail: "not a COPY in binary format")
+                    try interruptCopy(&patience, failure)
+                }
+                failure = try await receiveCopy(into: &stream, failure, &patience, row: row) ?? failure
+            case PGRES_COMMAND_OK: break
+            case PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
+                failure = failure ?? PostgresError(.invalidParameter, detail: "not a COPY TO STDOUT")
+            case PGRES_COPY_IN, PGRES_COPY_BOTH: throw copyRefused()
+            default: failure = failure ?? PostgresError(result: result.pointer)
+            }
+        }
+        try await finish(&patience, failure)
+        // Rows that came after the interruption were discarded, even if the server had no more use for it.
+        if let interruption = patience.interruption { throw interruption }
+        guard stream.isComplete else { throw PostgresError(.decoding, detail: "the COPY stream has no end") }
+        return stream.rowCount
+    }
+
+    /// Reads the stream to its end, its rows unread once something is wrong; returns what went wrong on this side.
+    private func receiveCopy(
+        into stream: inout CopyStream, _ failure: PostgresError?, _ patience: inout Patience,
+        row: @Sendable (inout CopyRow) throws -> Void
+    ) async throws(PostgresError) -> PostgresError? {
+        var failure = failure
+        while let session {
+            let isDiscarding = failure != nil || patience.interruption != nil
+            switch session.receiveRows(into: &stream, discarding: isDiscarding, row: row) {
+            case .more: try await progress(&patience)
+            case .end: return failure
+            case .failed(let error):
+                failure = error
+                try interruptCopy(&patience, error)
+            }
+        }
+        throw failure ?? PostgresError(.connectionLost)
+    }
+
+    private func interruptCopy(_ patience: inout Patience, _ error: PostgresError?) throws(PostgresError) {
+        if let error, patience.interruption == nil { try interrupt(&patience, error) }
+    }
+
+    private func begin(_ send: (OpaquePointer) -> Int32) throws(PostgresError) {
+        guard isAlive(), let session else { throw .closed() }
+        guard send(session.pointer) == 1 else { throw broken(session) }
+    }
+
+    private func flushAll(_ patience: inout Patience) async throws(PostgresError) {
+        while let session, try flush(session) { try await progress(&patience, write: true) }
+    }
+
+    /// The next result; nil after the last.
+    private func nextResult(_ patience: inout Patience) async throws(PostgresError) -> PostgresResult? {
+        while let session {
+            if PQisBusy(session.pointer) == 0 { return PQgetResult(session.pointer).map { PostgresResult($0) } }
+            try await progress(&patience)
+        }
+        throw PostgresError(.connectionLost)
+    }
+
+    /// Lets a cancel request that is under way arrive before anybody else uses the connection, then throws what is due.
+    private func finish(_ patience: inout Patience, _ failure: PostgresError?) async throws(PostgresError) {
+        while isCancelUnderWay { try await progress(&patience) }
+        guard let failure else { return }
+        throw failure.sqlState == "57014" ? patience.interruption ?? failure : failure
+    }
+}
+
+extension Session {
+    fileprivate enum CopyProgress {
+        case more
+        case end
+        case failed(PostgresError)
+    }
+
+    /// Hands over the rows that have come (libpq, "PQgetCopyData").
+    fileprivate func receiveRows(
+        into stream: inout CopyStream, discarding: Bool, row: (inout CopyRow) throws -> Void
+    ) -> CopyProgress {
+        while true {
+            var data: UnsafeMutablePointer<CChar>?
+            let length = PQgetCopyData(pointer, &data, 1)
+            guard length > 0 else { return length == 0 ? .more : .end }
+            defer { PQfreemem(data) }
+            if discarding { continue }
+            do throws(PostgresError) {
+                try stream.receive(UnsafeRawBufferPointer(start: data, count: Int(length)), row: row)
+            } catch {
+                return .failed(error)
+            }
+        }
+    }
+}

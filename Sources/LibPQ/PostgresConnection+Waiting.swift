@@ -1,0 +1,135 @@
+import CLibPQ
+import Dispatch
+
+extension PostgresConnection {
+    /// Waits until this call has the connection, or the wire, for itself. Each success needs an `endTurn`.
+    func takeTurn(_ lane: Turns.Lane, _ patience: Patience) async throws(PostgresError) {
+        guard !isClosed else { throw .closed() }
+        if patience.heedsCancellation, Task.isCancelled { throw PostgresError(.cancelled, nothingWasSent: true) }
+        let ticket = waits.newTicket()
+        if !turns[lane].request(ticket) {
+            switch await suspend(ticket, patience) {
+            case .granted, .ready: break
+            case .deadline: throw PostgresError(.timeout, detail: "waiting for a turn", nothingWasSent: true)
+            case .cancelled: throw PostgresError(.cancelled, nothingWasSent: true)
+            case .closed: throw .closed()
+            }
+        }
+        if lane == .ownership { ownershipChanged() }
+    }
+
+    func endTurn(_ lane: Turns.Lane) {
+        if let next = turns[lane].release() { wake(next, .granted) }
+        if lane == .ownership { ownershipChanged() }
+    }
+
+    /// Waits for the socket once and takes in what has come. The first time patience ends, the statement is cancelled and
+    /// the caller goes on to the end of its answer; the second time the connection is closed.
+    func progress(_ patience: inout Patience, write: Bool = false) async throws(PostgresError) {
+        guard let session else { throw patience.interruption ?? PostgresError(.connectionLost) }
+        let wake: Wake
+        if patience.heedsCancellation, Task.isCancelled {
+            wake = .cancelled
+        } else if patience.isOver {
+            wake = .deadline
+        } else if session.watch.isReady(read: true, write: write) {
+            wake = .ready
+        } else {
+            if write { session.watch.notifyWhenWritable() }
+            wake = await waitForSocket(patience)
+        }
+        switch wake {
+        case .ready, .granted:
+            patience.progressed()
+            try readInput()
+        case .deadline: try interrupt(&patience, PostgresError(.timeout))
+        case .cancelled: try interrupt(&patience, PostgresError(.cancelled))
+        case .closed: throw patience.interruption ?? PostgresError(.connectionLost)
+        }
+    }
+
+    func waitForSocket(_ patience: Patience) async -> Wake {
+        let ticket = waits.newTicket()
+        waits.socketWait = ticket
+        return await suspend(ticket, patience)
+    }
+
+    /// Asks the server to cancel the statement; a second time there is nothing left but to close.
+    func interrupt(_ patience: inout Patience, _ error: PostgresError) throws(PostgresError) {
+        if let earlier = patience.interruption {
+            shutDown()
+            throw earlier
+        }
+        patience.interrupt(error)
+        guard let session else { throw error }
+        isCancelUnderWay = session.cancelRequest.send {
+            self.executor.queue.async { self.assumeIsolated { $0.cancelArrived() } }
+        }
+    }
+
+    private func cancelArrived() {
+        isCancelUnderWay = false
+        socketEvent()
+    }
+
+    private func readInput() throws(PostgresError) {
+        guard let session else { throw PostgresError(.connectionLost) }
+        guard session.consumeInput() else {
+            let error = session.lastWords()
+            shutDown()
+            throw error
+        }
+        deliverNotifications(of: session)
+    }
+
+    /// The socket can be read or written. Without a call that waits for it, it is a notification or the end.
+    func socketEvent() {
+        if let ticket = waits.socketWait {
+            wake(ticket, .ready)
+        } else if let session {
+            if session.consumeInput() {
+                deliverNotifications(of: session)
+            } else {
+                shutDown()
+            }
+        }
+    }
+}
+
+extension PostgresConnection {
+    private func suspend(_ ticket: WaitTable.Ticket, _ patience: Patience) async -> Wake {
+        setTimer(for: patience.deadline)
+        guard patience.heedsCancellation else {
+            return await withCheckedContinuation { waits.add(ticket, until: patience.deadline, $0) }
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { waits.add(ticket, until: patience.deadline, $0) }
+        } onCancel: {
+            // Runs behind whatever is on the queue now, so never before the wait is in the table.
+            executor.queue.async { self.assumeIsolated { $0.wake(ticket, .cancelled) } }
+        }
+    }
+
+    private func wake(_ ticket: WaitTable.Ticket, _ wake: Wake) {
+        // Out of the line in the same breath, or a turn could be granted to a call that has given up.
+        if wake != .granted { turns.withdraw(ticket) }
+        waits.remove(ticket)?.resume(returning: wake)
+    }
+
+    func wakeAll(_ reason: Wake) {
+        for ticket in waits.tickets { wake(ticket, reason) }
+    }
+
+    private func setTimer(for deadline: ContinuousClock.Instant) {
+        guard let instant = waits.timerToSet(for: deadline) else { return }
+        executor.queue.asyncAfter(deadline: DispatchTime(instant)) { [weak self] in
+            self?.assumeIsolated { $0.timerFired(instant) }
+        }
+    }
+
+    private func timerFired(_ instant: ContinuousClock.Instant) {
+        guard waits.timerFired(instant) else { return }
+        for ticket in waits.overdue(at: .now) { wake(ticket, .deadline) }
+        if let next = waits.earliestDeadline { setTimer(for: next) }
+    }
+}

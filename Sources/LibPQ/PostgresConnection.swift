@@ -1,0 +1,121 @@
+import Dispatch
+import Logging
+import Synchronization
+
+/// One connection to PostgreSQL.
+///
+/// Everything that touches libpq runs on the connection's own serial queue, which is this actor's executor; no call blocks
+/// a thread of the cooperative pool. Several tasks may call at once: each call, and each transaction as a whole, has the
+/// connection for itself, in the order they came.
+///
+/// A connection that breaks stays broken: `isUsable` turns false and every call fails. `PostgresPool` replaces such ones.
+public actor PostgresConnection: PostgresExecutor {
+    /// What a connection tells its owner unasked.
+    enum Event: Sendable {
+        case notification(channel: String, payload: String)
+        case closed
+    }
+
+    nonisolated let executor = ConnectionExecutor()
+    nonisolated let settings: ConnectionSettings
+    nonisolated let logger: Logger
+    private let observer: (@Sendable (Event) -> Void)?
+    private nonisolated let usable = Atomic(true)
+    private nonisolated let inUse = Atomic(false)
+
+    /// The established connection; nil before and after.
+    var session: Session?
+    private(set) var isClosed = false
+    var statements: StatementCache
+    /// Statements the server still has prepared and nobody will ask for.
+    var abandonedStatements: [String] = []
+    var waits = WaitTable()
+    var turns = Turns()
+    /// A cancel request is on its way and might hit whatever runs when it arrives.
+    var isCancelUnderWay = false
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(settings: ConnectionSettings, logger: Logger, observer: (@Sendable (Event) -> Void)?) {
+        self.settings = settings
+        self.logger = logger
+        self.observer = observer
+        statements = StatementCache(capacity: settings.preparedStatements)
+    }
+
+    /// Whether the connection has not been closed or found broken. True is no promise: only a statement can tell.
+    public nonisolated var isUsable: Bool { usable.load(ordering: .acquiring) }
+
+    /// Usable, with no call in flight and no transaction left open.
+    nonisolated var isReusable: Bool { isUsable && !inUse.load(ordering: .acquiring) }
+
+    /// Whether the server still holds its end, as far as can be known without a round trip.
+    func isAlive() -> Bool {
+        if let session, session.isAlive() { return true }
+        shutDown()
+        return false
+    }
+
+    /// Closes the connection at once; calls in flight fail with `.connectionLost`.
+    public func close() async { shutDown() }
+
+    /// As `close`, without waiting for the connection's queue.
+    nonisolated func abandon() {
+        usable.store(false, ordering: .releasing)
+        executor.queue.async { self.assumeIsolated { $0.shutDown() } }
+    }
+
+    func shutDown() {
+        usable.store(false, ordering: .releasing)
+        guard !isClosed else { return }
+        isClosed = true
+        session = nil
+        wakeAll(.closed)
+        observer?(.closed)
+    }
+
+    func deliverNotifications(of session: Session) {
+        session.takeNotifications { channel, payload in
+            observer?(.notification(channel: channel, payload: payload))
+        }
+    }
+
+    func ownershipChanged() {
+        inUse.store(turns.ownership.holder != nil || session?.isIdle != true, ordering: .releasing)
+    }
+}
+
+extension PostgresConnection {
+    public func query(
+        _ sql: String, _ parameters: [PostgresParameter] = [], timeout: Duration? = nil
+    ) async throws(PostgresError) -> PostgresResult {
+        let results = try await pipeline([PostgresStatement(sql, parameters)], timeout: timeout)
+        guard let result = results.first else { throw PostgresError(.connectionLost, detail: "no result") }
+        return result
+    }
+
+    public func pipeline(
+        _ statements: [PostgresStatement], timeout: Duration? = nil
+    ) async throws(PostgresError) -> [PostgresResult] {
+        let patience = Patience(timeout ?? settings.queryTimeout)
+        try await takeTurn(.ownership, patience)
+        defer { endTurn(.ownership) }
+        return try await run(statements, patience: patience)
+    }
+
+    public func execute(script: String, timeout: Duration? = nil) async throws(PostgresError) {
+        let patience = Patience(timeout ?? settings.queryTimeout)
+        try await takeTurn(.ownership, patience)
+        defer { endTurn(.ownership) }
+        try await run(script: script, patience: patience)
+    }
+
+    public func copyOut(
+        _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout CopyRow) throws -> Void
+    ) async throws(PostgresError) -> Int {
+        let patience = Patience(timeout ?? settings.queryTimeout, renewing: timeout == nil)
+        try await takeTurn(.ownership, patience)
+        defer { endTurn(.ownership) }
+        return try await run(copy: sql, patience: patience, row: row)
+    }
+}

@@ -1,0 +1,46 @@
+import CLibPQ
+
+extension PostgresError {
+    /// The error that a result carries (libpq, "PQresultErrorField"). Errors libpq makes itself, which have no SQLSTATE,
+    /// are about the connection.
+    init(result: OpaquePointer) {
+        func field(_ code: Int32) -> String? {
+            PQresultErrorField(result, code).map { String(cString: $0) }
+        }
+        guard let sqlState = field(KEYWARD_DIAG_SQLSTATE) else {
+            self.init(.connectionLost, detail: String(cString: PQresultErrorMessage(result)))
+            return
+        }
+        let message = [field(KEYWARD_DIAG_MESSAGE), field(KEYWARD_DIAG_DETAIL)].compactMap { $0 }
+        // The words are translated, the function that raised the error is not: "cached plan must not change result type".
+        let changedPlan = sqlState == "0A000" && field(KEYWARD_DIAG_SOURCE_FUNCTION) == "RevalidateCachedQuery"
+        self.init(
+            .server(sqlState: sqlState), detail: message.joined(separator: "; "), sqlState: sqlState,
+            constraintName: field(KEYWARD_DIAG_CONSTRAINT), isStalePlan: changedPlan || sqlState == "26000")
+    }
+
+    /// The error of a connection attempt. libpq has no field for its SQLSTATE, but writes it into the message when the
+    /// verbosity is `PQERRORS_VERBOSE`: `FATAL:  57P03: the database system is starting up`.
+    init(failedConnection connection: OpaquePointer) {
+        let message = String(cString: PQerrorMessage(connection))
+        self.init(
+            .connectionFailed, detail: message, sqlState: Self.sqlState(inVerboseMessage: message),
+            nothingWasSent: true)
+    }
+
+    static func sqlState(inVerboseMessage message: String) -> String? {
+        for part in message.split(separator: ":") {
+            let word = part.drop { $0 == " " }
+            guard word.utf8.count == 5, let first = word.utf8.first, (0x30...0x39).contains(first) else { continue }
+            if word.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) }) {
+                return String(word)
+            }
+        }
+        return nil
+    }
+
+    /// A connection that was already gone when asked.
+    static func closed() -> PostgresError {
+        PostgresError(.connectionLost, detail: "the connection is closed", nothingWasSent: true)
+    }
+}

@@ -1,0 +1,143 @@
+/// What went wrong between this program and PostgreSQL.
+///
+/// `description` is a constant sentence with at most an SQLSTATE: fit for logs and for callers' answers. SQL, parameters,
+/// the server's message and its detail are only in `debugDescription`.
+public struct PostgresError: Error, Sendable {
+    /// The class of failure, for callers that branch.
+    public enum Kind: Hashable, Sendable {
+        /// No connection could be made.
+        case connectionFailed
+        /// The connection broke, or had been closed, before the answer was whole.
+        case connectionLost
+        /// The answer did not come within the time given.
+        case timeout
+        /// The calling task was cancelled.
+        case cancelled
+        /// PostgreSQL refused the statement (PostgreSQL manual, appendix A).
+        case server(sqlState: String)
+        /// A value was NULL, of another type or of another length than asked for.
+        case decoding
+        /// A statement or parameter could not be sent as it is.
+        case invalidParameter
+        /// The connection string is not one.
+        case invalidTarget
+        /// No connection of the pool came free within the time given.
+        case poolExhausted
+        /// The pool has been closed.
+        case poolClosed
+        /// The transaction that was asked to do this is over.
+        case transactionEnded
+        /// The caller's own handler of copied rows threw; `underlying` is what it threw.
+        case rowHandlerFailed
+    }
+
+    private final class Storage: Sendable {
+        let kind: Kind
+        let sqlState: String?
+        let constraintName: String?
+        let detail: String
+        let nothingWasSent: Bool
+        let isStalePlan: Bool
+        let underlying: (any Error)?
+
+        init(
+            kind: Kind, sqlState: String?, constraintName: String?, detail: String, nothingWasSent: Bool,
+            isStalePlan: Bool, underlying: (any Error)?
+        ) {
+            self.kind = kind
+            self.sqlState = sqlState
+            self.constraintName = constraintName
+            self.detail = detail
+            self.nothingWasSent = nothingWasSent
+            self.isStalePlan = isStalePlan
+            self.underlying = underlying
+        }
+    }
+
+    /// Boxed, so that a throwing decoder on a hot path returns one word.
+    private let storage: Storage
+
+    init(
+        _ kind: Kind, detail: String = "", sqlState: String? = nil, constraintName: String? = nil,
+        nothingWasSent: Bool = false, isStalePlan: Bool = false, underlying: (any Error)? = nil
+    ) {
+        storage = Storage(
+            kind: kind, sqlState: sqlState, constraintName: constraintName, detail: detail,
+            nothingWasSent: nothingWasSent, isStalePlan: isStalePlan, underlying: underlying)
+    }
+
+    /// The class of failure.
+    public var kind: Kind { storage.kind }
+
+    /// The five characters PostgreSQL gave, where it gave any (appendix A, "PostgreSQL Error Codes").
+    public var sqlState: String? { storage.sqlState }
+
+    /// The name of the violated constraint, where the error is about one.
+    public var constraintName: String? { storage.constraintName }
+
+    /// What the caller's row handler threw, for `.rowHandlerFailed`.
+    public var underlying: (any Error)? { storage.underlying }
+
+    /// Whether it is certain that nothing of the statement reached the server.
+    public var nothingWasSent: Bool { storage.nothingWasSent }
+
+    /// The server no longer knows the prepared statement, or its plan no longer fits the tables.
+    var isStalePlan: Bool { storage.isStalePlan }
+}
+
+extension PostgresError {
+    /// Whether doing the same again is safe: nothing was sent, or the server rolled everything back for a reason that
+    /// passes (`serialization_failure`, `deadlock_detected`).
+    public var isRetryable: Bool {
+        nothingWasSent || sqlState == "40001" || sqlState == "40P01"
+    }
+
+    /// Whether the database cannot be reached, is starting or stopping, is read-only, or does not answer in time: the
+    /// trouble is not with the statement.
+    public var isUnavailable: Bool {
+        switch kind {
+        case .connectionFailed, .connectionLost, .timeout, .poolExhausted: true
+        case .server(let sqlState):
+            sqlState.hasPrefix("08") || ["25006", "53300", "57014", "57P01", "57P02", "57P03"].contains(sqlState)
+        case .cancelled, .decoding, .invalidParameter, .invalidTarget, .poolClosed, .transactionEnded,
+            .rowHandlerFailed:
+            false
+        }
+    }
+}
+
+extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// One constant sentence, with the SQLSTATE where there is one.
+    public var description: String {
+        guard let sqlState else { return sentence }
+        return "\(sentence) (SQLSTATE \(sqlState))"
+    }
+
+    /// Everything known, the server's words included: for a developer's eyes, not for logs.
+    public var debugDescription: String {
+        var text = "\(description): \(storage.detail)"
+        if let constraintName { text += " [constraint \(constraintName)]" }
+        if let underlying { text += " [\(underlying)]" }
+        return text
+    }
+
+    /// Empty, so that `dump` shows no more than `description`.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+
+    private var sentence: String {
+        switch kind {
+        case .connectionFailed: "no connection to the database"
+        case .connectionLost: "the connection to the database was lost"
+        case .timeout: "the database did not answer in time"
+        case .cancelled: "the database call was cancelled"
+        case .server: "the database refused the statement"
+        case .decoding: "the database answered with an unexpected value"
+        case .invalidParameter: "a database statement or parameter cannot be sent"
+        case .invalidTarget: "the database connection string is not valid"
+        case .poolExhausted: "no database connection came free in time"
+        case .poolClosed: "the database connection pool is closed"
+        case .transactionEnded: "the database transaction is over"
+        case .rowHandlerFailed: "the handler of database rows failed"
+        }
+    }
+}

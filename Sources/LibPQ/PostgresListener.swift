@@ -1,0 +1,167 @@
+public import Logging
+import Synchronization
+
+/// Listens on channels with a connection of its own, for as long as `run()` runs.
+///
+/// It proves every `pingInterval` that it still hears, by a notification to itself, and connects anew when it does not.
+/// Notifications are hints: whoever needs to know everything reads again at each `.listening(gap: true)`.
+public final class PostgresListener: Sendable {
+    /// What a listener tells.
+    public enum Event: Hashable, Sendable {
+        /// Listening was confirmed just now: a LISTEN, or a ping that came back. With `gap`, notifications may have been
+        /// missed since the event before (always so after a LISTEN, and when events were not taken fast enough).
+        case listening(gap: Bool)
+        case notification(channel: String, payload: String)
+        /// The connection broke, or did not hear any more. A new one is being made.
+        case lost
+    }
+
+    /// What happens, in order, for one consumer. At most 1024 wait to be taken; what is dropped beyond that shows as a gap.
+    public let events: AsyncStream<Event>
+
+    private let target: PostgresTarget
+    private let channels: [String]
+    private let pingInterval: Duration
+    private let logger: Logger
+    private let sink: EventSink
+
+    /// `pingInterval` is also how long a ping may take to come back, 5 s at most.
+    public init(
+        target: PostgresTarget, channels: [String], pingInterval: Duration = .seconds(10), logger: Logger
+    ) {
+        self.target = target
+        self.channels = channels
+        self.pingInterval = pingInterval
+        self.logger = logger
+        let (events, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingOldest(1024))
+        self.events = events
+        sink = EventSink(continuation)
+    }
+
+    /// Listens until the task is cancelled, then ends `events`. To be called once.
+    public func run() async {
+        var backoff = Backoff()
+        while !Task.isCancelled {
+            do throws(PostgresError) {
+                try await listen { backoff.succeeded() }
+            } catch {
+                if Task.isCancelled { break }
+                logger.warning("listening for database notifications failed", metadata: ["error": "\(error)"])
+            }
+            sink.lose()
+            try? await Task.sleep(for: backoff.failed(fraction: .random(in: 0...1)))
+        }
+        sink.finish()
+    }
+
+    /// One connection's life: returns or throws when it is of no use any more.
+    private func listen(_ succeeded: () -> Void) async throws(PostgresError) {
+        let (events, feed) = AsyncStream.makeStream(of: ListenerState.Event.self)
+        let bound = min(pingInterval, .seconds(5))
+        let ownChannel = Mutex("")
+        let connection = try await PostgresConnection.connect(
+            to: target, settings: ConnectionSettings(queryTimeout: bound), logger: logger
+        ) { [sink] event in
+            switch event {
+            case .closed: feed.yield(.failed)
+            case .notification(let channel, let payload):
+                if channel == ownChannel.withLock({ $0 }) {
+                    if let number = UInt64(payload) { feed.yield(.echo(number)) }
+                } else {
+                    sink.deliver(channel: channel, payload: payload)
+                }
+            }
+        }
+        defer { connection.abandon() }
+        let process = try await connection.query("SELECT pg_backend_pid()")
+        let pingChannel = "_keyward_ping_\(try process.rows.first?.int32(0) ?? 0)"
+        ownChannel.withLock { $0 = pingChannel }
+        for channel in channels + [pingChannel] {
+            try await connection.execute(script: "LISTEN \(Self.quote(channel))")
+        }
+        sink.confirm(gap: true)
+        succeeded()
+        await follow(connection, events, feed, pingChannel: pingChannel, bound: bound)
+    }
+
+    private func follow(
+        _ connection: PostgresConnection, _ events: AsyncStream<ListenerState.Event>,
+        _ feed: AsyncStream<ListenerState.Event>.Continuation, pingChannel: String, bound: Duration
+    ) async {
+        await withDiscardingTaskGroup { group in
+            func schedule(_ event: ListenerState.Event, after delay: Duration) {
+                group.addTask {
+                    try? await Task.sleep(for: delay)
+                    feed.yield(event)
+                }
+            }
+            var state = ListenerState()
+            schedule(.intervalPassed, after: pingInterval)
+            listening: for await event in events {
+                switch state.receive(event) {
+                case .nothing: break
+                case .giveUp: break listening
+                case .confirm:
+                    sink.confirm(gap: false)
+                    schedule(.intervalPassed, after: pingInterval)
+                case .ping(let number):
+                    schedule(.boundPassed(number), after: bound)
+                    group.addTask {
+                        do throws(PostgresError) {
+                            _ = try await connection.query(
+                                "SELECT pg_notify($1, $2)", [.text(pingChannel), .text("\(number)")])
+                        } catch {
+                            feed.yield(.failed)
+                        }
+                    }
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private static func quote(_ identifier: String) -> String {
+        "\"" + identifier.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    }
+}
+
+/// Where events go in: keeps the promises about gaps.
+private final class EventSink: Sendable {
+    private enum Hearing { case deaf, listening, overflowed }
+
+    private let continuation: AsyncStream<PostgresListener.Event>.Continuation
+    private let hearing = Mutex(Hearing.deaf)
+
+    init(_ continuation: AsyncStream<PostgresListener.Event>.Continuation) { self.continuation = continuation }
+
+    func confirm(gap: Bool) {
+        hearing.withLock { hearing in
+            hearing = yield(.listening(gap: gap || hearing != .listening)) ? .listening : .overflowed
+        }
+    }
+
+    func deliver(channel: String, payload: String) {
+        hearing.withLock { hearing in
+            // Before the LISTEN is confirmed: the gap that is told then covers it.
+            if hearing == .deaf { return }
+            if hearing == .overflowed {
+                guard yield(.listening(gap: true)) else { return }
+                hearing = .listening
+            }
+            if !yield(.notification(channel: channel, payload: payload)) { hearing = .overflowed }
+        }
+    }
+
+    func lose() {
+        hearing.withLock { hearing in
+            if hearing != .deaf { _ = yield(.lost) }
+            hearing = .deaf
+        }
+    }
+
+    func finish() { continuation.finish() }
+
+    private func yield(_ event: PostgresListener.Event) -> Bool {
+        if case .enqueued = continuation.yield(event) { true } else { false }
+    }
+}

@@ -1,0 +1,87 @@
+/// A value handed to a statement. Each is sent in PostgreSQL's binary format with its type, so it is never read as SQL.
+public enum PostgresParameter: Hashable, Sendable {
+    /// NULL; its type is for the server to infer from the statement.
+    case null
+    case bool(Bool)
+    case int16(Int16)
+    case int32(Int32)
+    case int64(Int64)
+    case double(Double)
+    /// `text`. A NUL character cannot be stored by PostgreSQL and is refused before anything is sent.
+    case text(String)
+    case bytes([UInt8])
+    case uuid(PostgresUUID)
+    /// `timestamptz`.
+    case timestamp(microsecondsSinceUnixEpoch: Int64)
+    /// A transaction id, such as `pg_current_xact_id()` gives.
+    case xid8(UInt64)
+    /// `jsonb`, from its text; the server checks it.
+    case jsonb(String)
+    case textArray([String?])
+    case bytesArray([[UInt8]?])
+    case uuidArray([PostgresUUID?])
+    case int64Array([Int64?])
+    /// `timestamptz[]`, each in microseconds since the Unix epoch.
+    case timestampArray([Int64?])
+}
+
+extension PostgresParameter: CustomStringConvertible, CustomReflectable {
+    /// The type alone: values have no business in logs.
+    public var description: String {
+        switch self {
+        case .null: "null"
+        case .bool: "bool"
+        case .int16: "int16"
+        case .int32: "int32"
+        case .int64: "int64"
+        case .double: "double"
+        case .text: "text"
+        case .bytes: "bytes"
+        case .uuid: "uuid"
+        case .timestamp: "timestamp"
+        case .xid8: "xid8"
+        case .jsonb: "jsonb"
+        case .textArray: "text array"
+        case .bytesArray: "bytes array"
+        case .uuidArray: "uuid array"
+        case .int64Array: "int64 array"
+        case .timestampArray: "timestamp array"
+        }
+    }
+
+    /// Empty, so that `dump` shows no more than `description`.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+
+    var type: UInt32 {
+        switch self {
+        case .null: PostgresType.unspecified
+        case .bool: PostgresType.bool
+        case .int16: PostgresType.int2
+        case .int32: PostgresType.int4
+        case .int64: PostgresType.int8
+        case .double: PostgresType.float8
+        case .text: PostgresType.text
+        case .bytes: PostgresType.bytea
+        case .uuid: PostgresType.uuid
+        case .timestamp: PostgresType.timestamptz
+        case .xid8: PostgresType.xid8
+        case .jsonb: PostgresType.jsonb
+        case .textArray: PostgresType.textArray
+        case .bytesArray: PostgresType.byteaArray
+        case .uuidArray: PostgresType.uuidArray
+        case .int64Array: PostgresType.int8Array
+        case .timestampArray: PostgresType.timestamptzArray
+        }
+    }
+}
+
+/// One statement with its parameters, `$1` being the first.
+public struct PostgresStatement: Hashable, Sendable {
+    public var sql: String
+    public var parameters: [PostgresParameter]
+
+    public init(_ sql: String, _ parameters: [PostgresParameter] = []) {
+        self.sql = sql
+        self.parameters = parameters
+    }
+}

@@ -1,0 +1,233 @@
+import Dispatch
+public import Logging
+import Synchronization
+
+/// A bounded set of connections that replace themselves.
+///
+/// `run()` has to be running for connections to be made. While the database is away a call fails within its deadline, at
+/// once where it is known; a connection that died unnoticed, for instance in a restart of the server, is replaced before
+/// anything is sent on it.
+public final class PostgresPool: PostgresExecutor {
+    private enum Lease {
+        case lent(PoolState.ConnectionID, PostgresConnection)
+        case refused(PostgresError)
+    }
+
+    private struct Guarded {
+        var state: PoolState
+        var connections: [PoolState.ConnectionID: PostgresConnection] = [:]
+        var waiters: [PoolState.WaiterID: CheckedContinuation<Lease, Never>] = [:]
+        var lastWaiter: PoolState.WaiterID = 0
+        var lastFailure: PostgresError?
+    }
+
+    private let target: PostgresTarget
+    private let settings: ConnectionSettings
+    private let configuration: PoolConfiguration
+    private let logger: Logger
+    private let guarded: Mutex<Guarded>
+    private let toOpen: AsyncStream<PoolState.ConnectionID>
+    private let opening: AsyncStream<PoolState.ConnectionID>.Continuation
+
+    public init(
+        target: PostgresTarget, settings: ConnectionSettings = .init(), configuration: PoolConfiguration = .init(),
+        logger: Logger
+    ) {
+        self.target = target
+        self.settings = settings
+        self.configuration = configuration
+        self.logger = logger
+        guarded = Mutex(Guarded(state: PoolState(configuration)))
+        (toOpen, opening) = AsyncStream.makeStream()
+    }
+
+    /// Makes connections as they are needed, until the task is cancelled or the pool closed. To be called once.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            for await connection in toOpen {
+                group.addTask { await self.open(connection) }
+            }
+            group.cancelAll()
+        }
+        await close()
+    }
+
+    /// Closes all that is idle and refuses all that is asked from now on, with `.poolClosed`. Connections that are lent
+    /// are closed when they come back.
+    public func close() async {
+        apply { $0.state.close() }
+        opening.finish()
+    }
+
+    /// What the pool holds now.
+    public var statistics: PoolStatistics { guarded.withLock { $0.state.statistics } }
+
+    /// Lends a connection to `body`. It must not be kept: one that comes back busy or in a transaction is closed.
+    /// - Throws: `.poolExhausted`, `.connectionFailed`, `.poolClosed`, `.cancelled`, or what `body` throws.
+    public func withConnection<R: Sendable>(
+        _ body: @Sendable (PostgresConnection) async throws -> R
+    ) async throws -> R {
+        let (id, connection) = try await lease()
+        defer { giveBack(id, connection) }
+        return try await body(connection)
+    }
+
+    /// Runs `body` in a transaction on a connection of its own (`PostgresConnection.transaction`).
+    public func transaction<R: Sendable>(
+        _ body: @Sendable (PostgresTransaction) async throws -> R
+    ) async throws -> R {
+        try await withConnection { try await $0.transaction(body) }
+    }
+
+    public func query(
+        _ sql: String, _ parameters: [PostgresParameter] = [], timeout: Duration? = nil
+    ) async throws(PostgresError) -> PostgresResult {
+        let start = ContinuousClock.now
+        let (id, connection) = try await lease(timeout)
+        defer { giveBack(id, connection) }
+        return try await connection.query(sql, parameters, timeout: timeout.map { $0 - (.now - start) })
+    }
+
+    public func execute(script: String, timeout: Duration? = nil) async throws(PostgresError) {
+        let start = ContinuousClock.now
+        let (id, connection) = try await lease(timeout)
+        defer { giveBack(id, connection) }
+        try await connection.execute(script: script, timeout: timeout.map { $0 - (.now - start) })
+    }
+
+    public func pipeline(
+        _ statements: [PostgresStatement], timeout: Duration? = nil
+    ) async throws(PostgresError) -> [PostgresResult] {
+        let start = ContinuousClock.now
+        let (id, connection) = try await lease(timeout)
+        defer { giveBack(id, connection) }
+        return try await connection.pipeline(statements, timeout: timeout.map { $0 - (.now - start) })
+    }
+
+    public func copyOut(
+        _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout CopyRow) throws -> Void
+    ) async throws(PostgresError) -> Int {
+        let start = ContinuousClock.now
+        let (id, connection) = try await lease(timeout)
+        defer { giveBack(id, connection) }
+        return try await connection.copyOut(sql, timeout: timeout.map { $0 - (.now - start) }, row: row)
+    }
+}
+
+extension PostgresPool {
+    private func lease(
+        _ timeout: Duration? = nil
+    ) async throws(PostgresError) -> (PoolState.ConnectionID, PostgresConnection) {
+        let deadline = ContinuousClock.now + min(timeout ?? configuration.acquireTimeout, configuration.acquireTimeout)
+        let waiter = guarded.withLock { guarded in
+            guarded.lastWaiter += 1
+            return guarded.lastWaiter
+        }
+        var dead: PoolState.ConnectionID?
+        while true {
+            switch await wait(waiter, until: deadline, replacing: dead) {
+            case .refused(let error): throw error
+            case .lent(let id, let connection):
+                if await connection.isAlive() { return (id, connection) }
+                dead = id
+            }
+        }
+    }
+
+    private func wait(
+        _ waiter: PoolState.WaiterID, until deadline: ContinuousClock.Instant, replacing dead: PoolState.ConnectionID?
+    ) async -> Lease {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                apply { guarded in
+                    guarded.waiters[waiter] = continuation
+                    guard let dead else { return guarded.state.request(waiter, deadline: deadline, now: .now) }
+                    return guarded.state.foundDead(dead, by: waiter, deadline: deadline, now: .now)
+                }
+                // The handler may have run before there was anything to withdraw.
+                if Task.isCancelled { withdraw(waiter) }
+            }
+        } onCancel: {
+            withdraw(waiter)
+        }
+    }
+
+    private func withdraw(_ waiter: PoolState.WaiterID) {
+        let continuation = guarded.withLock { guarded in
+            guarded.state.withdraw(waiter)
+            return guarded.waiters.removeValue(forKey: waiter)
+        }
+        continuation?.resume(returning: .refused(PostgresError(.cancelled, nothingWasSent: true)))
+    }
+
+    private func giveBack(_ id: PoolState.ConnectionID, _ connection: PostgresConnection) {
+        let isReusable = connection.isReusable
+        apply { $0.state.giveBack(id, isReusable: isReusable, now: .now) }
+    }
+
+    private func open(_ id: PoolState.ConnectionID) async {
+        do throws(PostgresError) {
+            let connection = try await PostgresConnection.connect(to: target, settings: settings, logger: logger)
+            apply { guarded in
+                guarded.connections[id] = connection
+                return guarded.state.connected(id, now: .now)
+            }
+        } catch {
+            logger.warning("cannot connect to the database", metadata: ["error": "\(error)"])
+            let fraction = Double.random(in: 0...1)
+            apply { guarded in
+                guarded.lastFailure = error
+                return guarded.state.connectFailed(id, fraction: fraction, now: .now)
+            }
+        }
+    }
+
+    /// Lets an event happen to the state, then does what follows from it, outside the lock.
+    private func apply(_ event: (inout sending Guarded) -> [PoolState.Action]) {
+        var effects: [() -> Void] = []
+        guarded.withLock { guarded in
+            for action in event(&guarded) {
+                if let effect = effect(of: action, &guarded) { effects.append(effect) }
+            }
+        }
+        for effect in effects { effect() }
+    }
+
+    private func effect(of action: PoolState.Action, _ guarded: inout Guarded) -> (() -> Void)? {
+        switch action {
+        case .open(let id):
+            return { self.opening.yield(id) }
+        case .close(let id):
+            guard let connection = guarded.connections.removeValue(forKey: id) else { return nil }
+            return { connection.abandon() }
+        case .lend(let id, let waiter):
+            guard let connection = guarded.connections[id],
+                let continuation = guarded.waiters.removeValue(forKey: waiter)
+            else { return nil }
+            return { continuation.resume(returning: .lent(id, connection)) }
+        case .refuse(let waiter, let refusal):
+            guard let continuation = guarded.waiters.removeValue(forKey: waiter) else { return nil }
+            let error = PostgresError(refusal, cause: guarded.lastFailure)
+            return { continuation.resume(returning: .refused(error)) }
+        case .wake(let instant):
+            return {
+                DispatchQueue.global().asyncAfter(deadline: DispatchTime(instant)) { [weak self] in
+                    self?.apply { $0.state.tick(now: .now) }
+                }
+            }
+        }
+    }
+}
+
+extension PostgresError {
+    fileprivate init(_ refusal: PoolState.Refusal, cause: PostgresError?) {
+        switch refusal {
+        case .closed: self.init(.poolClosed, nothingWasSent: true)
+        case .exhausted: self.init(.poolExhausted, nothingWasSent: true)
+        case .connectionFailed:
+            self.init(
+                .connectionFailed, detail: cause?.debugDescription ?? "", sqlState: cause?.sqlState,
+                nothingWasSent: true, underlying: cause)
+        }
+    }
+}

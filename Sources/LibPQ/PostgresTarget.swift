@@ -1,0 +1,65 @@
+import CLibPQ
+
+/// Where and how to connect: any URI or keyword string libpq understands (libpq, "Connection Strings"), service files,
+/// password files and `sslmode` included.
+///
+/// What the string leaves out and no service file is named for: keepalives that find a dead peer in about 25 s, and the
+/// same bound for unacknowledged data. `client_encoding` is always UTF8, as all text here is.
+public struct PostgresTarget: Sendable {
+    /// Keywords and values for `PQconnectStartParams`. Holds the password: never printed.
+    let options: [(keyword: String, value: String)]
+
+    /// Parses `conninfo` (libpq, "PQconninfoParse").
+    /// - Throws: `.invalidTarget`. libpq's own words are left out: they quote the string, password and all.
+    public init(_ conninfo: String) throws(PostgresError) {
+        guard !conninfo.utf8.contains(0), var parsed = Self.parse(conninfo) else {
+            throw PostgresError(.invalidTarget, detail: "not a libpq URI or keyword string", nothingWasSent: true)
+        }
+        parsed["client_encoding"] = "UTF8"
+        var defaults = ["fallback_application_name": "keyward"]
+        if parsed["service"] == nil {
+            defaults["connect_timeout"] = "5"
+            defaults["keepalives"] = "1"
+            defaults["keepalives_idle"] = "10"
+            defaults["keepalives_interval"] = "5"
+            defaults["keepalives_count"] = "3"
+            defaults["tcp_user_timeout"] = "25000"
+        }
+        parsed.merge(defaults) { given, _ in given }
+        options = parsed.sorted { $0.key < $1.key }.map { (keyword: $0.key, value: $0.value) }
+    }
+
+    /// The connection string's own bound on connecting, in whole seconds; 0 and nonsense mean none.
+    var connectTimeout: Duration? {
+        guard let seconds = value("connect_timeout").flatMap({ Int32($0) }), seconds > 0 else { return nil }
+        return .seconds(Int64(seconds))
+    }
+
+    private func value(_ keyword: String) -> String? {
+        options.first { $0.keyword == keyword }?.value
+    }
+
+    private static func parse(_ conninfo: String) -> [String: String]? {
+        guard let list = PQconninfoParse(conninfo, nil) else { return nil }
+        defer { PQconninfoFree(list) }
+        var parsed: [String: String] = [:]
+        var option = list
+        while let keyword = option.pointee.keyword {
+            if let value = option.pointee.val { parsed[String(cString: keyword)] = String(cString: value) }
+            option += 1
+        }
+        return parsed
+    }
+}
+
+extension PostgresTarget: CustomStringConvertible, CustomReflectable {
+    /// Host, port, database and user: never a password.
+    public var description: String {
+        ["host", "hostaddr", "port", "dbname", "user", "service", "sslmode"]
+            .compactMap { keyword in value(keyword).map { "\(keyword)=\($0)" } }
+            .joined(separator: " ")
+    }
+
+    /// Empty, so that `dump` shows no more than `description`.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}

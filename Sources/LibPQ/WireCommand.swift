@@ -1,0 +1,54 @@
+import CLibPQ
+
+/// One message of a pipeline that the server answers.
+enum WireCommand: Sendable {
+    case prepare(name: String, sql: String, types: [UInt32])
+    case execute(name: String, EncodedParameters)
+    case deallocate(name: String)
+    /// Ends an implicit transaction, and the skipping that follows an error.
+    case sync
+
+    /// Queues the message in libpq's buffer. False when libpq refuses.
+    func send(on connection: OpaquePointer) -> Bool {
+        switch self {
+        case .prepare(let name, let sql, let types):
+            return PQsendPrepare(connection, name, sql, Int32(types.count), types) == 1
+        case .execute(let name, let parameters):
+            return parameters.withPointers { values in
+                let count = Int32(parameters.lengths.count)
+                let binary: [Int32] = Array(repeating: 1, count: parameters.lengths.count)
+                return PQsendQueryPrepared(connection, name, count, values, parameters.lengths, binary, 1) == 1
+            }
+        case .deallocate(let name):
+            return PQsendQueryParams(connection, "DEALLOCATE \(name)", 0, nil, nil, nil, nil, 1) == 1
+        case .sync:
+            return PQpipelineSync(connection) == 1
+        }
+    }
+}
+
+/// What the server made of one message.
+enum CommandOutcome {
+    case success(PostgresResult)
+    case failure(PostgresError)
+    /// Not looked at, because of an error before it.
+    case skipped
+    case synced
+
+    var failure: PostgresError? {
+        if case .failure(let error) = self { error } else { nil }
+    }
+}
+
+extension EncodedParameters {
+    /// The addresses of the values, nil for NULL, valid while `body` runs.
+    fileprivate func withPointers<R>(_ body: ([UnsafePointer<CChar>?]) -> R) -> R {
+        bytes.withUnsafeBytes { buffer in
+            body(
+                offsets.map { offset in
+                    guard let offset, let base = buffer.baseAddress else { return nil }
+                    return (base + offset).assumingMemoryBound(to: CChar.self)
+                })
+        }
+    }
+}

@@ -1,0 +1,8 @@
+import KeywardServer
+
+@main
+enum Keyward {
+    static func main() async {
+        await KeywardProgram.run()
+    }
+}

@@ -1,0 +1,151 @@
+import AuthKeys
+import AuthKeysPostgres
+import LibPQ
+import Testing
+import TestSupport
+
+@Suite("The change feed")
+struct ChangeFeedTests {
+    @Test("a transaction that commits late is not missed, whatever was read meanwhile")
+    func lateCommit() async throws {
+        try await StoreFixture.with { fixture in
+            let (early, late) = (StoreConformance.newKey(name: "early"), StoreConformance.newKey(name: "late"))
+            try await fixture.create(early)
+            try await fixture.create(late)
+            let start = try await fixture.changes(since: nil).batch.watermark
+            let slow = try await PostgresConnection.connect(to: fixture.target, logger: StoreFixture.logger)
+            try await slow.transaction { transaction in
+                try await transaction.execute(script: "UPDATE auth_keys SET enabled = false WHERE name = 'late'")
+                _ = try await fixture.store.deactivate(early.id)
+                let meanwhile = try await fixture.changes(since: start)
+                #expect(meanwhile.entries.map(\.name) == ["early"])
+                #expect(meanwhile.batch.watermark.continues(start))
+            }
+            await slow.close()
+            let after = try await fixture.changes(since: start)
+            #expect(Set(after.entries.map(\.name)) == ["early", "late"])
+        }
+    }
+
+    @Test("following the watermarks sees every change of many writers at once")
+    func manyWriters() async throws {
+        try await StoreFixture.with { fixture in
+            let index = KeyIndex()
+            let keys = (0..<200).map { StoreConformance.newKey(name: "n\($0)") }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for chunk in 0..<8 {
+                    group.addTask {
+                        for key in keys[(chunk * 25)..<(chunk * 25 + 25)] {
+                            try await fixture.create(key)
+                            _ = try await fixture.store.deactivate(key.id)
+                        }
+                    }
+                }
+                var watermark: Watermark?
+                for _ in 0..<60 {
+                    watermark = try await fixture.store.changes(since: watermark) { index.apply($0) }.watermark
+                }
+                try await group.waitForAll()
+                _ = try await fixture.store.changes(since: watermark) { index.apply($0) }
+            }
+            for key in keys { #expect(index.withKey(for: key.digest) { $0.state } == .deactivated) }
+        }
+    }
+
+    @Test("what somebody changes by hand is a change like any other")
+    func byHand() async throws {
+        try await StoreFixture.with { fixture in
+            let key = StoreConformance.newKey()
+            try await fixture.create(key)
+            var watermark = try await fixture.changes(since: nil).batch.watermark
+            for (statement, state) in [
+                ("UPDATE auth_keys SET enabled = false", KeyEntry.State.disabled),
+                ("UPDATE auth_keys SET enabled = true", .active),
+                ("UPDATE auth_key_secrets SET expires_at = '2031-01-01'", .active),
+                ("UPDATE auth_keys SET deactivated_at = now()", .deactivated),
+                ("DELETE FROM auth_keys", .deleted),
+            ] {
+                try await fixture.sql(statement)
+                let change = try await fixture.changes(since: watermark)
+                #expect(change.entries.map(\.state) == [state], "\(statement)")
+                #expect(change.entries.map(\.digest) == [key.digest])
+                watermark = change.batch.watermark
+            }
+            #expect(try await fixture.changes(since: nil).entries.map(\.state) == [.deleted])
+        }
+    }
+
+    @Test("a secret that is deleted by itself is gone everywhere")
+    func secretDeleted() async throws {
+        try await StoreFixture.with { fixture in
+            let key = StoreConformance.newKey()
+            try await fixture.create(key)
+            let watermark = try await fixture.changes(since: nil).batch.watermark
+            try await fixture.sql("DELETE FROM auth_key_secrets")
+            let entries = try await fixture.changes(since: watermark).entries
+            #expect(entries.map(\.state) == [.deleted] && entries.first?.version == 2)
+            #expect(try await fixture.store.list(KeyQuery()).map(\.redactedValue) == ["_..."])
+        }
+    }
+
+    @Test("rows that make no sense are counted and closed, and stop nothing")
+    func nonsense() async throws {
+        try await StoreFixture.with { fixture in
+            let good = StoreConformance.newKey(name: "good")
+            let endless = StoreConformance.newKey(name: "endless")
+            let ancient = StoreConformance.newKey(name: "ancient")
+            let worn = StoreConformance.newKey(name: "worn")
+            for key in [good, endless, ancient, worn] { try await fixture.create(key) }
+            try await fixture.sql(
+                """
+                UPDATE auth_keys SET expires_at = 'infinity' WHERE name = 'endless';
+                UPDATE auth_keys SET expires_at = '4000-01-01 BC' WHERE name = 'ancient';
+                ALTER TABLE auth_keys DISABLE TRIGGER USER;
+                UPDATE auth_keys SET version = 5000000000 WHERE name = 'worn';
+                ALTER TABLE auth_keys ENABLE TRIGGER USER;
+                """)
+            let (entries, batch) = try await fixture.changes(since: nil)
+            let states = Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0.state) })
+            #expect(states == ["good": .active, "endless": .disabled, "ancient": .disabled])
+            #expect(batch.skipped == 3)
+            #expect(try await fixture.store.list(KeyQuery()).count == 4, "an admin can see them, and mend them")
+        }
+    }
+
+    @Test("rows of a restored dump, stamped by another history, are stamped anew")
+    func restored() async throws {
+        try await StoreFixture.with { fixture in
+            let key = StoreConformance.newKey()
+            try await fixture.create(key)
+            try await fixture.sql(
+                """
+                ALTER TABLE auth_keys DISABLE TRIGGER USER;
+                UPDATE auth_keys SET changed_xid = '999999999999';
+                ALTER TABLE auth_keys ENABLE TRIGGER USER;
+                """)
+            try await fixture.store.adoptRestoredRows()
+            let watermark = try await fixture.changes(since: nil).batch.watermark
+            #expect(try await fixture.changes(since: watermark).entries.isEmpty, "nothing is read again when idle")
+            _ = try await fixture.store.deactivate(key.id)
+            #expect(try await fixture.changes(since: watermark).entries.map(\.state) == [.deactivated])
+        }
+    }
+
+    @Test("a look at the changes is found in an index")
+    func plan() async throws {
+        try await StoreFixture.with { fixture in
+            try await fixture.sql(
+                """
+                INSERT INTO auth_keys (id, name) SELECT gen_random_uuid(), 'n' FROM generate_series(1, 20000);
+                INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four)
+                SELECT sha256(id::text::bytea), id, 'kw', '0000' FROM auth_keys;
+                ANALYZE
+                """)
+            let position = try await fixture.changes(since: nil).batch.watermark.position
+            let plan = try await fixture.admin.query(
+                "EXPLAIN (COSTS off) SELECT * FROM auth_keys k JOIN auth_key_secrets s ON s.key_id = k.id WHERE k.changed_xid >= '\(position)'::xid8"
+            ).rows.map { try $0.text(0) }.joined(separator: "\n")
+            #expect(!plan.contains("Seq Scan"), "\(plan)")
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import Foundation
+import LibPQ
+import Logging
+import Testing
+import TestSupport
+
+@testable import AuthKeysPostgres
+
+@Suite("Migrations")
+struct MigrationTests {
+    private let one = Migration(version: 1, name: "one", sql: "CREATE TABLE one (id int)")
+    private let two = Migration(version: 2, name: "two", sql: "CREATE TABLE two (id int); INSERT INTO two VALUES (1)")
+
+    private func applied(_ migration: Migration, checksum: [UInt8]? = nil) -> AppliedMigration {
+        AppliedMigration(
+            version: migration.version, name: migration.name, checksum: checksum ?? migration.checksum,
+            appliedAt: "2026-01-01T00:00:00Z", milliseconds: 1)
+    }
+
+    private func connected(_ body: (PostgresConnection) async throws -> Void) async throws {
+        let database = try await TestDatabase.create()
+        let connection = try await connect(database)
+        try await body(connection)
+        await connection.close()
+        try await database.drop()
+    }
+
+    private func connect(_ database: TestDatabase) async throws -> PostgresConnection {
+        try await PostgresConnection.connect(
+            to: PostgresTarget(database.connectionString), logger: StoreFixture.logger)
+    }
+
+    private func runner(_ migrations: [Migration], lockAttempts: Int = 240) -> MigrationRunner {
+        MigrationRunner(migrations: migrations, lockAttempts: lockAttempts, logger: StoreFixture.logger)
+    }
+
+    private func refusal(_ runner: MigrationRunner, on connection: PostgresConnection) async -> String {
+        do {
+            _ = try await runner.up(on: connection)
+            return "none"
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private func count(_ connection: PostgresConnection, _ sql: String) async throws -> Int64 {
+        try #require(try await connection.query(sql).rows.first).int64(0)
+    }
+
+    @Test("the catalogue is the folder, in order, byte for byte")
+    func catalogue() throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../migrations")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".sql") }.sorted()
+        let shipped = MigrationCatalogue.all.map { migration in
+            let number = String(migration.version)
+            return String(repeating: "0", count: 4 - number.count) + number + "_\(migration.name).sql"
+        }
+        #expect(shipped == files)
+        for (migration, file) in zip(MigrationCatalogue.all, files) {
+            #expect(try String(contentsOf: folder.appending(path: file), encoding: .utf8) == migration.sql)
+        }
+    }
+
+    @Test("plans what is pending, and tells what a newer build did")
+    func plan() throws {
+        let newer = applied(Migration(version: 3, name: "three", sql: "x"))
+        let plan = try MigrationPlan(available: [one, two], applied: [applied(one), applied(two), newer])
+        #expect(plan.pending.isEmpty && plan.newer == [newer])
+        #expect(try MigrationPlan(available: [two, one], applied: []).pending == [one, two])
+    }
+
+    @Test("refuses edited, missing and late migrations")
+    func refusals() {
+        func refusal(_ available: [Migration], _ applied: [AppliedMigration]) -> String {
+            do {
+                _ = try MigrationPlan(available: available, applied: applied)
+                return "none"
+            } catch {
+                return "\(error)"
+            }
+        }
+        #expect(refusal([one], [applied(one, checksum: [1])]).contains("never edited"))
+        #expect(refusal([two], [applied(one), applied(two)]).contains("does not have it"))
+        #expect(refusal([one, two], [applied(two)]).contains("only appended"))
+    }
+
+    @Test("applies, keeps book, and then has nothing to do")
+    func up() async throws {
+        try await connected { connection in
+            #expect(try await runner([one]).up(on: connection) == [one])
+            #expect(try await runner([one, two]).up(on: connection) == [two])
+            #expect(try await runner([one, two]).up(on: connection).isEmpty)
+            let (applied, plan) = try await runner([one, two]).status(on: connection)
+            #expect(applied.map(\.name) == ["one", "two"] && plan.pending.isEmpty)
+            #expect(applied.map(\.checksum) == [one.checksum, two.checksum])
+        }
+    }
+
+    @Test("ten instances at once on an empty database: each migration runs once, all come up", .timeLimit(.minutes(1)))
+    func tenAtOnce() async throws {
+        let database = try await TestDatabase.create()
+        let slow = Migration(
+            version: 3, name: "slow", sql: "SELECT pg_sleep(0.3); CREATE TABLE three AS SELECT 1; INSERT INTO two VALUES (2)")
+        let done = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<10 {
+                group.addTask {
+                    let connection = try await connect(database)
+                    let done = try await runner([one, two, slow]).up(on: connection).count
+                    await connection.close()
+                    return done
+                }
+            }
+            return try await group.reduce(0, +)
+        }
+        #expect(done == 3)
+        let connection = try await connect(database)
+        #expect(try await count(connection, "SELECT count(*) FROM two") == 2)
+        #expect(try await count(connection, "SELECT count(*) FROM keyward_migrations") == 3)
+        await connection.close()
+        try await database.drop()
+    }
+
+    @Test("a migration that fails leaves nothing behind, nor the lock, and says what the server said")
+    func failure() async throws {
+        try await connected { connection in
+            let broken = Migration(version: 2, name: "broken", sql: "CREATE TABLE half (id int); SELECT no_such_function()")
+            let reason = await refusal(runner([one, broken]), on: connection)
+            #expect(reason.contains("migration 2 (broken)") && reason.contains("no_such_function"))
+            let left = try await count(
+                connection,
+                """
+                SELECT (SELECT count(*) FROM pg_class WHERE relname = 'half')
+                    + (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database
+                        = (SELECT oid FROM pg_database WHERE datname = current_database()))
+                """)
+            #expect(left == 0)
+            let kept = try await count(connection, "SELECT count(*) FROM keyward_migrations")
+            #expect(kept == 1)
+            let mended = try await runner([one, two]).up(on: connection)
+            #expect(mended == [two])
+        }
+    }
+
+    @Test("the lock is waited for with a bound")
+    func locked() async throws {
+        let database = try await TestDatabase.create()
+        let (holder, other) = (try await connect(database), try await connect(database))
+        _ = try await holder.query("SELECT pg_advisory_lock($1)", [.int64(0x6B65_7977_6172_64)])
+        #expect(await refusal(runner([one], lockAttempts: 2), on: other).contains("did not finish in time"))
+        await holder.close()
+        #expect(try await runner([one]).up(on: other) == [one])
+        await other.close()
+        try await database.drop()
+    }
+
+    @Test("a newer build's migrations are no reason to stop")
+    func newer() async throws {
+        try await connected { connection in
+            try await runner([one, two]).up(on: connection)
+            #expect(try await runner([one]).up(on: connection).isEmpty)
+        }
+    }
+}

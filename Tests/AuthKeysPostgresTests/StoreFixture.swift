@@ -1,0 +1,53 @@
+import AuthKeys
+import AuthKeysPostgres
+import LibPQ
+import Logging
+import TestSupport
+
+/// A migrated database of its own, a store on it, and a connection for what tests do by hand.
+struct StoreFixture: Sendable {
+    let store: PostgresAuthKeyStore
+    let pool: PostgresPool
+    let target: PostgresTarget
+    let admin: PostgresConnection
+
+    static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    /// Runs `body` with a fixture, and lets go of everything afterwards.
+    static func with<R: Sendable>(_ body: @Sendable (StoreFixture) async throws -> R) async throws -> R {
+        let database = try await TestDatabase.create()
+        let target = try PostgresTarget(database.connectionString)
+        let admin = try await PostgresConnection.connect(to: target, logger: logger)
+        try await MigrationRunner(logger: logger).up(on: admin)
+        let pool = PostgresPool(target: target, logger: logger)
+        let fixture = StoreFixture(
+            store: PostgresAuthKeyStore(pool: pool, logger: logger), pool: pool, target: target, admin: admin)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await pool.run() }
+            let result: Result<R, any Error>
+            do { result = .success(try await body(fixture)) } catch { result = .failure(error) }
+            await pool.close()
+            await admin.close()
+            group.cancelAll()
+            try await group.waitForAll()
+            try await database.drop()
+            return try result.get()
+        }
+    }
+
+    /// A statement by hand.
+    func sql(_ statement: String) async throws {
+        try await admin.execute(script: statement)
+    }
+
+    /// What changed since a watermark.
+    func changes(since watermark: Watermark?) async throws -> (entries: [KeyEntry], batch: ChangeBatch) {
+        let collected = Collected()
+        let batch = try await store.changes(since: watermark) { collected.append($0) }
+        return (collected.entries, batch)
+    }
+
+    func create(_ key: NewKey) async throws {
+        guard case .created = try await store.create(key, claim: nil) else { throw StoreError(.failed, detail: "not created") }
+    }
+}

@@ -1,0 +1,199 @@
+import Testing
+import TestSupport
+
+@testable import AuthKeys
+
+@Suite("The index")
+struct KeyIndexTests {
+    private func entry(
+        _ digest: SecretDigest, id: KeyID = .generate(), version: UInt32 = 1, state: KeyEntry.State = .active,
+        expiresAt: Timestamp? = nil, name: String = "name", owner: String? = nil, scopes: String = ""
+    ) -> KeyEntry {
+        KeyEntry(
+            digest: digest, keyID: id, version: version, state: state, expiresAt: expiresAt, name: name, owner: owner,
+            scopes: scopes)
+    }
+
+    private func state(_ index: KeyIndex, _ digest: SecretDigest) -> KeyEntry.State? {
+        index.withKey(for: digest) { $0.state }
+    }
+
+    @Test("gives back all that was put in")
+    func fields() throws {
+        let index = KeyIndex()
+        let end = try Timestamp(rfc3339: "2031-01-01T00:00:00.5Z")
+        let long = String(repeating: "né", count: 100)
+        let entry = entry(
+            Token.generate().digest, expiresAt: end, name: long, owner: "the owner", scopes: "a:read b:write")
+        #expect(index.apply(entry))
+        let principal = index.withKey(for: entry.digest) { $0.principal }
+        #expect(
+            principal
+                == Principal(
+                    keyID: entry.keyID, name: long, owner: "the owner", scopes: ["a:read", "b:write"], expiresAt: end))
+        #expect(index.count == 1)
+        #expect(index.withKey(for: Token.generate().digest) { _ in true } == nil)
+    }
+
+    @Test("nothing older replaces anything newer, and the same again changes nothing")
+    func versions() {
+        let index = KeyIndex()
+        let digest = Token.generate().digest
+        let id = KeyID.generate()
+        #expect(index.apply(entry(digest, id: id, version: 3, state: .deactivated)))
+        #expect(!index.apply(entry(digest, id: id, version: 2, state: .active)))
+        #expect(!index.apply(entry(digest, id: id, version: 3, state: .active)))
+        #expect(state(index, digest) == .deactivated)
+        #expect(index.apply(entry(digest, id: id, version: 4, state: .disabled)))
+        #expect(state(index, digest) == .disabled)
+    }
+
+    @Test("a deleted key stays deleted, whatever comes late")
+    func tombstones() {
+        let index = KeyIndex()
+        let digest = Token.generate().digest
+        index.apply(entry(digest, version: 1))
+        index.apply(entry(digest, version: 2, state: .deleted, name: ""))
+        #expect(index.count == 0)
+        #expect(!index.apply(entry(digest, version: 1)))
+        #expect(state(index, digest) == nil)
+        let unseen = Token.generate().digest
+        index.apply(entry(unseen, version: 5, state: .deleted, name: ""))
+        #expect(!index.apply(entry(unseen, version: 4)))
+        #expect(state(index, unseen) == nil)
+    }
+
+    @Test("a full load removes what is gone, and keeps what came meanwhile")
+    func loads() {
+        let index = KeyIndex()
+        let digests = (0..<4).map { _ in Token.generate().digest }
+        for digest in digests[..<3] { index.apply(entry(digest)) }
+        index.beginLoad()
+        index.apply(entry(digests[0]))
+        index.apply(entry(digests[1], version: 2, state: .deactivated))
+        index.apply(entry(digests[1], version: 1))
+        index.apply(entry(digests[3]))
+        #expect(index.finishLoad() == 1)
+        #expect(state(index, digests[0]) == .active)
+        #expect(state(index, digests[1]) == .deactivated, "a slow load does not revive a revoked key")
+        #expect(state(index, digests[2]) == nil)
+        #expect(state(index, digests[3]) == .active)
+    }
+
+    @Test("a load that broke off harms nothing, however often, and the next one cleans up")
+    func brokenLoads() {
+        let index = KeyIndex()
+        let kept = Token.generate().digest
+        let gone = Token.generate().digest
+        index.apply(entry(kept))
+        index.apply(entry(gone))
+        for _ in 0..<10 {
+            index.beginLoad()
+            index.apply(entry(kept))
+        }
+        #expect(state(index, gone) == .active)
+        index.beginLoad()
+        index.apply(entry(kept))
+        #expect(index.finishLoad() == 1)
+        #expect(state(index, kept) == .active)
+        #expect(state(index, gone) == nil)
+    }
+
+    @Test("expiry is kept to the millisecond, rounded down, and never means never")
+    func expiry() {
+        let index = KeyIndex()
+        for (given, kept) in [
+            (Timestamp(microseconds: 1_700_000_000_000_999), Timestamp(microseconds: 1_700_000_000_000_000)),
+            (.maximum, Timestamp(microseconds: 253_402_300_799_999_000)),
+            (Timestamp(microseconds: .max), Timestamp(microseconds: 281_474_976_710_654_000)),
+            (Timestamp(microseconds: -5), Timestamp(microseconds: 0)),
+        ] {
+            let digest = Token.generate().digest
+            index.apply(entry(digest, expiresAt: given))
+            #expect(index.withKey(for: digest) { $0.expiresAt } == .some(.some(kept)))
+        }
+    }
+
+    @Test("agrees with a dictionary over any sequence of changes", arguments: [1, 2, 3] as [UInt64])
+    func model(seed: UInt64) {
+        var random = SeededRandom(state: seed)
+        let index = KeyIndex()
+        var model: [SecretDigest: KeyEntry] = [:]
+        // Digests that crowd into a few homes, so that runs get long and are shifted both ways.
+        let digests = (0..<600).map { _ in
+            SecretDigest(words: (random.next() % 7 << 60 | random.next() % 3 << 40, random.next() % 5, random.next(), 0))
+        }
+        for step in 0..<30_000 {
+            let digest = digests[Int(random.next() % UInt64(digests.count))]
+            switch random.next() % 100 {
+            case 0 where step % 10 == 0:
+                index.beginLoad()
+                let survivors = model.values.filter { _ in random.next() % 2 == 0 }
+                for survivor in survivors { index.apply(survivor) }
+                #expect(index.finishLoad() == model.count - survivors.count)
+                model = Dictionary(uniqueKeysWithValues: survivors.map { ($0.digest, $0) })
+            default:
+                let state = KeyEntry.State.allCases[Int(random.next() % 4)]
+                let change = entry(
+                    digest, version: UInt32(random.next() % 50), state: state,
+                    name: String(repeating: "n", count: Int(random.next() % 300)))
+                let wins = model[digest].map { $0.version < change.version } ?? true
+                #expect(index.apply(change) == wins)
+                if wins { model[digest] = change }
+            }
+        }
+        for digest in digests {
+            let expected = model[digest].flatMap { $0.state == .deleted ? nil : $0 }
+            #expect(index.withKey(for: digest) { $0.principal.name } == expected?.name)
+            #expect(state(index, digest) == expected?.state)
+        }
+        #expect(index.count == model.values.count { $0.state != .deleted })
+    }
+
+    @Test("memory does not grow with changes, only with keys")
+    func memory() {
+        let index = KeyIndex()
+        let digests = (0..<1_000).map { _ in Token.generate().digest }
+        for round in 1...200 as ClosedRange<UInt32> {
+            for digest in digests { index.apply(entry(digest, version: round, name: "some name of a key")) }
+        }
+        #expect(index.memory < 1_000_000)
+        #expect(index.withKey(for: digests[0]) { $0.principal.name } == "some name of a key")
+    }
+
+    @Test("many threads read while others write, and no key that stays is ever missed")
+    func concurrency() async {
+        let index = KeyIndex()
+        let stable = (0..<200).map { _ in Token.generate().digest }
+        for digest in stable { index.apply(entry(digest, name: "stable")) }
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<2 {
+                group.addTask {
+                    for _ in 0..<20_000 { index.apply(self.entry(Token.generate().digest)) }
+                }
+                group.addTask {
+                    for round in 0..<200 {
+                        for digest in stable {
+                            let name = index.withKey(for: digest) { $0.principal.name }
+                            if name != "stable" { Issue.record("missed in round \(round)") }
+                        }
+                    }
+                }
+            }
+        }
+        #expect(index.count == 40_200)
+    }
+}
+
+/// SplitMix64: the same numbers for the same seed.
+struct SeededRandom: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+        return value ^ value >> 31
+    }
+}

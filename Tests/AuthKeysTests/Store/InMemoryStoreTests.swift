@@ -1,0 +1,12 @@
+import Testing
+import TestSupport
+
+@testable import AuthKeys
+
+@Suite("The in-memory store keeps the promises of a store")
+struct InMemoryStoreTests {
+    @Test(arguments: StoreConformance.all)
+    func keeps(_ promise: StoreConformance) async throws {
+        try await promise.check(InMemoryStore())
+    }
+}

@@ -1,0 +1,37 @@
+import Testing
+
+@testable import AuthKeys
+
+@Suite("List cursors")
+struct ListCursorTests {
+    private let cursor = ListCursor(createdAt: .now, name: "name with é and 🔑", id: .generate())
+
+    @Test("a cursor reads back")
+    func roundTrip() {
+        #expect(ListCursor(encoded: cursor.encoded) == cursor)
+        #expect(cursor.encoded.utf8.allSatisfy { $0 != UInt8(ascii: "=") && $0 != UInt8(ascii: "+") })
+    }
+
+    @Test("a cursor that was cut, extended or altered is none")
+    func tampering() {
+        let text = Array(cursor.encoded)
+        for position in text.indices {
+            var altered = text
+            altered[position] = altered[position] == "A" ? "B" : "A"
+            #expect(ListCursor(encoded: String(altered)) == nil)
+            #expect(ListCursor(encoded: String(text[..<position])) == nil)
+        }
+        for junk in ["A", "é", "====", cursor.encoded + "AAAA", String(repeating: "A", count: 100_000)] {
+            #expect(ListCursor(encoded: junk) == nil)
+        }
+    }
+
+    @Test("base64url is that of RFC 4648")
+    func vectors() {
+        for (plain, text) in [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE")] {
+            #expect(Base64URL.encode(Array(plain.utf8)) == text)
+            #expect(Base64URL.decode(Array(text.utf8)) == Array(plain.utf8))
+        }
+        #expect(Base64URL.decode(Array("Zh".utf8)) == nil, "bits that say nothing must be zero")
+    }
+}

@@ -1,0 +1,142 @@
+import Testing
+import TestSupport
+
+@testable import AuthKeys
+
+@Suite("Verification")
+struct KeyVerifierTests {
+    let clock = ManualClock()
+    let store: InMemoryStore
+    let index = KeyIndex()
+    let freshness: IndexFreshness
+    let verifier: KeyVerifier
+
+    init() {
+        store = InMemoryStore(time: clock.source)
+        freshness = IndexFreshness(maxStaleness: .seconds(3_600), time: clock.source)
+        verifier = KeyVerifier(
+            index: index, freshness: freshness,
+            lookup: UnknownKeyLookup(store: store, index: index, time: clock.source))
+        freshness.recordSync(startedAt: .zero)
+    }
+
+    private func put(_ token: Token, state: KeyEntry.State = .active, expiresAt: Timestamp? = nil, version: UInt32 = 1) {
+        index.apply(
+            KeyEntry(
+                digest: token.digest, keyID: .generate(), version: version, state: state, expiresAt: expiresAt, name: "n"))
+    }
+
+    private func verdict(_ token: String) async -> Verdict<String> {
+        switch await verifier.verify(token, time: clock.source) {
+        case .admitted(let principal): .admitted(principal.name)
+        case .refused(let refusal): .refused(refusal)
+        case .unresolved(let digest): .unresolved(digest)
+        case .unavailable: .unavailable
+        }
+    }
+
+    @Test("a good key is admitted as who it is")
+    func admitted() async {
+        let token = Token.generate()
+        put(token)
+        #expect(await verdict(token.value) == .admitted("n"))
+    }
+
+    @Test("each cause has its refusal")
+    func refusals() async {
+        let expired = Token.generate()
+        put(expired, expiresAt: clock.source.now())
+        #expect(await verdict(expired.value) == .refused(.expired))
+        let disabled = Token.generate()
+        put(disabled, state: .disabled)
+        #expect(await verdict(disabled.value) == .refused(.inactive))
+        let revoked = Token.generate()
+        put(revoked, state: .deactivated, expiresAt: clock.source.now())
+        #expect(await verdict(revoked.value) == .refused(.inactive), "revoked outranks expired")
+        #expect(await verdict(Token.generate().value) == .refused(.unknown))
+        for junk in ["", "kw_", "kw_abc", Token.generate().value + "x", "' OR 1=1 --"] {
+            #expect(await verdict(junk) == .refused(.malformed))
+        }
+    }
+
+    @Test("a key expires by the clock, without anything being told")
+    func expiry() async {
+        let token = Token.generate()
+        put(token, expiresAt: clock.source.now().advanced(by: .seconds(10)))
+        #expect(await verdict(token.value) == .admitted("n"))
+        clock.advance(by: .milliseconds(9_999))
+        #expect(await verdict(token.value) == .admitted("n"))
+        clock.advance(by: .milliseconds(1))
+        #expect(await verdict(token.value) == .refused(.expired))
+    }
+
+    @Test("junk never becomes a statement, whatever its number")
+    func junk() async {
+        for number in 0..<10_000 { #expect(await verdict("kw_\(number)") == .refused(.malformed)) }
+        #expect(store.finds == 0)
+    }
+
+    @Test("a key made elsewhere works at once, however many are made")
+    func madeElsewhere() async throws {
+        for _ in 0..<500 {
+            let token = Token.generate()
+            _ = try await store.create(StoreConformance.newKey(digest: token.digest), claim: nil)
+            guard case .admitted = await verdict(token.value) else {
+                Issue.record("refused")
+                return
+            }
+        }
+    }
+
+    @Test("a flood of well-formed unknown tokens comes down to one statement a second")
+    func flood() async {
+        for _ in 0..<2_000 { #expect(await verdict(Token.generate().value) == .refused(.unknown)) }
+        #expect(store.finds == LookupBudget.burst)
+        for _ in 0..<10 {
+            clock.advance(by: .seconds(1))
+            for _ in 0..<100 { _ = await verdict(Token.generate().value) }
+        }
+        #expect(store.finds == LookupBudget.burst + 10)
+    }
+
+    @Test("the same unknown token is asked for once a second at most")
+    func repeatedUnknown() async {
+        let token = Token.generate()
+        for _ in 0..<100 { _ = await verdict(token.value) }
+        #expect(store.finds == 1)
+        clock.advance(by: .seconds(1))
+        _ = await verdict(token.value)
+        #expect(store.finds == 2)
+    }
+
+    @Test("while the database is away, known keys are admitted and unknown ones are nobody's fault")
+    func databaseAway() async {
+        let known = Token.generate()
+        put(known)
+        store.isDown = true
+        #expect(await verdict(Token.generate().value) == .unavailable)
+        freshness.recordFailure()
+        #expect(await verdict(known.value) == .admitted("n"))
+        for _ in 0..<100 { #expect(await verdict(Token.generate().value) == .unavailable) }
+        #expect(await verdict("junk") == .refused(.malformed))
+    }
+
+    @Test("before the first load, and beyond the staleness allowed, nothing is decided")
+    func staleness() async {
+        let token = Token.generate()
+        put(token)
+        let unloaded = IndexFreshness(maxStaleness: .seconds(1), time: clock.source)
+        let verifier = KeyVerifier(
+            index: index, freshness: unloaded,
+            lookup: UnknownKeyLookup(store: store, index: index, time: clock.source))
+        #expect(await verifier.verify(token.value) == .unavailable)
+        clock.advance(by: .seconds(3_600))
+        freshness.recordFailure()
+        #expect(await verdict(token.value) == .admitted("n"))
+        clock.advance(by: .milliseconds(1))
+        freshness.recordFailure()
+        #expect(await verdict(token.value) == .unavailable)
+        freshness.recordSync(startedAt: clock.source.uptime())
+        #expect(await verdict(token.value) == .admitted("n"))
+    }
+}

@@ -1,0 +1,80 @@
+import AsyncHTTPClient
+import AuthKeys
+import Foundation
+import Hummingbird
+import Logging
+import NIOCore
+import NIOHTTP1
+import Synchronization
+import TestSupport
+
+@testable import ControlAPI
+
+/// A control listener on a free port, over the in-memory store.
+struct ControlServer: Sendable {
+    static let adminKey = "admin-key-of-these-tests-0123456789abcdef"
+
+    let url: String
+    let port: Int
+    let store: InMemoryStore
+    let index: KeyIndex
+    let freshness: IndexFreshness
+    let metrics: PrometheusRegistry
+    let service: AuthKeyService
+
+    struct Answer: Sendable {
+        let status: Int
+        let headers: HTTPHeaders
+        let text: String
+
+        var json: Any? { try? JSONSerialization.jsonObject(with: Data(text.utf8)) }
+        var object: [String: Any] { json as? [String: Any] ?? [:] }
+        var objects: [[String: Any]] { json as? [[String: Any]] ?? [] }
+        var error: [String: Any] { object["error"] as? [String: Any] ?? [:] }
+        func errorText(_ member: String) -> String? { error[member] as? String }
+    }
+
+    static func with(_ body: @escaping @Sendable (ControlServer) async throws -> Void) async throws {
+        let store = InMemoryStore()
+        let index = KeyIndex()
+        let freshness = IndexFreshness(maxStaleness: .seconds(60))
+        let metrics = PrometheusRegistry()
+        let service = AuthKeyService(store: store, index: index)
+        guard let key = AdminKey(adminKey) else { throw HTTPError(.internalServerError) }
+        let api = ControlAPI(
+            service: service, adminKey: key, index: index, freshness: freshness, metrics: metrics)
+        let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+        let application = api.application(
+            host: "127.0.0.1", port: 0, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        ) { port in continuation.yield(port) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.run() }
+            var iterator = ports.makeAsyncIterator()
+            guard let port = await iterator.next() else { throw HTTPError(.internalServerError) }
+            freshness.recordSync(startedAt: .zero)
+            try await body(
+                ControlServer(
+                    url: "http://127.0.0.1:\(port)", port: port, store: store, index: index, freshness: freshness,
+                    metrics: metrics, service: service))
+            group.cancelAll()
+        }
+    }
+
+    func send(
+        _ method: HTTPMethod, _ path: String, body: String? = nil, admin: String? = adminKey,
+        headers: [(String, String)] = []
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: url + path)
+        request.method = method
+        if let admin { request.headers.add(name: "Authorization", value: "Bearer \(admin)") }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body { request.body = .bytes(ByteBuffer(string: body)) }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+        let text = String(buffer: try await response.body.collect(upTo: 64 * 1024 * 1024))
+        return Answer(status: Int(response.status.code), headers: response.headers, text: text)
+    }
+
+    func create(_ body: String, headers: [(String, String)] = []) async throws -> Answer {
+        try await send(.POST, "/admin/api/v1/auth-keys", body: body, headers: headers)
+    }
+}

@@ -1,0 +1,73 @@
+import AuthKeys
+import CoreMetrics
+import NIOHTTP1
+import Testing
+import TestSupport
+
+@testable import ControlAPI
+
+@Suite("Health, metrics and what every answer has")
+struct HealthTests {
+    @Test("alive is alive, whatever else is wrong")
+    func alive() async throws {
+        try await ControlServer.with { server in
+            server.store.isDown = true
+            let answer = try await server.send(.GET, "/healthz", admin: nil)
+            #expect(answer.status == 200 && answer.object["status"] as? String == "alive")
+        }
+    }
+
+    @Test("readiness says ready, degraded with its age, or 503")
+    func ready() async throws {
+        try await ControlServer.with { server in
+            let ready = try await server.send(.GET, "/readyz", admin: nil)
+            #expect(ready.status == 200 && ready.object["status"] as? String == "ready")
+            server.freshness.recordFailure()
+            let degraded = try await server.send(.GET, "/readyz", admin: nil)
+            #expect(degraded.status == 200 && degraded.object["status"] as? String == "degraded")
+            #expect((degraded.object["index_age_seconds"] as? Double).map { $0 > 0 } == true)
+        }
+    }
+
+    @Test("every answer has a request id of its own, and unknown routes are errors of the API")
+    func requestIDs() async throws {
+        try await ControlServer.with { server in
+            var ids: Set<String> = []
+            for path in ["/healthz", "/admin/api/v1/auth-keys", "/nowhere", "/admin", "/%00", "//"] {
+                let answer = try await server.send(.GET, path, admin: nil, headers: [("X-Request-Id", "forged")])
+                let id = try #require(answer.headers.first(name: "X-Request-Id"))
+                #expect(id.count == 32 && id != "forged")
+                ids.insert(id)
+                if answer.status == 404 { #expect(answer.errorText("type") == "not_found_error") }
+            }
+            #expect(ids.count == 6)
+            #expect(try await server.send(.DELETE, "/healthz", admin: nil).status == 404)
+        }
+    }
+
+    @Test("metrics are Prometheus text")
+    func metrics() async throws {
+        try await ControlServer.with { server in
+            let counter = server.metrics.makeCounter(label: "a.b", dimensions: [("c", "d\"e\\f\ng")])
+            counter.increment(by: 3)
+            #expect(server.metrics.makeCounter(label: "a.b", dimensions: [("c", "d\"e\\f\ng")]) === counter)
+            let timer = server.metrics.makeTimer(label: "t_seconds", dimensions: [])
+            timer.recordNanoseconds(3_000_000)
+            timer.recordNanoseconds(30_000_000_000)
+            let meter = server.metrics.makeMeter(label: "m", dimensions: [])
+            meter.increment(by: 5)
+            meter.decrement(by: 2)
+            server.metrics.gauge("computed") { 7 }
+            let answer = try await server.send(.GET, "/metrics", admin: nil)
+            #expect(answer.status == 200)
+            let lines = Set(answer.text.split(separator: "\n"))
+            for line in [
+                #"a_b{c="d\"e\\f\ng"} 3"#, "# TYPE a_b counter", #"t_seconds_bucket{le="0.0025"} 0"#, #"t_seconds_bucket{le="0.005"} 1"#,
+                #"t_seconds_bucket{le="+Inf"} 2"#, "t_seconds_count 2", "t_seconds_sum 30.003", "m 3.0", "computed 7.0",
+                "# TYPE t_seconds histogram",
+            ] {
+                #expect(lines.contains(Substring(line)), "\(line)\n\(answer.text)")
+            }
+        }
+    }
+}

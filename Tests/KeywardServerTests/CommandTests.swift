@@ -1,0 +1,102 @@
+import Foundation
+import NIOHTTP1
+import Testing
+import TestSupport
+
+@Suite("Commands", .timeLimit(.minutes(3)))
+struct CommandTests {
+    @Test("keys: create, list, show and deactivate, for people and for machines")
+    func keys() async throws {
+        let database = try await TestDatabase.create()
+        let instance = try await KeywardProcess.start(database: database.connectionString)
+        let environment = ["KEYWARD_CONTROL_URL": instance.control, "KEYWARD_ADMIN_KEY": instance.adminKey]
+        func keyward(_ arguments: String...) async throws -> (status: Int32, output: String, error: String) {
+            try await KeywardProcess.run(["keys"] + arguments, environment: environment)
+        }
+        let created = try await keyward("create", "--name", "é build", "--owner", "team", "--scope", "a", "--scope", "b", "--json")
+        #expect(created.status == 0)
+        let key = try #require(try JSONSerialization.jsonObject(with: Data(created.output.utf8)) as? [String: Any])
+        let (id, value) = (try #require(key["id"] as? String), try #require(key["value"] as? String))
+        let used = try await instance.call(value).status
+        #expect(used == 200)
+
+        let human = try await keyward("create", "--name", "second")
+        #expect(human.output.contains("shown this once"))
+        let listed = try await keyward("list")
+        #expect(listed.output.contains("é build") && listed.output.contains("second") && listed.output.hasPrefix("ID"))
+        #expect(!listed.output.contains(value))
+        let machine = try await keyward("list", "--json", "--owner", "team")
+        let keys = try #require(try JSONSerialization.jsonObject(with: Data(machine.output.utf8)) as? [[String: Any]])
+        #expect(keys.map { $0["id"] as? String } == [id])
+        let paged = try await keyward("list", "--json", "--limit", "1", "--all")
+        #expect((try JSONSerialization.jsonObject(with: Data(paged.output.utf8)) as? [Any])?.count == 2)
+        let shown = try await keyward("show", id)
+        #expect(shown.output.contains("active") && shown.output.contains("team"))
+
+        let gone = try await keyward("deactivate", id)
+        #expect(gone.status == 0)
+        let refused = try await instance.call(value).status
+        #expect(refused == 401)
+        let unknown = try await keyward("show", "0190163d-8694-739b-8b6e-c1e1b9f4a2d3")
+        #expect(unknown.status == 1 && unknown.error.contains("auth key not found: 0190163d"))
+        let empty = try await keyward("create", "--name", " ")
+        #expect(empty.status == 1 && empty.error.contains("name is required"))
+        let wrong = try await KeywardProcess.run(
+            ["keys", "list"],
+            environment: ["KEYWARD_CONTROL_URL": instance.control, "KEYWARD_ADMIN_KEY": String(repeating: "x", count: 40)])
+        #expect(wrong.status == 1 && wrong.error.contains("admin key"))
+        _ = try await instance.stop()
+        let away = try await keyward("list")
+        #expect(away.status == 1 && away.error.contains("cannot be reached"))
+        try await database.drop()
+    }
+
+    @Test("migrate: status, dry run, up, and up again")
+    func migrate() async throws {
+        let database = try await TestDatabase.create()
+        let environment = ["KEYWARD_DATABASE_URL": database.connectionString]
+        func migrate(_ arguments: String...) async throws -> String {
+            let result = try await KeywardProcess.run(["migrate"] + arguments, environment: environment)
+            #expect(result.status == 0, "\(result.error)")
+            return result.output
+        }
+        let pending = try await migrate("status")
+        #expect(pending.contains("pending  1  auth_keys"))
+        let dry = try await migrate("up", "--dry-run")
+        #expect(dry.contains("CREATE TABLE auth_keys"))
+        let still = try await migrate("status")
+        #expect(still == pending)
+        let up = try await migrate("up")
+        #expect(up.contains("applied  1  auth_keys"))
+        let again = try await migrate("up")
+        #expect(again == "nothing to do")
+        let applied = try await migrate("status")
+        #expect(applied.contains("applied  1  auth_keys"))
+        try await database.drop()
+    }
+
+    @Test("doctor says a line a check, and fails if one does")
+    func doctor() async throws {
+        let database = try await TestDatabase.create()
+        let environment = [
+            "KEYWARD_DATABASE_URL": database.connectionString, "KEYWARD_ADMIN_KEY": String(repeating: "k", count: 32),
+        ]
+        let ports = ["--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"]
+        let well = try await KeywardProcess.run(["doctor"] + ports, environment: environment)
+        #expect(well.status == 0, "\(well.output)")
+        for check in ["settings", "database", "clock", "migrations", "gateway port", "control port"] {
+            #expect(well.output.contains("ok    \(check)"), "\(well.output)")
+        }
+        let instance = try await KeywardProcess.start(database: database.connectionString)
+        let address = try #require(instance.gateway.split(separator: "/").last)
+        let taken = try await KeywardProcess.run(
+            ["doctor", "--gateway", String(address), "--control", "127.0.0.1:0"], environment: environment)
+        #expect(taken.status == 1 && taken.output.contains("FAIL  gateway port"))
+        _ = try await instance.stop()
+        let ill = try await KeywardProcess.run(
+            ["doctor"] + ports,
+            environment: ["KEYWARD_DATABASE_URL": "host=127.0.0.1 port=1", "KEYWARD_ADMIN_KEY": String(repeating: "k", count: 32)])
+        #expect(ill.status == 1 && ill.output.contains("FAIL  database"))
+        try await database.drop()
+    }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import Glibc
+import NIOHTTP1
+import Testing
+import TestSupport
+
+@Suite("With a private PostgreSQL", .timeLimit(.minutes(3)))
+struct PrivateDatabaseTests {
+    private func postmaster(_ folder: String) -> Int32? {
+        let file = try? FileManager.default.subpathsOfDirectory(atPath: folder).first { $0.hasSuffix("postmaster.pid") }
+        guard let file, let text = try? String(contentsOfFile: folder + "/" + file, encoding: .utf8) else { return nil }
+        return text.split(separator: "\n").first.flatMap { Int32($0) }
+    }
+
+    @Test("one command starts all of it, says what to try, and leaves nothing running")
+    func wholeLife() async throws {
+        let folder = try TestFolder.make("serve") + "/data"
+        let instance = try await KeywardProcess.start(dataDirectory: folder)
+        #expect(instance.outputText.contains("curl") && instance.outputText.contains("\(folder)/admin-key"))
+        #expect(!instance.outputText.contains(instance.adminKey))
+        let attributes = try FileManager.default.attributesOfItem(atPath: folder + "/admin-key")
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
+        let key = try await instance.create()
+        let used = try await instance.call(key.value).status
+        #expect(used == 200)
+        let postmaster = try #require(postmaster(folder))
+        let status = try await instance.stop()
+        #expect(status == 0)
+        #expect(kill(postmaster, 0) != 0, "PostgreSQL ended with it")
+
+        let again = try await KeywardProcess.start(dataDirectory: folder)
+        #expect(again.adminKey == instance.adminKey)
+        let kept = try await again.call(key.value).status
+        #expect(kept == 200)
+        _ = try await again.stop()
+    }
+
+    @Test("a second instance in the same folder is refused in one line, and the first goes on")
+    func secondInstance() async throws {
+        let folder = try TestFolder.make("serve") + "/data"
+        let first = try await KeywardProcess.start(dataDirectory: folder)
+        let second = try await KeywardProcess.run(
+            ["serve", "--data-dir", folder, "--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"],
+            environment: ["KEYWARD_LOG_LEVEL": "critical"])
+        #expect(second.status == 1 && second.error.split(separator: "\n").count == 1, "\(second.error)")
+        #expect(second.error.contains(folder))
+        let key = try await first.create()
+        let used = try await first.call(key.value).status
+        #expect(used == 200)
+        _ = try await first.stop()
+    }
+
+    @Test("after a crash the next start takes its PostgreSQL over, with all keys")
+    func crash() async throws {
+        let folder = try TestFolder.make("serve") + "/data"
+        let first = try await KeywardProcess.start(dataDirectory: folder)
+        let key = try await first.create()
+        await first.crash()
+        let second = try await KeywardProcess.start(dataDirectory: folder)
+        let used = try await second.call(key.value).status
+        #expect(used == 200)
+        let postmaster = try #require(postmaster(folder))
+        let status = try await second.stop()
+        #expect(status == 0)
+        #expect(kill(postmaster, 0) != 0)
+    }
+
+    @Test("if PostgreSQL is killed under it, Keyward says so and ends")
+    func databaseKilled() async throws {
+        let folder = try TestFolder.make("serve") + "/data"
+        let instance = try await KeywardProcess.start(dataDirectory: folder)
+        let postmaster = try #require(postmaster(folder))
+        kill(postmaster, SIGKILL)
+        let ended = await eventually(within: .seconds(20)) { kill(instance.processID, 0) != 0 }
+        #expect(ended)
+        #expect(instance.logText.contains("private PostgreSQL ended by itself"))
+        let again = try await KeywardProcess.start(dataDirectory: folder)
+        _ = try await again.stop()
+    }
+}

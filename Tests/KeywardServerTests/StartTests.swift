@@ -1,0 +1,96 @@
+import Foundation
+import NIOHTTP1
+import Testing
+import TestSupport
+
+@Suite("Starting", .timeLimit(.minutes(3)))
+struct StartTests {
+    private static let long = String(repeating: "k", count: 32)
+
+    @Test(
+        "what cannot be used is refused in one line that names the setting and what it takes",
+        arguments: [
+            (["KEYWARD_DATABASE_URL": "host=/tmp"], [], "KEYWARD_ADMIN_KEY", "at least 32 characters"),
+            (["KEYWARD_DATABASE_URL": "host=/tmp", "KEYWARD_ADMIN_KEY": "canary-short"], [], "KEYWARD_ADMIN_KEY", "at least 32 characters"),
+            (["KEYWARD_DATABASE_URL": "nonsense", "KEYWARD_ADMIN_KEY": long], [], "KEYWARD_DATABASE_URL", "libpq"),
+            (["KEYWARD_GATEWAY_ADDRESS": "8080"], [], "KEYWARD_GATEWAY_ADDRESS", "an address and a port"),
+            ([:], ["--gateway", "localhost:99999"], "KEYWARD_GATEWAY_ADDRESS", "an address and a port"),
+            ([:], ["--control", ":::1"], "KEYWARD_CONTROL_ADDRESS", "an address and a port"),
+            ([:], ["--upstream", "ftp://x"], "KEYWARD_UPSTREAM_URL", "http://"),
+            ([:], ["--upstream", "http://user:pw@x"], "KEYWARD_UPSTREAM_URL", "http://"),
+            ([:], ["--credentials", "cookie"], "KEYWARD_CREDENTIALS", "authorization, x-api-key"),
+            ([:], ["--threads", "0"], "KEYWARD_THREADS", "a number"),
+            ([:], ["--max-staleness", "1 hour"], "KEYWARD_MAX_STALENESS", "a duration"),
+            ([:], ["--log-level", "loud"], "KEYWARD_LOG_LEVEL", "trace"),
+            ([:], ["--log-format", "xml"], "KEYWARD_LOG_FORMAT", "json or text"),
+            ([:], ["--admin-key-file", "/nonexistent"], "KEYWARD_ADMIN_KEY_FILE", "a file"),
+            (["KEYWARD_GATEWAY_ADRESS": "x"], [], "KEYWARD_GATEWAY_ADRESS", "no setting"),
+            ([:], ["--config", "/nonexistent.json"], "--config", "JSON"),
+            (["KEYWARD_LISTEN_DATABASE_URL": "host=/tmp"], [], "KEYWARD_LISTEN_DATABASE_URL", "KEYWARD_DATABASE_URL"),
+        ] as [([String: String], [String], String, String)])
+    func refusals(environment: [String: String], arguments: [String], names: String, says: String) async throws {
+        let result = try await KeywardProcess.run(["serve"] + arguments, environment: environment)
+        #expect(result.status == 1)
+        #expect(result.output.isEmpty)
+        #expect(result.error.split(separator: "\n").count == 1, "\(result.error)")
+        #expect(result.error.contains(names) && result.error.contains(says), "\(result.error)")
+        #expect(!result.error.contains("canary") && !result.error.contains(":pw@"))
+    }
+
+    @Test("an unknown flag is a usage error")
+    func usage() async throws {
+        for arguments in [["serve", "--nonsense"], ["nonsense"], ["keys", "create"], ["keys", "show"]] {
+            let result = try await KeywardProcess.run(arguments)
+            #expect(result.status == 64 || result.status == 2, "\(result.status)")
+        }
+    }
+
+    @Test("settings come from flags, then the environment, then a file")
+    func precedence() async throws {
+        let folder = try TestFolder.make("config")
+        let file = folder + "/keyward.json"
+        try #"{"gateway_address":"bad-file","log_level":"info"}"#.write(toFile: file, atomically: true, encoding: .utf8)
+        let fromFile = try await KeywardProcess.run(["serve", "--config", file])
+        #expect(fromFile.error.contains("'bad-file'"))
+        let fromEnvironment = try await KeywardProcess.run(
+            ["serve", "--config", file], environment: ["KEYWARD_GATEWAY_ADDRESS": "bad-environment"])
+        #expect(fromEnvironment.error.contains("'bad-environment'"))
+        let fromFlag = try await KeywardProcess.run(
+            ["serve", "--config", file, "--gateway", "bad-flag"], environment: ["KEYWARD_GATEWAY_ADDRESS": "bad-environment"])
+        #expect(fromFlag.error.contains("'bad-flag'"))
+        try #"{"gateway_adress":"x"}"#.write(toFile: file, atomically: true, encoding: .utf8)
+        let unknown = try await KeywardProcess.run(["serve", "--config", file])
+        #expect(unknown.error.contains("'gateway_adress'") && unknown.status == 1)
+    }
+
+    @Test("a database that cannot be reached is waited for with a bound, then it is said")
+    func unreachable() async throws {
+        let start = ContinuousClock.now
+        let result = try await KeywardProcess.run(
+            ["serve", "--database-wait", "1s"],
+            environment: [
+                "KEYWARD_DATABASE_URL": "postgres://someone:canary@127.0.0.1:1/none", "KEYWARD_ADMIN_KEY": Self.long,
+                "KEYWARD_LOG_LEVEL": "error",
+            ])
+        #expect(result.status == 1 && ContinuousClock.now - start < .seconds(30))
+        #expect(result.error.contains("KEYWARD_DATABASE_URL") && !result.error.contains("canary"), "\(result.error)")
+    }
+
+    @Test("a port that is in use is said, and names the setting", arguments: ["gateway", "control"])
+    func portInUse(listener: String) async throws {
+        let database = try await TestDatabase.create()
+        let first = try await KeywardProcess.start(database: database.connectionString)
+        let taken = try #require((listener == "gateway" ? first.gateway : first.control).split(separator: "/").last)
+        let free = listener == "gateway" ? "--control" : "--gateway"
+        let second = try await KeywardProcess.run(
+            ["serve", "--\(listener)", String(taken), free, "127.0.0.1:0"],
+            environment: [
+                "KEYWARD_DATABASE_URL": database.connectionString, "KEYWARD_ADMIN_KEY": Self.long,
+                "KEYWARD_LOG_LEVEL": "critical",
+            ])
+        #expect(second.status == 1)
+        #expect(second.error.contains("KEYWARD_\(listener.uppercased())_ADDRESS") && second.error.contains("in use"), "\(second.error)")
+        _ = try await first.stop()
+        try await database.drop()
+    }
+}

@@ -1,0 +1,182 @@
+public import AuthKeys
+
+import Synchronization
+
+/// The fake of `Store`: the same promises, in memory, with faults that a test may switch on.
+public final class InMemoryStore: Store, ChangeHints {
+    private struct Row {
+        var key: NewKey
+        var createdAt: Timestamp
+        var updatedAt: Timestamp
+        var deactivatedAt: Timestamp?
+        var version: Int64 = 1
+        var changed: UInt64
+    }
+
+    private struct State {
+        var rows: [KeyID: Row] = [:]
+        var claims: [SecretDigest: (request: SecretDigest, id: KeyID)] = [:]
+        var position: UInt64 = 1
+        var history = "one"
+        var isDown = false
+        var isClosed = false
+        var finds = 0
+    }
+
+    private let state = Mutex(State())
+    private let time: TimeSource
+    public let hints: AsyncStream<Void>
+    private let hint: AsyncStream<Void>.Continuation
+
+    public init(time: TimeSource = .system) {
+        self.time = time
+        (hints, hint) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// While true, every call fails as unavailable.
+    public var isDown: Bool {
+        get { state.withLock { $0.isDown } }
+        set { state.withLock { $0.isDown = newValue } }
+    }
+
+    /// How many times `find` was called.
+    public var finds: Int { state.withLock { $0.finds } }
+
+    /// Begins another history, as a restored database does.
+    public func beginHistory(_ name: String) {
+        state.withLock { $0.history = name }
+    }
+
+    /// Removes a key without leaving a trace in the feed.
+    public func forget(_ id: KeyID) {
+        state.withLock { _ = $0.rows.removeValue(forKey: id) }
+    }
+
+    public func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey] {
+        let now = time.now()
+        return try read { state in
+            state.rows.values.map(Self.authKey).filter { key in
+                if let owner = query.owner, key.owner != owner { return false }
+                if let text = query.text?.lowercased(), !key.name.lowercased().contains(text),
+                    !key.description.lowercased().contains(text)
+                {
+                    return false
+                }
+                switch query.status {
+                case .active: return key.isActive(at: now)
+                case .disabled: return !key.enabled && key.deactivatedAt == nil
+                case .deactivated: return key.deactivatedAt != nil
+                case .expired: return key.deactivatedAt == nil && key.expiresAt.map { $0 <= now } ?? false
+                case nil: return true
+                }
+            }
+            .sorted { Self.order($0) < Self.order($1) }
+            .drop { key in
+                query.after.map { Self.order(key) <= (-$0.createdAt.microseconds, Array($0.name.utf8), $0.id.bytes) } ?? false
+            }
+            .prefix(query.limit).map(\.self)
+        }
+    }
+
+    public func key(_ id: KeyID) async throws(StoreError) -> AuthKey? {
+        try read { $0.rows[id].map(Self.authKey) }
+    }
+
+    public func create(_ key: NewKey, claim: IdempotencyClaim?) async throws(StoreError) -> CreateOutcome {
+        let now = time.now()
+        let outcome: Result<CreateOutcome, StoreError> = try read { state in
+            if let claim, let earlier = state.claims[claim.key] {
+                return .success(earlier.request == claim.request ? .replayed(earlier.id) : .claimedOtherwise)
+            }
+            guard state.rows[key.id] == nil, !state.rows.values.contains(where: { $0.key.digest == key.digest }) else {
+                return .failure(StoreError(.conflict, detail: "duplicate"))
+            }
+            state.position += 1
+            let row = Row(key: key, createdAt: now, updatedAt: now, changed: state.position)
+            state.rows[key.id] = row
+            if let claim { state.claims[claim.key] = (claim.request, key.id) }
+            return .success(.created(Self.authKey(row)))
+        }
+        hint.yield()
+        return try outcome.get()
+    }
+
+    public func deactivate(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
+        let now = time.now()
+        let entries: [KeyEntry]? = try read { state in
+            guard var row = state.rows[id] else { return nil }
+            if row.deactivatedAt == nil {
+                state.position += 1
+                row.deactivatedAt = now
+                row.updatedAt = now
+                row.version += 1
+                row.changed = state.position
+                state.rows[id] = row
+            }
+            return [Self.entry(row)]
+        }
+        hint.yield()
+        return entries
+    }
+
+    public func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry] {
+        state.withLock { $0.finds += 1 }
+        return try read { state in
+            state.rows.values.filter { digests.contains($0.key.digest) }.map(Self.entry)
+        }
+    }
+
+    public func changes(
+        since watermark: Watermark?, apply: @escaping @Sendable (KeyEntry) -> Void
+    ) async throws(StoreError) -> ChangeBatch {
+        let (entries, reached): ([KeyEntry], Watermark) = try read { state in
+            (
+                state.rows.values.filter { $0.changed >= watermark?.position ?? 0 }.map(Self.entry),
+                Watermark(history: state.history, position: state.position + 1)
+            )
+        }
+        for entry in entries { apply(entry) }
+        return ChangeBatch(watermark: reached, count: entries.count, skipped: 0)
+    }
+
+    public func close() async {
+        state.withLock { $0.isClosed = true }
+    }
+
+    private func read<R: Sendable>(_ body: (inout State) -> R) throws(StoreError) -> R {
+        let result: Result<R, StoreError> = state.withLock { state in
+            guard !state.isDown, !state.isClosed else { return .failure(StoreError(.unavailable, detail: "down")) }
+            return .success(body(&state))
+        }
+        return try result.get()
+    }
+
+    private static func order(_ key: AuthKey) -> (Int64, [UInt8], [UInt8]) {
+        (-key.createdAt.microseconds, Array(key.name.utf8), key.id.bytes)
+    }
+
+    private static func authKey(_ row: Row) -> AuthKey {
+        AuthKey(
+            id: row.key.id, name: row.key.name, description: row.key.description, owner: row.key.owner,
+            scopes: row.key.scopes, prefix: row.key.prefix.description, lastFour: row.key.lastFour, enabled: true,
+            expiresAt: row.key.expiresAt, deactivatedAt: row.deactivatedAt, createdAt: row.createdAt,
+            updatedAt: row.updatedAt, version: row.version)
+    }
+
+    private static func entry(_ row: Row) -> KeyEntry {
+        KeyEntry(
+            digest: row.key.digest, keyID: row.key.id, version: UInt32(clamping: row.version),
+            state: row.deactivatedAt == nil ? .active : .deactivated, expiresAt: row.key.expiresAt, name: row.key.name,
+            owner: row.key.owner, scopes: row.key.scopes.joined(separator: " "))
+    }
+}
+
+private func < (left: (Int64, [UInt8], [UInt8]), right: (Int64, [UInt8], [UInt8])) -> Bool {
+    if left.0 != right.0 { return left.0 < right.0 }
+    if left.1 != right.1 { return left.1.lexicographicallyPrecedes(right.1) }
+    return left.2.lexicographicallyPrecedes(right.2)
+}
+
+private func <= (left: (Int64, [UInt8], [UInt8]), right: (Int64, [UInt8], [UInt8])) -> Bool {
+    !(right < left)
+}

@@ -1,0 +1,57 @@
+public import AuthKeys
+
+import Synchronization
+
+/// Time that a test moves by hand. Whoever sleeps on it wakes when it has been moved far enough.
+public final class ManualClock: Sendable {
+    private struct State {
+        var uptime = Duration.zero
+        var sleepers: [(until: Duration, continuation: CheckedContinuation<Void, any Error>)] = []
+    }
+
+    private let state = Mutex(State())
+    private let start: Timestamp
+
+    public init(start: Timestamp = Timestamp(microseconds: 1_800_000_000_000_000)) {
+        self.start = start
+    }
+
+    public var source: TimeSource {
+        TimeSource(
+            now: { self.start.advanced(by: self.state.withLock { $0.uptime }) },
+            uptime: { self.state.withLock { $0.uptime } },
+            sleep: { duration in try await self.sleep(duration) })
+    }
+
+    /// How many sleep now.
+    public var sleepers: Int { state.withLock { $0.sleepers.count } }
+
+    public func advance(by duration: Duration) {
+        let woken = state.withLock { state in
+            state.uptime += duration
+            let woken = state.sleepers.filter { $0.until <= state.uptime }
+            state.sleepers.removeAll { $0.until <= state.uptime }
+            return woken
+        }
+        for sleeper in woken { sleeper.continuation.resume() }
+    }
+
+    private func sleep(_ duration: Duration) async throws {
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let now = state.withLock { state in
+                    if Task.isCancelled { return true }
+                    state.sleepers.append((state.uptime + duration, continuation))
+                    return false
+                }
+                if now { continuation.resume(throwing: CancellationError()) }
+            }
+        } onCancel: {
+            let woken = state.withLock { state in
+                defer { state.sleepers = [] }
+                return state.sleepers
+            }
+            for sleeper in woken { sleeper.continuation.resume(throwing: CancellationError()) }
+        }
+    }
+}

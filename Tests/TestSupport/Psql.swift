@@ -1,0 +1,36 @@
+import EmbeddedPostgres
+import Glibc
+import Subprocess
+import SystemPackage
+
+/// PostgreSQL's own client, for tests that must not depend on ours.
+public enum Psql {
+    /// Runs statements, each in a transaction of its own, and returns their rows: one a line, columns separated by `|`.
+    ///
+    /// - Parameter user: The system user to run as, for root's tests of who is let in.
+    /// - Throws: `TestSupportError` with what `psql` said when a statement fails or nobody lets it in.
+    @discardableResult
+    public static func run(_ statements: String..., on connectionString: String, user: UInt32? = nil) async throws
+        -> String
+    {
+        let arguments = ["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", connectionString] + statements.flatMap { ["-c", $0] }
+        let switching = user.map { ["--reuid=\($0)", "--regid=\($0)", "--clear-groups", program] }
+        let result = try await Subprocess.run(
+            switching == nil ? .path(FilePath(program)) : .name("setpriv"),
+            arguments: Arguments((switching ?? []) + arguments),
+            environment: .inherit.updating(["PGCONNECT_TIMEOUT": "20"]),
+            workingDirectory: "/",
+            output: .string(limit: 16 << 20),
+            error: .string(limit: 1 << 20)
+        )
+        guard result.terminationStatus.isSuccess else { throw TestSupportError(result.standardError) }
+        return String(result.standardOutput.reversed().drop { $0 == "\n" }.reversed())
+    }
+
+    /// The program itself where the packages put it; the one in `/usr/bin` may be a slow wrapper.
+    private static let program: String = {
+        let packaged = "/usr/lib/postgresql"
+        let folders = Files.names(in: packaged).compactMap { Int($0) }.sorted(by: >).map { "\(packaged)/\($0)/bin" }
+        return folders.map { $0 + "/psql" }.first { access($0, X_OK) == 0 } ?? "/usr/bin/psql"
+    }()
+}

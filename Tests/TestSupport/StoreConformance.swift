@@ -1,0 +1,169 @@
+public import AuthKeys
+
+/// What every `Store` promises: run on the fake and on PostgreSQL. A broken promise is thrown.
+public struct StoreConformance: Sendable, CustomStringConvertible {
+    public struct Broken: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    public let description: String
+    public let check: @Sendable (any Store) async throws -> Void
+
+    public static let all: [StoreConformance] = [
+        StoreConformance(description: "a created key is listed, shown and found") { store in
+            let key = newKey(name: "first", owner: "team", scopes: ["a:read", "b:write"])
+            guard case .created(let created) = try await store.create(key, claim: nil) else { throw broken("created") }
+            try expect(created.id == key.id && created.name == "first" && created.owner == "team", "fields")
+            try expect(created.scopes == ["a:read", "b:write"] && created.version == 1 && created.enabled, "fields")
+            try expect(created.createdAt == created.updatedAt && created.deactivatedAt == nil, "times")
+            try expect(try await store.key(key.id) == created, "show")
+            try expect(try await store.list(KeyQuery()) == [created], "list")
+            try expect(try await store.find([key.digest]) == [key.entry], "find")
+        },
+        StoreConformance(description: "an unknown key is nowhere") { store in
+            try expect(try await store.key(.generate()) == nil, "show")
+            try expect(try await store.find([Token.generate().digest]).isEmpty, "find")
+            try expect(try await store.find([]).isEmpty, "find nothing")
+            try expect(try await store.deactivate(.generate()) == nil, "deactivate")
+            try expect(try await store.list(KeyQuery()).isEmpty, "list")
+        },
+        StoreConformance(description: "a deactivation is permanent, repeatable, and keeps its first moment") { store in
+            let key = newKey()
+            _ = try await store.create(key, claim: nil)
+            let first = try await store.deactivate(key.id)
+            let shown = try await store.key(key.id)
+            try expect(first?.count == 1 && first?.first?.state == .deactivated && first?.first?.version == 2, "entry")
+            try expect(shown?.deactivatedAt != nil && shown?.version == 2, "shown")
+            try expect(try await store.deactivate(key.id) == first, "again")
+            try expect(try await store.key(key.id) == shown, "unchanged")
+            try expect(try await store.find([key.digest]) == first, "find")
+        },
+        StoreConformance(description: "the same digest or id is a conflict, and changes nothing") { store in
+            let key = newKey(name: "one")
+            _ = try await store.create(key, claim: nil)
+            for double in [newKey(name: "two", digest: key.digest), newKey(name: "two", id: key.id)] {
+                do {
+                    _ = try await store.create(double, claim: nil)
+                    throw broken("no conflict")
+                } catch let error as StoreError {
+                    try expect(error.kind == .conflict, "kind \(error)")
+                }
+            }
+            try expect(try await store.list(KeyQuery()).map(\.name) == ["one"], "unchanged")
+        },
+        StoreConformance(description: "a conflict among creations at once hurts nobody else") { store in
+            let existing = newKey(name: "existing")
+            _ = try await store.create(existing, claim: nil)
+            let outcomes = await withTaskGroup(of: Bool.self) { group in
+                for number in 0..<50 {
+                    let key = newKey(name: "n\(number)", digest: number % 10 == 0 ? existing.digest : nil)
+                    group.addTask { (try? await store.create(key, claim: nil)) != nil }
+                }
+                return await group.reduce(into: [Bool]()) { $0.append($1) }
+            }
+            try expect(outcomes.filter { $0 }.count == 45, "\(outcomes.filter { $0 }.count) of 45 created")
+            try expect(try await store.list(KeyQuery(limit: 100)).count == 46, "listed")
+        },
+        StoreConformance(description: "an idempotency claim makes one key, whoever comes at once") { store in
+            let claim = IdempotencyClaim(key: Token.generate().digest, request: Token.generate().digest)
+            let outcomes = try await withThrowingTaskGroup(of: CreateOutcome.self) { group in
+                for _ in 0..<8 { group.addTask { try await store.create(newKey(), claim: claim) } }
+                return try await group.reduce(into: [CreateOutcome]()) { $0.append($1) }
+            }
+            let keys = try await store.list(KeyQuery())
+            try expect(keys.count == 1, "\(keys.count) keys")
+            for outcome in outcomes {
+                switch outcome {
+                case .created(let key): try expect(key.id == keys[0].id, "created")
+                case .replayed(let id): try expect(id == keys[0].id, "replayed")
+                case .claimedOtherwise: throw broken("claimed otherwise")
+                }
+            }
+            let other = IdempotencyClaim(key: claim.key, request: Token.generate().digest)
+            try expect(try await store.create(newKey(), claim: other) == .claimedOtherwise, "another request")
+        },
+        StoreConformance(description: "pages follow one another, newest first, without loss or repetition") { store in
+            for number in 0..<25 { _ = try await store.create(newKey(name: "k\(number % 5)"), claim: nil) }
+            let all = try await store.list(KeyQuery(limit: 1_000))
+            try expect(all.count == 25, "all")
+            for (earlier, later) in zip(all, all.dropFirst()) {
+                try expect(earlier.createdAt >= later.createdAt, "newest first")
+            }
+            var paged: [AuthKey] = []
+            while true {
+                let page = try await store.list(KeyQuery(limit: 4, after: paged.last.map(ListCursor.init(after:))))
+                if page.isEmpty { break }
+                paged += page
+            }
+            try expect(paged == all, "paged")
+        },
+        StoreConformance(description: "filters by status, owner and text") { store in
+            let past = Timestamp.now.advanced(by: .milliseconds(50))
+            let active = newKey(name: "Alpha", owner: "x")
+            let expiring = newKey(name: "beta 50%", expiresAt: past)
+            let revoked = newKey(name: "gamma", owner: "y")
+            for key in [active, expiring, revoked] { _ = try await store.create(key, claim: nil) }
+            _ = try await store.deactivate(revoked.id)
+            try await Task.sleep(for: .milliseconds(80))
+            func names(_ query: KeyQuery) async throws -> [String] { try await store.list(query).map(\.name).sorted() }
+            try expect(try await names(KeyQuery(status: .active)) == ["Alpha"], "active")
+            try expect(try await names(KeyQuery(status: .expired)) == ["beta 50%"], "expired")
+            try expect(try await names(KeyQuery(status: .deactivated)) == ["gamma"], "deactivated")
+            try expect(try await names(KeyQuery(status: .disabled)).isEmpty, "disabled")
+            try expect(try await names(KeyQuery(owner: "y")) == ["gamma"], "owner")
+            try expect(try await names(KeyQuery(text: "ALPH")) == ["Alpha"], "text")
+            try expect(try await names(KeyQuery(text: "0%")) == ["beta 50%"], "percent is no wildcard")
+            try expect(try await names(KeyQuery(text: "_eta")).isEmpty, "underscore is no wildcard")
+        },
+        StoreConformance(description: "changes since a watermark are all that changed since") { store in
+            let old = newKey(name: "old")
+            _ = try await store.create(old, claim: nil)
+            let (all, start) = try await collect(store, since: nil)
+            try expect(all == [old.entry], "full load")
+            let (none, same) = try await collect(store, since: start)
+            try expect(none.isEmpty && same.continues(start), "idle")
+            let new = newKey(name: "new")
+            _ = try await store.create(new, claim: nil)
+            let revoked = try await store.deactivate(old.id)
+            let (changed, next) = try await collect(store, since: same)
+            try expect(Set(changed.map(\.keyID)) == [old.id, new.id] && next.continues(same), "changed")
+            try expect(changed.first { $0.keyID == old.id } == revoked?.first, "revoked")
+        },
+        StoreConformance(description: "a closed store is unavailable") { store in
+            await store.close()
+            do {
+                _ = try await store.list(KeyQuery())
+                throw broken("answered")
+            } catch let error as StoreError {
+                try expect(error.kind == .unavailable, "kind")
+            }
+        },
+    ]
+
+    /// A key with a fresh secret.
+    public static func newKey(
+        name: String = "key", id: KeyID = .generate(), owner: String? = nil, scopes: [String] = [],
+        expiresAt: Timestamp? = nil, digest: SecretDigest? = nil
+    ) -> NewKey {
+        let token = Token.generate()
+        return NewKey(
+            id: id, name: name, owner: owner, scopes: scopes, expiresAt: expiresAt, digest: digest ?? token.digest,
+            prefix: token.prefix, lastFour: token.lastFour)
+    }
+
+    private static func collect(
+        _ store: any Store, since watermark: Watermark?
+    ) async throws -> (entries: [KeyEntry], watermark: Watermark) {
+        let collected = Collected()
+        let batch = try await store.changes(since: watermark) { collected.append($0) }
+        return (collected.entries, batch.watermark)
+    }
+
+    private static func expect(_ condition: Bool, _ what: String) throws {
+        guard condition else { throw broken(what) }
+    }
+
+    private static func broken(_ what: String) -> Broken {
+        Broken(description: what)
+    }
+}

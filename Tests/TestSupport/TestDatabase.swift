@@ -1,0 +1,28 @@
+import Synchronization
+
+/// An empty database of its own for one test, on the one server of this test process.
+///
+/// The server is started by the first call of ``create(template:)`` and ends with the process.
+public struct TestDatabase: Sendable {
+    /// Unique in this test process.
+    public let name: String
+    /// Where to connect, as a libpq keyword string.
+    public let connectionString: String
+
+    private static let server = Task { try await TestServer.start() }
+    private static let count = Atomic(0)
+
+    /// Makes a database, empty or as a copy of `template`, to which nobody may be connected meanwhile.
+    public static func create(template: String? = nil) async throws -> TestDatabase {
+        let server = try await server.value
+        let name = "test_\(count.add(1, ordering: .relaxed).newValue)"
+        try await Psql.run(
+            "CREATE DATABASE \(name) TEMPLATE \(template ?? "template1")", on: server.connectionString)
+        return TestDatabase(name: name, connectionString: server.connectionString(database: name))
+    }
+
+    /// Removes it, and throws out who is still connected.
+    public func drop() async throws {
+        try await Psql.run("DROP DATABASE IF EXISTS \(name) WITH (FORCE)", on: Self.server.value.connectionString)
+    }
+}

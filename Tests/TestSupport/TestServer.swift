@@ -1,0 +1,94 @@
+public import EmbeddedPostgres
+import Glibc
+import Logging
+import Synchronization
+
+/// A PostgreSQL of its own for one test, which may stop, pause or kill it.
+public final class TestServer: Sendable {
+    /// Fast and forgetful: a crash of the machine may lose everything, a crash of PostgreSQL loses nothing.
+    public static let settings = [
+        "fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": "60",
+    ]
+
+    /// The data folder.
+    public let directory: String
+    /// Where to connect; the same after each start.
+    public let connectionString: String
+
+    private let configuration: EmbeddedPostgresConfiguration
+    private let server: Mutex<EmbeddedPostgres>
+
+    private init(_ configuration: EmbeddedPostgresConfiguration, _ server: EmbeddedPostgres) {
+        self.configuration = configuration
+        self.server = Mutex(server)
+        directory = configuration.directory
+        connectionString = server.connectionString
+    }
+
+    /// Starts a new, empty server; `settings` come on top of the forgetful ones.
+    public static func start(settings: [String: String] = [:]) async throws -> TestServer {
+        let configuration = EmbeddedPostgresConfiguration(
+            directory: try TestFolder.make("server"),
+            settings: Self.settings.merging(settings) { $1 }
+        )
+        return TestServer(configuration, try await launch(configuration))
+    }
+
+    /// Where to connect to another database of this server.
+    public func connectionString(database: String) -> String { current.connectionString(database: database) }
+
+    /// The postmaster of now.
+    public var processID: Int32 { current.processID }
+
+    /// Starts it again on the same folder, after ``stop()`` or a crash.
+    public func start() async throws {
+        await current.stop()
+        let started = try await Self.launch(configuration)
+        server.withLock { $0 = started }
+    }
+
+    /// Shuts it down in order; the data stays.
+    public func stop() async {
+        resume()
+        await current.stop()
+    }
+
+    /// Waits until the postmaster is gone.
+    public func waitForExit() async -> EmbeddedPostgresExit? { await current.waitForExit() }
+
+    /// Stops every process of the server where it stands (SIGSTOP): it accepts nothing and answers nothing.
+    public func pause() async {
+        let processes = current.processes
+        while true {
+            // Once more: the signal takes a moment, and the postmaster may have forked before it.
+            let moving = processes.running.filter { !$0.isStopped }
+            if moving.isEmpty { return }
+            for process in moving { process.send(SIGSTOP) }
+            await Task.yield()
+        }
+    }
+
+    /// Lets a paused server go on.
+    public func resume() {
+        for process in current.processes.running { process.send(SIGCONT) }
+    }
+
+    /// Kills the postmaster (SIGKILL), as the kernel does when memory is short, and waits until it is gone.
+    public func crash() async {
+        kill(current.processID, SIGKILL)
+        _ = await current.waitForExit()
+    }
+
+    /// Ends it and removes its folder.
+    public func destroy() async {
+        await stop()
+        try? Files.remove(directory)
+    }
+
+    private var current: EmbeddedPostgres { server.withLock { $0 } }
+
+    private static func launch(_ configuration: EmbeddedPostgresConfiguration) async throws -> EmbeddedPostgres {
+        try await EmbeddedPostgres.start(
+            configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+    }
+}
