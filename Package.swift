@@ -10,7 +10,6 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-let atomics = Target.Dependency.product(name: "Atomics", package: "swift-atomics")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -30,7 +29,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -57,7 +55,7 @@ let package = Package(
             resources: [.embedInCode("SQL")],
             swiftSettings: strict
         ),
-        .target(name: "Gateway", dependencies: ["AuthKeys", atomics, lifecycle, logging, metrics] + nio, swiftSettings: strict),
+        .target(name: "Gateway", dependencies: ["AuthKeys", lifecycle, logging, metrics] + nio, swiftSettings: strict),
         .target(
             name: "ControlAPI",
             dependencies: [
@@ -72,8 +70,9 @@ let package = Package(
         .target(
             name: "KeywardMiddleware",
             dependencies: [
-                "AuthKeys", "AuthKeysPostgres", hummingbird,
+                "AuthKeys", hummingbird,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict
         ),
@@ -126,9 +125,28 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "AuthKeys", "Gateway", "TestSupport", lifecycle, logging, metrics,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ] + nio,
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KeywardMiddlewareTests",
+            dependencies: [
+                "AuthKeys", "KeywardMiddleware", "TestSupport", hummingbird, logging,
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "LibPQTests", dependencies: ["CLibPQ", "LibPQ", "TestSupport", logging], swiftSettings: strict),
+        .testTarget(
             name: "KeywardServerTests",
             dependencies: [
-                "keyward", "TestSupport", subprocess, system,
+                "AuthKeys", "keyward", "TestSupport", subprocess, system,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -1,8 +1,8 @@
 public import AuthKeys
 public import Logging
 public import NIOCore
-public import ServiceLifecycle
 import NIOPosix
+public import ServiceLifecycle
 import Synchronization
 
 /// The data plane: a listener that lets requests with a good key through to the upstream, and no others.
@@ -45,7 +45,8 @@ public final class Gateway: Service {
             let loops = try await makeLoops(group)
             let channel = try await listen(group, loops: loops)
             guard let address = channel.localAddress else {
-                throw GatewayError.cannotListen(host: configuration.host, port: configuration.port, reason: "no address")
+                throw GatewayError.cannotListen(
+                    host: configuration.host, port: configuration.port, reason: "no address")
             }
             bound.withLock { $0 = Bound(channel: channel, group: group, loops: loops) }
             return address
@@ -86,7 +87,8 @@ public final class Gateway: Service {
         for eventLoop in group.makeIterator() {
             let loop = eventLoop.submit { [configuration, verifier, time, logger] in
                 let loop = GatewayLoop(
-                    eventLoop: eventLoop, configuration: configuration, verifier: verifier, time: time, metrics: metrics,
+                    eventLoop: eventLoop, configuration: configuration, verifier: verifier, time: time,
+                    metrics: metrics,
                     shared: shared, logger: logger)
                 loop.start()
                 return NIOLoopBound(loop, eventLoop: eventLoop)

@@ -14,6 +14,7 @@ public struct ConnectionSettings: Sendable {
     /// How many statements stay prepared on a connection; the least recently used goes first.
     public var preparedStatements: Int
 
+    /// Bounds that suit short statements; what is left out keeps its default.
     public init(
         connectTimeout: Duration = .seconds(5),
         statementTimeout: Duration? = nil,

@@ -9,6 +9,7 @@ public struct PoolConfiguration: Sendable {
     /// How old a connection grows before it is replaced, once it is free.
     public var maximumLifetime: Duration
 
+    /// What is left out keeps its default: 8 connections, waits of 5 s, a minute of idleness, half an hour of life.
     public init(
         maximumConnections: Int = 8,
         acquireTimeout: Duration = .seconds(5),

@@ -99,7 +99,8 @@ struct PoolState {
 
     /// Time has passed.
     mutating func tick(now: Instant) -> [Action] {
-        nextWake = nil
+        // A wake that an earlier one has overtaken must not ask for another: they would only ever become more.
+        if let wake = nextWake, wake <= now { nextWake = nil }
         var actions: [Action] = []
         for waiter in waiters where waiter.deadline <= now {
             actions.append(.refuse(waiter.id, backoff.failures > 0 ? .connectionFailed : .exhausted))

@@ -6,6 +6,7 @@ extension PostgresConnection {
     func takeTurn(_ lane: Turns.Lane, _ patience: Patience) async throws(PostgresError) {
         guard !isClosed else { throw .closed() }
         if patience.heedsCancellation, Task.isCancelled { throw PostgresError(.cancelled, nothingWasSent: true) }
+        if patience.isOver { throw PostgresError(.timeout, detail: "waiting for a turn", nothingWasSent: true) }
         let ticket = waits.newTicket()
         if !turns[lane].request(ticket) {
             switch await suspend(ticket, patience) {

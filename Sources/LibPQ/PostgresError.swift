@@ -113,7 +113,8 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, 
         return "\(sentence) (SQLSTATE \(sqlState))"
     }
 
-    /// Everything known, the server's words included: for a developer's eyes, not for logs.
+    /// Everything known, the server's words included: for a developer's eyes, not for logs. (Swift takes it where an error
+    /// is printed inside an optional, an array or a `dump`.)
     public var debugDescription: String {
         var text = "\(description): \(storage.detail)"
         if let constraintName { text += " [constraint \(constraintName)]" }
@@ -121,7 +122,7 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, 
         return text
     }
 
-    /// Empty, so that `dump` shows no more than `description`.
+    /// Empty: what there is to say is said by the descriptions.
     public var customMirror: Mirror { Mirror(self, children: []) }
 
     private var sentence: String {

@@ -2,14 +2,21 @@
 public enum PostgresParameter: Hashable, Sendable {
     /// NULL; its type is for the server to infer from the statement.
     case null
+    /// `boolean`.
     case bool(Bool)
+    /// `smallint`.
     case int16(Int16)
+    /// `integer`.
     case int32(Int32)
+    /// `bigint`.
     case int64(Int64)
+    /// `double precision`.
     case double(Double)
     /// `text`. A NUL character cannot be stored by PostgreSQL and is refused before anything is sent.
     case text(String)
+    /// `bytea`.
     case bytes([UInt8])
+    /// `uuid`.
     case uuid(PostgresUUID)
     /// `timestamptz`.
     case timestamp(microsecondsSinceUnixEpoch: Int64)
@@ -17,9 +24,13 @@ public enum PostgresParameter: Hashable, Sendable {
     case xid8(UInt64)
     /// `jsonb`, from its text; the server checks it.
     case jsonb(String)
+    /// `text[]`; nil is NULL, here and in the other arrays.
     case textArray([String?])
+    /// `bytea[]`.
     case bytesArray([[UInt8]?])
+    /// `uuid[]`.
     case uuidArray([PostgresUUID?])
+    /// `bigint[]`.
     case int64Array([Int64?])
     /// `timestamptz[]`, each in microseconds since the Unix epoch.
     case timestampArray([Int64?])
@@ -77,9 +88,12 @@ extension PostgresParameter: CustomStringConvertible, CustomReflectable {
 
 /// One statement with its parameters, `$1` being the first.
 public struct PostgresStatement: Hashable, Sendable {
+    /// The SQL, one statement.
     public var sql: String
+    /// The values of `$1`, `$2` …
     public var parameters: [PostgresParameter]
 
+    /// A statement, with the values of its `$1`, `$2` …
     public init(_ sql: String, _ parameters: [PostgresParameter] = []) {
         self.sql = sql
         self.parameters = parameters

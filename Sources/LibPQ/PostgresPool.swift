@@ -29,6 +29,7 @@ public final class PostgresPool: PostgresExecutor {
     private let toOpen: AsyncStream<PoolState.ConnectionID>
     private let opening: AsyncStream<PoolState.ConnectionID>.Continuation
 
+    /// A pool that holds nothing until `run()` runs and somebody asks.
     public init(
         target: PostgresTarget, settings: ConnectionSettings = .init(), configuration: PoolConfiguration = .init(),
         logger: Logger
@@ -212,7 +213,7 @@ extension PostgresPool {
         case .wake(let instant):
             return {
                 DispatchQueue.global().asyncAfter(deadline: DispatchTime(instant)) { [weak self] in
-                    self?.apply { $0.state.tick(now: .now) }
+                    self?.apply { $0.state.tick(now: max(.now, instant)) }
                 }
             }
         }

@@ -52,9 +52,11 @@ public final class PostgresResult: @unchecked Sendable {
 /// The rows of a result.
 public struct PostgresRows: RandomAccessCollection, Sendable {
     let result: PostgresResult
+    /// How many rows there are.
     public let count: Int
 
     public var startIndex: Int { 0 }
     public var endIndex: Int { count }
+    /// A row; its fields are read when asked for.
     public subscript(position: Int) -> PostgresRow { PostgresRow(result: result, index: position) }
 }

@@ -5,6 +5,7 @@ public struct PostgresUUID: Hashable, Sendable {
     /// The last eight bytes, read big-endian.
     public var low: UInt64
 
+    /// The UUID of two big-endian words.
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low

@@ -1,53 +1,38 @@
 import Dispatch
 import Glibc
-import Synchronization
 
 /// Tells when a socket can be read or written.
 ///
-/// It watches a duplicate of the descriptor, closed only after the sources have been cancelled. libpq closes its own
-/// descriptor from inside other calls when a connection breaks, and a number that is used again while a source still
-/// watches it would take the new owner's events.
+/// It watches a duplicate of the descriptor. libpq closes its own from inside other calls when a connection breaks, and
+/// that number may be another socket's before anybody knows.
 final class SocketWatch: @unchecked Sendable {
-    // Unchecked: `writeSource` is touched on `queue` only, `isCancelled` is atomic, everything else is constant.
+    // Unchecked: the variables are touched on `queue` only, and last of all in `deinit`.
     private let descriptor: Int32
     private let queue: DispatchQueue
     private let onEvent: @Sendable () -> Void
-    private let sources = DispatchGroup()
-    private let readSource: any DispatchSourceRead
-    private var writeSource: (any DispatchSourceWrite)?
-    private let isCancelled = Atomic(false)
+    private var token: UInt64?
 
     /// Calls `onEvent` on `queue` whenever `socket` has something to read, again and again until it is read. Nil when no
     /// descriptor is left.
     init?(socket: Int32, queue: DispatchQueue, onEvent: @escaping @Sendable () -> Void) {
-        let descriptor = fcntl(socket, F_DUPFD_CLOEXEC, 0)
-        guard descriptor >= 0 else { return nil }
-        self.descriptor = descriptor
+        descriptor = fcntl(socket, F_DUPFD_CLOEXEC, 0)
         self.queue = queue
         self.onEvent = onEvent
-        readSource = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-        readSource.setEventHandler { onEvent() }
-        let sources = self.sources
-        sources.enter()
-        readSource.setCancelHandler { sources.leave() }
-        readSource.activate()
+        guard descriptor >= 0 else { return nil }
+        token = SocketPoller.shared.add(descriptor) { [weak self, queue] in
+            queue.async { [weak self] in self?.event() }
+        }
+        guard token != nil else {
+            close(descriptor)
+            return nil
+        }
     }
 
     deinit { cancel() }
 
-    /// Calls `onEvent` once when the socket can be written. To be called on the queue.
+    /// Calls `onEvent` too when the socket can be written, once. To be called on the queue.
     func notifyWhenWritable() {
-        guard writeSource == nil, !isCancelled.load(ordering: .acquiring) else { return }
-        let source = DispatchSource.makeWriteSource(fileDescriptor: descriptor, queue: queue)
-        source.setEventHandler { [weak self] in
-            self?.endWriteSource()
-            self?.onEvent()
-        }
-        let sources = self.sources
-        sources.enter()
-        source.setCancelHandler { sources.leave() }
-        writeSource = source
-        source.activate()
+        if let token { SocketPoller.shared.arm(descriptor, token: token, write: true) }
     }
 
     /// Whether the socket can be read, or written, right now; or has failed, which the next call will tell.
@@ -57,17 +42,18 @@ final class SocketWatch: @unchecked Sendable {
         return poll(&request, 1, 0) > 0
     }
 
-    /// Stops watching; the duplicate is closed once no source looks at it. To be called on the queue, or last of all.
+    /// Stops watching and closes the duplicate. To be called on the queue, or last of all.
     func cancel() {
-        guard !isCancelled.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        readSource.cancel()
-        endWriteSource()
-        let descriptor = descriptor
-        sources.notify(queue: queue) { close(descriptor) }
+        guard let token else { return }
+        self.token = nil
+        SocketPoller.shared.remove(descriptor, token: token)
+        close(descriptor)
     }
 
-    private func endWriteSource() {
-        writeSource?.cancel()
-        writeSource = nil
+    private func event() {
+        guard token != nil else { return }
+        onEvent()
+        // What has been left unread is told again: the poller reports once for each time it is armed.
+        if let token { SocketPoller.shared.arm(descriptor, token: token, write: false) }
     }
 }

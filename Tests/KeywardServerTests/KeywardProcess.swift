@@ -175,7 +175,7 @@ final class KeywardProcess: Sendable {
 
     private static func read(_ sequence: SubprocessOutputSequence, into lines: Lines) async {
         do {
-            for try await line in sequence.lines() { lines.append(line.last == "\n" ? String(line.dropLast()) : line) }
+            for try await line in sequence.strings() { lines.append(line) }
         } catch {
             lines.append("(\(error))")
         }

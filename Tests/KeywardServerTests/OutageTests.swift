@@ -1,3 +1,4 @@
+import AuthKeys
 import NIOHTTP1
 import Testing
 import TestSupport
@@ -18,7 +19,7 @@ struct OutageTests {
             let status = try await instance.call(key.value).status
             #expect(status == 200)
         }
-        let unknown = try await instance.call(await otherKey())
+        let unknown = try await instance.call(Token.generate().value)
         #expect(unknown.status == 503 && unknown.headers.first(name: "Retry-After") != nil)
         let malformed = try await instance.call("junk")
         #expect(malformed.status == 401)
@@ -83,9 +84,5 @@ struct OutageTests {
         #expect(open)
         _ = try await instance.stop()
         await server.destroy()
-    }
-
-    private func otherKey() async throws -> String {
-        "kw_" + "wellFormedButUnknown000000000000000000000000000000"
     }
 }

@@ -48,6 +48,7 @@ struct StartTests {
     @Test("settings come from flags, then the environment, then a file")
     func precedence() async throws {
         let folder = try TestFolder.make("config")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let file = folder + "/keyward.json"
         try #"{"gateway_address":"bad-file","log_level":"info"}"#.write(toFile: file, atomically: true, encoding: .utf8)
         let fromFile = try await KeywardProcess.run(["serve", "--config", file])

@@ -7,7 +7,7 @@ import Synchronization
 public final class TestServer: Sendable {
     /// Fast and forgetful: a crash of the machine may lose everything, a crash of PostgreSQL loses nothing.
     public static let settings = [
-        "fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": "60",
+        "fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": "300",
     ]
 
     /// The data folder.

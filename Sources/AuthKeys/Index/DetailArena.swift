@@ -53,34 +53,20 @@ struct DetailArena: ~Copyable {
         return append(name: texts.name, owner: texts.owner, scopes: texts.scopes)
     }
 
+    /// Where the texts of a place begin; for `KeyTexts`.
     @inline(__always)
+    func pointer(at offset: UInt32) -> UnsafeRawPointer? {
+        bytes.map { UnsafeRawPointer($0) + Int(offset) }
+    }
+
     func texts(at offset: UInt32) -> KeyTexts {
-        guard let bytes else { return KeyTexts() }
-        var cursor = UnsafeRawPointer(bytes) + Int(offset)
-        let lengths = (Self.length(&cursor), Self.length(&cursor), Self.length(&cursor))
-        return KeyTexts(
-            name: UnsafeRawBufferPointer(start: cursor, count: lengths.0),
-            owner: UnsafeRawBufferPointer(start: cursor + lengths.0, count: lengths.1),
-            scopes: UnsafeRawBufferPointer(start: cursor + lengths.0 + lengths.1, count: lengths.2))
+        KeyTexts(at: pointer(at: offset))
     }
 
     /// Notes that the texts at a place are not needed any more.
     mutating func waste(at offset: UInt32) {
         let texts = texts(at: offset)
         wasted += 3 + texts.name.count + texts.owner.count + texts.scopes.count
-    }
-
-    @inline(__always)
-    private static func length(_ cursor: inout UnsafeRawPointer) -> Int {
-        var value = 0
-        var shift = 0
-        while true {
-            let byte = cursor.load(as: UInt8.self)
-            cursor += 1
-            value |= Int(byte & 0x7F) << shift
-            if byte < 0x80 { return value }
-            shift += 7
-        }
     }
 
     private mutating func reserve(_ size: Int) -> UnsafeMutableRawPointer? {
@@ -95,11 +81,37 @@ struct DetailArena: ~Copyable {
     }
 }
 
-/// The texts of one key, good only while the table that lent them is held.
-struct KeyTexts {
-    var name = UnsafeRawBufferPointer(start: nil, count: 0)
-    var owner = UnsafeRawBufferPointer(start: nil, count: 0)
-    var scopes = UnsafeRawBufferPointer(start: nil, count: 0)
+/// The texts of one key, UTF-8, good only while the table that lends them is held.
+public struct KeyTexts {
+    public let name: UnsafeRawBufferPointer
+    /// Empty for none.
+    public let owner: UnsafeRawBufferPointer
+    /// Separated by single spaces; empty for none.
+    public let scopes: UnsafeRawBufferPointer
+
+    init(at details: UnsafeRawPointer?) {
+        guard var cursor = details else {
+            let none = UnsafeRawBufferPointer(start: nil, count: 0)
+            (name, owner, scopes) = (none, none, none)
+            return
+        }
+        let lengths = (Self.length(&cursor), Self.length(&cursor), Self.length(&cursor))
+        name = UnsafeRawBufferPointer(start: cursor, count: lengths.0)
+        owner = UnsafeRawBufferPointer(start: cursor + lengths.0, count: lengths.1)
+        scopes = UnsafeRawBufferPointer(start: cursor + lengths.0 + lengths.1, count: lengths.2)
+    }
+
+    private static func length(_ cursor: inout UnsafeRawPointer) -> Int {
+        var value = 0
+        var shift = 0
+        while true {
+            let byte = cursor.load(as: UInt8.self)
+            cursor += 1
+            value |= Int(byte & 0x7F) << shift
+            if byte < 0x80 { return value }
+            shift += 7
+        }
+    }
 }
 
 extension KeyEntry {

@@ -44,7 +44,7 @@ public final class KeyIndex: Sendable {
             guard let place = table.find(digest.words) else { return nil }
             let slot = table.slot(at: place)
             guard let state = slot.state, state != .deleted else { return nil }
-            return body(KeyView(slot: slot, state: state, texts: table.texts(of: slot)))
+            return body(KeyView(slot: slot, state: state, details: table.details(of: slot)))
         }
     }
 

@@ -52,10 +52,10 @@ struct KeyTable: ~Copyable {
         slots?[place] ?? .free
     }
 
-    /// The texts of a slot.
+    /// Where the texts of a slot begin; for `KeyTexts`.
     @inline(__always)
-    func texts(of slot: KeySlot) -> KeyTexts {
-        arena.texts(at: slot.details)
+    func details(of slot: KeySlot) -> UnsafeRawPointer? {
+        arena.pointer(at: slot.details)
     }
 
     /// Takes an entry in, unless the table holds something newer. False also when memory is exhausted.

@@ -1,27 +1,24 @@
 /// A key as the index lends it for the length of a call. Nothing of it may outlive the call; take a `principal` to keep.
 public struct KeyView {
     private let slot: KeySlot
-    private let texts: KeyTexts
+    /// Read when somebody asks: most verifications ask for nothing of it, and it is another place in memory.
+    private let details: UnsafeRawPointer?
     /// Never `deleted`.
     public let state: KeyEntry.State
 
     @inline(__always)
-    init(slot: KeySlot, state: KeyEntry.State, texts: KeyTexts) {
+    init(slot: KeySlot, state: KeyEntry.State, details: UnsafeRawPointer?) {
         self.slot = slot
         self.state = state
-        self.texts = texts
+        self.details = details
     }
 
     public var id: KeyID { KeyID(high: slot.id.0, low: slot.id.1) }
     public var version: UInt32 { slot.version }
     /// In milliseconds, rounded down.
     public var expiresAt: Timestamp? { slot.expiresAt }
-    /// UTF-8.
-    public var name: UnsafeRawBufferPointer { texts.name }
-    /// UTF-8; empty for none.
-    public var owner: UnsafeRawBufferPointer { texts.owner }
-    /// UTF-8, separated by single spaces; empty for none.
-    public var scopes: UnsafeRawBufferPointer { texts.scopes }
+    /// Name, owner, scopes.
+    public var texts: KeyTexts { KeyTexts(at: details) }
 
     /// Whether the key's time is over.
     @inline(__always)
@@ -31,11 +28,12 @@ public struct KeyView {
 
     /// A copy to keep.
     public var principal: Principal {
-        Principal(
+        let texts = texts
+        return Principal(
             keyID: id,
-            name: String(decoding: name, as: UTF8.self),
-            owner: owner.isEmpty ? nil : String(decoding: owner, as: UTF8.self),
-            scopes: String(decoding: scopes, as: UTF8.self).split(separator: " ").map(String.init),
+            name: String(decoding: texts.name, as: UTF8.self),
+            owner: texts.owner.isEmpty ? nil : String(decoding: texts.owner, as: UTF8.self),
+            scopes: String(decoding: texts.scopes, as: UTF8.self).split(separator: " ").map(String.init),
             expiresAt: expiresAt)
     }
 }

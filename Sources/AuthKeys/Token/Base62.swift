@@ -41,19 +41,29 @@ enum Base62 {
         return UInt32(value)
     }
 
-    /// Whether every byte is a digit: sixteen at a time where there are that many.
+    /// Whether every byte is a digit: eight at a time, by arithmetic on a whole word, where there are that many.
     @inline(__always)
     static func isValid(_ digits: UnsafeRawBufferPointer) -> Bool {
-        let width = 16
+        let width = 8
         guard digits.count >= width else { return digits.allSatisfy { value(of: $0) != nil } }
         var offset = 0
         while true {
-            let chunk = digits.loadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self)
-            let numbers = (chunk &- 0x30) .<= 9
-            let letters = ((chunk | 0x20) &- 0x61) .<= 25
-            guard all(numbers .| letters) else { return false }
+            guard areDigits(digits.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) else { return false }
             if offset == digits.count - width { return true }
             offset = min(offset + width, digits.count - width)
         }
+    }
+
+    /// Whether all eight bytes are digits. Adding to a byte below 128 sets its top bit exactly if it is large enough, and
+    /// never carries into the next.
+    @inline(__always)
+    private static func areDigits(_ word: UInt64) -> Bool {
+        let tops: UInt64 = 0x8080_8080_8080_8080
+        func each(_ byte: UInt64) -> UInt64 { byte &* 0x0101_0101_0101_0101 }
+        guard word & tops == 0 else { return false }
+        let lower = word | each(0x20)
+        let numbers = (word &+ each(0x80 - 0x30)) & ~(word &+ each(0x80 - 0x3A))
+        let letters = (lower &+ each(0x80 - 0x61)) & ~(lower &+ each(0x80 - 0x7B))
+        return (numbers | letters) & tops == tops
     }
 }

@@ -15,19 +15,20 @@ public final class KeyVerifier: Sendable {
 
     /// Verifies a token; `admit` is called with the key if it is good, while the index waits: it must be short, and keep
     /// nothing of the view.
-    @inline(__always)
-    public func verify<Admission: Sendable>(
-        _ token: UnsafeRawBufferPointer, at now: Timestamp, admit: (KeyView) -> Admission
-    ) -> Verdict<Admission> {
+    public func verify(
+        _ token: UnsafeRawBufferPointer, at now: Timestamp, admit: (KeyView) -> Void = { _ in }
+    ) -> Verdict {
         guard freshness.isServing else {
-            return unavailable()
+            metrics.unavailable()
+            return .unavailable
         }
         guard TokenFormat.isWellFormed(token) else { return refuse(.malformed) }
         let digest = SecretDigest(hashing: token)
-        let verdict: Verdict<Admission>? = index.withKey(for: digest) { key in
+        let verdict: Verdict? = index.withKey(for: digest) { key in
             guard key.state == .active else { return .refused(.inactive) }
             guard !key.isExpired(at: now) else { return .refused(.expired) }
-            return .admitted(admit(key))
+            admit(key)
+            return .admitted(key.id)
         }
         guard let verdict else { return .unresolved(digest) }
         if case .refused(let refusal) = verdict { return refuse(refusal) }
@@ -35,9 +36,8 @@ public final class KeyVerifier: Sendable {
         return verdict
     }
 
-    /// Notes a refusal that was decided outside (a missing credential, a token that stayed unknown), so that all are counted.
-    @inline(__always)
-    public func refuse<Admission: Sendable>(_ refusal: Refusal) -> Verdict<Admission> {
+    /// Notes a refusal that was decided outside (a missing credential), so that all are counted.
+    public func refuse(_ refusal: Refusal) -> Verdict {
         metrics.refused(refusal)
         return .refused(refusal)
     }
@@ -48,28 +48,30 @@ public final class KeyVerifier: Sendable {
         return answer == .absent && freshness.standing != .ready ? .unavailable : answer
     }
 
-    /// Ends the verification of a token that stayed unresolved.
-    public func verdict<Admission: Sendable>(afterResolving answer: UnknownKeyLookup.Answer) -> Verdict<Admission> {
-        answer == .unavailable ? unavailable() : refuse(.unknown)
-    }
-
-    /// Verifies a token to the end: looks it up if need be. Never `unresolved`.
-    public func verify(_ token: String, time: TimeSource = .system) async -> Verdict<Principal> {
-        let bytes = Array(token.utf8)
-        func attempt() -> Verdict<Principal> {
-            bytes.withUnsafeBytes { verify($0, at: time.now()) { $0.principal } }
-        }
-        let first = attempt()
-        guard case .unresolved(let digest) = first else { return first }
-        let answer = await resolve(digest)
-        guard answer == .found else { return verdict(afterResolving: answer) }
-        let second = attempt()
-        guard case .unresolved = second else { return second }
-        return verdict(afterResolving: .absent)
-    }
-
-    private func unavailable<Admission: Sendable>() -> Verdict<Admission> {
+    /// Ends the verification of a token that stayed unresolved. Found, and gone again before it could be verified, is absent.
+    public func verdict(afterResolving answer: UnknownKeyLookup.Answer) -> Verdict {
+        guard answer == .unavailable else { return refuse(.unknown) }
         metrics.unavailable()
         return .unavailable
+    }
+
+    /// Verifies a token to the end: looks it up if need be.
+    public func verify(_ token: String, time: TimeSource = .system) async -> Decision {
+        let bytes = Array(token.utf8)
+        var principal: Principal?
+        func attempt() -> Verdict {
+            bytes.withUnsafeBytes { verify($0, at: time.now()) { principal = $0.principal } }
+        }
+        var verdict = attempt()
+        if case .unresolved(let digest) = verdict {
+            let answer = await resolve(digest)
+            if answer == .found { verdict = attempt() }
+            if case .unresolved = verdict { verdict = self.verdict(afterResolving: answer) }
+        }
+        switch verdict {
+        case .admitted: return principal.map { .admitted($0) } ?? .unavailable
+        case .refused(let refusal): return .refused(refusal)
+        case .unresolved, .unavailable: return .unavailable
+        }
     }
 }

@@ -1,13 +1,18 @@
-/// What became of a credential.
-public enum Verdict<Admission: Sendable>: Sendable {
-    /// The key is good; this is what the caller made of it.
-    case admitted(Admission)
+/// What became of a credential, as far as it can be said at once.
+public enum Verdict: Sendable, Equatable {
+    /// The key is good.
+    case admitted(KeyID)
     case refused(Refusal)
     /// A well-formed token that the index does not hold. It may have been made on another instance a moment ago: ask
-    /// `KeyVerifier.resolve`, then verify again. Without that, it is `Refusal.unknown`.
+    /// `KeyVerifier.resolve`, then verify again, or end it with `KeyVerifier.verdict(afterResolving:)`.
     case unresolved(SecretDigest)
     /// Keys cannot be verified now: they were never loaded, or are older than the operator allows. Never the key's fault.
     case unavailable
 }
 
-extension Verdict: Equatable where Admission: Equatable {}
+/// What became of a credential in the end.
+public enum Decision: Sendable, Equatable {
+    case admitted(Principal)
+    case refused(Refusal)
+    case unavailable
+}

@@ -8,9 +8,8 @@ extension FrontConnection {
         let now = NIODeadline.now()
         let limits = loop.headLimits
         do throws(HeadError) {
-            guard let length = try input.withHeadBytes({ bytes throws(HeadError) in try scanner.end(of: bytes, limits: limits) }),
-                let bytes = input.readSlice(length: length)
-            else {
+            let end = try input.withHeadBytes { bytes throws(HeadError) in try scanner.end(of: bytes, limits: limits) }
+            guard let end, let bytes = input.readSlice(length: end) else {
                 exchange.headIsComing(now: now)
                 return false
             }
@@ -18,7 +17,6 @@ extension FrontConnection {
             headBytes = bytes
             try bytes.withHeadBytes { bytes throws(HeadError) in try head.read(bytes, limits: limits) }
         } catch {
-            if !record.isCounted { beginRecord(now: now) }
             refuse(error, now: now)
             return false
         }
@@ -112,7 +110,8 @@ extension FrontConnection {
         }
     }
 
-    private func beginRecord(now: NIODeadline) {
+    /// Begins to count and to name what came.
+    func beginRecord(now: NIODeadline) {
         let underWay = loop.shared.requestBegan()
         record = RequestRecord()
         record.id = loop.requestIDs.next()

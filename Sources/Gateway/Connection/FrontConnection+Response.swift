@@ -63,13 +63,16 @@ extension FrontConnection {
         outlet.append { out in
             bytes.withUnsafeReadableBytes { bytes in
                 ResponseRewriter.write(
-                    head, bytes: bytes, id: record.id, version: record.version, delimiter: delimiter, persists: persists,
+                    head, bytes: bytes, id: record.id, version: record.version, delimiter: delimiter,
+                    persists: persists,
                     to: &out)
             }
         }
     }
 
     private func write(_ answer: Answer, persists: Bool) {
+        // What was no whole head was not counted yet.
+        if !record.isCounted { beginRecord(now: .now()) }
         record.status = answer.status
         let context = AnswerWriter.Context(
             id: record.id, isToHead: record.isToHead, hasOrigin: record.hasOrigin, version: record.version,

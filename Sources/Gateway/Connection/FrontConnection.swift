@@ -138,7 +138,8 @@ final class FrontConnection: ChannelInboundHandler {
         let isWanted =
             switch exchange.stage {
             case .idle: isWritable
-            case .awaiting where exchange.awaitsBody, .responding where exchange.awaitsBody: upstream?.isWritable ?? false
+            case .awaiting where exchange.awaitsBody, .responding where exchange.awaitsBody:
+                upstream?.isWritable ?? false
             case .awaiting, .responding, .resolving, .connecting: input.readableBytes == 0
             case .lingering: true
             case .over: false
@@ -161,10 +162,12 @@ final class FrontConnection: ChannelInboundHandler {
     func isDue(_ now: NIODeadline) -> Bool { now >= exchange.deadline }
 
     func expire(now: NIODeadline) {
-        let isUpstreams = exchange.stage == .awaiting || exchange.stage == .responding
         let clientStalls = exchange.stage == .responding ? !isWritable : upstream?.isWritable ?? true
-        if isUpstreams && !clientStalls { loop.noteFailure(.timeout, id: record.id) }
-        perform(exchange.expire(clientStalls: clientStalls, now: now))
+        let step = exchange.expire(clientStalls: clientStalls, now: now)
+        if step.answer == .upstreamTimeout || step.actions.contains(.abort) && !clientStalls {
+            loop.noteFailure(.timeout, id: record.id)
+        }
+        perform(step)
         flush()
     }
 

@@ -1,6 +1,6 @@
 import AuthKeys
-import Metrics
 import Logging
+import Metrics
 import NIOCore
 
 /// Everything that one event loop of the gateway has: its client connections, its upstream connections, its tools. Belongs to

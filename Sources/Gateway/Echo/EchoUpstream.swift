@@ -1,7 +1,7 @@
 public import NIOCore
-public import ServiceLifecycle
 import NIOHTTP1
 import NIOPosix
+public import ServiceLifecycle
 import Synchronization
 
 /// An upstream for when there is none: answers every request with what it was, as JSON.

@@ -102,7 +102,8 @@ enum Answer: Equatable, Sendable {
     /// Whether what follows on the connection cannot be told from what went before.
     var losesFraming: Bool {
         switch self {
-        case .malformedRequest, .targetTooLong, .headTooLarge, .versionNotSupported, .requestTimeout, .methodNotAllowed: true
+        case .malformedRequest, .targetTooLong, .headTooLarge, .versionNotSupported, .requestTimeout, .methodNotAllowed:
+            true
         default: false
         }
     }

@@ -33,7 +33,9 @@ enum FieldKind: UInt8 {
         case 0x6F:  // o
             if name.equals("origin") { self = .origin }
         case 0x70:  // p
-            if name.equals("proxy-connection") || name.equals("proxy-authorization") || name.equals("proxy-authenticate") {
+            if name.equals("proxy-connection") || name.equals("proxy-authorization")
+                || name.equals("proxy-authenticate")
+            {
                 self = .hopByHop
             }
         case 0x74:  // t

@@ -10,6 +10,9 @@ struct RequestHead {
         case other
     }
 
+    /// No registered method has more than 17 characters.
+    private static let methodLimit = 32
+
     private(set) var fields = FieldLines()
     private(set) var message = MessageFields()
     private(set) var method = Method.other
@@ -88,7 +91,9 @@ struct RequestHead {
         var position = 0
         while position < bytes.count, ByteClass.isToken(bytes[position]) { position += 1 }
         methodText = 0..<position
-        guard !methodText.isEmpty, position < bytes.count, bytes[position] == ByteClass.space else { throw .malformed }
+        guard (1...Self.methodLimit).contains(methodText.count), position < bytes.count,
+            bytes[position] == ByteClass.space
+        else { throw .malformed }
         position += 1
         let targetStart = position
         while position < bytes.count, ByteClass.isTarget(bytes[position]) { position += 1 }
@@ -116,7 +121,8 @@ struct RequestHead {
             return
         }
         guard text.begins(with: "http"), let colon = text.firstIndex(of: ByteClass.colon),
-            colon == 4 || colon == 5 && text[4] | 0x20 == 0x73, text.count > colon + 3, text[colon + 1] == ByteClass.slash,
+            colon == 4 || colon == 5 && text[4] | 0x20 == 0x73, text.count > colon + 3,
+            text[colon + 1] == ByteClass.slash,
             text[colon + 2] == ByteClass.slash
         else { throw .malformed }
         var end = target.lowerBound + colon + 3

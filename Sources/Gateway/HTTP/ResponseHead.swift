@@ -49,7 +49,9 @@ struct ResponseHead {
         // The gateway asks for no other protocol, so no upstream may change to one.
         guard status != 101, status < 600 else { throw .malformed }
         var position = 12
-        guard bytes[position] == ByteClass.space || bytes[position] == ByteClass.carriageReturn else { throw .malformed }
+        guard bytes[position] == ByteClass.space || bytes[position] == ByteClass.carriageReturn else {
+            throw .malformed
+        }
         while position < bytes.count, ByteClass.isFieldContent(bytes[position]) { position += 1 }
         statusText = 9..<position
         guard position + 1 < bytes.count, bytes[position] == ByteClass.carriageReturn,

@@ -16,13 +16,16 @@ enum AnswerWriter {
     /// Appends a whole answer.
     static func write(_ answer: Answer, context: Context, to out: inout ByteBuffer) {
         let body = body(of: answer)
-        out.writeString("HTTP/1.1 \(answer.status) \(answer.reason)\r\nContent-Type: application/json\r\nContent-Length: ")
+        out.writeString(
+            "HTTP/1.1 \(answer.status) \(answer.reason)\r\nContent-Type: application/json\r\nContent-Length: ")
         out.writeString("\(body.utf8.count)\r\nDate: \(date())\r\nX-Request-Id: ")
         context.id.write(to: &out)
         out.writeStaticString("\r\n")
         if case .refused(let refusal) = answer { writeChallenge(refusal, to: &out) }
         if let seconds = answer.retryAfter { out.writeString("Retry-After: \(seconds)\r\n") }
-        if answer == .methodNotAllowed { out.writeStaticString("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n") }
+        if answer == .methodNotAllowed {
+            out.writeStaticString("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
+        }
         if context.hasOrigin { out.writeStaticString("Access-Control-Allow-Origin: *\r\n") }
         if !context.persists {
             out.writeStaticString("Connection: close\r\n")

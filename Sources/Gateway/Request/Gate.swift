@@ -36,24 +36,19 @@ struct Gate {
         case .ambiguous: return Outcome(decision: .answer(.ambiguousCredentials))
         case .none: return outcome(verifier.refuse(.missing), after: answer)
         case .token(let range):
-            let verdict = verifier.verify(bytes.part(range), at: time.now()) { key in
-                Identity.write(key, to: &identity)
-                return key.id
-            }
+            let verdict = verifier.verify(bytes.part(range), at: time.now()) { Identity.write($0, to: &identity) }
             return outcome(verdict, after: answer)
         }
     }
 
-    private func outcome(_ verdict: Verdict<KeyID>, after answer: UnknownKeyLookup.Answer?) -> Outcome {
+    private func outcome(_ verdict: Verdict, after answer: UnknownKeyLookup.Answer?) -> Outcome {
         switch verdict {
         case .admitted(let id): return Outcome(decision: .forward, keyID: id)
         case .refused(let refusal): return Outcome(decision: .answer(.refused(refusal)))
         case .unavailable: return Outcome(decision: .answer(.verificationUnavailable))
         case .unresolved(let digest):
             guard let answer else { return Outcome(decision: .resolve, digest: digest) }
-            // Found, and gone again before it could be verified, is absent.
-            let ended: Verdict<KeyID> = verifier.verdict(afterResolving: answer == .found ? .absent : answer)
-            return Outcome(decision: .answer(ended == .unavailable ? .verificationUnavailable : .refused(.unknown)))
+            return outcome(verifier.verdict(afterResolving: answer), after: answer)
         }
     }
 }

@@ -6,17 +6,18 @@ enum Identity {
     /// Writes the field lines for a key. Called with the index waiting, so it does no more than copy.
     @inline(__always)
     static func write(_ key: KeyView, to buffer: inout ByteBuffer) {
+        let texts = key.texts
         buffer.writeStaticString("X-Keyward-Key-Id: ")
         write(key.id, to: &buffer)
         buffer.writeStaticString("\r\nX-Keyward-Key-Name: ")
-        writeEncoded(key.name, to: &buffer)
-        if !key.owner.isEmpty {
+        writeEncoded(texts.name, to: &buffer)
+        if !texts.owner.isEmpty {
             buffer.writeStaticString("\r\nX-Keyward-Owner: ")
-            writeEncoded(key.owner, to: &buffer)
+            writeEncoded(texts.owner, to: &buffer)
         }
-        if !key.scopes.isEmpty {
+        if !texts.scopes.isEmpty {
             buffer.writeStaticString("\r\nX-Keyward-Scopes: ")
-            writeEncoded(key.scopes, to: &buffer)
+            writeEncoded(texts.scopes, to: &buffer)
         }
         buffer.writeStaticString("\r\n")
     }

@@ -143,9 +143,8 @@ final class UpstreamConnection: ChannelInboundHandler {
     /// False when the rest of the head, or the exchange, is not there.
     private func readHead(for front: FrontConnection) throws(HeadError) -> Bool {
         let limits = pool.headLimits
-        guard let length = try input.withHeadBytes({ bytes throws(HeadError) in try scanner.end(of: bytes, limits: limits) }),
-            let bytes = input.readSlice(length: length)
-        else { return false }
+        let end = try input.withHeadBytes { bytes throws(HeadError) in try scanner.end(of: bytes, limits: limits) }
+        guard let end, let bytes = input.readSlice(length: end) else { return false }
         try bytes.withHeadBytes { bytes throws(HeadError) in try head.read(bytes, toHead: isToHead, limits: limits) }
         if head.isInterim {
             front.interimHead(head, bytes: bytes)

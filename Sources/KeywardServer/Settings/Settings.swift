@@ -82,7 +82,7 @@ struct Settings: Sendable {
 
     private static func upstream(_ source: SettingsSource) throws(SettingsError) -> Upstream? {
         guard let text = source.text(.upstreamURL) else { return nil }
-        guard let upstream = Upstream(url: text) else { throw SettingsError(.upstreamURL, "'\(text)' is none") }
+        guard let upstream = Upstream(url: text) else { throw SettingsError(.upstreamURL) }
         return upstream
     }
 

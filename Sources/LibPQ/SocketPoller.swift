@@ -1,0 +1,75 @@
+import CLibPQ
+import Dispatch
+import Glibc
+import Synchronization
+
+/// Waits for the sockets of all connections, with one epoll instance and one thread.
+///
+/// Not with DispatchSource: on Linux it drops a source once a hang-up has been reported, whether or not what came before it
+/// has been read (libdispatch, `event_epoll.c`, `_dispatch_event_merge_hangup`), and crashes when sources on broken sockets
+/// come and go quickly (swift-corelibs-libdispatch, issue 949).
+final class SocketPoller: Sendable {
+    static let shared = SocketPoller()
+
+    private struct State {
+        var epoll: Int32?
+        var lastToken: UInt64 = 0
+        var handlers: [UInt64: @Sendable () -> Void] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    /// Calls `handler` once, on the poller's thread, when `descriptor` can be read; then again after each `arm`. Nil when
+    /// the system refuses.
+    func add(_ descriptor: Int32, handler: @escaping @Sendable () -> Void) -> UInt64? {
+        state.withLock { state in
+            guard let epoll = state.epoll ?? start() else { return nil }
+            state.epoll = epoll
+            // Tokens are never used twice, so an event of a descriptor that is gone finds nobody.
+            state.lastToken += 1
+            let token = state.lastToken
+            guard Self.control(epoll, EPOLL_CTL_ADD, descriptor, token, write: false) else { return nil }
+            state.handlers[token] = handler
+            return token
+        }
+    }
+
+    func arm(_ descriptor: Int32, token: UInt64, write: Bool) {
+        guard let epoll = state.withLock({ $0.epoll }) else { return }
+        _ = Self.control(epoll, EPOLL_CTL_MOD, descriptor, token, write: write)
+    }
+
+    /// To be called before `descriptor` is closed.
+    func remove(_ descriptor: Int32, token: UInt64) {
+        state.withLock { state in
+            state.handlers[token] = nil
+            if let epoll = state.epoll { _ = epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil) }
+        }
+    }
+
+    private func start() -> Int32? {
+        let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard epoll >= 0 else { return nil }
+        DispatchQueue(label: "libpq.poller").async { self.run(epoll) }
+        return epoll
+    }
+
+    private func run(_ epoll: Int32) {
+        var events: [epoll_event] = Array(repeating: epoll_event(), count: 64)
+        while true {
+            let count = epoll_wait(epoll, &events, Int32(events.count), -1)
+            for event in events.prefix(Int(max(0, count))) {
+                let handler = state.withLock { $0.handlers[event.data.u64] }
+                handler?()
+            }
+        }
+    }
+
+    private static func control(
+        _ epoll: Int32, _ operation: Int32, _ descriptor: Int32, _ token: UInt64, write: Bool
+    ) -> Bool {
+        let events = EPOLLIN.rawValue | (write ? EPOLLOUT.rawValue : 0) | EPOLLONESHOT.rawValue
+        var event = epoll_event(events: events, data: epoll_data_t(u64: token))
+        return epoll_ctl(epoll, operation, descriptor, &event) == 0
+    }
+}

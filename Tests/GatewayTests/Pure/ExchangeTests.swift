@@ -1,0 +1,178 @@
+import AuthKeys
+import NIOCore
+import Testing
+
+@testable import Gateway
+
+/// The decisions of one exchange, event by event.
+@Suite struct ExchangeTests {
+    private let start = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
+    private let get = Exchange.Request(hasBody: false, persists: true, isRepeatable: true)
+    private let post = Exchange.Request(hasBody: true, persists: true, isRepeatable: false)
+
+    private func fresh() -> Exchange {
+        Exchange(
+            patience: .init(
+                connect: .seconds(5), responseHead: .seconds(60), idle: .seconds(30), keepAlive: .seconds(75),
+                requestHead: .seconds(10)),
+            now: start)
+    }
+
+    /// An exchange whose request is with the upstream.
+    private func awaiting(_ request: Exchange.Request, isReused: Bool = false) -> Exchange {
+        var exchange = fresh()
+        _ = exchange.begin(request, .forward, now: start)
+        _ = exchange.upstreamReady(isReused: isReused, now: start)
+        return exchange
+    }
+
+    private func responding(_ request: Exchange.Request) -> Exchange {
+        var exchange = awaiting(request)
+        _ = exchange.responseHead(upstreamPersists: true, canDelimit: true, now: start)
+        return exchange
+    }
+
+    @Test func `a request goes to the upstream, its response comes back, and both connections go on`() {
+        var exchange = fresh()
+        #expect(exchange.begin(get, .forward, now: start).actions == .acquireUpstream)
+        #expect(exchange.upstreamReady(isReused: false, now: start).actions == .forward)
+        #expect(exchange.responseHead(upstreamPersists: true, canDelimit: true, now: start).actions == .forward)
+        #expect(exchange.responsePiece(now: start).actions == .forward)
+        #expect(exchange.responseEnd(now: start).actions == [.forward, .finish, .releaseUpstream, .next])
+        #expect(exchange.stage == .idle)
+    }
+
+    @Test func `no piece of a body passes before an upstream is there`() {
+        var exchange = fresh()
+        _ = exchange.begin(post, .forward, now: start)
+        #expect(!exchange.awaitsBody)
+        #expect(exchange.requestPiece(now: start).actions == [])
+        _ = exchange.upstreamReady(isReused: false, now: start)
+        #expect(exchange.awaitsBody)
+        #expect(exchange.requestPiece(now: start).actions == .forward)
+    }
+
+    @Test func `a refusal keeps the connection, and asks for no upstream`() {
+        var exchange = fresh()
+        let step = exchange.begin(get, .answer(.refused(.unknown)), now: start)
+        #expect(step == .init(actions: [.answer, .finish, .next], answer: .refused(.unknown)))
+        #expect(exchange.stage == .idle)
+    }
+
+    @Test func `a refusal of a request with a body closes instead of draining it`() {
+        var exchange = fresh()
+        #expect(exchange.begin(post, .answer(.refused(.unknown)), now: start).actions == [.answer, .finish, .linger])
+        #expect(exchange.stage == .lingering)
+    }
+
+    @Test func `an unresolved credential is looked up, and then decided`() {
+        var exchange = fresh()
+        #expect(exchange.begin(get, .resolve, now: start).actions == .resolve)
+        #expect(exchange.resolved(.forward, now: start).actions == .acquireUpstream)
+        #expect(exchange.resolved(.forward, now: start).actions == [])
+    }
+
+    @Test func `a look-up that takes too long is no refusal`() {
+        var exchange = fresh()
+        _ = exchange.begin(get, .resolve, now: start)
+        let step = exchange.expire(clientStalls: true, now: start + .seconds(6))
+        #expect(step.answer == .verificationUnavailable)
+        #expect(exchange.resolved(.forward, now: start).actions == [])
+    }
+
+    @Test func `an upstream that cannot be reached is answered for`() {
+        var exchange = fresh()
+        _ = exchange.begin(get, .forward, now: start)
+        let step = exchange.upstreamFailed(.upstreamUnreachable, now: start)
+        #expect(step.answer == .upstreamUnreachable)
+        #expect(step.actions == [.answer, .finish, .dropUpstream, .next])
+    }
+
+    @Test func `a reused connection that dies silently is replaced once, for a repeatable request`() {
+        var exchange = awaiting(get, isReused: true)
+        #expect(exchange.upstreamLost(isSilent: true, now: start).actions == [.dropUpstream, .acquireFreshUpstream])
+        _ = exchange.upstreamReady(isReused: true, now: start)
+        #expect(exchange.upstreamLost(isSilent: true, now: start).answer == .upstreamReset)
+    }
+
+    @Test func `no request is sent again that might have been acted upon`() {
+        var unrepeatable = awaiting(.init(hasBody: false, persists: true, isRepeatable: false), isReused: true)
+        #expect(unrepeatable.upstreamLost(isSilent: true, now: start).answer == .upstreamReset)
+        var fresh = awaiting(get)
+        #expect(fresh.upstreamLost(isSilent: true, now: start).answer == .upstreamReset)
+        var talking = awaiting(get, isReused: true)
+        #expect(talking.upstreamLost(isSilent: false, now: start).answer == .upstreamReset)
+        var withBody = awaiting(.init(hasBody: true, persists: true, isRepeatable: true), isReused: true)
+        _ = withBody.requestPiece(now: start)
+        #expect(withBody.upstreamLost(isSilent: true, now: start).answer == .upstreamReset)
+    }
+
+    @Test func `an upstream lost within its response aborts the client`() {
+        var exchange = responding(get)
+        #expect(exchange.upstreamLost(isSilent: false, now: start).actions == [.dropUpstream, .finish, .abort])
+        #expect(exchange.stage == .over)
+    }
+
+    @Test func `a client that leaves takes the upstream connection with it`() {
+        for var exchange in [awaiting(get), responding(get), awaiting(post)] {
+            #expect(exchange.clientClosed().actions == [.dropUpstream, .finish])
+            #expect(exchange.clientClosed().actions == [])
+        }
+    }
+
+    @Test func `a response that ends before its request does closes both`() {
+        var exchange = responding(post)
+        _ = exchange.requestPiece(now: start)
+        #expect(exchange.responseEnd(now: start).actions == [.forward, .finish, .dropUpstream, .linger])
+    }
+
+    @Test func `a response that only the end of the connection ends closes the client's`() {
+        var exchange = awaiting(get)
+        _ = exchange.responseHead(upstreamPersists: true, canDelimit: false, now: start)
+        #expect(!exchange.persists)
+        #expect(exchange.responseEnd(now: start).actions == [.forward, .finish, .releaseUpstream, .linger])
+    }
+
+    @Test func `each wait has its own end`() {
+        var idle = fresh()
+        #expect(idle.expire(clientStalls: true, now: start + .seconds(74)).actions == [])
+        #expect(idle.expire(clientStalls: true, now: start + .seconds(75)).actions == .close)
+        var head = fresh()
+        head.headIsComing(now: start)
+        head.headIsComing(now: start + .seconds(9))
+        #expect(head.expire(clientStalls: true, now: start + .seconds(10)).answer == .requestTimeout)
+        var connecting = fresh()
+        _ = connecting.begin(get, .forward, now: start)
+        #expect(connecting.expire(clientStalls: true, now: start + .seconds(5)).answer == .upstreamTimeout)
+        var waiting = awaiting(get)
+        #expect(waiting.expire(clientStalls: true, now: start + .seconds(60)).answer == .upstreamTimeout)
+        var body = responding(get)
+        _ = body.responsePiece(now: start + .seconds(20))
+        #expect(body.expire(clientStalls: true, now: start + .seconds(49)).actions == [])
+        #expect(body.expire(clientStalls: true, now: start + .seconds(50)).actions.contains(.abort))
+    }
+
+    @Test func `who stalls an upload is who is blamed`() {
+        var clients = awaiting(post)
+        #expect(clients.expire(clientStalls: true, now: start + .seconds(30)).answer == .requestTimeout)
+        var upstreams = awaiting(post)
+        #expect(upstreams.expire(clientStalls: false, now: start + .seconds(30)).answer == .upstreamTimeout)
+    }
+
+    @Test func `draining closes what is idle and lets what is under way end`() {
+        var idle = fresh()
+        #expect(idle.drain().actions == .close)
+        var busy = awaiting(get)
+        #expect(busy.drain().actions == [])
+        _ = busy.responseHead(upstreamPersists: true, canDelimit: true, now: start)
+        #expect(!busy.persists)
+        #expect(busy.responseEnd(now: start).actions == [.forward, .finish, .releaseUpstream, .linger])
+    }
+
+    @Test func `what cannot be parsed is answered while an answer is possible, and never within a response`() {
+        var exchange = fresh()
+        #expect(exchange.fail(.malformedRequest, now: start).actions == [.answer, .finish, .linger])
+        var begun = responding(post)
+        #expect(begun.fail(.malformedRequest, now: start).actions == [.dropUpstream, .finish, .abort])
+    }
+}

@@ -1,0 +1,123 @@
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import Testing
+
+@testable import Gateway
+
+/// Whatever this reader of requests takes, SwiftNIO's takes too, and sees the same bodies: so it lets through no request
+/// that a strict parser behind it reads otherwise.
+@Suite struct StricterThanNIOTests {
+    private static let limits = HeadLimits(headBytes: 32_768, targetBytes: 8_192, fieldCount: 100)
+
+    private struct Seen: Equatable {
+        var targets: [String] = []
+        var bodies: [String] = []
+    }
+
+    /// What this module's readers make of some bytes; nil if they refuse them.
+    private func ours(_ bytes: [UInt8]) -> Seen? {
+        var seen = Seen()
+        var input = ByteBuffer(bytes: bytes)
+        var scanner = HeadScanner()
+        do throws(HeadError) {
+            while true {
+                let end = try input.withHeadBytes { bytes throws(HeadError) in
+                    try scanner.end(of: bytes, limits: Self.limits)
+                }
+                guard let end, let headBytes = input.readSlice(length: end) else {
+                    return input.readableBytes == 0 && !seen.targets.isEmpty ? seen : nil
+                }
+                var head = RequestHead()
+                try headBytes.withHeadBytes { bytes throws(HeadError) in try head.read(bytes, limits: Self.limits) }
+                // NIO knows a fixed list of methods; any token is one (RFC 9110 section 9.1).
+                guard ["GET", "POST", "PUT"].contains(headBytes.text(head.methodText)) else { return nil }
+                var body = ""
+                var decoder = BodyDecoder(head.framing)
+                reading: while true {
+                    switch try decoder.next(&input) {
+                    case .piece(let piece): body += String(buffer: piece)
+                    case .end: break reading
+                    case .needsMore: return nil
+                    }
+                }
+                seen.targets.append(headBytes.text(head.path))
+                seen.bodies.append(body)
+            }
+        } catch {
+            return nil
+        }
+    }
+
+    /// What NIO's decoder makes of them; nil if it refuses them.
+    private func nios(_ bytes: [UInt8]) -> Seen? {
+        let channel = EmbeddedChannel(handler: ByteToMessageHandler(HTTPRequestDecoder()))
+        defer { _ = try? channel.finish(acceptAlreadyClosed: true) }
+        guard (try? channel.writeInbound(ByteBuffer(bytes: bytes))) != nil else { return nil }
+        var seen = Seen()
+        var body = ""
+        while let part = try? channel.readInbound(as: HTTPServerRequestPart.self) {
+            switch part {
+            case .head(let head):
+                seen.targets.append(head.uri)
+                body = ""
+            case .body(let piece): body += String(buffer: piece)
+            case .end: seen.bodies.append(body)
+            }
+        }
+        return seen
+    }
+
+    private static let seeds = [
+        "GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET /c HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /d HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET /e HTTP/1.1\r\nHost: a\r\n\r\n",
+        "PUT /f HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nab\r\n0\r\nT: 1\r\n\r\n",
+        "GET /g HTTP/1.0\r\nConnection: keep-alive\r\nX-A: b\tc\r\n\r\n",
+    ]
+
+    @Test func `both read the good ones alike`() throws {
+        for seed in Self.seeds {
+            let seen = try #require(ours(Array(seed.utf8)), "\(seed)")
+            #expect(seen == nios(Array(seed.utf8)))
+        }
+    }
+
+    @Test(arguments: 0..<8)
+    func `what was damaged is either refused or read as NIO reads it`(_ round: UInt64) {
+        var random = SplitMix(state: round &* 0x9E37_79B9 &+ 1)
+        let spice: [[UInt8]] = [
+            [0x0A], [0x0D], [0x0D, 0x0A], [0x20], [0x09], [0x00], [0x3A], [0x2C], [0x30], [0x0B], [0x7F], [0x80],
+            [0x3B],
+            Array("Content-Length: 3\r\n".utf8), Array("Transfer-Encoding: chunked\r\n".utf8), Array("0\r\n\r\n".utf8),
+            Array("\r\n\r\n".utf8), Array(" HTTP/1.1".utf8),
+        ]
+        for _ in 0..<1_500 {
+            var bytes = Array(Self.seeds[Int(random.next() % UInt64(Self.seeds.count))].utf8)
+            for _ in 0...(random.next() % 2) {
+                let place = Int(random.next() % UInt64(bytes.count))
+                switch random.next() % 3 {
+                case 0: bytes.remove(at: place)
+                case 1: bytes.insert(contentsOf: spice[Int(random.next() % UInt64(spice.count))], at: place)
+                default: bytes.replaceSubrange(place...place, with: spice[Int(random.next() % UInt64(spice.count))])
+                }
+            }
+            guard let seen = ours(bytes) else { continue }
+            let other = nios(bytes)
+            #expect(seen == other, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")
+        }
+    }
+}
+
+/// Random numbers that a test can have again.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+        return value ^ value >> 31
+    }
+}

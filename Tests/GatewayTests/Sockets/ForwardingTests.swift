@@ -1,0 +1,204 @@
+import AuthKeys
+import Gateway
+import Testing
+
+/// What the upstream gets of a request, and the client of a response.
+@Suite struct ForwardingTests {
+    @Test func `the upstream is told whose request it is`() async throws {
+        let upstream = try await RawUpstream()
+        let options = HarnessOptions(keyName: "Zoë's 100% key", owner: "team a", scopes: "read write")
+        try await withGateway(before: upstream, options: options) { gateway async throws in
+            #expect(try await gateway.exchange(gateway.get("/p?q=%20")).status == 200)
+            let request = try #require(upstream.requests.first)
+            #expect(request.text.hasPrefix("GET /p?q=%20 HTTP/1.1\r\n"))
+            #expect(request["X-Keyward-Key-Id"] == [gateway.keyID.description])
+            #expect(request["X-Keyward-Key-Name"] == ["Zo%C3%AB's 100%25 key"])
+            #expect(request["X-Keyward-Owner"] == ["team a"])
+            #expect(request["X-Keyward-Scopes"] == ["read write"])
+            #expect(request["X-Forwarded-For"] == ["127.0.0.1"])
+            #expect(request["X-Forwarded-Proto"] == ["http"])
+            #expect(request["X-Forwarded-Host"] == ["api.test"])
+            #expect(request["Host"] == ["api.test"])
+        }
+    }
+
+    @Test func `an empty owner and empty scopes are left out`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(before: upstream) { gateway async throws in
+            _ = try await gateway.exchange(gateway.get("/", "X-Keyward-Owner: me\r\nX-Keyward-Scopes: all\r\n"))
+            #expect(upstream.requests.first?["X-Keyward-Owner"] == [])
+            #expect(upstream.requests.first?["X-Keyward-Scopes"] == [])
+        }
+    }
+
+    @Test func `a name cannot break out of its header`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(before: upstream, options: HarnessOptions(keyName: "a\r\nX-Keyward-Owner: root")) {
+            gateway async throws in
+            _ = try await gateway.exchange(gateway.get())
+            #expect(upstream.requests.first?["X-Keyward-Key-Name"] == ["a%0D%0AX-Keyward-Owner: root"])
+            #expect(upstream.requests.first?["X-Keyward-Owner"] == [])
+        }
+    }
+
+    @Test func `no client can pretend to an identity`() async throws {
+        let upstream = try await RawUpstream()
+        let spoof = [
+            "X-Keyward-Key-Id", "x-keyward-key-id", "X_Keyward_Key_Id", "X.Keyward.Key.Id", "X-Keyward_Owner",
+            "X-KEYWARD-SCOPES",
+            "X-Keyward-New", "X-Request-Id", "x_request_id", "X-Forwarded-For", "X_Forwarded_For", "X-Forwarded-User",
+            "Forwarded",
+            "X-Real-IP", "x.real.ip",
+        ]
+        try await withGateway(before: upstream) { gateway async throws in
+            let lines = spoof.map { "\($0): spoofed-value\r\n\($0): spoofed-value\r\n" }.joined()
+            #expect(try await gateway.exchange(gateway.get("/", lines)).status == 200)
+            let request = try #require(upstream.requests.first)
+            #expect(!request.text.contains("spoofed-value"))
+            #expect(request["X-Keyward-Key-Id"] == [gateway.keyID.description])
+            #expect(request["X-Forwarded-For"] == ["127.0.0.1"])
+            #expect(request["X-Request-Id"].count == 1)
+        }
+    }
+
+    @Test func `naming a header in Connection takes off the client's, never Keyward's`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(before: upstream) { gateway async throws in
+            let lines =
+                "Connection: X-Keyward-Key-Id, x-drop-me , Host\r\nConnection: Content-Length,X-Request-Id\r\n"
+                + "X-Drop-Me: 1\r\nX-Keep-Me: 2\r\nContent-Length: 2\r\n"
+            let request = "POST / HTTP/1.1\r\nHost: api.test\r\n\(gateway.bearer)\(lines)\r\nhi"
+            #expect(try await gateway.exchange(request).status == 200)
+            let seen = try #require(upstream.requests.first)
+            #expect(seen["X-Keyward-Key-Id"] == [gateway.keyID.description])
+            #expect(seen["X-Request-Id"].count == 1)
+            #expect(seen["Host"] == ["api.test"])
+            #expect(seen["Content-Length"] == ["2"])
+            #expect(seen["X-Drop-Me"] == [])
+            #expect(seen["X-Keep-Me"] == ["2"])
+            #expect(seen["Connection"] == [])
+        }
+    }
+
+    @Test func `hop-by-hop headers cross in neither direction`() async throws {
+        let upstream = try await RawUpstream { _ in
+            .send(
+                "HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\n"
+                    + "Proxy-Authenticate: Basic\r\nUpgrade: h2c\r\nTrailer: T\r\nX-End: 1\r\nContent-Length: 0\r\n\r\n"
+            )
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let response = try await gateway.exchange(
+                gateway.get(
+                    "/",
+                    "Connection: keep-alive, upgrade\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nTE: trailers\r\nTrailer: T\r\n"
+                        + "Upgrade: websocket\r\nProxy-Authorization: Basic x\r\nX-End: 1\r\n"))
+            let request = try #require(upstream.requests.first)
+            for name in [
+                "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Upgrade", "Proxy-Authorization",
+                "Proxy-Authenticate", "X-Hop",
+            ] {
+                #expect(request[name] == [])
+                #expect(response[name] == [])
+            }
+            #expect(request["X-End"] == ["1"])
+            #expect(response["X-End"] == ["1"])
+        }
+    }
+
+    @Test func `everything else passes byte for byte, order and duplicates kept`() async throws {
+        let fields: [UInt8] =
+            Array("x-B:  two  spaces\r\nX-a: 1\r\nACCEPT: */*\r\nX-a: 2\r\nCookie: a=b\r\nX-Latin: caf".utf8) + [
+                0xE9, 0x0D, 0x0A,
+            ]
+        let upstream = try await RawUpstream { _ in
+            .sendBytes(
+                Array("HTTP/1.1 299 Quite  Odd\r\n".utf8) + fields
+                    + Array("Set-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 0\r\n\r\n".utf8))
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send(
+                Array("GET /a//b/../c%2F;x?y=z HTTP/1.1\r\nHost: api.test\r\n\(gateway.bearer)".utf8) + fields + [
+                    0x0D, 0x0A,
+                ])
+            let response = try await client.response()
+            #expect(response.statusLine == "HTTP/1.1 299 Quite  Odd")
+            #expect(response.head.contains(fields + Array("Set-Cookie: a\r\nSet-Cookie: b\r\n".utf8)))
+            let request = try #require(upstream.requests.first)
+            #expect(request.text.hasPrefix("GET /a//b/../c%2F;x?y=z HTTP/1.1\r\n"))
+            #expect(request.bytes.contains(Array("Host: api.test\r\n".utf8) + fields))
+        }
+    }
+
+    @Test func `every request has an id of its own, the same on both sides`() async throws {
+        let upstream = try await RawUpstream { _ in
+            .send("HTTP/1.1 200 OK\r\nX-Request-Id: upstream's\r\nContent-Length: 0\r\n\r\n")
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let first = try await gateway.exchange(gateway.get())["X-Request-Id"]
+            let second = try await gateway.exchange(gateway.get())["X-Request-Id"]
+            #expect(first.count == 1)
+            #expect(first != second)
+            #expect(upstream.requests.map { $0["X-Request-Id"] } == [first, second])
+        }
+    }
+
+    @Test func `an absolute target never changes the upstream`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(before: upstream) { gateway async throws in
+            for (target, path) in [
+                ("http://evil.test:1/p?q", "/p?q"), ("HTTPS://evil.test:1", "/"), ("http://evil.test:1?q", "/?q"),
+            ] {
+                let response = try await gateway.exchange(
+                    "GET \(target) HTTP/1.1\r\nHost: api.test\r\n\(gateway.bearer)\r\n")
+                #expect(response.status == 200)
+                #expect(upstream.requests.last?.text.hasPrefix("GET \(path) HTTP/1.1\r\n") == true)
+                #expect(upstream.requests.last?["Host"] == ["evil.test:1"])
+                #expect(upstream.requests.last?["X-Forwarded-Host"] == ["evil.test:1"])
+            }
+        }
+    }
+
+    @Test func `a base path is put before every path`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(
+            before: upstream, options: HarnessOptions(basePath: "/v1/")
+        ) { gateway async throws in
+            _ = try await gateway.exchange(gateway.get("/x?y"))
+            #expect(upstream.requests.last?.text.hasPrefix("GET /v1/x?y HTTP/1.1\r\n") == true)
+        }
+    }
+
+    @Test func `CONNECT and TRACE are refused, key or no key`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(before: upstream) { gateway async throws in
+            for line in ["CONNECT evil.test:443", "TRACE /"] {
+                let response = try await gateway.exchange("\(line) HTTP/1.1\r\nHost: api.test\r\n\(gateway.bearer)\r\n")
+                #expect(response.status == 405)
+                #expect(response.text.contains("invalid_request_error"))
+                #expect(response["Allow"].count == 1)
+            }
+            #expect(upstream.requests.isEmpty)
+        }
+    }
+
+    @Test func `what is not HTTP is answered 400 and closed`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(before: upstream) { gateway async throws in
+            for bytes in [
+                "\u{16}\u{3}\u{1}\r\n\r\n", "GET / HTTP/1.1\nHost: a\n\n",
+                "POST / HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            ] {
+                let client = try await connect(port: gateway.port)
+                try await client.send(bytes)
+                let response = try await client.response()
+                #expect(response.status == 400)
+                #expect(response["Connection"] == ["close"])
+                #expect(response["X-Request-Id"].count == 1)
+                try await client.waitForClose()
+            }
+            #expect(upstream.requests.isEmpty)
+        }
+    }
+}

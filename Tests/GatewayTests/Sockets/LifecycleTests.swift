@@ -1,0 +1,169 @@
+import AuthKeys
+import Gateway
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+import Testing
+
+/// Start, limits and end.
+@Suite struct LifecycleTests {
+    @Test func `a port in use is said to be`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(before: upstream) { gateway async throws in
+            var configuration = GatewayConfiguration(upstream: Upstream(host: "127.0.0.1", port: 1))
+            configuration.port = gateway.port
+            let index = KeyIndex()
+            let verifier = KeyVerifier(
+                index: index, freshness: IndexFreshness(maxStaleness: .zero),
+                lookup: UnknownKeyLookup(store: gateway.store, index: index))
+            let second = Gateway(configuration: configuration, verifier: verifier, logger: Logger(label: "t"))
+            await #expect(throws: GatewayError.addressInUse(host: "127.0.0.1", port: gateway.port)) {
+                try await second.bind()
+            }
+            #expect(second.localAddress == nil)
+            #expect(gateway.gateway.localAddress?.port == gateway.port)
+        }
+    }
+
+    @Test func `on shutdown what is under way ends, and nothing new begins`() async throws {
+        let upstream = try await RawUpstream { _ in .nothing }
+        try await withGateway(before: upstream) { gateway async throws in
+            let (busy, idle) = (try await connect(port: gateway.port), try await connect(port: gateway.port))
+            try await idle.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await idle.response().status == 401)
+            try await busy.send(gateway.get())
+            try await eventually("the request") { upstream.requests.count == 1 }
+            await gateway.group.triggerGracefulShutdown()
+            try await idle.waitForClose()
+            #expect(!busy.isClosed)
+            await #expect(throws: (any Error).self) { try await connect(port: gateway.port) }
+            try await upstream.connections[0].send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            let response = try await busy.response()
+            #expect(response.text == "ok")
+            #expect(response["Connection"] == ["close"])
+            try await busy.waitForClose()
+            try await eventually("the gateway to end") { gateway.gateway.localAddress == nil }
+        }
+    }
+
+    @Test func `draining has an end`() async throws {
+        let upstream = try await RawUpstream { _ in .nothing }
+        try await withGateway(before: upstream, options: .with(\.timeouts.drain, .milliseconds(200))) {
+            gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send(gateway.get())
+            try await eventually("the request") { upstream.requests.count == 1 }
+            await gateway.group.triggerGracefulShutdown()
+            try await client.waitForClose()
+            try await eventually("the gateway to end") { gateway.gateway.localAddress == nil }
+        }
+    }
+
+    @Test func `requests beyond the limit are put off`() async throws {
+        let upstream = try await RawUpstream { _ in .nothing }
+        try await withGateway(before: upstream, options: .with(\.limits.requestsInFlight, 1)) { gateway async throws in
+            let first = try await connect(port: gateway.port)
+            try await first.send(gateway.get())
+            try await eventually("the request") { upstream.requests.count == 1 }
+            let response = try await gateway.exchange(gateway.get())
+            #expect(response.status == 503)
+            #expect(response["Retry-After"] == ["1"])
+            #expect(response.text.contains("unavailable_error"))
+            try await upstream.connections[0].send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            #expect(try await first.response().text == "ok")
+            let second = try await connect(port: gateway.port)
+            try await second.send(gateway.get())
+            try await eventually("room again") { upstream.requests.count == 2 }
+        }
+    }
+
+    @Test func `connections beyond the limit are closed`() async throws {
+        try await withGateway(before: RawUpstream(), options: .with(\.limits.connections, 1)) { gateway async throws in
+            let first = try await connect(port: gateway.port)
+            try await first.send(gateway.get())
+            #expect(try await first.response().status == 200)
+            let second = try await connect(port: gateway.port)
+            try await second.waitForClose()
+            try await first.send(gateway.get())
+            #expect(try await first.response().status == 200)
+        }
+    }
+
+    @Test func `a head that does not come in time is answered 408, an idle connection is closed`() async throws {
+        try await withGateway(
+            before: RawUpstream(),
+            options: .with(\.timeouts.requestHead, .milliseconds(200)).with(\.timeouts.keepAlive, .milliseconds(600))
+        ) { gateway async throws in
+            let slow = try await connect(port: gateway.port)
+            try await slow.send("GET / HTTP/1.1\r\nHost:")
+            let late = try await slow.response()
+            #expect(late.status == 408)
+            #expect(late["X-Request-Id"].first?.contains { $0 != "0" } == true)
+            try await slow.waitForClose()
+            let idle = try await connect(port: gateway.port)
+            try await idle.waitForClose()
+            #expect(idle.received == 0)
+        }
+    }
+
+    @Test func `no log line holds a credential or a path`() async throws {
+        let lines = LogLines()
+        var logger = Logger(label: "gateway") { _ in lines.handler }
+        logger.logLevel = .trace
+        let upstream = try await RawUpstream { _ in .sendThenClose("") }
+        try await withGateway(before: upstream, options: HarnessOptions(logger: logger)) { gateway async throws in
+            _ = try await gateway.exchange(gateway.get("/secret-path?secret-query"))
+            _ = try await gateway.exchange("GET /secret-path HTTP/1.1\r\nHost: a\r\nX-API-Key: secret-key\r\n\r\n")
+            try await eventually("the log lines") { lines.all.count { $0.contains("request ") } == 2 }
+            let text = lines.all.joined(separator: "\n")
+            #expect(text.contains("status=502"))
+            #expect(text.contains("status=401"))
+            #expect(text.contains("key_id=\(gateway.keyID)"))
+            #expect(text.contains("upstream failed"))
+            #expect(!text.contains("secret"))
+            #expect(!text.contains(gateway.token.value))
+        }
+    }
+
+    @Test func `the echo upstream answers with what it got`() async throws {
+        let echo = EchoUpstream()
+        let address = try await echo.bind()
+        let serving = Task { try await echo.run() }
+        try await withGateway(upstream: try #require(address.port)) { gateway async throws in
+            let response = try await gateway.exchange(
+                "POST /p?q=\" HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)X-A: \"1\\\r\nContent-Length: 5\r\n\r\nhello")
+            #expect(response.status == 200)
+            #expect(
+                response.text.hasPrefix(#"{"method":"POST","path":"/p?q=\"","headers":[["Host","a"],["X-A","\"1\\"],"#))
+            #expect(response.text.contains(#"["X-Keyward-Key-Id","\#(gateway.keyID)"]"#))
+            #expect(response.text.hasSuffix("\"body_bytes\":5}\n"))
+        }
+        serving.cancel()
+        try await serving.value
+    }
+}
+
+/// Log lines as a test reads them.
+final class LogLines: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var all: [String] { lines.withLock { $0 } }
+    var handler: any LogHandler { Handler(lines: self) }
+
+    private struct Handler: LogHandler {
+        let lines: LogLines
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.trace
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            let fields = (event.metadata ?? [:]).map { "\($0)=\($1)" }.sorted().joined(separator: " ")
+            lines.lines.withLock { $0.append("\(event.message) \(fields)") }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import Gateway
+import Testing
+
+/// Bodies are never held whole: whoever is slow slows the other side down.
+@Suite(.serialized) struct StreamingTests {
+    private static let size = 64 << 20
+    /// What the sockets' own buffers of three connections may hold, with room to spare, and far from a whole body.
+    private static let inTransit = 28 << 20
+
+    @Test func `a slow upstream slows the upload down`() async throws {
+        let upstream = try await RawUpstream(reading: false, receiveBuffer: 65_536, anyBytes: true) { _ in .nothing }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send("POST / HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)Content-Length: \(Self.size)\r\n\r\n")
+            async let streaming: Void = client.stream(Self.size)
+            try await eventually("a connection to the upstream") { !upstream.connections.isEmpty }
+            let taken = try await settled("the upload") { client.streamed }
+            #expect(taken < Self.inTransit)
+            try await upstream.connections[0].setReading(true)
+            try await eventually("the whole upload", within: .seconds(60)) {
+                upstream.connections[0].received > Self.size
+            }
+            await streaming
+            #expect(client.streamed == Self.size)
+            try await upstream.connections[0].send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            #expect(try await client.response().text == "ok")
+        }
+    }
+
+    @Test(arguments: ["Content-Length: \(64 << 20)", "Connection: close"])
+    func `a slow client slows the download down`(_ framing: String) async throws {
+        let upstream = try await RawUpstream { _ in
+            .stream(head: "HTTP/1.1 200 OK\r\n\(framing)\r\n\r\n", count: Self.size)
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port, reading: false, receiveBuffer: 65_536)
+            try await client.send(gateway.get())
+            try await eventually("a connection to the upstream") { !upstream.connections.isEmpty }
+            let given = try await settled("the download") { upstream.connections[0].streamed }
+            #expect(given < Self.inTransit)
+            try await client.setReading(true)
+            try await eventually("the whole download", within: .seconds(60)) { client.received > Self.size }
+            #expect(upstream.connections[0].streamed == Self.size)
+        }
+    }
+
+    @Test func `a client that reads nothing is cut after the idle time`() async throws {
+        let upstream = try await RawUpstream { _ in
+            .stream(head: "HTTP/1.1 200 OK\r\nContent-Length: \(Self.size)\r\n\r\n", count: Self.size)
+        }
+        try await withGateway(before: upstream, options: .with(\.timeouts.idle, .milliseconds(400))) {
+            gateway async throws in
+            let client = try await connect(port: gateway.port, reading: false, receiveBuffer: 65_536)
+            try await client.send(gateway.get())
+            try await eventually("the upstream connection") { !upstream.connections.isEmpty }
+            try await eventually("the upstream connection to close") { upstream.connections[0].isClosed }
+            await client.close()
+        }
+    }
+
+    @Test func `a piece is passed on when it comes, not when the body ends`() async throws {
+        let upstream = try await RawUpstream { _ in .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send(gateway.get())
+            try await eventually("the head") { client.text.contains("\r\n\r\n") }
+            for number in 1...3 {
+                try await upstream.connections[0].send("data: \(number)\n\n")
+                try await eventually("event \(number)") { client.text.contains("data: \(number)\n\n") }
+            }
+            await upstream.connections[0].close()
+            try await eventually("the end") { client.text.hasSuffix("0\r\n\r\n") }
+        }
+    }
+}

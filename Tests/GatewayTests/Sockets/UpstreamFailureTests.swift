@@ -1,0 +1,243 @@
+import Gateway
+import NIOCore
+import Testing
+
+/// An upstream that fails, and what its client is told.
+@Suite struct UpstreamFailureTests {
+    private static let post = "Content-Length: 2\r\n\r\nhi"
+
+    @Test func `an upstream that refuses connections is 502`() async throws {
+        // Its port is taken, so nobody else gets it; at the neighbouring address nobody listens.
+        let neighbour = try await RawUpstream()
+        var options = HarnessOptions()
+        options.upstreamHost = "127.0.0.2"
+        try await withGateway(before: neighbour, options: options) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            for _ in 0..<2 {
+                try await client.send(gateway.get())
+                let response = try await client.response()
+                #expect(response.status == 502)
+                #expect(response.text.contains(#""type":"upstream_error""#))
+                #expect(response.text.contains(#""code":"upstream_unreachable""#))
+            }
+        }
+    }
+
+    @Test(arguments: ["", "HTTP/1.1 200 OK\r\nContent-"])
+    func `an upstream that ends before its response began is 502`(_ sent: String) async throws {
+        for reply in [RawUpstream.Reply.sendThenClose(sent), .sendThenReset(sent)] {
+            try await withGateway(before: RawUpstream { _ in reply }) { gateway async throws in
+                let response = try await gateway.exchange(gateway.get())
+                #expect(response.status == 502)
+                #expect(response.text.contains(#""code":"upstream_reset""#))
+            }
+        }
+    }
+
+    @Test(arguments: [
+        "nonsense\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: a\r\n folded\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+    ])
+    func `a response that is none is 502, and its connection is not used again`(_ sent: String) async throws {
+        let upstream = try await RawUpstream { request in
+            request.connection == 0 ? .send(sent) : .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send(gateway.get())
+            let response = try await client.response()
+            #expect(response.status == 502)
+            #expect(response.text.contains(#""code":"upstream_reset""#))
+            try await client.send(gateway.get())
+            #expect(try await client.response().text == "ok")
+        }
+    }
+
+    @Test(arguments: [
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+    ])
+    func `an upstream that ends within its response aborts the client`(_ sent: String) async throws {
+        for reply in [RawUpstream.Reply.sendThenClose(sent), .sendThenReset(sent)] {
+            try await withGateway(before: RawUpstream { _ in reply }) { gateway async throws in
+                let client = try await connect(port: gateway.port)
+                try await client.send(gateway.get())
+                try await client.waitForClose()
+                #expect(client.wasReset)
+                #expect(!client.text.hasSuffix("\r\n0\r\n\r\n"))
+            }
+        }
+    }
+
+    @Test func `a cut response is no clean end for an HTTP/1.0 client either`() async throws {
+        let upstream = try await RawUpstream { _ in
+            .sendThenClose("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send("GET / HTTP/1.0\r\n\(gateway.bearer)\r\n")
+            try await client.waitForClose()
+            #expect(client.wasReset)
+        }
+    }
+
+    @Test func `a broken chunk within a response aborts the client`() async throws {
+        let upstream = try await RawUpstream { _ in
+            .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nzz\r\n")
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send(gateway.get())
+            try await client.waitForClose()
+            #expect(client.wasReset)
+        }
+    }
+
+    @Test func `an upstream that does not answer in time is 504`() async throws {
+        let upstream = try await RawUpstream { _ in .nothing }
+        try await withGateway(before: upstream, options: .with(\.timeouts.responseHead, .milliseconds(200))) {
+            gateway async throws in
+            let response = try await gateway.exchange(gateway.get())
+            #expect(response.status == 504)
+            #expect(response.text.contains(#""code":"upstream_timeout""#))
+            try await eventually("the upstream connection to close") { upstream.connections.allSatisfy(\.isClosed) }
+        }
+    }
+
+    @Test func `a response that stops is cut after the idle time, one that goes on is not`() async throws {
+        let upstream = try await RawUpstream { _ in .send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\na") }
+        try await withGateway(before: upstream, options: .with(\.timeouts.idle, .milliseconds(900))) {
+            gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send(gateway.get())
+            try await eventually("the first piece") { client.text.hasSuffix("\r\n\r\na") }
+            for _ in 0..<4 {
+                try await Task.sleep(for: .milliseconds(300))
+                try await upstream.connections[0].send("a")
+            }
+            try await eventually("all pieces") { client.text.hasSuffix("\r\n\r\naaaaa") }
+            try await client.waitForClose()
+            #expect(client.wasReset)
+        }
+    }
+
+    @Test func `a client that leaves takes its upstream request with it`() async throws {
+        let upstream = try await RawUpstream { request in
+            request.head.hasPrefix("GET /early") ? .nothing : .send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            for (number, path) in ["/early", "/within"].enumerated() {
+                let client = try await connect(port: gateway.port)
+                try await client.send(gateway.get(path))
+                try await eventually("the request") { upstream.requests.count == number + 1 }
+                if path == "/within" { try await eventually("a piece") { client.text.hasSuffix("half") } }
+                await client.close()
+                let left = ContinuousClock.now
+                try await eventually("the upstream connection to close") { upstream.connections[number].isClosed }
+                #expect(ContinuousClock.now - left < .seconds(1))
+            }
+        }
+    }
+
+    @Test func `a kept connection that died is replaced for a GET`() async throws {
+        let upstream = try await RawUpstream { request in
+            request.index == 0 ? .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") : .sendThenClose("")
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            for _ in 0..<2 {
+                try await client.send(gateway.get())
+                #expect(try await client.response().text == "ok")
+            }
+            #expect(upstream.requests.map(\.connection) == [0, 0, 1])
+            #expect(upstream.requests[1].bytes == upstream.requests[2].bytes)
+        }
+    }
+
+    @Test func `a kept connection that died is not replaced for a POST`() async throws {
+        let upstream = try await RawUpstream { request in
+            request.index == 0 ? .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") : .sendThenClose("")
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send(gateway.get())
+            #expect(try await client.response().text == "ok")
+            try await client.send("POST / HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)\(Self.post)")
+            #expect(try await client.response().status == 502)
+            #expect(upstream.requests.count == 2)
+        }
+    }
+
+    @Test func `a kept connection that spoke or closed while idle is thrown away`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            let post = "POST / HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)\(Self.post)"
+            for number in 0..<3 {
+                try await client.send(post)
+                #expect(try await client.response().text == "ok")
+                #expect(upstream.requests.last?.connection == number)
+                if number == 0 {
+                    try await upstream.connections[0].send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
+                } else {
+                    // Half-closed: it is closed for good once the gateway has seen it, and not before.
+                    try await upstream.connections[number].channel.close(mode: .output).get()
+                }
+                try await eventually("the connection to be thrown away") { upstream.connections[number].isClosed }
+            }
+        }
+    }
+
+    @Test func `bytes behind a response are never taken for the next`() async throws {
+        let upstream = try await RawUpstream { request in
+            request.connection == 0
+                ? .send(
+                    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
+                : .send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nclean")
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send(gateway.get())
+            #expect(try await client.response().text == "ok")
+            try await client.send(gateway.get())
+            #expect(try await client.response().text == "clean")
+        }
+    }
+
+    @Test func `an idle connection is closed in time`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(before: upstream, options: .with(\.timeouts.upstreamIdle, .milliseconds(100))) {
+            gateway async throws in
+            #expect(try await gateway.exchange(gateway.get()).status == 200)
+            try await eventually("the idle connection to close") { upstream.connections[0].isClosed }
+        }
+    }
+
+    @Test func `connections to the upstream are used again, and no more are made than allowed`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(before: upstream, options: .with(\.limits.upstreamConnectionsPerLoop, 2)) {
+            gateway async throws in
+            let statuses = try await withThrowingTaskGroup(of: Int.self) { tasks in
+                for _ in 0..<20 { tasks.addTask { try await gateway.exchange(gateway.get()).status } }
+                return try await tasks.reduce(into: []) { $0.append($1) }
+            }
+            #expect(statuses == Array(repeating: 200, count: 20))
+            #expect(upstream.connections.count <= 2)
+        }
+    }
+
+    @Test func `an early answer to an upload ends both connections`() async throws {
+        let upstream = try await RawUpstream(anyBytes: true) { _ in
+            .send("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send("POST / HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)Content-Length: 1000000\r\n\r\nsome")
+            #expect(try await client.response().status == 413)
+            try await client.waitForClose()
+            try await eventually("the upstream connection to close") { upstream.connections[0].isClosed }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import AuthKeys
+import Gateway
+import Logging
+import NIOCore
+import ServiceLifecycle
+import TestSupport
+
+/// A gateway that runs, with one good key.
+struct GatewayHarness {
+    let gateway: Gateway
+    let port: Int
+    let token: Token
+    let keyID: KeyID
+    let index: KeyIndex
+    let store: InMemoryStore
+    let group: ServiceGroup
+
+    /// The header that opens the door.
+    var bearer: String { "Authorization: Bearer \(token.value)\r\n" }
+
+    /// A GET with the good key and some more header lines, each with its CRLF.
+    func get(_ path: String = "/", _ more: String = "") -> String {
+        "GET \(path) HTTP/1.1\r\nHost: api.test\r\n\(bearer)\(more)\r\n"
+    }
+
+    /// Sends bytes on a connection of its own, and returns the first response.
+    func exchange(_ request: String, toHead: Bool = false) async throws -> RawResponse {
+        let client = try await connect(port: port)
+        try await client.send(request)
+        let response = try await client.response(toHead: toHead)
+        await client.close()
+        return response
+    }
+}
+
+/// How a harness differs from the usual.
+struct HarnessOptions {
+    var keyName = "test key"
+    var owner: String?
+    var scopes = ""
+    var upstreamHost = "127.0.0.1"
+    var basePath = ""
+    var isServing = true
+    var logger = Logger(label: "gateway.tests", factory: { _ in SwiftLogNoOpLogHandler() })
+    var configuration = {
+        var configuration = GatewayConfiguration(upstream: Upstream(host: "127.0.0.1", port: 0))
+        configuration.timeouts.drain = .seconds(2)
+        return configuration
+    }()
+
+    /// The same with a setting changed.
+    func with<Value>(_ setting: WritableKeyPath<GatewayConfiguration, Value>, _ value: Value) -> HarnessOptions {
+        var options = self
+        options.configuration[keyPath: setting] = value
+        return options
+    }
+
+    /// The usual with a setting changed.
+    static func with<Value>(_ setting: WritableKeyPath<GatewayConfiguration, Value>, _ value: Value) -> HarnessOptions {
+        HarnessOptions().with(setting, value)
+    }
+}
+
+/// Runs a gateway before an upstream for the length of a call.
+func withGateway<R>(
+    upstream port: Int, options: HarnessOptions = HarnessOptions(),
+    _ body: (GatewayHarness) async throws -> R
+) async throws -> R {
+    var configuration = options.configuration
+    configuration.upstream = Upstream(host: options.upstreamHost, port: port, basePath: options.basePath)
+    configuration.port = 0
+    let index = KeyIndex()
+    let store = InMemoryStore()
+    let token = Token.generate()
+    let keyID = KeyID.generate()
+    index.apply(
+        KeyEntry(
+            digest: token.digest, keyID: keyID, version: 1, state: .active, name: options.keyName, owner: options.owner,
+            scopes: options.scopes))
+    let freshness = IndexFreshness(maxStaleness: .seconds(3_600))
+    if options.isServing { freshness.recordSync(startedAt: TimeSource.system.uptime()) }
+    let verifier = KeyVerifier(index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
+    let gateway = Gateway(configuration: configuration, verifier: verifier, logger: options.logger)
+    let address = try await gateway.bind()
+    let group = ServiceGroup(
+        configuration: .init(
+            services: [.init(service: gateway)], logger: Logger(label: "t") { _ in SwiftLogNoOpLogHandler() }))
+    let harness = GatewayHarness(
+        gateway: gateway, port: address.port ?? 0, token: token, keyID: keyID, index: index, store: store, group: group)
+    return try await withThrowingTaskGroup(of: Void.self) { tasks in
+        tasks.addTask { try await group.run() }
+        do {
+            let result = try await body(harness)
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+            return result
+        } catch {
+            await group.triggerGracefulShutdown()
+            try? await tasks.waitForAll()
+            throw error
+        }
+    }
+}
+
+/// Runs an upstream and a gateway before it for the length of a call.
+func withGateway<R>(
+    before upstream: RawUpstream, options: HarnessOptions = HarnessOptions(),
+    _ body: (GatewayHarness) async throws -> R
+) async throws -> R {
+    do {
+        let result = try await withGateway(upstream: upstream.port, options: options, body)
+        await upstream.close()
+        return result
+    } catch {
+        await upstream.close()
+        throw error
+    }
+}

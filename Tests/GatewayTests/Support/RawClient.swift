@@ -1,0 +1,150 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// The far end of a TCP connection: writes bytes as they are, keeps what comes, and knows how the connection ended.
+final class RawConnection: Sendable {
+    struct Inbox {
+        var bytes: [UInt8] = []
+        var received = 0
+        var isClosed = false
+        var wasReset = false
+    }
+
+    let channel: any Channel
+    private let inbox: Inboxes
+    private let written = Atomic<Int>(0)
+
+    init(channel: any Channel, inbox: Inboxes) {
+        self.channel = channel
+        self.inbox = inbox
+    }
+
+    var text: String { inbox.state.withLock { String(decoding: $0.bytes, as: UTF8.self) } }
+    var bytes: [UInt8] { inbox.state.withLock { $0.bytes } }
+    /// Bytes that came, kept or not.
+    var received: Int { inbox.state.withLock { $0.received } }
+    var isClosed: Bool { inbox.state.withLock { $0.isClosed } }
+    var wasReset: Bool { inbox.state.withLock { $0.wasReset } }
+    /// Bytes of `stream` that the kernel took.
+    var streamed: Int { written.load(ordering: .relaxed) }
+
+    func send(_ text: String) async throws {
+        try await channel.writeAndFlush(ByteBuffer(string: text)).get()
+    }
+
+    func send(_ bytes: [UInt8]) async throws {
+        try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
+    }
+
+    /// Writes as many bytes, a piece at a time as the kernel takes them; ends early when the connection does.
+    func stream(_ count: Int) async {
+        let piece = ByteBuffer(repeating: 0x61, count: 65_536)
+        var left = count
+        while left > 0 {
+            let size = min(left, piece.readableBytes)
+            guard let slice = piece.getSlice(at: 0, length: size),
+                (try? await channel.writeAndFlush(slice).get()) != nil
+            else { return }
+            left -= size
+            written.wrappingAdd(size, ordering: .relaxed)
+        }
+    }
+
+    func setReading(_ isReading: Bool) async throws {
+        try await channel.setOption(.autoRead, value: isReading).get()
+    }
+
+    func close() async {
+        try? await channel.close().get()
+    }
+
+    func reset() {
+        let options = channel as? any SocketOptionProvider
+        _ = options?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        channel.close(promise: nil)
+    }
+
+    /// Takes the next whole response off what came. `toHead`: it has no body, whatever it says.
+    func response(toHead: Bool = false, within limit: Duration = .seconds(20)) async throws -> RawResponse {
+        var result: RawResponse?
+        try await eventually("a response", within: limit) {
+            try inbox.state.withLock { state in
+                guard
+                    let (response, length) = try RawResponse.parse(
+                        state.bytes, isClosed: state.isClosed, toHead: toHead)
+                else {
+                    if state.isClosed {
+                        throw TimedOut(description: "closed before a response: \(state.bytes.count) bytes")
+                    }
+                    return false
+                }
+                state.bytes.removeFirst(length)
+                result = response
+                return true
+            }
+        }
+        guard let result else { throw TimedOut(description: "no response") }
+        return result
+    }
+
+    func waitForClose(within limit: Duration = .seconds(20)) async throws {
+        try await eventually("the connection to close", within: limit) { isClosed }
+    }
+}
+
+/// What a connection received.
+final class Inboxes: Sendable {
+    let state = Mutex(RawConnection.Inbox())
+}
+
+/// Puts what comes into an inbox.
+final class InboxHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let inbox: Inboxes
+    private let keepLimit: Int
+    private let onBytes: (() -> Void)?
+
+    init(_ inbox: Inboxes, keepLimit: Int = 1 << 20, onBytes: (() -> Void)? = nil) {
+        self.inbox = inbox
+        self.keepLimit = keepLimit
+        self.onBytes = onBytes
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        inbox.state.withLock { state in
+            state.received += buffer.readableBytes
+            if state.bytes.count + buffer.readableBytes <= keepLimit { state.bytes += buffer.readableBytesView }
+        }
+        onBytes?()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        inbox.state.withLock { $0.wasReset = true }
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        inbox.state.withLock { $0.isClosed = true }
+    }
+}
+
+/// Connects to a port of this machine.
+func connect(port: Int, reading: Bool = true, receiveBuffer: Int32? = nil) async throws -> RawConnection {
+    let inbox = Inboxes()
+    var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        .channelOption(.autoRead, value: reading)
+        .channelInitializer { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(InboxHandler(inbox))
+            }
+        }
+    if let receiveBuffer {
+        bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: .init(receiveBuffer))
+    }
+    let channel = try await bootstrap.connect(host: "127.0.0.1", port: port).get()
+    return RawConnection(channel: channel, inbox: inbox)
+}

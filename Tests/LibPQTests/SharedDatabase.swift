@@ -1,0 +1,8 @@
+import TestSupport
+
+/// The connection string of the database that all tests of this target share.
+func testServer() async throws -> String { try await shared.value.connectionString }
+
+private let shared = Task { try await TestDatabase.create() }
+
+struct Failure: Error { let what: String }

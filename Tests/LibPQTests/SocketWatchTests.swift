@@ -1,0 +1,68 @@
+import Dispatch
+import Glibc
+import Testing
+
+@testable import LibPQ
+
+@Suite struct SocketWatchTests {
+    private func socketPair() throws -> (Int32, Int32) {
+        var ends: [Int32] = [0, 0]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else { throw Failure(what: "socketpair") }
+        return (ends[0], ends[1])
+    }
+
+    @Test func aHangUpBehindUnreadDataIsToldAfterTheData() async throws {
+        let (near, far) = try socketPair()
+        var byte: UInt8 = 7
+        write(far, &byte, 1)
+        close(far)
+        let counts = Shared<[Int]>([])
+        let queue = DispatchQueue(label: "test")
+        let watch = try #require(
+            SocketWatch(socket: near, queue: queue) {
+                var byte: UInt8 = 0
+                let count = read(near, &byte, 1)
+                counts.withLock { $0.append(count) }
+            })
+        try await eventually("the end is told") { counts.withLock { $0.contains(0) } }
+        #expect(counts.withLock { $0.prefix(2) } == [1, 0])
+        queue.sync { watch.cancel() }
+        close(near)
+    }
+
+    @Test func nothingIsToldAfterCancelling() async throws {
+        let (near, far) = try socketPair()
+        let events = Shared(0)
+        let queue = DispatchQueue(label: "test")
+        let watch = try #require(SocketWatch(socket: near, queue: queue) { events.withLock { $0 += 1 } })
+        queue.sync { watch.cancel() }
+        // Another watch, perhaps with the same descriptor, gets its own events only.
+        let others = Shared(0)
+        let other = try #require(SocketWatch(socket: near, queue: queue) { others.withLock { $0 += 1 } })
+        close(far)
+        try await eventually("the other is told") { others.withLock { $0 } > 0 }
+        queue.sync { other.cancel() }
+        #expect(events.withLock { $0 } == 0)
+        close(near)
+    }
+
+    @Test func watchesOfBrokenSocketsComeAndGoFromManyThreads() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    let queue = DispatchQueue(label: "test")
+                    for _ in 0..<300 {
+                        let (near, far) = try socketPair()
+                        let ended = OneShot<Void>()
+                        let watch = try #require(SocketWatch(socket: near, queue: queue) { ended.settle(()) })
+                        close(far)
+                        await ended.value()
+                        queue.sync { watch.cancel() }
+                        close(near)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+}

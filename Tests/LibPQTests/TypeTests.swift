@@ -1,0 +1,184 @@
+import Testing
+
+@testable import LibPQ
+
+@Suite struct TypeTests {
+    @Test func everyScalarComesBackAsItWasSent() async throws {
+        try await withConnection { connection in
+            for value in [Int64.min, -1, 0, 1, Int64.max] {
+                let row = try await connection.query("SELECT $1", [.int64(value)]).rows[0]
+                #expect(try row.int64(0) == value)
+            }
+            for value in [Int32.min, -1, 0, Int32.max] {
+                #expect(try await connection.query("SELECT $1", [.int32(value)]).rows[0].int32(0) == value)
+            }
+            for value in [Int16.min, 0, Int16.max] {
+                #expect(try await connection.query("SELECT $1", [.int16(value)]).rows[0].int16(0) == value)
+            }
+            for value in [UInt64.min, 3, UInt64.max] {
+                #expect(try await connection.query("SELECT $1", [.xid8(value)]).rows[0].xid8(0) == value)
+            }
+            for value in [-Double.infinity, -0.0, 1.5, .greatestFiniteMagnitude, .leastNonzeroMagnitude] {
+                #expect(try await connection.query("SELECT $1", [.double(value)]).rows[0].double(0) == value)
+            }
+            for value in [true, false] {
+                #expect(try await connection.query("SELECT $1", [.bool(value)]).rows[0].bool(0) == value)
+            }
+            for value in ["", "a", "žluťoučký 🐎 kůň", String(repeating: "x", count: 100_000)] {
+                #expect(try await connection.query("SELECT $1", [.text(value)]).rows[0].text(0) == value)
+            }
+            for value: [UInt8] in [[], [0], Array(0...255)] {
+                #expect(try await connection.query("SELECT $1", [.bytes(value)]).rows[0].bytes(0) == value)
+            }
+            for value in [PostgresUUID(high: 0, low: 0), PostgresUUID(high: .max, low: .max)] {
+                #expect(try await connection.query("SELECT $1", [.uuid(value)]).rows[0].uuid(0) == value)
+            }
+            let json = try await connection.query("SELECT $1", [.jsonb(#"{"a": [1, null]}"#)]).rows[0].jsonb(0)
+            #expect(json == #"{"a": [1, null]}"#)
+        }
+    }
+
+    @Test func timestampsCountFromTheUnixEpoch() async throws {
+        try await withConnection { connection in
+            let known = try await connection.query(
+                "SELECT timestamptz '1970-01-01 00:00:00.000001Z', timestamptz '2000-01-01Z', timestamptz '4713-01-01Z BC'"
+            ).rows[0]
+            #expect(try known.timestamp(0) == 1)
+            #expect(try known.timestamp(1) == 946_684_800_000_000)
+            #expect(try known.timestamp(2) < 0)
+            for value in [Int64(-62_135_596_800_000_000), -1, 0, 1_700_000_000_123_456] {
+                let parameter = PostgresParameter.timestamp(microsecondsSinceUnixEpoch: value)
+                #expect(try await connection.query("SELECT $1", [parameter]).rows[0].timestamp(0) == value)
+            }
+            for value in [Int64.min, Int64.min + PostgresType.epochMicroseconds] {
+                let error = await postgresError {
+                    _ = try await connection.query("SELECT $1", [.timestamp(microsecondsSinceUnixEpoch: value)])
+                }
+                #expect(error?.kind == .invalidParameter)
+            }
+        }
+    }
+
+    @Test func infiniteTimestampsAreErrorsUnlessAskedFor() async throws {
+        try await withConnection { connection in
+            let row = try await connection.query(
+                "SELECT timestamptz 'infinity', timestamptz '-infinity', timestamptz '294276-12-31 23:59:59Z'"
+            ).rows[0]
+            for column in 0...2 {
+                #expect(throws: PostgresError.self) { try row.timestamp(column) }
+                #expect(throws: PostgresError.self) { try row.optionalTimestamp(column) }
+            }
+            #expect(try row.timestampOrInfinity(0) == .max)
+            #expect(try row.timestampOrInfinity(1) == .min)
+        }
+    }
+
+    @Test func nullIsNilWhereAskedForAndAnErrorElsewhere() async throws {
+        try await withConnection { connection in
+            let row = try await connection.query("SELECT NULL::text, NULL::bigint, $1::uuid", [.null]).rows[0]
+            #expect(try row.optionalText(0) == nil)
+            #expect(try row.optionalInt64(1) == nil)
+            #expect(try row.optionalUuid(2) == nil)
+            let error = await postgresError { _ = try row.text(0) }
+            #expect(error?.kind == .decoding)
+        }
+    }
+
+    @Test func aWrongTypeOrColumnThrows() async throws {
+        try await withConnection { connection in
+            let row = try await connection.query("SELECT 1::int4, 'a'::text").rows[0]
+            #expect(throws: PostgresError.self) { try row.int64(0) }
+            #expect(throws: PostgresError.self) { try row.optionalInt64(0) }
+            #expect(throws: PostgresError.self) { try row.bytes(1) }
+            for column in [-1, 2, Int.max, Int.min] {
+                let error = await postgresError { _ = try row.int32(column) }
+                #expect(error?.kind == .decoding)
+            }
+        }
+    }
+
+    @Test func arraysKeepTheirOrderAndNulls() async throws {
+        try await withConnection { connection in
+            for value: [String?] in [[], ["a"], ["", nil, "č", "a,b\"{}"]] {
+                let row = try await connection.query("SELECT $1", [.textArray(value)]).rows[0]
+                #expect(try row.nullableTextArray(0) == value)
+            }
+            let nulls = try await connection.query("SELECT ARRAY['a', NULL]").rows[0]
+            #expect(throws: PostgresError.self) { try nulls.textArray(0) }
+            #expect(try nulls.optionalNullableTextArray(0) == ["a", nil])
+
+            let uuid = PostgresUUID(high: 1, low: 2)
+            let row = try await connection.query(
+                "SELECT $1::int8[]::text[], $2::bytea[]::text[], $3::uuid[]::text[], ($4::timestamptz[])[1], $4[2] IS NULL",
+                [
+                    .int64Array([.min, nil, .max]), .bytesArray([[], nil, [255, 0]]), .uuidArray([uuid, nil]),
+                    .timestampArray([1, nil]),
+                ]
+            ).rows[0]
+            #expect(try row.nullableTextArray(0) == ["-9223372036854775808", nil, "9223372036854775807"])
+            #expect(try row.nullableTextArray(1) == ["\\x", nil, "\\xff00"])
+            #expect(try row.nullableTextArray(2) == [uuid.description, nil])
+            #expect(try row.timestamp(3) == 1)
+            #expect(try row.bool(4))
+        }
+    }
+
+    @Test func aNulCharacterIsRefusedBeforeAnythingIsSent() async throws {
+        try await withConnection { connection in
+            let parameters: [PostgresParameter] = [.text("a\0b"), .jsonb("\0"), .textArray(["\0"])]
+            for parameter in parameters {
+                let error = await postgresError {
+                    _ = try await connection.query("SELECT $1, $2", [.int64(1), parameter])
+                }
+                #expect(error?.kind == .invalidParameter)
+                #expect(error?.nothingWasSent == true)
+                #expect(error?.debugDescription.contains("parameter 2") == true)
+            }
+            let error = await postgresError { _ = try await connection.query("SELECT 1\0; DROP") }
+            #expect(error?.kind == .invalidParameter)
+            try await expectUsableOrClosed(connection)
+        }
+    }
+
+    @Test func rowsCountWhatTheStatementTouched() async throws {
+        try await withConnection { connection in
+            try await connection.execute(script: "CREATE TEMP TABLE t (i int8)")
+            let inserted = try await connection.query("INSERT INTO t SELECT generate_series(1, 5)")
+            #expect(inserted.affectedRows == 5)
+            #expect(inserted.rows.isEmpty)
+            let rows = try await connection.query("SELECT i FROM t ORDER BY i").rows
+            #expect(try rows.map { try $0.int64(0) } == [1, 2, 3, 4, 5])
+        }
+    }
+
+    @Test func uuidsReadWhatTheyWrite() {
+        let text = "0190f3a4-7b1c-7def-8a9b-0123456789ab"
+        #expect(PostgresUUID(text)?.description == text)
+        #expect(PostgresUUID(text.uppercased())?.description == text)
+        #expect(PostgresUUID(text).flatMap { PostgresUUID(bytes: $0.bytes) } == PostgresUUID(text))
+        for wrong in [
+            "", "0190f3a47b1c7def8a9b0123456789ab", text + "0", "g" + text.dropFirst(), String(text.dropLast()),
+        ] {
+            #expect(PostgresUUID(wrong) == nil)
+        }
+        #expect(PostgresUUID(bytes: Array(repeating: 0, count: 15)) == nil)
+        #expect(PostgresUUID(bytes: Array(repeating: 0, count: 17)) == nil)
+    }
+
+    @Test func truncatedArraysAreNoValuesAndNoTraps() {
+        func array(_ words: [Int32], _ rest: [UInt8] = []) -> [UInt8] {
+            words.flatMap { word in withUnsafeBytes(of: word.bigEndian) { Array($0) } } + rest
+        }
+        let whole = array([1, 0, 25, 1, 1, 1], [UInt8(ascii: "a")])
+        #expect(whole.withUnsafeBytes { TextArrayFormat.decode($0) } == ["a"])
+        for length in 0..<whole.count {
+            #expect(whole.prefix(length).withUnsafeBytes { TextArrayFormat.decode($0) } == nil)
+        }
+        for bad in [
+            array([1, 0, 25, .max, 1]), array([1, 0, 25, -1, 1]), array([1, 0, 25, 1, 1, -2]), array([.min, 0, 25]),
+            array([1, 0, 20, 1, 1, 1], [0]), array([2, 0, 25, 1, 1, 1, 1]), array([1, 0, 25, 1, 1, .max]),
+        ] {
+            #expect(bad.withUnsafeBytes { TextArrayFormat.decode($0) } == nil)
+        }
+    }
+}
