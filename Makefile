@@ -13,7 +13,7 @@ run: setup release
 ## Install what is missing, and run all tests against a real PostgreSQL.
 test: setup
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 $(SWIFT) test --skip-build
 
 build: setup
 	$(SWIFT) build

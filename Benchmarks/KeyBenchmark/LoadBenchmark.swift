@@ -13,7 +13,8 @@ enum LoadBenchmark {
         let logger = Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }
         let folder = "/tmp/keyward-benchmark-\(getpid())"
         let server = try await EmbeddedPostgres.start(
-            EmbeddedPostgresConfiguration(directory: folder, settings: ["fsync": "off", "max_wal_size": "8GB"]), logger: logger)
+            EmbeddedPostgresConfiguration(directory: folder, settings: ["fsync": "off", "max_wal_size": "8GB"]),
+            logger: logger)
         do {
             try await measure(count, on: try PostgresTarget(server.connectionString), logger)
         } catch {
@@ -48,7 +49,8 @@ enum LoadBenchmark {
                 let batch = try await store.changes(since: nil) { index.apply($0) }
                 let seconds = (ContinuousClock.now - start) / .seconds(1)
                 print(
-                    "round \(round): \(batch.count) keys in \(rounded(seconds, 2)) s, \(rounded(Double(index.memory) / Double(count), 1)) bytes a key")
+                    "round \(round): \(batch.count) keys in \(rounded(seconds, 2)) s, \(rounded(Double(index.memory) / Double(count), 1)) bytes a key"
+                )
             }
             await pool.close()
             group.cancelAll()

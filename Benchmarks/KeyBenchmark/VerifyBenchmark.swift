@@ -16,7 +16,8 @@ enum VerifyBenchmark {
             let resident = KeyBenchmark.resident - before
             let freshness = IndexFreshness(maxStaleness: .seconds(3_600))
             freshness.recordSync(startedAt: .zero)
-            let verifier = KeyVerifier(index: index, freshness: freshness, lookup: UnknownKeyLookup(store: NoStore(), index: index))
+            let verifier = KeyVerifier(
+                index: index, freshness: freshness, lookup: UnknownKeyLookup(store: NoStore(), index: index))
             let present = min(count, tokens.count)
             var verifying: [Double] = []
             var hashing: [Double] = []
@@ -25,12 +26,15 @@ enum VerifyBenchmark {
                 hashing.append(measure(tokens, present) { hash($0) })
                 looking.append(look(index, tokens, present))
                 let now = Timestamp.now
-                verifying.append(measure(tokens, present) { token in
+                verifying.append(
+                    measure(tokens, present) { token in
                         if case .admitted = verifier.verify(token, at: now) { return true }
                         return false
                     })
             }
-            let (verify, bare, look) = (KeyBenchmark.median(verifying), KeyBenchmark.median(hashing), KeyBenchmark.median(looking))
+            let (verify, bare, look) = (
+                KeyBenchmark.median(verifying), KeyBenchmark.median(hashing), KeyBenchmark.median(looking)
+            )
             print(
                 "\(count)".leftPadded(10), rounded(verify, 1).leftPadded(11), rounded(bare, 1).leftPadded(12),
                 rounded(verify / bare, 2).leftPadded(7), rounded(look, 1).leftPadded(12),
@@ -103,7 +107,8 @@ enum VerifyBenchmark {
         var good = 0
         let start = ContinuousClock.now
         for _ in 0..<repeats {
-            for number in 0..<present where index.withKey(for: tokens.digests[number], { $0.state == .active }) == true {
+            for number in 0..<present where index.withKey(for: tokens.digests[number], { $0.state == .active }) == true
+            {
                 good += 1
             }
         }

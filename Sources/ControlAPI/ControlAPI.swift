@@ -1,7 +1,6 @@
 public import AuthKeys
 public import Hummingbird
 public import Logging
-
 import NIOCore
 
 /// The private listener: administration, health and metrics. It is no part of anybody's API and belongs on an address that

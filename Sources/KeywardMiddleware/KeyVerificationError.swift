@@ -22,7 +22,9 @@ public struct KeyVerificationError: HTTPResponseError {
 
     init(_ refusal: Refusal) {
         var challenge = "Bearer realm=\"keyward\""
-        if let error = refusal.bearerError { challenge += ", error=\"\(error)\", error_description=\"\(refusal.message)\"" }
+        if let error = refusal.bearerError {
+            challenge += ", error=\"\(error)\", error_description=\"\(refusal.message)\""
+        }
         self.init(
             status: .unauthorized, type: "authentication_error", code: refusal.code, message: refusal.message,
             headers: [.wwwAuthenticate: challenge])

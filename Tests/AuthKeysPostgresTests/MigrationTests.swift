@@ -1,8 +1,8 @@
 import Foundation
 import LibPQ
 import Logging
-import Testing
 import TestSupport
+import Testing
 
 @testable import AuthKeysPostgres
 
@@ -50,7 +50,8 @@ struct MigrationTests {
     @Test("the catalogue is the folder, in order, byte for byte")
     func catalogue() throws {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../migrations")
-        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".sql") }.sorted()
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".sql") }
+            .sorted()
         let shipped = MigrationCatalogue.all.map { migration in
             let number = String(migration.version)
             return String(repeating: "0", count: 4 - number.count) + number + "_\(migration.name).sql"
@@ -100,7 +101,8 @@ struct MigrationTests {
     func tenAtOnce() async throws {
         let database = try await TestDatabase.create()
         let slow = Migration(
-            version: 3, name: "slow", sql: "SELECT pg_sleep(0.3); CREATE TABLE three AS SELECT 1; INSERT INTO two VALUES (2)")
+            version: 3, name: "slow",
+            sql: "SELECT pg_sleep(0.3); CREATE TABLE three AS SELECT 1; INSERT INTO two VALUES (2)")
         let done = try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<10 {
                 group.addTask {
@@ -123,7 +125,8 @@ struct MigrationTests {
     @Test("a migration that fails leaves nothing behind, nor the lock, and says what the server said")
     func failure() async throws {
         try await connected { connection in
-            let broken = Migration(version: 2, name: "broken", sql: "CREATE TABLE half (id int); SELECT no_such_function()")
+            let broken = Migration(
+                version: 2, name: "broken", sql: "CREATE TABLE half (id int); SELECT no_such_function()")
             let reason = await refusal(runner([one, broken]), on: connection)
             #expect(reason.contains("migration 2 (broken)") && reason.contains("no_such_function"))
             let left = try await count(

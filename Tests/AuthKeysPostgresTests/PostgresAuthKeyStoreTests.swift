@@ -1,7 +1,7 @@
 import AuthKeys
 import LibPQ
-import Testing
 import TestSupport
+import Testing
 
 @testable import AuthKeysPostgres
 
@@ -96,13 +96,17 @@ struct PostgresAuthKeyStoreTests {
                 SELECT sha256(id::text::bytea), id, 'kw', '0000' FROM auth_keys;
                 ANALYZE
                 """)
-            let cursor = ListCursor(createdAt: Timestamp.now.advanced(by: .seconds(-10_000)), name: "x", id: .generate())
+            let cursor = ListCursor(
+                createdAt: Timestamp.now.advanced(by: .seconds(-10_000)), name: "x", id: .generate())
             for query in [
-                KeyQuery(), KeyQuery(after: cursor), KeyQuery(owner: "owner 7"), KeyQuery(after: cursor, owner: "owner 7"),
+                KeyQuery(), KeyQuery(after: cursor), KeyQuery(owner: "owner 7"),
+                KeyQuery(after: cursor, owner: "owner 7"),
             ] {
                 let (sql, parameters) = KeySQL.list(query)
-                let plan = try await fixture.admin.query("EXPLAIN (COSTS off) " + sql, parameters).rows.map { try $0.text(0) }
-                    .joined(separator: "\n")
+                let plan = try await fixture.admin.query("EXPLAIN (COSTS off) " + sql, parameters).rows.map {
+                    try $0.text(0)
+                }
+                .joined(separator: "\n")
                 #expect(!plan.contains("Seq Scan"), "\(plan)")
             }
         }

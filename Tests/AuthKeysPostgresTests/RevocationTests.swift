@@ -1,8 +1,8 @@
 import AuthKeys
 import AuthKeysPostgres
 import LibPQ
-import Testing
 import TestSupport
+import Testing
 
 @Suite("Revocation on another instance")
 struct RevocationTests {

@@ -16,7 +16,23 @@ struct StoreFixture: Sendable {
     /// Runs `body` with a fixture, and lets go of everything afterwards.
     static func with<R: Sendable>(_ body: @Sendable (StoreFixture) async throws -> R) async throws -> R {
         let database = try await TestDatabase.create()
-        let target = try PostgresTarget(database.connectionString)
+        let result = try await with(database.connectionString, body)
+        try await database.drop()
+        return result
+    }
+
+    /// The same on a server of its own, where no other test's transactions hold the watermark back.
+    static func alone<R: Sendable>(_ body: @Sendable (StoreFixture) async throws -> R) async throws -> R {
+        let server = try await TestServer.start()
+        let result = try await with(server.connectionString, body)
+        await server.destroy()
+        return result
+    }
+
+    private static func with<R: Sendable>(
+        _ connectionString: String, _ body: @Sendable (StoreFixture) async throws -> R
+    ) async throws -> R {
+        let target = try PostgresTarget(connectionString)
         let admin = try await PostgresConnection.connect(to: target, logger: logger)
         try await MigrationRunner(logger: logger).up(on: admin)
         let pool = PostgresPool(target: target, logger: logger)
@@ -30,7 +46,6 @@ struct StoreFixture: Sendable {
             await admin.close()
             group.cancelAll()
             try await group.waitForAll()
-            try await database.drop()
             return try result.get()
         }
     }
@@ -48,6 +63,8 @@ struct StoreFixture: Sendable {
     }
 
     func create(_ key: NewKey) async throws {
-        guard case .created = try await store.create(key, claim: nil) else { throw StoreError(.failed, detail: "not created") }
+        guard case .created = try await store.create(key, claim: nil) else {
+            throw StoreError(.failed, detail: "not created")
+        }
     }
 }

@@ -1,7 +1,7 @@
 import AuthKeys
 import NIOHTTP1
-import Testing
 import TestSupport
+import Testing
 
 @testable import ControlAPI
 
@@ -39,11 +39,15 @@ struct AdminAuthenticationTests {
         try await ControlServer.with { server in
             let path = routes[0].1
             let key = ControlServer.adminKey
-            func status(_ suffix: String = "", admin: String? = nil, _ headers: (String, String)...) async throws -> Int {
+            func status(_ suffix: String = "", admin: String? = nil, _ headers: (String, String)...) async throws -> Int
+            {
                 try await server.send(.GET, path + suffix, admin: admin, headers: headers).status
             }
             var statuses: [Int] = []
-            for header in [("X-API-Key", key), ("Authorization", "Basic \(key)"), ("Authorization", key), ("Authorization", "Bearer ")] {
+            for header in [
+                ("X-API-Key", key), ("Authorization", "Basic \(key)"), ("Authorization", key),
+                ("Authorization", "Bearer "),
+            ] {
                 statuses.append(try await status("", header))
             }
             statuses.append(try await status("?access_token=\(key)"))

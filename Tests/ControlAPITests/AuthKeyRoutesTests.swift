@@ -1,8 +1,8 @@
 import AuthKeys
 import Foundation
 import NIOHTTP1
-import Testing
 import TestSupport
+import Testing
 
 @testable import ControlAPI
 
@@ -14,7 +14,8 @@ struct AuthKeyRoutesTests {
     func create() async throws {
         try await ControlServer.with { server in
             let answer = try await server.create(
-                #"{"name":" build ","description":"d","expires_at":"2099-01-31T12:00:00+02:00","unknown":{"x":[1]},"owner":"o","scopes":["a"]}"#)
+                #"{"name":" build ","description":"d","expires_at":"2099-01-31T12:00:00+02:00","unknown":{"x":[1]},"owner":"o","scopes":["a"]}"#
+            )
             #expect(answer.status == 201)
             let key = answer.object
             let value = try #require(key["value"] as? String)
@@ -48,7 +49,8 @@ struct AuthKeyRoutesTests {
             #expect(empty.status == 200 && empty.text == "[]")
             var secrets: [String] = []
             for name in ["a", "b", "c"] {
-                secrets.append(try #require(try await server.create(#"{"name":"\#(name)"}"#).object["value"] as? String))
+                secrets.append(
+                    try #require(try await server.create(#"{"name":"\#(name)"}"#).object["value"] as? String))
             }
             let answer = try await server.send(.GET, path)
             #expect(answer.objects.map { $0["name"] as? String } == ["c", "b", "a"])
@@ -83,8 +85,10 @@ struct AuthKeyRoutesTests {
     @Test(
         "bad list parameters are refused by name",
         arguments: [
-            ("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("limit=", "limit"), ("limit=-1", "limit"),
-            ("limit=99999999999999999999", "limit"), ("cursor=abc", "cursor"), ("cursor=%00", "cursor"), ("status=on", "status"),
+            ("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("limit=", "limit"),
+            ("limit=-1", "limit"),
+            ("limit=99999999999999999999", "limit"), ("cursor=abc", "cursor"), ("cursor=%00", "cursor"),
+            ("status=on", "status"),
             ("q=%00", "q"), ("owner=a%00", "owner"),
         ])
     func badParameters(query: String, param: String) async throws {
@@ -121,7 +125,9 @@ struct AuthKeyRoutesTests {
         }
     }
 
-    @Test("an id that is unknown or none is 404, in the words of the contract", arguments: ["0190163d-8694-739b-8b6e-c1e1b9f4a2d3", "none", "a%00b", "%2e%2e"])
+    @Test(
+        "an id that is unknown or none is 404, in the words of the contract",
+        arguments: ["0190163d-8694-739b-8b6e-c1e1b9f4a2d3", "none", "a%00b", "%2e%2e"])
     func unknown(id: String) async throws {
         try await ControlServer.with { server in
             for answer in [
@@ -136,7 +142,8 @@ struct AuthKeyRoutesTests {
     @Test(
         "bad bodies are 400, in the words of the contract, and name the member",
         arguments: [
-            ("", "invalid request body: it is not valid JSON", nil), ("{", "invalid request body: it is not valid JSON", nil),
+            ("", "invalid request body: it is not valid JSON", nil),
+            ("{", "invalid request body: it is not valid JSON", nil),
             ("null", "invalid request body: it must be a JSON object", nil),
             ("[]", "invalid request body: it must be a JSON object", nil),
             ("\"name\"", "invalid request body: it must be a JSON object", nil),

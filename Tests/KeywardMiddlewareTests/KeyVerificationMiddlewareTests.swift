@@ -4,8 +4,8 @@ import Hummingbird
 import HummingbirdTesting
 import KeywardMiddleware
 import Logging
-import Testing
 import TestSupport
+import Testing
 
 private struct AppContext: KeyedRequestContext {
     var coreContext: CoreRequestContextStorage

@@ -1,7 +1,7 @@
 import Foundation
 import NIOHTTP1
-import Testing
 import TestSupport
+import Testing
 
 @Suite("Commands", .timeLimit(.minutes(3)))
 struct CommandTests {
@@ -13,7 +13,8 @@ struct CommandTests {
         func keyward(_ arguments: String...) async throws -> (status: Int32, output: String, error: String) {
             try await KeywardProcess.run(["keys"] + arguments, environment: environment)
         }
-        let created = try await keyward("create", "--name", "é build", "--owner", "team", "--scope", "a", "--scope", "b", "--json")
+        let created = try await keyward(
+            "create", "--name", "é build", "--owner", "team", "--scope", "a", "--scope", "b", "--json")
         #expect(created.status == 0)
         let key = try #require(try JSONSerialization.jsonObject(with: Data(created.output.utf8)) as? [String: Any])
         let (id, value) = (try #require(key["id"] as? String), try #require(key["value"] as? String))
@@ -43,7 +44,9 @@ struct CommandTests {
         #expect(empty.status == 1 && empty.error.contains("name is required"))
         let wrong = try await KeywardProcess.run(
             ["keys", "list"],
-            environment: ["KEYWARD_CONTROL_URL": instance.control, "KEYWARD_ADMIN_KEY": String(repeating: "x", count: 40)])
+            environment: [
+                "KEYWARD_CONTROL_URL": instance.control, "KEYWARD_ADMIN_KEY": String(repeating: "x", count: 40),
+            ])
         #expect(wrong.status == 1 && wrong.error.contains("admin key"))
         _ = try await instance.stop()
         let away = try await keyward("list")
@@ -95,7 +98,9 @@ struct CommandTests {
         _ = try await instance.stop()
         let ill = try await KeywardProcess.run(
             ["doctor"] + ports,
-            environment: ["KEYWARD_DATABASE_URL": "host=127.0.0.1 port=1", "KEYWARD_ADMIN_KEY": String(repeating: "k", count: 32)])
+            environment: [
+                "KEYWARD_DATABASE_URL": "host=127.0.0.1 port=1", "KEYWARD_ADMIN_KEY": String(repeating: "k", count: 32),
+            ])
         #expect(ill.status == 1 && ill.output.contains("FAIL  database"))
         try await database.drop()
     }

@@ -94,6 +94,11 @@ final class KeywardProcess: Sendable {
         return try await exit.value
     }
 
+    /// Waits until it has ended by itself, and returns its exit status. All that it wrote has been read then.
+    func waitForExit() async throws -> Int32 {
+        try await exit.value
+    }
+
     func crash() async {
         kill(processID, SIGKILL)
         _ = try? await exit.value
@@ -106,7 +111,9 @@ final class KeywardProcess: Sendable {
         let headers: HTTPHeaders
         let text: String
 
-        var object: [String: Any] { (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [String: Any] ?? [:] }
+        var object: [String: Any] {
+            (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [String: Any] ?? [:]
+        }
         var code: String? { (object["error"] as? [String: Any])?["code"] as? String }
     }
 
@@ -126,7 +133,8 @@ final class KeywardProcess: Sendable {
     /// A new key: its id and its secret.
     func create(_ name: String = "key") async throws -> (id: String, value: String) {
         let answer = try await admin(.POST, body: #"{"name":"\#(name)"}"#)
-        guard answer.status == 201, let id = answer.object["id"] as? String, let value = answer.object["value"] as? String
+        guard answer.status == 201, let id = answer.object["id"] as? String,
+            let value = answer.object["value"] as? String
         else { throw Failed(description: "no key: \(answer.status) \(answer.text)") }
         return (id, value)
     }
@@ -145,7 +153,9 @@ final class KeywardProcess: Sendable {
 
     private static func address(_ listener: String, _ output: Lines) -> String? {
         output.all.lazy.compactMap { line in
-            line.wholeMatch(of: /(gateway|control) listening on (http:.+)/).flatMap { $0.1 == listener ? String($0.2) : nil }
+            line.wholeMatch(of: /(gateway|control) listening on (http:.+)/).flatMap {
+                $0.1 == listener ? String($0.2) : nil
+            }
         }.first
     }
 

@@ -1,11 +1,13 @@
 import AuthKeys
 import NIOHTTP1
-import Testing
 import TestSupport
+import Testing
 
 @Suite("When PostgreSQL is away", .timeLimit(.minutes(3)))
 struct OutageTests {
-    @Test("valid keys go on, admin writes say so, readiness is degraded; and all is well within five seconds of its return")
+    @Test(
+        "valid keys go on, admin writes say so, readiness is degraded; and all is well within five seconds of its return"
+    )
     func stopped() async throws {
         let server = try await TestServer.start()
         let instance = try await KeywardProcess.start(database: server.connectionString)

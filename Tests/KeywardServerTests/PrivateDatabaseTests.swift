@@ -1,8 +1,8 @@
 import Foundation
 import Glibc
 import NIOHTTP1
-import Testing
 import TestSupport
+import Testing
 
 @Suite("With a private PostgreSQL", .timeLimit(.minutes(3)))
 struct PrivateDatabaseTests {
@@ -77,8 +77,8 @@ struct PrivateDatabaseTests {
         let instance = try await KeywardProcess.start(dataDirectory: folder)
         let postmaster = try #require(postmasterID(folder))
         kill(postmaster, SIGKILL)
-        let ended = await eventually(within: .seconds(20)) { hasEnded(instance.processID) }
-        #expect(ended)
+        let status = try await instance.waitForExit()
+        #expect(status == 1)
         #expect(instance.logText.contains("private PostgreSQL ended by itself"))
         let again = try await KeywardProcess.start(dataDirectory: folder)
         _ = try await again.stop()

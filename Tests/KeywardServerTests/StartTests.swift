@@ -1,7 +1,7 @@
 import Foundation
 import NIOHTTP1
-import Testing
 import TestSupport
+import Testing
 
 @Suite("Starting", .timeLimit(.minutes(3)))
 struct StartTests {
@@ -11,7 +11,10 @@ struct StartTests {
         "what cannot be used is refused in one line that names the setting and what it takes",
         arguments: [
             (["KEYWARD_DATABASE_URL": "host=/tmp"], [], "KEYWARD_ADMIN_KEY", "at least 32 characters"),
-            (["KEYWARD_DATABASE_URL": "host=/tmp", "KEYWARD_ADMIN_KEY": "canary-short"], [], "KEYWARD_ADMIN_KEY", "at least 32 characters"),
+            (
+                ["KEYWARD_DATABASE_URL": "host=/tmp", "KEYWARD_ADMIN_KEY": "canary-short"], [], "KEYWARD_ADMIN_KEY",
+                "at least 32 characters"
+            ),
             (["KEYWARD_DATABASE_URL": "nonsense", "KEYWARD_ADMIN_KEY": long], [], "KEYWARD_DATABASE_URL", "libpq"),
             (["KEYWARD_GATEWAY_ADDRESS": "8080"], [], "KEYWARD_GATEWAY_ADDRESS", "an address and a port"),
             ([:], ["--gateway", "localhost:99999"], "KEYWARD_GATEWAY_ADDRESS", "an address and a port"),
@@ -57,7 +60,8 @@ struct StartTests {
             ["serve", "--config", file], environment: ["KEYWARD_GATEWAY_ADDRESS": "bad-environment"])
         #expect(fromEnvironment.error.contains("'bad-environment'"))
         let fromFlag = try await KeywardProcess.run(
-            ["serve", "--config", file, "--gateway", "bad-flag"], environment: ["KEYWARD_GATEWAY_ADDRESS": "bad-environment"])
+            ["serve", "--config", file, "--gateway", "bad-flag"],
+            environment: ["KEYWARD_GATEWAY_ADDRESS": "bad-environment"])
         #expect(fromFlag.error.contains("'bad-flag'"))
         try #"{"gateway_adress":"x"}"#.write(toFile: file, atomically: true, encoding: .utf8)
         let unknown = try await KeywardProcess.run(["serve", "--config", file])
@@ -90,7 +94,9 @@ struct StartTests {
                 "KEYWARD_LOG_LEVEL": "critical",
             ])
         #expect(second.status == 1)
-        #expect(second.error.contains("KEYWARD_\(listener.uppercased())_ADDRESS") && second.error.contains("in use"), "\(second.error)")
+        #expect(
+            second.error.contains("KEYWARD_\(listener.uppercased())_ADDRESS") && second.error.contains("in use"),
+            "\(second.error)")
         _ = try await first.stop()
         try await database.drop()
     }

@@ -1,7 +1,7 @@
 import Foundation
 import NIOHTTP1
-import Testing
 import TestSupport
+import Testing
 
 @Suite("The main road", .timeLimit(.minutes(3)))
 struct WalkTests {

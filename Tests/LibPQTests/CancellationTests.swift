@@ -15,7 +15,7 @@ import Testing
                 #expect(error?.kind == .timeout)
                 #expect(error?.isUnavailable == true)
                 #expect(error?.isRetryable == false)
-                #expect(.now - start < .seconds(10))
+                #expect(.now - start < .seconds(30))
                 try await eventually("the statement ends") { try await running(marker, on: observer) == 0 }
                 try await expectUsableOrClosed(connection)
             }
@@ -101,7 +101,7 @@ import Testing
         }
         #expect(error?.kind == .timeout)
         #expect(error?.nothingWasSent == true)
-        #expect(.now - start < .seconds(5))
+        #expect(.now - start < .seconds(30))
 
         let task = Task { try await PostgresConnection.connect(to: target, logger: quiet) }
         task.cancel()

@@ -41,7 +41,7 @@ import Testing
         let error = await postgresError { _ = try await connection.query("SELECT 1", timeout: .milliseconds(300)) }
         #expect(error?.kind == .timeout)
         #expect(error?.isUnavailable == true)
-        #expect(.now - start < .seconds(5))
+        #expect(.now - start < .seconds(30))
         #expect(!connection.isUsable)
         let task = Task { try await idle.query("SELECT 1") }
         try await Task.sleep(for: .milliseconds(50))
@@ -51,7 +51,7 @@ import Testing
             _ = try await connect(ConnectionSettings(connectTimeout: .milliseconds(300)), to: server)
         }
         #expect(connecting?.kind == .timeout)
-        #expect(.now - start < .seconds(15))
+        #expect(.now - start < .seconds(30))
         server.resume()
         await server.destroy()
     }
@@ -68,7 +68,7 @@ import Testing
                 let start = ContinuousClock.now
                 let error = await postgresError { _ = try await pool.query("SELECT 1") }
                 #expect(error?.isUnavailable == true)
-                #expect(.now - start < .seconds(5))
+                #expect(.now - start < .seconds(30))
             }
             server.resume()
             try await eventually(within: .seconds(10), "the pool recovers") {

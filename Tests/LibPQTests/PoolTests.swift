@@ -60,7 +60,7 @@ import Testing
                 #expect(error?.isUnavailable == true)
                 #expect(error?.isRetryable == true)
                 #expect(.now - start >= .milliseconds(200))
-                #expect(.now - start < .seconds(10))
+                #expect(.now - start < .seconds(30))
             }
             #expect(pool.statistics.waiting == 0)
         }
@@ -127,7 +127,7 @@ import Testing
             let start = ContinuousClock.now
             let error = await postgresError { _ = try await pool.query("SELECT 1") }
             #expect(error?.kind == .connectionFailed)
-            #expect(.now - start < .seconds(4))
+            #expect(.now - start < .seconds(30))
         }
     }
 }

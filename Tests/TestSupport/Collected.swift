@@ -1,5 +1,4 @@
 public import AuthKeys
-
 import Synchronization
 
 /// Entries that a feed handed over.

@@ -1,5 +1,4 @@
 public import AuthKeys
-
 import Synchronization
 
 /// The fake of `Store`: the same promises, in memory, with faults that a test may switch on.
@@ -72,7 +71,8 @@ public final class InMemoryStore: Store, ChangeHints {
             }
             .sorted { Self.order($0) < Self.order($1) }
             .drop { key in
-                query.after.map { Self.order(key) <= (-$0.createdAt.microseconds, Array($0.name.utf8), $0.id.bytes) } ?? false
+                query.after.map { Self.order(key) <= (-$0.createdAt.microseconds, Array($0.name.utf8), $0.id.bytes) }
+                    ?? false
             }
             .prefix(query.limit).map(\.self)
         }

@@ -1,5 +1,4 @@
 public import AuthKeys
-
 import Synchronization
 
 /// Time that a test moves by hand. Whoever sleeps on it wakes when it has been moved far enough.

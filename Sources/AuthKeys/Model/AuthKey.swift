@@ -21,7 +21,8 @@ public struct AuthKey: Sendable, Equatable {
     public let version: Int64
 
     public init(
-        id: KeyID, name: String, description: String, owner: String?, scopes: [String], prefix: String, lastFour: String,
+        id: KeyID, name: String, description: String, owner: String?, scopes: [String], prefix: String,
+        lastFour: String,
         enabled: Bool, expiresAt: Timestamp?, deactivatedAt: Timestamp?, createdAt: Timestamp, updatedAt: Timestamp,
         version: Int64
     ) {

@@ -29,7 +29,8 @@ extension Timestamp: CustomStringConvertible {
             minute <= 59, second <= 60
         else { throw .noSuchMoment }
         let seconds =
-            Self.daysSinceEpoch(year: year, month: month, day: day) * 86_400 + hour * 3_600 + (minute - offset) * 60 + second
+            Self.daysSinceEpoch(year: year, month: month, day: day) * 86_400 + hour * 3_600 + (minute - offset) * 60
+            + second
         self.init(microseconds: Int64(seconds) * 1_000_000 + Int64(fraction))
         guard isRepresentable else { throw .noSuchMoment }
     }

@@ -1,5 +1,4 @@
 public import Logging
-
 import Metrics
 
 /// Keeps the index true to the database: loads it once, then reads what changed, whenever a hint says so and at least once

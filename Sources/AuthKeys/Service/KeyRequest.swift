@@ -10,7 +10,8 @@ public struct KeyRequest: Sendable, Equatable {
     public var idempotencyKey: String?
 
     public init(
-        name: String, description: String = "", owner: String? = nil, scopes: [String] = [], expiresAt: Timestamp? = nil,
+        name: String, description: String = "", owner: String? = nil, scopes: [String] = [],
+        expiresAt: Timestamp? = nil,
         prefix: String? = nil, idempotencyKey: String? = nil
     ) {
         self.name = name

@@ -12,7 +12,9 @@ public enum TokenFormat {
     @inline(__always)
     public static func isWellFormed(_ token: UnsafeRawBufferPointer) -> Bool {
         let separator = token.count - tailDigits - 1
-        guard separator >= 1, token.count <= maximumLength, token[separator] == TokenPrefix.underscore else { return false }
+        guard separator >= 1, token.count <= maximumLength, token[separator] == TokenPrefix.underscore else {
+            return false
+        }
         let body = separator + 1 + entropyDigits
         guard let claimed = Base62.decodeUInt32(UnsafeRawBufferPointer(rebasing: token[body...])),
             claimed == CRC32.checksum(UnsafeRawBufferPointer(rebasing: token[..<body]))

@@ -11,8 +11,9 @@ public struct TokenPrefix: Hashable, Sendable, CustomStringConvertible {
 
     /// Checks a prefix; nil when it breaks the rule.
     public init?(_ text: String) {
-        guard text.utf8.withContiguousStorageIfAvailable({ Self.isValid(UnsafeRawBufferPointer($0)) })
-            ?? Self.isValid(text)
+        guard
+            text.utf8.withContiguousStorageIfAvailable({ Self.isValid(UnsafeRawBufferPointer($0)) })
+                ?? Self.isValid(text)
         else { return nil }
         description = text
     }

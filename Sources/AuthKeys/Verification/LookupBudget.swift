@@ -53,7 +53,9 @@ struct LookupBudget {
         refill(now)
         if let found {
             if !found.isEmpty { tokens = min(tokens + 1, Double(Self.burst)) }
-            for digest in asking where !found.contains(digest) && absent.count < Self.absentLimit { absent.insert(digest) }
+            for digest in asking where !found.contains(digest) && absent.count < Self.absentLimit {
+                absent.insert(digest)
+            }
         }
         asking = []
         guard !pending.isEmpty else { return ([], []) }

@@ -47,7 +47,8 @@ enum ChangeReader {
         }
         let raw = RawEntry(
             digest: SecretDigest(digest), id: KeyID(try row.nextUuid()), version: try row.nextInt64(),
-            state: try row.nextInt16(), expiresAt: try row.nextOptionalTimestampOrInfinity().map { Timestamp(microseconds: $0) },
+            state: try row.nextInt16(),
+            expiresAt: try row.nextOptionalTimestampOrInfinity().map { Timestamp(microseconds: $0) },
             name: try row.nextText(), owner: try row.nextOptionalText(), scopes: try row.nextText())
         if !raw.makesSense { state.skipped += 1 }
         guard let entry = raw.entry else { return }

@@ -35,7 +35,9 @@ public struct MigrationPlan: Sendable, Equatable {
         }
         let pending = available.filter { file in !applied.contains { $0.version == file.version } }
             .sorted { $0.version < $1.version }
-        if let late = pending.first(where: { $0.version < latestApplied }) { throw .outOfOrder(late.version, late.name) }
+        if let late = pending.first(where: { $0.version < latestApplied }) {
+            throw .outOfOrder(late.version, late.name)
+        }
         self.pending = pending
         newer = applied.filter { $0.version > latestAvailable }
     }

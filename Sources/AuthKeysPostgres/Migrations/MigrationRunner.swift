@@ -76,7 +76,8 @@ public struct MigrationRunner: Sendable {
             let exists = try await connection.query("SELECT to_regclass('keyward_migrations') IS NOT NULL")
             guard let row = exists.rows.first, try row.bool(0) else { return [] }
             let result = try await connection.query(
-                "SELECT version, name, sha256, \(Self.rfc3339("applied_at")), milliseconds FROM keyward_migrations ORDER BY version")
+                "SELECT version, name, sha256, \(Self.rfc3339("applied_at")), milliseconds FROM keyward_migrations ORDER BY version"
+            )
             return try result.rows.map { row in
                 AppliedMigration(
                     version: try row.int32(0), name: try row.text(1), checksum: try row.bytes(2),

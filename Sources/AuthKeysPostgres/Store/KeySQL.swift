@@ -63,7 +63,8 @@ enum KeySQL {
 
     static let claimed = "SELECT request, key_id FROM idempotency_claims WHERE claim = $1"
 
-    static let forgetClaims = "DELETE FROM idempotency_claims WHERE created_at < clock_timestamp() - interval '24 hours'"
+    static let forgetClaims =
+        "DELETE FROM idempotency_claims WHERE created_at < clock_timestamp() - interval '24 hours'"
 
     /// What changed since a position of the feed: a row that says where the feed stands, and a row a secret. Text, not a
     /// parameter, because COPY takes none; the position is a number of ours.

@@ -9,7 +9,8 @@ extension StoreError {
             return
         }
         let kind: Kind =
-            error.isUnavailable || error.kind == .poolClosed ? .unavailable : error.sqlState == "23505" ? .conflict : .failed
+            error.isUnavailable || error.kind == .poolClosed
+            ? .unavailable : error.sqlState == "23505" ? .conflict : .failed
         self.init(kind, detail: "\(error)")
     }
 }

@@ -30,7 +30,8 @@ struct CreateKeyBody: Decodable {
             switch error {
             case .syntax:
                 throw .validation(
-                    "\(param) must be an RFC 3339 date and time with a zone, such as 2030-01-31T12:00:00Z", param: param)
+                    "\(param) must be an RFC 3339 date and time with a zone, such as 2030-01-31T12:00:00Z", param: param
+                )
             case .noSuchMoment: throw .validation("\(param) is not a date and time that exists", param: param)
             }
         }

@@ -14,7 +14,8 @@ struct ListParameters {
         if let text = parameters["limit"] {
             guard let limit = Int(text), Self.limits.contains(limit) else {
                 throw .validation(
-                    "limit must be a number from \(Self.limits.lowerBound) to \(Self.limits.upperBound)", param: "limit")
+                    "limit must be a number from \(Self.limits.lowerBound) to \(Self.limits.upperBound)", param: "limit"
+                )
             }
             query.limit = limit
         }

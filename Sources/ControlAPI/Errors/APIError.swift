@@ -1,7 +1,6 @@
+import AuthKeys
 public import HTTPTypes
 public import Hummingbird
-
-import AuthKeys
 import NIOCore
 
 /// An error as callers see it: a status, and `{"error":{"type","message","param","code"}}`.

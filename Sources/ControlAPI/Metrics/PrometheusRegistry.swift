@@ -1,5 +1,4 @@
 public import Metrics
-
 import Synchronization
 
 /// A swift-metrics backend that is read by scraping: it keeps every series in memory and writes them out in Prometheus' text

@@ -35,7 +35,8 @@ struct AdminAuthentication: RouterMiddleware {
                 code: "ambiguous_credentials")
         }
         guard let value = values.first, let candidate = BearerToken.parse(value) else {
-            throw APIError.unauthorized(.missing, message: "the admin key is required: 'Authorization: Bearer <admin key>'")
+            throw APIError.unauthorized(
+                .missing, message: "the admin key is required: 'Authorization: Bearer <admin key>'")
         }
         guard adminKey.matches(candidate.utf8) else {
             throw APIError.unauthorized(.unknown, message: "the admin key is not known")

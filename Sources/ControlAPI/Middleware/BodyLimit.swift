@@ -25,7 +25,8 @@ struct BodyLimit: RouterMiddleware {
 
     private func refuse(_ request: Request, _ context: ControlContext) throws -> Response {
         let response = try APIError(
-            .contentTooLarge, .invalidRequest, "the request body must be at most \(limit) bytes", code: "body_too_large",
+            .contentTooLarge, .invalidRequest, "the request body must be at most \(limit) bytes",
+            code: "body_too_large",
             headers: [.connection: "close"]
         ).response(from: request, context: context)
         let channel = context.channel

@@ -137,7 +137,9 @@ struct ControlClient {
 
     /// The target in `<target>; rel="next"` (RFC 8288); only one of the same listener.
     private static func next(_ link: String) -> String? {
-        guard link.hasPrefix("</"), let end = link.firstIndex(of: ">"), link.contains("rel=\"next\"") else { return nil }
+        guard link.hasPrefix("</"), let end = link.firstIndex(of: ">"), link.contains("rel=\"next\"") else {
+            return nil
+        }
         return String(link[link.index(after: link.startIndex)..<end])
     }
 

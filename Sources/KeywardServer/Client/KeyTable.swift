@@ -5,7 +5,8 @@ enum KeyTable {
     static func lines(_ keys: [ControlClient.Key]) -> [String] {
         let rows = keys.map { key in
             [
-                key.id, printable(key.name), key.redactedValue, key.status, printable(key.owner ?? "-"), key.expiresAt ?? "-",
+                key.id, printable(key.name), key.redactedValue, key.status, printable(key.owner ?? "-"),
+                key.expiresAt ?? "-",
                 key.createdAt,
             ]
         }
@@ -40,6 +41,7 @@ enum KeyTable {
 
     /// Text of somebody's, without what could steer a terminal.
     private static func printable(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+        String(
+            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
     }
 }

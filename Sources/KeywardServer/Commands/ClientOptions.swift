@@ -10,7 +10,8 @@ struct ClientOptions: ParsableArguments {
     @Option(help: "A file that holds the admin key (or the key itself in KEYWARD_ADMIN_KEY).")
     var adminKeyFile: String?
 
-    @Option(help: "Keyward's folder, where the admin key is looked for otherwise (KEYWARD_DATA_DIR). Default: .keyward.")
+    @Option(
+        help: "Keyward's folder, where the admin key is looked for otherwise (KEYWARD_DATA_DIR). Default: .keyward.")
     var dataDir: String?
 
     @Flag(help: "Print what the API answers, for machines.")
@@ -38,7 +39,8 @@ struct ClientOptions: ParsableArguments {
         let folder = dataDir ?? environment["KEYWARD_DATA_DIR"] ?? ".keyward"
         let path = adminKeyFile ?? environment["KEYWARD_ADMIN_KEY_FILE"] ?? folder + "/admin-key"
         guard let key = AdminKeyFile.read(path) else {
-            throw StartError("no admin key: set KEYWARD_ADMIN_KEY, or name a file with --admin-key-file (\(path) cannot be read)")
+            throw StartError(
+                "no admin key: set KEYWARD_ADMIN_KEY, or name a file with --admin-key-file (\(path) cannot be read)")
         }
         return key
     }

@@ -9,7 +9,8 @@ import NIOPosix
 /// `keyward doctor`: one line a check.
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Check settings, database, migrations, ports and clock, before or beside a running Keyward.")
+        commandName: "doctor",
+        abstract: "Check settings, database, migrations, ports and clock, before or beside a running Keyward.")
 
     @OptionGroup var options: SettingsOptions
 
@@ -72,7 +73,8 @@ struct DoctorCommand: AsyncParsableCommand {
         do {
             let (applied, plan) = try await MigrationRunner(logger: logger).status(on: connection)
             report.pass(
-                "migrations", "\(applied.count) applied, \(plan.pending.count) pending, \(plan.newer.count) of a newer build")
+                "migrations",
+                "\(applied.count) applied, \(plan.pending.count) pending, \(plan.newer.count) of a newer build")
         } catch {
             report.fail("migrations", "\(error)")
         }

@@ -66,7 +66,8 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(help: "Only keys of this owner.")
         var owner: String?
 
-        @Option(name: [.customShort("q"), .customLong("query")], help: "Only keys whose name or description contains this.")
+        @Option(
+            name: [.customShort("q"), .customLong("query")], help: "Only keys whose name or description contains this.")
         var text: String?
 
         @Flag(help: "All pages.")
@@ -105,7 +106,9 @@ struct KeysCommand: AsyncParsableCommand {
             try await Console.failing {
                 let answer = try await client.make().show(id)
                 if client.json { return client.print(answer) }
-                for line in KeyTable.details(try ControlClient.decode(ControlClient.Key.self, answer)) { Console.out(line) }
+                for line in KeyTable.details(try ControlClient.decode(ControlClient.Key.self, answer)) {
+                    Console.out(line)
+                }
             }
         }
     }

@@ -12,7 +12,8 @@ struct MigrateCommand: AsyncParsableCommand {
 
     /// `keyward migrate status`.
     struct Status: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show which migrations were applied and which are not.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show which migrations were applied and which are not.")
 
         @OptionGroup var options: SettingsOptions
 
@@ -22,7 +23,8 @@ struct MigrateCommand: AsyncParsableCommand {
                 for migration in applied {
                     let note = plan.newer.contains(migration) ? "  unknown to this build" : ""
                     Console.out(
-                        "applied  \(migration.version)  \(migration.name)  \(migration.appliedAt)  \(migration.milliseconds) ms\(note)")
+                        "applied  \(migration.version)  \(migration.name)  \(migration.appliedAt)  \(migration.milliseconds) ms\(note)"
+                    )
                 }
                 for migration in plan.pending { Console.out("pending  \(migration.version)  \(migration.name)") }
             }

@@ -6,10 +6,13 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "A JSON file of settings (KEYWARD_CONFIG), read after flags and environment.")
     var config: String?
 
-    @Option(help: "libpq URI or keyword string (KEYWARD_DATABASE_URL). Default: a private PostgreSQL in the data folder.")
+    @Option(
+        help: "libpq URI or keyword string (KEYWARD_DATABASE_URL). Default: a private PostgreSQL in the data folder.")
     var databaseUrl: String?
 
-    @Option(help: "Straight to PostgreSQL, where the other goes through a transaction pooler (KEYWARD_LISTEN_DATABASE_URL).")
+    @Option(
+        help: "Straight to PostgreSQL, where the other goes through a transaction pooler (KEYWARD_LISTEN_DATABASE_URL)."
+    )
     var listenDatabaseUrl: String?
 
     @Option(help: "How long to wait for the database at start (KEYWARD_DATABASE_WAIT). Default: 30s.")
@@ -23,7 +26,9 @@ struct SettingsOptions: ParsableArguments {
         help: "Where valid requests go, an http:// URL (KEYWARD_UPSTREAM_URL). Default: a built-in echo.")
     var upstreamUrl: String?
 
-    @Option(name: .customLong("gateway"), help: "Where the gateway listens (KEYWARD_GATEWAY_ADDRESS). Default: 127.0.0.1:8080.")
+    @Option(
+        name: .customLong("gateway"),
+        help: "Where the gateway listens (KEYWARD_GATEWAY_ADDRESS). Default: 127.0.0.1:8080.")
     var gatewayAddress: String?
 
     @Option(
@@ -63,6 +68,7 @@ struct SettingsOptions: ParsableArguments {
             .logLevel: logLevel, .logFormat: logFormat,
         ]
         return try SettingsSource(
-            flags: options.compactMapValues(\.self), environment: environment, file: config ?? environment["KEYWARD_CONFIG"])
+            flags: options.compactMapValues(\.self), environment: environment,
+            file: config ?? environment["KEYWARD_CONFIG"])
     }
 }

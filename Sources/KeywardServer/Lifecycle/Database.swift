@@ -38,7 +38,8 @@ struct Database: Sendable {
                 return try await PostgresConnection.connect(to: direct, logger: logger)
             } catch {
                 guard error.isUnavailable || error.isRetryable, ContinuousClock.now + pause < deadline else {
-                    throw StartError("the database cannot be reached (\(Setting.databaseURL.environment), \(direct)): \(error)")
+                    throw StartError(
+                        "the database cannot be reached (\(Setting.databaseURL.environment), \(direct)): \(error)")
                 }
                 logger.info("waiting for the database", metadata: ["error": "\(error)"])
             }

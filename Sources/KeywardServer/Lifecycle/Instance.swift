@@ -81,7 +81,8 @@ struct Instance: Service {
             isEcho: echo != nil)
         let listener = ControlListener(api: control, address: settings.control, logger: logger) { port in
             onListening(
-                Listening(gateway: gatewayAddress, control: ListenAddress(host: settings.control.host, port: port)), report)
+                Listening(gateway: gatewayAddress, control: ListenAddress(host: settings.control.host, port: port)),
+                report)
         }
         var services: [any Service] = [
             RunsUntilShutdown { await hints.run() },

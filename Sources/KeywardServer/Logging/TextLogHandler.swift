@@ -26,6 +26,7 @@ struct TextLogHandler: LogHandler {
     }
 
     private static func escape(_ scalar: Unicode.Scalar) -> String {
-        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
+        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+            ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
     }
 }

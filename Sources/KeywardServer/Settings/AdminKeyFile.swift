@@ -6,7 +6,8 @@ import Glibc
 enum AdminKeyFile {
     /// The file's text without white space around it; nil if it cannot be read.
     static func read(_ path: String) -> String? {
-        guard let data = try? Data(contentsOf: URL(filePath: path)), let text = String(data: data, encoding: .utf8) else {
+        guard let data = try? Data(contentsOf: URL(filePath: path)), let text = String(data: data, encoding: .utf8)
+        else {
             return nil
         }
         let trimmed = text.drop(while: \.isWhitespace)

@@ -12,7 +12,8 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
             return nil
         }
         let digits = text[text.index(after: colon)...]
-        guard !host.isEmpty, !host.contains(where: \.isWhitespace), digits.allSatisfy(\.isASCII), !digits.hasPrefix("+"),
+        guard !host.isEmpty, !host.contains(where: \.isWhitespace), digits.allSatisfy(\.isASCII),
+            !digits.hasPrefix("+"),
             let port = UInt16(digits)
         else { return nil }
         self.host = String(host)

@@ -56,7 +56,9 @@ struct SettingsError: Error, CustomStringConvertible {
     let description: String
 
     init(_ setting: Setting, _ problem: String? = nil) {
-        let names = [setting.environment, setting.flag].compactMap(\.self).joined(separator: " (") + (setting.flag == nil ? "" : ")")
+        let names =
+            [setting.environment, setting.flag].compactMap(\.self).joined(separator: " (")
+            + (setting.flag == nil ? "" : ")")
         description = "\(names) takes \(setting.takes)" + (problem.map { ": \($0)" } ?? "")
     }
 

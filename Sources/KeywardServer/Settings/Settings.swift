@@ -45,7 +45,8 @@ struct Settings: Sendable {
         maxStaleness = try Self.duration(.maxStaleness, source, default: .seconds(3_600))
         if purpose == .serving, database != nil, adminKey == nil {
             throw SettingsError(
-                message: "\(Setting.adminKey.environment) (or --admin-key-file) is required with a database URL: it takes "
+                message:
+                    "\(Setting.adminKey.environment) (or --admin-key-file) is required with a database URL: it takes "
                     + Setting.adminKey.takes)
         }
         if database == nil, listenDatabase != nil {
@@ -94,7 +95,9 @@ struct Settings: Sendable {
         return address
     }
 
-    private static func credentials(_ source: SettingsSource) throws(SettingsError) -> GatewayConfiguration.CredentialPlaces {
+    private static func credentials(_ source: SettingsSource) throws(SettingsError)
+        -> GatewayConfiguration.CredentialPlaces
+    {
         guard let text = source.text(.credentials) else { return [.authorization, .xAPIKey] }
         var places: GatewayConfiguration.CredentialPlaces = []
         for name in text.split(separator: ",", omittingEmptySubsequences: false) {

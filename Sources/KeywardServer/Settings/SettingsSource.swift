@@ -30,7 +30,9 @@ struct SettingsSource {
 
     private static func values(_ settings: [Setting: String]) -> [AbsoluteConfigKey: ConfigValue] {
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
-        for (setting, text) in settings { values[AbsoluteConfigKey(ConfigKey(setting.rawValue))] = ConfigValue(.string(text), isSecret: true) }
+        for (setting, text) in settings {
+            values[AbsoluteConfigKey(ConfigKey(setting.rawValue))] = ConfigValue(.string(text), isSecret: true)
+        }
         return values
     }
 
@@ -40,7 +42,9 @@ struct SettingsSource {
     private static func refuseUnknown(environment: [String: String]) throws(SettingsError) {
         let known = Set(Setting.allCases.map(\.environment)).union(foreign)
         let unknown = environment.keys.filter { $0.hasPrefix("KEYWARD_") && !known.contains($0) }
-        if let name = unknown.min() { throw SettingsError(message: "\(name) is no setting of Keyward: see 'keyward serve --help'") }
+        if let name = unknown.min() {
+            throw SettingsError(message: "\(name) is no setting of Keyward: see 'keyward serve --help'")
+        }
     }
 
     private static func read(_ path: String) throws(SettingsError) -> [Setting: String] {

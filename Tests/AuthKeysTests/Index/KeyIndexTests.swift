@@ -1,5 +1,5 @@
-import Testing
 import TestSupport
+import Testing
 
 @testable import AuthKeys
 
@@ -121,7 +121,8 @@ struct KeyIndexTests {
         var model: [SecretDigest: KeyEntry] = [:]
         // Digests that crowd into a few homes, so that runs get long and are shifted both ways.
         let digests = (0..<600).map { _ in
-            SecretDigest(words: (random.next() % 7 << 60 | random.next() % 3 << 40, random.next() % 5, random.next(), 0))
+            SecretDigest(
+                words: (random.next() % 7 << 60 | random.next() % 3 << 40, random.next() % 5, random.next(), 0))
         }
         for step in 0..<30_000 {
             let digest = digests[Int(random.next() % UInt64(digests.count))]

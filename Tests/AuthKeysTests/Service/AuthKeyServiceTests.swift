@@ -1,5 +1,5 @@
-import Testing
 import TestSupport
+import Testing
 
 @testable import AuthKeys
 
@@ -46,7 +46,9 @@ struct AuthKeyServiceTests {
         #expect(index.withKey(for: issued.token.digest) { $0.state } == .deactivated)
     }
 
-    @Test("an id that is unknown, or none, is not found", arguments: ["", "x", "0190163d-8694-739b-8b6e-c1e1b9f4a2d3", "%00"])
+    @Test(
+        "an id that is unknown, or none, is not found",
+        arguments: ["", "x", "0190163d-8694-739b-8b6e-c1e1b9f4a2d3", "%00"])
     func unknown(id: String) async {
         await #expect(throws: AuthKeyError.notFound(id: id)) { try await service.deactivate(id) }
         await #expect(throws: AuthKeyError.notFound(id: id)) { try await service.key(id) }
@@ -63,7 +65,9 @@ struct AuthKeyServiceTests {
         _ = try await service.create(KeyRequest(name: String(repeating: "é", count: 200)))
         for control in ["a\0b", "a\nb", "a\u{7F}b", "a\u{85}b", "a\u{1B}[31mb", "a\u{2028}b"] {
             #expect(
-                try #require(await invalid(KeyRequest(name: control))) == ("name", "name must not contain control characters"))
+                try #require(await invalid(KeyRequest(name: control))) == (
+                    "name", "name must not contain control characters"
+                ))
         }
         #expect(try #require(await invalid(KeyRequest(name: "n", description: "a\0b"))).param == "description")
         #expect(

@@ -55,7 +55,8 @@ struct TokenTests {
         let value = Token.generate(prefix: .standard).value
         let characters = Array(value)
         for position in characters.indices {
-            for replacement in ["0", "A", "z", "_", "-", " ", "é", "\0"] where String(characters[position]) != replacement {
+            for replacement in ["0", "A", "z", "_", "-", " ", "é", "\0"]
+            where String(characters[position]) != replacement {
                 var altered = characters
                 altered[position] = Character(replacement)
                 #expect(!isWellFormed(String(altered)), "position \(position)")

@@ -1,5 +1,5 @@
-import Testing
 import TestSupport
+import Testing
 
 @testable import AuthKeys
 
@@ -20,10 +20,12 @@ struct KeyVerifierTests {
         freshness.recordSync(startedAt: .zero)
     }
 
-    private func put(_ token: Token, state: KeyEntry.State = .active, expiresAt: Timestamp? = nil, version: UInt32 = 1) {
+    private func put(_ token: Token, state: KeyEntry.State = .active, expiresAt: Timestamp? = nil, version: UInt32 = 1)
+    {
         index.apply(
             KeyEntry(
-                digest: token.digest, keyID: .generate(), version: version, state: state, expiresAt: expiresAt, name: "n"))
+                digest: token.digest, keyID: .generate(), version: version, state: state, expiresAt: expiresAt,
+                name: "n"))
     }
 
     private func decision(_ token: String) async -> Decision {
