@@ -9,7 +9,7 @@ CREATE TABLE auth_keys (
     name text COLLATE "C" NOT NULL CHECK (char_length(name) BETWEEN 1 AND 200),
     description text NOT NULL DEFAULT '' CHECK (char_length(description) <= 2000),
     owner text CHECK (char_length(owner) BETWEEN 1 AND 200),
-    scopes text[] NOT NULL DEFAULT '{}',
+    scopes text[] NOT NULL DEFAULT '{}' CHECK (array_position(scopes, NULL) IS NULL),
     enabled boolean NOT NULL DEFAULT true,
     expires_at timestamptz,
     deactivated_at timestamptz,
@@ -116,6 +116,8 @@ END
 $$;
 
 CREATE TRIGGER auth_keys_refuse_truncate BEFORE TRUNCATE ON auth_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION auth_keys_refuse_truncate();
+CREATE TRIGGER auth_key_tombstones_refuse_truncate BEFORE TRUNCATE ON auth_key_tombstones
     FOR EACH STATEMENT EXECUTE FUNCTION auth_keys_refuse_truncate();
 CREATE TRIGGER auth_key_secrets_refuse_truncate BEFORE TRUNCATE ON auth_key_secrets
     FOR EACH STATEMENT EXECUTE FUNCTION auth_keys_refuse_truncate();

@@ -49,7 +49,6 @@ public struct ControlAPI: Sendable {
         HealthRoutes(freshness: freshness, index: index).add(to: router)
         MetricsRoute(registry: metrics).add(to: router)
         let keys = router.group(RouterPath(AuthKeyRoutes.path))
-            .add(middleware: NoStore())
             .add(middleware: AdminAuthentication(adminKey: adminKey))
         AuthKeyRoutes(service: service, time: time).add(to: keys)
         return router

@@ -69,14 +69,16 @@ enum TimestampFormat: WireFormat {
     }
 }
 
-/// As `TimestampFormat`, with `-infinity` and `infinity` as the smallest and largest number.
+/// As `TimestampFormat`, with `-infinity` and `infinity` as the smallest and largest number, and so too what lies beyond.
 enum UnboundedTimestampFormat: WireFormat {
     static var types: [UInt32] { [PostgresType.timestamptz] }
 
     @inline(__always)
     static func decode(_ bytes: UnsafeRawBufferPointer) -> Int64? {
         guard let value = IntegerFormat<Int64>.decode(bytes) else { return nil }
-        return value == .min || value == .max ? value : TimestampFormat.decode(bytes)
+        if value == .min { return .min }
+        let (microseconds, overflow) = value.addingReportingOverflow(PostgresType.epochMicroseconds)
+        return overflow ? .max : microseconds
     }
 }
 

@@ -72,7 +72,7 @@ struct PostgresAuthKeyStoreTests {
                 "UPDATE auth_keys SET deactivated_at = NULL", "UPDATE auth_keys SET deactivated_at = now()",
                 "UPDATE auth_keys SET id = gen_random_uuid()",
                 "UPDATE auth_key_secrets SET digest = decode(repeat('00', 32), 'hex')", "TRUNCATE auth_keys CASCADE",
-                "TRUNCATE auth_key_secrets",
+                "TRUNCATE auth_key_secrets", "TRUNCATE auth_key_tombstones",
             ] {
                 do {
                     try await fixture.sql(statement)

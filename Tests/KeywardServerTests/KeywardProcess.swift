@@ -191,12 +191,18 @@ final class KeywardProcess: Sendable {
         }
     }
 
-    /// Runs `keyward` to its end.
+    /// Runs `keyward` to its end, or until a text is logged: then it gets a SIGTERM.
     static func run(
-        _ arguments: [String], environment: [String: String] = [:]
+        _ arguments: [String], environment: [String: String] = [:], terminatedAfter text: String? = nil
     ) async throws -> (status: Int32, output: String, error: String) {
-        let (output, log) = (Lines(), Lines())
-        let status = try await launch(arguments, environment, output: output, log: log) { _ in }
+        let (output, log, box) = (Lines(), Lines(), ProcessBox())
+        let watcher = Task {
+            guard let text else { return }
+            let seen = await eventually(within: .seconds(30)) { log.all.contains { $0.contains(text) } }
+            if seen { kill(box.id, SIGTERM) }
+        }
+        let status = try await launch(arguments, environment, output: output, log: log) { box.set($0) }
+        watcher.cancel()
         return (status, output.all.joined(separator: "\n"), log.all.joined(separator: "\n"))
     }
 }

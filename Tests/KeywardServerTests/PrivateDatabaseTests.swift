@@ -71,6 +71,25 @@ struct PrivateDatabaseTests {
         #expect(hasEnded(postmaster))
     }
 
+    @Test("a shutdown during the start is a shutdown, and leaves nothing running")
+    func stoppedWhileStarting() async throws {
+        let database = try await TestDatabase.create()
+        // Somebody else migrates, so that the start has to wait.
+        let lock = Task {
+            try await Psql.run(
+                "SELECT pg_advisory_lock(30229394876363364), pg_sleep(20)", on: database.connectionString)
+        }
+        let result = try await KeywardProcess.run(
+            ["serve", "--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"],
+            environment: [
+                "KEYWARD_DATABASE_URL": database.connectionString, "KEYWARD_ADMIN_KEY": KeywardProcess.adminKey,
+                "KEYWARD_LOG_LEVEL": "info",
+            ], terminatedAfter: "waiting for another instance")
+        #expect(result.status == 0, "\(result.error)")
+        lock.cancel()
+        _ = try? await lock.value
+    }
+
     @Test("if PostgreSQL is killed under it, Keyward says so and ends")
     func databaseKilled() async throws {
         let folder = try TestFolder.make("serve") + "/data"

@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// Any thread may read and write. The index is split by the first bits of the digest into tables, each behind a lock that is
 /// held for some tens of nanoseconds; nothing is allocated to look a key up, and nothing is copied to change one.
-/// Whatever the order in which changes arrive, the highest version of a key stays.
+/// Whatever the order in which changes arrive, the highest version of a key stays, and a key that has ended stays so.
 public final class KeyIndex: Sendable {
     private static let shardBits = 8
     private static let shardCount = 1 << shardBits
@@ -52,7 +52,14 @@ public final class KeyIndex: Sendable {
     @discardableResult
     public func apply(_ entry: KeyEntry) -> Bool {
         let generation = generation.load(ordering: .relaxed)
-        return withTable(of: entry.digest) { $0.apply(entry, generation: generation) }
+        return withTable(of: entry.digest) { $0.apply(entry, generation: generation, isLoad: false) }
+    }
+
+    /// Takes an entry of a full load in: it replaces what the index held before the load began, whatever its version.
+    @discardableResult
+    public func load(_ entry: KeyEntry) -> Bool {
+        let generation = generation.load(ordering: .relaxed)
+        return withTable(of: entry.digest) { $0.apply(entry, generation: generation, isLoad: true) }
     }
 
     /// Begins a full load: what neither it nor any change brings from here on is removed by `finishLoad`. One load at a time.

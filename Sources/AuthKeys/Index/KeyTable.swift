@@ -58,12 +58,19 @@ struct KeyTable: ~Copyable {
         arena.pointer(at: slot.details)
     }
 
-    /// Takes an entry in, unless the table holds something newer. False also when memory is exhausted.
-    mutating func apply(_ entry: KeyEntry, generation: UInt16) -> Bool {
+    /// Takes an entry in, unless the table holds something that stands above it. False also when memory is exhausted.
+    ///
+    /// A higher version stands above a lower one; and the end of a key, which is permanent, above anything that is not one.
+    /// A full load stands above all that the table held before it began, whatever the versions: they count anew in a database
+    /// that was restored or failed over.
+    mutating func apply(_ entry: KeyEntry, generation: UInt16, isLoad: Bool) -> Bool {
         if let place = find(entry.digest.words), let slots {
+            let isFromBefore = slots[place].generation != generation & KeySlot.generationMask
             slots[place].generation = generation
-            guard slots[place].version < entry.version else { return false }
-            return replace(slots + place, with: entry, generation: generation)
+            let ends = entry.state.isFinal && slots[place].state?.isFinal == false
+            guard slots[place].version < entry.version || ends || isLoad && isFromBefore else { return false }
+            replace(slots + place, with: entry, generation: generation, isLoad: isLoad)
+            return true
         }
         if (count + 1) * 20 > homes * 17 { rebuild(homes: max(8, homes + homes / 8, count + 1)) }
         guard let details = arena.append(entry) else { return false }
@@ -110,18 +117,19 @@ struct KeyTable: ~Copyable {
         Int((digest.0 << skippedBits).multipliedFullWidth(by: UInt64(homes)).high)
     }
 
+    /// The state is replaced in any case; the texts stay as they were if memory is exhausted.
     private mutating func replace(
-        _ slot: UnsafeMutablePointer<KeySlot>, with entry: KeyEntry, generation: UInt16
-    ) -> Bool {
-        guard let details = arena.append(entry) else { return false }
-        arena.waste(at: slot.pointee.details)
+        _ slot: UnsafeMutablePointer<KeySlot>, with entry: KeyEntry, generation: UInt16, isLoad: Bool
+    ) {
+        if let details = arena.append(entry) {
+            arena.waste(at: slot.pointee.details)
+            slot.pointee.details = details
+        }
         if slot.pointee.state == .deleted { tombstones -= 1 }
         if entry.state == .deleted { tombstones += 1 }
         slot.pointee.meta = KeySlot.meta(state: entry.state, expiresAt: entry.expiresAt, generation: generation)
-        slot.pointee.version = entry.version
-        slot.pointee.details = details
+        slot.pointee.version = isLoad ? entry.version : max(entry.version, slot.pointee.version)
         compactIfWasteful()
-        return true
     }
 
     /// False when there is no free place to the right.

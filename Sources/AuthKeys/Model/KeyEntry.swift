@@ -9,6 +9,9 @@ public struct KeyEntry: Sendable, Equatable {
         case deactivated = 3
         /// The record is gone; kept so that nothing older brings it back.
         case deleted = 4
+
+        /// Whether there is no way back.
+        var isFinal: Bool { self == .deactivated || self == .deleted }
     }
 
     public let digest: SecretDigest

@@ -54,8 +54,11 @@ public final class IndexFollower: Sendable {
             group.addTask { [hints] in
                 for await _ in hints.hints { wake.yield() }
             }
-            group.addTask { [time, interval] in
-                while (try? await time.sleep(interval)) != nil { wake.yield() }
+            group.addTask { [time, interval, freshness] in
+                while (try? await time.sleep(interval)) != nil {
+                    freshness.checkAge()
+                    wake.yield()
+                }
                 wake.finish()
             }
             group.addTask {
@@ -88,7 +91,9 @@ public final class IndexFollower: Sendable {
     }
 
     private func read(since watermark: Watermark?) async throws(StoreError) -> ChangeBatch {
-        let batch = try await store.changes(since: watermark) { [index] entry in index.apply(entry) }
+        let batch = try await store.changes(since: watermark) { [index] entry in
+            if watermark == nil { index.load(entry) } else { index.apply(entry) }
+        }
         if batch.skipped > 0 || watermark == nil { skipped.record(batch.skipped) }
         return batch
     }

@@ -54,6 +54,16 @@ public final class IndexFreshness: Sendable {
         }
     }
 
+    /// A look may be under way and not come back. To be called now and then: stops the service of keys that are older than
+    /// allowed by more than a look takes.
+    public func checkAge() {
+        guard let age, age > maxStaleness + Self.lookAllowance else { return }
+        recordFailure()
+    }
+
+    /// How long a look may take before its not coming back counts against the keys' age.
+    private static let lookAllowance = Duration.seconds(5)
+
     /// A look failed, or is taking too long.
     public func recordFailure() {
         let now = time.uptime()

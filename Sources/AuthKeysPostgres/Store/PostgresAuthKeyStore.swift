@@ -1,6 +1,7 @@
 public import AuthKeys
 public import LibPQ
 public import Logging
+import Synchronization
 
 /// Keys in PostgreSQL. All of its SQL is in `KeySQL`.
 public final class PostgresAuthKeyStore: Store {
@@ -9,12 +10,18 @@ public final class PostgresAuthKeyStore: Store {
     private static let createConcurrency = 2
 
     private let pool: PostgresPool
+    private let feedPool: PostgresPool
+    /// The last look at the changes did not end in time: the next may take longer.
+    private let lookTimedOut = Atomic<Bool>(false)
     private let notifier: ChangeNotifier
     private let creations: GroupCommit<NewKey, AuthKey>
 
-    /// The pool is the caller's to run.
-    public init(pool: PostgresPool, logger: Logger) {
+    /// The pools are the caller's to run.
+    /// - Parameter feedPool: connections for the change feed and for looking up unknown keys, so that no listing that takes
+    ///   long delays a revocation. Nil: the other pool's.
+    public init(pool: PostgresPool, feedPool: PostgresPool? = nil, logger: Logger) {
         self.pool = pool
+        self.feedPool = feedPool ?? pool
         notifier = ChangeNotifier(pool: pool, logger: logger)
         creations = GroupCommit(limit: Self.createBatch, concurrency: Self.createConcurrency) { [pool] keys in
             await Self.create(keys, on: pool)
@@ -60,7 +67,7 @@ public final class PostgresAuthKeyStore: Store {
 
     public func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry] {
         try await attempt {
-            let rows = try await self.pool.query(KeySQL.find, [.bytesArray(digests.map(\.bytes))]).rows
+            let rows = try await self.feedPool.query(KeySQL.find, [.bytesArray(digests.map(\.bytes))]).rows
             return try rows.compactMap { try KeyEntry(row: $0, from: 1) }
         }
     }
@@ -68,13 +75,23 @@ public final class PostgresAuthKeyStore: Store {
     public func changes(
         since watermark: Watermark?, apply: @escaping @Sendable (KeyEntry) -> Void
     ) async throws(StoreError) -> ChangeBatch {
-        try await attempt {
-            try await ChangeReader.read(since: watermark, from: self.pool, apply: apply)
+        let isPatient = watermark == nil || lookTimedOut.load(ordering: .relaxed)
+        return try await attempt {
+            do {
+                let batch = try await ChangeReader.read(
+                    since: watermark, isPatient: isPatient, from: self.feedPool, apply: apply)
+                self.lookTimedOut.store(false, ordering: .relaxed)
+                return batch
+            } catch {
+                if (error as? PostgresError)?.kind == .timeout { self.lookTimedOut.store(true, ordering: .relaxed) }
+                throw error
+            }
         }
     }
 
     public func close() async {
         await pool.close()
+        await feedPool.close()
     }
 
     /// Stamps rows anew that carry a transaction id of another history (a restored dump). To be called at start-up.

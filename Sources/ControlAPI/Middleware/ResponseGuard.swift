@@ -14,7 +14,7 @@ extension HTTPField.Name {
     }
 }
 
-/// The outermost: every response has a request id, and every failure is an error of the API, with no reason from inside.
+/// The outermost: every response has a request id, none of an admin route is cached, and every failure is an error of the API, with no reason from inside.
 struct ResponseGuard: RouterMiddleware {
     func handle(
         _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
@@ -33,6 +33,8 @@ struct ResponseGuard: RouterMiddleware {
             response = try APIError.internal.response(from: request, context: context)
         }
         response.headers[.requestID] = context.requestID
+        // Answers about keys are for nobody's cache (RFC 9111 section 5.2.2.5), errors included.
+        if request.uri.path.hasPrefix("/admin") { response.headers[.cacheControl] = "no-store" }
         return response
     }
 }

@@ -96,7 +96,10 @@ extension FrontConnection {
     /// the client might lose the answer.
     private func linger() {
         flush()
-        context?.close(mode: .output, promise: nil)
+        guard let context else { return }
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenComplete { _ in self.exchange.outputClosed(now: .now()) }
+        context.close(mode: .output, promise: sent)
         readIfWanted()
     }
 

@@ -76,6 +76,8 @@ struct Exchange {
     mutating func requestEnd(now: NIODeadline) -> Step {
         guard stage == .awaiting || stage == .responding else { return Step() }
         requestEnded = true
+        // The end of a chunked body is sent too, be the body empty.
+        bodyBegan = true
         deadline = now + (stage == .awaiting ? patience.responseHead : patience.idle)
         return Step(actions: .forward)
     }
@@ -177,6 +179,11 @@ struct Exchange {
         }
     }
 
+    /// All that was to be sent has been, and the connection is closed in that direction: the client gets a moment to read.
+    mutating func outputClosed(now: NIODeadline) {
+        if stage == .lingering { deadline = now + patience.linger }
+    }
+
     /// The gateway shuts down: what is under way may end, and nothing begins after it.
     mutating func drain() -> Step {
         isDraining = true
@@ -209,7 +216,7 @@ struct Exchange {
 
     private mutating func conclude(keeping: Bool, now: NIODeadline) -> Actions {
         stage = keeping && !isDraining ? .idle : .lingering
-        deadline = now + (stage == .idle ? patience.keepAlive : patience.linger)
+        deadline = now + (stage == .idle ? patience.keepAlive : patience.idle)
         return stage == .idle ? .next : .linger
     }
 

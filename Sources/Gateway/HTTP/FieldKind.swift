@@ -58,11 +58,11 @@ enum FieldKind: UInt8 {
     }
 
     /// Whether naming such a field in `Connection` takes it off. What frames and addresses a message stays, whatever a sender
-    /// names there.
+    /// names there; and what makes a preflight one, since that passes without a key.
     @inline(__always)
     var canBeNamedInConnection: Bool {
         switch self {
-        case .host, .contentLength, .transferEncoding: false
+        case .host, .contentLength, .transferEncoding, .origin, .accessControlRequestMethod: false
         default: true
         }
     }

@@ -15,12 +15,15 @@ struct Gate {
     let time: TimeSource
     private let places: GatewayConfiguration.CredentialPlaces
     private let passesPreflights: Bool
+    /// With a base path, a path that leads out of it is refused; without one, every path belongs to the upstream.
+    private let keepsToBasePath: Bool
 
     init(verifier: KeyVerifier, time: TimeSource, configuration: GatewayConfiguration) {
         self.verifier = verifier
         self.time = time
         places = configuration.credentials
         passesPreflights = configuration.passesPreflights
+        keepsToBasePath = !configuration.upstream.basePath.isEmpty
     }
 
     /// Decides about a request; for one that goes through, writes the identity that the upstream is told. `answer` is what a
@@ -31,6 +34,7 @@ struct Gate {
     ) -> Outcome {
         identity.clear()
         if head.method == .connect || head.method == .trace { return Outcome(decision: .answer(.methodNotAllowed)) }
+        if keepsToBasePath && head.hasDotSegment(bytes) { return Outcome(decision: .answer(.malformedRequest)) }
         if passesPreflights && head.isPreflight { return Outcome(decision: .forward) }
         switch Credential(in: head, bytes: bytes, places: places) {
         case .ambiguous: return Outcome(decision: .answer(.ambiguousCredentials))

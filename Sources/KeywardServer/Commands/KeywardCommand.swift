@@ -1,10 +1,28 @@
 import ArgumentParser
+import Glibc
 
 /// The program `keyward`.
 public enum KeywardProgram {
-    /// Reads the command line, and does what it says.
-    public static func run() async {
-        await KeywardCommand.main()
+    /// Wrong usage; ArgumentParser's own would be 64.
+    private static let usageStatus: Int32 = 2
+
+    /// Reads the command line, does what it says, and ends the process: 0, 1 (refused or failed), 2 (usage).
+    public static func run() async -> Never {
+        do {
+            var command = try KeywardCommand.parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+            KeywardCommand.exit()
+        } catch {
+            guard KeywardCommand.exitCode(for: error) == .validationFailure else {
+                KeywardCommand.exit(withError: error)
+            }
+            Console.error(KeywardCommand.fullMessage(for: error))
+            exit(usageStatus)
+        }
     }
 }
 

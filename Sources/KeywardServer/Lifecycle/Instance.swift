@@ -29,9 +29,9 @@ struct Instance: Service {
             try await run(on: database)
         } catch {
             await database.embedded?.stop()
-            // A start that shutdown cut short is a shutdown.
-            if error is CancellationError, Task.isShuttingDownGracefully { return }
-            throw error
+            guard Task.isShuttingDownGracefully else { throw error }
+            logger.notice("shutdown cut work short", metadata: ["error": "\(error)"])
+            return
         }
         await database.embedded?.stop()
     }
@@ -41,22 +41,27 @@ struct Instance: Service {
             try await database.migrate(waiting: settings.databaseWait, logger: logger)
         }
         let pool = PostgresPool(target: database.target, logger: logger)
+        let feedPool = PostgresPool(
+            target: database.target, configuration: PoolConfiguration(maximumConnections: 2), logger: logger)
+        let store = PostgresAuthKeyStore(pool: pool, feedPool: feedPool, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run() }
+            group.addTask { await feedPool.run() }
             do {
-                try await serve(from: database, pool: pool, migrated: migrated.count)
+                try await serve(from: database, store: store, pool: pool, migrated: migrated.count)
             } catch {
-                await pool.close()
+                await store.close()
                 throw error
             }
-            await pool.close()
+            await store.close()
             try await group.waitForAll()
         }
     }
 
-    private func serve(from database: Database, pool: PostgresPool, migrated: Int) async throws {
+    private func serve(
+        from database: Database, store: PostgresAuthKeyStore, pool: PostgresPool, migrated: Int
+    ) async throws {
         let (adminKey, adminKeyPath) = try admin(isPrivate: database.embedded != nil)
-        let store = PostgresAuthKeyStore(pool: pool, logger: logger)
         let hints = PostgresChangeHints(target: database.direct, logger: logger)
         let index = KeyIndex()
         let freshness = IndexFreshness(maxStaleness: settings.maxStaleness)

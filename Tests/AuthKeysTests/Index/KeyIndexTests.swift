@@ -69,15 +69,34 @@ struct KeyIndexTests {
         let digests = (0..<4).map { _ in Token.generate().digest }
         for digest in digests[..<3] { index.apply(entry(digest)) }
         index.beginLoad()
-        index.apply(entry(digests[0]))
+        index.load(entry(digests[0]))
         index.apply(entry(digests[1], version: 2, state: .deactivated))
-        index.apply(entry(digests[1], version: 1))
+        index.load(entry(digests[1], version: 1))
         index.apply(entry(digests[3]))
         #expect(index.finishLoad() == 1)
         #expect(state(index, digests[0]) == .active)
         #expect(state(index, digests[1]) == .deactivated, "a slow load does not revive a revoked key")
         #expect(state(index, digests[2]) == nil)
         #expect(state(index, digests[3]) == .active)
+    }
+
+    @Test("after another history began, a load replaces higher versions, and a revocation counts before it and after")
+    func history() {
+        let index = KeyIndex()
+        let (revoked, restored, local) = (Token.generate().digest, Token.generate().digest, Token.generate().digest)
+        for digest in [revoked, restored, local] { index.apply(entry(digest, version: 9)) }
+        #expect(index.apply(entry(revoked, version: 2, state: .deactivated)), "versions count anew")
+        #expect(state(index, revoked) == .deactivated)
+        index.beginLoad()
+        index.apply(entry(local, version: 2, state: .deactivated))
+        index.load(entry(revoked, version: 2, state: .deactivated))
+        index.load(entry(restored, version: 1, state: .disabled))
+        index.load(entry(local, version: 1))
+        #expect(index.finishLoad() == 0)
+        #expect(state(index, revoked) == .deactivated)
+        #expect(state(index, restored) == .disabled)
+        #expect(state(index, local) == .deactivated, "what came while it loaded is newer than the load")
+        #expect(index.apply(entry(restored, version: 2, state: .active)), "and versions go on from there")
     }
 
     @Test("a load that broke off harms nothing, however often, and the next one cleans up")
@@ -130,7 +149,7 @@ struct KeyIndexTests {
             case 0 where step % 10 == 0:
                 index.beginLoad()
                 let survivors = model.values.filter { _ in random.next() % 2 == 0 }
-                for survivor in survivors { index.apply(survivor) }
+                for survivor in survivors { index.load(survivor) }
                 #expect(index.finishLoad() == model.count - survivors.count)
                 model = Dictionary(uniqueKeysWithValues: survivors.map { ($0.digest, $0) })
             default:
@@ -138,9 +157,14 @@ struct KeyIndexTests {
                 let change = entry(
                     digest, version: UInt32(random.next() % 50), state: state,
                     name: String(repeating: "n", count: Int(random.next() % 300)))
-                let wins = model[digest].map { $0.version < change.version } ?? true
+                let held = model[digest]
+                let ends = change.state.isFinal && held?.state.isFinal == false
+                let wins = held.map { $0.version < change.version } ?? true || ends
                 #expect(index.apply(change) == wins)
-                if wins { model[digest] = change }
+                if wins {
+                    model[digest] = entry(
+                        digest, version: max(change.version, held?.version ?? 0), state: state, name: change.name)
+                }
             }
         }
         for digest in digests {

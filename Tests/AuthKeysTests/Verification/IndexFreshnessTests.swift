@@ -32,4 +32,16 @@ struct IndexFreshnessTests {
         freshness.recordFailure()
         #expect(!freshness.isServing)
     }
+
+    @Test("a look that does not come back does not prolong the service")
+    func hanging() {
+        let freshness = IndexFreshness(maxStaleness: .seconds(10), time: clock.source)
+        freshness.recordSync(startedAt: .zero)
+        clock.advance(by: .seconds(15))
+        freshness.checkAge()
+        #expect(freshness.isServing)
+        clock.advance(by: .milliseconds(1))
+        freshness.checkAge()
+        #expect(!freshness.isServing)
+    }
 }

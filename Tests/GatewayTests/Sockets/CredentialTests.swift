@@ -194,6 +194,11 @@ import Testing
         try await withGateway(upstream: upstream.port) { gateway async throws in
             #expect(try await gateway.exchange(preflight).status == 200)
             #expect(upstream.requests.last?["X-Keyward-Key-Id"] == [])
+            let named =
+                "Origin: a\r\nAccess-Control-Request-Method: PUT\r\nConnection: Origin, Access-Control-Request-Method\r\n"
+            #expect(try await gateway.exchange(request(named, method: "OPTIONS")).status == 200)
+            #expect(
+                upstream.requests.last?["Origin"] == ["a"], "what passes as a preflight reaches the upstream as one")
             for fields in [
                 "", "Origin: https://app.test\r\n", "Access-Control-Request-Method: POST\r\n",
                 "Origin: a\r\nAccess-Control-Request-Method: POST\r\nContent-Length: 1\r\n",

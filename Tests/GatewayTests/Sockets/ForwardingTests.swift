@@ -170,6 +170,22 @@ import Testing
         }
     }
 
+    @Test func `no path leads out of a base path`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(before: upstream, options: HarnessOptions(basePath: "/v1")) { gateway async throws in
+            for path in [
+                "/../x", "/a/../../x", "/..", "/./x", "/%2e%2E/x", "/.%2e/x", "/..%2fx", "/a\\..\\x", "/..%5Cx",
+                "/..?q",
+            ] {
+                #expect(try await gateway.exchange(gateway.get(path)).status == 400, "\(path)")
+            }
+            #expect(upstream.requests.isEmpty)
+            for path in ["/a..b", "/...", "/.a/..b", "/x?/../y", "/%2", "/a%2f"] {
+                #expect(try await gateway.exchange(gateway.get(path)).status == 200, "\(path)")
+            }
+        }
+    }
+
     @Test func `CONNECT and TRACE are refused, key or no key`() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in

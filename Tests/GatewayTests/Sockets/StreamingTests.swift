@@ -44,6 +44,21 @@ import Testing
         }
     }
 
+    @Test func `a client that reads late gets the end of a response that closes`() async throws {
+        let size = 3 << 20
+        let upstream = try await RawUpstream { _ in
+            .stream(head: "HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n", count: size)
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port, reading: false, receiveBuffer: 65_536)
+            try await client.send(gateway.get("/", "Connection: close\r\n"))
+            // Longer than the gateway lingers once all was sent.
+            try await Task.sleep(for: .milliseconds(1_500))
+            try await client.setReading(true)
+            try await eventually("the whole response", within: .seconds(30)) { client.received > size }
+        }
+    }
+
     @Test func `a client that reads nothing is cut after the idle time`() async throws {
         let upstream = try await RawUpstream { _ in
             .stream(head: "HTTP/1.1 200 OK\r\nContent-Length: \(Self.size)\r\n\r\n", count: Self.size)
