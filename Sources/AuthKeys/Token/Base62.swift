@@ -16,17 +16,28 @@ enum Base62 {
     /// Writes a big-endian number in exactly `width` digits; higher digits that do not fit are dropped.
     static func encode(_ bigEndian: [UInt8], width: Int) -> [UInt8] {
         var digits = [UInt8](repeating: alphabet[0], count: width)
-        var number = bigEndian
+        var words = words(bigEndian)
         for position in stride(from: width - 1, through: 0, by: -1) {
-            var remainder = 0
-            for index in number.indices {
-                let value = remainder << 8 | Int(number[index])
-                number[index] = UInt8(value / 62)
+            var remainder: UInt64 = 0
+            for index in words.indices {
+                let value = remainder << 32 | UInt64(words[index])
+                words[index] = UInt32(truncatingIfNeeded: value / 62)
                 remainder = value % 62
             }
-            digits[position] = alphabet[remainder]
+            digits[position] = alphabet[Int(remainder)]
         }
         return digits
+    }
+
+    /// The number in words of 32 bits, the most significant first.
+    private static func words(_ bigEndian: [UInt8]) -> [UInt32] {
+        var words = [UInt32](repeating: 0, count: (bigEndian.count + 3) / 4)
+        let padding = words.count * 4 - bigEndian.count
+        for (offset, byte) in bigEndian.enumerated() {
+            let place = offset + padding
+            words[place / 4] |= UInt32(byte) << UInt32(24 - 8 * (place % 4))
+        }
+        return words
     }
 
     /// Reads a number of at most 32 bits, or nil for a byte outside the alphabet or a value that does not fit.

@@ -7,7 +7,7 @@ import Synchronization
 public final class PostgresAuthKeyStore: Store {
     /// Creations in one statement at most, and statements of them under way at most.
     private static let createBatch = 200
-    private static let createConcurrency = 2
+    private static let createConcurrency = 1
 
     private let pool: PostgresPool
     private let feedPool: PostgresPool
