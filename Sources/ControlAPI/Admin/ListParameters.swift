@@ -49,20 +49,8 @@ struct ListParameters {
     func link(to next: ListCursor) -> String {
         var items = ["limit=\(query.limit)", "cursor=\(next.encoded)"]
         if let status = query.status { items.append("status=\(status.rawValue)") }
-        if let owner = query.owner { items.append("owner=\(Self.escape(owner))") }
-        if let text = query.text { items.append("q=\(Self.escape(text))") }
+        if let owner = query.owner { items.append("owner=\(PercentEncoding.encode(owner))") }
+        if let text = query.text { items.append("q=\(PercentEncoding.encode(text))") }
         return "<\(AuthKeyRoutes.path)?\(items.joined(separator: "&"))>; rel=\"next\""
-    }
-
-    private static func escape(_ text: String) -> String {
-        text.utf8.reduce(into: "") { result, byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                result += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
-            }
-        }
     }
 }

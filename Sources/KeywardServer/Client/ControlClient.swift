@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import ControlAPI
 import FoundationEssentials
 import NIOCore
 import NIOFoundationCompat
@@ -51,7 +52,7 @@ struct ControlClient {
     let adminKey: String
 
     func list(query: [(String, String)]) async throws -> Answer {
-        let items = query.map { "\($0.0)=\(Self.escape($0.1))" }.joined(separator: "&")
+        let items = query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
         return try await send(.GET, Self.path + (items.isEmpty ? "" : "?" + items))
     }
 
@@ -60,7 +61,7 @@ struct ControlClient {
     }
 
     func show(_ id: String) async throws -> Answer {
-        try await send(.GET, "\(Self.path)/\(Self.escape(id))")
+        try await send(.GET, "\(Self.path)/\(PercentEncoding.encode(id))")
     }
 
     func create(_ members: [String: Member], idempotencyKey: String?) async throws -> Answer {
@@ -69,7 +70,7 @@ struct ControlClient {
     }
 
     func deactivate(_ id: String) async throws {
-        _ = try await send(.POST, "\(Self.path)/\(Self.escape(id))/deactivate")
+        _ = try await send(.POST, "\(Self.path)/\(PercentEncoding.encode(id))/deactivate")
     }
 
     /// A member of a request's body.
@@ -141,17 +142,5 @@ struct ControlClient {
             return nil
         }
         return String(link[link.index(after: link.startIndex)..<end])
-    }
-
-    private static func escape(_ text: String) -> String {
-        text.utf8.reduce(into: "") { result, byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                result += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
-            }
-        }
     }
 }

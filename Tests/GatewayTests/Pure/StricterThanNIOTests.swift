@@ -1,6 +1,7 @@
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -85,7 +86,7 @@ import Testing
 
     @Test(arguments: 0..<8)
     func `what was damaged is either refused or read as NIO reads it`(_ round: UInt64) {
-        var random = SplitMix(state: round &* 0x9E37_79B9 &+ 1)
+        var random = SeededRandom(state: round &* 0x9E37_79B9 &+ 1)
         let spice: [[UInt8]] = [
             [0x0A], [0x0D], [0x0D, 0x0A], [0x20], [0x09], [0x00], [0x3A], [0x2C], [0x30], [0x0B], [0x7F], [0x80],
             [0x3B],
@@ -106,18 +107,5 @@ import Testing
             let other = nios(bytes)
             #expect(seen == other, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")
         }
-    }
-}
-
-/// Random numbers that a test can have again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-        return value ^ value >> 31
     }
 }
