@@ -2,6 +2,7 @@ public import AuthKeys
 public import Logging
 public import NIOCore
 import NIOPosix
+import NIOSSL
 public import ServiceLifecycle
 import Synchronization
 
@@ -21,6 +22,8 @@ public final class Gateway: Service {
     private let logger: Logger
     private let time: TimeSource
     private let bound = Mutex<Bound?>(nil)
+    /// Nil when the listener speaks no TLS.
+    private let serverTLS = Mutex<NIOSSLContext?>(nil)
 
     public init(
         configuration: GatewayConfiguration, verifier: KeyVerifier, logger: Logger, time: TimeSource = .system
@@ -40,6 +43,7 @@ public final class Gateway: Service {
     @discardableResult
     public func bind() async throws -> SocketAddress {
         guard bound.withLock({ $0 == nil }) else { throw GatewayError.alreadyBound }
+        try reloadCertificate()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.threads))
         do {
             let loops = try await makeLoops(group)
@@ -54,6 +58,14 @@ public final class Gateway: Service {
             try? await group.shutdownGracefully()
             throw error
         }
+    }
+
+    /// Reads the gateway's certificate and key again; connections from here on get them. What was read before stays if that
+    /// fails.
+    public func reloadCertificate() throws(GatewayError) {
+        guard let files = configuration.certificate else { return }
+        let context = try TLSContexts.server(files)
+        serverTLS.withLock { $0 = context }
     }
 
     /// Serves until shutdown. Binds first if that was not done.
@@ -83,13 +95,14 @@ public final class Gateway: Service {
     private func makeLoops(_ group: MultiThreadedEventLoopGroup) async throws -> [NIOLoopBound<GatewayLoop>] {
         let metrics = GatewayMetrics()
         let shared = SharedState()
+        let isSecure = configuration.routes.contains { $0.upstreams.contains(where: \.isSecure) }
+        let upstreamTLS = isSecure ? try TLSContexts.client(configuration.upstreamTrust) : nil
         var loops: [NIOLoopBound<GatewayLoop>] = []
         for eventLoop in group.makeIterator() {
             let loop = eventLoop.submit { [configuration, verifier, time, logger] in
                 let loop = GatewayLoop(
                     eventLoop: eventLoop, configuration: configuration, verifier: verifier, time: time,
-                    metrics: metrics,
-                    shared: shared, logger: logger)
+                    upstreamTLS: upstreamTLS, metrics: metrics, shared: shared, logger: logger)
                 loop.start()
                 return NIOLoopBound(loop, eventLoop: eventLoop)
             }
@@ -107,12 +120,12 @@ public final class Gateway: Service {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 32_768, high: 131_072))
             .childChannelInitializer { channel in
                 guard let loop = byEventLoop[ObjectIdentifier(channel.eventLoop)] else { return channel.close() }
-                return channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(FrontConnection(loop: loop.value))
-                }
+                return channel.eventLoop.makeCompletedFuture { try self.accept(channel, loop: loop.value) }
             }
         let (host, port) = (configuration.host, configuration.port)
         do {
@@ -121,6 +134,21 @@ public final class Gateway: Service {
             throw GatewayError.addressInUse(host: host, port: port)
         } catch {
             throw GatewayError.cannotListen(host: host, port: port, reason: "\(error)")
+        }
+    }
+
+    /// Takes a client's connection in, or turns it away.
+    private func accept(_ channel: any Channel, loop: GatewayLoop) throws {
+        let pipeline = channel.pipeline.syncOperations
+        let tls = serverTLS.withLock { $0 }
+        switch loop.admit(channel) {
+        case .closed: channel.close(promise: nil)
+        // A handshake is too much to spend on a refusal.
+        case .refused where tls != nil: channel.close(promise: nil)
+        case .refused: try pipeline.addHandler(FrontConnection(loop: loop, isRefused: true))
+        case .admitted:
+            guard let tls else { return try pipeline.addHandler(FrontConnection(loop: loop)) }
+            try pipeline.addHandlers([NIOSSLServerHandler(context: tls), TLSFront(loop: loop)])
         }
     }
 }

@@ -1,3 +1,5 @@
+public import AuthKeys
+
 /// How the gateway listens, where it sends requests, and what it puts up with.
 public struct GatewayConfiguration: Sendable {
     /// Where a key is looked for. A place that is not named is none of the gateway's business: it passes untouched.
@@ -26,6 +28,8 @@ public struct GatewayConfiguration: Sendable {
         public var keepAlive: Duration = .seconds(75)
         /// For the whole of a request's head, from its first byte.
         public var requestHead: Duration = .seconds(10)
+        /// Between two pieces of what a tunnel (WebSocket) carries, in either direction.
+        public var tunnelIdle: Duration = .seconds(3_600)
         /// For a kept connection to the upstream that serves nobody.
         public var upstreamIdle: Duration = .seconds(55)
         /// For the exchanges under way when the gateway shuts down.
@@ -42,8 +46,12 @@ public struct GatewayConfiguration: Sendable {
         public var targetBytes = 8_192
         /// Fields of a head; 431 beyond.
         public var fieldCount = 100
-        /// Connections of clients; closed unanswered beyond.
+        /// Connections of clients; 503 beyond, and beyond an eighth more closed unanswered.
         public var connections = 10_000
+        /// Bytes of a request's body that have to come within the idle time, until the response begins. 0 asks for none.
+        public var uploadBytesPerIdleTime = 1_024
+        /// Streams at a time on one HTTP/2 connection.
+        public var streamsPerConnection = 100
         /// Requests under way; 503 beyond.
         public var requestsInFlight = 10_000
         /// Connections to the upstream, for each event loop. Requests beyond wait for one as long as a connect may take.
@@ -56,8 +64,16 @@ public struct GatewayConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// The port to listen on; 0 for any that is free.
     public var port = 8080
-    /// Where requests go.
-    public var upstream: Upstream
+    /// Where requests go: the route with the longest prefix that fits. 404 where none does.
+    public var routes: [Route]
+    /// What the gateway trusts when it speaks TLS to an upstream.
+    public var upstreamTrust = UpstreamTrust.system
+    /// The gateway's own certificate; nil to listen without TLS.
+    public var certificate: CertificateFiles?
+    /// Peers whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
+    public var trustedProxies: [IPNetwork] = []
+    /// Cuts what runs for a key within a second of its end: exchanges, streams, tunnels.
+    public var cutsRevoked = true
     public var credentials: CredentialPlaces = [.authorization, .xAPIKey]
     /// Leaves the credentials in the request that the upstream gets.
     public var forwardsCredentials = false
@@ -68,28 +84,13 @@ public struct GatewayConfiguration: Sendable {
     /// Event loops, each a thread; at least 1.
     public var threads = 1
 
+    public init(routes: [Route]) {
+        self.routes = routes
+    }
+
+    /// Everything goes to one upstream.
     public init(upstream: Upstream) {
-        self.upstream = upstream
+        self.init(routes: [Route(upstreams: [upstream])])
     }
 }
 
-/// A server that requests are sent on to, over plain HTTP/1.1.
-public struct Upstream: Sendable, Equatable {
-    public var host: String
-    public var port: Int
-    /// Put before the path of every request; empty, or beginning with a slash and not ending with one.
-    public let basePath: String
-
-    public init(host: String, port: Int, basePath: String = "") {
-        self.host = host
-        self.port = port
-        let inner = basePath.drop { $0 == "/" }
-        let end = inner.lastIndex { $0 != "/" }.map { inner.index(after: $0) } ?? inner.startIndex
-        self.basePath = end == inner.startIndex ? "" : "/" + inner[..<end]
-    }
-
-    /// Host and port, as a `Host` field has them.
-    var authority: String {
-        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-    }
-}

@@ -4,6 +4,8 @@ public enum GatewayError: Error, Sendable, Equatable {
     case addressInUse(host: String, port: Int)
     /// The address cannot be listened on: not this machine's, not resolvable, or a port that needs privileges.
     case cannotListen(host: String, port: Int, reason: String)
+    /// A certificate, a key or an authority cannot be used.
+    case tls(file: String, reason: String)
     /// `bind` was called twice.
     case alreadyBound
 
@@ -12,6 +14,7 @@ public enum GatewayError: Error, Sendable, Equatable {
         switch self {
         case .addressInUse: "address_in_use"
         case .cannotListen: "cannot_listen"
+        case .tls: "tls"
         case .alreadyBound: "already_bound"
         }
     }
@@ -22,6 +25,7 @@ extension GatewayError: CustomStringConvertible {
         switch self {
         case .addressInUse(let host, let port): "cannot listen on \(host):\(port): the address is in use"
         case .cannotListen(let host, let port, let reason): "cannot listen on \(host):\(port): \(reason)"
+        case .tls(let file, let reason): "\(file) cannot be used: \(reason)"
         case .alreadyBound: "the gateway listens already"
         }
     }

@@ -12,6 +12,11 @@ struct GatewayMetrics: Sendable {
     private let failures: [Counter] = UpstreamFailure.allCases.map {
         Counter(label: "keyward_upstream_failures_total", dimensions: [("reason", $0.rawValue)])
     }
+    /// Upstreams left alone for a while after failures in a row.
+    let ejections = Counter(label: "keyward_upstream_ejections_total")
+    private let cuts: [Counter] = ["exchange", "stream", "tunnel"].map {
+        Counter(label: "keyward_exchanges_cut_total", dimensions: [("kind", $0)])
+    }
     let seconds = Timer(label: "keyward_gateway_request_seconds")
     let inFlight = Gauge(label: "keyward_gateway_in_flight")
     let connections = Gauge(label: "keyward_gateway_connections")
@@ -27,6 +32,15 @@ struct GatewayMetrics: Sendable {
             answered[kind].increment()
         }
         seconds.recordNanoseconds(nanoseconds)
+    }
+
+    /// Counts what was cut because its key ended.
+    func cut(_ stage: Exchange.Stage) {
+        switch stage {
+        case .responding: cuts[1].increment()
+        case .tunneling: cuts[2].increment()
+        default: cuts[0].increment()
+        }
     }
 
     func failed(_ reason: UpstreamFailure) {

@@ -23,6 +23,7 @@ public final class KeyIndex: Sendable {
 
     private let shards: Shards
     private let generation = Atomic<UInt16>(0)
+    private let changes = Atomic<UInt64>(0)
 
     public init() {
         shards = Shards(base: .allocate(capacity: Self.shardCount))
@@ -51,15 +52,13 @@ public final class KeyIndex: Sendable {
     /// Takes a change in. False if the index held that version of the key, or a newer one, already.
     @discardableResult
     public func apply(_ entry: KeyEntry) -> Bool {
-        let generation = generation.load(ordering: .relaxed)
-        return withTable(of: entry.digest) { $0.apply(entry, generation: generation, isLoad: false) }
+        apply(entry, isLoad: false)
     }
 
     /// Takes an entry of a full load in: it replaces what the index held before the load began, whatever its version.
     @discardableResult
     public func load(_ entry: KeyEntry) -> Bool {
-        let generation = generation.load(ordering: .relaxed)
-        return withTable(of: entry.digest) { $0.apply(entry, generation: generation, isLoad: true) }
+        apply(entry, isLoad: true)
     }
 
     /// Begins a full load: what neither it nor any change brings from here on is removed by `finishLoad`. One load at a time.
@@ -71,8 +70,13 @@ public final class KeyIndex: Sendable {
     @discardableResult
     public func finishLoad() -> Int {
         let generation = generation.load(ordering: .relaxed)
-        return sum { $0.sweep(keeping: generation) }
+        let removed = sum { $0.sweep(keeping: generation) }
+        if removed > 0 { changes.wrappingAdd(1, ordering: .releasing) }
+        return removed
     }
+
+    /// Another number after every change: for whoever wants to know whether to look again.
+    public var revision: UInt64 { changes.load(ordering: .acquiring) }
 
     /// Makes room for as many keys.
     public func reserve(_ keys: Int) {
@@ -87,6 +91,13 @@ public final class KeyIndex: Sendable {
 
     /// Bytes of memory held.
     public var memory: Int { Self.shardCount * MemoryLayout<Shard>.stride + sum { $0.memory } }
+
+    private func apply(_ entry: KeyEntry, isLoad: Bool) -> Bool {
+        let generation = generation.load(ordering: .relaxed)
+        let isNew = withTable(of: entry.digest) { $0.apply(entry, generation: generation, isLoad: isLoad) }
+        if isNew { changes.wrappingAdd(1, ordering: .releasing) }
+        return isNew
+    }
 
     private func sum(_ value: (inout KeyTable) -> Int) -> Int {
         (0..<Self.shardCount).reduce(0) { $0 + withTable($1, value) }

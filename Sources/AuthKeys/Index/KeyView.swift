@@ -14,6 +14,7 @@ public struct KeyView {
     }
 
     public var id: KeyID { KeyID(high: slot.id.0, low: slot.id.1) }
+    public var digest: SecretDigest { SecretDigest(words: slot.digest) }
     public var version: UInt32 { slot.version }
     /// In milliseconds, rounded down.
     public var expiresAt: Timestamp? { slot.expiresAt }

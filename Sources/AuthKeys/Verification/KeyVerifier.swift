@@ -25,8 +25,7 @@ public final class KeyVerifier: Sendable {
         guard TokenFormat.isWellFormed(token) else { return refuse(.malformed) }
         let digest = SecretDigest(hashing: token)
         let verdict: Verdict? = index.withKey(for: digest) { key in
-            guard key.state == .active else { return .refused(.inactive) }
-            guard !key.isExpired(at: now) else { return .refused(.expired) }
+            if let refusal = Self.refusal(of: key, at: now) { return .refused(refusal) }
             admit(key)
             return .admitted(key.id)
         }
@@ -34,6 +33,19 @@ public final class KeyVerifier: Sendable {
         if case .refused(let refusal) = verdict { return refuse(refusal) }
         metrics.admitted()
         return verdict
+    }
+
+    /// Looks again at a key that was good when something began that still runs. Nil as long as it is; not counted.
+    public func recheck(_ digest: SecretDigest, at now: Timestamp) -> Refusal? {
+        let standing: Refusal?? = index.withKey(for: digest) { Self.refusal(of: $0, at: now) }
+        return standing ?? .unknown
+    }
+
+    /// Why a key does not open the door; nil if it does.
+    @inline(__always)
+    private static func refusal(of key: KeyView, at now: Timestamp) -> Refusal? {
+        guard key.state == .active else { return .inactive }
+        return key.isExpired(at: now) ? .expired : nil
     }
 
     /// Notes a refusal that was decided outside (a missing credential), so that all are counted.

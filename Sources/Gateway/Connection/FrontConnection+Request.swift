@@ -39,7 +39,7 @@ extension FrontConnection {
             case .needsMore: return false
             case .end: break
             case .piece(let piece):
-                guard exchange.requestPiece(now: now).actions.contains(.forward) else { return false }
+                guard exchange.requestPiece(bytes: piece.readableBytes, now: now).actions.contains(.forward) else { return false }
                 if head.framing == .chunked { upstream?.writeChunk(piece) } else { upstream?.write(piece) }
                 guard requestBody.hasEnded else { return true }
             }
@@ -48,7 +48,7 @@ extension FrontConnection {
             return false
         }
         guard exchange.requestEnd(now: now).actions.contains(.forward) else { return false }
-        if head.framing == .chunked { upstream?.writeLastChunk() }
+        if head.framing == .chunked { upstream?.writeLastChunk(trailers: requestBody.trailers) }
         return true
     }
 
@@ -61,9 +61,18 @@ extension FrontConnection {
         let step = exchange.upstreamReady(isReused: isReused, now: .now())
         guard step.actions.contains(.forward) else { return connection.release() }
         upstream = connection
-        connection.begin(for: self, head: upstreamHead, isToHead: record.isToHead)
+        headBytes.withUnsafeReadableBytes { bytes in
+            connection.pool.rewriter.write(
+                head, bytes: bytes, id: record.id, identity: identity, forwarded: forwarded, to: &upstreamHead)
+        }
+        connection.begin(for: self, head: upstreamHead, isToHead: record.isToHead, mayUpgrade: head.upgrades)
         process()
         readIfWanted()
+    }
+
+    /// Another upstream is asked.
+    func upstreamChanged() {
+        exchange.upstreamChanged(now: .now())
     }
 
     func upstreamFailed(_ answer: Answer) {
@@ -75,6 +84,14 @@ extension FrontConnection {
     func upstreamWritabilityChanged() {
         exchange.progressed(now: .now())
         readIfWanted()
+    }
+
+    /// Passes what a tunnel's client sent on. False when nothing may follow.
+    func readTunnel() -> Bool {
+        guard exchange.tunnelPiece(now: .now()).actions.contains(.forward) else { return false }
+        upstream?.write(input)
+        input = ByteBuffer()
+        return false
     }
 
     /// Looks the credential up, off the loop, and decides again with the answer.
@@ -95,18 +112,17 @@ extension FrontConnection {
         process()
     }
 
-    /// Asks the gate. For a request that goes through, the head that the upstream gets is written.
+    /// Asks the gate, and the router for a request that goes through.
     private func decide(after answer: UnknownKeyLookup.Answer? = nil) -> Exchange.Decision {
         if !record.isAdmitted { return .answer(.overloaded) }
         return headBytes.withUnsafeReadableBytes { bytes in
             let outcome = loop.gate.decide(head, bytes: bytes, after: answer, identity: &identity)
             record.keyID = outcome.keyID
             record.digest = outcome.digest
-            if outcome.decision == .forward {
-                loop.rewriter.write(
-                    head, bytes: bytes, id: record.id, identity: identity, forwarded: forwarded, to: &upstreamHead)
-            }
-            return outcome.decision
+            record.expiresAt = outcome.expiresAt
+            guard outcome.decision == .forward else { return outcome.decision }
+            record.group = loop.router.destination(of: bytes.part(head.path))
+            return record.group == nil ? .answer(.notRouted) : .forward
         }
     }
 

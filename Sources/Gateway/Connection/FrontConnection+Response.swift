@@ -24,13 +24,37 @@ extension FrontConnection {
         if delimiter == .chunks { outlet.appendChunk(piece, to: context) } else { outlet.append(piece, to: context) }
     }
 
-    func responseEnd() {
+    func responseEnd(trailers: ByteBuffer = ByteBuffer()) {
         let step = exchange.responseEnd(now: .now())
-        if step.actions.contains(.forward), delimiter == .chunks { outlet.appendLastChunk() }
+        if step.actions.contains(.forward), delimiter == .chunks { outlet.appendLastChunk(trailers: trailers) }
         perform(step)
         flush()
         readIfWanted()
     }
+
+    // MARK: A tunnel
+
+    func switched(_ head: borrowing ResponseHead, bytes: ByteBuffer) {
+        guard exchange.switched(now: .now()).actions.contains(.forward) else { return }
+        record.status = head.status
+        frames = WebSocketFrames()
+        write(head, bytes: bytes, delimiter: .itself, persists: nil)
+        process()
+        readIfWanted()
+    }
+
+    func tunnelPiece(_ piece: ByteBuffer) {
+        guard let context, exchange.tunnelPiece(now: .now()).actions.contains(.forward) else { return }
+        frames.follow(piece.readableBytesView)
+        outlet.append(piece, to: context)
+    }
+
+    func tunnelEnded(_ side: Exchange.Side) {
+        perform(exchange.tunnelEnded(side, now: .now()))
+        flush()
+    }
+
+    // MARK: The end
 
     /// The upstream's connection ended before its response did.
     func upstreamLost(isSilent: Bool) {
@@ -48,13 +72,16 @@ extension FrontConnection {
         if actions.contains(.dropUpstream) { dropUpstream() }
         if actions.contains(.releaseUpstream) { releaseUpstream() }
         if actions.contains(.finish) { finish() }
-        if actions.contains(.acquireUpstream) { loop.pool.acquire(for: self, fresh: false) }
-        if actions.contains(.acquireFreshUpstream) { loop.pool.acquire(for: self, fresh: true) }
+        if actions.contains(.acquireUpstream) { record.group?.acquire(for: self, fresh: false) }
+        if actions.contains(.acquireFreshUpstream) { record.group?.acquire(for: self, fresh: true) }
         if actions.contains(.resolve), let digest = record.digest { resolve(digest) }
+        if actions.contains(.endUpstream) { endUpstream() }
+        if actions.contains(.endClient) { endOutput(promise: nil) }
         if actions.contains(.next) { process() }
         if actions.contains(.linger) { linger() }
         if actions.contains(.close) { context?.close(promise: nil) }
         if actions.contains(.abort) { abort() }
+        if actions.contains(.dismiss) { dismiss() }
     }
 
     private func write(
@@ -81,9 +108,22 @@ extension FrontConnection {
     }
 
     private func dropUpstream() {
-        guard let connection = upstream else { return loop.pool.cancel(self) }
+        guard let connection = upstream else {
+            record.group?.cancel(self)
+            return
+        }
         upstream = nil
         connection.close()
+    }
+
+    /// Ends a tunnel's output to the upstream; if the tunnel is over, the rest of it is left to the upstream's connection.
+    private func endUpstream() {
+        guard exchange.stage == .lingering else {
+            upstream?.endOutput()
+            return
+        }
+        upstream?.finish(within: loop.patience.idle)
+        upstream = nil
     }
 
     private func releaseUpstream() {
@@ -95,12 +135,23 @@ extension FrontConnection {
     /// Flushes, ends the output, and goes on reading for a moment: closing with bytes unread would reset the connection, and
     /// the client might lose the answer.
     private func linger() {
-        flush()
         guard let context else { return }
         let sent = context.eventLoop.makePromise(of: Void.self)
         sent.futureResult.assumeIsolated().whenComplete { _ in self.exchange.outputClosed(now: .now()) }
-        context.close(mode: .output, promise: sent)
+        endOutput(promise: sent)
         readIfWanted()
+    }
+
+    private func endOutput(promise: EventLoopPromise<Void>?) {
+        flush()
+        context?.close(mode: .output, promise: promise)
+    }
+
+    /// Ends a WebSocket with the status code for a policy (RFC 6455 section 7.4.1), if nothing else is half said.
+    private func dismiss() {
+        guard frames.isBetween, let context else { return abort() }
+        outlet.append(WebSocketFrames.close(1008, reason: "the API key is not active any more"), to: context)
+        linger()
     }
 
     private func finish() {

@@ -1,5 +1,7 @@
+import AuthKeys
 import Glibc
 import NIOCore
+import NIOSSL
 
 /// A client's connection: reads its requests one at a time, has each decided, and carries it to the upstream and back.
 ///
@@ -26,16 +28,25 @@ final class FrontConnection: ChannelInboundHandler {
     /// What the upstream was sent, for as long as it may have to be sent again.
     var upstreamHead = ByteBuffer()
     var identity = ByteBuffer()
-    /// The field lines that say who the client is.
-    private(set) var forwarded = ByteBuffer()
+    /// Says who the client is.
+    private(set) var forwarded: Forwarded
+    /// Where in its frames the output of a tunnel stands.
+    var frames = WebSocketFrames()
     var delimiter = ResponseRewriter.Delimiter.itself
     var record = RequestRecord()
     private var isWritable = true
     private var isProcessing = false
     private var skippedLine = false
 
-    init(loop: GatewayLoop) {
+    private let isSecure: Bool
+    private let isRefused: Bool
+
+    /// `isRefused`: there are too many connections, and the client is only told so.
+    init(loop: GatewayLoop, isSecure: Bool = false, isRefused: Bool = false) {
         self.loop = loop
+        self.isSecure = isSecure
+        self.isRefused = isRefused
+        forwarded = Forwarded(peer: nil, isSecure: isSecure, trusting: [])
         exchange = Exchange(patience: loop.patience, now: .now())
     }
 
@@ -43,10 +54,10 @@ final class FrontConnection: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if let address = context.remoteAddress?.ipAddress { forwarded.writeString("X-Forwarded-For: \(address)\r\n") }
-        forwarded.writeStaticString("X-Forwarded-Proto: http\r\n")
+        forwarded = Forwarded(
+            peer: context.remoteAddress, isSecure: isSecure, trusting: loop.configuration.trustedProxies)
         guard loop.add(self) else { return context.close(promise: nil) }
-        if context.channel.isActive { context.read() }
+        if context.channel.isActive { open(context) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -54,7 +65,13 @@ final class FrontConnection: ChannelInboundHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        context.read()
+        open(context)
+    }
+
+    private func open(_ context: ChannelHandlerContext) {
+        guard isRefused else { return context.read() }
+        perform(exchange.fail(.overloaded, now: .now()))
+        flush()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -65,6 +82,11 @@ final class FrontConnection: ChannelInboundHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         readIfWanted()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .inputClosed? = event as? ChannelEvent else { return context.fireUserInboundEventTriggered(event) }
+        if exchange.stage == .tunneling { tunnelEnded(.client) } else { context.close(promise: nil) }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -87,6 +109,8 @@ final class FrontConnection: ChannelInboundHandler {
         guard context != nil else { return }
         context = nil
         perform(exchange.clientClosed())
+        upstream?.close()
+        upstream = nil
         loop.remove(self)
     }
 
@@ -107,6 +131,7 @@ final class FrontConnection: ChannelInboundHandler {
         switch exchange.stage {
         case .idle: return skipEmptyLine() && readHead()
         case .awaiting, .responding: return exchange.awaitsBody && readBody()
+        case .tunneling: return readTunnel()
         case .resolving, .connecting: return false
         case .lingering, .over:
             input = ByteBuffer()
@@ -140,6 +165,7 @@ final class FrontConnection: ChannelInboundHandler {
             case .idle: isWritable
             case .awaiting where exchange.awaitsBody, .responding where exchange.awaitsBody:
                 upstream?.isWritable ?? false
+            case .tunneling: upstream?.isWritable ?? false
             case .awaiting, .responding, .resolving, .connecting: input.readableBytes == 0
             case .lingering: true
             case .over: false
@@ -171,6 +197,21 @@ final class FrontConnection: ChannelInboundHandler {
         flush()
     }
 
+    /// Whether something runs for a key that may have ended: it was changed, or its time has come.
+    func isDoubtful(hasChanges: Bool, now: Timestamp) -> Bool {
+        record.isCounted && (hasChanges || record.expiresAt.map { $0 <= now } ?? false)
+    }
+
+    /// Ends what runs if its key is good no more.
+    func recheckKey(now: Timestamp) {
+        guard let digest = record.digest, exchange.stage != .resolving,
+            let refusal = loop.gate.verifier.recheck(digest, at: now)
+        else { return }
+        loop.metrics.cut(exchange.stage)
+        perform(exchange.keyEnded(refusal, now: .now()))
+        flush()
+    }
+
     func drain() {
         perform(exchange.drain())
     }
@@ -180,11 +221,13 @@ final class FrontConnection: ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
-    /// Resets the connection (SO_LINGER of zero): even a client that reads until the end sees that this was none.
+    /// Resets the connection (SO_LINGER of zero; RST_STREAM for a stream): even a client that reads until the end sees that
+    /// this was none. TLS is not said goodbye to, for the same reason.
     func abort() {
         guard let context else { return }
         let options = context.channel as? any SocketOptionProvider
         _ = options?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-        context.close(promise: nil)
+        let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+        (tls ?? context).close(promise: nil)
     }
 }

@@ -2,6 +2,7 @@ import AuthKeys
 import Logging
 import Metrics
 import NIOCore
+import NIOSSL
 
 /// Everything that one event loop of the gateway has: its client connections, its upstream connections, its tools. Belongs to
 /// that loop; nothing of it is shared but `shared`.
@@ -9,8 +10,7 @@ final class GatewayLoop {
     let eventLoop: any EventLoop
     let configuration: GatewayConfiguration
     let gate: Gate
-    let rewriter: RequestRewriter
-    let pool: UpstreamPool
+    let router: Router<UpstreamGroup>
     let metrics: GatewayMetrics
     let shared: SharedState
     let logger: Logger
@@ -19,14 +19,23 @@ final class GatewayLoop {
     let patience: Exchange.Patience
     var requestIDs = RequestIDSource()
     private var connections: [FrontConnection] = []
+    /// Connections of clients, whatever is spoken on them.
+    private var sockets = 0
+    /// Those that carry streams, to be told when the gateway shuts down.
+    private var multiplexed: [ObjectIdentifier: any Channel] = [:]
+    private let time: TimeSource
+    /// How often the index had changed when the keys of what runs were last looked at, and when that was.
+    private var seenRevision: UInt64 = 0
+    private var lastRecheck = NIODeadline.uptimeNanoseconds(0)
     private var ticks: RepeatedTask?
     private var drained: EventLoopPromise<Void>?
 
     private static let tick = TimeAmount.milliseconds(50)
+    private static let recheckInterval = TimeAmount.milliseconds(200)
 
     init(
         eventLoop: any EventLoop, configuration: GatewayConfiguration, verifier: KeyVerifier, time: TimeSource,
-        metrics: GatewayMetrics, shared: SharedState, logger: Logger
+        upstreamTLS: NIOSSLContext?, metrics: GatewayMetrics, shared: SharedState, logger: Logger
     ) {
         self.eventLoop = eventLoop
         self.configuration = configuration
@@ -34,11 +43,21 @@ final class GatewayLoop {
         self.shared = shared
         self.logger = logger
         gate = Gate(verifier: verifier, time: time, configuration: configuration)
-        rewriter = RequestRewriter(configuration)
-        pool = UpstreamPool(eventLoop: eventLoop, configuration: configuration, metrics: metrics)
+        self.time = time
+        router = Router(
+            configuration.routes.map { route in
+                (
+                    route.prefix,
+                    UpstreamGroup(
+                        eventLoop: eventLoop, route: route, configuration: configuration, tls: upstreamTLS, metrics: metrics,
+                        logger: logger)
+                )
+            })
         logsRequests = logger.logLevel <= .debug
         headLimits = HeadLimits(configuration.limits)
-        patience = Exchange.Patience(configuration.timeouts)
+        var patience = Exchange.Patience(configuration.timeouts)
+        patience.uploadStride = configuration.limits.uploadBytesPerIdleTime
+        self.patience = patience
     }
 
     /// Begins to look at deadlines. They are kept by one timer for all connections, which is late by at most its period.
@@ -49,12 +68,40 @@ final class GatewayLoop {
         }
     }
 
-    /// Takes a connection in. False when there are too many, or the gateway shuts down.
-    func add(_ connection: FrontConnection) -> Bool {
+    /// What becomes of a client's connection.
+    enum Admission {
+        case admitted
+        /// There are too many: it is told so.
+        case refused
+        /// There are far too many, or the gateway shuts down.
+        case closed
+    }
+
+    /// Counts a client's connection in, until it closes.
+    func admit(_ channel: any Channel) -> Admission {
         let count = shared.connectionOpened()
+        sockets += 1
+        channel.closeFuture.assumeIsolated().whenComplete { _ in
+            self.sockets -= 1
+            self.multiplexed[ObjectIdentifier(channel)] = nil
+            self.shared.connectionClosed()
+            self.endDrainIfEmpty()
+        }
+        let limit = configuration.limits.connections
+        if drained != nil || count > limit + limit / 8 { return .closed }
+        return count > limit ? .refused : .admitted
+    }
+
+    /// Notes a connection that carries streams.
+    func willDrain(_ channel: any Channel) {
+        multiplexed[ObjectIdentifier(channel)] = channel
+    }
+
+    /// Takes a connection or a stream in. False when the gateway shuts down.
+    func add(_ connection: FrontConnection) -> Bool {
         connection.place = connections.count
         connections.append(connection)
-        return count <= configuration.limits.connections && drained == nil
+        return drained == nil
     }
 
     func remove(_ connection: FrontConnection) {
@@ -63,8 +110,11 @@ final class GatewayLoop {
         connections.swapAt(place, connections.count - 1)
         connections.removeLast()
         if place < connections.count { connections[place].place = place }
-        shared.connectionClosed()
-        if connections.isEmpty { drained?.succeed(()) }
+        endDrainIfEmpty()
+    }
+
+    private func endDrainIfEmpty() {
+        if connections.isEmpty, sockets == 0 { drained?.succeed(()) }
     }
 
     /// Lets the exchanges under way end, and closes every connection when it has none. What is left after `limit` is cut.
@@ -73,14 +123,16 @@ final class GatewayLoop {
         let promise = eventLoop.makePromise(of: Void.self)
         drained = promise
         for connection in connections { connection.drain() }
-        if connections.isEmpty { promise.succeed(()) }
+        for channel in multiplexed.values { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+        endDrainIfEmpty()
         let cut = eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
             for connection in self?.connections ?? [] { connection.cut() }
+            for channel in self?.multiplexed.values ?? [:].values { channel.close(promise: nil) }
         }
         promise.futureResult.assumeIsolated().whenComplete { _ in
             cut.cancel()
             self.ticks?.cancel()
-            self.pool.shutDown()
+            for group in self.router.destinations { group.shutDown() }
         }
         return promise.futureResult
     }
@@ -92,9 +144,23 @@ final class GatewayLoop {
         logger.warning("upstream failed", metadata: ["reason": "\(reason.rawValue)", "request_id": "\(id)"])
     }
 
+    /// Ends what runs for keys that are good no more. Nobody has to tell: the index says that something changed, and when a
+    /// key expires is known.
+    private func recheckKeys(now: NIODeadline) {
+        lastRecheck = now
+        let revision = gate.verifier.index.revision
+        let hasChanges = revision != seenRevision
+        seenRevision = revision
+        let time = time.now()
+        for connection in connections where connection.isDoubtful(hasChanges: hasChanges, now: time) {
+            connection.recheckKey(now: time)
+        }
+    }
+
     private func tick(now: NIODeadline) {
         for connection in connections where connection.isDue(now) { connection.expire(now: now) }
-        pool.closeIdle(now: now)
+        for group in router.destinations { group.closeIdle(now: now) }
+        if configuration.cutsRevoked, now - lastRecheck >= Self.recheckInterval { recheckKeys(now: now) }
         metrics.inFlight.record(shared.requestCount)
         metrics.connections.record(shared.connectionCount)
     }
@@ -105,6 +171,6 @@ extension Exchange.Patience {
         self.init(
             connect: TimeAmount(timeouts.connect), responseHead: TimeAmount(timeouts.responseHead),
             idle: TimeAmount(timeouts.idle), keepAlive: TimeAmount(timeouts.keepAlive),
-            requestHead: TimeAmount(timeouts.requestHead))
+            requestHead: TimeAmount(timeouts.requestHead), tunnelIdle: TimeAmount(timeouts.tunnelIdle))
     }
 }

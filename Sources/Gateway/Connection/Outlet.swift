@@ -45,9 +45,13 @@ final class Outlet {
         append { $0.writeStaticString("\r\n") }
     }
 
-    /// Appends the last chunk.
-    func appendLastChunk() {
-        append { $0.writeStaticString("0\r\n\r\n") }
+    /// Appends the last chunk, with trailer fields, which are whole lines.
+    func appendLastChunk(trailers: ByteBuffer) {
+        append { out in
+            out.writeStaticString("0\r\n")
+            out.writeImmutableBuffer(trailers)
+            out.writeStaticString("\r\n")
+        }
     }
 
     /// Sends all that was appended.

@@ -15,6 +15,10 @@ struct RequestRecord {
     var isCounted = false
     /// Whether there was room for it.
     var isAdmitted = true
-    /// The digest to look up.
+    /// The digest of the key, or the one to look up.
     var digest: SecretDigest?
+    var expiresAt: Timestamp?
+    /// The upstreams of its route, and which of them were tried.
+    var group: UpstreamGroup?
+    var triedTargets: UInt64 = 0
 }

@@ -9,6 +9,8 @@ enum Answer: Equatable, Sendable {
     /// More requests, or more connections to the upstream, than are allowed.
     case overloaded
     case malformedRequest
+    /// No route begins like the path.
+    case notRouted
     case targetTooLong
     case headTooLarge
     case versionNotSupported
@@ -22,6 +24,7 @@ enum Answer: Equatable, Sendable {
         switch self {
         case .malformedRequest, .ambiguousCredentials: 400
         case .refused: 401
+        case .notRouted: 404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
         case .targetTooLong: 414
@@ -37,6 +40,7 @@ enum Answer: Equatable, Sendable {
         switch self {
         case .malformedRequest, .ambiguousCredentials: "Bad Request"
         case .refused: "Unauthorized"
+        case .notRouted: "Not Found"
         case .methodNotAllowed: "Method Not Allowed"
         case .requestTimeout: "Request Timeout"
         case .targetTooLong: "URI Too Long"
@@ -51,6 +55,7 @@ enum Answer: Equatable, Sendable {
     var type: String {
         switch self {
         case .refused: "authentication_error"
+        case .notRouted: "not_found_error"
         case .verificationUnavailable, .overloaded: "unavailable_error"
         case .upstreamUnreachable, .upstreamReset, .upstreamTimeout: "upstream_error"
         case .malformedRequest, .ambiguousCredentials, .targetTooLong, .headTooLarge, .versionNotSupported,
@@ -66,7 +71,7 @@ enum Answer: Equatable, Sendable {
         case .upstreamUnreachable: "upstream_unreachable"
         case .upstreamReset: "upstream_reset"
         case .upstreamTimeout: "upstream_timeout"
-        case .verificationUnavailable, .overloaded, .malformedRequest, .targetTooLong, .headTooLarge,
+        case .verificationUnavailable, .overloaded, .malformedRequest, .notRouted, .targetTooLong, .headTooLarge,
             .versionNotSupported, .methodNotAllowed, .requestTimeout:
             nil
         }
@@ -80,6 +85,7 @@ enum Answer: Equatable, Sendable {
         case .verificationUnavailable: "API keys cannot be verified at the moment: try again"
         case .overloaded: "too many requests are under way: try again"
         case .malformedRequest: "the request is not valid HTTP/1.1"
+        case .notRouted: "no upstream serves this path"
         case .targetTooLong: "the request target is too long"
         case .headTooLarge: "the request has too many header fields, or too large ones"
         case .versionNotSupported: "only HTTP/1.1 and HTTP/1.0 are spoken here"

@@ -12,6 +12,8 @@ extension Exchange {
         case awaiting
         /// The head of the final response was passed on.
         case responding
+        /// Both connections carry another protocol now.
+        case tunneling
         /// The last response was sent; what the client still sends is thrown away until it closes.
         case lingering
         /// The client's connection is gone, or told to go.
@@ -20,7 +22,7 @@ extension Exchange {
 
     /// What the shell has to do. Several at once are done in this order.
     struct Actions: OptionSet, Equatable {
-        let rawValue: UInt16
+        let rawValue: UInt32
 
         /// Send `Step.answer`. With `linger`, it says that the connection closes.
         static let answer = Actions(rawValue: 1)
@@ -46,6 +48,12 @@ extension Exchange {
         static let close = Actions(rawValue: 1024)
         /// Close it so that the client cannot take what it got for a whole response.
         static let abort = Actions(rawValue: 2048)
+        /// End the output of a tunnel towards the upstream.
+        static let endUpstream = Actions(rawValue: 4096)
+        /// End the output of a tunnel towards the client.
+        static let endClient = Actions(rawValue: 8192)
+        /// Tell the client of a tunnel why it ends, in the tunnel's own terms if that can be, and close.
+        static let dismiss = Actions(rawValue: 16_384)
     }
 
     struct Step: Equatable {
@@ -60,6 +68,11 @@ extension Exchange {
         case answer(Answer)
     }
 
+    /// The ends of a tunnel.
+    enum Side: Equatable {
+        case client, upstream
+    }
+
     /// What matters of a request's head.
     struct Request: Equatable {
         var hasBody: Bool
@@ -70,7 +83,9 @@ extension Exchange {
 
     /// The times to wait, in nanoseconds.
     struct Patience {
-        var connect, responseHead, idle, keepAlive, requestHead: TimeAmount
+        var connect, responseHead, idle, keepAlive, requestHead, tunnelIdle: TimeAmount
         var linger = TimeAmount.seconds(1)
+        /// Bytes of a request's body that have to come before the time to wait for more begins anew.
+        var uploadStride = 0
     }
 }

@@ -1,3 +1,4 @@
+import AuthKeys
 import NIOCore
 
 /// What happens to the requests of one client connection, one after the other: events in, actions out.
@@ -23,6 +24,10 @@ struct Exchange {
     private var wasRetried = false
     private var upstreamPersists = false
     private var isDraining = false
+    /// Bytes of the request's body since the time to wait for more last began.
+    private var uploaded = 0
+    /// The side of a tunnel that sends no more.
+    private var endedSide: Side?
 
     init(patience: Patience, now: NIODeadline) {
         self.patience = patience
@@ -45,6 +50,8 @@ struct Exchange {
         requestEnded = !request.hasBody
         bodyBegan = false
         wasRetried = false
+        endedSide = nil
+        uploaded = 0
         return decide(decision, now: now)
     }
 
@@ -54,7 +61,7 @@ struct Exchange {
         headBegan = false
         switch stage {
         case .idle, .resolving, .connecting, .awaiting: return give(answer, now: now)
-        case .responding: return abort()
+        case .responding, .tunneling: return abort()
         case .lingering, .over: return Step()
         }
     }
@@ -64,11 +71,16 @@ struct Exchange {
         stage == .resolving ? decide(decision, now: now) : Step()
     }
 
-    /// A piece of the request's body is in hand.
-    mutating func requestPiece(now: NIODeadline) -> Step {
+    /// A piece of the request's body is in hand. Before the response began, a body that comes in drops does not make the
+    /// time to wait begin anew with each of them.
+    mutating func requestPiece(bytes: Int, now: NIODeadline) -> Step {
         guard stage == .awaiting || stage == .responding else { return Step() }
         bodyBegan = true
-        deadline = now + patience.idle
+        uploaded += bytes
+        if stage == .responding || uploaded >= patience.uploadStride {
+            uploaded = 0
+            deadline = now + patience.idle
+        }
         return Step(actions: .forward)
     }
 
@@ -88,13 +100,14 @@ struct Exchange {
         switch stage {
         case .idle, .lingering, .over: return Step()
         case .resolving: return Step(actions: .finish)
-        case .connecting, .awaiting, .responding: return Step(actions: [.dropUpstream, .finish])
+        case .connecting, .awaiting, .responding, .tunneling: return Step(actions: [.dropUpstream, .finish])
         }
     }
 
     /// Bytes went on, in either direction.
     mutating func progressed(now: NIODeadline) {
         if stage == .responding || stage == .awaiting && !requestEnded { deadline = now + patience.idle }
+        if stage == .tunneling { deadline = now + patience.tunnelIdle }
     }
 
     // MARK: The upstream
@@ -105,6 +118,11 @@ struct Exchange {
         self.isReused = isReused
         deadline = now + (requestEnded ? patience.responseHead : patience.idle)
         return Step(actions: .forward)
+    }
+
+    /// The connection could not be opened, and another upstream is asked.
+    mutating func upstreamChanged(now: NIODeadline) {
+        if stage == .connecting { deadline = now + patience.connect }
     }
 
     mutating func upstreamFailed(_ answer: Answer, now: NIODeadline) -> Step {
@@ -152,12 +170,51 @@ struct Exchange {
             deadline = now + patience.connect
             return Step(actions: [.dropUpstream, .acquireFreshUpstream])
         case .awaiting: return give(.upstreamReset, now: now)
-        case .responding: return abort()
+        case .responding, .tunneling: return abort()
         case .idle, .resolving, .connecting, .lingering, .over: return Step()
         }
     }
 
+    // MARK: A tunnel
+
+    /// The upstream took the upgrade that the client asked for; its head is in hand.
+    mutating func switched(now: NIODeadline) -> Step {
+        guard stage == .awaiting else { return Step() }
+        stage = .tunneling
+        deadline = now + patience.tunnelIdle
+        return Step(actions: .forward)
+    }
+
+    /// Bytes of a tunnel are in hand.
+    mutating func tunnelPiece(now: NIODeadline) -> Step {
+        guard stage == .tunneling else { return Step() }
+        deadline = now + patience.tunnelIdle
+        return Step(actions: .forward)
+    }
+
+    /// A side sends no more. The other one may go on.
+    mutating func tunnelEnded(_ side: Side, now: NIODeadline) -> Step {
+        guard stage == .tunneling, endedSide != side else { return Step() }
+        guard endedSide == nil else {
+            return Step(actions: [.endUpstream, .finish, conclude(keeping: false, now: now)])
+        }
+        endedSide = side
+        return Step(actions: side == .client ? .endUpstream : .endClient)
+    }
+
     // MARK: Time and the end
+
+    /// The key that the request came with is good no more.
+    mutating func keyEnded(_ refusal: Refusal, now: NIODeadline) -> Step {
+        switch stage {
+        case .connecting, .awaiting: return give(.refused(refusal), now: now)
+        case .responding: return abort()
+        case .tunneling:
+            _ = conclude(keeping: false, now: now)
+            return Step(actions: [.dropUpstream, .finish, .dismiss], answer: nil)
+        case .idle, .resolving, .lingering, .over: return Step()
+        }
+    }
 
     /// The deadline has come. `clientStalls`: whether it is the client that does not take or send.
     mutating func expire(clientStalls: Bool, now: NIODeadline) -> Step {
@@ -171,7 +228,7 @@ struct Exchange {
         case .connecting, .awaiting:
             guard !requestEnded && clientStalls else { return give(.upstreamTimeout, now: now) }
             return fail(.requestTimeout, now: now)
-        case .responding: return abort()
+        case .responding, .tunneling: return abort()
         case .lingering:
             stage = .over
             return Step(actions: .close)

@@ -2,7 +2,7 @@ import NIOCore
 
 /// Takes a body out of the bytes that carry it, piece by piece, as its framing says (RFC 9112 sections 6 and 7).
 ///
-/// Trailers are read as strictly as fields are, and dropped. Chunk extensions are dropped.
+/// Trailers are read as strictly as fields are; those that may cross are kept (`TrailerRule`). Chunk extensions are dropped.
 struct BodyDecoder {
     enum Step {
         case piece(ByteBuffer)
@@ -25,6 +25,8 @@ struct BodyDecoder {
     private static let trailerLimit = 8_192
 
     private var state: State
+    /// The trailer fields that may be passed on, whole lines; to be used after `end`.
+    private(set) var trailers = ByteBuffer()
 
     init(_ framing: Framing) {
         switch framing {
@@ -73,7 +75,7 @@ struct BodyDecoder {
                 if line.readableBytes == 2 {
                     state = .ended
                 } else {
-                    try Self.checkTrailer(line)
+                    try takeTrailer(line)
                     state = .trailers(read: read + line.readableBytes)
                 }
             }
@@ -154,11 +156,16 @@ struct BodyDecoder {
     }
 
     /// A field line, and none that frames or addresses a message (RFC 9110 section 6.5.1).
-    private static func checkTrailer(_ line: ByteBuffer) throws(HeadError) {
+    private mutating func takeTrailer(_ line: ByteBuffer) throws(HeadError) {
         var fields = FieldLines()
         var section = line
         section.writeStaticString("\r\n")
-        try section.withHeadBytes { bytes throws(HeadError) in try fields.read(bytes, from: 0, limit: 1) }
-        guard fields.lines.allSatisfy(\.kind.canBeNamedInConnection) else { throw .malformed }
+        try section.withHeadBytes { bytes throws(HeadError) in
+            try fields.read(bytes, from: 0, limit: 1)
+            for field in fields.lines {
+                guard field.kind.canBeNamedInConnection else { throw .malformed }
+                if TrailerRule.passes(field, in: bytes) { trailers.writeImmutableBuffer(line) }
+            }
+        }
     }
 }

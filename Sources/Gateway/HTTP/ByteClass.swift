@@ -76,6 +76,15 @@ extension UnsafeRawBufferPointer {
         return true
     }
 
+    /// The elements of a comma-separated list (RFC 9110 section 5.6.1), the whitespace around them left out. Elements may be
+    /// empty.
+    func list(in range: Range<Int>) -> ListElements { ListElements(bytes: self, range: range) }
+
+    /// Whether a comma-separated list has that element, in any case.
+    func lists(_ lower: StaticString, in range: Range<Int>) -> Bool {
+        list(in: range).contains { part($0).equals(lower) }
+    }
+
     /// The part of the bytes in a range that was found in them.
     @inline(__always)
     func part(_ range: Range<Int>) -> UnsafeRawBufferPointer {
@@ -89,5 +98,26 @@ extension UnsafeRawBufferPointer {
         while start < end, self[start] == ByteClass.space || self[start] == ByteClass.tab { start += 1 }
         while start < end, self[end - 1] == ByteClass.space || self[end - 1] == ByteClass.tab { end -= 1 }
         return start..<end
+    }
+}
+
+/// The elements of a comma-separated list, one after the other.
+struct ListElements: Sequence, IteratorProtocol {
+    private let bytes: UnsafeRawBufferPointer
+    private let end: Int
+    private var start: Int
+
+    init(bytes: UnsafeRawBufferPointer, range: Range<Int>) {
+        self.bytes = bytes
+        start = range.lowerBound
+        end = range.upperBound
+    }
+
+    mutating func next() -> Range<Int>? {
+        guard start <= end else { return nil }
+        var stop = start
+        while stop < end, bytes[stop] != ByteClass.comma { stop += 1 }
+        defer { start = stop + 1 }
+        return bytes.trimmed(start..<stop)
     }
 }

@@ -5,11 +5,15 @@ enum FieldKind: UInt8 {
     case host, contentLength, transferEncoding, connection
     /// Means one connection only and never crosses (RFC 9110 section 7.6.1); no more is read from it.
     case hopByHop
+    /// Of one connection too, but read: `TE` and `Upgrade`.
+    case te, upgrade
     case authorization, xAPIKey
     case origin, accessControlRequestMethod
     /// Reads like a field that only Keyward may send to the upstream: `X-Keyward-*`, `X-Forwarded-*`, `Forwarded`,
     /// `X-Real-IP`, in any case, with `_` or `.` for `-`.
     case reserved
+    /// Of those, what a trusted proxy says of its client, spelled as it has to be.
+    case forwardedFor, forwardedProto, forwardedHost
     /// Reads like `X-Request-Id`, likewise; Keyward's own replaces it in both directions.
     case requestID
 
@@ -40,12 +44,18 @@ enum FieldKind: UInt8 {
             }
         case 0x74:  // t
             if name.equals("transfer-encoding") { self = .transferEncoding }
-            if name.equals("te") || name.equals("trailer") { self = .hopByHop }
+            if name.equals("te") { self = .te }
         case 0x75:  // u
-            if name.equals("upgrade") { self = .hopByHop }
+            if name.equals("upgrade") { self = .upgrade }
         case 0x78:  // x
             if name.equals("x-api-key") {
                 self = .xAPIKey
+            } else if name.equals("x-forwarded-for") {
+                self = .forwardedFor
+            } else if name.equals("x-forwarded-proto") {
+                self = .forwardedProto
+            } else if name.equals("x-forwarded-host") {
+                self = .forwardedHost
             } else if name.beginsLoosely(with: "x-keyward-") || name.beginsLoosely(with: "x-forwarded-")
                 || name.count == 9 && name.beginsLoosely(with: "x-real-ip")
             {

@@ -14,7 +14,8 @@ struct MessageFields {
     private(set) var isChunked = false
     private(set) var saysClose = false
     private(set) var saysKeepAlive = false
-    /// Fields that `Connection` names, apart from `close` and `keep-alive`.
+    private(set) var saysUpgrade = false
+    /// Fields that `Connection` names, apart from `close`, `keep-alive` and `upgrade`.
     private(set) var named: [Range<Int>] = []
 
     /// More names than any honest sender has.
@@ -54,21 +55,18 @@ struct MessageFields {
     }
 
     private mutating func takeConnection(_ value: Range<Int>, in bytes: UnsafeRawBufferPointer) throws(HeadError) {
-        var start = value.lowerBound
-        while start <= value.upperBound {
-            var end = start
-            while end < value.upperBound, bytes[end] != ByteClass.comma { end += 1 }
-            let option = bytes.trimmed(start..<end)
+        for option in bytes.list(in: value) {
             let name = bytes.part(option)
             if name.equals("close") {
                 saysClose = true
             } else if name.equals("keep-alive") {
                 saysKeepAlive = true
+            } else if name.equals("upgrade") {
+                saysUpgrade = true
             } else if !option.isEmpty {
                 guard named.count < Self.namedLimit else { throw .malformed }
                 named.append(option)
             }
-            start = end + 1
         }
     }
 

@@ -24,6 +24,9 @@ struct RequestHead {
     private(set) var version = HTTPVersion.http11
     private(set) var framing = Framing.none
     private(set) var hasOrigin = false
+    /// Whether the client said that it takes trailers (`TE: trailers`, RFC 9110 section 10.1.4).
+    private(set) var takesTrailers = false
+    private var namesWebSocket = false
     private var hasHost = false
     private var asksForMethod = false
 
@@ -43,6 +46,12 @@ struct RequestHead {
 
     var hasBody: Bool { framing != .none }
 
+    /// Whether the client wants to go on with WebSocket (RFC 6455 section 4.1). Any other upgrade is left out, which RFC 9110
+    /// section 7.8 allows; `h2c` least of all may be passed on, since nobody would check what comes after it.
+    var upgrades: Bool {
+        namesWebSocket && message.saysUpgrade && method == .get && version == .http11 && !hasBody
+    }
+
     /// Reads a head: all of its bytes, the empty line included.
     mutating func read(_ bytes: UnsafeRawBufferPointer, limits: HeadLimits) throws(HeadError) {
         message = MessageFields()
@@ -50,6 +59,8 @@ struct RequestHead {
         hasOrigin = false
         hasHost = false
         asksForMethod = false
+        takesTrailers = false
+        namesWebSocket = false
         let fieldsStart = try readRequestLine(bytes, limits: limits)
         let isAbsolute = authority != nil
         try fields.read(bytes, from: fieldsStart, limit: limits.fieldCount)
@@ -59,6 +70,8 @@ struct RequestHead {
             case .contentLength, .transferEncoding, .connection: try message.take(field, in: bytes)
             case .origin: hasOrigin = true
             case .accessControlRequestMethod: asksForMethod = true
+            case .te: takesTrailers = takesTrailers || bytes.lists("trailers", in: field.value)
+            case .upgrade: namesWebSocket = namesWebSocket || bytes.lists("websocket", in: field.value)
             default: break
             }
         }

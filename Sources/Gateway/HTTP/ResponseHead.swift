@@ -8,32 +8,41 @@ struct ResponseHead {
     private(set) var framing = Framing.none
     private var version = HTTPVersion.http11
 
+    private var namesWebSocket = false
+
     /// Whether more heads follow for the same request (RFC 9110 section 15.2).
-    var isInterim: Bool { (100..<200).contains(status) }
+    var isInterim: Bool { (100..<200).contains(status) && !isUpgrade }
+
+    /// Whether the connection goes on as a WebSocket.
+    var isUpgrade: Bool { status == 101 }
 
     /// Whether the upstream's connection can carry another request.
-    var persists: Bool { framing != .untilClose && message.persists(version) }
+    var persists: Bool { !isUpgrade && framing != .untilClose && message.persists(version) }
 
-    /// Reads a head: all of its bytes, the empty line included. A response to HEAD has no body, whatever it says.
+    /// Reads a head: all of its bytes, the empty line included. A response to HEAD has no body, whatever it says; and no
+    /// upstream may change to another protocol than the request asked for.
     mutating func read(
-        _ bytes: UnsafeRawBufferPointer, toHead: Bool, limits: HeadLimits
+        _ bytes: UnsafeRawBufferPointer, toHead: Bool, mayUpgrade: Bool, limits: HeadLimits
     ) throws(HeadError) {
         message = MessageFields()
+        namesWebSocket = false
         let fieldsStart = try readStatusLine(bytes)
         try fields.read(bytes, from: fieldsStart, limit: limits.fieldCount)
         for field in fields.lines {
             switch field.kind {
             case .contentLength, .transferEncoding, .connection: try message.take(field, in: bytes)
+            case .upgrade: namesWebSocket = namesWebSocket || bytes.lists("websocket", in: field.value)
             default: break
             }
         }
+        guard !isUpgrade || mayUpgrade && namesWebSocket && message.saysUpgrade else { throw .malformed }
         framing = try bodyFraming(toHead: toHead)
     }
 
     /// RFC 9112 section 6.3.
     private func bodyFraming(toHead: Bool) throws(HeadError) -> Framing {
         guard !message.isChunked || message.length == nil && version == .http11 else { throw .malformed }
-        if toHead || isInterim || status == 204 || status == 304 { return .none }
+        if toHead || status < 200 || status == 204 || status == 304 { return .none }
         if message.isChunked { return .chunked }
         return message.length.map { $0 == 0 ? .none : .length($0) } ?? .untilClose
     }
@@ -46,8 +55,7 @@ struct ResponseHead {
             ByteClass.isDigit(bytes[11])
         else { throw .malformed }
         status = Int(bytes[9] - 0x30) * 100 + Int(bytes[10] - 0x30) * 10 + Int(bytes[11] - 0x30)
-        // The gateway asks for no other protocol, so no upstream may change to one.
-        guard status != 101, status < 600 else { throw .malformed }
+        guard status < 600 else { throw .malformed }
         var position = 12
         guard bytes[position] == ByteClass.space || bytes[position] == ByteClass.carriageReturn else {
             throw .malformed

@@ -7,23 +7,27 @@ struct Gate {
     struct Outcome {
         var decision: Exchange.Decision
         var keyID: KeyID?
-        /// To be looked up, when the decision says so.
+        /// The key's; to be looked up, when the decision says so.
         var digest: SecretDigest?
+        var expiresAt: Timestamp?
     }
 
     let verifier: KeyVerifier
     let time: TimeSource
     private let places: GatewayConfiguration.CredentialPlaces
     private let passesPreflights: Bool
-    /// With a base path, a path that leads out of it is refused; without one, every path belongs to the upstream.
-    private let keepsToBasePath: Bool
+    /// Where the path says where a request goes, one that could be read in two ways is refused; else every path belongs to the
+    /// upstream.
+    private let refusesDotSegments: Bool
 
     init(verifier: KeyVerifier, time: TimeSource, configuration: GatewayConfiguration) {
         self.verifier = verifier
         self.time = time
         places = configuration.credentials
         passesPreflights = configuration.passesPreflights
-        keepsToBasePath = !configuration.upstream.basePath.isEmpty
+        refusesDotSegments = configuration.routes.contains { route in
+            !route.prefix.isEmpty || route.upstreams.contains { !$0.basePath.isEmpty }
+        }
     }
 
     /// Decides about a request; for one that goes through, writes the identity that the upstream is told. `answer` is what a
@@ -34,14 +38,22 @@ struct Gate {
     ) -> Outcome {
         identity.clear()
         if head.method == .connect || head.method == .trace { return Outcome(decision: .answer(.methodNotAllowed)) }
-        if keepsToBasePath && head.hasDotSegment(bytes) { return Outcome(decision: .answer(.malformedRequest)) }
+        if refusesDotSegments && head.hasDotSegment(bytes) { return Outcome(decision: .answer(.malformedRequest)) }
         if passesPreflights && head.isPreflight { return Outcome(decision: .forward) }
         switch Credential(in: head, bytes: bytes, places: places) {
         case .ambiguous: return Outcome(decision: .answer(.ambiguousCredentials))
         case .none: return outcome(verifier.refuse(.missing), after: answer)
         case .token(let range):
-            let verdict = verifier.verify(bytes.part(range), at: time.now()) { Identity.write($0, to: &identity) }
-            return outcome(verdict, after: answer)
+            var digest: SecretDigest?
+            var expiresAt: Timestamp?
+            let verdict = verifier.verify(bytes.part(range), at: time.now()) { key in
+                Identity.write(key, to: &identity)
+                digest = key.digest
+                expiresAt = key.expiresAt
+            }
+            var outcome = outcome(verdict, after: answer)
+            if case .admitted = verdict { (outcome.digest, outcome.expiresAt) = (digest, expiresAt) }
+            return outcome
         }
     }
 

@@ -7,30 +7,31 @@ struct RequestRewriter {
     private let basePath: [UInt8]
     private let upstreamAuthority: [UInt8]
 
-    init(_ configuration: GatewayConfiguration) {
+    init(_ configuration: GatewayConfiguration, upstream: Upstream) {
         strippedPlaces = configuration.forwardsCredentials ? [] : configuration.credentials
-        basePath = Array(configuration.upstream.basePath.utf8)
-        upstreamAuthority = Array(configuration.upstream.authority.utf8)
+        basePath = Array(upstream.basePath.utf8)
+        upstreamAuthority = Array(upstream.authority.utf8)
     }
 
-    /// Writes a head. `identity` is whole field lines; `forwarded` is too, and says who the client is.
+    /// Writes a head. `identity` is whole field lines.
     func write(
         _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, id: RequestID, identity: ByteBuffer,
-        forwarded: ByteBuffer, to out: inout ByteBuffer
+        forwarded: Forwarded, to out: inout ByteBuffer
     ) {
         out.clear(minimumCapacity: bytes.count + basePath.count + identity.readableBytes + 512)
         out.writeBytes(bytes.part(head.methodText))
         out.writeInteger(ByteClass.space)
         writeTarget(head, bytes: bytes, to: &out)
         out.writeStaticString(" HTTP/1.1\r\n")
-        let keptHost = writeFields(head, bytes: bytes, to: &out)
-        writeHosts(head, bytes: bytes, keptHost: keptHost, to: &out)
+        if !writeFields(head, bytes: bytes, to: &out) { writeHost(head, bytes: bytes, to: &out) }
+        if head.upgrades { out.writeStaticString("Connection: Upgrade\r\nUpgrade: websocket\r\n") }
+        if head.takesTrailers && !head.upgrades { out.writeStaticString("Connection: TE\r\nTE: trailers\r\n") }
         if head.framing == .chunked { out.writeStaticString("Transfer-Encoding: chunked\r\n") }
         out.writeImmutableBuffer(identity)
         out.writeStaticString("X-Request-Id: ")
         id.write(to: &out)
         out.writeStaticString("\r\n")
-        out.writeImmutableBuffer(forwarded)
+        forwarded.write(head, bytes: bytes, to: &out)
         out.writeStaticString("\r\n")
     }
 
@@ -69,7 +70,9 @@ struct RequestRewriter {
     @inline(__always)
     private func passes(_ field: FieldLine, head: borrowing RequestHead, bytes: UnsafeRawBufferPointer) -> Bool {
         switch field.kind {
-        case .connection, .hopByHop, .transferEncoding, .reserved, .requestID: return false
+        case .connection, .hopByHop, .te, .upgrade, .transferEncoding, .reserved, .requestID, .forwardedFor,
+            .forwardedProto, .forwardedHost:
+            return false
         case .host: return head.authority == field.value
         case .authorization where strippedPlaces.contains(.authorization): return false
         case .xAPIKey where strippedPlaces.contains(.xAPIKey): return false
@@ -78,21 +81,13 @@ struct RequestRewriter {
         }
     }
 
-    private func writeHosts(
-        _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, keptHost: Bool, to out: inout ByteBuffer
-    ) {
-        if !keptHost {
-            out.writeStaticString("Host: ")
-            if let authority = head.authority {
-                out.writeBytes(bytes.part(authority))
-            } else {
-                out.writeBytes(upstreamAuthority)
-            }
-            out.writeStaticString("\r\n")
+    private func writeHost(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, to out: inout ByteBuffer) {
+        out.writeStaticString("Host: ")
+        if let authority = head.authority {
+            out.writeBytes(bytes.part(authority))
+        } else {
+            out.writeBytes(upstreamAuthority)
         }
-        guard let authority = head.authority else { return }
-        out.writeStaticString("X-Forwarded-Host: ")
-        out.writeBytes(bytes.part(authority))
         out.writeStaticString("\r\n")
     }
 }

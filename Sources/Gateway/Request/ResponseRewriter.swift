@@ -31,6 +31,7 @@ enum ResponseRewriter {
         out.writeStaticString("X-Request-Id: ")
         id.write(to: &out)
         out.writeStaticString("\r\n")
+        if head.isUpgrade { out.writeStaticString("Connection: Upgrade\r\nUpgrade: websocket\r\n") }
         if delimiter == .chunks { out.writeStaticString("Transfer-Encoding: chunked\r\n") }
         switch persists {
         case true where version == .http10: out.writeStaticString("Connection: keep-alive\r\n")
@@ -57,10 +58,11 @@ enum ResponseRewriter {
         _ field: FieldLine, head: borrowing ResponseHead, bytes: UnsafeRawBufferPointer
     ) -> Bool {
         switch field.kind {
-        case .connection, .hopByHop, .transferEncoding, .requestID: false
+        case .connection, .hopByHop, .te, .upgrade, .transferEncoding, .requestID: false
         // RFC 9110 section 8.6: neither may have one.
-        case .contentLength: !head.isInterim && head.status != 204
-        case .other, .host, .authorization, .xAPIKey, .origin, .accessControlRequestMethod, .reserved:
+        case .contentLength: head.status >= 200 && head.status != 204
+        case .other, .host, .authorization, .xAPIKey, .origin, .accessControlRequestMethod, .reserved, .forwardedFor,
+            .forwardedProto, .forwardedHost:
             !head.message.isNamed(field, in: bytes)
         }
     }

@@ -20,6 +20,9 @@ struct PoolState<Connection: AnyObject, Waiter: AnyObject> {
         self.limit = limit
     }
 
+    /// Connections in use or being opened, and who waits for one.
+    var load: Int { open - idle.count + waiters.count }
+
     var idleConnections: [Connection] { idle.map(\.connection) }
 
     /// Somebody needs a connection; `fresh`: one that was never used.

@@ -4,7 +4,9 @@ import NIOCore
 final class UpstreamConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private let pool: UpstreamPool
+    let pool: UpstreamPool
+    /// Whether it counts as open with its pool: not before its handshake.
+    var isOpen = false
     private let outlet = Outlet()
     private var context: ChannelHandlerContext?
     /// Whom it serves; nil while it is idle.
@@ -15,6 +17,8 @@ final class UpstreamConnection: ChannelInboundHandler {
     /// Nil until the head of the final response came.
     private var body: BodyDecoder?
     private var isToHead = false
+    private var mayUpgrade = false
+    private var isTunnel = false
     private var isSilent = true
     private var hasFailed = false
     private(set) var isWritable = true
@@ -26,9 +30,10 @@ final class UpstreamConnection: ChannelInboundHandler {
     // MARK: For the client connection
 
     /// Begins an exchange with its request head.
-    func begin(for front: FrontConnection, head: ByteBuffer, isToHead: Bool) {
+    func begin(for front: FrontConnection, head: ByteBuffer, isToHead: Bool, mayUpgrade: Bool) {
         self.front = front
         self.isToHead = isToHead
+        self.mayUpgrade = mayUpgrade
         scanner = HeadScanner()
         body = nil
         isSilent = true
@@ -46,8 +51,8 @@ final class UpstreamConnection: ChannelInboundHandler {
         outlet.appendChunk(piece, to: context)
     }
 
-    func writeLastChunk() {
-        outlet.appendLastChunk()
+    func writeLastChunk(trailers: ByteBuffer) {
+        outlet.appendLastChunk(trailers: trailers)
     }
 
     func flush() {
@@ -61,6 +66,20 @@ final class UpstreamConnection: ChannelInboundHandler {
         // More than was asked for: nobody can tell what it belongs to.
         guard input.readableBytes == 0, context != nil else { return close() }
         pool.release(self)
+    }
+
+    /// Ends the output of a tunnel; the upstream may go on.
+    func endOutput() {
+        flush()
+        context?.close(mode: .output, promise: nil)
+    }
+
+    /// Ends it too, with nobody left to tell: what was written may still go out, for as long.
+    func finish(within limit: TimeAmount) {
+        front = nil
+        guard let context else { return }
+        endOutput()
+        _ = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { self.close() }
     }
 
     /// Closes the connection, whatever it carries.
@@ -103,6 +122,11 @@ final class UpstreamConnection: ChannelInboundHandler {
         readIfWanted()
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .inputClosed? = event as? ChannelEvent else { return context.fireUserInboundEventTriggered(event) }
+        if isTunnel, let front { front.tunnelEnded(.upstream) } else { context.close(promise: nil) }
+    }
+
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
         front?.upstreamWritabilityChanged()
@@ -115,13 +139,15 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil
-        if let body, body.endsWithConnection, !hasFailed {
+        if isTunnel, !hasFailed {
+            front?.tunnelEnded(.upstream)
+        } else if let body, body.endsWithConnection, !hasFailed {
             front?.responseEnd()
         } else {
             lose()
         }
         front = nil
-        pool.closed(self)
+        if isOpen { pool.closed(self) }
     }
 
     private func lose() {
@@ -132,6 +158,11 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     private func process() throws(HeadError) {
         while let front, input.readableBytes > 0 {
+            if isTunnel {
+                front.tunnelPiece(input)
+                input = ByteBuffer()
+                return
+            }
             guard body != nil else {
                 guard try readHead(for: front) else { return }
                 continue
@@ -145,9 +176,16 @@ final class UpstreamConnection: ChannelInboundHandler {
         let limits = pool.headLimits
         let end = try input.withHeadBytes { bytes throws(HeadError) in try scanner.end(of: bytes, limits: limits) }
         guard let end, let bytes = input.readSlice(length: end) else { return false }
-        try bytes.withHeadBytes { bytes throws(HeadError) in try head.read(bytes, toHead: isToHead, limits: limits) }
+        try bytes.withHeadBytes { bytes throws(HeadError) in 
+            try head.read(bytes, toHead: isToHead, mayUpgrade: mayUpgrade, limits: limits)
+        }
         if head.isInterim {
             front.interimHead(head, bytes: bytes)
+            return true
+        }
+        if head.isUpgrade {
+            isTunnel = true
+            front.switched(head, bytes: bytes)
             return true
         }
         let decoder = BodyDecoder(head.framing)
@@ -167,7 +205,7 @@ final class UpstreamConnection: ChannelInboundHandler {
             front.responsePiece(piece)
             guard self.front === front, body?.hasEnded ?? false else { return self.front === front }
         }
-        front.responseEnd()
+        front.responseEnd(trailers: body?.trailers ?? ByteBuffer())
         return false
     }
 }

@@ -1,11 +1,17 @@
 import Metrics
 import NIOCore
 import NIOPosix
+import NIOSSL
 
-/// The connections to the upstream that one event loop keeps. Belongs to that loop.
+/// The connections to one upstream that one event loop keeps. Belongs to that loop.
 final class UpstreamPool {
     private let eventLoop: any EventLoop
-    private let upstream: Upstream
+    private unowned let group: UpstreamGroup
+    /// Which of its group it is.
+    let number: Int
+    let upstream: Upstream
+    let rewriter: RequestRewriter
+    private let tls: NIOSSLContext?
     private let address: SocketAddress?
     private let timeouts: GatewayConfiguration.Timeouts
     private let metrics: GatewayMetrics
@@ -13,17 +19,27 @@ final class UpstreamPool {
     private var isShut = false
     let headLimits: HeadLimits
 
-    init(eventLoop: any EventLoop, configuration: GatewayConfiguration, metrics: GatewayMetrics) {
+    init(
+        group: UpstreamGroup, number: Int, eventLoop: any EventLoop, upstream: Upstream, configuration: GatewayConfiguration,
+        tls: NIOSSLContext?, metrics: GatewayMetrics
+    ) {
+        self.group = group
+        self.number = number
         self.eventLoop = eventLoop
         self.metrics = metrics
-        upstream = configuration.upstream
+        self.upstream = upstream
+        self.tls = tls
+        rewriter = RequestRewriter(configuration, upstream: upstream)
         address = try? SocketAddress(ipAddress: upstream.host, port: upstream.port)
         timeouts = configuration.timeouts
         state = PoolState(limit: configuration.limits.upstreamConnectionsPerLoop)
         headLimits = HeadLimits(configuration.limits)
     }
 
-    /// Gets a connection for a client's request, now or later: `upstreamReady` or `upstreamFailed` is called.
+    /// Requests that it serves, or will.
+    var load: Int { state.load }
+
+    /// Gets a connection for a client's request, now or later: `upstreamReady` is called, or the group is told.
     func acquire(for front: FrontConnection, fresh: Bool) {
         switch state.acquire(front, fresh: fresh) {
         case .reuse(let connection): front.upstreamReady(connection, isReused: true)
@@ -65,7 +81,9 @@ final class UpstreamPool {
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(TimeAmount(timeouts.connect))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.autoRead, value: false)
+            .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.writeBufferWaterMark, value: .init(low: 32_768, high: 131_072))
         let number = front.number
         metrics.upstreamConnections.increment()
@@ -82,11 +100,29 @@ final class UpstreamPool {
     private func connected(_ channel: any Channel, for front: FrontConnection, number: UInt64) {
         let connection = UpstreamConnection(pool: self)
         do {
-            try channel.pipeline.syncOperations.addHandler(connection)
+            guard let tls else {
+                try channel.pipeline.syncOperations.addHandler(connection)
+                return ready(connection, for: front, number: number)
+            }
+            let handshake = UpstreamHandshake(limit: TimeAmount(timeouts.connect)) { result in
+                switch result {
+                case .success: self.ready(connection, for: front, number: number)
+                case .failure(let error): self.failed(error, for: front, number: number)
+                }
+            }
+            try channel.pipeline.syncOperations.addHandlers([
+                try NIOSSLClientHandler(context: tls, serverHostname: address == nil ? upstream.host : nil),
+                handshake, connection,
+            ])
         } catch {
             channel.close(promise: nil)
-            return failed(error, for: front, number: number)
+            failed(error, for: front, number: number)
         }
+    }
+
+    private func ready(_ connection: UpstreamConnection, for front: FrontConnection, number: UInt64) {
+        connection.isOpen = true
+        group.connected(self)
         if front.isWaiting(number) {
             front.upstreamReady(connection, isReused: false)
         } else {
@@ -96,10 +132,9 @@ final class UpstreamPool {
 
     private func failed(_ error: any Error, for front: FrontConnection, number: UInt64) {
         let next = state.closed(nil)
-        if front.isWaiting(number) {
-            let timedOut = if case .connectTimeout? = error as? ChannelError { true } else { false }
-            front.upstreamFailed(timedOut ? .upstreamTimeout : .upstreamUnreachable)
-        }
+        let timedOut = if case .connectTimeout? = error as? ChannelError { true } else { false }
+        group.connectFailed(
+            self, for: front.isWaiting(number) ? front : nil, answer: timedOut ? .upstreamTimeout : .upstreamUnreachable)
         if let next { connect(for: next) }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Gateway
 import AuthKeys
 import AuthKeysPostgres
 import LibPQ
@@ -28,7 +29,8 @@ struct DoctorCommand: AsyncParsableCommand {
             throw ExitCode.failure
         }
         await checkDatabase(settings, &report)
-        await checkPort(settings.gateway, "gateway port", &report)
+        await checkPort(
+            ListenAddress(host: settings.gateway.host, port: settings.gateway.port), "gateway port", &report)
         await checkPort(settings.control, "control port", &report)
         if report.failures > 0 { throw ExitCode.failure }
     }

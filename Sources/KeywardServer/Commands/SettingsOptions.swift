@@ -21,15 +21,8 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "A file that holds the admin key, at least 32 characters (or the key itself in KEYWARD_ADMIN_KEY).")
     var adminKeyFile: String?
 
-    @Option(
-        name: .customLong("upstream"),
-        help: "Where valid requests go, an http:// URL (KEYWARD_UPSTREAM_URL). Default: a built-in echo.")
-    var upstreamUrl: String?
-
-    @Option(
-        name: .customLong("gateway"),
-        help: "Where the gateway listens (KEYWARD_GATEWAY_ADDRESS). Default: 127.0.0.1:8080.")
-    var gatewayAddress: String?
+    @OptionGroup(title: "Gateway")
+    var gateway: GatewayOptions
 
     @Option(
         name: .customLong("control"),
@@ -38,15 +31,6 @@ struct SettingsOptions: ParsableArguments {
 
     @Option(help: "Keyward's own folder (KEYWARD_DATA_DIR). Default: .keyward.")
     var dataDir: String?
-
-    @Option(help: "Where keys are looked for (KEYWARD_CREDENTIALS). Default: authorization,x-api-key.")
-    var credentials: String?
-
-    @Flag(help: "Leave credentials in what the upstream gets (KEYWARD_FORWARD_CREDENTIALS).")
-    var forwardCredentials = false
-
-    @Option(help: "Threads of the gateway (KEYWARD_THREADS). Default: the cores this process may use.")
-    var threads: String?
 
     @Option(help: "How long keys are honoured while the database cannot be read (KEYWARD_MAX_STALENESS). Default: 1h.")
     var maxStaleness: String?
@@ -62,13 +46,11 @@ struct SettingsOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         let options: [Setting: String?] = [
             .databaseURL: databaseUrl, .listenDatabaseURL: listenDatabaseUrl, .databaseWait: databaseWait,
-            .adminKeyFile: adminKeyFile, .upstreamURL: upstreamUrl, .gatewayAddress: gatewayAddress,
-            .controlAddress: controlAddress, .dataDirectory: dataDir, .credentials: credentials,
-            .forwardCredentials: forwardCredentials ? "true" : nil, .threads: threads, .maxStaleness: maxStaleness,
-            .logLevel: logLevel, .logFormat: logFormat,
+            .adminKeyFile: adminKeyFile, .controlAddress: controlAddress, .dataDirectory: dataDir,
+            .maxStaleness: maxStaleness, .logLevel: logLevel, .logFormat: logFormat,
         ]
         return try SettingsSource(
-            flags: options.compactMapValues(\.self), environment: environment,
+            flags: options.compactMapValues(\.self).merging(gateway.values) { first, _ in first }, environment: environment,
             file: config ?? environment["KEYWARD_CONFIG"])
     }
 }

@@ -74,7 +74,7 @@ struct Instance: Service {
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
         Self.observe(index: index, freshness: freshness, pool: pool, in: metrics)
 
-        let echo = settings.upstream == nil ? EchoUpstream() : nil
+        let echo = settings.gateway.routes.isEmpty ? EchoUpstream() : nil
         let gateway = Gateway(
             configuration: try await configuration(echo: echo), verifier: verifier, logger: logger)
         let gatewayAddress = try await bind(gateway)
@@ -96,6 +96,7 @@ struct Instance: Service {
         if let embedded = database.embedded { services.insert(EmbeddedWatch(embedded: embedded), at: 0) }
         if let echo { services.append(echo) }
         services += [gateway, listener]
+        if settings.gateway.certificate != nil { services.append(CertificateReload(gateway: gateway, logger: logger)) }
         try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
     }
 
@@ -109,15 +110,11 @@ struct Instance: Service {
     }
 
     private func configuration(echo: EchoUpstream?) async throws -> GatewayConfiguration {
-        var upstream = settings.upstream
-        if let echo { upstream = Upstream(host: "127.0.0.1", port: try await echo.bind().port ?? 0) }
-        guard let upstream else { throw SettingsError(.upstreamURL) }
-        var configuration = GatewayConfiguration(upstream: upstream)
-        configuration.host = settings.gateway.host
-        configuration.port = settings.gateway.port
-        configuration.credentials = settings.credentials
-        configuration.forwardsCredentials = settings.forwardCredentials
-        configuration.threads = settings.threads
+        var configuration = settings.gateway
+        if let echo {
+            let upstream = Upstream(host: "127.0.0.1", port: try await echo.bind().port ?? 0)
+            configuration.routes = [Route(upstreams: [upstream])]
+        }
         return configuration
     }
 
@@ -126,7 +123,17 @@ struct Instance: Service {
             let port = try await gateway.bind().port ?? settings.gateway.port
             return ListenAddress(host: settings.gateway.host, port: port)
         } catch let error as GatewayError {
+            if case .tls(let file, _) = error { throw SettingsError(Self.setting(of: file, settings), "\(error)") }
             throw SettingsError(.gatewayAddress, "\(error)")
+        }
+    }
+
+    /// The setting that named a file.
+    private static func setting(of file: String, _ settings: Settings) -> Setting {
+        switch file {
+        case settings.gateway.certificate?.chain: .certificateFile
+        case settings.gateway.certificate?.key: .keyFile
+        default: .upstreamCAFile
         }
     }
 

@@ -1,10 +1,12 @@
 import ControlAPI
 import EmbeddedPostgres
+import Gateway
 import Glibc
 import Hummingbird
 import Logging
 import NIOCore
 import ServiceLifecycle
+import UnixSignals
 
 /// Work that goes on until shutdown begins.
 struct RunsUntilShutdown: Service {
@@ -40,6 +42,26 @@ struct ControlListener: Service {
         } catch let error as IOError {
             let reason = error.errnoCode == EADDRINUSE ? "the address is in use" : "\(error)"
             throw SettingsError(.controlAddress, "cannot listen on \(address): \(reason)")
+        }
+    }
+}
+
+/// Reads the gateway's certificate again on SIGHUP. Connections that there are keep the one they began with.
+struct CertificateReload: Service {
+    let gateway: Gateway
+    let logger: Logger
+
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        await cancelWhenGracefulShutdown {
+            for await _ in signals {
+                do throws(GatewayError) {
+                    try gateway.reloadCertificate()
+                    logger.notice("certificate reloaded")
+                } catch {
+                    logger.error("certificate not reloaded", metadata: ["error": "\(error)"])
+                }
+            }
         }
     }
 }

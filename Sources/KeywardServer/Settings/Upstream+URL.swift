@@ -2,14 +2,17 @@ import FoundationEssentials
 import Gateway
 
 extension Upstream {
-    /// Reads `http://host[:port][/path]`; nil for anything else, and for what would be silently lost (user, query, fragment).
+    /// Reads `http[s]://host[:port][/path]`; nil for anything else, and for what would be silently lost (user, query,
+    /// fragment).
     init?(url text: String) {
-        guard let url = URLComponents(string: text), url.scheme?.lowercased() == "http", let host = url.host,
+        guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(),
+            scheme == "http" || scheme == "https", let host = url.host,
             !host.isEmpty, url.user == nil, url.password == nil, url.query == nil, url.fragment == nil
         else { return nil }
-        let port = url.port ?? 80
+        let isSecure = scheme == "https"
+        let port = url.port ?? (isSecure ? 443 : 80)
         guard (1...65_535).contains(port) else { return nil }
         let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
-        self.init(host: bare, port: port, basePath: url.path)
+        self.init(host: bare, port: port, isSecure: isSecure, basePath: url.path)
     }
 }

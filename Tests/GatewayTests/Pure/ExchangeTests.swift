@@ -14,7 +14,7 @@ import Testing
         Exchange(
             patience: .init(
                 connect: .seconds(5), responseHead: .seconds(60), idle: .seconds(30), keepAlive: .seconds(75),
-                requestHead: .seconds(10)),
+                requestHead: .seconds(10), tunnelIdle: .seconds(600)),
             now: start)
     }
 
@@ -46,10 +46,10 @@ import Testing
         var exchange = fresh()
         _ = exchange.begin(post, .forward, now: start)
         #expect(!exchange.awaitsBody)
-        #expect(exchange.requestPiece(now: start).actions == [])
+        #expect(exchange.requestPiece(bytes: 1, now: start).actions == [])
         _ = exchange.upstreamReady(isReused: false, now: start)
         #expect(exchange.awaitsBody)
-        #expect(exchange.requestPiece(now: start).actions == .forward)
+        #expect(exchange.requestPiece(bytes: 1, now: start).actions == .forward)
     }
 
     @Test func `a refusal keeps the connection, and asks for no upstream`() {
@@ -103,7 +103,7 @@ import Testing
         var talking = awaiting(get, isReused: true)
         #expect(talking.upstreamLost(isSilent: false, now: start).answer == .upstreamReset)
         var withBody = awaiting(.init(hasBody: true, persists: true, isRepeatable: true), isReused: true)
-        _ = withBody.requestPiece(now: start)
+        _ = withBody.requestPiece(bytes: 1, now: start)
         #expect(withBody.upstreamLost(isSilent: true, now: start).answer == .upstreamReset)
     }
 
@@ -122,7 +122,7 @@ import Testing
 
     @Test func `a response that ends before its request does closes both`() {
         var exchange = responding(post)
-        _ = exchange.requestPiece(now: start)
+        _ = exchange.requestPiece(bytes: 1, now: start)
         #expect(exchange.responseEnd(now: start).actions == [.forward, .finish, .dropUpstream, .linger])
     }
 

@@ -117,11 +117,17 @@ import Testing
 
     @Test(arguments: [
         "X-Keyward-Key-Id", "x-keyward-anything", "X_Keyward_Key_Id", "X.KEYWARD.Owner", "X-Keyward_Scopes",
-        "X-Forwarded-For", "x_forwarded_host", "X-Forwarded.Proto", "X-Forwarded-Server", "Forwarded", "X-Real-IP",
+        "X-Forwarded_For", "x_forwarded_host", "X-Forwarded.Proto", "X-Forwarded-Server", "Forwarded", "X-Real-IP",
         "X_REAL_IP",
     ])
     func `a name that reads like one of Keyward's own is known as one`(_ name: String) {
         #expect(Array(name.utf8).withUnsafeBytes { FieldKind($0) } == .reserved)
+    }
+
+    @Test func `what a trusted proxy says is told apart by its exact name`() {
+        #expect(Array("x-forwarded-for".utf8).withUnsafeBytes { FieldKind($0) } == .forwardedFor)
+        #expect(Array("X-Forwarded-Proto".utf8).withUnsafeBytes { FieldKind($0) } == .forwardedProto)
+        #expect(Array("X-FORWARDED-HOST".utf8).withUnsafeBytes { FieldKind($0) } == .forwardedHost)
     }
 
     @Test(arguments: ["X-Keyword-Id", "X-Keyward", "Xkeyward-id", "X-Real-IPs", "Forwarded-By", "X-Api-Keys", "Hos"])

@@ -84,18 +84,18 @@ import Testing
         let upstream = try await RawUpstream { _ in
             .send(
                 "HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\n"
-                    + "Proxy-Authenticate: Basic\r\nUpgrade: h2c\r\nTrailer: T\r\nX-End: 1\r\nContent-Length: 0\r\n\r\n"
+                    + "Proxy-Authenticate: Basic\r\nUpgrade: h2c\r\nTE: x\r\nX-End: 1\r\nContent-Length: 0\r\n\r\n"
             )
         }
         try await withGateway(before: upstream) { gateway async throws in
             let response = try await gateway.exchange(
                 gateway.get(
                     "/",
-                    "Connection: keep-alive, upgrade\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nTE: trailers\r\nTrailer: T\r\n"
-                        + "Upgrade: websocket\r\nProxy-Authorization: Basic x\r\nX-End: 1\r\n"))
+                    "Connection: keep-alive, upgrade\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nTE: gzip\r\n"
+                        + "Upgrade: h2c\r\nProxy-Authorization: Basic x\r\nX-End: 1\r\n"))
             let request = try #require(upstream.requests.first)
             for name in [
-                "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Upgrade", "Proxy-Authorization",
+                "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Upgrade", "Proxy-Authorization",
                 "Proxy-Authenticate", "X-Hop",
             ] {
                 #expect(request[name] == [])

@@ -23,6 +23,20 @@ struct GatewayHarness {
         "GET \(path) HTTP/1.1\r\nHost: api.test\r\n\(bearer)\(more)\r\n"
     }
 
+    /// Gives the good key another state, in a newer version.
+    func apply(_ state: KeyEntry.State, expiresAt: Timestamp? = nil) {
+        let version = index.withKey(for: token.digest) { $0.version } ?? 0
+        index.apply(
+            KeyEntry(
+                digest: token.digest, keyID: keyID, version: version + 1, state: state, expiresAt: expiresAt,
+                name: "test key", owner: nil, scopes: ""))
+    }
+
+    /// Deactivates the good key.
+    func revoke() {
+        apply(.deactivated)
+    }
+
     /// Sends bytes on a connection of its own, and returns the first response.
     func exchange(_ request: String, toHead: Bool = false) async throws -> RawResponse {
         let client = try await connect(port: port)
@@ -43,7 +57,7 @@ struct HarnessOptions {
     var isServing = true
     var logger = Logger(label: "gateway.tests", factory: { _ in SwiftLogNoOpLogHandler() })
     var configuration = {
-        var configuration = GatewayConfiguration(upstream: Upstream(host: "127.0.0.1", port: 0))
+        var configuration = GatewayConfiguration(routes: [])
         configuration.timeouts.drain = .seconds(2)
         return configuration
     }()
@@ -67,7 +81,11 @@ func withGateway<R>(
     _ body: (GatewayHarness) async throws -> R
 ) async throws -> R {
     var configuration = options.configuration
-    configuration.upstream = Upstream(host: options.upstreamHost, port: port, basePath: options.basePath)
+    if configuration.routes.isEmpty {
+        configuration.routes = [
+            Route(upstreams: [Upstream(host: options.upstreamHost, port: port, basePath: options.basePath)])
+        ]
+    }
     configuration.port = 0
     let index = KeyIndex()
     let store = InMemoryStore()

@@ -10,6 +10,8 @@ final class RawConnection: Sendable {
         var received = 0
         var isClosed = false
         var wasReset = false
+        /// The other side ended its output.
+        var hasEnded = false
     }
 
     let channel: any Channel
@@ -25,6 +27,8 @@ final class RawConnection: Sendable {
     var bytes: [UInt8] { inbox.state.withLock { $0.bytes } }
     /// Bytes that came, kept or not.
     var received: Int { inbox.state.withLock { $0.received } }
+    /// Whether the other side ended its output, or closed.
+    var hasEnded: Bool { inbox.state.withLock { $0.hasEnded || $0.isClosed } }
     var isClosed: Bool { inbox.state.withLock { $0.isClosed } }
     var wasReset: Bool { inbox.state.withLock { $0.wasReset } }
     /// Bytes of `stream` that the kernel took.
@@ -58,6 +62,11 @@ final class RawConnection: Sendable {
 
     func close() async {
         try? await channel.close().get()
+    }
+
+    /// Ends the output; what comes goes on to be read.
+    func endOutput() async throws {
+        try await channel.close(mode: .output).get()
     }
 
     func reset() {
@@ -122,6 +131,10 @@ final class InboxHandler: ChannelInboundHandler {
         onBytes?()
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent { inbox.state.withLock { $0.hasEnded = true } }
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         inbox.state.withLock { $0.wasReset = true }
         context.close(promise: nil)
@@ -133,10 +146,15 @@ final class InboxHandler: ChannelInboundHandler {
 }
 
 /// Connects to a port of this machine.
-func connect(port: Int, reading: Bool = true, receiveBuffer: Int32? = nil) async throws -> RawConnection {
+///
+/// `halfCloses`: the other side's end of output leaves the connection open.
+func connect(
+    port: Int, reading: Bool = true, receiveBuffer: Int32? = nil, halfCloses: Bool = false
+) async throws -> RawConnection {
     let inbox = Inboxes()
     var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         .channelOption(.autoRead, value: reading)
+        .channelOption(.allowRemoteHalfClosure, value: halfCloses)
         .channelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(InboxHandler(inbox))

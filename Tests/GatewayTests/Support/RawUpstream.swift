@@ -59,7 +59,7 @@ final class RawUpstream: Sendable {
     ///   - reading: whether it reads at all before a test turns that on.
     ///   - anyBytes: whether to script each read, whole request or not.
     init(
-        reading: Bool = true, receiveBuffer: Int32? = nil, anyBytes: Bool = false,
+        reading: Bool = true, receiveBuffer: Int32? = nil, anyBytes: Bool = false, halfCloses: Bool = false,
         _ script: @escaping @Sendable (Request) -> Reply = { _ in
             .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         }
@@ -69,6 +69,7 @@ final class RawUpstream: Sendable {
         var bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.autoRead, value: reading)
+            .childChannelOption(.allowRemoteHalfClosure, value: halfCloses)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let inbox = Inboxes()

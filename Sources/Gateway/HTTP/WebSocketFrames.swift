@@ -1,0 +1,68 @@
+import NIOCore
+
+/// Follows the frames of a WebSocket as bytes pass (RFC 6455 section 5.2), to know when none is half said. It reads headers
+/// only, and changes nothing.
+struct WebSocketFrames {
+    private enum State: Equatable {
+        case between
+        case opcode
+        /// Bytes of the length and of the mask that are still to come, and the length so far.
+        case header(lengthBytes: Int, maskBytes: Int, length: UInt64)
+        case payload(UInt64)
+        /// It sent what is no frame, or has said goodbye.
+        case lost
+    }
+
+    private var state = State.between
+
+    /// Whether a frame may begin here. A message of several frames may be under way: control frames can stand between them.
+    var isBetween: Bool { state == .between }
+
+    mutating func follow(_ bytes: ByteBufferView) {
+        var rest = bytes
+        while let byte = rest.first {
+            switch state {
+            case .lost: return
+            case .between:
+                // After a close frame nothing may follow.
+                state = byte & 0x0F == 0x8 ? .lost : .opcode
+                rest = rest.dropFirst()
+            case .opcode:
+                let short = UInt64(byte & 0x7F)
+                let lengthBytes = short == 126 ? 2 : short == 127 ? 8 : 0
+                header(lengthBytes: lengthBytes, maskBytes: byte & 0x80 == 0 ? 0 : 4, length: lengthBytes == 0 ? short : 0)
+                rest = rest.dropFirst()
+            case .header(let lengthBytes, let maskBytes, let length):
+                if lengthBytes > 0 {
+                    header(lengthBytes: lengthBytes - 1, maskBytes: maskBytes, length: length << 8 | UInt64(byte))
+                } else {
+                    header(lengthBytes: 0, maskBytes: maskBytes - 1, length: length)
+                }
+                rest = rest.dropFirst()
+            case .payload(let left):
+                let count = min(left, UInt64(rest.count))
+                rest = rest.dropFirst(Int(count))
+                state = left == count ? .between : .payload(left - count)
+            }
+        }
+    }
+
+    private mutating func header(lengthBytes: Int, maskBytes: Int, length: UInt64) {
+        if lengthBytes > 0 || maskBytes > 0 {
+            state = .header(lengthBytes: lengthBytes, maskBytes: maskBytes, length: length)
+        } else {
+            state = length == 0 ? .between : .payload(length)
+        }
+    }
+
+    /// A close frame as a server sends it (section 5.5.1). The reason is cut at 123 bytes.
+    static func close(_ code: UInt16, reason: String) -> ByteBuffer {
+        let text = reason.utf8.prefix(123)
+        var buffer = ByteBuffer()
+        buffer.writeInteger(0x88 as UInt8)
+        buffer.writeInteger(UInt8(text.count + 2))
+        buffer.writeInteger(code)
+        buffer.writeBytes(text)
+        return buffer
+    }
+}

@@ -1,0 +1,65 @@
+import NIOCore
+import NIOHTTP2
+
+/// Stands between an HTTP/2 stream and the `FrontConnection` that serves it, so that requests of both versions are read,
+/// verified, limited and passed on by the same code.
+final class HTTP2Translator: ChannelDuplexHandler {
+    typealias InboundIn = HTTP2Frame.FramePayload
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = HTTP2Frame.FramePayload
+
+    private var request = RequestTranslator()
+    private var response = ResponseTranslator()
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        do throws(RequestTranslator.Malformed) {
+            switch unwrapInboundIn(data) {
+            case .headers(let headers): pass(try request.fields(headers.headers, isEnd: headers.endStream), context: context)
+            case .data(let data):
+                guard case .byteBuffer(let piece) = data.data else { return }
+                pass(try request.data(piece, isEnd: data.endStream), context: context)
+            default: break
+            }
+        } catch {
+            reset(.protocolError, context: context)
+        }
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        response.append(unwrapOutboundIn(data))
+        do throws(HeadError) {
+            while let part = try response.next(toHead: request.isToHead) { write(part, context: context) }
+            promise?.succeed(())
+        } catch {
+            promise?.fail(error)
+            reset(.internalError, context: context)
+        }
+        // Whoever has its response need not send the rest of the request (RFC 9113 section 8.1).
+        if response.hasEnded, !request.hasEnded { reset(.noError, context: context) }
+    }
+
+    /// There is no half of a stream to close: the end of the response has ended it.
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard mode == .output else { return context.close(mode: mode, promise: promise) }
+        if !response.hasEnded { reset(.internalError, context: context) }
+        promise?.succeed(())
+    }
+
+    private func pass(_ bytes: ByteBuffer, context: ChannelHandlerContext) {
+        if bytes.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(bytes)) }
+    }
+
+    private func write(_ part: ResponseTranslator.Part, context: ChannelHandlerContext) {
+        let payload: HTTP2Frame.FramePayload =
+            switch part {
+            case .head(let headers, let isEnd): .headers(.init(headers: headers, endStream: isEnd))
+            case .data(let piece, let isEnd): .data(.init(data: .byteBuffer(piece), endStream: isEnd))
+            }
+        context.write(wrapOutboundOut(payload), promise: nil)
+    }
+
+    private func reset(_ code: HTTP2ErrorCode, context: ChannelHandlerContext) {
+        context.writeAndFlush(wrapOutboundOut(.rstStream(code)), promise: nil)
+    }
+}

@@ -1,0 +1,79 @@
+import NIOCore
+import NIOHPACK
+
+/// Reads the HTTP/1.1 response that the gateway writes, and says what it is in HTTP/2 (RFC 9113 section 8).
+struct ResponseTranslator {
+    enum Part {
+        case head(HPACKHeaders, isEnd: Bool)
+        case data(ByteBuffer, isEnd: Bool)
+    }
+
+    private var input = ByteBuffer()
+    private var scanner = HeadScanner()
+    private var head = ResponseHead()
+    private var body: BodyDecoder?
+    private(set) var hasEnded = false
+
+    private static let limits = HeadLimits(headBytes: .max, targetBytes: .max, fieldCount: .max)
+
+    mutating func append(_ bytes: ByteBuffer) {
+        if input.readableBytes == 0 { input = bytes } else { input.writeImmutableBuffer(bytes) }
+    }
+
+    /// The next part of what was appended; nil when the rest of it is not there.
+    mutating func next(toHead: Bool) throws(HeadError) -> Part? {
+        guard !hasEnded else { return nil }
+        if body == nil { return try readHead(toHead: toHead) }
+        switch try body?.next(&input) {
+        case .piece(let piece):
+            hasEnded = body?.hasEnded ?? false
+            return .data(piece, isEnd: hasEnded)
+        case .end:
+            hasEnded = true
+            let trailers = body?.trailers ?? ByteBuffer()
+            guard trailers.readableBytes > 0 else { return .data(ByteBuffer(), isEnd: true) }
+            return .head(try Self.fields(trailers), isEnd: true)
+        case .needsMore, nil: return nil
+        }
+    }
+
+    private mutating func readHead(toHead: Bool) throws(HeadError) -> Part? {
+        let end = try input.withHeadBytes { bytes throws(HeadError) in try scanner.end(of: bytes, limits: Self.limits) }
+        guard let end, let bytes = input.readSlice(length: end) else { return nil }
+        var headers = HPACKHeaders()
+        try bytes.withHeadBytes { bytes throws(HeadError) in
+            try head.read(bytes, toHead: toHead, mayUpgrade: false, limits: Self.limits)
+            headers.add(name: ":status", value: String(head.status))
+            Self.add(head.fields, in: bytes, to: &headers)
+        }
+        guard !head.isInterim else { return .head(headers, isEnd: false) }
+        let decoder = BodyDecoder(head.framing)
+        body = decoder
+        hasEnded = decoder.hasEnded
+        return .head(headers, isEnd: hasEnded)
+    }
+
+    private static func fields(_ lines: ByteBuffer) throws(HeadError) -> HPACKHeaders {
+        var section = lines
+        section.writeStaticString("\r\n")
+        var headers = HPACKHeaders()
+        try section.withHeadBytes { bytes throws(HeadError) in
+            var fields = FieldLines()
+            try fields.read(bytes, from: 0, limit: .max)
+            add(fields, in: bytes, to: &headers)
+        }
+        return headers
+    }
+
+    /// RFC 9113 section 8.2.2: what belongs to an HTTP/1.1 connection stays out.
+    private static func add(_ fields: FieldLines, in bytes: UnsafeRawBufferPointer, to headers: inout HPACKHeaders) {
+        for field in fields.lines {
+            switch field.kind {
+            case .connection, .hopByHop, .te, .upgrade, .transferEncoding: break
+            default:
+                let name = String(decoding: bytes.part(field.name), as: UTF8.self).lowercased()
+                headers.add(name: name, value: String(decoding: bytes.part(field.value), as: UTF8.self))
+            }
+        }
+    }
+}

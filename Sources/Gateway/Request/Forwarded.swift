@@ -1,0 +1,69 @@
+import AuthKeys
+import NIOCore
+
+/// Tells the upstream who the client is and what it asked for: `X-Forwarded-For`, `-Proto` and `-Host`, as proxies have them.
+///
+/// They are Keyward's own. Only if the peer is a trusted proxy, what that says goes before: the addresses as far back as they
+/// are addresses, protocol and host if they can be ones.
+struct Forwarded {
+    private let peer: IPAddress?
+    private let isTrusted: Bool
+    private let isSecure: Bool
+    /// The lines that are the same for every request of the connection.
+    private let fixed: ByteBuffer
+
+    init(peer: SocketAddress?, isSecure: Bool, trusting proxies: [IPNetwork]) {
+        let address = peer?.ipAddress.flatMap { IPAddress($0) }
+        self.peer = address
+        self.isSecure = isSecure
+        isTrusted = address.map { address in proxies.contains { $0.contains(address) } } ?? false
+        var fixed = ByteBuffer()
+        if !isTrusted {
+            if let address { fixed.writeString("X-Forwarded-For: \(address)\r\n") }
+            fixed.writeString("X-Forwarded-Proto: \(isSecure ? "https" : "http")\r\n")
+        }
+        self.fixed = fixed
+    }
+
+    /// Appends the field lines for a request.
+    func write(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, to out: inout ByteBuffer) {
+        out.writeImmutableBuffer(fixed)
+        var host = head.authority
+        if isTrusted { writeTrusted(head, bytes: bytes, host: &host, to: &out) }
+        guard let host else { return }
+        out.writeStaticString("X-Forwarded-Host: ")
+        out.writeBytes(bytes.part(host))
+        out.writeStaticString("\r\n")
+    }
+
+    private func writeTrusted(
+        _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, host: inout Range<Int>?, to out: inout ByteBuffer
+    ) {
+        var chain: [IPAddress?] = []
+        var proto = isSecure ? "https" : "http"
+        for field in head.fields.lines {
+            switch field.kind {
+            case .forwardedFor: chain += bytes.list(in: field.value).map { Self.address(bytes.part($0)) }
+            case .forwardedProto:
+                if bytes.part(field.value).equals("https") { proto = "https" }
+                if bytes.part(field.value).equals("http") { proto = "http" }
+            case .forwardedHost:
+                let value = bytes.part(field.value)
+                if !value.isEmpty, value.allSatisfy(ByteClass.isAuthority) { host = field.value }
+            default: break
+            }
+        }
+        chain.append(peer)
+        let known = chain.suffix(chain.reversed().prefix { $0 != nil }.count).compactMap(\.self)
+        out.writeString("X-Forwarded-For: \(known.map(\.description).joined(separator: ", "))\r\n")
+        out.writeString("X-Forwarded-Proto: \(proto)\r\n")
+    }
+
+    /// An address as proxies write it: some add a port, and then put one of version 6 in brackets.
+    private static func address(_ bytes: UnsafeRawBufferPointer) -> IPAddress? {
+        let text = String(decoding: bytes, as: UTF8.self)
+        if let address = IPAddress(text) { return address }
+        if text.hasPrefix("["), let end = text.firstIndex(of: "]") { return IPAddress(text[text.index(after: text.startIndex)..<end]) }
+        return text.firstIndex(of: ":").flatMap { IPAddress(text[..<$0]) }
+    }
+}

@@ -1,0 +1,73 @@
+import Logging
+import Metrics
+import NIOCore
+import NIOSSL
+
+/// The upstreams of one route, on one event loop: picks one for each request, and another when it cannot be reached.
+final class UpstreamGroup {
+    private var pools: [UpstreamPool] = []
+    private var balancer: Balancer
+    private let metrics: GatewayMetrics
+    private let logger: Logger
+
+    init(
+        eventLoop: any EventLoop, route: Route, configuration: GatewayConfiguration, tls: NIOSSLContext?, metrics: GatewayMetrics,
+        logger: Logger
+    ) {
+        balancer = Balancer(targets: route.upstreams.count)
+        self.metrics = metrics
+        self.logger = logger
+        pools = route.upstreams.enumerated().map { number, upstream in
+            UpstreamPool(
+                group: self, number: number, eventLoop: eventLoop, upstream: upstream, configuration: configuration,
+                tls: upstream.isSecure ? tls : nil, metrics: metrics)
+        }
+    }
+
+    /// Gets a connection for a client's request, now or later: `upstreamReady` or `upstreamFailed` is called.
+    func acquire(for front: FrontConnection, fresh: Bool) {
+        guard pools.count > 1 else { return pools[0].acquire(for: front, fresh: fresh) }
+        _ = acquireUntried(for: front, fresh: fresh)
+    }
+
+    /// The client's request does not wait for a connection any more.
+    func cancel(_ front: FrontConnection) {
+        for pool in pools { pool.cancel(front) }
+    }
+
+    func connected(_ pool: UpstreamPool) {
+        if pools.count > 1 { balancer.succeeded(pool.number) }
+    }
+
+    /// A connection could not be opened. `front` is who still waits for it.
+    func connectFailed(_ pool: UpstreamPool, for front: FrontConnection?, answer: Answer) {
+        if pools.count > 1, balancer.failed(pool.number, now: .now()) {
+            metrics.ejections.increment()
+            logger.warning("upstream ejected", metadata: ["upstream": "\(pool.upstream.authority)"])
+        }
+        guard let front else { return }
+        if pools.count > 1 {
+            front.upstreamChanged()
+            if acquireUntried(for: front, fresh: false) { return }
+        }
+        front.upstreamFailed(answer)
+    }
+
+    func closeIdle(now: NIODeadline) {
+        for pool in pools { pool.closeIdle(now: now) }
+    }
+
+    func shutDown() {
+        for pool in pools { pool.shutDown() }
+    }
+
+    private func acquireUntried(for front: FrontConnection, fresh: Bool) -> Bool {
+        guard
+            let target = balancer.pick(
+                now: .now(), excluding: front.record.triedTargets, load: { self.pools[$0].load })
+        else { return false }
+        front.record.triedTargets |= 1 << UInt64(target)
+        pools[target].acquire(for: front, fresh: fresh)
+        return true
+    }
+}

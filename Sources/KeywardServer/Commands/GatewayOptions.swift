@@ -1,0 +1,215 @@
+import ArgumentParser
+
+/// The flags of the gateway's settings.
+struct GatewayOptions: ParsableArguments {
+    @Option(
+        name: .customLong("upstream"),
+        help: """
+            Where valid requests go, an http:// or https:// URL; repeat it to balance between \
+            several (KEYWARD_UPSTREAM_URL, separated by commas). Default: a built-in echo.
+            """)
+    var upstreams: [String] = []
+
+    @Option(
+        name: .customLong("route"),
+        help: """
+            Sends the paths that begin with a prefix to an upstream of their own, such as \
+            /v1=http://127.0.0.1:3000; repeatable (KEYWARD_ROUTES).
+            """)
+    var routes: [String] = []
+
+    @Option(
+        name: .customLong("upstream-ca-file"),
+        help: """
+            PEM file of the authorities to trust for https:// upstreams (KEYWARD_UPSTREAM_CA_FILE). \
+            Default: the system's.
+            """)
+    var upstreamCAFile: String?
+
+    @Option(
+        name: .customLong("gateway"),
+        help: "Where the gateway listens (KEYWARD_GATEWAY_ADDRESS). Default: 127.0.0.1:8080.")
+    var address: String?
+
+    @Option(
+        name: .customLong("gateway-certificate-file"),
+        help: """
+            PEM file of the gateway's certificate chain; then it speaks TLS, HTTP/1.1 and HTTP/2. \
+            Read again on SIGHUP (KEYWARD_GATEWAY_CERTIFICATE_FILE).
+            """)
+    var certificateFile: String?
+
+    @Option(
+        name: .customLong("gateway-key-file"),
+        help: "PEM file of its private key (KEYWARD_GATEWAY_KEY_FILE).")
+    var keyFile: String?
+
+    @Option(
+        name: .customLong("credentials"),
+        help: "Where keys are looked for (KEYWARD_CREDENTIALS). Default: authorization,x-api-key.")
+    var credentials: String?
+
+    @Flag(
+        name: .customLong("forward-credentials"),
+        help: "Leave credentials in what the upstream gets (KEYWARD_FORWARD_CREDENTIALS).")
+    var forwardCredentials = false
+
+    @Option(
+        name: .customLong("pass-preflights"),
+        help: "Whether CORS preflights pass without a key (KEYWARD_PASS_PREFLIGHTS). Default: true.")
+    var passPreflights: String?
+
+    @Option(
+        name: .customLong("cut-revoked"),
+        help: """
+            Whether what runs for a key is cut when the key ends (KEYWARD_CUT_REVOKED). Default: \
+            true.
+            """)
+    var cutRevoked: String?
+
+    @Option(
+        name: .customLong("trusted-proxies"),
+        help: """
+            Networks whose X-Forwarded-For, -Proto and -Host are believed \
+            (KEYWARD_TRUSTED_PROXIES). Default: none.
+            """)
+    var trustedProxies: String?
+
+    @Option(
+        name: .customLong("connect-timeout"),
+        help: "For a connection to an upstream (KEYWARD_CONNECT_TIMEOUT). Default: 5s.")
+    var connectTimeout: String?
+
+    @Option(
+        name: .customLong("response-timeout"),
+        help: """
+            From the end of a request to the head of its response (KEYWARD_RESPONSE_TIMEOUT). \
+            Default: 60s.
+            """)
+    var responseTimeout: String?
+
+    @Option(
+        name: .customLong("idle-timeout"),
+        help: "Between two pieces of a body, either way (KEYWARD_IDLE_TIMEOUT). Default: 60s.")
+    var idleTimeout: String?
+
+    @Option(
+        name: .customLong("tunnel-idle-timeout"),
+        help: "The same for WebSockets (KEYWARD_TUNNEL_IDLE_TIMEOUT). Default: 1h.")
+    var tunnelIdleTimeout: String?
+
+    @Option(
+        name: .customLong("keep-alive-timeout"),
+        help: """
+            For the next request on a client's connection (KEYWARD_KEEP_ALIVE_TIMEOUT). Default: \
+            75s.
+            """)
+    var keepAliveTimeout: String?
+
+    @Option(
+        name: .customLong("request-head-timeout"),
+        help: """
+            For the whole head of a request, and for a TLS handshake \
+            (KEYWARD_REQUEST_HEAD_TIMEOUT). Default: 10s.
+            """)
+    var requestHeadTimeout: String?
+
+    @Option(
+        name: .customLong("upstream-idle-timeout"),
+        help: """
+            How long an unused connection to an upstream is kept (KEYWARD_UPSTREAM_IDLE_TIMEOUT). \
+            Default: 55s.
+            """)
+    var upstreamIdleTimeout: String?
+
+    @Option(
+        name: .customLong("drain-timeout"),
+        help: "For what is under way at shutdown (KEYWARD_DRAIN_TIMEOUT). Default: 10s.")
+    var drainTimeout: String?
+
+    @Option(
+        name: .customLong("max-head-bytes"),
+        help: "Bytes of a request's head; 431 beyond (KEYWARD_MAX_HEAD_BYTES). Default: 32768.")
+    var maxHeadBytes: String?
+
+    @Option(
+        name: .customLong("max-target-bytes"),
+        help: "Bytes of its target; 414 beyond (KEYWARD_MAX_TARGET_BYTES). Default: 8192.")
+    var maxTargetBytes: String?
+
+    @Option(
+        name: .customLong("max-headers"),
+        help: "Header fields of a request; 431 beyond (KEYWARD_MAX_HEADERS). Default: 100.")
+    var maxHeaders: String?
+
+    @Option(
+        name: .customLong("max-connections"),
+        help: "Connections of clients; 503 beyond (KEYWARD_MAX_CONNECTIONS). Default: 10000.")
+    var maxConnections: String?
+
+    @Option(
+        name: .customLong("max-requests"),
+        help: "Requests under way; 503 beyond (KEYWARD_MAX_REQUESTS). Default: 10000.")
+    var maxRequests: String?
+
+    @Option(
+        name: .customLong("max-streams"),
+        help: "Streams at a time on an HTTP/2 connection (KEYWARD_MAX_STREAMS). Default: 100.")
+    var maxStreams: String?
+
+    @Option(
+        name: .customLong("max-upstream-connections"),
+        help: """
+            Connections to each upstream, for each thread (KEYWARD_MAX_UPSTREAM_CONNECTIONS). \
+            Default: 512.
+            """)
+    var maxUpstreamConnections: String?
+
+    @Option(
+        name: .customLong("min-upload-bytes"),
+        help: """
+            Bytes of a request's body that have to come within the idle timeout before the response \
+            begins; 0 asks for none (KEYWARD_MIN_UPLOAD_BYTES). Default: 1024.
+            """)
+    var minUploadBytes: String?
+
+    @Option(
+        name: .customLong("threads"),
+        help: "Threads of the gateway (KEYWARD_THREADS). Default: the cores this process may use.")
+    var threads: String?
+
+    /// What was given, by its setting.
+    var values: [Setting: String] {
+        let options: [Setting: String?] = [
+            .upstreamURL: upstreams.isEmpty ? nil : upstreams.joined(separator: ","),
+            .routes: routes.isEmpty ? nil : routes.joined(separator: ","),
+            .upstreamCAFile: upstreamCAFile,
+            .gatewayAddress: address,
+            .certificateFile: certificateFile,
+            .keyFile: keyFile,
+            .credentials: credentials,
+            .forwardCredentials: forwardCredentials ? "true" : nil,
+            .passPreflights: passPreflights,
+            .cutRevoked: cutRevoked,
+            .trustedProxies: trustedProxies,
+            .connectTimeout: connectTimeout,
+            .responseTimeout: responseTimeout,
+            .idleTimeout: idleTimeout,
+            .tunnelIdleTimeout: tunnelIdleTimeout,
+            .keepAliveTimeout: keepAliveTimeout,
+            .requestHeadTimeout: requestHeadTimeout,
+            .upstreamIdleTimeout: upstreamIdleTimeout,
+            .drainTimeout: drainTimeout,
+            .maxHeadBytes: maxHeadBytes,
+            .maxTargetBytes: maxTargetBytes,
+            .maxHeaders: maxHeaders,
+            .maxConnections: maxConnections,
+            .maxRequests: maxRequests,
+            .maxStreams: maxStreams,
+            .maxUpstreamConnections: maxUpstreamConnections,
+            .minUploadBytes: minUploadBytes,
+            .threads: threads,
+        ]
+        return options.compactMapValues(\.self)
+    }
+}

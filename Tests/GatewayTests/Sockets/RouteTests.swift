@@ -1,0 +1,108 @@
+import Gateway
+import Testing
+
+/// Several upstreams: by path, and balanced.
+@Suite struct RouteTests {
+    private func named(_ name: String) async throws -> RawUpstream {
+        try await RawUpstream { _ in .send("HTTP/1.1 200 OK\r\nContent-Length: \(name.utf8.count)\r\n\r\n\(name)") }
+    }
+
+    private func route(_ prefix: String, _ ports: Int...) -> Route {
+        Route(prefix: prefix, upstreams: ports.map { Upstream(host: "127.0.0.1", port: $0) })
+    }
+
+    @Test func `the longest prefix of whole segments decides`() async throws {
+        let (root, one, deep) = (try await named("root"), try await named("v1"), try await named("deep"))
+        let options = HarnessOptions.with(
+            \.routes, [route("", root.port), route("/v1/", one.port), route("/v1/deep", deep.port)])
+        try await withGateway(upstream: 0, options: options) { gateway async throws in
+            for (path, name) in [
+                ("/", "root"), ("/v1", "v1"), ("/v1/", "v1"), ("/v1?x", "v1"), ("/v1/a", "v1"), ("/v10", "root"),
+                ("/V1", "root"), ("/v1/deep", "deep"), ("/v1/deep/er", "deep"), ("/v1/deeper", "v1"),
+                ("http://v1.test/v1/x", "v1"),
+            ] {
+                let response = try await gateway.exchange(gateway.get(path))
+                #expect(response.text == name, "\(path)")
+            }
+            #expect(one.requests[0].head.hasPrefix("GET /v1 "))
+        }
+    }
+
+    @Test(arguments: ["/v1/../v2", "/v1/%2e%2e/v2", "/./v1", "/v1/..", "/v1%2f..%2fx", "/v1\\..\\x"])
+    func `a path that could be read as another route's is refused`(_ path: String) async throws {
+        let upstream = try await named("x")
+        try await withGateway(upstream: 0, options: .with(\.routes, [route("", upstream.port), route("/v1", upstream.port)]))
+        { gateway async throws in
+            #expect(try await gateway.exchange(gateway.get(path)).status == 400)
+            #expect(upstream.requests.isEmpty)
+        }
+    }
+
+    @Test func `a path that no route begins like is not found, and only with a good key`() async throws {
+        let upstream = try await named("x")
+        try await withGateway(upstream: 0, options: .with(\.routes, [route("/v1", upstream.port)])) { gateway async throws in
+            let response = try await gateway.exchange(gateway.get("/v2"))
+            #expect(response.status == 404)
+            #expect(response.text.contains("not_found_error"))
+            #expect(try await gateway.exchange("GET /v2 HTTP/1.1\r\nHost: a\r\n\r\n").status == 401)
+        }
+    }
+
+    @Test func `requests go where the fewest are under way`() async throws {
+        let slow = try await RawUpstream { _ in .nothing }
+        let quick = try await named("quick")
+        try await withGateway(upstream: 0, options: .with(\.routes, [route("", slow.port, quick.port)])) {
+            gateway async throws in
+            var waiting: [RawConnection] = []
+            var answered = 0
+            for _ in 0..<10 {
+                let client = try await connect(port: gateway.port)
+                try await client.send(gateway.get())
+                try await eventually("somebody to be asked") {
+                    slow.requests.count > waiting.count || quick.requests.count > answered
+                }
+                if slow.requests.count > waiting.count { waiting.append(client) } else { answered += 1 }
+            }
+            #expect(waiting.count == 1)
+            #expect(answered == 9)
+        }
+    }
+
+    @Test func `an upstream that cannot be reached costs no request while another can`() async throws {
+        let gone = try await named("gone")
+        await gone.close()
+        let there = try await named("there")
+        try await withGateway(upstream: 0, options: .with(\.routes, [route("", gone.port, there.port)])) {
+            gateway async throws in
+            for _ in 0..<12 {
+                let text = try await gateway.exchange(gateway.get()).text
+                #expect(text == "there")
+            }
+        }
+    }
+
+    @Test func `when none can be reached, that is the answer`() async throws {
+        let (one, two) = (try await named("1"), try await named("2"))
+        await one.close()
+        await two.close()
+        try await withGateway(upstream: 0, options: .with(\.routes, [route("", one.port, two.port)])) {
+            gateway async throws in
+            let response = try await gateway.exchange(gateway.get())
+            #expect(response.status == 502)
+            #expect(response.text.contains("upstream_unreachable"))
+        }
+    }
+
+    @Test func `each upstream has its own base path`() async throws {
+        let upstream = try await named("x")
+        let routes = [
+            Route(upstreams: [Upstream(host: "127.0.0.1", port: upstream.port, basePath: "/root")]),
+            Route(prefix: "/v1", upstreams: [Upstream(host: "127.0.0.1", port: upstream.port, basePath: "/one")]),
+        ]
+        try await withGateway(upstream: 0, options: .with(\.routes, routes)) { gateway async throws in
+            _ = try await gateway.exchange(gateway.get("/a"))
+            _ = try await gateway.exchange(gateway.get("/v1/a"))
+            #expect(upstream.requests.map { $0.head.split(separator: " ")[1] } == ["/root/a", "/one/v1/a"])
+        }
+    }
+}
