@@ -141,6 +141,9 @@ let package = Package(
             dependencies: [
                 "AuthKeys", "Gateway", "TestSupport", lifecycle, logging, metrics,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio,
             swiftSettings: strict
         ),

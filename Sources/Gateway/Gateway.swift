@@ -120,7 +120,8 @@ public final class Gateway: Service {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.autoRead, value: false)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            // TLS ends both directions at once.
+            .childChannelOption(.allowRemoteHalfClosure, value: configuration.certificate == nil)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 32_768, high: 131_072))
             .childChannelInitializer { channel in
@@ -145,9 +146,9 @@ public final class Gateway: Service {
         case .closed: channel.close(promise: nil)
         // A handshake is too much to spend on a refusal.
         case .refused where tls != nil: channel.close(promise: nil)
-        case .refused: try pipeline.addHandler(FrontConnection(loop: loop, isRefused: true))
+        case .refused: try pipeline.addHandler(FrontConnection(loop: loop, peer: channel.remoteAddress, isRefused: true))
         case .admitted:
-            guard let tls else { return try pipeline.addHandler(FrontConnection(loop: loop)) }
+            guard let tls else { return try pipeline.addHandler(FrontConnection(loop: loop, peer: channel.remoteAddress)) }
             try pipeline.addHandlers([NIOSSLServerHandler(context: tls), TLSFront(loop: loop)])
         }
     }

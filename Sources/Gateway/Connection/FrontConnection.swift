@@ -29,7 +29,7 @@ final class FrontConnection: ChannelInboundHandler {
     var upstreamHead = ByteBuffer()
     var identity = ByteBuffer()
     /// Says who the client is.
-    private(set) var forwarded: Forwarded
+    let forwarded: Forwarded
     /// Where in its frames the output of a tunnel stands.
     var frames = WebSocketFrames()
     var delimiter = ResponseRewriter.Delimiter.itself
@@ -38,15 +38,13 @@ final class FrontConnection: ChannelInboundHandler {
     private var isProcessing = false
     private var skippedLine = false
 
-    private let isSecure: Bool
     private let isRefused: Bool
 
-    /// `isRefused`: there are too many connections, and the client is only told so.
-    init(loop: GatewayLoop, isSecure: Bool = false, isRefused: Bool = false) {
+    /// `peer`: the client's address. `isRefused`: there are too many connections, and the client is only told so.
+    init(loop: GatewayLoop, peer: SocketAddress?, isSecure: Bool = false, isRefused: Bool = false) {
         self.loop = loop
-        self.isSecure = isSecure
         self.isRefused = isRefused
-        forwarded = Forwarded(peer: nil, isSecure: isSecure, trusting: [])
+        forwarded = Forwarded(peer: peer, isSecure: isSecure, trusting: loop.configuration.trustedProxies)
         exchange = Exchange(patience: loop.patience, now: .now())
     }
 
@@ -54,8 +52,6 @@ final class FrontConnection: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        forwarded = Forwarded(
-            peer: context.remoteAddress, isSecure: isSecure, trusting: loop.configuration.trustedProxies)
         guard loop.add(self) else { return context.close(promise: nil) }
         if context.channel.isActive { open(context) }
     }

@@ -27,6 +27,7 @@ enum HTTP2Front {
                 maxIdleTime: loop.patience.keepAlive, maxAge: nil, maxGraceTime: nil,
                 keepalive: .init(pingInterval: loop.patience.keepAlive, ackTimeout: .seconds(20))))
         let bound = NIOLoopBound(loop, eventLoop: channel.eventLoop)
+        let peer = channel.remoteAddress
         let handler = NIOHTTP2Handler(
             mode: .server, eventLoop: channel.eventLoop, connectionConfiguration: connection, streamConfiguration: stream,
             streamDelegate: manager.http2StreamDelegate
@@ -34,7 +35,7 @@ enum HTTP2Front {
             stream.eventLoop.makeCompletedFuture {
                 try stream.syncOptions?.setOption(.autoRead, value: false)
                 try stream.pipeline.syncOperations.addHandlers([
-                    HTTP2Translator(), FrontConnection(loop: bound.value, isSecure: true),
+                    HTTP2Translator(), FrontConnection(loop: bound.value, peer: peer, isSecure: true),
                 ])
             }
         }
@@ -45,11 +46,12 @@ enum HTTP2Front {
     }
 }
 
-/// Closes a connection that breaks the protocol.
+/// Closes a connection that breaks the protocol, or has said its last; what was written before goes out.
 private final class HTTP2Errors: ChannelInboundHandler {
     typealias InboundIn = HTTP2Frame
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.flush()
         context.close(promise: nil)
     }
 }

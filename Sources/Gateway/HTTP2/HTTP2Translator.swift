@@ -35,8 +35,6 @@ final class HTTP2Translator: ChannelDuplexHandler {
             promise?.fail(error)
             reset(.internalError, context: context)
         }
-        // Whoever has its response need not send the rest of the request (RFC 9113 section 8.1).
-        if response.hasEnded, !request.hasEnded { reset(.noError, context: context) }
     }
 
     /// There is no half of a stream to close: the end of the response has ended it.
@@ -56,7 +54,11 @@ final class HTTP2Translator: ChannelDuplexHandler {
             case .head(let headers, let isEnd): .headers(.init(headers: headers, endStream: isEnd))
             case .data(let piece, let isEnd): .data(.init(data: .byteBuffer(piece), endStream: isEnd))
             }
-        context.write(wrapOutboundOut(payload), promise: nil)
+        guard response.hasEnded, !request.hasEnded else { return context.write(wrapOutboundOut(payload), promise: nil) }
+        // Whoever has its whole response need not send the rest of the request (RFC 9113 section 8.1).
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenSuccess { self.reset(.noError, context: context) }
+        context.write(wrapOutboundOut(payload), promise: sent)
     }
 
     private func reset(_ code: HTTP2ErrorCode, context: ChannelHandlerContext) {

@@ -79,7 +79,8 @@ struct RequestTranslator {
         isToHead = method == "HEAD"
         isChunked = !hasLength && !isEnd
         guard let method, Self.isToken(method), let target = method == "CONNECT" ? authority : path,
-            !target.isEmpty, target.utf8.allSatisfy(ByteClass.isTarget)
+            target.utf8.allSatisfy(ByteClass.isTarget),
+            method == "CONNECT" ? !target.isEmpty : target.utf8.first == ByteClass.slash || target == "*"
         else { throw Malformed() }
         var out = ByteBuffer()
         out.writeString("\(method) \(target) HTTP/1.1\r\n")

@@ -83,7 +83,7 @@ final class UpstreamPool {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.autoRead, value: false)
-            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.allowRemoteHalfClosure, value: tls == nil)
             .channelOption(.writeBufferWaterMark, value: .init(low: 32_768, high: 131_072))
         let number = front.number
         metrics.upstreamConnections.increment()

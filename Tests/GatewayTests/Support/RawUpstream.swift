@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 /// An upstream that behaves as badly as a test wants: it takes whole requests and says what a script tells it to.
@@ -60,6 +61,7 @@ final class RawUpstream: Sendable {
     ///   - anyBytes: whether to script each read, whole request or not.
     init(
         reading: Bool = true, receiveBuffer: Int32? = nil, anyBytes: Bool = false, halfCloses: Bool = false,
+        tls: NIOSSLContext? = nil,
         _ script: @escaping @Sendable (Request) -> Reply = { _ in
             .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         }
@@ -90,6 +92,7 @@ final class RawUpstream: Sendable {
                             Self.perform(script(request), on: connection)
                         }
                     }
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }

@@ -1,0 +1,259 @@
+import AuthKeys
+import Gateway
+import NIOCore
+import NIOHPACK
+import NIOHTTP2
+import ServiceLifecycle
+import Testing
+
+/// HTTP/2: other frames, the same gateway.
+@Suite struct HTTP2Tests {
+    private func head(_ method: String, _ path: String, _ gateway: GatewayHarness, _ more: (String, String)...)
+        -> [(String, String)]
+    {
+        [
+            (":method", method), (":scheme", "https"), (":authority", "api.test"), (":path", path),
+            ("authorization", "Bearer \(gateway.token.value)"),
+        ] + more
+    }
+
+    private func withClient(
+        before upstream: RawUpstream, options: HarnessOptions = HarnessOptions(),
+        _ body: (GatewayHarness, HTTP2Client) async throws -> Void
+    ) async throws {
+        let files = try TLSTests.Files()
+        try await withGateway(before: upstream, options: options.with(\.certificate, files.certificate)) {
+            gateway async throws in
+            let client = try await HTTP2Client.connect(port: gateway.port)
+            try await body(gateway, client)
+            await client.close()
+        }
+    }
+
+    @Test func `a request and its response pass, with the caller's identity and without the credential`() async throws {
+        let upstream = try await RawUpstream { _ in
+            .send("HTTP/1.1 201 Created\r\nX-Upper: Case\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok")
+        }
+        try await withClient(before: upstream) { gateway, client async throws in
+            let response = try await client.exchange(
+                head(
+                    "POST", "/a?b=c", gateway, ("x-one", "1"), ("cookie", "a=1"), ("cookie", "b=2"), ("x-keyward-owner", "me"),
+                    ("x-forwarded-for", "1.2.3.4"), ("content-length", "5")), body: "hello")
+            #expect(response.status == "201")
+            #expect(response["x-upper"] == ["Case"])
+            #expect(response["connection"] == [])
+            #expect(response["x-request-id"].count == 1)
+            #expect(response.body == "ok")
+            let seen = try #require(upstream.requests.first)
+            #expect(seen.head.hasPrefix("POST /a?b=c HTTP/1.1\r\n"))
+            #expect(seen["host"] == ["api.test"])
+            #expect(seen["cookie"] == ["a=1; b=2"])
+            #expect(seen["content-length"] == ["5"])
+            #expect(seen.body == "hello")
+            #expect(seen["x-keyward-key-id"] == [gateway.keyID.description])
+            #expect(seen["x-keyward-owner"] == [])
+            #expect(seen["x-forwarded-for"] == ["127.0.0.1"])
+            #expect(seen["x-forwarded-proto"] == ["https"])
+            #expect(seen["authorization"] == [])
+        }
+    }
+
+    @Test func `a body without a length comes in chunks, and trailers cross both ways`() async throws {
+        let upstream = try await RawUpstream(anyBytes: true) { request in
+            guard request.text.hasSuffix("\r\n\r\n"), request.text.contains("x-sum") else { return .nothing }
+            return .send(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Grpc-Status\r\n\r\n2\r\nok\r\n0\r\nGrpc-Status: 0\r\n\r\n")
+        }
+        try await withClient(before: upstream) { gateway, client async throws in
+            let stream = try await client.stream()
+            try await stream.send(head("POST", "/", gateway, ("te", "trailers")), isEnd: false)
+            try await stream.send("hello", isEnd: false)
+            try await stream.send("", isEnd: false)
+            try await stream.send([("x-sum", "1"), ("x-keyward-owner", "me")], isEnd: true)
+            let response = try await stream.response()
+            #expect(response.body == "ok")
+            #expect(response.heads.count == 2)
+            #expect(response.heads.last?["grpc-status"] == ["0"])
+            let seen = upstream.requests.map(\.text).joined()
+            #expect(seen.contains("5\r\nhello\r\n0\r\nx-sum: 1\r\n\r\n"))
+            #expect(seen.contains("\r\nTE: trailers\r\n"))
+            #expect(!seen.contains("x-keyward-owner"))
+        }
+    }
+
+    @Test func `without a key, or with a body that nobody wants, the answer comes at once`() async throws {
+        let upstream = try await RawUpstream()
+        try await withClient(before: upstream) { gateway, client async throws in
+            let stream = try await client.stream()
+            try await stream.send(
+                [(":method", "POST"), (":scheme", "https"), (":authority", "a"), (":path", "/")], isEnd: false)
+            let response = try await stream.response()
+            #expect(response.status == "401")
+            #expect(response.body.contains("key_missing"))
+            #expect(response["www-authenticate"].count == 1)
+            try await eventually("the reset") { stream.received.isClosed }
+            #expect(stream.received.reset == .noError)
+            #expect(upstream.connections.isEmpty)
+            // The connection goes on.
+            #expect(try await client.exchange(head("GET", "/", gateway)).body == "ok")
+        }
+    }
+
+    @Test func `streams do not wait for each other`() async throws {
+        let upstream = try await RawUpstream { request in
+            request.head.hasPrefix("GET /slow") ? .nothing : .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        }
+        try await withClient(before: upstream) { gateway, client async throws in
+            let slow = try await client.stream()
+            try await slow.send(head("GET", "/slow", gateway), isEnd: true)
+            for _ in 0..<20 { #expect(try await client.exchange(head("GET", "/quick", gateway)).body == "ok") }
+            #expect(!slow.received.isClosed)
+        }
+    }
+
+    @Test func `HEAD, 204 and interim responses have no body`() async throws {
+        let upstream = try await RawUpstream { request in
+            switch true {
+            case request.head.hasPrefix("HEAD"): .send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            case request.head.hasPrefix("GET /hints"):
+                .send(
+                    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            default: .send("HTTP/1.1 204 No Content\r\n\r\n")
+            }
+        }
+        try await withClient(before: upstream) { gateway, client async throws in
+            let head = try await client.exchange(head("HEAD", "/", gateway))
+            #expect(head["content-length"] == ["1000"])
+            #expect(head.body == "")
+            #expect(try await client.exchange(self.head("DELETE", "/", gateway)).status == "204")
+            let hints = try await client.exchange(self.head("GET", "/hints", gateway))
+            #expect(hints.heads.map { $0.first(name: ":status") } == ["103", "200"])
+            #expect(hints.body == "ok")
+        }
+    }
+
+    @Test func `a client that resets its stream closes the request to the upstream`() async throws {
+        let upstream = try await RawUpstream { _ in .nothing }
+        try await withClient(before: upstream) { gateway, client async throws in
+            let stream = try await client.stream()
+            try await stream.send(head("GET", "/", gateway), isEnd: true)
+            try await eventually("the request") { !upstream.requests.isEmpty }
+            stream.channel.close(promise: nil)
+            try await upstream.connections[0].waitForClose(within: .seconds(1))
+        }
+    }
+
+    @Test func `an upstream that goes in the middle of a body resets the stream`() async throws {
+        let upstream = try await RawUpstream { _ in .sendThenClose("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") }
+        try await withClient(before: upstream) { gateway, client async throws in
+            let stream = try await client.stream()
+            try await stream.send(head("GET", "/", gateway), isEnd: true)
+            try await eventually("the reset") { stream.received.isClosed }
+            let received = stream.received
+            #expect(received.reset == .cancel)
+            #expect(!received.hasEnded)
+        }
+    }
+
+    @Test func `a revoked key's streams are reset, the connection and other keys' streams stay`() async throws {
+        let upstream = try await RawUpstream { _ in
+            .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nevent\r\n")
+        }
+        try await withClient(before: upstream) { gateway, client async throws in
+            let other = Token.generate()
+            gateway.index.apply(
+                KeyEntry(digest: other.digest, keyID: .generate(), version: 1, state: .active, name: "o", scopes: ""))
+            let (mine, others) = (try await client.stream(), try await client.stream())
+            try await mine.send(head("GET", "/", gateway), isEnd: true)
+            var headers = head("GET", "/", gateway)
+            headers[4].1 = "Bearer \(other.value)"
+            try await others.send(headers, isEnd: true)
+            for stream in [mine, others] {
+                try await eventually("an event") { stream.received.body == "event" }
+            }
+            gateway.revoke()
+            try await eventually("the reset", within: .seconds(1)) { mine.received.isClosed }
+            #expect(mine.received.reset == .cancel)
+            #expect(!others.received.isClosed)
+        }
+    }
+
+    @Test(arguments: [
+        [("x-bad", "a\r\nx-keyward-owner: me")], [("x-bad", "a\u{0}")], [("x bad", "a")], [("x\r\nbad", "a")],
+        [("Upper", "a")], [("connection", "close")], [("transfer-encoding", "chunked")], [("upgrade", "websocket")],
+        [("te", "gzip")], [("host", "other.test")], [(":path", "/again")], [(":unknown", "x")], [("content-length", "7")],
+        [("content-length", "1"), ("content-length", "2")],
+    ])
+    func `what HTTP 1 would read otherwise is no request, and nothing reaches the upstream`(_ more: [(String, String)])
+        async throws
+    {
+        let upstream = try await RawUpstream()
+        try await withClient(before: upstream) { gateway, client async throws in
+            let stream = try await client.stream()
+            try await stream.send(head("GET", "/", gateway) + more, isEnd: true)
+            try await eventually("the end of the stream") { stream.received.isOver }
+            let received = stream.received
+            #expect(received.status == nil || received.status == "400")
+            #expect(upstream.requests.isEmpty)
+        }
+    }
+
+    @Test(arguments: ["", "noslash", "/a b", "/a\r\nX: y", "/a#b", "http://x/"])
+    func `a path that is none is no request`(_ path: String) async throws {
+        let upstream = try await RawUpstream()
+        try await withClient(before: upstream) { gateway, client async throws in
+            let stream = try await client.stream()
+            try await stream.send(head("GET", path, gateway), isEnd: true)
+            try await eventually("the end of the stream") { stream.received.isOver }
+            #expect(stream.received.status == nil || stream.received.status == "400")
+            #expect(upstream.requests.isEmpty)
+        }
+    }
+
+    @Test func `limits answer as they do on HTTP 1`() async throws {
+        let upstream = try await RawUpstream()
+        try await withClient(before: upstream) { gateway, client async throws in
+            let long = try await client.exchange(head("GET", "/" + String(repeating: "a", count: 9_000), gateway))
+            #expect(long.status == "414")
+            let wide = try await client.exchange(
+                head("GET", "/", gateway) + (0..<120).map { ("x-\($0)", "1") })
+            #expect(wide.status == "431")
+            let connect = try await client.exchange([
+                (":method", "CONNECT"), (":authority", "other.test:443"), ("authorization", "Bearer \(gateway.token.value)"),
+            ])
+            #expect(connect.status == "405")
+            #expect(upstream.requests.isEmpty)
+        }
+    }
+
+    @Test func `shutdown says so, and lets what runs end`() async throws {
+        let upstream = try await RawUpstream { _ in .nothing }
+        let files = try TLSTests.Files()
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) { gateway async throws in
+            let client = try await HTTP2Client.connect(port: gateway.port)
+            let stream = try await client.stream()
+            try await stream.send(head("GET", "/", gateway), isEnd: true)
+            try await eventually("the request") { !upstream.requests.isEmpty }
+            await gateway.group.triggerGracefulShutdown()
+            try await eventually("the goodbye") { client.hasGoneAway }
+            try await upstream.connections[0].send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            let response = try await stream.response()
+            #expect(response.body == "ok", "\(response)")
+        }
+    }
+
+    @Test func `a big body passes in both directions, held by windows`() async throws {
+        let size = 8 << 20
+        let upstream = try await RawUpstream(anyBytes: true) { _ in .nothing }
+        try await withClient(before: upstream) { gateway, client async throws in
+            let stream = try await client.stream()
+            try await stream.send(head("POST", "/", gateway, ("content-length", "\(size)")), isEnd: false)
+            let piece = String(repeating: "x", count: 1 << 20)
+            for number in 0..<8 { try await stream.send(piece, isEnd: number == 7) }
+            try await eventually("the upload") { upstream.connections.first.map { $0.received > size } ?? false }
+            try await upstream.connections[0].send("HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n")
+            await upstream.connections[0].stream(size)
+            #expect(try await stream.response().body.utf8.count == size)
+        }
+    }
+}

@@ -1,0 +1,201 @@
+import AuthKeys
+import Gateway
+import Glibc
+import NIOCore
+import NIOPosix
+import NIOSSL
+import TestSupport
+import Testing
+
+/// TLS on both sides of the gateway.
+@Suite struct TLSTests {
+    /// Files with a certificate and its key, in a folder of their own.
+    struct Files {
+        let certificate: CertificateFiles
+        let authority: String
+
+        init(chain: String = TestCertificates.server, key: String = TestCertificates.serverKey) throws {
+            let folder = try TestFolder.make("tls")
+            mkdir(folder, 0o755)
+            certificate = CertificateFiles(chain: folder + "/chain.pem", key: folder + "/key.pem")
+            authority = folder + "/authority.pem"
+            try write(chain: chain, key: key)
+            try Self.write(TestCertificates.authority, to: authority)
+        }
+
+        func write(chain: String, key: String) throws {
+            try Self.write(chain, to: certificate.chain)
+            try Self.write(key, to: certificate.key)
+        }
+
+        private static func write(_ text: String, to path: String) throws {
+            let file = try #require(fopen(path, "w"))
+            fputs(text, file)
+            fclose(file)
+        }
+    }
+
+    // MARK: The listener
+
+    @Test func `a client that speaks TLS is served, and the upstream is told so`() async throws {
+        let upstream = try await RawUpstream()
+        let files = try Files()
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) { gateway async throws in
+            let client = try await connectTLS(port: gateway.port)
+            try await client.send(gateway.get() + gateway.get())
+            #expect(try await client.response().text == "ok")
+            #expect(try await client.response().text == "ok")
+            #expect(upstream.requests[0]["X-Forwarded-Proto"] == ["https"])
+            await client.close()
+        }
+    }
+
+    @Test func `who speaks no TLS gets no answer, and no place for long`() async throws {
+        let upstream = try await RawUpstream()
+        let files = try Files()
+        let options = HarnessOptions.with(\.certificate, files.certificate)
+            .with(\.timeouts.requestHead, .milliseconds(200))
+        try await withGateway(before: upstream, options: options) { gateway async throws in
+            let plain = try await connect(port: gateway.port)
+            try await plain.send(gateway.get())
+            try await plain.waitForClose()
+            #expect(!plain.text.contains("HTTP/1.1"))
+            let silent = try await connect(port: gateway.port)
+            try await silent.waitForClose()
+            #expect(upstream.connections.isEmpty)
+        }
+    }
+
+    @Test func `a certificate that was read again serves the connections that come after`() async throws {
+        let upstream = try await RawUpstream()
+        let files = try Files()
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) { gateway async throws in
+            let before = try await connectTLS(port: gateway.port)
+            #expect(try await before.peerCertificate() == TestCertificates.server.certificate)
+            try files.write(chain: TestCertificates.renewed, key: TestCertificates.renewedKey)
+            try gateway.gateway.reloadCertificate()
+            let after = try await connectTLS(port: gateway.port)
+            #expect(try await after.peerCertificate() == TestCertificates.renewed.certificate)
+            try await before.send(gateway.get())
+            #expect(try await before.response().text == "ok")
+        }
+    }
+
+    @Test func `a certificate that cannot be used leaves the old one in place`() async throws {
+        let upstream = try await RawUpstream()
+        let files = try Files()
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) { gateway async throws in
+            try files.write(chain: TestCertificates.renewed, key: TestCertificates.serverKey)
+            #expect(throws: GatewayError.self) { try gateway.gateway.reloadCertificate() }
+            let client = try await connectTLS(port: gateway.port)
+            #expect(try await client.peerCertificate() == TestCertificates.server.certificate)
+        }
+    }
+
+    @Test func `a stream that is cut is no clean end`() async throws {
+        let upstream = try await RawUpstream { _ in .send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf") }
+        let files = try Files()
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) { gateway async throws in
+            let client = try await connectTLS(port: gateway.port)
+            try await client.send(gateway.get())
+            try await eventually("half of it") { client.text.contains("half") }
+            gateway.revoke()
+            try await client.waitForClose(within: .seconds(2))
+            #expect(client.wasReset)
+        }
+    }
+
+    // MARK: The upstream
+
+    /// An upstream that speaks TLS with a certificate.
+    private func secureUpstream(
+        chain: String = TestCertificates.server, key: String = TestCertificates.serverKey
+    ) async throws -> RawUpstream {
+        let context = try NIOSSLContext(
+            configuration: .makeServerConfiguration(
+                certificateChain: [.certificate(chain.certificate)],
+                privateKey: .privateKey(NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem))))
+        return try await RawUpstream(tls: context)
+    }
+
+    private func options(_ upstream: RawUpstream, host: String, trust: UpstreamTrust) -> HarnessOptions {
+        HarnessOptions.with(\.routes, [Route(upstreams: [Upstream(host: host, port: upstream.port, isSecure: true)])])
+            .with(\.upstreamTrust, trust)
+    }
+
+    @Test(arguments: ["localhost", "127.0.0.1"])
+    func `an upstream whose certificate is good for its name is spoken to over TLS`(_ host: String) async throws {
+        let upstream = try await secureUpstream()
+        let trust = UpstreamTrust.authorities(file: try Files().authority)
+        try await withGateway(before: upstream, options: options(upstream, host: host, trust: trust)) {
+            gateway async throws in
+            for _ in 0..<3 { #expect(try await gateway.exchange(gateway.get()).text == "ok") }
+            #expect(upstream.connections.count == 1)
+        }
+    }
+
+    @Test func `an upstream whose certificate is for another name, or from nobody trusted, gets no request`() async throws {
+        let elsewhere = try await secureUpstream(chain: TestCertificates.elsewhere, key: TestCertificates.elsewhereKey)
+        let trust = UpstreamTrust.authorities(file: try Files().authority)
+        for (upstream, trust) in [(elsewhere, trust), (try await secureUpstream(), .system)] {
+            try await withGateway(before: upstream, options: options(upstream, host: "localhost", trust: trust)) {
+                gateway async throws in
+                let response = try await gateway.exchange(gateway.get())
+                #expect(response.status == 502)
+                #expect(response.text.contains("upstream_unreachable"))
+                #expect(upstream.requests.isEmpty)
+            }
+        }
+    }
+
+    @Test func `an upstream that accepts and never shakes hands costs a connect's time, not more`() async throws {
+        let mute = try await RawUpstream { _ in .nothing }
+        let trust = UpstreamTrust.authorities(file: try Files().authority)
+        let options = options(mute, host: "127.0.0.1", trust: trust).with(\.timeouts.connect, .milliseconds(300))
+        try await withGateway(before: mute, options: options) { gateway async throws in
+            let response = try await gateway.exchange(gateway.get())
+            #expect(response.status == 504)
+            try await mute.connections[0].waitForClose()
+        }
+    }
+}
+
+extension String {
+    /// The first certificate of a PEM text.
+    var certificate: NIOSSLCertificate {
+        get throws { try #require(try NIOSSLCertificate.fromPEMBytes(Array(utf8)).first) }
+    }
+}
+
+/// Connects to a port of this machine over TLS, trusting the test authority.
+func connectTLS(port: Int, protocols: [String] = []) async throws -> RawConnection {
+    var configuration = TLSConfiguration.makeClientConfiguration()
+    configuration.trustRoots = .certificates([try TestCertificates.authority.certificate])
+    configuration.applicationProtocols = protocols
+    let context = try NIOSSLContext(configuration: configuration)
+    let inbox = Inboxes()
+    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        .channelInitializer { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandlers([
+                    try NIOSSLClientHandler(context: context, serverHostname: "localhost"), InboxHandler(inbox),
+                ])
+            }
+        }
+        .connect(host: "127.0.0.1", port: port).get()
+    return RawConnection(channel: channel, inbox: inbox)
+}
+
+extension RawConnection {
+    /// The certificate that the other side showed.
+    func peerCertificate() async throws -> NIOSSLCertificate? {
+        for _ in 0..<500 {
+            let certificate = try await channel.pipeline.handler(type: NIOSSLClientHandler.self).map {
+                $0.peerCertificate
+            }.get()
+            if let certificate { return certificate }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return nil
+    }
+}
