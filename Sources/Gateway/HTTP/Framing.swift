@@ -93,8 +93,8 @@ enum HTTPVersion: Equatable {
 
     /// Reads `HTTP/1.x` (RFC 9112 section 2.3).
     init(_ text: UnsafeRawBufferPointer) throws(HeadError) {
-        guard text.count == 8, text.begins(with: "http/"), text[0] == 0x48, text[1] == 0x54, text[2] == 0x54,
-            text[3] == 0x50, ByteClass.isDigit(text[5]), text[6] == 0x2E, ByteClass.isDigit(text[7])
+        guard text.count == 8, text[0] == 0x48, text[1] == 0x54, text[2] == 0x54, text[3] == 0x50,
+            text[4] == ByteClass.slash, ByteClass.isDigit(text[5]), text[6] == 0x2E, ByteClass.isDigit(text[7])
         else { throw .malformed }
         switch (text[5], text[7]) {
         case (0x31, 0x31): self = .http11

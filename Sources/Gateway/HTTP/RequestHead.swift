@@ -29,6 +29,8 @@ struct RequestHead {
     private var namesWebSocket = false
     private var hasHost = false
     private var asksForMethod = false
+    /// Whether one of the two fields that make a preflight is empty, or stands twice.
+    private var asksUnclearly = false
 
     /// Whether the client can be answered another request on the same connection.
     var persists: Bool { message.persists(version) }
@@ -42,7 +44,7 @@ struct RequestHead {
     }
 
     /// Whether a browser asks what it may send (the Fetch standard, section 3.2.2).
-    var isPreflight: Bool { method == .options && hasOrigin && asksForMethod && !hasBody }
+    var isPreflight: Bool { method == .options && hasOrigin && asksForMethod && !asksUnclearly && !hasBody }
 
     var hasBody: Bool { framing != .none }
 
@@ -59,6 +61,7 @@ struct RequestHead {
         hasOrigin = false
         hasHost = false
         asksForMethod = false
+        asksUnclearly = false
         takesTrailers = false
         namesWebSocket = false
         let fieldsStart = try readRequestLine(bytes, limits: limits)
@@ -68,8 +71,12 @@ struct RequestHead {
             switch field.kind {
             case .host: try takeHost(field, in: bytes, isAbsolute: isAbsolute)
             case .contentLength, .transferEncoding, .connection: try message.take(field, in: bytes)
-            case .origin: hasOrigin = true
-            case .accessControlRequestMethod: asksForMethod = true
+            case .origin:
+                asksUnclearly = asksUnclearly || hasOrigin || field.value.isEmpty
+                hasOrigin = true
+            case .accessControlRequestMethod:
+                asksUnclearly = asksUnclearly || asksForMethod || field.value.isEmpty
+                asksForMethod = true
             case .te: takesTrailers = takesTrailers || bytes.lists("trailers", in: field.value)
             case .upgrade: namesWebSocket = namesWebSocket || bytes.lists("websocket", in: field.value)
             default: break

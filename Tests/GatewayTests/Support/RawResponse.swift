@@ -48,7 +48,8 @@ struct RawResponse {
         return (response, bytes.count)
     }
 
-    private static func dechunk(_ bytes: [UInt8]) throws -> ([UInt8], Int)? {
+    /// The body of some chunks without trailers, and how many bytes they take; nil while they are not all there.
+    static func dechunk(_ bytes: [UInt8]) throws -> ([UInt8], Int)? {
         var body: [UInt8] = []
         var position = 0
         while true {

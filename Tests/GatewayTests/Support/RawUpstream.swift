@@ -141,7 +141,7 @@ final class RawUpstream: Sendable {
                 guard let end = state.bytes[headEnd...].firstRange(of: Array("0\r\n\r\n".utf8)) else { return nil }
                 length = end.upperBound
             } else if let line = head.components(separator: "\r\n").first(where: { $0.hasPrefix("content-length:") }) {
-                length += Int(line.dropFirst(15).trimmingPrefix(" ")) ?? 0
+                length += Int(line.dropFirst(15).filter(\.isNumber)) ?? 0
             }
             guard state.bytes.count >= length else { return nil }
             defer { state.bytes.removeFirst(length) }
