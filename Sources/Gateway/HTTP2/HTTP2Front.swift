@@ -5,7 +5,6 @@ import NIOHTTP2
 enum HTTP2Front {
     /// How much of a request's body may be under way on a stream that is not read.
     private static let streamWindow = 131_072
-    private static let connectionWindow = 1 << 20
 
     static func add(to channel: any Channel, loop: GatewayLoop) throws {
         let limits = loop.configuration.limits
@@ -16,7 +15,8 @@ enum HTTP2Front {
             HTTP2Setting(parameter: .maxHeaderListSize, value: limits.headBytes * 2),
             HTTP2Setting(parameter: .initialWindowSize, value: streamWindow),
         ]
-        connection.targetWindowSize = connectionWindow
+        // The connection's own window stays as HTTP/2 begins it: the library would try to widen it after the last stream of a
+        // connection that shuts down, and fail.
         var stream = NIOHTTP2Handler.StreamConfiguration()
         stream.targetWindowSize = streamWindow
         stream.outboundBufferSizeLowWatermark = 32_768
