@@ -1,4 +1,5 @@
 public import AuthKeys
+import Glibc
 public import Logging
 public import NIOCore
 import NIOPosix
@@ -133,6 +134,8 @@ public final class Gateway: Service {
             return try await bootstrap.bind(host: host, port: port).get()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
             throw GatewayError.addressInUse(host: host, port: port)
+        } catch let error as IOError {
+            throw GatewayError.cannotListen(host: host, port: port, reason: String(cString: strerror(error.errnoCode)))
         } catch {
             throw GatewayError.cannotListen(host: host, port: port, reason: "\(error)")
         }
@@ -146,9 +149,12 @@ public final class Gateway: Service {
         case .closed: channel.close(promise: nil)
         // A handshake is too much to spend on a refusal.
         case .refused where tls != nil: channel.close(promise: nil)
-        case .refused: try pipeline.addHandler(FrontConnection(loop: loop, peer: channel.remoteAddress, isRefused: true))
+        case .refused:
+            try pipeline.addHandler(FrontConnection(loop: loop, peer: channel.remoteAddress, isRefused: true))
         case .admitted:
-            guard let tls else { return try pipeline.addHandler(FrontConnection(loop: loop, peer: channel.remoteAddress)) }
+            guard let tls else {
+                return try pipeline.addHandler(FrontConnection(loop: loop, peer: channel.remoteAddress))
+            }
             try pipeline.addHandlers([NIOSSLServerHandler(context: tls), TLSFront(loop: loop)])
         }
     }

@@ -93,4 +93,3 @@ public struct GatewayConfiguration: Sendable {
         self.init(routes: [Route(upstreams: [upstream])])
     }
 }
-

@@ -1,6 +1,6 @@
 /// What went wrong between this program and PostgreSQL.
 ///
-/// `description` is a constant sentence with at most an SQLSTATE: fit for logs and for callers' answers. SQL, parameters,
+/// `description` is made of constant sentences and at most an SQLSTATE: fit for logs and for callers' answers. SQL, parameters,
 /// the server's message and its detail are only in `debugDescription`.
 public struct PostgresError: Error, Sendable {
     /// The class of failure, for callers that branch.
@@ -107,10 +107,19 @@ extension PostgresError {
 }
 
 extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// One constant sentence, with the SQLSTATE where there is one.
+    /// One constant sentence, with the cause of a failed connection and the SQLSTATE where they are known.
     public var description: String {
-        guard let sqlState else { return sentence }
-        return "\(sentence) (SQLSTATE \(sqlState))"
+        var text = sentence
+        if kind == .connectionFailed, let words = ConnectionFailure.words(message: storage.detail, sqlState: sqlState) {
+            text += ": \(words)"
+        }
+        return sqlState.map { "\(text) (SQLSTATE \($0))" } ?? text
+    }
+
+    /// Whether trying again will not help before somebody changes something: the user, the password or the database's name
+    /// is wrong.
+    public var isRefusedForGood: Bool {
+        sqlState.map { $0.hasPrefix("28") || $0 == "3D000" } ?? false
     }
 
     /// Everything known, the server's words included: for a developer's eyes, not for logs. (Swift takes it where an error

@@ -24,6 +24,7 @@ public final class PostgresListener: Sendable {
     private let pingInterval: Duration
     private let logger: Logger
     private let sink: EventSink
+    private let warnings = WarningPace()
 
     /// `pingInterval` is also how long a ping may take to come back, 5 s at most.
     public init(
@@ -43,10 +44,15 @@ public final class PostgresListener: Sendable {
         var backoff = Backoff()
         while !Task.isCancelled {
             do throws(PostgresError) {
-                try await listen { backoff.succeeded() }
+                try await listen {
+                    backoff.succeeded()
+                    warnings.reset()
+                }
             } catch {
                 if Task.isCancelled { break }
-                logger.warning("listening for database notifications failed", metadata: ["error": "\(error)"])
+                if warnings.isDue() {
+                    logger.warning("listening for database notifications failed", metadata: ["error": "\(error)"])
+                }
             }
             sink.lose()
             try? await Task.sleep(for: backoff.failed(fraction: .random(in: 0...1)))

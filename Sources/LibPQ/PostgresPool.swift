@@ -24,6 +24,7 @@ public final class PostgresPool: PostgresExecutor {
     private let target: PostgresTarget
     private let settings: ConnectionSettings
     private let configuration: PoolConfiguration
+    private let warnings = WarningPace()
     private let logger: Logger
     private let guarded: Mutex<Guarded>
     private let toOpen: AsyncStream<PoolState.ConnectionID>
@@ -169,12 +170,13 @@ extension PostgresPool {
     private func open(_ id: PoolState.ConnectionID) async {
         do throws(PostgresError) {
             let connection = try await PostgresConnection.connect(to: target, settings: settings, logger: logger)
+            warnings.reset()
             apply { guarded in
                 guarded.connections[id] = connection
                 return guarded.state.connected(id, now: .now)
             }
         } catch {
-            logger.warning("cannot connect to the database", metadata: ["error": "\(error)"])
+            if warnings.isDue() { logger.warning("cannot connect to the database", metadata: ["error": "\(error)"]) }
             let fraction = Double.random(in: 0...1)
             apply { guarded in
                 guarded.lastFailure = error

@@ -26,7 +26,7 @@ extension MigrationError: CustomStringConvertible {
         case .locked: "another instance is migrating and did not finish in time"
         case .failed(let version, let name, let reason):
             "migration \(version) (\(name)) failed and was rolled back: \(reason)"
-        case .database(let reason): "migrations could not be read: \(reason)"
+        case .database(let reason): "migrations could not be read or recorded: \(reason)"
         }
     }
 }

@@ -100,8 +100,8 @@ extension APIError {
         case .conflict(.idempotencyReplayed(let id)):
             self.init(
                 .conflict, .conflict,
-                "this Idempotency-Key made auth key \(id) already, whose secret was shown then and is not kept; rotate or "
-                    + "deactivate that key, or ask again with a new Idempotency-Key",
+                "this Idempotency-Key made auth key \(id) already, whose secret was shown then and is not kept; "
+                    + "if it is lost, deactivate that key and ask again with a new Idempotency-Key",
                 param: "Idempotency-Key", code: "idempotency_replayed",
                 headers: [.location: "\(AuthKeyRoutes.path)/\(id)"])
         case .conflict(.idempotencyKeyReused):

@@ -39,7 +39,9 @@ extension FrontConnection {
             case .needsMore: return false
             case .end: break
             case .piece(let piece):
-                guard exchange.requestPiece(bytes: piece.readableBytes, now: now).actions.contains(.forward) else { return false }
+                guard exchange.requestPiece(bytes: piece.readableBytes, now: now).actions.contains(.forward) else {
+                    return false
+                }
                 if head.framing == .chunked { upstream?.writeChunk(piece) } else { upstream?.write(piece) }
                 guard requestBody.hasEnded else { return true }
             }

@@ -49,7 +49,8 @@ final class GatewayLoop {
                 (
                     route.prefix,
                     UpstreamGroup(
-                        eventLoop: eventLoop, route: route, configuration: configuration, tls: upstreamTLS, metrics: metrics,
+                        eventLoop: eventLoop, route: route, configuration: configuration, tls: upstreamTLS,
+                        metrics: metrics,
                         logger: logger)
                 )
             })
@@ -123,7 +124,9 @@ final class GatewayLoop {
         let promise = eventLoop.makePromise(of: Void.self)
         drained = promise
         for connection in connections { connection.drain() }
-        for channel in multiplexed.values { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+        for channel in multiplexed.values {
+            channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        }
         endDrainIfEmpty()
         let cut = eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
             for connection in self?.connections ?? [] { connection.cut() }

@@ -64,16 +64,22 @@ enum Answer: Equatable, Sendable {
         }
     }
 
-    var code: String? {
+    var code: String {
         switch self {
         case .refused(let refusal): refusal.code
         case .ambiguousCredentials: "ambiguous_credentials"
         case .upstreamUnreachable: "upstream_unreachable"
         case .upstreamReset: "upstream_reset"
         case .upstreamTimeout: "upstream_timeout"
-        case .verificationUnavailable, .overloaded, .malformedRequest, .notRouted, .targetTooLong, .headTooLarge,
-            .versionNotSupported, .methodNotAllowed, .requestTimeout:
-            nil
+        case .verificationUnavailable: "verification_unavailable"
+        case .overloaded: "overloaded"
+        case .malformedRequest: "malformed_request"
+        case .notRouted: "route_not_found"
+        case .targetTooLong: "target_too_long"
+        case .headTooLarge: "headers_too_large"
+        case .versionNotSupported: "version_not_supported"
+        case .methodNotAllowed: "method_not_supported"
+        case .requestTimeout: "request_timeout"
         }
     }
 

@@ -4,7 +4,8 @@ enum TrailerRule {
     /// controls, cookies, authentication. What frames a message, or is Keyward's own, `FieldKind` tells.
     private static let headerOnly: [StaticString] = [
         "cache-control", "content-encoding", "content-range", "content-type", "cookie", "expect", "if-match",
-        "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "location", "max-forwards", "pragma", "range",
+        "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "location", "max-forwards", "pragma",
+        "range",
         "set-cookie", "trailer", "vary", "www-authenticate",
     ]
 

@@ -30,7 +30,8 @@ struct WebSocketFrames {
             case .opcode:
                 let short = UInt64(byte & 0x7F)
                 let lengthBytes = short == 126 ? 2 : short == 127 ? 8 : 0
-                header(lengthBytes: lengthBytes, maskBytes: byte & 0x80 == 0 ? 0 : 4, length: lengthBytes == 0 ? short : 0)
+                header(
+                    lengthBytes: lengthBytes, maskBytes: byte & 0x80 == 0 ? 0 : 4, length: lengthBytes == 0 ? short : 0)
                 rest = rest.dropFirst()
             case .header(let lengthBytes, let maskBytes, let length):
                 if lengthBytes > 0 {

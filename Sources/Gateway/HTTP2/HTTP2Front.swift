@@ -29,7 +29,8 @@ enum HTTP2Front {
         let bound = NIOLoopBound(loop, eventLoop: channel.eventLoop)
         let peer = channel.remoteAddress
         let handler = NIOHTTP2Handler(
-            mode: .server, eventLoop: channel.eventLoop, connectionConfiguration: connection, streamConfiguration: stream,
+            mode: .server, eventLoop: channel.eventLoop, connectionConfiguration: connection,
+            streamConfiguration: stream,
             streamDelegate: manager.http2StreamDelegate
         ) { stream in
             stream.eventLoop.makeCompletedFuture {

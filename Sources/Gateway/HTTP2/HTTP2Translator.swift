@@ -15,7 +15,8 @@ final class HTTP2Translator: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         do throws(RequestTranslator.Malformed) {
             switch unwrapInboundIn(data) {
-            case .headers(let headers): pass(try request.fields(headers.headers, isEnd: headers.endStream), context: context)
+            case .headers(let headers):
+                pass(try request.fields(headers.headers, isEnd: headers.endStream), context: context)
             case .data(let data):
                 guard case .byteBuffer(let piece) = data.data else { return }
                 pass(try request.data(piece, isEnd: data.endStream), context: context)

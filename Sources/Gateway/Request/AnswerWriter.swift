@@ -37,10 +37,9 @@ enum AnswerWriter {
     }
 
     private static func body(of answer: Answer) -> String {
-        let code = answer.code.map { "\"\($0)\"" } ?? "null"
-        return """
-            {"error":{"type":"\(answer.type)","message":"\(answer.message)","param":null,"code":\(code)}}
-            """
+        """
+        {"error":{"type":"\(answer.type)","message":"\(answer.message)","param":null,"code":"\(answer.code)"}}
+        """
     }
 
     /// RFC 6750 section 3.

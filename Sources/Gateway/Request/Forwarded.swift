@@ -63,7 +63,9 @@ struct Forwarded {
     private static func address(_ bytes: UnsafeRawBufferPointer) -> IPAddress? {
         let text = String(decoding: bytes, as: UTF8.self)
         if let address = IPAddress(text) { return address }
-        if text.hasPrefix("["), let end = text.firstIndex(of: "]") { return IPAddress(text[text.index(after: text.startIndex)..<end]) }
+        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
+            return IPAddress(text[text.index(after: text.startIndex)..<end])
+        }
         return text.firstIndex(of: ":").flatMap { IPAddress(text[..<$0]) }
     }
 }

@@ -42,7 +42,8 @@ final class TLSFront: ChannelInboundHandler, RemovableChannelHandler {
             if negotiated == "h2" {
                 try HTTP2Front.add(to: context.channel, loop: loop)
             } else {
-                try pipeline.addHandler(FrontConnection(loop: loop, peer: context.channel.remoteAddress, isSecure: true))
+                try pipeline.addHandler(
+                    FrontConnection(loop: loop, peer: context.channel.remoteAddress, isSecure: true))
             }
             pipeline.removeHandler(self, promise: nil)
         } catch {

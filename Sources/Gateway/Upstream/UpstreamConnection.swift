@@ -176,7 +176,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         let limits = pool.headLimits
         let end = try input.withHeadBytes { bytes throws(HeadError) in try scanner.end(of: bytes, limits: limits) }
         guard let end, let bytes = input.readSlice(length: end) else { return false }
-        try bytes.withHeadBytes { bytes throws(HeadError) in 
+        try bytes.withHeadBytes { bytes throws(HeadError) in
             try head.read(bytes, toHead: isToHead, mayUpgrade: mayUpgrade, limits: limits)
         }
         if head.isInterim {

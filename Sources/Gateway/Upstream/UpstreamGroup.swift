@@ -11,7 +11,8 @@ final class UpstreamGroup {
     private let logger: Logger
 
     init(
-        eventLoop: any EventLoop, route: Route, configuration: GatewayConfiguration, tls: NIOSSLContext?, metrics: GatewayMetrics,
+        eventLoop: any EventLoop, route: Route, configuration: GatewayConfiguration, tls: NIOSSLContext?,
+        metrics: GatewayMetrics,
         logger: Logger
     ) {
         balancer = Balancer(targets: route.upstreams.count)

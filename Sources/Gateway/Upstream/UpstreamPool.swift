@@ -20,7 +20,8 @@ final class UpstreamPool {
     let headLimits: HeadLimits
 
     init(
-        group: UpstreamGroup, number: Int, eventLoop: any EventLoop, upstream: Upstream, configuration: GatewayConfiguration,
+        group: UpstreamGroup, number: Int, eventLoop: any EventLoop, upstream: Upstream,
+        configuration: GatewayConfiguration,
         tls: NIOSSLContext?, metrics: GatewayMetrics
     ) {
         self.group = group
@@ -134,7 +135,8 @@ final class UpstreamPool {
         let next = state.closed(nil)
         let timedOut = if case .connectTimeout? = error as? ChannelError { true } else { false }
         group.connectFailed(
-            self, for: front.isWaiting(number) ? front : nil, answer: timedOut ? .upstreamTimeout : .upstreamUnreachable)
+            self, for: front.isWaiting(number) ? front : nil, answer: timedOut ? .upstreamTimeout : .upstreamUnreachable
+        )
         if let next { connect(for: next) }
     }
 }

@@ -21,10 +21,11 @@ struct ControlClient {
         let createdAt: String
         let updatedAt: String
         let active: Bool
+        let version: Int?
         let value: String?
 
         enum CodingKeys: String, CodingKey {
-            case id, name, description, owner, scopes, enabled, active, value
+            case id, name, description, owner, scopes, enabled, active, version, value
             case redactedValue = "redacted_value"
             case expiresAt = "expires_at"
             case deactivatedAt = "deactivated_at"
@@ -120,6 +121,9 @@ struct ControlClient {
             throw error
         } catch {
             try? await client.shutdown()
+            if let error = error as? HTTPClientError, [.readTimeout, .deadlineExceeded].contains(error) {
+                throw StartError("the control listener at \(base) did not answer in time")
+            }
             throw StartError("the control listener at \(base) cannot be reached: is 'keyward serve' running?")
         }
     }
@@ -127,13 +131,17 @@ struct ControlClient {
     private struct ErrorBody: Decodable {
         struct Inner: Decodable {
             let message: String
+            let code: String?
         }
         let error: Inner
     }
 
     private static func refusal(_ status: HTTPResponseStatus, _ body: [UInt8]) -> StartError {
-        let message = (try? JSONDecoder().decode(ErrorBody.self, from: Data(body)))?.error.message
-        return StartError(message ?? "the control listener answered \(status.code)")
+        guard let error = (try? JSONDecoder().decode(ErrorBody.self, from: Data(body)))?.error else {
+            return StartError("the control listener answered \(status.code)")
+        }
+        return StartError(
+            error.code == "feature_unavailable" ? "\(error.message): Keyward cannot reach its database" : error.message)
     }
 
     /// The target in `<target>; rel="next"` (RFC 8288); only one of the same listener.

@@ -21,6 +21,9 @@ struct ClientOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         var base = controlUrl ?? environment["KEYWARD_CONTROL_URL"] ?? "http://127.0.0.1:9090"
         while base.hasSuffix("/") { base.removeLast() }
+        guard base.hasPrefix("http://") || base.hasPrefix("https://") else {
+            throw StartError("--control-url (KEYWARD_CONTROL_URL) takes a URL such as http://127.0.0.1:9090")
+        }
         return ControlClient(base: base, adminKey: try adminKey(environment))
     }
 
@@ -40,7 +43,8 @@ struct ClientOptions: ParsableArguments {
         let path = adminKeyFile ?? environment["KEYWARD_ADMIN_KEY_FILE"] ?? folder + "/admin-key"
         guard let key = AdminKeyFile.read(path) else {
             throw StartError(
-                "no admin key: set KEYWARD_ADMIN_KEY, or name a file with --admin-key-file (\(path) cannot be read)")
+                "no admin key: set KEYWARD_ADMIN_KEY, name a file with --admin-key-file, or Keyward's folder with --data-dir (\(path) cannot be read)"
+            )
         }
         return key
     }

@@ -1,7 +1,8 @@
 import ArgumentParser
-import Gateway
+import AsyncHTTPClient
 import AuthKeys
 import AuthKeysPostgres
+import Gateway
 import LibPQ
 import Logging
 import NIOCore
@@ -29,9 +30,10 @@ struct DoctorCommand: AsyncParsableCommand {
             throw ExitCode.failure
         }
         await checkDatabase(settings, &report)
+        let isRunning = await Self.isKeyward(settings.control)
         await checkPort(
-            ListenAddress(host: settings.gateway.host, port: settings.gateway.port), "gateway port", &report)
-        await checkPort(settings.control, "control port", &report)
+            ListenAddress(host: settings.gateway.host, port: settings.gateway.port), "gateway port", isRunning, &report)
+        await checkPort(settings.control, "control port", isRunning, &report)
         if report.failures > 0 { throw ExitCode.failure }
     }
 
@@ -77,9 +79,34 @@ struct DoctorCommand: AsyncParsableCommand {
             report.pass(
                 "migrations",
                 "\(applied.count) applied, \(plan.pending.count) pending, \(plan.newer.count) of a newer build")
+            if !plan.pending.isEmpty { try await checkRights(connection, &report) }
         } catch {
             report.fail("migrations", "\(error)")
         }
+    }
+
+    private func checkRights(_ connection: PostgresConnection, _ report: inout Report) async throws {
+        let result = try await connection.query(
+            "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), coalesce(current_schema(), '')")
+        guard let row = result.rows.first else { return }
+        let schema = try row.text(1)
+        if try row.bool(0) {
+            report.pass("rights", "tables can be made in schema \(schema)")
+        } else {
+            report.fail("rights", "no table can be made: GRANT CREATE ON SCHEMA \(schema) to the role that migrates")
+        }
+    }
+
+    /// Whether a Keyward's control listener answers there.
+    private static func isKeyward(_ address: ListenAddress) async -> Bool {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout = .init(connect: .seconds(1), read: .seconds(2))
+        let client = HTTPClient(configuration: configuration)
+        let response = try? await client.execute(
+            HTTPClientRequest(url: "http://\(address)/readyz"), timeout: .seconds(2))
+        let body = try? await response?.body.collect(upTo: 65_536)
+        try? await client.shutdown()
+        return body.map { String(buffer: $0).contains("index_age_seconds") } ?? false
     }
 
     private func checkClock(
@@ -94,7 +121,9 @@ struct DoctorCommand: AsyncParsableCommand {
         }
     }
 
-    private func checkPort(_ address: ListenAddress, _ check: String, _ report: inout Report) async {
+    private func checkPort(
+        _ address: ListenAddress, _ check: String, _ isRunning: Bool, _ report: inout Report
+    ) async {
         do {
             let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -102,7 +131,11 @@ struct DoctorCommand: AsyncParsableCommand {
             try await channel.close().get()
             report.pass(check, "\(address) is free")
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
-            report.fail(check, "\(address) is in use")
+            if isRunning {
+                report.pass(check, "\(address) is in use by a running Keyward")
+            } else {
+                report.fail(check, "\(address) is in use")
+            }
         } catch {
             report.fail(check, "\(address) cannot be listened on")
         }

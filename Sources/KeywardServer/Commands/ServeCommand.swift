@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlAPI
+import Gateway
 import Glibc
 import Logging
 import Metrics
@@ -35,9 +36,19 @@ struct ServeCommand: AsyncParsableCommand {
             let group = ServiceGroup(
                 configuration: .init(
                     services: [.init(service: instance, successTerminationBehavior: .gracefullyShutdownGroup)],
-                    gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                    gracefulShutdownSignals: Self.endingSignals(settings), logger: logger))
             try await group.run()
             logger.info("stopped")
         }
+    }
+
+    /// A terminal that closes ends Keyward too, its private PostgreSQL with it; unless the caller wants it to stay (`nohup`),
+    /// or the signal means to read the certificate again.
+    private static func endingSignals(_ settings: Settings) -> [UnixSignal] {
+        var action = sigaction()
+        sigaction(SIGHUP, nil, &action)
+        let isIgnored = unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+        let reloads = settings.gateway.certificate != nil
+        return [.sigterm, .sigint] + (isIgnored || reloads ? [] : [.sighup])
     }
 }

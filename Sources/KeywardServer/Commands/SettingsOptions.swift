@@ -50,7 +50,8 @@ struct SettingsOptions: ParsableArguments {
             .maxStaleness: maxStaleness, .logLevel: logLevel, .logFormat: logFormat,
         ]
         return try SettingsSource(
-            flags: options.compactMapValues(\.self).merging(gateway.values) { first, _ in first }, environment: environment,
+            flags: options.compactMapValues(\.self).merging(gateway.values) { first, _ in first },
+            environment: environment,
             file: config ?? environment["KEYWARD_CONFIG"])
     }
 }

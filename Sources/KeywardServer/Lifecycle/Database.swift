@@ -37,7 +37,9 @@ struct Database: Sendable {
             do {
                 return try await PostgresConnection.connect(to: direct, logger: logger)
             } catch {
-                guard error.isUnavailable || error.isRetryable, ContinuousClock.now + pause < deadline else {
+                guard error.isUnavailable || error.isRetryable, !error.isRefusedForGood,
+                    ContinuousClock.now + pause < deadline
+                else {
                     throw StartError(
                         "the database cannot be reached (\(Setting.databaseURL.environment), \(direct)): \(error)")
                 }

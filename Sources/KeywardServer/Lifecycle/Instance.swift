@@ -40,7 +40,8 @@ struct Instance: Service {
         let migrated = try await cancelWhenGracefulShutdown {
             try await database.migrate(waiting: settings.databaseWait, logger: logger)
         }
-        let pool = PostgresPool(target: database.target, logger: logger)
+        let pool = PostgresPool(
+            target: database.target, settings: ConnectionSettings(queryTimeout: .seconds(10)), logger: logger)
         let feedPool = PostgresPool(
             target: database.target, configuration: PoolConfiguration(maximumConnections: 2), logger: logger)
         let store = PostgresAuthKeyStore(pool: pool, feedPool: feedPool, logger: logger)
@@ -123,8 +124,10 @@ struct Instance: Service {
             let port = try await gateway.bind().port ?? settings.gateway.port
             return ListenAddress(host: settings.gateway.host, port: port)
         } catch let error as GatewayError {
-            if case .tls(let file, _) = error { throw SettingsError(Self.setting(of: file, settings), "\(error)") }
-            throw SettingsError(.gatewayAddress, "\(error)")
+            if case .tls(let file, _) = error {
+                throw SettingsError(Self.setting(of: file, settings), cannot: "\(error)")
+            }
+            throw SettingsError(.gatewayAddress, cannot: "\(error)")
         }
     }
 

@@ -40,8 +40,10 @@ struct ControlListener: Service {
         do {
             try await api.application(host: address.host, port: address.port, logger: logger) { onBound($0) }.run()
         } catch let error as IOError {
-            let reason = error.errnoCode == EADDRINUSE ? "the address is in use" : "\(error)"
-            throw SettingsError(.controlAddress, "cannot listen on \(address): \(reason)")
+            let reason =
+                error.errnoCode == EADDRINUSE
+                ? "the address is in use" : String(cString: strerror(error.errnoCode))
+            throw SettingsError(.controlAddress, cannot: "cannot listen on \(address): \(reason)")
         }
     }
 }

@@ -18,14 +18,14 @@ struct StartReport: Sendable {
         guard isPrivate else { return lines }
         lines += [
             "",
-            "PostgreSQL is a private one. \(migrated) migrations were applied, \(keys) keys are loaded.",
+            "PostgreSQL is a private one. \(migrated == 1 ? "1 migration was" : "\(migrated) migrations were") applied, \(keys == 1 ? "1 key is" : "\(keys) keys are") loaded.",
         ]
         if let adminKeyPath {
             lines += [
                 "The admin key is in \(adminKeyPath)",
                 "",
                 "Create a key:",
-                "  curl -s \(control)/admin/api/v1/auth-keys -H \"Authorization: Bearer $(cat \(adminKeyPath))\" -d '{\"name\":\"first\"}'",
+                "  curl -s \(control)/admin/api/v1/auth-keys -H \"Authorization: Bearer $(cat '\(adminKeyPath)')\" -d '{\"name\":\"first\"}'",
                 "Call through the gateway with the \"value\" of the answer\(isEcho ? " (the built-in upstream echoes the request)" : ""):",
                 "  curl -i \(gateway)/hello -H \"Authorization: Bearer <value>\"",
             ]

@@ -71,7 +71,8 @@ enum Setting: String, CaseIterable, Sendable {
         case .credentials: "authorization, x-api-key, or both, separated by a comma"
         case .forwardCredentials, .passPreflights, .cutRevoked: "true or false"
         case .trustedProxies: "networks such as 10.0.0.0/8 or 2001:db8::/32, or addresses, separated by commas"
-        case .connectTimeout, .responseTimeout, .idleTimeout, .tunnelIdleTimeout, .keepAliveTimeout, .requestHeadTimeout,
+        case .connectTimeout, .responseTimeout, .idleTimeout, .tunnelIdleTimeout, .keepAliveTimeout,
+            .requestHeadTimeout,
             .upstreamIdleTimeout, .drainTimeout:
             "a duration such as 10s, 250ms or 5m, longer than 0"
         case .maxHeadBytes: "a number of bytes from 1024 to 1048576"
@@ -99,6 +100,11 @@ struct SettingsError: Error, CustomStringConvertible {
             [setting.environment, setting.flag].compactMap(\.self).joined(separator: " (")
             + (setting.flag == nil ? "" : ")")
         description = "\(names) takes \(setting.takes)" + (problem.map { ": \($0)" } ?? "")
+    }
+
+    /// The setting can be read, and what it says cannot be done.
+    init(_ setting: Setting, cannot problem: String) {
+        description = "\(setting.environment) (\(setting.flag ?? "-")): \(problem)"
     }
 
     init(message: String) {

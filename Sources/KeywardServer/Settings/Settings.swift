@@ -40,6 +40,9 @@ struct Settings: Sendable {
                     "\(Setting.adminKey.environment) (or --admin-key-file) is required with a database URL: it takes "
                     + Setting.adminKey.takes)
         }
+        if gateway.port != 0, gateway.host == control.host, gateway.port == control.port {
+            throw SettingsError(.controlAddress, cannot: "it is the gateway's address too")
+        }
         if database == nil, listenDatabase != nil {
             throw SettingsError(.listenDatabaseURL, "it is of no use without \(Setting.databaseURL.environment)")
         }

@@ -175,4 +175,80 @@ import Testing
         var begun = responding(post)
         #expect(begun.fail(.malformedRequest, now: start).actions == [.dropUpstream, .finish, .abort])
     }
+
+    // MARK: Tunnels and ended keys
+
+    private func tunneling() -> Exchange {
+        var exchange = awaiting(get)
+        _ = exchange.switched(now: start)
+        return exchange
+    }
+
+    @Test func `a tunnel goes on until both sides have ended`() {
+        for order: [Exchange.Side] in [[.client, .upstream], [.upstream, .client]] {
+            var exchange = tunneling()
+            #expect(exchange.stage == .tunneling)
+            let first = exchange.tunnelEnded(order[0], now: start)
+            #expect(first.actions == (order[0] == .client ? .endUpstream : .endClient))
+            let again = exchange.tunnelEnded(order[0], now: start)
+            #expect(again.actions == [])
+            let piece = exchange.tunnelPiece(now: start)
+            #expect(piece.actions == .forward)
+            let second = exchange.tunnelEnded(order[1], now: start)
+            #expect(second.actions == [.endUpstream, .finish, .linger])
+            #expect(exchange.stage == .lingering)
+        }
+    }
+
+    @Test func `a tunnel that says nothing is cut after its own idle time`() {
+        var exchange = tunneling()
+        #expect(exchange.expire(clientStalls: true, now: start + .seconds(599)).actions == [])
+        _ = exchange.tunnelPiece(now: start + .seconds(599))
+        #expect(exchange.expire(clientStalls: true, now: start + .seconds(601)).actions == [])
+        let step = exchange.expire(clientStalls: true, now: start + .seconds(1_200))
+        #expect(step.actions == [.dropUpstream, .finish, .abort])
+    }
+
+    @Test func `nothing is a tunnel that was not asked for, and a lost one is reset`() {
+        var exchange = responding(get)
+        #expect(exchange.switched(now: start).actions == [])
+        var tunnel = tunneling()
+        #expect(tunnel.upstreamLost(isSilent: false, now: start).actions == [.dropUpstream, .finish, .abort])
+        var left = tunneling()
+        #expect(left.clientClosed().actions == [.dropUpstream, .finish])
+    }
+
+    @Test func `the end of a key ends what runs, in the way that fits`() {
+        var connecting = fresh()
+        _ = connecting.begin(get, .forward, now: start)
+        let early = connecting.keyEnded(.inactive, now: start)
+        #expect(early == .init(actions: [.answer, .dropUpstream, .finish, .next], answer: .refused(.inactive)))
+        var awaiting = awaiting(post)
+        #expect(awaiting.keyEnded(.expired, now: start).actions == [.answer, .dropUpstream, .finish, .linger])
+        var responding = responding(get)
+        #expect(responding.keyEnded(.inactive, now: start).actions == [.dropUpstream, .finish, .abort])
+        var tunnel = tunneling()
+        #expect(tunnel.keyEnded(.inactive, now: start).actions == [.dropUpstream, .finish, .dismiss])
+        #expect(tunnel.stage == .lingering)
+        var idle = fresh()
+        #expect(idle.keyEnded(.inactive, now: start) == .init())
+        #expect(tunnel.keyEnded(.inactive, now: start) == .init())
+    }
+
+    @Test func `drops of a body move the deadline only when enough of them came, until the response began`() {
+        var patience = Exchange.Patience(
+            connect: .seconds(5), responseHead: .seconds(60), idle: .seconds(30), keepAlive: .seconds(75),
+            requestHead: .seconds(10), tunnelIdle: .seconds(600))
+        patience.uploadStride = 100
+        var exchange = Exchange(patience: patience, now: start)
+        _ = exchange.begin(post, .forward, now: start)
+        _ = exchange.upstreamReady(isReused: false, now: start)
+        _ = exchange.requestPiece(bytes: 99, now: start + .seconds(20))
+        #expect(exchange.deadline == start + .seconds(30))
+        _ = exchange.requestPiece(bytes: 1, now: start + .seconds(25))
+        #expect(exchange.deadline == start + .seconds(55))
+        _ = exchange.responseHead(upstreamPersists: true, canDelimit: true, now: start + .seconds(30))
+        _ = exchange.requestPiece(bytes: 1, now: start + .seconds(40))
+        #expect(exchange.deadline == start + .seconds(70))
+    }
 }

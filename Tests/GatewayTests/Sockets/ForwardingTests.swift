@@ -217,4 +217,24 @@ import Testing
             #expect(upstream.requests.isEmpty)
         }
     }
+
+    @Test func `trailers cross both ways, but none that only a header section may have`() async throws {
+        let upstream = try await RawUpstream(anyBytes: true) { request in
+            request.text.hasSuffix("\r\n\r\n")
+                ? .send(
+                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 2\r\nSet-Cookie: a=b\r\n\r\n"
+                )
+                : .nothing
+        }
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send(
+                "POST / HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)Transfer-Encoding: chunked\r\nTE: trailers\r\n\r\n"
+                    + "2\r\nhi\r\n0\r\nX-Sum: 1\r\nX-Keyward-Owner: me\r\nAuthorization: x\r\nCookie: a=b\r\n\r\n")
+            try await eventually("the response") { client.text.hasSuffix("0\r\nX-Sum: 2\r\n\r\n") }
+            let seen = upstream.requests.map(\.text).joined()
+            #expect(seen.hasSuffix("0\r\nX-Sum: 1\r\n\r\n"))
+            #expect(seen.contains("\r\nConnection: TE\r\nTE: trailers\r\n"))
+        }
+    }
 }

@@ -37,7 +37,8 @@ import Testing
         try await withClient(before: upstream) { gateway, client async throws in
             let response = try await client.exchange(
                 head(
-                    "POST", "/a?b=c", gateway, ("x-one", "1"), ("cookie", "a=1"), ("cookie", "b=2"), ("x-keyward-owner", "me"),
+                    "POST", "/a?b=c", gateway, ("x-one", "1"), ("cookie", "a=1"), ("cookie", "b=2"),
+                    ("x-keyward-owner", "me"),
                     ("x-forwarded-for", "1.2.3.4"), ("content-length", "5")), body: "hello")
             #expect(response.status == "201")
             #expect(response["x-upper"] == ["Case"])
@@ -62,7 +63,8 @@ import Testing
         let upstream = try await RawUpstream(anyBytes: true) { request in
             guard request.text.hasSuffix("\r\n\r\n"), request.text.contains("x-sum") else { return .nothing }
             return .send(
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Grpc-Status\r\n\r\n2\r\nok\r\n0\r\nGrpc-Status: 0\r\n\r\n")
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Grpc-Status\r\n\r\n2\r\nok\r\n0\r\nGrpc-Status: 0\r\n\r\n"
+            )
         }
         try await withClient(before: upstream) { gateway, client async throws in
             let stream = try await client.stream()
@@ -144,7 +146,8 @@ import Testing
     }
 
     @Test func `an upstream that goes in the middle of a body resets the stream`() async throws {
-        let upstream = try await RawUpstream { _ in .sendThenClose("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") }
+        let upstream = try await RawUpstream { _ in .sendThenClose("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        }
         try await withClient(before: upstream) { gateway, client async throws in
             let stream = try await client.stream()
             try await stream.send(head("GET", "/", gateway), isEnd: true)
@@ -181,7 +184,8 @@ import Testing
     @Test(arguments: [
         [("x-bad", "a\r\nx-keyward-owner: me")], [("x-bad", "a\u{0}")], [("x bad", "a")], [("x\r\nbad", "a")],
         [("Upper", "a")], [("connection", "close")], [("transfer-encoding", "chunked")], [("upgrade", "websocket")],
-        [("te", "gzip")], [("host", "other.test")], [(":path", "/again")], [(":unknown", "x")], [("content-length", "7")],
+        [("te", "gzip")], [("host", "other.test")], [(":path", "/again")], [(":unknown", "x")],
+        [("content-length", "7")],
         [("content-length", "1"), ("content-length", "2")],
     ])
     func `what HTTP 1 would read otherwise is no request, and nothing reaches the upstream`(_ more: [(String, String)])
@@ -219,7 +223,8 @@ import Testing
                 head("GET", "/", gateway) + (0..<120).map { ("x-\($0)", "1") })
             #expect(wide.status == "431")
             let connect = try await client.exchange([
-                (":method", "CONNECT"), (":authority", "other.test:443"), ("authorization", "Bearer \(gateway.token.value)"),
+                (":method", "CONNECT"), (":authority", "other.test:443"),
+                ("authorization", "Bearer \(gateway.token.value)"),
             ])
             #expect(connect.status == "405")
             #expect(upstream.requests.isEmpty)
@@ -229,7 +234,8 @@ import Testing
     @Test func `shutdown says so, and lets what runs end`() async throws {
         let upstream = try await RawUpstream { _ in .nothing }
         let files = try TLSTests.Files()
-        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) { gateway async throws in
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
+            gateway async throws in
             let client = try await HTTP2Client.connect(port: gateway.port)
             let stream = try await client.stream()
             try await stream.send(head("GET", "/", gateway), isEnd: true)

@@ -31,8 +31,9 @@ import Testing
     @Test(arguments: ["/v1/../v2", "/v1/%2e%2e/v2", "/./v1", "/v1/..", "/v1%2f..%2fx", "/v1\\..\\x"])
     func `a path that could be read as another route's is refused`(_ path: String) async throws {
         let upstream = try await named("x")
-        try await withGateway(upstream: 0, options: .with(\.routes, [route("", upstream.port), route("/v1", upstream.port)]))
-        { gateway async throws in
+        try await withGateway(
+            upstream: 0, options: .with(\.routes, [route("", upstream.port), route("/v1", upstream.port)])
+        ) { gateway async throws in
             #expect(try await gateway.exchange(gateway.get(path)).status == 400)
             #expect(upstream.requests.isEmpty)
         }
@@ -40,7 +41,8 @@ import Testing
 
     @Test func `a path that no route begins like is not found, and only with a good key`() async throws {
         let upstream = try await named("x")
-        try await withGateway(upstream: 0, options: .with(\.routes, [route("/v1", upstream.port)])) { gateway async throws in
+        try await withGateway(upstream: 0, options: .with(\.routes, [route("/v1", upstream.port)])) {
+            gateway async throws in
             let response = try await gateway.exchange(gateway.get("/v2"))
             #expect(response.status == 404)
             #expect(response.text.contains("not_found_error"))

@@ -40,7 +40,8 @@ import Testing
     @Test func `a client that speaks TLS is served, and the upstream is told so`() async throws {
         let upstream = try await RawUpstream()
         let files = try Files()
-        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) { gateway async throws in
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
+            gateway async throws in
             let client = try await connectTLS(port: gateway.port)
             try await client.send(gateway.get() + gateway.get())
             #expect(try await client.response().text == "ok")
@@ -69,7 +70,8 @@ import Testing
     @Test func `a certificate that was read again serves the connections that come after`() async throws {
         let upstream = try await RawUpstream()
         let files = try Files()
-        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) { gateway async throws in
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
+            gateway async throws in
             let before = try await connectTLS(port: gateway.port)
             #expect(try await before.peerCertificate() == TestCertificates.server.certificate)
             try files.write(chain: TestCertificates.renewed, key: TestCertificates.renewedKey)
@@ -84,7 +86,8 @@ import Testing
     @Test func `a certificate that cannot be used leaves the old one in place`() async throws {
         let upstream = try await RawUpstream()
         let files = try Files()
-        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) { gateway async throws in
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
+            gateway async throws in
             try files.write(chain: TestCertificates.renewed, key: TestCertificates.serverKey)
             #expect(throws: GatewayError.self) { try gateway.gateway.reloadCertificate() }
             let client = try await connectTLS(port: gateway.port)
@@ -95,7 +98,8 @@ import Testing
     @Test func `a stream that is cut is no clean end`() async throws {
         let upstream = try await RawUpstream { _ in .send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf") }
         let files = try Files()
-        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) { gateway async throws in
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
+            gateway async throws in
             let client = try await connectTLS(port: gateway.port)
             try await client.send(gateway.get())
             try await eventually("half of it") { client.text.contains("half") }
@@ -134,7 +138,9 @@ import Testing
         }
     }
 
-    @Test func `an upstream whose certificate is for another name, or from nobody trusted, gets no request`() async throws {
+    @Test func `an upstream whose certificate is for another name, or from nobody trusted, gets no request`()
+        async throws
+    {
         let elsewhere = try await secureUpstream(chain: TestCertificates.elsewhere, key: TestCertificates.elsewhereKey)
         let trust = UpstreamTrust.authorities(file: try Files().authority)
         for (upstream, trust) in [(elsewhere, trust), (try await secureUpstream(), .system)] {

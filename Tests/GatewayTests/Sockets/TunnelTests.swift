@@ -35,7 +35,9 @@ import Testing
             #expect(head["Authorization"] == [])
             #expect(head["X-Keyward-Key-Id"] == [gateway.keyID.description])
             try await client.send("GET / HTTP/1.1\r\n\r\n anything at all")
-            try await eventually("the bytes") { upstream.requests.last?.text == "GET / HTTP/1.1\r\n\r\n anything at all" }
+            try await eventually("the bytes") {
+                upstream.requests.last?.text == "GET / HTTP/1.1\r\n\r\n anything at all"
+            }
             try await upstream.connections[0].send("and back\r\n")
             try await eventually("the answer") { client.text == "and back\r\n" }
             await client.close()

@@ -108,13 +108,13 @@ import Testing
 
     @Test func `a response that stops is cut after the idle time, one that goes on is not`() async throws {
         let upstream = try await RawUpstream { _ in .send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\na") }
-        try await withGateway(before: upstream, options: .with(\.timeouts.idle, .milliseconds(900))) {
+        try await withGateway(before: upstream, options: .with(\.timeouts.idle, .seconds(2))) {
             gateway async throws in
             let client = try await connect(port: gateway.port)
             try await client.send(gateway.get())
             try await eventually("the first piece") { client.text.hasSuffix("\r\n\r\na") }
             for _ in 0..<4 {
-                try await Task.sleep(for: .milliseconds(300))
+                try await Task.sleep(for: .milliseconds(600))
                 try await upstream.connections[0].send("a")
             }
             try await eventually("all pieces") { client.text.hasSuffix("\r\n\r\naaaaa") }

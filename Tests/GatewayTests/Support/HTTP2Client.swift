@@ -48,7 +48,8 @@ final class HTTP2Client: Sendable {
                 }
             }
             .connect(host: "127.0.0.1", port: port).get()
-        let multiplexer = try await channel.pipeline.handler(type: NIOHTTP2Handler.self).flatMap { $0.multiplexer }.get()
+        let multiplexer = try await channel.pipeline.handler(type: NIOHTTP2Handler.self).flatMap { $0.multiplexer }
+            .get()
         return HTTP2Client(channel: channel, multiplexer: multiplexer, goneAway: flag)
     }
 

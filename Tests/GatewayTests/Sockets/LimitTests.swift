@@ -1,0 +1,104 @@
+import AuthKeys
+import Gateway
+import Testing
+
+/// What the gateway takes, and what it says beyond.
+@Suite struct LimitTests {
+    @Test func `a connection too many is told so, and one that leaves makes room`() async throws {
+        let upstream = try await RawUpstream()
+        try await withGateway(before: upstream, options: .with(\.limits.connections, 8)) { gateway async throws in
+            var clients: [RawConnection] = []
+            for _ in 0..<8 {
+                let client = try await connect(port: gateway.port)
+                try await client.send(gateway.get())
+                #expect(try await client.response().status == 200)
+                clients.append(client)
+            }
+            let refused = try await connect(port: gateway.port)
+            let answer = try await refused.response()
+            #expect(answer.status == 503)
+            #expect(answer["Retry-After"] == ["1"])
+            #expect(answer["Connection"] == ["close"])
+            #expect(answer.text.contains(#""code":"overloaded""#))
+            try? await refused.send(gateway.get())
+            try await refused.waitForClose()
+            await clients[0].close()
+            var status = 0
+            for _ in 0..<100 where status != 200 {
+                try await Task.sleep(for: .milliseconds(20))
+                status = (try? await gateway.exchange(gateway.get()).status) ?? 0
+            }
+            #expect(status == 200)
+            #expect(upstream.requests.count == 9)
+        }
+    }
+
+    @Test func `an upload that comes in drops is ended, one that comes is not`() async throws {
+        let upstream = try await RawUpstream(anyBytes: true) { _ in .nothing }
+        let options = HarnessOptions.with(\.timeouts.idle, .milliseconds(600)).with(
+            \.limits.uploadBytesPerIdleTime, 100)
+        try await withGateway(before: upstream, options: options) { gateway async throws in
+            let head = "POST / HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)Content-Length: 1000000\r\n\r\n"
+            let dripping = try await connect(port: gateway.port)
+            let flowing = try await connect(port: gateway.port)
+            try await dripping.send(head)
+            try await flowing.send(head)
+            for _ in 0..<12 {
+                try? await dripping.send("x")
+                try await flowing.send(String(repeating: "x", count: 200))
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            #expect(try await dripping.response().status == 408)
+            #expect(!flowing.isClosed)
+        }
+    }
+}
+
+/// What proxies before the gateway say of the client.
+@Suite struct TrustedProxyTests {
+    private static let said =
+        "X-Forwarded-For: 203.0.113.7, 198.51.100.2\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: api.example\r\n"
+
+    private func seen(_ headers: String, trusting networks: [String]) async throws -> RawUpstream.Request {
+        let upstream = try await RawUpstream()
+        let proxies = networks.compactMap { IPNetwork($0) }
+        return try await withGateway(before: upstream, options: .with(\.trustedProxies, proxies)) {
+            gateway async throws in
+            _ = try await gateway.exchange(gateway.get("/", headers))
+            return try #require(upstream.requests.first)
+        }
+    }
+
+    @Test func `a trusted proxy is believed, and put behind what it says`() async throws {
+        let request = try await seen(Self.said, trusting: ["10.0.0.0/8", "127.0.0.0/8"])
+        #expect(request["X-Forwarded-For"] == ["203.0.113.7, 198.51.100.2, 127.0.0.1"])
+        #expect(request["X-Forwarded-Proto"] == ["https"])
+        #expect(request["X-Forwarded-Host"] == ["api.example"])
+    }
+
+    @Test func `anybody else is not`() async throws {
+        let request = try await seen(Self.said, trusting: ["10.0.0.0/8", "::/0"])
+        #expect(request["X-Forwarded-For"] == ["127.0.0.1"])
+        #expect(request["X-Forwarded-Proto"] == ["http"])
+        #expect(request["X-Forwarded-Host"] == ["api.test"])
+    }
+
+    @Test(arguments: [
+        ("X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\n", "1.1.1.1, 2.2.2.2, 127.0.0.1"),
+        ("X-Forwarded-For: 1.1.1.1, junk, 2.2.2.2\r\n", "2.2.2.2, 127.0.0.1"),
+        ("X-Forwarded-For: 1.1.1.1:5000, [2001:db8::1]:443\r\n", "1.1.1.1, 2001:db8::1, 127.0.0.1"),
+        ("X-Forwarded-For: 1.1.1.1,\r\n", "127.0.0.1"), ("X_Forwarded_For: 1.1.1.1\r\n", "127.0.0.1"),
+        ("", "127.0.0.1"),
+    ])
+    func `the chain goes back as far as it is one`(_ headers: String, _ expected: String) async throws {
+        let request = try await seen(headers, trusting: ["127.0.0.1"])
+        #expect(request["X-Forwarded-For"] == [expected])
+    }
+
+    @Test func `nonsense for a protocol or a host is left out`() async throws {
+        let request = try await seen(
+            "X-Forwarded-Proto: gopher\r\nX-Forwarded-Host: a/b\r\n", trusting: ["127.0.0.1"])
+        #expect(request["X-Forwarded-Proto"] == ["http"])
+        #expect(request["X-Forwarded-Host"] == ["api.test"])
+    }
+}
