@@ -11,7 +11,8 @@ public struct ConnectionSettings: Sendable {
     /// cancelled, and if that brings no answer within half a second the connection is closed.
     public var queryTimeout: Duration
 
-    /// How many statements stay prepared on a connection; the least recently used goes first.
+    /// How many statements stay prepared on a connection; the least recently used goes first. 0 prepares none, for a
+    /// connection that goes through a transaction pooler: there the next transaction may be on another server connection.
     public var preparedStatements: Int
 
     /// Bounds that suit short statements; what is left out keeps its default.

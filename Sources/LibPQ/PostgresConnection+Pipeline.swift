@@ -40,7 +40,9 @@ extension PostgresConnection {
         var fresh: [StatementCache.Key: String] = [:]
         for call in calls {
             let key = call.key
-            if let name = statements.name(for: key) ?? fresh[key] {
+            if statements.isOff {
+                commands.append(.query(sql: call.sql, call.parameters))
+            } else if let name = statements.name(for: key) ?? fresh[key] {
                 commands.append(.execute(name: name, call.parameters))
             } else {
                 let name = statements.freshName()

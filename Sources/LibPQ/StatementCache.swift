@@ -17,8 +17,11 @@ struct StatementCache {
     private var names: UInt64 = 0
 
     init(capacity: Int) {
-        self.capacity = max(1, capacity)
+        self.capacity = max(0, capacity)
     }
+
+    /// Whether nothing is to be prepared.
+    var isOff: Bool { capacity == 0 }
 
     /// The name of a prepared statement, which counts as a use.
     mutating func name(for key: Key) -> String? {

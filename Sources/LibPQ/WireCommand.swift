@@ -4,6 +4,8 @@ import CLibPQ
 enum WireCommand: Sendable {
     case prepare(name: String, sql: String, types: [UInt32])
     case execute(name: String, EncodedParameters)
+    /// Parses and executes at once, and leaves nothing prepared.
+    case query(sql: String, EncodedParameters)
     case deallocate(name: String)
     /// Ends an implicit transaction, and the skipping that follows an error.
     case sync
@@ -18,6 +20,13 @@ enum WireCommand: Sendable {
                 let count = Int32(parameters.lengths.count)
                 let binary: [Int32] = Array(repeating: 1, count: parameters.lengths.count)
                 return PQsendQueryPrepared(connection, name, count, values, parameters.lengths, binary, 1) == 1
+            }
+        case .query(let sql, let parameters):
+            return parameters.withPointers { values in
+                let count = Int32(parameters.lengths.count)
+                let binary: [Int32] = Array(repeating: 1, count: parameters.lengths.count)
+                return PQsendQueryParams(
+                    connection, sql, count, parameters.types, values, parameters.lengths, binary, 1) == 1
             }
         case .deallocate(let name):
             return PQsendQueryParams(connection, "DEALLOCATE \(name)", 0, nil, nil, nil, nil, 1) == 1

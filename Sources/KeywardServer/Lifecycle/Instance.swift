@@ -40,10 +40,14 @@ struct Instance: Service {
         let migrated = try await cancelWhenGracefulShutdown {
             try await database.migrate(waiting: settings.databaseWait, logger: logger)
         }
-        let pool = PostgresPool(
-            target: database.target, settings: ConnectionSettings(queryTimeout: .seconds(10)), logger: logger)
+        // An address of its own for LISTEN says that the other one is a pooler's.
+        var connections = ConnectionSettings()
+        if settings.listenDatabase != nil { connections.preparedStatements = 0 }
         let feedPool = PostgresPool(
-            target: database.target, configuration: PoolConfiguration(maximumConnections: 2), logger: logger)
+            target: database.target, settings: connections, configuration: PoolConfiguration(maximumConnections: 2),
+            logger: logger)
+        connections.queryTimeout = .seconds(10)
+        let pool = PostgresPool(target: database.target, settings: connections, logger: logger)
         let store = PostgresAuthKeyStore(pool: pool, feedPool: feedPool, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run() }
