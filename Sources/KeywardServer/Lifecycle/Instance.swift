@@ -88,7 +88,7 @@ struct Instance: Service {
             freshness: freshness, metrics: metrics)
         let report = StartReport(
             migrated: migrated, keys: index.count, isPrivate: database.embedded != nil, adminKeyPath: adminKeyPath,
-            isEcho: echo != nil)
+            isEcho: echo != nil, isSecure: settings.gateway.certificate != nil)
         let listener = ControlListener(api: control, address: settings.control, logger: logger) { port in
             onListening(
                 Listening(gateway: gatewayAddress, control: ListenAddress(host: settings.control.host, port: port)),

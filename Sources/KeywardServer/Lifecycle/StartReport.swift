@@ -6,13 +6,16 @@ struct StartReport: Sendable {
     /// Where the admin key was written, if Keyward made it.
     let adminKeyPath: String?
     let isEcho: Bool
+    /// Whether the gateway speaks TLS.
+    let isSecure: Bool
 
     /// One plain line a listener, for scripts to read; then, for a first look, what to type.
     func lines(_ listening: Instance.Listening) -> [String] {
-        let gateway = "http://\(Self.reachable(listening.gateway))"
+        let scheme = isSecure ? "https" : "http"
+        let gateway = "\(scheme)://\(Self.reachable(listening.gateway))"
         let control = "http://\(Self.reachable(listening.control))"
         var lines = [
-            "gateway listening on http://\(listening.gateway)",
+            "gateway listening on \(scheme)://\(listening.gateway)",
             "control listening on http://\(listening.control)",
         ]
         guard isPrivate else { return lines }

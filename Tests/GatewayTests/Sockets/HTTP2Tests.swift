@@ -101,6 +101,22 @@ import Testing
         }
     }
 
+    @Test func `an upstream that answers early ends the upload too`() async throws {
+        let upstream = try await RawUpstream(anyBytes: true) { request in
+            request.index == 0 ? .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") : .nothing
+        }
+        try await withClient(before: upstream) { gateway, client async throws in
+            let stream = try await client.stream()
+            try await stream.send(head("POST", "/", gateway), isEnd: false)
+            stream.channel.writeAndFlush(
+                HTTP2Frame.FramePayload.data(.init(data: .byteBuffer(ByteBuffer(repeating: 1, count: 1 << 20)))), promise: nil)
+            try await eventually("the reset", within: .seconds(2)) { stream.received.isClosed }
+            #expect(stream.received.body == "ok")
+            #expect(stream.received.reset == .noError)
+            try await upstream.connections[0].waitForClose()
+        }
+    }
+
     @Test func `streams do not wait for each other`() async throws {
         let upstream = try await RawUpstream { request in
             request.head.hasPrefix("GET /slow") ? .nothing : .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
