@@ -156,4 +156,41 @@ struct ChangeFeedTests {
             #expect(!plan.contains("Seq Scan"), "\(plan)")
         }
     }
+
+    @Test("a listing that takes long delays no look at the changes")
+    func ownConnections() async throws {
+        try await StoreFixture.with { fixture in
+            let one = PoolConfiguration(maximumConnections: 1)
+            let pool = PostgresPool(target: fixture.target, configuration: one, logger: StoreFixture.logger)
+            let feed = PostgresPool(target: fixture.target, configuration: one, logger: StoreFixture.logger)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await pool.run() }
+                group.addTask { await feed.run() }
+                let store = PostgresAuthKeyStore(pool: pool, feedPool: feed, logger: StoreFixture.logger)
+                let hanging = Task { try await pool.query("SELECT pg_sleep(30)") }
+                while pool.statistics.leased == 0 { try await Task.sleep(for: .milliseconds(5)) }
+                _ = try await store.changes(since: nil) { _ in }
+                #expect(try await store.find([Token.generate().digest]) == [])
+                #expect(pool.statistics.leased == 1)
+                hanging.cancel()
+                await store.close()
+                group.cancelAll()
+            }
+        }
+    }
+
+    @Test("after a look that took too long, the next one may take longer")
+    func patience() async throws {
+        try await StoreFixture.with { fixture in
+            let store = PostgresAuthKeyStore(
+                pool: fixture.pool, lookTimeout: .milliseconds(200), logger: StoreFixture.logger)
+            let watermark = try await store.changes(since: nil) { _ in }.watermark
+            try await fixture.sql("BEGIN; LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE")
+            await #expect(throws: StoreError.self) { _ = try await store.changes(since: watermark) { _ in } }
+            async let second = store.changes(since: watermark) { _ in }
+            try await Task.sleep(for: .milliseconds(600))
+            try await fixture.sql("COMMIT")
+            _ = try await second
+        }
+    }
 }

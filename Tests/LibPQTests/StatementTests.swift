@@ -31,7 +31,8 @@ import Testing
     @Test func whereNothingIsToBePreparedNothingIs() async throws {
         try await withConnection(ConnectionSettings(preparedStatements: 0)) { connection in
             for index in 0..<4 {
-                #expect(try await connection.query("SELECT $1", [.int64(Int64(index))]).rows[0].int64(0) == Int64(index))
+                #expect(
+                    try await connection.query("SELECT $1", [.int64(Int64(index))]).rows[0].int64(0) == Int64(index))
             }
             let results = try await connection.pipeline((0..<4).map { PostgresStatement("SELECT \($0)::int8") })
             #expect(try results.map { try $0.rows[0].int64(0) } == [0, 1, 2, 3])

@@ -4,9 +4,6 @@ import Synchronization
 
 /// Reads the change feed with COPY, so that a full load of millions of keys streams through bounded memory.
 enum ChangeReader {
-    /// A look at what changed is short.
-    private static let lookTimeout = Duration.seconds(5)
-
     /// What one read has come to. Rows come one at a time, on the connection's executor.
     private final class Progress: Sendable {
         struct State {
@@ -17,14 +14,13 @@ enum ChangeReader {
         let state = Mutex(State())
     }
 
-    /// - Parameter isPatient: bounds each wait for the server (by the pool's query timeout) instead of the whole: for a full
+    /// - Parameter timeout: for the whole; nil bounds each wait for the server instead (by the pool's query timeout): for a full
     ///   load, which takes as long as it takes to send all keys, and after a look that did not end in time.
     static func read(
-        since watermark: Watermark?, isPatient: Bool, from pool: PostgresPool,
+        since watermark: Watermark?, timeout: Duration?, from pool: PostgresPool,
         apply: @escaping @Sendable (KeyEntry) -> Void
     ) async throws -> ChangeBatch {
         let progress = Progress()
-        let timeout = isPatient ? nil : lookTimeout
         try await pool.withConnection { connection in
             _ = try await connection.copyOut(
                 KeySQL.changes(since: watermark?.position ?? 0), timeout: timeout

@@ -11,15 +11,21 @@ public final class PostgresAuthKeyStore: Store {
 
     private let pool: PostgresPool
     private let feedPool: PostgresPool
+    private let lookTimeout: Duration
     /// The last look at the changes did not end in time: the next may take longer.
     private let lookTimedOut = Atomic<Bool>(false)
     private let notifier: ChangeNotifier
     private let creations: GroupCommit<NewKey, AuthKey>
 
     /// The pools are the caller's to run.
-    /// - Parameter feedPool: connections for the change feed and for looking up unknown keys, so that no listing that takes
-    ///   long delays a revocation. Nil: the other pool's.
-    public init(pool: PostgresPool, feedPool: PostgresPool? = nil, logger: Logger) {
+    /// - Parameters:
+    ///   - feedPool: connections for the change feed and for looking up unknown keys, so that no listing that takes long delays
+    ///     a revocation. Nil: the other pool's.
+    ///   - lookTimeout: how long a look at what changed may take, unless the one before it took longer.
+    public init(
+        pool: PostgresPool, feedPool: PostgresPool? = nil, lookTimeout: Duration = .seconds(5), logger: Logger
+    ) {
+        self.lookTimeout = lookTimeout
         self.pool = pool
         self.feedPool = feedPool ?? pool
         notifier = ChangeNotifier(pool: pool, logger: logger)
@@ -79,7 +85,7 @@ public final class PostgresAuthKeyStore: Store {
         return try await attempt {
             do {
                 let batch = try await ChangeReader.read(
-                    since: watermark, isPatient: isPatient, from: self.feedPool, apply: apply)
+                    since: watermark, timeout: isPatient ? nil : self.lookTimeout, from: self.feedPool, apply: apply)
                 self.lookTimedOut.store(false, ordering: .relaxed)
                 return batch
             } catch {

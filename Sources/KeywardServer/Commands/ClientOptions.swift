@@ -1,6 +1,6 @@
 import ArgumentParser
 import ControlAPI
-import Foundation
+import FoundationEssentials
 
 /// How commands reach a running Keyward, and how they print.
 struct ClientOptions: ParsableArguments {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 
 /// The flags of a server's settings. Each is also a variable of the environment, and a member of the configuration file.
 struct SettingsOptions: ParsableArguments {

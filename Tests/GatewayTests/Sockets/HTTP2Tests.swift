@@ -109,7 +109,8 @@ import Testing
             let stream = try await client.stream()
             try await stream.send(head("POST", "/", gateway), isEnd: false)
             stream.channel.writeAndFlush(
-                HTTP2Frame.FramePayload.data(.init(data: .byteBuffer(ByteBuffer(repeating: 1, count: 1 << 20)))), promise: nil)
+                HTTP2Frame.FramePayload.data(.init(data: .byteBuffer(ByteBuffer(repeating: 1, count: 1 << 20)))),
+                promise: nil)
             try await eventually("the reset", within: .seconds(2)) { stream.received.isClosed }
             #expect(stream.received.body == "ok")
             #expect(stream.received.reset == .noError)
