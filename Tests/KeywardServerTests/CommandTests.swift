@@ -54,6 +54,51 @@ struct CommandTests {
         try await database.drop()
     }
 
+    @Test("keys: update, rotate and delete, and what they do at the gateway")
+    func changes() async throws {
+        let database = try await TestDatabase.create()
+        let instance = try await KeywardProcess.start(database: database.connectionString)
+        let environment = ["KEYWARD_CONTROL_URL": instance.control, "KEYWARD_ADMIN_KEY": instance.adminKey]
+        func keyward(_ arguments: String...) async throws -> (status: Int32, output: String, error: String) {
+            try await KeywardProcess.run(["keys"] + arguments, environment: environment)
+        }
+        func object(_ text: String) throws -> [String: Any] {
+            try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+        }
+        let key = try object(
+            try await keyward("create", "--name", "n", "--label", "env=prod", "--metadata", #"{"a":1}"#, "--json")
+                .output)
+        let (id, old) = (try #require(key["id"] as? String), try #require(key["value"] as? String))
+        #expect(key["labels"] as? [String: String] == ["env": "prod"])
+
+        let paused = try await keyward("update", id, "--disable-key", "--owner", "me", "--label", "env=")
+        #expect(paused.status == 0 && paused.output.contains("disabled") && paused.output.contains("me"), "\(paused)")
+        #expect(try await instance.call(old).status == 401)
+        let resumed = try object(try await keyward("update", id, "--enable-key", "--if-version", "2", "--json").output)
+        #expect(resumed["version"] as? Int == 3 && resumed["labels"] == nil)
+        #expect(try await instance.call(old).status == 200)
+        let stale = try await keyward("update", id, "--name", "x", "--if-version", "2")
+        #expect(stale.status == 1 && stale.error.contains("changed meanwhile"))
+        #expect(try await keyward("update", id).status == 1)
+
+        let rotated = try object(try await keyward("rotate", id, "--grace-seconds", "600", "--json").output)
+        let new = try #require(rotated["value"] as? String)
+        for secret in [old, new] { #expect(try await instance.call(secret).status == 200) }
+        let shown = try await keyward("show", id)
+        #expect(shown.output.contains("old secret"))
+        #expect(try await keyward("rotate", id, "--end-grace").status == 0)
+        #expect(try await instance.call(old).status == 401)
+        #expect(try await instance.call(new).status == 200)
+
+        #expect(try await keyward("delete", id).error.contains("deactivate it first"))
+        _ = try await keyward("deactivate", id)
+        #expect(try await keyward("delete", id).status == 0)
+        #expect(try await instance.call(new).status == 401)
+        #expect(try await keyward("show", id).status == 1)
+        _ = try await instance.stop()
+        try await database.drop()
+    }
+
     @Test("migrate: status, dry run, up, and up again")
     func migrate() async throws {
         let database = try await TestDatabase.create()

@@ -3,8 +3,16 @@ import Synchronization
 
 /// The fake of `Store`: the same promises, in memory, with faults that a test may switch on.
 public final class InMemoryStore: Store, ChangeHints {
+    private struct Secret {
+        var secret: NewSecret
+        var expiresAt: Timestamp?
+    }
+
     private struct Row {
         var key: NewKey
+        var attributes: KeyAttributes
+        /// Oldest first.
+        var secrets: [Secret]
         var createdAt: Timestamp
         var updatedAt: Timestamp
         var deactivatedAt: Timestamp?
@@ -15,11 +23,21 @@ public final class InMemoryStore: Store, ChangeHints {
     private struct State {
         var rows: [KeyID: Row] = [:]
         var claims: [SecretDigest: (request: SecretDigest, id: KeyID)] = [:]
+        var buried: [(entry: KeyEntry, changed: UInt64)] = []
         var position: UInt64 = 1
         var history = "one"
         var isDown = false
         var isClosed = false
         var finds = 0
+
+        /// Keeps a changed row, as the next version.
+        mutating func keep(_ row: inout Row, now: Timestamp) {
+            position += 1
+            row.updatedAt = now
+            row.version += 1
+            row.changed = position
+            rows[row.key.id] = row
+        }
     }
 
     private let state = Mutex(State())
@@ -54,8 +72,12 @@ public final class InMemoryStore: Store, ChangeHints {
     public func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey] {
         let now = time.now()
         return try read { state in
-            state.rows.values.map(Self.authKey).filter { key in
+            state.rows.values.map { Self.authKey($0, now: now) }.filter { key in
                 if let owner = query.owner, key.owner != owner { return false }
+                if let label = query.label {
+                    guard let value = key.labels[label.name] else { return false }
+                    if let wanted = label.value, wanted != value { return false }
+                }
                 if let text = query.text?.lowercased(), !key.name.lowercased().contains(text),
                     !key.description.lowercased().contains(text)
                 {
@@ -79,7 +101,8 @@ public final class InMemoryStore: Store, ChangeHints {
     }
 
     public func key(_ id: KeyID) async throws(StoreError) -> AuthKey? {
-        try read { $0.rows[id].map(Self.authKey) }
+        let now = time.now()
+        return try read { $0.rows[id].map { Self.authKey($0, now: now) } }
     }
 
     public func create(_ key: NewKey, claim: IdempotencyClaim?) async throws(StoreError) -> CreateOutcome {
@@ -88,14 +111,19 @@ public final class InMemoryStore: Store, ChangeHints {
             if let claim, let earlier = state.claims[claim.key] {
                 return .success(earlier.request == claim.request ? .replayed(earlier.id) : .claimedOtherwise)
             }
-            guard state.rows[key.id] == nil, !state.rows.values.contains(where: { $0.key.digest == key.digest }) else {
+            guard state.rows[key.id] == nil,
+                !state.rows.values.contains(where: { $0.secrets.contains { $0.secret.digest == key.digest } })
+            else {
                 return .failure(StoreError(.conflict, detail: "duplicate"))
             }
             state.position += 1
-            let row = Row(key: key, createdAt: now, updatedAt: now, changed: state.position)
+            let row = Row(
+                key: key, attributes: key.attributes, secrets: [Secret(secret: key.secret)], createdAt: now,
+                updatedAt: now,
+                changed: state.position)
             state.rows[key.id] = row
             if let claim { state.claims[claim.key] = (claim.request, key.id) }
-            return .success(.created(Self.authKey(row)))
+            return .success(.created(Self.authKey(row, now: now)))
         }
         hint.yield()
         return try outcome.get()
@@ -106,14 +134,91 @@ public final class InMemoryStore: Store, ChangeHints {
         let entries: [KeyEntry]? = try read { state in
             guard var row = state.rows[id] else { return nil }
             if row.deactivatedAt == nil {
-                state.position += 1
                 row.deactivatedAt = now
-                row.updatedAt = now
-                row.version += 1
-                row.changed = state.position
-                state.rows[id] = row
+                state.keep(&row, now: now)
             }
-            return [Self.entry(row)]
+            return Self.entries(row)
+        }
+        hint.yield()
+        return entries
+    }
+
+    public func update(
+        _ id: KeyID, version: Int64?,
+        _ change: @escaping @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
+    ) async throws(StoreError) -> UpdateOutcome {
+        let now = time.now()
+        let outcome: UpdateOutcome = try read { state in
+            guard var row = state.rows[id] else { return .unknown }
+            if let version, version != row.version { return .outdated }
+            do throws(AuthKeyError) {
+                let wanted = try change(row.attributes)
+                if wanted != row.attributes {
+                    row.attributes = wanted
+                    state.keep(&row, now: now)
+                }
+            } catch {
+                return .refused(error)
+            }
+            return .updated(ChangedKey(key: Self.authKey(row, now: now), entries: Self.entries(row)))
+        }
+        hint.yield()
+        return outcome
+    }
+
+    public func delete(_ id: KeyID, version: Int64?) async throws(StoreError) -> DeleteOutcome {
+        let outcome: DeleteOutcome = try read { state in
+            guard let row = state.rows[id] else { return .unknown }
+            if let version, version != row.version { return .outdated }
+            guard row.deactivatedAt != nil else { return .notDeactivated }
+            state.position += 1
+            state.rows[id] = nil
+            let entries = row.secrets.map {
+                KeyEntry(
+                    digest: $0.secret.digest, keyID: id, version: UInt32(clamping: row.version + 1), state: .deleted,
+                    name: "")
+            }
+            state.buried += entries.map { ($0, state.position) }
+            return .deleted(entries)
+        }
+        hint.yield()
+        return outcome
+    }
+
+    public func rotate(
+        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?
+    ) async throws(StoreError) -> RotateOutcome {
+        let now = time.now()
+        let outcome: RotateOutcome = try read { state in
+            guard var row = state.rows[id] else { return .unknown }
+            if let claim, let earlier = state.claims[claim.key] {
+                return earlier.request == claim.request ? .replayed(earlier.id) : .claimedOtherwise
+            }
+            if let version, version != row.version { return .outdated }
+            guard row.deactivatedAt == nil, row.attributes.expiresAt.map({ $0 > now }) ?? true else { return .ended }
+            let live = row.secrets.indices.filter { row.secrets[$0].expiresAt.map { $0 > now } ?? true }
+            for place in live {
+                let end = place == live.last ? now.advanced(by: rotation.grace) : now
+                row.secrets[place].expiresAt = min(row.secrets[place].expiresAt ?? end, end)
+            }
+            row.secrets.append(Secret(secret: rotation.secret))
+            state.keep(&row, now: now)
+            if let claim { state.claims[claim.key] = (claim.request, rotation.id) }
+            return .rotated(ChangedKey(key: Self.authKey(row, now: now), entries: Self.entries(row)))
+        }
+        hint.yield()
+        return outcome
+    }
+
+    public func endPreviousSecrets(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
+        let now = time.now()
+        let entries: [KeyEntry]? = try read { state in
+            guard var row = state.rows[id] else { return nil }
+            for place in row.secrets.indices.dropLast() {
+                row.secrets[place].expiresAt = min(row.secrets[place].expiresAt ?? now, now)
+            }
+            state.keep(&row, now: now)
+            return Self.entries(row)
         }
         hint.yield()
         return entries
@@ -122,7 +227,7 @@ public final class InMemoryStore: Store, ChangeHints {
     public func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry] {
         state.withLock { $0.finds += 1 }
         return try read { state in
-            state.rows.values.filter { digests.contains($0.key.digest) }.map(Self.entry)
+            state.rows.values.flatMap(Self.entries).filter { digests.contains($0.digest) }
         }
     }
 
@@ -131,7 +236,8 @@ public final class InMemoryStore: Store, ChangeHints {
     ) async throws(StoreError) -> ChangeBatch {
         let (entries, reached): ([KeyEntry], Watermark) = try read { state in
             (
-                state.rows.values.filter { $0.changed >= watermark?.position ?? 0 }.map(Self.entry),
+                state.rows.values.filter { $0.changed >= watermark?.position ?? 0 }.flatMap(Self.entries)
+                    + state.buried.filter { $0.changed >= watermark?.position ?? 0 }.map(\.entry),
                 Watermark(history: state.history, position: state.position + 1)
             )
         }
@@ -155,19 +261,32 @@ public final class InMemoryStore: Store, ChangeHints {
         (-key.createdAt.microseconds, Array(key.name.utf8), key.id.bytes)
     }
 
-    private static func authKey(_ row: Row) -> AuthKey {
-        AuthKey(
-            id: row.key.id, name: row.key.name, description: row.key.description, owner: row.key.owner,
-            scopes: row.key.scopes, prefix: row.key.prefix.description, lastFour: row.key.lastFour, enabled: true,
-            expiresAt: row.key.expiresAt, deactivatedAt: row.deactivatedAt, createdAt: row.createdAt,
-            updatedAt: row.updatedAt, version: row.version)
+    private static func authKey(_ row: Row, now: Timestamp) -> AuthKey {
+        let newest = row.secrets.last?.secret ?? row.key.secret
+        let before = row.secrets.dropLast().last
+        let previous = before.flatMap { before in
+            before.expiresAt.flatMap { end in
+                end > now
+                    ? AuthKey.PreviousSecret(
+                        prefix: before.secret.prefix.description, lastFour: before.secret.lastFour, expiresAt: end)
+                    : nil
+            }
+        }
+        return AuthKey(
+            id: row.key.id, attributes: row.attributes, prefix: newest.prefix.description, lastFour: newest.lastFour,
+            previous: previous, deactivatedAt: row.deactivatedAt, createdAt: row.createdAt, updatedAt: row.updatedAt,
+            version: row.version)
     }
 
-    private static func entry(_ row: Row) -> KeyEntry {
-        KeyEntry(
-            digest: row.key.digest, keyID: row.key.id, version: UInt32(clamping: row.version),
-            state: row.deactivatedAt == nil ? .active : .deactivated, expiresAt: row.key.expiresAt, name: row.key.name,
-            owner: row.key.owner, scopes: row.key.scopes.joined(separator: " "))
+    private static func entries(_ row: Row) -> [KeyEntry] {
+        row.secrets.map { secret in
+            let ends = [row.attributes.expiresAt, secret.expiresAt].compactMap(\.self)
+            return KeyEntry(
+                digest: secret.secret.digest, keyID: row.key.id, version: UInt32(clamping: row.version),
+                state: row.deactivatedAt != nil ? .deactivated : row.attributes.enabled ? .active : .disabled,
+                expiresAt: ends.min(), name: row.attributes.name, owner: row.attributes.owner,
+                scopes: row.attributes.scopes.joined(separator: " "))
+        }
     }
 }
 

@@ -129,6 +129,153 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(Set(changed.map(\.keyID)) == [old.id, new.id] && next.continues(same), "changed")
             try expect(changed.filter { $0.keyID == old.id } == revoked, "revoked")
         },
+        StoreConformance(description: "an update is of the version that was seen, and of nothing is none") { store in
+            let key = newKey(name: "before", labels: ["env": "test"])
+            _ = try await store.create(key, claim: nil)
+            let stale = try await store.update(key.id, version: 7) { $0 }
+            try expect(stale == .outdated, "outdated")
+            let outcome = try await store.update(key.id, version: 1) { current throws(AuthKeyError) in
+                var wanted = current
+                wanted.name = "after"
+                wanted.owner = "me"
+                wanted.enabled = false
+                wanted.labels["tier"] = "é"
+                wanted.metadata = [
+                    "a": .array([.integer(1), .null, .bool(true), .number(0.5)]), "b": .string("\"x\u{1F511}"),
+                ]
+                return wanted
+            }
+            guard case .updated(let changed) = outcome else { throw broken("\(outcome)") }
+            try expect(changed.key.name == "after" && changed.key.version == 2 && !changed.key.enabled, "fields")
+            try expect(changed.key.labels == ["env": "test", "tier": "é"] && changed.key.metadata.count == 2, "json")
+            try expect(changed.entries.map(\.state) == [.disabled] && changed.entries[0].version == 2, "entry")
+            try expect(try await store.key(key.id) == changed.key, "shown")
+            try expect(try await store.find([key.digest]) == changed.entries, "found")
+            let nothing = try await store.update(key.id, version: nil) { $0 }
+            try expect(nothing == outcome, "nothing changed")
+            let refused = try await store.update(key.id, version: nil) { _ throws(AuthKeyError) in
+                throw .invalid(param: "name", message: "no")
+            }
+            try expect(refused == .refused(.invalid(param: "name", message: "no")), "refused")
+            try expect(try await store.key(key.id) == changed.key, "unchanged")
+            let unknown = try await store.update(.generate(), version: nil) { $0 }
+            try expect(unknown == .unknown, "unknown")
+        },
+        StoreConformance(description: "updates at once are carried out one after the other") { store in
+            let key = newKey()
+            _ = try await store.create(key, claim: nil)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<16 {
+                    group.addTask {
+                        _ = try await store.update(key.id, version: nil) { current throws(AuthKeyError) in
+                            var wanted = current
+                            wanted.labels["n\(number)"] = "1"
+                            return wanted
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let shown = try await store.key(key.id)
+            try expect(shown?.labels.count == 16 && shown?.version == 17, "all of them: \(shown?.labels.count ?? 0)")
+        },
+        StoreConformance(description: "only a deactivated key is deleted, and its secret stays refused") { store in
+            let key = newKey()
+            _ = try await store.create(key, claim: nil)
+            try expect(try await store.delete(key.id, version: nil) == .notDeactivated, "active")
+            _ = try await store.deactivate(key.id)
+            try expect(try await store.delete(key.id, version: 1) == .outdated, "outdated")
+            let (_, watermark) = try await collect(store, since: nil)
+            guard case .deleted(let entries) = try await store.delete(key.id, version: 2) else {
+                throw broken("deleted")
+            }
+            try expect(entries.map(\.state) == [.deleted] && entries[0].digest == key.digest, "entries")
+            try expect(entries[0].version == 3, "version")
+            try expect(try await store.delete(key.id, version: nil) == .unknown, "again")
+            try expect(try await store.key(key.id) == nil, "gone")
+            try expect(try await store.find([key.digest]).isEmpty, "not found")
+            let (changes, _) = try await collect(store, since: watermark)
+            try expect(changes.filter { $0.keyID == key.id } == entries, "in the feed")
+        },
+        StoreConformance(description: "a rotation leaves two secrets good, the old one for its grace") { store in
+            let key = newKey()
+            _ = try await store.create(key, claim: nil)
+            let second = rotation(grace: .seconds(3_600))
+            guard case .rotated(let changed) = try await store.rotate(key.id, version: 1, second, claim: nil) else {
+                throw broken("rotated")
+            }
+            try expect(changed.key.lastFour == second.secret.lastFour && changed.key.version > 1, "newest")
+            try expect(changed.key.previous?.redactedValue.hasSuffix(key.lastFour) == true, "previous")
+            let now = Timestamp.now
+            func live(_ entries: [KeyEntry]) -> Set<SecretDigest> {
+                Set(entries.filter { $0.expiresAt.map { $0 > now } ?? true }.map(\.digest))
+            }
+            try expect(live(changed.entries) == [key.digest, second.secret.digest], "two are good")
+            let third = rotation(grace: .seconds(60))
+            guard case .rotated(let again) = try await store.rotate(key.id, version: nil, third, claim: nil) else {
+                throw broken("rotated again")
+            }
+            let later = Timestamp.now
+            let good = again.entries.filter { $0.expiresAt.map { $0 > later } ?? true }.map(\.digest)
+            try expect(Set(good) == [second.secret.digest, third.secret.digest], "never a third")
+            let ended = try await store.endPreviousSecrets(key.id)
+            let end = Timestamp.now
+            let left = ended?.filter { $0.expiresAt.map { $0 > end } ?? true }.map(\.digest)
+            try expect(left == [third.secret.digest], "cut short")
+            try expect(try await store.key(key.id)?.previous == nil, "no previous")
+            try expect(try await store.endPreviousSecrets(.generate()) == nil, "unknown")
+        },
+        StoreConformance(description: "a rotation at once ends the old secret, and one of an ended key is none") {
+            store in
+            let key = newKey()
+            _ = try await store.create(key, claim: nil)
+            let second = rotation(grace: .zero)
+            guard case .rotated(let changed) = try await store.rotate(key.id, version: nil, second, claim: nil) else {
+                throw broken("rotated")
+            }
+            try await Task.sleep(for: .milliseconds(5))
+            let now = Timestamp.now
+            let good = changed.entries.filter { $0.expiresAt.map { $0 > now } ?? true }.map(\.digest)
+            try expect(good == [second.secret.digest], "one is good")
+            try expect(try await store.rotate(key.id, version: 1, second, claim: nil) == .outdated, "outdated")
+            _ = try await store.deactivate(key.id)
+            let claim = IdempotencyClaim(key: Token.generate().digest, request: Token.generate().digest)
+            try expect(
+                try await store.rotate(key.id, version: nil, rotation(grace: .zero), claim: claim) == .ended, "ended")
+            try expect(
+                try await store.rotate(.generate(), version: nil, rotation(grace: .zero), claim: nil) == .unknown,
+                "unknown")
+        },
+        StoreConformance(description: "an idempotency claim makes one rotation, whoever comes at once") { store in
+            let key = newKey()
+            _ = try await store.create(key, claim: nil)
+            let claim = IdempotencyClaim(key: Token.generate().digest, request: Token.generate().digest)
+            let outcomes = try await withThrowingTaskGroup(of: RotateOutcome.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        try await store.rotate(key.id, version: nil, rotation(grace: .seconds(60)), claim: claim)
+                    }
+                }
+                return try await group.reduce(into: [RotateOutcome]()) { $0.append($1) }
+            }
+            let rotated = outcomes.filter { if case .rotated = $0 { true } else { false } }
+            let replays = outcomes.compactMap { if case .replayed(let id) = $0 { id } else { nil } }
+            try expect(rotated.count == 1 && replays.count == 7 && Set(replays).count == 1, "\(outcomes.count)")
+            let other = IdempotencyClaim(key: claim.key, request: Token.generate().digest)
+            let reused = try await store.rotate(key.id, version: nil, rotation(grace: .zero), claim: other)
+            try expect(reused == .claimedOtherwise, "another request")
+        },
+        StoreConformance(description: "filters by label") { store in
+            _ = try await store.create(newKey(name: "a", labels: ["env": "prod", "team": "x"]), claim: nil)
+            _ = try await store.create(newKey(name: "b", labels: ["env": "test"]), claim: nil)
+            _ = try await store.create(newKey(name: "c"), claim: nil)
+            func names(_ name: String, _ value: String?) async throws -> [String] {
+                try await store.list(KeyQuery(label: .init(name: name, value: value))).map(\.name).sorted()
+            }
+            try expect(try await names("env", "prod") == ["a"], "value")
+            try expect(try await names("env", nil) == ["a", "b"], "any value")
+            try expect(try await names("nope", nil).isEmpty, "none")
+        },
         StoreConformance(description: "a closed store is unavailable") { store in
             await store.close()
             do {
@@ -143,12 +290,17 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
     /// A key with a fresh secret.
     public static func newKey(
         name: String = "key", id: KeyID = .generate(), owner: String? = nil, scopes: [String] = [],
-        expiresAt: Timestamp? = nil, digest: SecretDigest? = nil
+        labels: [String: String] = [:], expiresAt: Timestamp? = nil, digest: SecretDigest? = nil
     ) -> NewKey {
         let token = Token.generate()
         return NewKey(
-            id: id, name: name, owner: owner, scopes: scopes, expiresAt: expiresAt, digest: digest ?? token.digest,
-            prefix: token.prefix, lastFour: token.lastFour)
+            id: id,
+            attributes: KeyAttributes(name: name, owner: owner, scopes: scopes, labels: labels, expiresAt: expiresAt),
+            secret: NewSecret(digest: digest ?? token.digest, prefix: token.prefix, lastFour: token.lastFour))
+    }
+
+    private static func rotation(grace: Duration) -> Rotation {
+        Rotation(id: .generate(), secret: NewSecret(Token.generate()), grace: grace)
     }
 
     private static func collect(

@@ -9,16 +9,41 @@ public final class KeyIndex: Sendable {
     private static let shardBits = 8
     private static let shardCount = 1 << shardBits
 
-    /// A table and its lock. The lock holds nothing itself, so that what a call makes of a key may leave it.
-    private struct Shard: ~Copyable {
-        let lock = Mutex<Void>(())
-        var table = KeyTable(skippedBits: KeyIndex.shardBits)
-    }
-
-    /// The memory is allocated once and never moves; each table is only reached with its lock held (`withTable`), which is
-    /// what makes sharing the pointer safe.
+    /// Each table behind its lock, in memory that is allocated once and never moves. A table is only reached with its lock
+    /// held (`withTable`), which is what makes sharing the pointer safe. Lock and table are two objects to the compiler, since
+    /// one is read by all while the other is changed by one; they stand side by side, in the cache too.
     private struct Shards: @unchecked Sendable {
-        let base: UnsafeMutablePointer<Shard>
+        private static let tableOffset = max(MemoryLayout<Mutex<Void>>.stride, MemoryLayout<KeyTable>.alignment)
+        static let stride = tableOffset + MemoryLayout<KeyTable>.stride
+
+        private let base: UnsafeMutableRawPointer
+
+        init(count: Int, skippedBits: Int) {
+            base = .allocate(byteCount: count * Self.stride, alignment: 64)
+            for number in 0..<count {
+                (base + number * Self.stride).bindMemory(to: Mutex<Void>.self, capacity: 1).initialize(to: Mutex(()))
+                (base + number * Self.stride + Self.tableOffset).bindMemory(to: KeyTable.self, capacity: 1)
+                    .initialize(to: KeyTable(skippedBits: skippedBits))
+            }
+        }
+
+        func deallocate(count: Int) {
+            for number in 0..<count {
+                table(number).deinitialize(count: 1)
+                lock(number).deinitialize(count: 1)
+            }
+            base.deallocate()
+        }
+
+        @inline(__always)
+        func lock(_ number: Int) -> UnsafeMutablePointer<Mutex<Void>> {
+            (base + number * Self.stride).assumingMemoryBound(to: Mutex<Void>.self)
+        }
+
+        @inline(__always)
+        func table(_ number: Int) -> UnsafeMutablePointer<KeyTable> {
+            (base + number * Self.stride + Self.tableOffset).assumingMemoryBound(to: KeyTable.self)
+        }
     }
 
     private let shards: Shards
@@ -26,15 +51,11 @@ public final class KeyIndex: Sendable {
     private let changes = Atomic<UInt64>(0)
 
     public init() {
-        shards = Shards(base: .allocate(capacity: Self.shardCount))
-        for number in 0..<Self.shardCount {
-            (shards.base + number).initialize(to: Shard())
-        }
+        shards = Shards(count: Self.shardCount, skippedBits: Self.shardBits)
     }
 
     deinit {
-        shards.base.deinitialize(count: Self.shardCount)
-        shards.base.deallocate()
+        shards.deallocate(count: Self.shardCount)
     }
 
     /// Calls `body` with the key behind a digest, or returns nil if there is none (a deleted one counts as none). The index
@@ -90,7 +111,7 @@ public final class KeyIndex: Sendable {
     public var count: Int { sum { $0.count - $0.tombstones } }
 
     /// Bytes of memory held.
-    public var memory: Int { Self.shardCount * MemoryLayout<Shard>.stride + sum { $0.memory } }
+    public var memory: Int { Self.shardCount * Shards.stride + sum { $0.memory } }
 
     private func apply(_ entry: KeyEntry, isLoad: Bool) -> Bool {
         let generation = generation.load(ordering: .relaxed)
@@ -110,7 +131,7 @@ public final class KeyIndex: Sendable {
 
     @inline(__always)
     private func withTable<R: Sendable>(_ number: Int, _ body: (inout KeyTable) -> R) -> R {
-        let shard = shards.base + number
-        return shard.pointee.lock.withLock { _ in body(&shard.pointee.table) }
+        let table = shards.table(number)
+        return shards.lock(number).pointee.withLock { _ in body(&table.pointee) }
     }
 }

@@ -4,6 +4,8 @@ public enum AuthKeyError: Error, Sendable, Equatable {
     case invalid(param: String?, message: String)
     /// There is no key with this id, as the caller wrote it.
     case notFound(id: String)
+    /// The key was changed since the caller saw it.
+    case outdated
     /// The request contradicts what was done before.
     case conflict(Conflict)
     /// The database cannot be used now; nothing is known of whether a change was made.
@@ -16,8 +18,14 @@ public enum AuthKeyError: Error, Sendable, Equatable {
         case idempotencyReplayed(KeyID)
         /// This `Idempotency-Key` came with another request before.
         case idempotencyKeyReused
+        /// This `Idempotency-Key` carried a rotation out already, whose secret was shown then and is not kept.
+        case rotationReplayed(KeyID)
         /// A key with this secret or id exists.
         case duplicate
+        /// Only a deactivated key can be deleted.
+        case notDeactivated
+        /// The key is deactivated or expired.
+        case ended
     }
 
     init(_ error: StoreError) {

@@ -35,16 +35,10 @@ public struct AuthKeyService: Sendable {
     public func create(_ request: KeyRequest) async throws(AuthKeyError) -> IssuedKey {
         let now = time.now()
         try FieldRules.idempotencyKey(request.idempotencyKey)
-        let name = try FieldRules.name(request.name)
-        let description = try FieldRules.description(request.description)
-        let owner = try FieldRules.owner(request.owner)
-        let scopes = try FieldRules.scopes(request.scopes)
-        let expiresAt = try FieldRules.expiry(request.expiresAt, now: now)
-        let prefix = try FieldRules.prefix(request.prefix, default: defaultPrefix)
-        let token = Token.generate(prefix: prefix)
-        let key = NewKey(
-            id: .generate(at: now), name: name, description: description, owner: owner, scopes: scopes,
-            expiresAt: expiresAt, digest: token.digest, prefix: prefix, lastFour: token.lastFour)
+        let attributes = try FieldRules.checked(request.attributes)
+        try FieldRules.expiry(attributes.expiresAt, now: now)
+        let token = Token.generate(prefix: try FieldRules.prefix(request.prefix, default: defaultPrefix))
+        let key = NewKey(id: .generate(at: now), attributes: attributes, secret: NewSecret(token))
         let claim = request.claim()
         let outcome = try await ask { () async throws(StoreError) in try await store.create(key, claim: claim) }
         switch outcome {
@@ -56,12 +50,85 @@ public struct AuthKeyService: Sendable {
         }
     }
 
+    /// Changes a key.
+    /// - Parameter version: the version that the caller has seen; nil for any.
+    public func update(_ id: String, version: Int64?, _ patch: KeyPatch) async throws(AuthKeyError) -> AuthKey {
+        guard let keyID = KeyID(id) else { throw .notFound(id: id) }
+        let now = time.now()
+        let outcome = try await ask { () async throws(StoreError) in
+            try await store.update(keyID, version: version) { current throws(AuthKeyError) in
+                let wanted = try FieldRules.checked(patch.applied(to: current))
+                if wanted.expiresAt != current.expiresAt { try FieldRules.expiry(wanted.expiresAt, now: now) }
+                return wanted
+            }
+        }
+        switch outcome {
+        case .updated(let changed): return apply(changed)
+        case .unknown: throw .notFound(id: id)
+        case .outdated: throw .outdated
+        case .refused(let error): throw error
+        }
+    }
+
+    /// Removes a deactivated key.
+    public func delete(_ id: String, version: Int64?) async throws(AuthKeyError) {
+        guard let keyID = KeyID(id) else { throw .notFound(id: id) }
+        switch try await ask({ () async throws(StoreError) in try await store.delete(keyID, version: version) }) {
+        case .deleted(let entries): for entry in entries { index.apply(entry) }
+        case .unknown: throw .notFound(id: id)
+        case .outdated: throw .outdated
+        case .notDeactivated: throw .conflict(.notDeactivated)
+        }
+    }
+
+    /// Gives a key a new secret, which is in the result and nowhere else. The one before stays good for the grace.
+    public func rotate(
+        _ id: String, version: Int64?, grace: Duration, idempotencyKey: String?
+    ) async throws(AuthKeyError) -> (issued: IssuedKey, rotation: KeyID) {
+        guard let keyID = KeyID(id) else { throw .notFound(id: id) }
+        try FieldRules.idempotencyKey(idempotencyKey)
+        try FieldRules.grace(grace)
+        let current = try await key(id)
+        let prefix = TokenPrefix(current.prefix) ?? defaultPrefix
+        let token = Token.generate(prefix: prefix)
+        let rotation = Rotation(id: .generate(at: time.now()), secret: NewSecret(token), grace: grace)
+        let claim = IdempotencyClaim(
+            idempotencyKey: idempotencyKey, fields: ["rotate", keyID.description, "\(grace.components.seconds)"])
+        let outcome = try await ask { () async throws(StoreError) in
+            try await store.rotate(keyID, version: version, rotation, claim: claim)
+        }
+        switch outcome {
+        case .rotated(let changed): return (IssuedKey(key: apply(changed), token: token), rotation.id)
+        case .replayed(let id): throw .conflict(.rotationReplayed(id))
+        case .claimedOtherwise: throw .conflict(.idempotencyKeyReused)
+        case .unknown: throw .notFound(id: id)
+        case .outdated: throw .outdated
+        case .ended: throw .conflict(.ended)
+        }
+    }
+
+    /// Ends what is left of a rotation's grace.
+    public func endPreviousSecrets(_ id: String) async throws(AuthKeyError) {
+        try await apply(id) { keyID throws(StoreError) in try await store.endPreviousSecrets(keyID) }
+    }
+
     /// Revokes a key for good; again and again is fine.
     public func deactivate(_ id: String) async throws(AuthKeyError) {
+        try await apply(id) { keyID throws(StoreError) in try await store.deactivate(keyID) }
+    }
+
+    private func apply(
+        _ id: String, _ change: (KeyID) async throws(StoreError) -> [KeyEntry]?
+    ) async throws(AuthKeyError) {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
-        let entries = try await ask { () async throws(StoreError) in try await store.deactivate(keyID) }
+        let entries = try await ask { () async throws(StoreError) in try await change(keyID) }
         guard let entries else { throw .notFound(id: id) }
         for entry in entries { index.apply(entry) }
+    }
+
+    private func apply(_ changed: ChangedKey) -> AuthKey {
+        for entry in changed.entries { index.apply(entry) }
+        return changed.key
     }
 
     private func ask<R: Sendable>(

@@ -6,6 +6,24 @@ public enum FieldRules {
     public static let scopeLimit = 128
     public static let scopesLimit = 100
     public static let idempotencyKeyLimit = 255
+    public static let labelLimit = 63
+    public static let labelsLimit = 64
+    /// Bytes of the metadata, as JSON without white space.
+    public static let metadataLimit = 4_096
+    public static let graceLimit = Duration.seconds(90 * 86_400)
+    public static let defaultGrace = Duration.seconds(86_400)
+
+    /// Attributes in the form that is kept; whether they were so before or are new does not matter to these rules.
+    static func checked(_ raw: KeyAttributes) throws(AuthKeyError) -> KeyAttributes {
+        var attributes = raw
+        attributes.name = try name(raw.name)
+        attributes.description = try description(raw.description)
+        attributes.owner = try owner(raw.owner)
+        attributes.scopes = try scopes(raw.scopes)
+        try labels(raw.labels)
+        try metadata(raw.metadata)
+        return attributes
+    }
 
     static func name(_ raw: String) throws(AuthKeyError) -> String {
         let name = trim(raw)
@@ -52,10 +70,42 @@ public enum FieldRules {
         return prefix
     }
 
-    static func expiry(_ expiresAt: Timestamp?, now: Timestamp) throws(AuthKeyError) -> Timestamp? {
-        guard let expiresAt else { return nil }
-        guard expiresAt > now else { throw .invalid(param: "expires_at", message: "expires_at must be in the future") }
-        return expiresAt
+    static func expiry(_ expiresAt: Timestamp?, now: Timestamp) throws(AuthKeyError) {
+        guard expiresAt.map({ $0 > now }) ?? true else {
+            throw .invalid(param: "expires_at", message: "expires_at must be in the future")
+        }
+    }
+
+    static func grace(_ grace: Duration) throws(AuthKeyError) {
+        guard grace >= .zero, grace <= graceLimit else {
+            throw .invalid(
+                param: "grace_seconds",
+                message: "grace_seconds must be from 0 to \(graceLimit.components.seconds)")
+        }
+    }
+
+    /// Names are like those of Kubernetes' labels, so that tools for the one fit the other.
+    static func labels(_ labels: [String: String]) throws(AuthKeyError) {
+        guard labels.count <= labelsLimit else {
+            throw .invalid(param: "labels", message: "labels must be at most \(labelsLimit)")
+        }
+        for (label, value) in labels {
+            guard (1...labelLimit).contains(label.utf8.count), label.utf8.allSatisfy(isLabelCharacter) else {
+                throw .invalid(
+                    param: "labels",
+                    message: "names of labels must be 1 to \(labelLimit) letters, digits or any of - _ . /")
+            }
+            try check(value, param: "labels", limit: nameLimit)
+        }
+    }
+
+    static func metadata(_ metadata: [String: JSONValue]) throws(AuthKeyError) {
+        guard JSONValue.object(metadata).size <= metadataLimit else {
+            throw .invalid(param: "metadata", message: "metadata must be at most \(metadataLimit) bytes of JSON")
+        }
+        guard !JSONValue.object(metadata).hasNUL else {
+            throw .invalid(param: "metadata", message: "metadata must not contain NUL")
+        }
     }
 
     /// 1 to 255 visible ASCII characters.
@@ -90,6 +140,13 @@ public enum FieldRules {
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
         scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
             || scalar.value == 0x2028 || scalar.value == 0x2029
+    }
+
+    private static func isLabelCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x2F, 0x5F: true
+        default: false
+        }
     }
 
     private static func isScopeCharacter(_ byte: UInt8) -> Bool {

@@ -1,35 +1,51 @@
 /// What an admin asks for when a key is made, as it came in.
 public struct KeyRequest: Sendable, Equatable {
-    public var name: String
-    public var description: String
-    public var owner: String?
-    public var scopes: [String]
-    public var expiresAt: Timestamp?
+    public var attributes: KeyAttributes
     public var prefix: String?
     /// The value of the `Idempotency-Key` header.
     public var idempotencyKey: String?
 
-    public init(
-        name: String, description: String = "", owner: String? = nil, scopes: [String] = [],
-        expiresAt: Timestamp? = nil,
-        prefix: String? = nil, idempotencyKey: String? = nil
-    ) {
-        self.name = name
-        self.description = description
-        self.owner = owner
-        self.scopes = scopes
-        self.expiresAt = expiresAt
+    public init(attributes: KeyAttributes, prefix: String? = nil, idempotencyKey: String? = nil) {
+        self.attributes = attributes
         self.prefix = prefix
         self.idempotencyKey = idempotencyKey
     }
 
+    public init(
+        name: String, description: String = "", owner: String? = nil, scopes: [String] = [],
+        expiresAt: Timestamp? = nil, prefix: String? = nil, idempotencyKey: String? = nil
+    ) {
+        self.init(
+            attributes: KeyAttributes(
+                name: name, description: description, owner: owner, scopes: scopes, expiresAt: expiresAt),
+            prefix: prefix, idempotencyKey: idempotencyKey)
+    }
+
     /// The hashes that make a repetition of this request recognisable; nil without an idempotency key.
     func claim() -> IdempotencyClaim? {
+        let it = attributes
+        var fields =
+            [
+                it.name, it.description, it.owner ?? "", prefix ?? "", it.expiresAt?.description ?? "",
+                String(it.scopes.count),
+            ]
+            + it.scopes
+        // Only what is there, so that a request without them comes to the same as it did before there were any.
+        if !it.enabled { fields.append("disabled") }
+        if !it.labels.isEmpty {
+            fields += ["labels"] + it.labels.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+        }
+        if !it.metadata.isEmpty { fields += ["metadata", JSONValue.object(it.metadata).canonical] }
+        return IdempotencyClaim(idempotencyKey: idempotencyKey, fields: fields)
+    }
+}
+
+extension IdempotencyClaim {
+    /// Nil without an idempotency key.
+    init?(idempotencyKey: String?, fields: [String]) {
         guard let idempotencyKey else { return nil }
-        let fields =
-            [name, description, owner ?? "", prefix ?? "", expiresAt?.description ?? "", String(scopes.count)] + scopes
         let canonical = fields.map { "\($0.utf8.count):\($0)" }.joined()
-        return IdempotencyClaim(key: Self.hash(idempotencyKey), request: Self.hash(canonical))
+        self.init(key: Self.hash(idempotencyKey), request: Self.hash(canonical))
     }
 
     private static func hash(_ text: String) -> SecretDigest {

@@ -1,35 +1,47 @@
 /// A key to be kept, checked already.
+@dynamicMemberLookup
 public struct NewKey: Sendable, Equatable {
     public let id: KeyID
-    public let name: String
-    public let description: String
-    public let owner: String?
-    public let scopes: [String]
-    public let expiresAt: Timestamp?
-    public let digest: SecretDigest
-    public let prefix: TokenPrefix
-    public let lastFour: String
+    public let attributes: KeyAttributes
+    public let secret: NewSecret
 
-    public init(
-        id: KeyID, name: String, description: String = "", owner: String? = nil, scopes: [String] = [],
-        expiresAt: Timestamp? = nil, digest: SecretDigest, prefix: TokenPrefix, lastFour: String
-    ) {
+    public init(id: KeyID, attributes: KeyAttributes, secret: NewSecret) {
         self.id = id
-        self.name = name
-        self.description = description
-        self.owner = owner
-        self.scopes = scopes
-        self.expiresAt = expiresAt
-        self.digest = digest
-        self.prefix = prefix
-        self.lastFour = lastFour
+        self.attributes = attributes
+        self.secret = secret
+    }
+
+    public subscript<Value>(dynamicMember path: KeyPath<KeyAttributes, Value>) -> Value {
+        attributes[keyPath: path]
+    }
+
+    public subscript<Value>(dynamicMember path: KeyPath<NewSecret, Value>) -> Value {
+        secret[keyPath: path]
     }
 
     /// What the index has to know of it once it is kept.
     public var entry: KeyEntry {
         KeyEntry(
-            digest: digest, keyID: id, version: 1, state: .active, expiresAt: expiresAt, name: name, owner: owner,
-            scopes: scopes.joined(separator: " "))
+            digest: secret.digest, keyID: id, version: 1, state: attributes.enabled ? .active : .disabled,
+            expiresAt: attributes.expiresAt, name: attributes.name, owner: attributes.owner,
+            scopes: attributes.scopes.joined(separator: " "))
+    }
+}
+
+/// What is kept of a new secret.
+public struct NewSecret: Sendable, Equatable {
+    public let digest: SecretDigest
+    public let prefix: TokenPrefix
+    public let lastFour: String
+
+    public init(digest: SecretDigest, prefix: TokenPrefix, lastFour: String) {
+        self.digest = digest
+        self.prefix = prefix
+        self.lastFour = lastFour
+    }
+
+    public init(_ token: Token) {
+        self.init(digest: token.digest, prefix: token.prefix, lastFour: token.lastFour)
     }
 }
 
@@ -44,13 +56,4 @@ public struct IdempotencyClaim: Sendable, Equatable {
         self.key = key
         self.request = request
     }
-}
-
-/// What became of a creation.
-public enum CreateOutcome: Sendable, Equatable {
-    case created(AuthKey)
-    /// The same claim made this key before.
-    case replayed(KeyID)
-    /// The same idempotency key came with another request before.
-    case claimedOtherwise
 }

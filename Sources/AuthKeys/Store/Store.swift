@@ -15,6 +15,26 @@ public protocol Store: Sendable {
     /// has to know of each of its secrets.
     func deactivate(_ id: KeyID) async throws(StoreError) -> [KeyEntry]?
 
+    /// Changes what admins say of a key, in one transaction: `change` is given what is kept, and says what is to be. Where
+    /// nothing is different, nothing is written, and the version stays.
+    /// - Parameter version: the version that the caller has seen; nil for any.
+    func update(
+        _ id: KeyID, version: Int64?,
+        _ change: @escaping @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
+    ) async throws(StoreError) -> UpdateOutcome
+
+    /// Removes a deactivated key and its secrets.
+    func delete(_ id: KeyID, version: Int64?) async throws(StoreError) -> DeleteOutcome
+
+    /// Gives a key a new secret. The one before stays good for the grace, and any older one ends: two are good at most. With
+    /// a claim, at most one rotation is ever carried out for it.
+    func rotate(
+        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?
+    ) async throws(StoreError) -> RotateOutcome
+
+    /// Ends all secrets of a key but the newest, now. Nil if there is no such key.
+    func endPreviousSecrets(_ id: KeyID) async throws(StoreError) -> [KeyEntry]?
+
     /// The entries of those digests that are known.
     func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry]
 

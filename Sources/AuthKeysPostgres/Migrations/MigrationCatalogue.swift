@@ -23,7 +23,8 @@ public struct Migration: Sendable, Equatable {
 /// with the folder.
 public enum MigrationCatalogue {
     public static let all: [Migration] = [
-        Migration(version: 1, name: "auth_keys", sql: text(PackageResources._001_auth_keys_sql))
+        Migration(version: 1, name: "auth_keys", sql: text(PackageResources._001_auth_keys_sql)),
+        Migration(version: 2, name: "update_and_rotation", sql: text(PackageResources._002_update_and_rotation_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

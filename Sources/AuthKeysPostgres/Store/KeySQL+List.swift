@@ -28,6 +28,14 @@ extension KeySQL {
         case nil: break
         }
         if let owner = query.owner { conditions.append("k.owner = \(bind(.text(owner)))") }
+        if let label = query.label {
+            if let value = label.value {
+                conditions.append(
+                    "k.labels @> jsonb_build_object(\(bind(.text(label.name)))::text, \(bind(.text(value)))::text)")
+            } else {
+                conditions.append("k.labels ? \(bind(.text(label.name)))")
+            }
+        }
         if let text = query.text {
             let pattern = bind(.text("%\(escapedForLike(text))%"))
             conditions.append("(k.name ILIKE \(pattern) OR k.description ILIKE \(pattern))")
@@ -37,7 +45,7 @@ extension KeySQL {
         let sql = """
             SELECT \(keyColumns) FROM (
                 SELECT * FROM auth_keys k \(filter) ORDER BY k.created_at DESC, k.name, k.id LIMIT \(limit)
-            ) k \(newestSecret) ORDER BY k.created_at DESC, k.name, k.id
+            ) k \(secretsOfKey) ORDER BY k.created_at DESC, k.name, k.id
             """
         return (sql, parameters)
     }

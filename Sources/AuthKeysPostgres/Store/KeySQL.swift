@@ -1,15 +1,19 @@
 /// The statements of the store, each in one place.
 enum KeySQL {
-    /// One row a key, with its newest secret.
+    /// One row a key, with its newest secret, and the one before as long as it is good.
     static let keyColumns = """
         k.id, k.name, k.description, k.owner, k.scopes, k.enabled, k.expires_at, k.deactivated_at, k.created_at, \
-        k.updated_at, k.version, s.prefix, s.last_four
+        k.updated_at, k.version, s.prefix, s.last_four, k.labels, k.metadata, p.prefix, p.last_four, p.expires_at
         """
 
-    static let newestSecret = """
+    static let secretsOfKey = """
         LEFT JOIN LATERAL (
             SELECT prefix, last_four FROM auth_key_secrets WHERE key_id = k.id ORDER BY created_at DESC LIMIT 1
         ) s ON true
+        LEFT JOIN LATERAL (
+            SELECT prefix, last_four, expires_at FROM auth_key_secrets WHERE key_id = k.id
+            ORDER BY created_at DESC OFFSET 1 LIMIT 1
+        ) p ON p.expires_at > clock_timestamp()
         """
 
     /// One row a secret, as the index wants it.
@@ -19,24 +23,70 @@ enum KeySQL {
         LEAST(k.expires_at, s.expires_at) AS expires_at, k.name, k.owner, array_to_string(k.scopes, ' ') AS scopes
         """
 
-    static let key = "SELECT \(keyColumns) FROM auth_keys k \(newestSecret) WHERE k.id = $1"
+    static let key = "SELECT \(keyColumns) FROM auth_keys k \(secretsOfKey) WHERE k.id = $1"
+
+    static let hold = key + " FOR UPDATE OF k"
 
     /// Many keys in one statement, so that one commit serves all callers who came meanwhile.
     static let create = """
         WITH input AS MATERIALIZED (
             SELECT *, clock_timestamp() AS at
             FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[],
-                $8::text[], $9::text[])
-                AS t (id, name, description, owner, scopes, expires_at, digest, prefix, last_four)
+                $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
+                AS t (id, name, description, owner, scopes, expires_at, digest, prefix, last_four, labels, metadata, enabled)
         ), keys AS (
-            INSERT INTO auth_keys (id, name, description, owner, scopes, expires_at, created_at, updated_at)
-            SELECT id, name, description, owner, string_to_array(scopes, ' '), expires_at, at, at FROM input
+            INSERT INTO auth_keys
+                (id, name, description, owner, scopes, labels, metadata, enabled, expires_at, created_at, updated_at)
+            SELECT id, name, description, owner, string_to_array(scopes, ' '), labels::jsonb, metadata::jsonb,
+                enabled::boolean, expires_at, at, at
+            FROM input
             RETURNING id, created_at
         ), secrets AS (
             INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, created_at)
             SELECT digest, id, prefix, last_four, at FROM input
         )
         SELECT id, created_at FROM keys
+        """
+
+    static let update = """
+        UPDATE auth_keys
+        SET name = $2, description = $3, owner = $4, scopes = $5, labels = $6, metadata = $7, enabled = $8, expires_at = $9
+        WHERE id = $1
+        """
+
+    static let delete = "DELETE FROM auth_keys WHERE id = $1"
+
+    /// The entries of a deleted key's secrets.
+    static let buried = """
+        SELECT digest, key_id, version, 4::int2, NULL::timestamptz, '', NULL::text, '' FROM auth_key_tombstones
+        WHERE key_id = $1
+        """
+
+    /// A change of nothing that one sees: the next version.
+    static let touch = "UPDATE auth_keys SET updated_at = clock_timestamp() WHERE id = $1"
+
+    /// Adds a secret. The newest before it ends after the grace, unless it ends before; those older end now, and those that
+    /// ended a month ago go.
+    static let rotate = """
+        WITH live AS (
+            SELECT digest, row_number() OVER (ORDER BY created_at DESC, digest) AS age FROM auth_key_secrets
+            WHERE key_id = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())
+        ), ended AS (
+            UPDATE auth_key_secrets s SET expires_at = LEAST(
+                s.expires_at,
+                clock_timestamp() + CASE WHEN live.age = 1 THEN make_interval(secs => $6) ELSE interval '0' END)
+            FROM live WHERE live.digest = s.digest
+        ), gone AS (
+            DELETE FROM auth_key_secrets WHERE key_id = $1 AND expires_at < clock_timestamp() - interval '30 days'
+        )
+        INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, rotation_id) VALUES ($2, $1, $3, $4, $5)
+        """
+
+    /// Ends all secrets but the newest.
+    static let endPreviousSecrets = """
+        UPDATE auth_key_secrets SET expires_at = clock_timestamp()
+        WHERE key_id = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp()) AND digest <> (
+            SELECT digest FROM auth_key_secrets WHERE key_id = $1 ORDER BY created_at DESC LIMIT 1)
         """
 
     static let deactivate = """
@@ -58,10 +108,12 @@ enum KeySQL {
         """
 
     static let claim = """
-        INSERT INTO idempotency_claims (claim, request, key_id) VALUES ($1, $2, $3) ON CONFLICT (claim) DO NOTHING
+        INSERT INTO idempotency_claims (claim, request, key_id, rotation_id) VALUES ($1, $2, $3, $4) ON CONFLICT (claim) DO NOTHING
         """
 
-    static let claimed = "SELECT request, key_id FROM idempotency_claims WHERE claim = $1"
+    static let claimed = "SELECT request, key_id, rotation_id FROM idempotency_claims WHERE claim = $1"
+
+    static let forgetClaim = "DELETE FROM idempotency_claims WHERE claim = $1"
 
     static let forgetClaims =
         "DELETE FROM idempotency_claims WHERE created_at < clock_timestamp() - interval '24 hours'"

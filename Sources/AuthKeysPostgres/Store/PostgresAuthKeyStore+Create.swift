@@ -23,20 +23,15 @@ extension PostgresAuthKeyStore {
         _ key: NewKey, claim: IdempotencyClaim, on pool: PostgresPool
     ) async throws -> CreateOutcome {
         try await pool.transaction { transaction in
-            _ = try await transaction.query(KeySQL.forgetClaims)
-            let claimed = try await transaction.query(
-                KeySQL.claim, [.bytes(claim.key.bytes), .bytes(claim.request.bytes), .uuid(PostgresUUID(key.id))])
-            if claimed.affectedRows == 1 {
+            switch try await take(claim, for: key.id, rotation: nil, in: transaction) {
+            case .taken:
                 guard let created = try await insert([key], with: transaction)[key.id] else {
                     throw StoreError(.failed, detail: "no row for a new key")
                 }
                 return .created(created)
+            case .replayed(let row): return .replayed(KeyID(try row.uuid(1)))
+            case .claimedOtherwise: return .claimedOtherwise
             }
-            guard let row = try await transaction.query(KeySQL.claimed, [.bytes(claim.key.bytes)]).rows.first else {
-                throw StoreError(.failed, detail: "an idempotency claim vanished")
-            }
-            guard SecretDigest(try row.bytes(0)) == claim.request else { return .claimedOtherwise }
-            return .replayed(KeyID(try row.uuid(1)))
         }
     }
 
@@ -55,6 +50,9 @@ extension PostgresAuthKeyStore {
                 .bytesArray(keys.map(\.digest.bytes)),
                 .textArray(keys.map(\.prefix.description)),
                 .textArray(keys.map(\.lastFour)),
+                .textArray(try keys.map { try JSONText.encode($0.labels) }),
+                .textArray(try keys.map { try JSONText.encode($0.metadata) }),
+                .textArray(keys.map { $0.enabled ? "true" : "false" }),
             ])
         var createdAt: [KeyID: Timestamp] = [:]
         for row in result.rows {
@@ -64,8 +62,7 @@ extension PostgresAuthKeyStore {
         for key in keys {
             guard let at = createdAt[key.id] else { continue }
             created[key.id] = AuthKey(
-                id: key.id, name: key.name, description: key.description, owner: key.owner, scopes: key.scopes,
-                prefix: key.prefix.description, lastFour: key.lastFour, enabled: true, expiresAt: key.expiresAt,
+                id: key.id, attributes: key.attributes, prefix: key.prefix.description, lastFour: key.lastFour,
                 deactivatedAt: nil, createdAt: at, updatedAt: at, version: 1)
         }
         return created

@@ -54,12 +54,49 @@ public final class PostgresAuthKeyStore: Store {
         return outcome
     }
 
+    public func update(
+        _ id: KeyID, version: Int64?,
+        _ change: @escaping @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
+    ) async throws(StoreError) -> UpdateOutcome {
+        let outcome = try await attempt { try await Self.update(id, version: version, on: self.pool, change) }
+        if case .updated = outcome { notifier.changed() }
+        return outcome
+    }
+
+    public func delete(_ id: KeyID, version: Int64?) async throws(StoreError) -> DeleteOutcome {
+        let outcome = try await attempt { try await Self.delete(id, version: version, on: self.pool) }
+        if case .deleted = outcome { notifier.changed() }
+        return outcome
+    }
+
+    public func rotate(
+        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?
+    ) async throws(StoreError) -> RotateOutcome {
+        let outcome = try await attempt {
+            try await Self.rotate(id, version: version, rotation, claim: claim, on: self.pool)
+        }
+        if case .rotated = outcome { notifier.changed() }
+        return outcome
+    }
+
+    public func endPreviousSecrets(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
+        _ = try await attempt {
+            try await self.pool.query(KeySQL.endPreviousSecrets, [.uuid(PostgresUUID(id))])
+        }
+        notifier.changed()
+        return try await knownEntries(id)
+    }
+
     public func deactivate(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
         let changed = try await entries(KeySQL.deactivate, id)
         if !changed.isEmpty {
             notifier.changed()
             return changed.compactMap(\.self)
         }
+        return try await knownEntries(id)
+    }
+
+    private func knownEntries(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
         let known = try await entries(KeySQL.entriesOfKey, id)
         return known.isEmpty ? nil : known.compactMap(\.self)
     }

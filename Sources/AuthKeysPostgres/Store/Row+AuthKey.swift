@@ -6,18 +6,23 @@ extension AuthKey {
     init(row: PostgresRow) throws(PostgresError) {
         self.init(
             id: KeyID(try row.uuid(0)),
-            name: try row.text(1),
-            description: try row.text(2),
-            owner: try row.optionalText(3),
-            scopes: try row.textArray(4),
+            attributes: KeyAttributes(
+                name: try row.text(1), description: try row.text(2), owner: try row.optionalText(3),
+                scopes: try row.textArray(4), labels: JSONText.decode([String: String].self, try row.jsonb(13)),
+                metadata: JSONText.decode([String: JSONValue].self, try row.jsonb(14)), enabled: try row.bool(5),
+                expiresAt: try row.optionalMoment(6)),
             prefix: try row.optionalText(11) ?? "",
             lastFour: try row.optionalText(12) ?? "",
-            enabled: try row.bool(5),
-            expiresAt: try row.optionalMoment(6),
+            previous: try Self.previous(row),
             deactivatedAt: try row.optionalMoment(7),
             createdAt: Timestamp(microseconds: try row.timestampOrInfinity(8)),
             updatedAt: Timestamp(microseconds: try row.timestampOrInfinity(9)),
             version: try row.int64(10))
+    }
+
+    private static func previous(_ row: PostgresRow) throws(PostgresError) -> PreviousSecret? {
+        guard let expiresAt = try row.optionalMoment(17) else { return nil }
+        return PreviousSecret(prefix: try row.text(15), lastFour: try row.text(16), expiresAt: expiresAt)
     }
 }
 

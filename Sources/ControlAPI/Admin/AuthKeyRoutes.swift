@@ -14,6 +14,10 @@ struct AuthKeyRoutes {
         group.get(use: list)
         group.post(use: create)
         group.get("{id}", use: show)
+        group.patch("{id}", use: update)
+        group.delete("{id}", use: delete)
+        group.post("{id}/rotate", use: rotate)
+        group.delete("{id}/previous-secret", use: endPreviousSecret)
         group.post("{id}/deactivate", use: deactivate)
     }
 
@@ -29,10 +33,9 @@ struct AuthKeyRoutes {
     private func create(_ request: Request, _ context: ControlContext) async throws -> Response {
         var request = request
         let body = try JSONBody.decode(CreateKeyBody.self, from: try await request.collectBody(upTo: .max))
-        let wanted = try body.request(idempotencyKey: request.headers[.idempotencyKey])
+        let wanted = body.request(idempotencyKey: request.headers[.idempotencyKey])
         let issued = try await ask(context) { () async throws(AuthKeyError) in try await service.create(wanted) }
-        var response = try JSONBody.response(
-            KeyJSON(issued.key, now: time.now(), secret: issued.token), status: .created)
+        var response = try answer(KeyJSON(issued.key, now: time.now(), secret: issued.token), status: .created)
         response.headers[.location] = "\(Self.path)/\(issued.key.id)"
         return response
     }
@@ -40,7 +43,53 @@ struct AuthKeyRoutes {
     private func show(_ request: Request, _ context: ControlContext) async throws -> Response {
         let id = try context.parameters.require("id")
         let key = try await ask(context) { () async throws(AuthKeyError) in try await service.key(id) }
-        return try JSONBody.response(KeyJSON(key, now: time.now()))
+        return try answer(KeyJSON(key, now: time.now()))
+    }
+
+    private func update(_ request: Request, _ context: ControlContext) async throws -> Response {
+        var request = request
+        let id = try context.parameters.require("id")
+        let version = try EntityTag.expected(by: request)
+        let body = try JSONBody.decode(KeyPatchBody.self, from: try await request.collectBody(upTo: .max))
+        let key = try await ask(context) { () async throws(AuthKeyError) in
+            try await service.update(id, version: version, body.patch)
+        }
+        return try answer(KeyJSON(key, now: time.now()))
+    }
+
+    private func delete(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let id = try context.parameters.require("id")
+        let version = try EntityTag.expected(by: request)
+        try await ask(context) { () async throws(AuthKeyError) in try await service.delete(id, version: version) }
+        return Response(status: .noContent)
+    }
+
+    private func rotate(_ request: Request, _ context: ControlContext) async throws -> Response {
+        var request = request
+        let id = try context.parameters.require("id")
+        let version = try EntityTag.expected(by: request)
+        let idempotencyKey = request.headers[.idempotencyKey]
+        let bytes = try await request.collectBody(upTo: .max)
+        let body = bytes.readableBytes == 0 ? nil : try JSONBody.decode(RotateBody.self, from: bytes)
+        let grace = body?.graceSeconds.map { Duration.seconds($0) } ?? FieldRules.defaultGrace
+        let (issued, rotation) = try await ask(context) { () async throws(AuthKeyError) in
+            try await service.rotate(id, version: version, grace: grace, idempotencyKey: idempotencyKey)
+        }
+        return try answer(
+            KeyJSON(issued.key, now: time.now(), secret: issued.token, rotation: rotation), status: .created)
+    }
+
+    private func endPreviousSecret(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let id = try context.parameters.require("id")
+        try await ask(context) { () async throws(AuthKeyError) in try await service.endPreviousSecrets(id) }
+        return Response(status: .noContent)
+    }
+
+    /// One key, with its version as the entity tag.
+    private func answer(_ key: KeyJSON, status: HTTPResponse.Status = .ok) throws -> Response {
+        var response = try JSONBody.response(key, status: status)
+        response.headers[.eTag] = EntityTag.text(key.version)
+        return response
     }
 
     private func deactivate(_ request: Request, _ context: ControlContext) async throws -> Response {

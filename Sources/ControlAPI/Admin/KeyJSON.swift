@@ -7,6 +7,8 @@ struct KeyJSON: Encodable {
     let description: String?
     let owner: String?
     let scopes: [String]?
+    let labels: [String: String]?
+    let metadata: [String: JSONValue]?
     let redactedValue: String
     let enabled: Bool
     let expiresAt: String?
@@ -15,11 +17,27 @@ struct KeyJSON: Encodable {
     let updatedAt: String
     let active: Bool
     let version: Int64
+    /// The secret that a rotation has replaced, as long as it is good.
+    let previousSecret: Previous?
     /// The secret: only in the answer that made it.
     let value: String?
+    /// What the rotation is called: only in its answer.
+    let rotationID: String?
+
+    struct Previous: Encodable {
+        let redactedValue: String
+        let expiresAt: String
+
+        enum CodingKeys: String, CodingKey {
+            case redactedValue = "redacted_value"
+            case expiresAt = "expires_at"
+        }
+    }
 
     enum CodingKeys: String, CodingKey {
-        case id, name, description, owner, scopes, enabled, active, version, value
+        case id, name, description, owner, scopes, labels, metadata, enabled, active, version, value
+        case previousSecret = "previous_secret"
+        case rotationID = "rotation_id"
         case redactedValue = "redacted_value"
         case expiresAt = "expires_at"
         case deactivatedAt = "deactivated_at"
@@ -27,12 +45,18 @@ struct KeyJSON: Encodable {
         case updatedAt = "updated_at"
     }
 
-    init(_ key: AuthKey, now: Timestamp, secret: Token? = nil) {
+    init(_ key: AuthKey, now: Timestamp, secret: Token? = nil, rotation: KeyID? = nil) {
         id = key.id.description
         name = key.name
         description = key.description.isEmpty ? nil : key.description
         owner = key.owner
         scopes = key.scopes.isEmpty ? nil : key.scopes
+        labels = key.labels.isEmpty ? nil : key.labels
+        metadata = key.metadata.isEmpty ? nil : key.metadata
+        previousSecret = key.previous.map {
+            Previous(redactedValue: $0.redactedValue, expiresAt: $0.expiresAt.description)
+        }
+        rotationID = rotation?.description
         redactedValue = key.redactedValue
         enabled = key.enabled
         expiresAt = key.expiresAt?.description

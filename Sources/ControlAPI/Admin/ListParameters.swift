@@ -33,6 +33,10 @@ struct ListParameters {
             query.status = status
         }
         query.owner = try Self.text(parameters["owner"], param: "owner", limit: FieldRules.ownerLimit)
+        if let label = try Self.text(parameters["label"], param: "label", limit: FieldRules.nameLimit * 2) {
+            let parts = label.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            query.label = KeyQuery.Label(name: String(parts[0]), value: parts.count == 2 ? String(parts[1]) : nil)
+        }
         query.text = try Self.text(parameters["q"], param: "q", limit: FieldRules.nameLimit)
         self.query = query
     }
@@ -50,6 +54,10 @@ struct ListParameters {
         var items = ["limit=\(query.limit)", "cursor=\(next.encoded)"]
         if let status = query.status { items.append("status=\(status.rawValue)") }
         if let owner = query.owner { items.append("owner=\(PercentEncoding.encode(owner))") }
+        if let label = query.label {
+            let text = label.name + (label.value.map { "=" + $0 } ?? "")
+            items.append("label=\(PercentEncoding.encode(text))")
+        }
         if let text = query.text { items.append("q=\(PercentEncoding.encode(text))") }
         return "<\(AuthKeyRoutes.path)?\(items.joined(separator: "&"))>; rel=\"next\""
     }

@@ -108,6 +108,24 @@ extension APIError {
             self.init(
                 .conflict, .conflict, "this Idempotency-Key came with a different request before",
                 param: "Idempotency-Key", code: "idempotency_key_reused")
+        case .conflict(.rotationReplayed(let id)):
+            self.init(
+                .conflict, .conflict,
+                "this Idempotency-Key carried out rotation \(id) already, whose secret was shown then and is not kept; "
+                    + "if it is lost, rotate again with a new Idempotency-Key",
+                param: "Idempotency-Key", code: "idempotency_replayed")
+        case .conflict(.notDeactivated):
+            self.init(
+                .conflict, .conflict, "only a deactivated auth key can be deleted: deactivate it first",
+                code: "key_not_deactivated")
+        case .conflict(.ended):
+            self.init(
+                .conflict, .conflict, "the auth key is deactivated or expired: a new secret would open nothing",
+                code: "key_ended")
+        case .outdated:
+            self.init(
+                .preconditionFailed, .conflict, "the auth key was changed meanwhile: read it again", param: "If-Match",
+                code: "version_mismatch")
         case .conflict(.duplicate):
             self.init(.conflict, .conflict, "an auth key with this secret or id exists already", code: "duplicate")
         case .unavailable:

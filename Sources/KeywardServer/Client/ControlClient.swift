@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import AuthKeys
 import ControlAPI
 import FoundationEssentials
 import NIOCore
@@ -14,6 +15,7 @@ struct ControlClient {
         let description: String?
         let owner: String?
         let scopes: [String]?
+        let labels: [String: String]?
         let redactedValue: String
         let enabled: Bool
         let expiresAt: String?
@@ -23,9 +25,21 @@ struct ControlClient {
         let active: Bool
         let version: Int?
         let value: String?
+        let previousSecret: Previous?
+
+        struct Previous: Codable {
+            let redactedValue: String
+            let expiresAt: String
+
+            enum CodingKeys: String, CodingKey {
+                case redactedValue = "redacted_value"
+                case expiresAt = "expires_at"
+            }
+        }
 
         enum CodingKeys: String, CodingKey {
-            case id, name, description, owner, scopes, enabled, active, version, value
+            case previousSecret = "previous_secret"
+            case id, name, description, owner, scopes, labels, enabled, active, version, value
             case redactedValue = "redacted_value"
             case expiresAt = "expires_at"
             case deactivatedAt = "deactivated_at"
@@ -70,6 +84,26 @@ struct ControlClient {
         return try await send(.POST, Self.path, body: Array(body), idempotencyKey: idempotencyKey)
     }
 
+    func update(_ id: String, _ members: [String: Member], version: Int64?) async throws -> Answer {
+        let body = try JSONEncoder().encode(members)
+        return try await send(.PATCH, "\(Self.path)/\(PercentEncoding.encode(id))", body: Array(body), version: version)
+    }
+
+    func rotate(_ id: String, graceSeconds: Int64?, idempotencyKey: String?) async throws -> Answer {
+        let body = try JSONEncoder().encode(graceSeconds.map { ["grace_seconds": $0] } ?? [:])
+        return try await send(
+            .POST, "\(Self.path)/\(PercentEncoding.encode(id))/rotate", body: Array(body),
+            idempotencyKey: idempotencyKey)
+    }
+
+    func endPreviousSecret(_ id: String) async throws {
+        _ = try await send(.DELETE, "\(Self.path)/\(PercentEncoding.encode(id))/previous-secret")
+    }
+
+    func delete(_ id: String) async throws {
+        _ = try await send(.DELETE, "\(Self.path)/\(PercentEncoding.encode(id))")
+    }
+
     func deactivate(_ id: String) async throws {
         _ = try await send(.POST, "\(Self.path)/\(PercentEncoding.encode(id))/deactivate")
     }
@@ -78,12 +112,21 @@ struct ControlClient {
     enum Member: Encodable {
         case text(String)
         case list([String])
+        case flag(Bool)
+        case texts([String: String?])
+        case json(JSONValue)
+        /// Clears the member.
+        case none
 
         func encode(to encoder: any Encoder) throws {
             var container = encoder.singleValueContainer()
             switch self {
             case .text(let text): try container.encode(text)
             case .list(let texts): try container.encode(texts)
+            case .flag(let flag): try container.encode(flag)
+            case .texts(let texts): try container.encode(texts)
+            case .json(let value): try container.encode(value)
+            case .none: try container.encodeNil()
             }
         }
     }
@@ -97,7 +140,8 @@ struct ControlClient {
     }
 
     private func send(
-        _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, idempotencyKey: String? = nil
+        _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
+        version: Int64? = nil
     ) async throws -> Answer {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout = .init(connect: .seconds(5), read: .seconds(30))
@@ -110,6 +154,7 @@ struct ControlClient {
                 request.headers.add(name: "Content-Type", value: "application/json")
                 request.body = .bytes(ByteBuffer(bytes: body))
             }
+            if let version { request.headers.add(name: "If-Match", value: "\"\(version)\"") }
             if let idempotencyKey { request.headers.add(name: "Idempotency-Key", value: idempotencyKey) }
             let response = try await client.execute(request, timeout: .seconds(60))
             let answer = try await response.body.collect(upTo: Self.bodyLimit)

@@ -21,6 +21,13 @@ enum KeyTable {
         if let description = key.description { fields.append(("description", printable(description))) }
         if let owner = key.owner { fields.append(("owner", printable(owner))) }
         if let scopes = key.scopes { fields.append(("scopes", scopes.joined(separator: " "))) }
+        if let labels = key.labels {
+            let text = labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+            fields.append(("labels", printable(text)))
+        }
+        if let previous = key.previousSecret {
+            fields.append(("old secret", "\(previous.redactedValue), good until \(previous.expiresAt)"))
+        }
         if let expiresAt = key.expiresAt { fields.append(("expires", expiresAt)) }
         if let deactivatedAt = key.deactivatedAt { fields.append(("deactivated", deactivatedAt)) }
         fields += [("created", key.createdAt), ("updated", key.updatedAt)]

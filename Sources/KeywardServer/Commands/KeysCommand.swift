@@ -4,7 +4,9 @@ import ArgumentParser
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys", abstract: "Manage keys through the control listener of a running Keyward.",
-        subcommands: [Create.self, List.self, Show.self, Deactivate.self])
+        subcommands: [
+            Create.self, List.self, Show.self, Update.self, Rotate.self, Deactivate.self, Delete.self,
+        ])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -15,17 +17,7 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(help: "What the key is called, 1 to 200 characters.")
         var name: String
 
-        @Option(help: "Free text, at most 2,000 characters.")
-        var description: String?
-
-        @Option(help: "Whom the key belongs to.")
-        var owner: String?
-
-        @Option(name: .customLong("scope"), help: "What the key may do; repeatable.")
-        var scopes: [String] = []
-
-        @Option(help: "When the key ends, an RFC 3339 moment such as 2030-01-31T12:00:00Z.")
-        var expiresAt: String?
+        @OptionGroup var attributes: AttributeOptions
 
         @Option(help: "What the secret begins with, instead of 'kw'.")
         var prefix: String?
@@ -35,19 +27,12 @@ struct KeysCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await Console.failing {
-                var members: [String: ControlClient.Member] = ["name": .text(name)]
-                members["description"] = description.map { .text($0) }
-                members["owner"] = owner.map { .text($0) }
-                members["scopes"] = scopes.isEmpty ? nil : .list(scopes)
-                members["expires_at"] = expiresAt.map { .text($0) }
+                var members = try attributes.members()
+                members["name"] = .text(name)
                 members["prefix"] = prefix.map { .text($0) }
                 let answer = try await client.make().create(members, idempotencyKey: idempotencyKey)
                 if client.json { return client.print(answer) }
-                let key = try ControlClient.decode(ControlClient.Key.self, answer)
-                for line in KeyTable.details(key) { Console.out(line) }
-                Console.out("")
-                Console.out("The secret, shown this once:")
-                Console.out(key.value ?? "")
+                KeysCommand.print(issued: try ControlClient.decode(ControlClient.Key.self, answer))
             }
         }
     }
@@ -66,6 +51,9 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(help: "Only keys of this owner.")
         var owner: String?
 
+        @Option(help: "Only keys with this label: NAME or NAME=VALUE.")
+        var label: String?
+
         @Option(
             name: [.customShort("q"), .customLong("query")], help: "Only keys whose name or description contains this.")
         var text: String?
@@ -79,6 +67,7 @@ struct KeysCommand: AsyncParsableCommand {
                 var query = [("limit", String(limit))]
                 if let status { query.append(("status", status)) }
                 if let owner { query.append(("owner", owner)) }
+                if let label { query.append(("label", label)) }
                 if let text { query.append(("q", text)) }
                 var answer = try await connection.list(query: query)
                 var keys: [ControlClient.Key] = []

@@ -1,0 +1,93 @@
+/// A JSON value (RFC 8259), for what an operator keeps with a key and Keyward only passes on.
+public enum JSONValue: Sendable, Equatable {
+    case null
+    case bool(Bool)
+    case integer(Int64)
+    case number(Double)
+    case string(String)
+    case array([JSONValue])
+    case object([String: JSONValue])
+
+    /// The same text for equal values: not JSON, but as unambiguous.
+    var canonical: String {
+        switch self {
+        case .null: "n"
+        case .bool(let value): value ? "t" : "f"
+        case .integer(let value): "i\(value);"
+        case .number(let value): "d\(value);"
+        case .string(let value): "s\(value.utf8.count):\(value)"
+        case .array(let values): "[" + values.map(\.canonical).joined() + "]"
+        case .object(let members):
+            "{"
+                + members.sorted { $0.key < $1.key }.map { JSONValue.string($0.key).canonical + $0.value.canonical }
+                .joined() + "}"
+        }
+    }
+
+    /// About as many bytes as it takes as JSON without white space; never fewer.
+    var size: Int {
+        switch self {
+        case .null, .bool: 5
+        case .integer(let value): String(value).utf8.count
+        case .number(let value): String(value).utf8.count
+        case .string(let value): value.utf8.reduce(2) { $0 + ($1 < 0x20 ? 6 : $1 == 0x22 || $1 == 0x5C ? 2 : 1) }
+        case .array(let values): values.reduce(2) { $0 + $1.size + 1 }
+        case .object(let members): members.reduce(2) { $0 + JSONValue.string($1.key).size + $1.value.size + 2 }
+        }
+    }
+
+    /// Whether a text in it has a NUL, which PostgreSQL cannot keep.
+    var hasNUL: Bool {
+        switch self {
+        case .null, .bool, .integer, .number: false
+        case .string(let value): value.utf8.contains(0)
+        case .array(let values): values.contains(where: \.hasNUL)
+        case .object(let members): members.contains { $0.key.utf8.contains(0) || $0.value.hasNUL }
+        }
+    }
+
+    /// The result of a merge patch (RFC 7396 section 2).
+    public func merged(with patch: JSONValue) -> JSONValue {
+        guard case .object(let changes) = patch else { return patch }
+        var members: [String: JSONValue] = [:]
+        if case .object(let own) = self { members = own }
+        for (name, change) in changes {
+            members[name] = change == .null ? nil : (members[name] ?? .null).merged(with: change)
+        }
+        return .object(members)
+    }
+}
+
+extension JSONValue: Codable {
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if container.decodeNil() {
+            self = .null
+        } else if let value = try? container.decode(Bool.self) {
+            self = .bool(value)
+        } else if let value = try? container.decode(Int64.self) {
+            self = .integer(value)
+        } else if let value = try? container.decode(Double.self) {
+            self = .number(value)
+        } else if let value = try? container.decode(String.self) {
+            self = .string(value)
+        } else if let value = try? container.decode([JSONValue].self) {
+            self = .array(value)
+        } else {
+            self = .object(try container.decode([String: JSONValue].self))
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .null: try container.encodeNil()
+        case .bool(let value): try container.encode(value)
+        case .integer(let value): try container.encode(value)
+        case .number(let value): try container.encode(value)
+        case .string(let value): try container.encode(value)
+        case .array(let value): try container.encode(value)
+        case .object(let value): try container.encode(value)
+        }
+    }
+}

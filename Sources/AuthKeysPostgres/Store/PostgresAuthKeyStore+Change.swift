@@ -1,0 +1,119 @@
+import AuthKeys
+import LibPQ
+
+/// Changes of keys that there are: each one transaction, with the key's row held.
+extension PostgresAuthKeyStore {
+    static func update(
+        _ id: KeyID, version: Int64?, on pool: PostgresPool,
+        _ change: @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
+    ) async throws -> UpdateOutcome {
+        try await pool.transaction { transaction in
+            guard let key = try await hold(id, in: transaction) else { return .unknown }
+            if let version, version != key.version { return .outdated }
+            let wanted: KeyAttributes
+            do throws(AuthKeyError) {
+                wanted = try change(key.attributes)
+            } catch {
+                return .refused(error)
+            }
+            if wanted != key.attributes {
+                _ = try await transaction.query(KeySQL.update, [.uuid(PostgresUUID(id))] + parameters(of: wanted))
+            }
+            return .updated(try await changed(id, in: transaction))
+        }
+    }
+
+    static func delete(_ id: KeyID, version: Int64?, on pool: PostgresPool) async throws -> DeleteOutcome {
+        try await pool.transaction { transaction in
+            guard let key = try await hold(id, in: transaction) else { return .unknown }
+            if let version, version != key.version { return .outdated }
+            guard key.deactivatedAt != nil else { return .notDeactivated }
+            _ = try await transaction.query(KeySQL.delete, [.uuid(PostgresUUID(id))])
+            let buried = try await transaction.query(KeySQL.buried, [.uuid(PostgresUUID(id))]).rows
+            return .deleted(try buried.compactMap { try KeyEntry(row: $0, from: 0) })
+        }
+    }
+
+    static func rotate(
+        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?, on pool: PostgresPool
+    ) async throws -> RotateOutcome {
+        try await pool.transaction { transaction in
+            guard let key = try await hold(id, in: transaction) else { return .unknown }
+            if let claim {
+                switch try await take(claim, for: id, rotation: rotation.id, in: transaction) {
+                case .taken: break
+                case .replayed(let row):
+                    guard let earlier = try row.optionalUuid(2) else { return .claimedOtherwise }
+                    return .replayed(KeyID(earlier))
+                case .claimedOtherwise: return .claimedOtherwise
+                }
+            }
+            if let version, version != key.version { return .outdated }
+            let isOpen = key.deactivatedAt == nil && key.attributes.expiresAt.map { $0 > .now } ?? true
+            guard isOpen else {
+                // The claim goes too: what was refused may be asked again.
+                if let claim { _ = try await transaction.query(KeySQL.forgetClaim, [.bytes(claim.key.bytes)]) }
+                return .ended
+            }
+            let secret = rotation.secret
+            _ = try await transaction.query(
+                KeySQL.rotate,
+                [
+                    .uuid(PostgresUUID(id)), .bytes(secret.digest.bytes), .text(secret.prefix.description),
+                    .text(secret.lastFour), .uuid(PostgresUUID(rotation.id)),
+                    .double(rotation.grace / .seconds(1)),
+                ])
+            _ = try await transaction.query(KeySQL.touch, [.uuid(PostgresUUID(id))])
+            return .rotated(try await changed(id, in: transaction))
+        }
+    }
+
+    /// What became of an attempt to claim an idempotency key.
+    enum ClaimOutcome {
+        case taken
+        /// The same request took it before; the row says what came of it.
+        case replayed(PostgresRow)
+        case claimedOtherwise
+    }
+
+    static func take(
+        _ claim: IdempotencyClaim, for id: KeyID, rotation: KeyID?, in transaction: PostgresTransaction
+    ) async throws -> ClaimOutcome {
+        _ = try await transaction.query(KeySQL.forgetClaims)
+        let claimed = try await transaction.query(
+            KeySQL.claim,
+            [
+                .bytes(claim.key.bytes), .bytes(claim.request.bytes), .uuid(PostgresUUID(id)),
+                rotation.map { .uuid(PostgresUUID($0)) } ?? .null,
+            ])
+        if claimed.affectedRows == 1 { return .taken }
+        guard let row = try await transaction.query(KeySQL.claimed, [.bytes(claim.key.bytes)]).rows.first else {
+            throw StoreError(.failed, detail: "an idempotency claim vanished")
+        }
+        return SecretDigest(try row.bytes(0)) == claim.request ? .replayed(row) : .claimedOtherwise
+    }
+
+    /// The values of `KeySQL.update`, after the id.
+    private static func parameters(of attributes: KeyAttributes) throws(PostgresError) -> [PostgresParameter] {
+        [
+            .text(attributes.name), .text(attributes.description), attributes.owner.map { .text($0) } ?? .null,
+            .textArray(attributes.scopes), .jsonb(try JSONText.encode(attributes.labels)),
+            .jsonb(try JSONText.encode(attributes.metadata)), .bool(attributes.enabled),
+            attributes.expiresAt.map { .timestamp(microsecondsSinceUnixEpoch: $0.microseconds) } ?? .null,
+        ]
+    }
+
+    /// The key, its row held until the transaction ends.
+    private static func hold(_ id: KeyID, in transaction: PostgresTransaction) async throws -> AuthKey? {
+        try await transaction.query(KeySQL.hold, [.uuid(PostgresUUID(id))]).rows.first.map(AuthKey.init)
+    }
+
+    private static func changed(_ id: KeyID, in transaction: PostgresTransaction) async throws -> ChangedKey {
+        guard let row = try await transaction.query(KeySQL.key, [.uuid(PostgresUUID(id))]).rows.first else {
+            throw StoreError(.failed, detail: "a key vanished while its row was held")
+        }
+        let entries = try await transaction.query(KeySQL.entriesOfKey, [.uuid(PostgresUUID(id))]).rows
+        return ChangedKey(
+            key: try AuthKey(row: row), entries: try entries.compactMap { try KeyEntry(row: $0, from: 1) })
+    }
+}

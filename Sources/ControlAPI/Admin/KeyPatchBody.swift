@@ -1,0 +1,58 @@
+import AuthKeys
+
+/// The members that admins may change, as a JSON merge patch (RFC 7396). Unknown members are ignored.
+struct KeyPatchBody: Decodable {
+    private(set) var patch = KeyPatch()
+
+    private enum CodingKeys: String, CodingKey {
+        case name, description, owner, scopes, labels, metadata, enabled
+        case expiresAt = "expires_at"
+    }
+
+    init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        func change<Value: Decodable>(_ member: CodingKeys) throws -> KeyPatch.Change<Value> {
+            guard members.contains(member) else { return .unchanged }
+            return try members.decodeIfPresent(Value.self, forKey: member).map { .set($0) } ?? .cleared
+        }
+        patch.name = try change(.name)
+        patch.description = try change(.description)
+        patch.owner = try change(.owner)
+        patch.scopes = try change(.scopes)
+        patch.labels = try change(.labels)
+        patch.metadata = try change(.metadata)
+        patch.enabled = try change(.enabled)
+        patch.expiresAt = try Self.moment(try change(.expiresAt), param: CodingKeys.expiresAt.rawValue)
+    }
+
+    /// An empty text is no moment, as in the origin system.
+    private static func moment(
+        _ text: KeyPatch.Change<String>, param: String
+    ) throws(APIError) -> KeyPatch.Change<Timestamp> {
+        switch text {
+        case .unchanged: return .unchanged
+        case .cleared, .set(""): return .cleared
+        case .set(let text):
+            do {
+                return .set(try Timestamp(rfc3339: text))
+            } catch {
+                switch error {
+                case .syntax:
+                    throw .validation(
+                        "\(param) must be an RFC 3339 date and time with a zone, such as 2030-01-31T12:00:00Z",
+                        param: param)
+                case .noSuchMoment: throw .validation("\(param) is not a date and time that exists", param: param)
+                }
+            }
+        }
+    }
+}
+
+/// The body of a rotation.
+struct RotateBody: Decodable {
+    let graceSeconds: Int64?
+
+    enum CodingKeys: String, CodingKey {
+        case graceSeconds = "grace_seconds"
+    }
+}

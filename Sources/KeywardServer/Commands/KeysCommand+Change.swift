@@ -1,0 +1,99 @@
+import ArgumentParser
+
+/// The commands that change a key that there is.
+extension KeysCommand {
+    struct Update: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Change a key. What is not named stays.")
+
+        @OptionGroup var client: ClientOptions
+
+        @Argument(help: "The key's id.")
+        var id: String
+
+        @Option(help: "What the key is called, 1 to 200 characters.")
+        var name: String?
+
+        @OptionGroup var attributes: AttributeOptions
+
+        @Flag(inversion: .prefixedEnableDisable, help: "Pause the key, or take the pause back.")
+        var key: Bool?
+
+        @Option(help: "Only if the key still has this version (as 'show --json' gives it).")
+        var ifVersion: Int64?
+
+        func run() async throws {
+            try await Console.failing {
+                var members = try attributes.members()
+                members["name"] = name.map { .text($0) }
+                members["enabled"] = key.map { .flag($0) }
+                guard !members.isEmpty else {
+                    throw StartError("there is nothing to change: see 'keyward keys update --help'")
+                }
+                let answer = try await client.make().update(id, members, version: ifVersion)
+                if client.json { return client.print(answer) }
+                for line in KeyTable.details(try ControlClient.decode(ControlClient.Key.self, answer)) {
+                    Console.out(line)
+                }
+            }
+        }
+    }
+
+    struct Rotate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give a key a new secret, which is printed, this once.",
+            discussion: "The old secret stays good for the grace. --end-grace ends it now, and makes no new one.")
+
+        @OptionGroup var client: ClientOptions
+
+        @Argument(help: "The key's id.")
+        var id: String
+
+        @Option(help: "How many seconds the old secret stays good; 0 ends it at once. Default: 86400.")
+        var graceSeconds: Int64?
+
+        @Option(help: "Makes a repetition of this command safe: no second rotation under the same text.")
+        var idempotencyKey: String?
+
+        @Flag(help: "End the old secret of an earlier rotation now.")
+        var endGrace = false
+
+        func run() async throws {
+            try await Console.failing {
+                if endGrace {
+                    try await client.make().endPreviousSecret(id)
+                    if !client.json { Console.out("only the newest secret of \(id) is good now") }
+                    return
+                }
+                let answer = try await client.make().rotate(
+                    id, graceSeconds: graceSeconds, idempotencyKey: idempotencyKey)
+                if client.json { return client.print(answer) }
+                KeysCommand.print(issued: try ControlClient.decode(ControlClient.Key.self, answer))
+            }
+        }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Remove a key that was deactivated.")
+
+        @OptionGroup var client: ClientOptions
+
+        @Argument(help: "The key's id.")
+        var id: String
+
+        func run() async throws {
+            try await Console.failing {
+                try await client.make().delete(id)
+                if !client.json { Console.out("deleted \(id)") }
+            }
+        }
+    }
+
+    /// A key and the secret that was just made for it.
+    static func print(issued key: ControlClient.Key) {
+        for line in KeyTable.details(key) { Console.out(line) }
+        Console.out("")
+        Console.out("The secret, shown this once:")
+        Console.out(key.value ?? "")
+    }
+}
