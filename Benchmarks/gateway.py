@@ -249,12 +249,12 @@ INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, created_at)
 SELECT sha256(uuid_send(id)), id, 'kw', '0000', at FROM input;
 """
 
-# Requests of many keys in turn, each written once.
+# Requests of many keys in turn, each written once. They all differ, so that wrk has as much to do with one key.
 IN_TURN = """
 local requests, turn = {}, 0
 init = function()
     for key in io.lines("%s") do
-        requests[#requests + 1] = wrk.format("GET", "/", { Host = "benchmark", Authorization = "Bearer " .. key })
+        requests[#requests + 1] = wrk.format("GET", "/?" .. #requests, { Host = "benchmark", Authorization = "Bearer " .. key })
     end
 end
 request = function()
@@ -278,7 +278,7 @@ def million(place):
     keys = [server.instance.admin("POST", body={"name": "used %d" % number}, connection=admin)["value"]
             for number in range(5000)]
     server.credential = "Bearer " + keys[0]
-    for name, list_ in (("one", [place.key]), ("first", keys[:1]), ("used", keys)):
+    for name, list_ in (("one", [place.key] * len(keys)), ("first", keys[:1] * len(keys)), ("used", keys)):
         with open("%s/%s.keys" % (bench.FOLDER, name), "w") as file:
             file.writelines(key + "\n" for key in list_)
     one = place.keyward("one key", place.database, place.key)

@@ -5,9 +5,9 @@ Usage: mixed_load.py
 
 Every answer carries what its request carried, so that an answer that reaches the wrong client shows; bodies are compared by
 their hashes; keys are made and revoked all the time; the upstream resets connections and is killed and started again. A failure
-is only allowed to a request that overlapped such a restart, or that asked for a reset. At the end the gateway must be as it was:
-nothing in flight, no file descriptor more, no memory more, no secret in the log.
-Environment: SECONDS_TOTAL (600), SCALE (clients of each kind, 1), SEED.
+is only allowed to a request that overlapped such a restart, or that asked for a reset. At the end the gateway must be as it
+was: nothing in flight, no file descriptor more, no memory more, no secret in the log.
+Environment: SECONDS_TOTAL (600), SCALE (of the number of clients, 1), TLS (1 for clients over TLS), SEED.
 """
 import asyncio
 import base64
@@ -23,6 +23,7 @@ import re
 import resource
 import signal
 import socket
+import ssl
 import statistics
 import struct
 import sys
@@ -32,6 +33,7 @@ import keyward_bench as bench
 
 SECONDS = float(os.environ.get("SECONDS_TOTAL", "600"))
 SCALE = float(os.environ.get("SCALE", "1"))
+TLS = os.environ.get("TLS") == "1"
 SEED = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
 UPSTREAM = os.path.join(bench.ROOT, "Benchmarks/peers/mixed_upstream.py")
 TABLE = random.Random(1).randbytes(1 << 20)
@@ -80,7 +82,8 @@ class Client:
         if slow:
             client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
         await asyncio.get_running_loop().sock_connect(client.socket, load.gateway)
-        client.reader, client.writer = await asyncio.open_connection(sock=client.socket, limit=65536)
+        client.reader, client.writer = await asyncio.open_connection(
+            sock=client.socket, limit=65536, ssl=load.tls, server_hostname="localhost" if load.tls else None)
         return client
 
     async def __aenter__(self):
@@ -169,6 +172,7 @@ class Load:
     def __init__(self, keyward, upstream_port):
         self.keyward = keyward
         self.gateway = keyward.gateway
+        self.tls = ssl.create_default_context(cafile=bench.certificate()[0]) if TLS else None
         self.upstream_port = upstream_port
         self.counts = collections.Counter()
         self.excused = collections.Counter()
@@ -208,7 +212,8 @@ class Load:
             for _ in range(random.randint(1, 30)):
                 asked = [(random.choice(self.keys), self.canary()) for _ in range(random.choice((1, 1, 1, 2, 5, 16)))]
                 for key, canary in asked:
-                    path = "/echo/%s?size=%d&%s" % (canary, random.choice((0, 10, 500, 20000)), random.choice(("chunked", "x")))
+                    path = "/echo/%s?size=%d&%s" % (
+                        canary, random.choice((0, 10, 500, 20000)), random.choice(("chunked", "length")))
                     client.write("GET", path, key.value, ("X-Canary: " + canary, "X-Keyward-Key-Id: forged"))
                 await client.drain()
                 for key, canary in asked:
@@ -375,7 +380,8 @@ class Load:
                 client.write("GET", "/download/20000000/0", key.value)
                 await client.reader.read(random.choice((1, 1000, 1000000)))
             elif kind == 1:
-                client.write("POST", "/upload/" + canary, key.value, ("Content-Length: 1000000",), bytes(random.randrange(999999)))
+                part = bytes(random.randrange(999999))
+                client.write("POST", "/upload/" + canary, key.value, ("Content-Length: 1000000",), part)
                 await asyncio.sleep(random.uniform(0, 0.2))
             elif kind == 2:
                 client.write("GET", "/events/%s/1000/20" % canary, key.value)
@@ -537,7 +543,8 @@ class Load:
         connection = http.client.HTTPConnection(*self.keyward.control)
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
-        return {name: float(value) for name, value in re.findall(r"^(keyward_\w+(?:\{[^}]*\})?) ([\d.e+-]+)$", text, re.M)}
+        values = re.findall(r"^(keyward_\w+(?:\{[^}]*\})?) ([\d.e+-]+)$", text, re.M)
+        return {name: float(value) for name, value in values}
 
     def descriptors(self):
         return len(os.listdir("/proc/%d/fd" % self.keyward.process.pid))
@@ -555,7 +562,9 @@ class Load:
             self.echoes: 12, self.uploads: 3, self.slow_uploads: 4, self.downloads: 2, self.slow_downloads: 4, self.delays: 4,
             self.events: 6, self.web_sockets: 6, self.leavers: 4, self.resets: 2, self.strangers: 3, self.revocations: 3,
         }
-        workers = [asyncio.create_task(self.client(work)) for work, count in kinds.items() for _ in range(max(1, round(count * SCALE)))]
+        workers = [
+            asyncio.create_task(self.client(work)) for work, count in kinds.items() for _ in range(max(1, round(count * SCALE)))
+        ]
         others = [asyncio.create_task(work()) for work in (self.restarts_of_the_upstream, self.samples_of_memory)]
         while time.time() - self.began < SECONDS and self.keyward.process.poll() is None:
             await asyncio.sleep(0.5)
@@ -581,7 +590,8 @@ class Load:
                 break
             time.sleep(0.5)
         print("at the end: in flight %d, connections %d, file descriptors %d (%d at first)" % (
-            metrics["keyward_gateway_in_flight"], metrics["keyward_gateway_connections"], descriptors, self.descriptors_at_first))
+            metrics["keyward_gateway_in_flight"], metrics["keyward_gateway_connections"], descriptors,
+            self.descriptors_at_first))
         if metrics["keyward_gateway_in_flight"]:
             self.violation("%d requests are in flight still" % metrics["keyward_gateway_in_flight"])
         if metrics["keyward_gateway_connections"]:
@@ -634,8 +644,11 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     bench.Instance()
     port = bench.free_port()
+    arguments = ["--upstream", "http://127.0.0.1:%d" % port]
+    if TLS:
+        arguments += ["--gateway-certificate-file", bench.certificate()[0], "--gateway-key-file", bench.certificate()[1]]
     keyward = bench.Instance(
-        bench.private_database(), "--upstream", "http://127.0.0.1:%d" % port,
+        bench.private_database(), *arguments,
         environment={"KEYWARD_LOG_LEVEL": "debug"}, log=bench.FOLDER + "/mixed.log")
     load = Load(keyward, port)
     asyncio.run(load.run())
