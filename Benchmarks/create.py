@@ -38,7 +38,7 @@ database = bench.private_database()
 for name, text in (("create.lua", WRK), ("create.sql", PGBENCH)):
     with open(os.path.join(bench.FOLDER, name), "w") as file:
         file.write(text)
-pgbench = subprocess.run("ls /usr/lib/postgresql/*/bin/pgbench | tail -1", shell=True, capture_output=True, text=True).stdout.strip()
+pgbench = bench.postgres_program("pgbench")
 
 
 def by_http():

@@ -1,12 +1,15 @@
 """What the benchmark scripts share: a PostgreSQL and instances of Keyward, started for the length of a run."""
 import atexit
+import glob
 import http.client
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -36,25 +39,26 @@ atexit.register(_stop)
 class Instance:
     """A `keyward serve`. The first one brings a private PostgreSQL, which the others use."""
 
-    def __init__(self, database=None, *arguments, environment=None):
+    def __init__(self, database=None, *arguments, environment=None, log=FOLDER + "/log"):
         env = {k: v for k, v in os.environ.items() if not k.startswith("KEYWARD")}
-        env.update(KEYWARD_ADMIN_KEY=ADMIN_KEY, KEYWARD_LOG_LEVEL="warning", **(environment or {}))
+        env.update({"KEYWARD_ADMIN_KEY": ADMIN_KEY, "KEYWARD_LOG_LEVEL": "warning", **(environment or {})})
         if database:
             env["KEYWARD_DATABASE_URL"] = database
         self.process = subprocess.Popen(
             [KEYWARD, "serve", "--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0", "--data-dir", FOLDER + "/data",
              *arguments],
-            env=env, stdout=subprocess.PIPE, stderr=open(FOLDER + "/log", "a"), text=True)
+            env=env, stdout=subprocess.PIPE, stderr=open(log, "a"), text=True)
         _running.append(self.process)
+        self.log = log
         self.gateway = self._address("gateway")
         self.control = self._address("control")
 
     def _address(self, listener):
         for line in self.process.stdout:
-            match = re.match(listener + r" listening on http://(.+):(\d+)", line)
+            match = re.match(listener + r" listening on https?://(.+):(\d+)", line)
             if match:
                 return match.group(1), int(match.group(2))
-        with open(FOLDER + "/log") as log:
+        with open(self.log) as log:
             raise SystemExit("Keyward did not start:\n" + log.read())
 
     def admin(self, method, path="", body=None, connection=None):
@@ -68,28 +72,111 @@ class Instance:
         return json.loads(text) if text else None
 
 
-def private_database():
+def private_database(name="keyward"):
     """The connection string of the private PostgreSQL of the first instance."""
     for folder, _, files in os.walk(FOLDER + "/data/postgres"):
-        for name in files:
-            if name == "postmaster.pid":
-                lines = open(os.path.join(folder, name)).read().split("\n")
-                return "host=%s port=%s dbname=keyward user=keyward" % (lines[4], lines[3])
+        if "postmaster.pid" in files:
+            with open(os.path.join(folder, "postmaster.pid")) as file:
+                lines = file.read().split("\n")
+            return "host=%s port=%s dbname=%s user=keyward" % (lines[4], lines[3], name)
     raise SystemExit("no private PostgreSQL")
 
 
+def postgres_program(name):
+    """The newest of PostgreSQL's programs of that name."""
+    found = glob.glob("/usr/lib/postgresql/*/bin/" + name)
+    return max(found, key=lambda path: int(re.search(r"/(\d+)/", path).group(1)), default=name)
+
+
+def sql(database, *statements):
+    command = [postgres_program("psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-d", database]
+    for statement in statements:
+        command += ["-c", statement]
+    subprocess.run(command, check=True)
+
+
+def start(*command, port=None, **options):
+    """Starts a process that is stopped at the end; waits until it listens on the port."""
+    process = subprocess.Popen(command, **options)
+    _running.append(process)
+    if port:
+        wait_for("127.0.0.1", port, process)
+    return process
+
+
+def stop(process):
+    """Ends a process of `start` before the end."""
+    process.terminate()
+    process.wait(40)
+    _running.remove(process)
+
+
+def start_upstream():
+    """The upstream in Python; returns its port."""
+    port = free_port()
+    start(sys.executable, os.path.join(ROOT, "Benchmarks/peers/upstream.py"), str(port), port=port)
+    return port
+
+
+def certificate():
+    """A new self-signed certificate and its key, as two files."""
+    chain, key = FOLDER + "/certificate.pem", FOLDER + "/key.pem"
+    if not os.path.exists(chain):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", chain, "-keyout", key],
+            check=True, stderr=subprocess.DEVNULL)
+        os.chmod(key, 0o644)
+    return chain, key
+
+
+def missing(*programs):
+    """Those of the programs that are not installed."""
+    return [name for name in programs if not shutil.which(name)]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def tree(pid):
+    """A process and all its descendants."""
+    pids = [pid]
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/children" % (pid, task)) as children:
+            for child in children.read().split():
+                pids += tree(int(child))
+    return pids
+
+
 def cpu_seconds(pid):
-    with open("/proc/%d/stat" % pid) as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """User and system time of a process tree."""
+    ticks = 0
+    for member in tree(pid):
+        with open("/proc/%d/stat" % member) as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def wait_for(url_host, url_port, seconds=10):
+def resident_megabytes(pid):
+    """Resident memory of a process tree."""
+    kilobytes = 0
+    for member in tree(pid):
+        with open("/proc/%d/status" % member) as status:
+            kilobytes += int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
+    return kilobytes / 1024
+
+
+def wait_for(host, port, process=None, seconds=10):
+    """Waits until somebody listens there."""
     deadline = time.time() + seconds
-    while time.time() < deadline:
+    while time.time() < deadline and (process is None or process.poll() is None):
         try:
-            http.client.HTTPConnection(url_host, url_port, timeout=1).connect()
+            socket.create_connection((host, port), 1).close()
             return
         except OSError:
             time.sleep(0.05)
-    raise SystemExit("nothing listens on %s:%d" % (url_host, url_port))
+    raise SystemExit("nothing listens on %s:%d%s" % (host, port, ": " + " ".join(process.args) if process else ""))
