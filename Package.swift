@@ -161,7 +161,7 @@ let package = Package(
         .testTarget(
             name: "KeywardServerTests",
             dependencies: [
-                "AuthKeys", "keyward", "TestSupport", subprocess, system,
+                "AuthKeys", "Gateway", "KeywardServer", "keyward", "TestSupport", subprocess, system,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -124,6 +124,8 @@ public final class Gateway: Service {
             // TLS ends both directions at once.
             .childChannelOption(.allowRemoteHalfClosure, value: configuration.certificate == nil)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            // Of what is written, the kernel takes little more than it can send: so a client that reads is seen to.
+            .childChannelOption(.tcpOption(.init(rawValue: TCP_NOTSENT_LOWAT)), value: 131_072)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 32_768, high: 131_072))
             .childChannelInitializer { channel in
                 guard let loop = byEventLoop[ObjectIdentifier(channel.eventLoop)] else { return channel.close() }

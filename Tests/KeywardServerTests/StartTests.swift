@@ -54,11 +54,14 @@ struct StartTests {
         for name in [
             "SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_8080_TCP", "PORT_8080_TCP_ADDR",
         ] {
-            environment["KEYWARD_\(name)"] = "10.0.0.1"
-            environment["KEYWARD_POSTGRES_\(name)"] = "10.0.0.1"
+            let value = name == "PORT" ? "tcp://10.0.0.1:8080" : "10.0.0.1"
+            environment["KEYWARD_\(name)"] = value
+            environment["KEYWARD_POSTGRES_\(name)"] = value
         }
         let result = try await KeywardProcess.run(["serve"], environment: environment)
         #expect(result.error.contains("KEYWARD_LOG_FORMAT"), "\(result.error)")
+        let mistaken = try await KeywardProcess.run(["serve"], environment: ["KEYWARD_GATEWAY_PORT": "80"])
+        #expect(mistaken.error.contains("KEYWARD_GATEWAY_PORT is no setting"), "\(mistaken.error)")
     }
 
     @Test("settings come from flags, then the environment, then a file")

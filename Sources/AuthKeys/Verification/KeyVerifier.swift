@@ -35,10 +35,21 @@ public final class KeyVerifier: Sendable {
         return verdict
     }
 
-    /// Looks again at a key that was good when something began that still runs. Nil as long as it is; not counted.
-    public func recheck(_ digest: SecretDigest, at now: Timestamp) -> Refusal? {
-        let standing: Refusal?? = index.withKey(for: digest) { Self.refusal(of: $0, at: now) }
-        return standing ?? .unknown
+    /// How a key stands that was good when something began that still runs.
+    public enum Standing: Sendable, Equatable {
+        /// It is good yet, until it expires.
+        case good(expiresAt: Timestamp?)
+        case ended(Refusal)
+    }
+
+    /// Whether keys can be verified now.
+    public var isServing: Bool { freshness.isServing }
+
+    /// Looks again at a key. Not counted as a verification.
+    public func recheck(_ digest: SecretDigest, at now: Timestamp) -> Standing {
+        index.withKey(for: digest) { key in
+            Self.refusal(of: key, at: now).map { .ended($0) } ?? .good(expiresAt: key.expiresAt)
+        } ?? .ended(.unknown)
     }
 
     /// Why a key does not open the door; nil if it does.

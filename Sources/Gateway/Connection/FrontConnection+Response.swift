@@ -29,7 +29,6 @@ extension FrontConnection {
         if step.actions.contains(.forward), delimiter == .chunks { outlet.appendLastChunk(trailers: trailers) }
         perform(step)
         flush()
-        readIfWanted()
     }
 
     // MARK: A tunnel
@@ -51,6 +50,11 @@ extension FrontConnection {
 
     func tunnelEnded(_ side: Exchange.Side) {
         perform(exchange.tunnelEnded(side, now: .now()))
+        flush()
+    }
+
+    func tunnelClosed() {
+        perform(exchange.tunnelClosed(now: .now()))
         flush()
     }
 
@@ -77,7 +81,10 @@ extension FrontConnection {
         if actions.contains(.resolve), let digest = record.digest { resolve(digest) }
         if actions.contains(.endUpstream) { endUpstream() }
         if actions.contains(.endClient) { endOutput(promise: nil) }
-        if actions.contains(.next) { process() }
+        if actions.contains(.next) {
+            process()
+            readIfWanted()
+        }
         if actions.contains(.linger) { linger() }
         if actions.contains(.close) { context?.close(promise: nil) }
         if actions.contains(.abort) { abort() }

@@ -1,7 +1,5 @@
 import AuthKeys
-import Glibc
 import NIOCore
-import NIOSSL
 
 /// A client's connection: reads its requests one at a time, has each decided, and carries it to the upstream and back.
 ///
@@ -39,10 +37,15 @@ final class FrontConnection: ChannelInboundHandler {
     private var skippedLine = false
 
     private let isRefused: Bool
+    /// Whether it is a stream of an HTTP/2 connection.
+    private let isStream: Bool
 
     /// `peer`: the client's address. `isRefused`: there are too many connections, and the client is only told so.
-    init(loop: GatewayLoop, peer: SocketAddress?, isSecure: Bool = false, isRefused: Bool = false) {
+    init(
+        loop: GatewayLoop, peer: SocketAddress?, isSecure: Bool = false, isRefused: Bool = false, isStream: Bool = false
+    ) {
         self.loop = loop
+        self.isStream = isStream
         self.isRefused = isRefused
         forwarded = Forwarded(peer: peer, isSecure: isSecure, trusting: loop.configuration.trustedProxies)
         exchange = Exchange(patience: loop.patience, now: .now())
@@ -52,7 +55,7 @@ final class FrontConnection: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        guard loop.add(self) else { return context.close(promise: nil) }
+        guard loop.add(self, isStream: isStream) else { return context.close(promise: nil) }
         if context.channel.isActive { open(context) }
     }
 
@@ -200,11 +203,21 @@ final class FrontConnection: ChannelInboundHandler {
 
     /// Ends what runs if its key is good no more.
     func recheckKey(now: Timestamp) {
-        guard let digest = record.digest, exchange.stage != .resolving,
-            let refusal = loop.gate.verifier.recheck(digest, at: now)
-        else { return }
+        guard let digest = record.digest, exchange.stage != .resolving else { return }
+        switch loop.gate.verifier.recheck(digest, at: now) {
+        case .good(let expiresAt): record.expiresAt = expiresAt
+        case .ended(let refusal): endKey(.refused(refusal))
+        }
+    }
+
+    /// Ends what runs because keys cannot be verified any more.
+    func endUnverified() {
+        if record.isCounted, record.digest != nil, exchange.stage != .resolving { endKey(.verificationUnavailable) }
+    }
+
+    private func endKey(_ answer: Answer) {
         loop.metrics.cut(exchange.stage)
-        perform(exchange.keyEnded(refusal, now: .now()))
+        perform(exchange.keyEnded(answer, now: .now()))
         flush()
     }
 
@@ -212,18 +225,10 @@ final class FrontConnection: ChannelInboundHandler {
         perform(exchange.drain())
     }
 
-    /// Closes at once, whatever is under way.
-    func cut() {
-        context?.close(promise: nil)
-    }
 
     /// Resets the connection (SO_LINGER of zero; RST_STREAM for a stream): even a client that reads until the end sees that
     /// this was none. TLS is not said goodbye to, for the same reason.
     func abort() {
-        guard let context else { return }
-        let options = context.channel as? any SocketOptionProvider
-        _ = options?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-        let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
-        (tls ?? context).close(promise: nil)
+        context?.channel.abort()
     }
 }

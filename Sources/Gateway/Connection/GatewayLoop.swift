@@ -20,15 +20,18 @@ final class GatewayLoop {
     var requestIDs = RequestIDSource()
     private var connections: [FrontConnection] = []
     /// Connections of clients, whatever is spoken on them.
-    private var sockets = 0
-    /// Those that carry streams, to be told when the gateway shuts down.
-    private var multiplexed: [ObjectIdentifier: any Channel] = [:]
+    private var sockets: [ObjectIdentifier: any Channel] = [:]
+    /// Those in their TLS handshake, and those that carry streams: they have to be told when the gateway shuts down.
+    private var handshaking: Set<ObjectIdentifier> = []
+    private var multiplexed: Set<ObjectIdentifier> = []
+    private var isServing = true
     private let time: TimeSource
     /// How often the index had changed when the keys of what runs were last looked at, and when that was.
     private var seenRevision: UInt64 = 0
     private var lastRecheck = NIODeadline.uptimeNanoseconds(0)
     private var ticks: RepeatedTask?
     private var drained: EventLoopPromise<Void>?
+    private var hasDrained = false
 
     private static let tick = TimeAmount.milliseconds(50)
     private static let recheckInterval = TimeAmount.milliseconds(200)
@@ -81,10 +84,12 @@ final class GatewayLoop {
     /// Counts a client's connection in, until it closes.
     func admit(_ channel: any Channel) -> Admission {
         let count = shared.connectionOpened()
-        sockets += 1
+        let identifier = ObjectIdentifier(channel)
+        sockets[identifier] = channel
         channel.closeFuture.assumeIsolated().whenComplete { _ in
-            self.sockets -= 1
-            self.multiplexed[ObjectIdentifier(channel)] = nil
+            self.sockets[identifier] = nil
+            self.handshaking.remove(identifier)
+            self.multiplexed.remove(identifier)
             self.shared.connectionClosed()
             self.endDrainIfEmpty()
         }
@@ -93,16 +98,27 @@ final class GatewayLoop {
         return count > limit ? .refused : .admitted
     }
 
-    /// Notes a connection that carries streams.
-    func willDrain(_ channel: any Channel) {
-        multiplexed[ObjectIdentifier(channel)] = channel
+    /// Whether nothing new is to begin.
+    var isDraining: Bool { drained != nil }
+
+    func beginsHandshake(_ channel: any Channel) {
+        handshaking.insert(ObjectIdentifier(channel))
     }
 
-    /// Takes a connection or a stream in. False when the gateway shuts down.
-    func add(_ connection: FrontConnection) -> Bool {
+    func endsHandshake(_ channel: any Channel) {
+        handshaking.remove(ObjectIdentifier(channel))
+    }
+
+    func carriesStreams(_ channel: any Channel) {
+        multiplexed.insert(ObjectIdentifier(channel))
+    }
+
+    /// Takes a connection or a stream in. False when the gateway shuts down; but a client may open streams until it has heard
+    /// of that.
+    func add(_ connection: FrontConnection, isStream: Bool) -> Bool {
         connection.place = connections.count
         connections.append(connection)
-        return drained == nil
+        return !isDraining || isStream
     }
 
     func remove(_ connection: FrontConnection) {
@@ -115,7 +131,9 @@ final class GatewayLoop {
     }
 
     private func endDrainIfEmpty() {
-        if connections.isEmpty, sockets == 0 { drained?.succeed(()) }
+        guard connections.isEmpty, sockets.isEmpty, let drained, !hasDrained else { return }
+        hasDrained = true
+        drained.succeed(())
     }
 
     /// Lets the exchanges under way end, and closes every connection when it has none. What is left after `limit` is cut.
@@ -124,13 +142,13 @@ final class GatewayLoop {
         let promise = eventLoop.makePromise(of: Void.self)
         drained = promise
         for connection in connections { connection.drain() }
-        for channel in multiplexed.values {
-            channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        for identifier in handshaking { sockets[identifier]?.abort() }
+        for identifier in multiplexed {
+            sockets[identifier]?.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
         }
         endDrainIfEmpty()
         let cut = eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
-            for connection in self?.connections ?? [] { connection.cut() }
-            for channel in self?.multiplexed.values ?? [:].values { channel.close(promise: nil) }
+            for channel in self?.sockets.values ?? [:].values { channel.abort() }
         }
         promise.futureResult.assumeIsolated().whenComplete { _ in
             cut.cancel()
@@ -155,6 +173,11 @@ final class GatewayLoop {
         let hasChanges = revision != seenRevision
         seenRevision = revision
         let time = time.now()
+        let wasServing = isServing
+        isServing = gate.verifier.isServing
+        if wasServing, !isServing {
+            for connection in connections { connection.endUnverified() }
+        }
         for connection in connections where connection.isDoubtful(hasChanges: hasChanges, now: time) {
             connection.recheckKey(now: time)
         }

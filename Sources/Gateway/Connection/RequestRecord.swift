@@ -21,4 +21,6 @@ struct RequestRecord {
     /// The upstreams of its route, and which of them were tried.
     var group: UpstreamGroup?
     var triedTargets: UInt64 = 0
+    /// The one that it went to last.
+    var target: Int?
 }

@@ -1,4 +1,3 @@
-import AuthKeys
 import NIOCore
 
 /// What happens to the requests of one client connection, one after the other: events in, actions out.
@@ -26,6 +25,8 @@ struct Exchange {
     private var isDraining = false
     /// Bytes of the request's body since the time to wait for more last began.
     private var uploaded = 0
+    /// Whether all that was to be sent before lingering was.
+    private var outputIsClosed = false
     /// The side of a tunnel that sends no more.
     private var endedSide: Side?
 
@@ -104,10 +105,16 @@ struct Exchange {
         }
     }
 
-    /// Bytes went on, in either direction.
+    /// Bytes went on, in either direction. After the last response that is the client who still reads it.
     mutating func progressed(now: NIODeadline) {
-        if stage == .responding || stage == .awaiting && !requestEnded { deadline = now + patience.idle }
-        if stage == .tunneling { deadline = now + patience.tunnelIdle }
+        switch stage {
+        case .responding: deadline = now + patience.idle
+        case .awaiting: if !requestEnded { deadline = now + patience.idle }
+        case .tunneling: deadline = now + tunnelPatience
+        case .idle: if !headBegan { deadline = now + patience.keepAlive }
+        case .lingering: if !outputIsClosed { deadline = now + patience.idle }
+        case .resolving, .connecting, .over: break
+        }
     }
 
     // MARK: The upstream
@@ -142,7 +149,8 @@ struct Exchange {
         guard stage == .awaiting else { return Step() }
         stage = .responding
         self.upstreamPersists = upstreamPersists
-        request.persists = persists && canDelimit
+        // Who is answered before the end of its request is not read to that end.
+        request.persists = persists && canDelimit && requestEnded
         deadline = now + patience.idle
         return Step(actions: .forward)
     }
@@ -188,7 +196,7 @@ struct Exchange {
     /// Bytes of a tunnel are in hand.
     mutating func tunnelPiece(now: NIODeadline) -> Step {
         guard stage == .tunneling else { return Step() }
-        deadline = now + patience.tunnelIdle
+        deadline = now + tunnelPatience
         return Step(actions: .forward)
     }
 
@@ -199,15 +207,25 @@ struct Exchange {
             return Step(actions: [.endUpstream, .finish, conclude(keeping: false, now: now)])
         }
         endedSide = side
+        deadline = now + tunnelPatience
         return Step(actions: side == .client ? .endUpstream : .endClient)
     }
+
+    /// The upstream's connection is gone, in both directions: nothing that the client may still send arrives.
+    mutating func tunnelClosed(now: NIODeadline) -> Step {
+        guard stage == .tunneling else { return Step() }
+        return Step(actions: [.dropUpstream, .finish, conclude(keeping: false, now: now)])
+    }
+
+    /// Half a tunnel is not waited for as long as a whole one.
+    private var tunnelPatience: TimeAmount { endedSide == nil ? patience.tunnelIdle : patience.idle }
 
     // MARK: Time and the end
 
     /// The key that the request came with is good no more.
-    mutating func keyEnded(_ refusal: Refusal, now: NIODeadline) -> Step {
+    mutating func keyEnded(_ answer: Answer, now: NIODeadline) -> Step {
         switch stage {
-        case .connecting, .awaiting: return give(.refused(refusal), now: now)
+        case .connecting, .awaiting: return give(answer, now: now)
         case .responding: return abort()
         case .tunneling:
             _ = conclude(keeping: false, now: now)
@@ -225,7 +243,8 @@ struct Exchange {
             stage = .over
             return Step(actions: .close)
         case .resolving: return give(.verificationUnavailable, now: now)
-        case .connecting, .awaiting:
+        case .connecting: return give(.upstreamTimeout, now: now)
+        case .awaiting:
             guard !requestEnded && clientStalls else { return give(.upstreamTimeout, now: now) }
             return fail(.requestTimeout, now: now)
         case .responding, .tunneling: return abort()
@@ -238,7 +257,9 @@ struct Exchange {
 
     /// All that was to be sent has been, and the connection is closed in that direction: the client gets a moment to read.
     mutating func outputClosed(now: NIODeadline) {
-        if stage == .lingering { deadline = now + patience.linger }
+        guard stage == .lingering else { return }
+        outputIsClosed = true
+        deadline = now + patience.linger
     }
 
     /// The gateway shuts down: what is under way may end, and nothing begins after it.
@@ -273,6 +294,7 @@ struct Exchange {
 
     private mutating func conclude(keeping: Bool, now: NIODeadline) -> Actions {
         stage = keeping && !isDraining ? .idle : .lingering
+        outputIsClosed = false
         deadline = now + (stage == .idle ? patience.keepAlive : patience.idle)
         return stage == .idle ? .next : .linger
     }

@@ -42,6 +42,9 @@ enum ByteClass {
 
     @inline(__always)
     static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 <= 9 }
+
+    @inline(__always)
+    static func isAlphanumeric(_ byte: UInt8) -> Bool { isDigit(byte) || (byte | 0x20) &- 0x61 <= 25 }
 }
 
 extension UnsafeRawBufferPointer {
@@ -62,7 +65,8 @@ extension UnsafeRawBufferPointer {
         return true
     }
 
-    /// The same, with `_` and `.` read as `-`, as servers do that turn header names into variables.
+    /// The same, with every byte that is no letter and no digit read as `-`, as servers do that turn header names into
+    /// variables.
     @inline(__always)
     func beginsLoosely(with lower: StaticString) -> Bool {
         let length = lower.utf8CodeUnitCount
@@ -70,7 +74,7 @@ extension UnsafeRawBufferPointer {
         let expected = lower.utf8Start
         for index in 0..<length {
             let byte = self[index]
-            let folded = byte == 0x5F || byte == 0x2E ? 0x2D : byte | 0x20
+            let folded = ByteClass.isAlphanumeric(byte) ? byte | 0x20 : 0x2D
             if folded != expected[index] { return false }
         }
         return true

@@ -10,7 +10,7 @@ enum FieldKind: UInt8 {
     case authorization, xAPIKey
     case origin, accessControlRequestMethod
     /// Reads like a field that only Keyward may send to the upstream: `X-Keyward-*`, `X-Forwarded-*`, `Forwarded`,
-    /// `X-Real-IP`, in any case, with `_` or `.` for `-`.
+    /// `X-Real-IP`, in any case, with any other punctuation for `-`.
     case reserved
     /// Of those, what a trusted proxy says of its client, spelled as it has to be.
     case forwardedFor, forwardedProto, forwardedHost

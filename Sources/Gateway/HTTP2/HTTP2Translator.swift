@@ -11,6 +11,10 @@ final class HTTP2Translator: ChannelDuplexHandler {
 
     private var request = RequestTranslator()
     private var response = ResponseTranslator()
+    /// Whether the end of the response is on its way, past all windows.
+    private var hasSent = false
+    /// To be kept when it is.
+    private var outputClosed: EventLoopPromise<Void>?
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         do throws(RequestTranslator.Malformed) {
@@ -38,11 +42,21 @@ final class HTTP2Translator: ChannelDuplexHandler {
         }
     }
 
-    /// There is no half of a stream to close: the end of the response has ended it.
+    /// There is no half of a stream to close: the end of the response, once it is on its way, has ended it. Whoever has its
+    /// whole response need not send the rest of the request (RFC 9113 section 8.1); it is told when the stream is closed, which
+    /// leaves what is under way the time to arrive.
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        guard mode == .output else { return context.close(mode: mode, promise: promise) }
+        guard mode == .output else {
+            if hasSent, !request.hasEnded { reset(.noError, context: context) }
+            return context.close(mode: mode, promise: promise)
+        }
         if !response.hasEnded { reset(.internalError, context: context) }
-        promise?.succeed(())
+        if hasSent || !response.hasEnded { promise?.succeed(()) } else { outputClosed = promise }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        outputClosed?.succeed(())
+        outputClosed = nil
     }
 
     private func pass(_ bytes: ByteBuffer, context: ChannelHandlerContext) {
@@ -55,10 +69,13 @@ final class HTTP2Translator: ChannelDuplexHandler {
             case .head(let headers, let isEnd): .headers(.init(headers: headers, endStream: isEnd))
             case .data(let piece, let isEnd): .data(.init(data: .byteBuffer(piece), endStream: isEnd))
             }
-        guard response.hasEnded, !request.hasEnded else { return context.write(wrapOutboundOut(payload), promise: nil) }
-        // Whoever has its whole response need not send the rest of the request (RFC 9113 section 8.1).
+        guard response.hasEnded else { return context.write(wrapOutboundOut(payload), promise: nil) }
         let sent = context.eventLoop.makePromise(of: Void.self)
-        sent.futureResult.assumeIsolated().whenSuccess { self.reset(.noError, context: context) }
+        sent.futureResult.assumeIsolated().whenComplete { _ in
+            self.hasSent = true
+            self.outputClosed?.succeed(())
+            self.outputClosed = nil
+        }
         context.write(wrapOutboundOut(payload), promise: sent)
     }
 

@@ -18,7 +18,8 @@ final class TLSFront: ChannelInboundHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         let channel = context.channel
-        timeout = context.eventLoop.scheduleTask(in: loop.patience.requestHead) { channel.close(promise: nil) }
+        timeout = context.eventLoop.assumeIsolated().scheduleTask(in: loop.patience.requestHead) { channel.abort() }
+        loop.beginsHandshake(channel)
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -37,6 +38,8 @@ final class TLSFront: ChannelInboundHandler, RemovableChannelHandler {
         }
         isDone = true
         timeout?.cancel()
+        loop.endsHandshake(context.channel)
+        guard !loop.isDraining else { return context.channel.abort() }
         do {
             let pipeline = context.pipeline.syncOperations
             if negotiated == "h2" {

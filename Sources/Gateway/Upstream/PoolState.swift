@@ -43,6 +43,11 @@ struct PoolState<Connection: AnyObject, Waiter: AnyObject> {
         return nil
     }
 
+    /// A connection is about to close. It stays counted until it has.
+    mutating func withdraw(_ connection: Connection) {
+        idle.removeAll { $0.connection === connection }
+    }
+
     /// A connection closed, or could not be opened (nil). Returns whom another may be opened for; it counts already.
     mutating func closed(_ connection: Connection?) -> Waiter? {
         open -= 1

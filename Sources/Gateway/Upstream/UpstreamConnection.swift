@@ -85,6 +85,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     /// Closes the connection, whatever it carries.
     func close() {
         front = nil
+        if isOpen { pool.closing(self) }
         context?.close(promise: nil)
     }
 
@@ -124,7 +125,7 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case .inputClosed? = event as? ChannelEvent else { return context.fireUserInboundEventTriggered(event) }
-        if isTunnel, let front { front.tunnelEnded(.upstream) } else { context.close(promise: nil) }
+        if isTunnel, let front { front.tunnelEnded(.upstream) } else { end(context) }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -134,13 +135,19 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         hasFailed = true
+        end(context)
+    }
+
+    /// Closes the connection; whom it serves is told when it has.
+    private func end(_ context: ChannelHandlerContext) {
+        if isOpen { pool.closing(self) }
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil
         if isTunnel, !hasFailed {
-            front?.tunnelEnded(.upstream)
+            front?.tunnelClosed()
         } else if let body, body.endsWithConnection, !hasFailed {
             front?.responseEnd()
         } else {
@@ -179,6 +186,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         try bytes.withHeadBytes { bytes throws(HeadError) in
             try head.read(bytes, toHead: isToHead, mayUpgrade: mayUpgrade, limits: limits)
         }
+        pool.works()
         if head.isInterim {
             front.interimHead(head, bytes: bytes)
             return true

@@ -27,8 +27,9 @@ final class UpstreamGroup {
 
     /// Gets a connection for a client's request, now or later: `upstreamReady` or `upstreamFailed` is called.
     func acquire(for front: FrontConnection, fresh: Bool) {
-        guard pools.count > 1 else { return pools[0].acquire(for: front, fresh: fresh) }
-        _ = acquireUntried(for: front, fresh: fresh)
+        // Whose kept connection died may well take a new one.
+        if let target = front.record.target, fresh { return pools[target].acquire(for: front, fresh: true) }
+        if !acquireUntried(for: front) { front.upstreamFailed(.upstreamUnreachable) }
     }
 
     /// The client's request does not wait for a connection any more.
@@ -36,7 +37,8 @@ final class UpstreamGroup {
         for pool in pools { pool.cancel(front) }
     }
 
-    func connected(_ pool: UpstreamPool) {
+    /// A connection was opened, or a kept one has answered.
+    func works(_ pool: UpstreamPool) {
         if pools.count > 1 { balancer.succeeded(pool.number) }
     }
 
@@ -49,7 +51,7 @@ final class UpstreamGroup {
         guard let front else { return }
         if pools.count > 1 {
             front.upstreamChanged()
-            if acquireUntried(for: front, fresh: false) { return }
+            if acquireUntried(for: front) { return }
         }
         front.upstreamFailed(answer)
     }
@@ -62,13 +64,14 @@ final class UpstreamGroup {
         for pool in pools { pool.shutDown() }
     }
 
-    private func acquireUntried(for front: FrontConnection, fresh: Bool) -> Bool {
+    private func acquireUntried(for front: FrontConnection) -> Bool {
         guard
             let target = balancer.pick(
                 now: .now(), excluding: front.record.triedTargets, load: { self.pools[$0].load })
         else { return false }
         front.record.triedTargets |= 1 << UInt64(target)
-        pools[target].acquire(for: front, fresh: fresh)
+        front.record.target = target
+        pools[target].acquire(for: front, fresh: false)
         return true
     }
 }

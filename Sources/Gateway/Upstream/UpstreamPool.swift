@@ -61,6 +61,16 @@ final class UpstreamPool {
         front.upstreamReady(connection, isReused: true)
     }
 
+    /// A connection has answered.
+    func works() {
+        group.works(self)
+    }
+
+    /// A connection is about to close: nobody is to get it any more.
+    func closing(_ connection: UpstreamConnection) {
+        state.withdraw(connection)
+    }
+
     /// A connection closed.
     func closed(_ connection: UpstreamConnection) {
         guard let front = state.closed(connection) else { return }
@@ -123,7 +133,7 @@ final class UpstreamPool {
 
     private func ready(_ connection: UpstreamConnection, for front: FrontConnection, number: UInt64) {
         connection.isOpen = true
-        group.connected(self)
+        group.works(self)
         if front.isWaiting(number) {
             front.upstreamReady(connection, isReused: false)
         } else {

@@ -120,6 +120,19 @@ struct Instance: Service {
             let upstream = Upstream(host: "127.0.0.1", port: try await echo.bind().port ?? 0)
             configuration.routes = [Route(upstreams: [upstream])]
         }
+        let descriptors = DescriptorBudget.raised()
+        guard descriptors.limit >= DescriptorBudget.minimum else {
+            throw StartError(
+                "this process may open \(descriptors.limit) files: at least \(DescriptorBudget.minimum) are needed (ulimit -n)")
+        }
+        if descriptors.fit(&configuration) {
+            logger.warning(
+                "fewer connections are taken than set, for want of file descriptors",
+                metadata: [
+                    "descriptors": "\(descriptors.limit)", "connections": "\(configuration.limits.connections)",
+                    "upstream_connections": "\(configuration.limits.upstreamConnectionsPerLoop)",
+                ])
+        }
         return configuration
     }
 

@@ -41,15 +41,17 @@ struct SettingsSource {
 
     /// Kubernetes puts `<SERVICE>_SERVICE_HOST`, `<SERVICE>_PORT_8080_TCP` and the like into every container, and Keyward's
     /// service is likely called keyward. No setting has such a name.
-    private static func isServiceLink(_ name: String) -> Bool {
-        name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name.hasSuffix("_PORT")
-            || name.contains("_PORT_")
+    private static func isServiceLink(_ name: String, _ value: String) -> Bool {
+        name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name.contains("_PORT_")
+            || name.hasSuffix("_PORT") && value.contains("://")
     }
 
     private static func refuseUnknown(environment: [String: String]) throws(SettingsError) {
         let known = Set(Setting.allCases.map(\.environment)).union(foreign)
-        let unknown = environment.keys.filter { $0.hasPrefix("KEYWARD_") && !known.contains($0) && !isServiceLink($0) }
-        if let name = unknown.min() {
+        let unknown = environment.filter { name, value in
+            name.hasPrefix("KEYWARD_") && !known.contains(name) && !isServiceLink(name, value)
+        }
+        if let name = unknown.keys.min() {
             throw SettingsError(message: "\(name) is no setting of Keyward: see 'keyward serve --help'")
         }
     }

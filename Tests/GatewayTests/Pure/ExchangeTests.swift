@@ -221,18 +221,18 @@ import Testing
     @Test func `the end of a key ends what runs, in the way that fits`() {
         var connecting = fresh()
         _ = connecting.begin(get, .forward, now: start)
-        let early = connecting.keyEnded(.inactive, now: start)
+        let early = connecting.keyEnded(.refused(.inactive), now: start)
         #expect(early == .init(actions: [.answer, .dropUpstream, .finish, .next], answer: .refused(.inactive)))
         var awaiting = awaiting(post)
-        #expect(awaiting.keyEnded(.expired, now: start).actions == [.answer, .dropUpstream, .finish, .linger])
+        #expect(awaiting.keyEnded(.refused(.expired), now: start).actions == [.answer, .dropUpstream, .finish, .linger])
         var responding = responding(get)
-        #expect(responding.keyEnded(.inactive, now: start).actions == [.dropUpstream, .finish, .abort])
+        #expect(responding.keyEnded(.refused(.inactive), now: start).actions == [.dropUpstream, .finish, .abort])
         var tunnel = tunneling()
-        #expect(tunnel.keyEnded(.inactive, now: start).actions == [.dropUpstream, .finish, .dismiss])
+        #expect(tunnel.keyEnded(.refused(.inactive), now: start).actions == [.dropUpstream, .finish, .dismiss])
         #expect(tunnel.stage == .lingering)
         var idle = fresh()
-        #expect(idle.keyEnded(.inactive, now: start) == .init())
-        #expect(tunnel.keyEnded(.inactive, now: start) == .init())
+        #expect(idle.keyEnded(.refused(.inactive), now: start) == .init())
+        #expect(tunnel.keyEnded(.refused(.inactive), now: start) == .init())
     }
 
     @Test func `drops of a body move the deadline only when enough of them came, until the response began`() {
@@ -250,5 +250,45 @@ import Testing
         _ = exchange.responseHead(upstreamPersists: true, canDelimit: true, now: start + .seconds(30))
         _ = exchange.requestPiece(bytes: 1, now: start + .seconds(40))
         #expect(exchange.deadline == start + .seconds(70))
+    }
+
+    @Test func `a request that waits for a connection is not the client's fault, whatever it still has to send`() {
+        var exchange = fresh()
+        _ = exchange.begin(post, .forward, now: start)
+        #expect(exchange.expire(clientStalls: true, now: start + .seconds(6)).answer == .upstreamTimeout)
+    }
+
+    @Test func `a client that still reads is given time, after the last response and before the next request`() {
+        var idle = responding(get)
+        _ = idle.responseEnd(now: start)
+        idle.progressed(now: start + .seconds(70))
+        #expect(idle.deadline == start + .seconds(145))
+        var last = responding(post)
+        _ = last.responseEnd(now: start)
+        #expect(last.stage == .lingering)
+        last.progressed(now: start + .seconds(29))
+        #expect(last.deadline == start + .seconds(59))
+        last.outputClosed(now: start + .seconds(40))
+        last.progressed(now: start + .seconds(41))
+        #expect(last.deadline == start + .seconds(41))
+    }
+
+    @Test func `whoever is answered before the end of its request is told that the connection ends`() {
+        var early = awaiting(post)
+        _ = early.responseHead(upstreamPersists: true, canDelimit: true, now: start)
+        #expect(!early.persists)
+        var late = awaiting(post)
+        _ = late.requestEnd(now: start)
+        _ = late.responseHead(upstreamPersists: true, canDelimit: true, now: start)
+        #expect(late.persists)
+    }
+
+    @Test func `a tunnel whose upstream is gone ends, and half a one does not last`() {
+        var tunnel = tunneling()
+        _ = tunnel.tunnelEnded(.upstream, now: start)
+        #expect(tunnel.deadline == start + .seconds(30))
+        _ = tunnel.tunnelPiece(now: start + .seconds(10))
+        #expect(tunnel.deadline == start + .seconds(40))
+        #expect(tunnel.tunnelClosed(now: start + .seconds(20)).actions == [.dropUpstream, .finish, .linger])
     }
 }

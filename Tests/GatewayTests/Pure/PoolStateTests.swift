@@ -80,4 +80,16 @@ import Testing
         #expect(expired.count == 1)
         #expect(expired.first === old)
     }
+
+    @Test func `a connection that is about to close serves nobody, and counts until it has`() {
+        var pool = PoolState<Thing, Thing>(limit: 2)
+        let (connection, front) = (Thing(), Thing())
+        _ = pool.acquire(front, fresh: false)
+        _ = pool.release(connection, now: .now())
+        pool.withdraw(connection)
+        #expect(isConnect(pool.acquire(front, fresh: false)))
+        #expect(pool.open == 2)
+        _ = pool.closed(connection)
+        #expect(pool.open == 1)
+    }
 }

@@ -118,7 +118,8 @@ import Testing
     @Test(arguments: [
         "X-Keyward-Key-Id", "x-keyward-anything", "X_Keyward_Key_Id", "X.KEYWARD.Owner", "X-Keyward_Scopes",
         "X-Forwarded_For", "x_forwarded_host", "X-Forwarded.Proto", "X-Forwarded-Server", "Forwarded", "X-Real-IP",
-        "X_REAL_IP",
+        "X_REAL_IP", "X!Keyward!Owner", "X~Keyward~Owner", "X'Keyward'Key-Id", "X+Keyward+Scopes", "x|forwarded|for",
+        "X*Real*IP",
     ])
     func `a name that reads like one of Keyward's own is known as one`(_ name: String) {
         #expect(Array(name.utf8).withUnsafeBytes { FieldKind($0) } == .reserved)

@@ -87,4 +87,25 @@ import Testing
             #expect(try await gateway.exchange(gateway.get()).status == 401)
         }
     }
+
+    @Test func `an expiry that is set while a stream runs ends it`() async throws {
+        let upstream = try await endless()
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await streaming(gateway)
+            gateway.apply(.active, expiresAt: Timestamp.now.advanced(by: .milliseconds(900)))
+            try await Task.sleep(for: .milliseconds(400))
+            #expect(!client.isClosed)
+            try await eventually("the reset", within: .seconds(2)) { client.wasReset }
+        }
+    }
+
+    @Test func `keys that cannot be verified any more end what runs for them`() async throws {
+        let upstream = try await endless()
+        try await withGateway(before: upstream, options: HarnessOptions(maxStaleness: .milliseconds(1))) {
+            gateway async throws in
+            let client = try await streaming(gateway)
+            gateway.freshness.recordFailure()
+            try await eventually("the reset", within: .seconds(1)) { client.wasReset }
+        }
+    }
 }

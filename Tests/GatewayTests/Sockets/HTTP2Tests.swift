@@ -279,4 +279,52 @@ import Testing
             #expect(try await stream.response().body.utf8.count == size)
         }
     }
+
+    @Test(arguments: [("te", "gzip"), ("connection", "close"), ("x-bad", "a\u{0}"), (":path", "/again"), ("content-length", "7")])
+    func `a stream that is no request is none of the others' business`(_ header: (String, String)) async throws {
+        let upstream = try await RawUpstream { request in
+            request.head.hasPrefix("GET /slow") ? .nothing : .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        }
+        try await withClient(before: upstream) { gateway, client async throws in
+            let slow = try await client.stream()
+            try await slow.send(head("GET", "/slow", gateway), isEnd: true)
+            try await eventually("the request") { upstream.requests.count == 1 }
+            let bad = try await client.stream()
+            try await bad.send(head("GET", "/bad", gateway) + [header], isEnd: true)
+            try await eventually("the refusal") { bad.received.isOver }
+            #expect(try await client.exchange(head("GET", "/good", gateway)).body == "ok")
+            #expect(!slow.received.isOver)
+            try await upstream.connections[0].send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+            #expect(try await slow.response().body == "late")
+        }
+    }
+
+    @Test func `an early answer arrives whole, however slowly the client takes it`() async throws {
+        let size = 400_000
+        let body = String(repeating: "x", count: size)
+        let upstream = try await RawUpstream(anyBytes: true) { request in
+            request.index == 0 ? .send("HTTP/1.1 413 Content Too Large\r\nContent-Length: \(size)\r\n\r\n\(body)") : .nothing
+        }
+        try await withClient(before: upstream) { gateway, client async throws in
+            let stream = try await client.stream()
+            try await stream.channel.setOption(.autoRead, value: false).get()
+            try await stream.send(head("POST", "/", gateway), isEnd: false)
+            // Longer than the gateway lingers once all was sent.
+            try await Task.sleep(for: .milliseconds(1_600))
+            try await stream.channel.setOption(.autoRead, value: true).get()
+            stream.channel.read()
+            #expect(try await stream.response().body.utf8.count == size)
+        }
+    }
+
+    @Test func `trailers that come after an early answer end nothing but their stream`() async throws {
+        let upstream = try await RawUpstream()
+        try await withClient(before: upstream) { gateway, client async throws in
+            let stream = try await client.stream()
+            try await stream.send([(":method", "POST"), (":scheme", "https"), (":authority", "a"), (":path", "/")], isEnd: false)
+            #expect(try await stream.response().status == "401")
+            try await stream.send([("x-sum", "1")], isEnd: true)
+            #expect(try await client.exchange(head("GET", "/", gateway)).body == "ok")
+        }
+    }
 }

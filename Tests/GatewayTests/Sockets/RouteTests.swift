@@ -28,7 +28,8 @@ import Testing
         }
     }
 
-    @Test(arguments: ["/v1/../v2", "/v1/%2e%2e/v2", "/./v1", "/v1/..", "/v1%2f..%2fx", "/v1\\..\\x"])
+    @Test(arguments: ["/v1/../v2", "/v1/%2e%2e/v2", "/./v1", "/v1/..", "/v1%2f..%2fx", "/v1\\..\\x", "/v1/..;x=1/v2", "/v1/%2e.%3bx/v2",
+        "/v1/%252e%252e/v2", "/v1/.%25252e/v2", "/v1%252f../x"])
     func `a path that could be read as another route's is refused`(_ path: String) async throws {
         let upstream = try await named("x")
         try await withGateway(
@@ -80,6 +81,26 @@ import Testing
                 let text = try await gateway.exchange(gateway.get()).text
                 #expect(text == "there")
             }
+        }
+    }
+
+    @Test(arguments: ["/v1/a;b=..", "/v1/...", "/v1/..a", "/v1/a.;x", "/v1/%25", "/v1/%252", "/v1/%25zz", "/v1/%2", "/v1/%"])
+    func `a path that only looks a little like it passes`(_ path: String) async throws {
+        let upstream = try await named("x")
+        try await withGateway(upstream: 0, options: .with(\.routes, [route("/v1", upstream.port)])) { gateway async throws in
+            #expect(try await gateway.exchange(gateway.get(path)).status == 200)
+        }
+    }
+
+    @Test func `a kept connection that died is made anew, to the same upstream if no other can be reached`() async throws {
+        let gone = try await named("gone")
+        await gone.close()
+        let there = try await RawUpstream { request in
+            request.index == 0 ? .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") : .sendThenClose("")
+        }
+        let options = HarnessOptions.with(\.routes, [route("", gone.port, there.port)])
+        try await withGateway(upstream: 0, options: options) { gateway async throws in
+            for _ in 0..<6 { #expect(try await gateway.exchange(gateway.get()).text == "ok") }
         }
     }
 

@@ -88,4 +88,25 @@ import Testing
             try await eventually("the end") { client.text.hasSuffix("0\r\n\r\n") }
         }
     }
+
+    @Test func `a client that reads slowly gets all of a response, however long after its end`() async throws {
+        let size = 24 << 20
+        let upstream = try await RawUpstream { _ in
+            .stream(head: "HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n", count: size)
+        }
+        let options = HarnessOptions.with(\.timeouts.keepAlive, .milliseconds(700))
+        try await withGateway(before: upstream, options: options) { gateway async throws in
+            let client = try await connect(port: gateway.port, reading: false, receiveBuffer: 65_536)
+            try await client.send(gateway.get())
+            for _ in 0..<40 where client.received < size {
+                try await client.setReading(true)
+                try await Task.sleep(for: .milliseconds(10))
+                try await client.setReading(false)
+                try await Task.sleep(for: .milliseconds(90))
+            }
+            try await client.setReading(true)
+            try await eventually("the whole response", within: .seconds(30)) { client.received > size || client.isClosed }
+            #expect(client.received > size)
+        }
+    }
 }

@@ -109,6 +109,22 @@ import Testing
         }
     }
 
+    @Test func `a shutdown waits for no handshake, and cuts at its limit whoever does not answer`() async throws {
+        let upstream = try await RawUpstream { _ in .nothing }
+        let files = try Files()
+        let options = HarnessOptions.with(\.certificate, files.certificate).with(\.timeouts.drain, .milliseconds(300))
+        let began = try await withGateway(before: upstream, options: options) { gateway async throws in
+            let silent = try await connect(port: gateway.port)
+            let client = try await connectTLS(port: gateway.port)
+            try await client.send(gateway.get())
+            try await eventually("the request") { !upstream.requests.isEmpty }
+            try await client.setReading(false)
+            #expect(!silent.isClosed)
+            return ContinuousClock.now
+        }
+        #expect(ContinuousClock.now - began < .seconds(4))
+    }
+
     // MARK: The upstream
 
     /// An upstream that speaks TLS with a certificate.

@@ -151,4 +151,19 @@ import Testing
             try await eventually("the reset", within: .seconds(2)) { client.wasReset }
         }
     }
+
+    @Test func `a tunnel whose upstream ended and is gone ends too`() async throws {
+        let upstream = try await upstream()
+        try await withGateway(before: upstream) { gateway async throws in
+            let client = try await client(gateway)
+            try await upstream.connections[0].endOutput()
+            try await eventually("its end") { client.hasEnded }
+            upstream.connections[0].reset()
+            for _ in 0..<200 where !client.isClosed {
+                try? await client.send("anybody there?")
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(client.isClosed)
+        }
+    }
 }

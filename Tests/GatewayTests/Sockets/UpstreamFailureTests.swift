@@ -256,4 +256,24 @@ import Testing
             try await eventually("the upstream connection to close") { upstream.connections[0].isClosed }
         }
     }
+
+    @Test func `a connection is read on after pipelined requests that the gateway answers late`() async throws {
+        let upstream = try await RawUpstream()
+        let gone = try await RawUpstream()
+        await gone.close()
+        let routes = [
+            Route(upstreams: [Upstream(host: "127.0.0.1", port: upstream.port)]),
+            Route(prefix: "/down", upstreams: [Upstream(host: "127.0.0.1", port: gone.port)]),
+        ]
+        try await withGateway(before: upstream, options: .with(\.routes, routes)) { gateway async throws in
+            let unknown = "GET / HTTP/1.1\r\nHost: a\r\nX-API-Key: \(Token.generate().value)\r\n\r\n"
+            for (pair, status) in [(gateway.get("/down"), 502), (unknown, 401)] {
+                let client = try await connect(port: gateway.port)
+                try await client.send(pair + pair)
+                for _ in 0..<2 { #expect(try await client.response().status == status) }
+                try await client.send(gateway.get())
+                #expect(try await client.response(within: .seconds(5)).status == 200)
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@ struct GatewayHarness {
     let token: Token
     let keyID: KeyID
     let index: KeyIndex
+    let freshness: IndexFreshness
     let store: InMemoryStore
     let group: ServiceGroup
 
@@ -55,6 +56,7 @@ struct HarnessOptions {
     var upstreamHost = "127.0.0.1"
     var basePath = ""
     var isServing = true
+    var maxStaleness = Duration.seconds(3_600)
     var logger = Logger(label: "gateway.tests", factory: { _ in SwiftLogNoOpLogHandler() })
     var configuration = {
         var configuration = GatewayConfiguration(routes: [])
@@ -95,7 +97,7 @@ func withGateway<R>(
         KeyEntry(
             digest: token.digest, keyID: keyID, version: 1, state: .active, name: options.keyName, owner: options.owner,
             scopes: options.scopes))
-    let freshness = IndexFreshness(maxStaleness: .seconds(3_600))
+    let freshness = IndexFreshness(maxStaleness: options.maxStaleness)
     if options.isServing { freshness.recordSync(startedAt: TimeSource.system.uptime()) }
     let verifier = KeyVerifier(index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
     let gateway = Gateway(configuration: configuration, verifier: verifier, logger: options.logger)
@@ -104,7 +106,8 @@ func withGateway<R>(
         configuration: .init(
             services: [.init(service: gateway)], logger: Logger(label: "t") { _ in SwiftLogNoOpLogHandler() }))
     let harness = GatewayHarness(
-        gateway: gateway, port: address.port ?? 0, token: token, keyID: keyID, index: index, store: store, group: group)
+        gateway: gateway, port: address.port ?? 0, token: token, keyID: keyID, index: index,
+        freshness: freshness, store: store, group: group)
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await group.run() }
         do {
