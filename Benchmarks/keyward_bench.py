@@ -34,6 +34,7 @@ def _stop():
 
 
 atexit.register(_stop)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Instance:

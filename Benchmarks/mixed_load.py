@@ -37,11 +37,15 @@ TLS = os.environ.get("TLS") == "1"
 SEED = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
 UPSTREAM = os.path.join(bench.ROOT, "Benchmarks/peers/mixed_upstream.py")
 TABLE = random.Random(1).randbytes(1 << 20)
+# What must never be in a log: a part of a token, the admin key, and whatever else requests carried.
+SECRET = re.compile("kw_[0-9A-Za-z]{5}|canary|" + bench.ADMIN_KEY)
 EXPECTED_WARNINGS = {"upstream failed"}
 # How long after a restart a failure may still be its doing.
 GRACE = 1.0
 # How long a stream may go on after its key was revoked, with a little for this script to notice.
 CUT_WITHIN = 1.3
+# Longer than any piece of work takes.
+HANGS_AFTER = 40
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -180,7 +184,6 @@ class Load:
         self.restarts = []
         self.keys = []
         self.ended = collections.deque(maxlen=500)
-        self.secrets = set()
         self.stopping = False
         self.serial = 0
         self.longest_cut = 0.0
@@ -218,6 +221,10 @@ class Load:
                 await client.drain()
                 for key, canary in asked:
                     reply = await client.reply()
+                    if reply.status in (502, 504) and self.disturbed(ASKED.get()[0]):
+                        # The connection stays usable.
+                        self.excused["echoes"] += 1
+                        continue
                     self.expect_ok(reply, "echo")
                     self.check_echo(reply, key, canary)
                     self.counts["echo"] += 1
@@ -424,12 +431,10 @@ class Load:
                     value = good[:-1] + random.choice([digit for digit in DIGITS if digit != good[-1]])
                 elif kind == 1:
                     value = token()
-                    self.secrets.add(value)
                 elif kind == 2 and self.ended:
                     value = random.choice(self.ended).value
                 elif kind == 3:
                     value = "canary-secret-%d" % random.randrange(10 ** 9)
-                    self.secrets.add(value)
                 else:
                     value = None
                 with_body = random.random() < 0.3
@@ -445,7 +450,6 @@ class Load:
     async def revocations(self):
         """A new key works at once; after its revocation no new request does, and what runs is cut within a second."""
         key = Key(await self.admin("POST", "", {"name": "short-lived %d" % random.randrange(10 ** 9), "owner": "mixed"}))
-        self.secrets.add(key.value)
         async with await Client.open(self) as kept, await Client.open(self) as stream, await Client.open(self) as tunnel:
             canary = self.canary()
             await self.one_echo(kept, key)
@@ -507,14 +511,14 @@ class Load:
             asked = [time.time()]
             ASKED.set(asked)
             try:
-                await asyncio.wait_for(work(), 60)
+                await asyncio.wait_for(work(), HANGS_AFTER)
+            except TimeoutError:
+                self.violation("%s: hung" % work.__name__)
             except (Broken, OSError) as error:
                 if self.disturbed(asked[0]):
                     self.excused[work.__name__] += 1
                 else:
                     self.violation("%s: %s, and nothing was wrong with the upstream" % (work.__name__, error))
-            except TimeoutError:
-                self.violation("%s: hung for a minute" % work.__name__)
             except Violation as error:
                 self.violation("%s: %s" % (work.__name__, error))
             await asyncio.sleep(random.uniform(0, 0.05))
@@ -555,7 +559,6 @@ class Load:
         for number in range(50):
             key = Key(await self.admin("POST", "", {"name": "client %d" % number, "owner": "owner %d" % (number % 7)}))
             self.keys.append(key)
-            self.secrets.add(key.value)
         self.descriptors_at_first = self.descriptors()
         self.upstream = self.start_upstream()
         kinds = {
@@ -611,24 +614,21 @@ class Load:
             self.violation("memory grew from %.1f to %.1f MB" % (early, late))
 
     def check_log(self):
+        messages, leaks = collections.Counter(), 0
         with open(self.keyward.log) as file:
-            text = file.read()
-        messages = collections.Counter()
-        for line in text.splitlines():
-            try:
-                entry = json.loads(line)
-                messages[entry["level"], entry["message"]] += 1
-            except (ValueError, KeyError):
-                self.violation("a line of the log is none: %r" % line[:200])
+            for line in file:
+                leaks += bool(SECRET.search(line))
+                try:
+                    entry = json.loads(line)
+                    messages[entry["level"], entry["message"]] += 1
+                except (ValueError, KeyError):
+                    self.violation("a line of the log is none: %r" % line[:200])
         print("log: " + (", ".join("%d %s: %s" % (count, *name) for name, count in messages.most_common(8)) or "nothing"))
         for (level, message), count in messages.items():
             if level in ("warning", "error", "critical") and message not in EXPECTED_WARNINGS:
                 self.violation("%d times in the log: %s: %s" % (count, level, message))
-        for secret in {bench.ADMIN_KEY, *self.secrets}:
-            if secret in text:
-                self.violation("a secret is in the log")
-        if "canary" in text:
-            self.violation("a part of a request is in the log")
+        if leaks:
+            self.violation("a secret, or a part of a request, is in %d lines of the log" % leaks)
 
     def summary(self):
         print("%.0f s, seed %d: %s" % (
