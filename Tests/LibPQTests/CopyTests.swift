@@ -53,7 +53,7 @@ import Testing
             }
             #expect(error?.kind == .rowHandlerFailed)
             #expect(error?.underlying is Stop)
-            #expect(.now - start < .seconds(20))
+            #expect(.now - start < .seconds(90))
             try await expectUsableOrClosed(connection)
         }
     }

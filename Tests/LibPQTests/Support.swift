@@ -46,7 +46,7 @@ func withPool<R>(
 
 /// Polls until `condition` holds; records an issue if it does not in time.
 func eventually(
-    within limit: Duration = .seconds(20), _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation,
+    within limit: Duration = .seconds(60), _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + limit
