@@ -20,7 +20,8 @@ struct DescriptorBudgetTests {
         #expect(configuration.limits.upstreamConnectionsPerLoop == 512)
     }
 
-    @Test("where there are not, clients, upstreams and the reserve all find room", arguments: [256, 1_024, 4_096, 12_000])
+    @Test(
+        "where there are not, clients, upstreams and the reserve all find room", arguments: [256, 1_024, 4_096, 12_000])
     func fits(_ limit: Int) {
         for upstreams in [1, 3] {
             var configuration = configuration(upstreams: upstreams)

@@ -225,7 +225,6 @@ final class FrontConnection: ChannelInboundHandler {
         perform(exchange.drain())
     }
 
-
     /// Resets the connection (SO_LINGER of zero; RST_STREAM for a stream): even a client that reads until the end sees that
     /// this was none. TLS is not said goodbye to, for the same reason.
     func abort() {

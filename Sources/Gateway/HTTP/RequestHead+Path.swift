@@ -29,7 +29,8 @@ extension RequestHead {
         guard byte == UInt8(ascii: "%"), index + 2 < target.endIndex else { return byte }
         // `%25` is `%`: what follows may be an encoding again.
         var digits = index + 1
-        while target[digits] == UInt8(ascii: "2"), target[digits + 1] == UInt8(ascii: "5"), digits + 3 < target.endIndex {
+        while target[digits] == UInt8(ascii: "2"), target[digits + 1] == UInt8(ascii: "5"), digits + 3 < target.endIndex
+        {
             digits += 2
         }
         index = digits + 1

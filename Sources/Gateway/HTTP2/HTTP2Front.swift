@@ -63,7 +63,8 @@ private final class HTTP2LastWords: ChannelOutboundHandler {
             isPayload = false
         } else if case .byteBuffer(let frame) = unwrapOutboundIn(data), frame.readableBytes >= 9 {
             let start = frame.readerIndex
-            isPayload = frame.readableBytes == 9 && frame.getInteger(at: start, as: UInt32.self).map { $0 >> 8 > 0 } ?? false
+            isPayload =
+                frame.readableBytes == 9 && frame.getInteger(at: start, as: UInt32.self).map { $0 >> 8 > 0 } ?? false
             if frame.getInteger(at: start + 3, as: UInt8.self) == 7,
                 frame.getInteger(at: start + 13, as: UInt32.self).map({ $0 != 0 }) ?? false
             {

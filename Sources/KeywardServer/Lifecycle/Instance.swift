@@ -123,7 +123,8 @@ struct Instance: Service {
         let descriptors = DescriptorBudget.raised()
         guard descriptors.limit >= DescriptorBudget.minimum else {
             throw StartError(
-                "this process may open \(descriptors.limit) files: at least \(DescriptorBudget.minimum) are needed (ulimit -n)")
+                "this process may open \(descriptors.limit) files: at least \(DescriptorBudget.minimum) are needed (ulimit -n)"
+            )
         }
         if descriptors.fit(&configuration) {
             logger.warning(

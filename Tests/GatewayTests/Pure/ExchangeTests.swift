@@ -224,7 +224,8 @@ import Testing
         let early = connecting.keyEnded(.refused(.inactive), now: start)
         #expect(early == .init(actions: [.answer, .dropUpstream, .finish, .next], answer: .refused(.inactive)))
         var awaiting = awaiting(post)
-        #expect(awaiting.keyEnded(.refused(.expired), now: start).actions == [.answer, .dropUpstream, .finish, .linger])
+        #expect(
+            awaiting.keyEnded(.refused(.expired), now: start).actions == [.answer, .dropUpstream, .finish, .linger])
         var responding = responding(get)
         #expect(responding.keyEnded(.refused(.inactive), now: start).actions == [.dropUpstream, .finish, .abort])
         var tunnel = tunneling()

@@ -280,7 +280,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [("te", "gzip"), ("connection", "close"), ("x-bad", "a\u{0}"), (":path", "/again"), ("content-length", "7")])
+    @Test(arguments: [
+        ("te", "gzip"), ("connection", "close"), ("x-bad", "a\u{0}"), (":path", "/again"), ("content-length", "7"),
+    ])
     func `a stream that is no request is none of the others' business`(_ header: (String, String)) async throws {
         let upstream = try await RawUpstream { request in
             request.head.hasPrefix("GET /slow") ? .nothing : .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -303,7 +305,8 @@ import Testing
         let size = 400_000
         let body = String(repeating: "x", count: size)
         let upstream = try await RawUpstream(anyBytes: true) { request in
-            request.index == 0 ? .send("HTTP/1.1 413 Content Too Large\r\nContent-Length: \(size)\r\n\r\n\(body)") : .nothing
+            request.index == 0
+                ? .send("HTTP/1.1 413 Content Too Large\r\nContent-Length: \(size)\r\n\r\n\(body)") : .nothing
         }
         try await withClient(before: upstream) { gateway, client async throws in
             let stream = try await client.stream()
@@ -321,7 +324,8 @@ import Testing
         let upstream = try await RawUpstream()
         try await withClient(before: upstream) { gateway, client async throws in
             let stream = try await client.stream()
-            try await stream.send([(":method", "POST"), (":scheme", "https"), (":authority", "a"), (":path", "/")], isEnd: false)
+            try await stream.send(
+                [(":method", "POST"), (":scheme", "https"), (":authority", "a"), (":path", "/")], isEnd: false)
             #expect(try await stream.response().status == "401")
             try await stream.send([("x-sum", "1")], isEnd: true)
             #expect(try await client.exchange(head("GET", "/", gateway)).body == "ok")

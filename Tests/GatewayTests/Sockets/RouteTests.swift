@@ -28,8 +28,11 @@ import Testing
         }
     }
 
-    @Test(arguments: ["/v1/../v2", "/v1/%2e%2e/v2", "/./v1", "/v1/..", "/v1%2f..%2fx", "/v1\\..\\x", "/v1/..;x=1/v2", "/v1/%2e.%3bx/v2",
-        "/v1/%252e%252e/v2", "/v1/.%25252e/v2", "/v1%252f../x"])
+    @Test(arguments: [
+        "/v1/../v2", "/v1/%2e%2e/v2", "/./v1", "/v1/..", "/v1%2f..%2fx", "/v1\\..\\x", "/v1/..;x=1/v2",
+        "/v1/%2e.%3bx/v2",
+        "/v1/%252e%252e/v2", "/v1/.%25252e/v2", "/v1%252f../x",
+    ])
     func `a path that could be read as another route's is refused`(_ path: String) async throws {
         let upstream = try await named("x")
         try await withGateway(
@@ -84,15 +87,20 @@ import Testing
         }
     }
 
-    @Test(arguments: ["/v1/a;b=..", "/v1/...", "/v1/..a", "/v1/a.;x", "/v1/%25", "/v1/%252", "/v1/%25zz", "/v1/%2", "/v1/%"])
+    @Test(arguments: [
+        "/v1/a;b=..", "/v1/...", "/v1/..a", "/v1/a.;x", "/v1/%25", "/v1/%252", "/v1/%25zz", "/v1/%2", "/v1/%",
+    ])
     func `a path that only looks a little like it passes`(_ path: String) async throws {
         let upstream = try await named("x")
-        try await withGateway(upstream: 0, options: .with(\.routes, [route("/v1", upstream.port)])) { gateway async throws in
+        try await withGateway(upstream: 0, options: .with(\.routes, [route("/v1", upstream.port)])) {
+            gateway async throws in
             #expect(try await gateway.exchange(gateway.get(path)).status == 200)
         }
     }
 
-    @Test func `a kept connection that died is made anew, to the same upstream if no other can be reached`() async throws {
+    @Test func `a kept connection that died is made anew, to the same upstream if no other can be reached`()
+        async throws
+    {
         let gone = try await named("gone")
         await gone.close()
         let there = try await RawUpstream { request in

@@ -105,7 +105,9 @@ import Testing
                 try await Task.sleep(for: .milliseconds(90))
             }
             try await client.setReading(true)
-            try await eventually("the whole response", within: .seconds(30)) { client.received > size || client.isClosed }
+            try await eventually("the whole response", within: .seconds(30)) {
+                client.received > size || client.isClosed
+            }
             #expect(client.received > size)
         }
     }
