@@ -7,7 +7,8 @@ COPY migrations ./migrations
 COPY Sources ./Sources
 COPY Tests ./Tests
 COPY Benchmarks ./Benchmarks
-RUN swift build -c release --product keyward --static-swift-stdlib \
+# The flags are those of `make release`.
+RUN swift build -c release --product keyward --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked \
     && install -D .build/release/keyward /out/keyward
 
 FROM debian:bookworm-slim

@@ -29,11 +29,6 @@ public struct KeyAttributes: Sendable, Equatable {
         self.enabled = enabled
         self.expiresAt = expiresAt
     }
-
-    /// The attributes after a change, not yet checked.
-    public func applying(_ patch: KeyPatch) -> KeyAttributes {
-        patch.applied(to: self)
-    }
 }
 
 /// A change of a key's attributes, as a JSON merge patch has it (RFC 7396): what is not named stays, null clears.
@@ -57,7 +52,7 @@ public struct KeyPatch: Sendable, Equatable {
     public init() {}
 
     /// The attributes after the change, not yet checked.
-    func applied(to attributes: KeyAttributes) -> KeyAttributes {
+    public func applied(to attributes: KeyAttributes) -> KeyAttributes {
         var result = attributes
         Self.apply(name, to: &result.name, cleared: "")
         Self.apply(description, to: &result.description, cleared: "")

@@ -74,8 +74,7 @@ final class FrontConnection: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
-        if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
+        input.take(unwrapInboundIn(data))
         process()
     }
 

@@ -229,7 +229,7 @@ struct Exchange {
         case .responding: return abort()
         case .tunneling:
             _ = conclude(keeping: false, now: now)
-            return Step(actions: [.dropUpstream, .finish, .dismiss], answer: nil)
+            return Step(actions: [.dropUpstream, .finish, .dismiss])
         case .idle, .resolving, .lingering, .over: return Step()
         }
     }

@@ -14,6 +14,12 @@ extension ByteBuffer {
         return try result.get()
     }
 
+    /// Appends bytes; without a copy when nothing is left to read.
+    @inline(__always)
+    mutating func take(_ bytes: ByteBuffer) {
+        if readableBytes == 0 { self = bytes } else { writeImmutableBuffer(bytes) }
+    }
+
     /// A part of the readable bytes as text.
     func text(_ range: Range<Int>) -> String {
         withUnsafeReadableBytes { String(decoding: $0.part(range), as: UTF8.self) }

@@ -17,7 +17,7 @@ struct ResponseTranslator {
     private static let limits = HeadLimits(headBytes: .max, targetBytes: .max, fieldCount: .max)
 
     mutating func append(_ bytes: ByteBuffer) {
-        if input.readableBytes == 0 { input = bytes } else { input.writeImmutableBuffer(bytes) }
+        input.take(bytes)
     }
 
     /// The next part of what was appended; nil when the rest of it is not there.

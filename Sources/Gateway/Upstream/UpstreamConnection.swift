@@ -85,8 +85,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     /// Closes the connection, whatever it carries.
     func close() {
         front = nil
-        if isOpen { pool.closing(self) }
-        context?.close(promise: nil)
+        if let context { end(context) }
     }
 
     /// Asks for what comes next, if it can be taken.
@@ -108,8 +107,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard front != nil else { return close() }
         isSilent = false
-        var bytes = unwrapInboundIn(data)
-        if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
+        input.take(unwrapInboundIn(data))
         do {
             try process()
         } catch {

@@ -27,6 +27,7 @@ final class UpstreamGroup {
 
     /// Gets a connection for a client's request, now or later: `upstreamReady` or `upstreamFailed` is called.
     func acquire(for front: FrontConnection, fresh: Bool) {
+        guard pools.count > 1 else { return pools[0].acquire(for: front, fresh: fresh) }
         // Whose kept connection died may well take a new one.
         if let target = front.record.target, fresh { return pools[target].acquire(for: front, fresh: true) }
         if !acquireUntried(for: front) { front.upstreamFailed(.upstreamUnreachable) }

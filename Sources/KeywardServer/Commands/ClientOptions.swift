@@ -31,6 +31,21 @@ struct ClientOptions: ParsableArguments {
         Console.out(String(decoding: answer.body, as: UTF8.self))
     }
 
+    /// Prints the key that was answered.
+    func print(key answer: ControlClient.Answer) throws {
+        if json { return print(answer) }
+        for line in KeyTable.details(try ControlClient.decode(ControlClient.Key.self, answer)) { Console.out(line) }
+    }
+
+    /// Prints a key and the secret that was just made for it.
+    func print(issued answer: ControlClient.Answer) throws {
+        try print(key: answer)
+        guard !json else { return }
+        Console.out("")
+        Console.out("The secret, shown this once:")
+        Console.out(try ControlClient.decode(ControlClient.Key.self, answer).value ?? "")
+    }
+
     func print(encoding value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

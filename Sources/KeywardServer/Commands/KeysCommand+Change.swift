@@ -31,10 +31,7 @@ extension KeysCommand {
                     throw StartError("there is nothing to change: see 'keyward keys update --help'")
                 }
                 let answer = try await client.make().update(id, members, version: ifVersion)
-                if client.json { return client.print(answer) }
-                for line in KeyTable.details(try ControlClient.decode(ControlClient.Key.self, answer)) {
-                    Console.out(line)
-                }
+                try client.print(key: answer)
             }
         }
     }
@@ -67,8 +64,7 @@ extension KeysCommand {
                 }
                 let answer = try await client.make().rotate(
                     id, graceSeconds: graceSeconds, idempotencyKey: idempotencyKey)
-                if client.json { return client.print(answer) }
-                KeysCommand.print(issued: try ControlClient.decode(ControlClient.Key.self, answer))
+                try client.print(issued: answer)
             }
         }
     }
@@ -87,13 +83,5 @@ extension KeysCommand {
                 if !client.json { Console.out("deleted \(id)") }
             }
         }
-    }
-
-    /// A key and the secret that was just made for it.
-    static func print(issued key: ControlClient.Key) {
-        for line in KeyTable.details(key) { Console.out(line) }
-        Console.out("")
-        Console.out("The secret, shown this once:")
-        Console.out(key.value ?? "")
     }
 }

@@ -31,8 +31,7 @@ struct KeysCommand: AsyncParsableCommand {
                 members["name"] = .text(name)
                 members["prefix"] = prefix.map { .text($0) }
                 let answer = try await client.make().create(members, idempotencyKey: idempotencyKey)
-                if client.json { return client.print(answer) }
-                KeysCommand.print(issued: try ControlClient.decode(ControlClient.Key.self, answer))
+                try client.print(issued: answer)
             }
         }
     }
@@ -94,10 +93,7 @@ struct KeysCommand: AsyncParsableCommand {
         func run() async throws {
             try await Console.failing {
                 let answer = try await client.make().show(id)
-                if client.json { return client.print(answer) }
-                for line in KeyTable.details(try ControlClient.decode(ControlClient.Key.self, answer)) {
-                    Console.out(line)
-                }
+                try client.print(key: answer)
             }
         }
     }
