@@ -79,6 +79,8 @@ public struct GatewayConfiguration: Sendable {
     public var forwardsCredentials = false
     /// Lets CORS preflights pass without a key.
     public var passesPreflights = true
+    /// What requests need, by method and path.
+    public var scopes = ScopeRules()
     public var timeouts = Timeouts()
     public var limits = Limits()
     /// Event loops, each a thread; at least 1.

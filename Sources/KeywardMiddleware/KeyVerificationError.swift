@@ -26,8 +26,8 @@ public struct KeyVerificationError: HTTPResponseError {
             challenge += ", error=\"\(error)\", error_description=\"\(refusal.message)\""
         }
         self.init(
-            status: .unauthorized, type: "authentication_error", code: refusal.code, message: refusal.message,
-            headers: [.wwwAuthenticate: challenge])
+            status: .init(code: refusal.kind.status), type: refusal.kind.type, code: refusal.code,
+            message: refusal.message, headers: refusal.isChallenge ? [.wwwAuthenticate: challenge] : [:])
     }
 
     private init(status: HTTPResponse.Status, type: String, code: String?, message: String, headers: HTTPFields) {

@@ -14,8 +14,19 @@ public protocol KeyedRequestContext: RequestContext {
 public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMiddleware {
     private let verifier: KeyVerifier
 
-    public init(verifier: KeyVerifier) {
+    private let address: @Sendable (Request, Context) -> IPAddress?
+    private let scopes: ScopeRules
+
+    /// - Parameters:
+    ///   - scopes: what requests need.
+    ///   - address: where a request comes from, for keys that are limited to networks; without it they are refused.
+    public init(
+        verifier: KeyVerifier, scopes: ScopeRules = ScopeRules(),
+        address: @escaping @Sendable (Request, Context) -> IPAddress? = { _, _ in nil }
+    ) {
         self.verifier = verifier
+        self.scopes = scopes
+        self.address = address
     }
 
     public func handle(
@@ -25,7 +36,14 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
             _ = verifier.refuse(.missing)
             throw KeyVerificationError(.missing)
         }
-        switch await verifier.verify(token) {
+        let (method, path) = (request.method.rawValue, request.uri.string)
+        guard let needed = scopes.requirement(method: method, path: path) else {
+            _ = verifier.refuse(.pathAmbiguous)
+            throw KeyVerificationError(.pathAmbiguous)
+        }
+        let decision = await verifier.verify(
+            token, method: method, path: path, address: address(request, context), scopes: needed)
+        switch decision {
         case .refused(let refusal): throw KeyVerificationError(refusal)
         case .unavailable: throw KeyVerificationError.unavailable
         case .admitted(let principal):

@@ -34,12 +34,14 @@ struct ControlServer: Sendable {
         func errorText(_ member: String) -> String? { error[member] as? String }
     }
 
-    static func with(_ body: @escaping @Sendable (ControlServer) async throws -> Void) async throws {
+    static func with(
+        lifetimes: KeyLifetimes = KeyLifetimes(), _ body: @escaping @Sendable (ControlServer) async throws -> Void
+    ) async throws {
         let store = InMemoryStore()
         let index = KeyIndex()
         let freshness = IndexFreshness(maxStaleness: .seconds(60))
         let metrics = PrometheusRegistry()
-        let service = AuthKeyService(store: store, index: index)
+        let service = AuthKeyService(store: store, index: index, lifetimes: lifetimes)
         guard let key = AdminKey(adminKey) else { throw HTTPError(.internalServerError) }
         let api = ControlAPI(
             service: service, adminKey: key, index: index, freshness: freshness, metrics: metrics)

@@ -280,12 +280,9 @@ public final class InMemoryStore: Store, ChangeHints {
 
     private static func entries(_ row: Row) -> [KeyEntry] {
         row.secrets.map { secret in
-            let ends = [row.attributes.expiresAt, secret.expiresAt].compactMap(\.self)
-            return KeyEntry(
-                digest: secret.secret.digest, keyID: row.key.id, version: UInt32(clamping: row.version),
-                state: row.deactivatedAt != nil ? .deactivated : row.attributes.enabled ? .active : .disabled,
-                expiresAt: ends.min(), name: row.attributes.name, owner: row.attributes.owner,
-                scopes: row.attributes.scopes.joined(separator: " "))
+            row.attributes.entry(
+                of: secret.secret.digest, id: row.key.id, version: UInt32(clamping: row.version),
+                deactivated: row.deactivatedAt != nil, secretExpiresAt: secret.expiresAt)
         }
     }
 }

@@ -265,6 +265,31 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             let reused = try await store.rotate(key.id, version: nil, rotation(grace: .zero), claim: other)
             try expect(reused == .claimedOtherwise, "another request")
         },
+        StoreConformance(description: "a policy is kept, changed, and in every entry") { store in
+            var attributes = KeyAttributes(
+                name: "limited", expiresAt: Timestamp(microseconds: 4_000_000_000_000_000),
+                notBefore: Timestamp(microseconds: 1_000_000), allowedMethods: ["GET", "POST"],
+                allowedPaths: ["/a/*", "/b c/**"], allowedCIDRs: ["10.0.0.0/8", "2001:db8::/32"],
+                reportOnly: ["expires_at", "scopes"])
+            let secret = newKey().secret
+            let key = NewKey(id: .generate(), attributes: attributes, secret: secret)
+            _ = try await store.create(key, claim: nil)
+            try expect(try await store.key(key.id)?.attributes == attributes, "kept")
+            try expect(!key.entry.policy.isEmpty && key.entry.expiresAt == nil, "the end only reports")
+            try expect(try await store.find([key.digest]) == [key.entry], "found")
+            try expect(try await collect(store, since: nil).entries == [key.entry], "fed")
+            attributes.allowedPaths = []
+            attributes.reportOnly = []
+            attributes.notBefore = nil
+            let wanted = attributes
+            guard case .updated(let changed) = try await store.update(key.id, version: 1, { _ in wanted }) else {
+                throw broken("updated")
+            }
+            try expect(changed.key.attributes == wanted, "changed")
+            let entry = wanted.entry(of: key.digest, id: key.id, version: 2)
+            try expect(changed.entries == [entry] && entry.expiresAt == wanted.expiresAt, "the entry")
+            try expect(try await store.find([key.digest]) == [entry], "found again")
+        },
         StoreConformance(description: "filters by label") { store in
             _ = try await store.create(newKey(name: "a", labels: ["env": "prod", "team": "x"]), claim: nil)
             _ = try await store.create(newKey(name: "b", labels: ["env": "test"]), claim: nil)

@@ -1,6 +1,7 @@
 import Glibc
 
-/// The texts of a table's keys, one behind the other: three lengths (LEB128), then name, owner, scopes, all UTF-8. What is
+/// The texts of a table's keys, one behind the other: four lengths (LEB128), then name, owner and
+/// scopes, all UTF-8, and the policy. What is
 /// replaced stays until the table is rebuilt, which happens when half of the arena is such waste.
 struct DetailArena: ~Copyable {
     private var bytes: UnsafeMutableRawPointer?
@@ -18,18 +19,13 @@ struct DetailArena: ~Copyable {
 
     /// Keeps the texts of an entry. Nil when the arena is full (4 GiB) or memory is.
     mutating func append(_ entry: KeyEntry) -> UInt32? {
-        entry.withTexts { name, owner, scopes in
-            append(name: name, owner: owner, scopes: scopes)
-        }
+        entry.withTexts { append($0) }
     }
 
-    private mutating func append(
-        name: UnsafeRawBufferPointer, owner: UnsafeRawBufferPointer, scopes: UnsafeRawBufferPointer
-    ) -> UInt32? {
-        let size = 3 * 5 + name.count + owner.count + scopes.count
-        guard let offset = UInt32(exactly: used), let base = reserve(size) else { return nil }
+    private mutating func append(_ texts: KeyTexts) -> UInt32? {
+        guard let offset = UInt32(exactly: used), let base = reserve(texts.size + 4 * 4) else { return nil }
         var cursor = base + used
-        for text in [name, owner, scopes] {
+        texts.forEach { text in
             var length = text.count
             while length >= 0x80 {
                 cursor.storeBytes(of: UInt8(length & 0x7F) | 0x80, as: UInt8.self)
@@ -39,7 +35,7 @@ struct DetailArena: ~Copyable {
             cursor.storeBytes(of: UInt8(length), as: UInt8.self)
             cursor += 1
         }
-        for text in [name, owner, scopes] {
+        texts.forEach { text in
             if let start = text.baseAddress { cursor.copyMemory(from: start, byteCount: text.count) }
             cursor += text.count
         }
@@ -49,8 +45,7 @@ struct DetailArena: ~Copyable {
 
     /// Takes over the texts that another arena holds at a place.
     mutating func append(from other: borrowing DetailArena, at offset: UInt32) -> UInt32? {
-        let texts = other.texts(at: offset)
-        return append(name: texts.name, owner: texts.owner, scopes: texts.scopes)
+        append(other.texts(at: offset))
     }
 
     /// Where the texts of a place begin; for `KeyTexts`.
@@ -65,8 +60,7 @@ struct DetailArena: ~Copyable {
 
     /// Notes that the texts at a place are not needed any more.
     mutating func waste(at offset: UInt32) {
-        let texts = texts(at: offset)
-        wasted += 3 + texts.name.count + texts.owner.count + texts.scopes.count
+        wasted += texts(at: offset).size
     }
 
     private mutating func reserve(_ size: Int) -> UnsafeMutableRawPointer? {
@@ -88,17 +82,42 @@ public struct KeyTexts {
     public let owner: UnsafeRawBufferPointer
     /// Separated by single spaces; empty for none.
     public let scopes: UnsafeRawBufferPointer
+    let policy: UnsafeRawBufferPointer
+
+    /// What they take in memory, unless one is longer than 127 bytes.
+    var size: Int { 4 + name.count + owner.count + scopes.count + policy.count }
+
+    func forEach(_ body: (UnsafeRawBufferPointer) -> Void) {
+        body(name)
+        body(owner)
+        body(scopes)
+        body(policy)
+    }
+
+    init(
+        name: UnsafeRawBufferPointer, owner: UnsafeRawBufferPointer, scopes: UnsafeRawBufferPointer,
+        policy: UnsafeRawBufferPointer
+    ) {
+        self.name = name
+        self.owner = owner
+        self.scopes = scopes
+        self.policy = policy
+    }
 
     init(at details: UnsafeRawPointer?) {
         guard var cursor = details else {
             let none = UnsafeRawBufferPointer(start: nil, count: 0)
-            (name, owner, scopes) = (none, none, none)
+            self.init(name: none, owner: none, scopes: none, policy: none)
             return
         }
-        let lengths = (Self.length(&cursor), Self.length(&cursor), Self.length(&cursor))
-        name = UnsafeRawBufferPointer(start: cursor, count: lengths.0)
-        owner = UnsafeRawBufferPointer(start: cursor + lengths.0, count: lengths.1)
-        scopes = UnsafeRawBufferPointer(start: cursor + lengths.0 + lengths.1, count: lengths.2)
+        let lengths = (
+            Self.length(&cursor), Self.length(&cursor), Self.length(&cursor), Self.length(&cursor)
+        )
+        func next(_ count: Int) -> UnsafeRawBufferPointer {
+            defer { cursor += count }
+            return UnsafeRawBufferPointer(start: cursor, count: count)
+        }
+        self.init(name: next(lengths.0), owner: next(lengths.1), scopes: next(lengths.2), policy: next(lengths.3))
     }
 
     private static func length(_ cursor: inout UnsafeRawPointer) -> Int {
@@ -115,17 +134,20 @@ public struct KeyTexts {
 }
 
 extension KeyEntry {
-    /// The three texts as bytes. Entries are built of native strings, so nothing is copied.
-    fileprivate func withTexts<R>(
-        _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> R
-    ) -> R {
+    /// The texts as bytes. Entries are built of native strings, so nothing is copied.
+    fileprivate func withTexts<R>(_ body: (KeyTexts) -> R) -> R {
         var name = name
         var owner = owner ?? ""
         var scopes = scopes
         return name.withUTF8 { name in
             owner.withUTF8 { owner in
                 scopes.withUTF8 { scopes in
-                    body(UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(owner), UnsafeRawBufferPointer(scopes))
+                    policy.bytes.withUnsafeBytes { policy in
+                        body(
+                            KeyTexts(
+                                name: UnsafeRawBufferPointer(name), owner: UnsafeRawBufferPointer(owner),
+                                scopes: UnsafeRawBufferPointer(scopes), policy: policy))
+                    }
                 }
             }
         }

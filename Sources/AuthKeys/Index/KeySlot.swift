@@ -1,5 +1,5 @@
-/// One place of a table: a cache line. Bits of `meta`: 48 for the expiry in milliseconds (all ones: never), 13 for the load
-/// that last saw it, 3 for the state (0: the place is free).
+/// One place of a table: a cache line. Bits of `meta`: 48 for the expiry in milliseconds (all ones: never), 12 for the load
+/// that last saw it, 1 for whether there is a policy, 3 for the state (0: the place is free).
 struct KeySlot {
     var digest: (UInt64, UInt64, UInt64, UInt64)
     var id: (UInt64, UInt64)
@@ -10,7 +10,7 @@ struct KeySlot {
 
     static let free = KeySlot(digest: (0, 0, 0, 0), id: (0, 0), meta: 0, version: 0, details: 0)
 
-    static let generationMask: UInt16 = 0x1FFF
+    static let generationMask: UInt16 = 0xFFF
     private static let never: UInt64 = 0xFFFF_FFFF_FFFF
 
     @inline(__always) var isFree: Bool { meta & 7 == 0 }
@@ -19,18 +19,27 @@ struct KeySlot {
     @inline(__always) var state: KeyEntry.State? { KeyEntry.State(rawValue: UInt8(meta & 7)) }
 
     var generation: UInt16 {
-        get { UInt16(meta >> 3 & UInt64(Self.generationMask)) }
-        set { meta = meta & ~(UInt64(Self.generationMask) << 3) | UInt64(newValue & Self.generationMask) << 3 }
+        get { UInt16(meta >> 4 & UInt64(Self.generationMask)) }
+        set { meta = meta & ~(UInt64(Self.generationMask) << 4) | UInt64(newValue & Self.generationMask) << 4 }
     }
+
+    /// Whether more than state and expiry limits the key.
+    @inline(__always) var hasPolicy: Bool { meta & 8 != 0 }
 
     /// Milliseconds since the epoch, rounded down: a key never outlives its end.
     @inline(__always) var expiresAt: Timestamp? {
         meta >> 16 == Self.never ? nil : Timestamp(microseconds: Int64(meta >> 16) * 1_000)
     }
 
-    static func meta(state: KeyEntry.State, expiresAt: Timestamp?, generation: UInt16) -> UInt64 {
-        let milliseconds = expiresAt.map { min(UInt64(max(0, $0.microseconds / 1_000)), never - 1) } ?? never
-        return milliseconds << 16 | UInt64(generation & generationMask) << 3 | UInt64(state.rawValue)
+    /// Disables a key that is active.
+    mutating func close() {
+        if state == .active { meta = meta & ~7 | UInt64(KeyEntry.State.disabled.rawValue) }
+    }
+
+    static func meta(of entry: KeyEntry, generation: UInt16) -> UInt64 {
+        let milliseconds = entry.expiresAt.map { min(UInt64(max(0, $0.microseconds / 1_000)), never - 1) } ?? never
+        return milliseconds << 16 | UInt64(generation & generationMask) << 4 | (entry.policy.isEmpty ? 0 : 8)
+            | UInt64(entry.state.rawValue)
     }
 
     @inline(__always)

@@ -76,7 +76,7 @@ struct KeyTable: ~Copyable {
         guard let details = arena.append(entry) else { return false }
         let slot = KeySlot(
             digest: entry.digest.words, id: (entry.keyID.high, entry.keyID.low),
-            meta: KeySlot.meta(state: entry.state, expiresAt: entry.expiresAt, generation: generation),
+            meta: KeySlot.meta(of: entry, generation: generation),
             version: entry.version, details: details)
         while !insert(slot) {
             let before = homes
@@ -117,17 +117,20 @@ struct KeyTable: ~Copyable {
         Int((digest.0 << skippedBits).multipliedFullWidth(by: UInt64(homes)).high)
     }
 
-    /// The state is replaced in any case; the texts stay as they were if memory is exhausted.
+    /// The state is replaced in any case; the texts stay as they were if memory is exhausted, and a key whose policy could not
+    /// be kept opens nothing.
     private mutating func replace(
         _ slot: UnsafeMutablePointer<KeySlot>, with entry: KeyEntry, generation: UInt16, isLoad: Bool
     ) {
-        if let details = arena.append(entry) {
+        let details = arena.append(entry)
+        if let details {
             arena.waste(at: slot.pointee.details)
             slot.pointee.details = details
         }
         if slot.pointee.state == .deleted { tombstones -= 1 }
         if entry.state == .deleted { tombstones += 1 }
-        slot.pointee.meta = KeySlot.meta(state: entry.state, expiresAt: entry.expiresAt, generation: generation)
+        slot.pointee.meta = KeySlot.meta(of: entry, generation: generation)
+        if details == nil, !entry.policy.isEmpty { slot.pointee.close() }
         slot.pointee.version = isLoad ? entry.version : max(entry.version, slot.pointee.version)
         compactIfWasteful()
     }

@@ -27,6 +27,36 @@ public struct KeyView {
         slot.expiresAt.map { $0 <= now } ?? false
     }
 
+    /// Whether the key opens the door for a request, with what the rules that only report would have refused.
+    @inline(__always)
+    func judge(_ request: AccessRequest, at now: Timestamp) -> (refusal: Refusal?, reported: PolicyRules) {
+        guard state == .active else { return (.inactive, []) }
+        if isExpired(at: now) { return (.expired, []) }
+        guard slot.hasPolicy || !request.scopes.isEmpty else { return (nil, []) }
+        return checkPolicy(request, at: now)
+    }
+
+    @inline(never)
+    private func checkPolicy(_ request: AccessRequest, at now: Timestamp) -> (refusal: Refusal?, reported: PolicyRules)
+    {
+        let texts = texts
+        let policy = PolicyView(texts.policy)
+        let reportOnly = policy.reportOnly
+        var refusal: Refusal?
+        var reported: PolicyRules = []
+        policy.check(request, scopes: texts.scopes, at: now) { rule, found in
+            guard let found else { return true }
+            if reportOnly.contains(rule) {
+                reported.insert(PolicyRules(rule))
+                return true
+            }
+            refusal = found
+            return false
+        }
+        // What is refused is not let through by a report.
+        return (refusal, refusal == nil ? reported : [])
+    }
+
     /// A copy to keep.
     public var principal: Principal {
         let texts = texts

@@ -2,8 +2,18 @@ import Glibc
 
 /// An IP address, version 4 or 6. An IPv4 address written as an IPv6 one (`::ffff:192.0.2.1`) is the IPv4 address.
 public struct IPAddress: Sendable, Hashable {
+    /// The address as a number, version 4 in the last 32 bits.
+    let high: UInt64
+    let low: UInt64
+    let isV4: Bool
+
+    var width: Int { isV4 ? 32 : 128 }
+
     /// 4 or 16 bytes, in network order.
-    public let bytes: [UInt8]
+    public var bytes: [UInt8] {
+        let all = withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { Array($0) }
+        return isV4 ? Array(all.suffix(4)) : all
+    }
 
     /// Reads the usual notations (RFC 4291 section 2.2 for version 6), without zone, brackets or port.
     public init?(_ text: some StringProtocol) {
@@ -12,21 +22,39 @@ public struct IPAddress: Sendable, Hashable {
         let text = String(text)
         var v4 = in_addr()
         if inet_pton(AF_INET, text, &v4) == 1 {
-            bytes = withUnsafeBytes(of: v4) { Array($0) }
+            self.init(v4: UInt32(bigEndian: v4.s_addr))
             return
         }
         var v6 = in6_addr()
         guard inet_pton(AF_INET6, text, &v6) == 1 else { return nil }
-        let long = withUnsafeBytes(of: v6) { Array($0) }
-        let isMapped = long[..<10].allSatisfy { $0 == 0 } && long[10] == 0xFF && long[11] == 0xFF
-        bytes = isMapped ? Array(long[12...]) : long
+        let words = withUnsafeBytes(of: v6) { bytes in
+            (
+                UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            )
+        }
+        if words.0 == 0, words.1 >> 32 == 0xFFFF {
+            self.init(v4: UInt32(truncatingIfNeeded: words.1))
+        } else {
+            self.init(high: words.0, low: words.1, isV4: false)
+        }
+    }
+
+    private init(v4: UInt32) {
+        self.init(high: 0, low: UInt64(v4), isV4: true)
+    }
+
+    private init(high: UInt64, low: UInt64, isV4: Bool) {
+        self.high = high
+        self.low = low
+        self.isV4 = isV4
     }
 }
 
 extension IPAddress: CustomStringConvertible {
     public var description: String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        let family = bytes.count == 4 ? AF_INET : AF_INET6
+        let family = isV4 ? AF_INET : AF_INET6
         let written = bytes.withUnsafeBytes { inet_ntop(family, $0.baseAddress, &text, socklen_t(INET6_ADDRSTRLEN)) }
         return written == nil
             ? "" : String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
@@ -44,7 +72,7 @@ public struct IPNetwork: Sendable, Hashable {
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = IPAddress(parts[0]) else { return nil }
-        let width = address.bytes.count * 8
+        let width = address.width
         var length = width
         if parts.count == 2 {
             guard let value = Int(parts[1]), String(value) == parts[1], (0...width).contains(value) else { return nil }
@@ -54,19 +82,45 @@ public struct IPNetwork: Sendable, Hashable {
         }
         self.address = address
         prefixLength = length
-        guard Self.masked(address.bytes, length) == address.bytes else { return nil }
+        let hostBits = Self.hostBits(isV4: address.isV4, length)
+        guard address.high & hostBits.high == 0, address.low & hostBits.low == 0 else { return nil }
     }
 
     /// Whether an address lies in the block; never if it is of the other version.
     public func contains(_ other: IPAddress) -> Bool {
-        other.bytes.count == address.bytes.count && Self.masked(other.bytes, prefixLength) == address.bytes
+        Self.contains(other, high: address.high, low: address.low, isV4: address.isV4, prefixLength: prefixLength)
     }
 
-    private static func masked(_ bytes: [UInt8], _ length: Int) -> [UInt8] {
-        bytes.enumerated().map { position, byte in
-            let bits = max(0, min(8, length - position * 8))
-            return byte & ~UInt8(truncatingIfNeeded: 0xFF >> bits)
-        }
+    private static func contains(
+        _ other: IPAddress, high: UInt64, low: UInt64, isV4: Bool, prefixLength: Int
+    ) -> Bool {
+        let hostBits = hostBits(isV4: isV4, prefixLength)
+        return other.isV4 == isV4 && (other.high ^ high) & ~hostBits.high == 0 && (other.low ^ low) & ~hostBits.low == 0
+    }
+
+    /// The bits that do not count.
+    private static func hostBits(isV4: Bool, _ length: Int) -> (high: UInt64, low: UInt64) {
+        let length = isV4 ? length + 96 : length
+        // A shift by 64 or more leaves nothing.
+        return (UInt64.max >> length, length <= 64 ? .max : UInt64.max >> (length - 64))
+    }
+}
+
+/// The form in which policies keep a network.
+extension IPNetwork {
+    static let encodedSize = 18
+
+    func append(to bytes: inout [UInt8]) {
+        bytes += [address.isV4 ? 4 : 6, UInt8(prefixLength)]
+        withUnsafeBytes(of: (address.high.littleEndian, address.low.littleEndian)) { bytes += $0 }
+    }
+
+    /// Whether an address lies in the network that is kept at a place.
+    static func contains(_ other: IPAddress, at bytes: UnsafeRawBufferPointer, _ place: Int) -> Bool {
+        contains(
+            other, high: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place + 2, as: UInt64.self)),
+            low: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place + 10, as: UInt64.self)),
+            isV4: bytes[place] == 4, prefixLength: Int(bytes[place + 1]))
     }
 }
 

@@ -14,11 +14,22 @@ public struct KeyAttributes: Sendable, Equatable {
     /// A pause that can be taken back, apart from the deactivation, which cannot.
     public var enabled: Bool
     public var expiresAt: Timestamp?
+    /// Before it the key opens nothing; nil for no such moment.
+    public var notBefore: Timestamp?
+    /// Methods of HTTP that the key is good for; empty for any.
+    public var allowedMethods: [String]
+    /// Patterns (`PathPattern`) of the paths that the key is good for; empty for any.
+    public var allowedPaths: [String]
+    /// Networks (`IPNetwork`) that the key may be used from; empty for any.
+    public var allowedCIDRs: [String]
+    /// Names of rules (`PolicyRule`) that only report what they would have refused.
+    public var reportOnly: [String]
 
     public init(
         name: String, description: String = "", owner: String? = nil, scopes: [String] = [],
         labels: [String: String] = [:], metadata: [String: JSONValue] = [:], enabled: Bool = true,
-        expiresAt: Timestamp? = nil
+        expiresAt: Timestamp? = nil, notBefore: Timestamp? = nil, allowedMethods: [String] = [],
+        allowedPaths: [String] = [], allowedCIDRs: [String] = [], reportOnly: [String] = []
     ) {
         self.name = name
         self.description = description
@@ -28,6 +39,29 @@ public struct KeyAttributes: Sendable, Equatable {
         self.metadata = metadata
         self.enabled = enabled
         self.expiresAt = expiresAt
+        self.notBefore = notBefore
+        self.allowedMethods = allowedMethods
+        self.allowedPaths = allowedPaths
+        self.allowedCIDRs = allowedCIDRs
+        self.reportOnly = reportOnly
+    }
+
+    /// Whether the end of the key only reports.
+    private var reportsExpiry: Bool { reportOnly.contains(PolicyRule.expiresAt.rawValue) }
+
+    /// The entry of one of the key's secrets; of a disabled key where the policy makes no sense.
+    public func entry(
+        of digest: SecretDigest, id: KeyID, version: UInt32, deactivated: Bool = false,
+        secretExpiresAt: Timestamp? = nil
+    ) -> KeyEntry {
+        let policy = KeyPolicy(
+            expiresAt: reportsExpiry ? expiresAt : nil, notBefore: notBefore, cidrs: allowedCIDRs,
+            methods: allowedMethods, paths: allowedPaths, reportOnly: reportOnly)
+        let ends = [reportsExpiry ? nil : expiresAt, secretExpiresAt].compactMap(\.self)
+        return KeyEntry(
+            digest: digest, keyID: id, version: version,
+            state: deactivated ? .deactivated : enabled && policy != nil ? .active : .disabled, expiresAt: ends.min(),
+            name: name, owner: owner, scopes: scopes.joined(separator: " "), policy: policy ?? .none)
     }
 }
 
@@ -48,6 +82,11 @@ public struct KeyPatch: Sendable, Equatable {
     public var metadata = Change<[String: JSONValue]>.unchanged
     public var enabled = Change<Bool>.unchanged
     public var expiresAt = Change<Timestamp>.unchanged
+    public var notBefore = Change<Timestamp>.unchanged
+    public var allowedMethods = Change<[String]>.unchanged
+    public var allowedPaths = Change<[String]>.unchanged
+    public var allowedCIDRs = Change<[String]>.unchanged
+    public var reportOnly = Change<[String]>.unchanged
 
     public init() {}
 
@@ -58,16 +97,13 @@ public struct KeyPatch: Sendable, Equatable {
         Self.apply(description, to: &result.description, cleared: "")
         Self.apply(scopes, to: &result.scopes, cleared: [])
         Self.apply(enabled, to: &result.enabled, cleared: true)
-        switch owner {
-        case .unchanged: break
-        case .cleared: result.owner = nil
-        case .set(let value): result.owner = value
-        }
-        switch expiresAt {
-        case .unchanged: break
-        case .cleared: result.expiresAt = nil
-        case .set(let value): result.expiresAt = value
-        }
+        Self.apply(owner, to: &result.owner)
+        Self.apply(expiresAt, to: &result.expiresAt)
+        Self.apply(notBefore, to: &result.notBefore)
+        Self.apply(allowedMethods, to: &result.allowedMethods, cleared: [])
+        Self.apply(allowedPaths, to: &result.allowedPaths, cleared: [])
+        Self.apply(allowedCIDRs, to: &result.allowedCIDRs, cleared: [])
+        Self.apply(reportOnly, to: &result.reportOnly, cleared: [])
         switch labels {
         case .unchanged: break
         case .cleared: result.labels = [:]
@@ -82,6 +118,14 @@ public struct KeyPatch: Sendable, Equatable {
             }
         }
         return result
+    }
+
+    private static func apply<Value>(_ change: Change<Value>, to value: inout Value?) {
+        switch change {
+        case .unchanged: break
+        case .cleared: value = nil
+        case .set(let new): value = new
+        }
     }
 
     private static func apply<Value>(_ change: Change<Value>, to value: inout Value, cleared: Value) {

@@ -25,10 +25,11 @@ public struct KeyEntry: Sendable, Equatable {
     public let owner: String?
     /// Separated by single spaces, as in RFC 6749 section 3.3; empty for none.
     public let scopes: String
+    public let policy: KeyPolicy
 
     public init(
         digest: SecretDigest, keyID: KeyID, version: UInt32, state: State, expiresAt: Timestamp? = nil, name: String,
-        owner: String? = nil, scopes: String = ""
+        owner: String? = nil, scopes: String = "", policy: KeyPolicy = .none
     ) {
         self.digest = digest
         self.keyID = keyID
@@ -38,5 +39,6 @@ public struct KeyEntry: Sendable, Equatable {
         self.name = name
         self.owner = owner
         self.scopes = scopes
+        self.policy = policy
     }
 }

@@ -4,14 +4,17 @@ public struct AuthKeyService: Sendable {
     private let store: any Store
     private let index: KeyIndex
     private let defaultPrefix: TokenPrefix
+    private let lifetimes: KeyLifetimes
     private let time: TimeSource
 
     public init(
-        store: any Store, index: KeyIndex, defaultPrefix: TokenPrefix = .standard, time: TimeSource = .system
+        store: any Store, index: KeyIndex, defaultPrefix: TokenPrefix = .standard,
+        lifetimes: KeyLifetimes = KeyLifetimes(), time: TimeSource = .system
     ) {
         self.store = store
         self.index = index
         self.defaultPrefix = defaultPrefix
+        self.lifetimes = lifetimes
         self.time = time
     }
 
@@ -35,8 +38,10 @@ public struct AuthKeyService: Sendable {
     public func create(_ request: KeyRequest) async throws(AuthKeyError) -> IssuedKey {
         let now = time.now()
         try FieldRules.idempotencyKey(request.idempotencyKey)
-        let attributes = try FieldRules.checked(request.attributes)
-        try FieldRules.expiry(attributes.expiresAt, now: now)
+        var attributes = request.attributes
+        if !request.namesExpiry { attributes.expiresAt = lifetimes.standard.map { now.advanced(by: $0) } }
+        attributes = try FieldRules.checked(attributes)
+        try FieldRules.expiry(attributes.expiresAt, now: now, lifetimes: lifetimes)
         let token = Token.generate(prefix: try FieldRules.prefix(request.prefix, default: defaultPrefix))
         let key = NewKey(id: .generate(at: now), attributes: attributes, secret: NewSecret(token))
         let claim = request.claim()
@@ -54,11 +59,13 @@ public struct AuthKeyService: Sendable {
     /// - Parameter version: the version that the caller has seen; nil for any.
     public func update(_ id: String, version: Int64?, _ patch: KeyPatch) async throws(AuthKeyError) -> AuthKey {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
-        let now = time.now()
+        let (now, lifetimes) = (time.now(), lifetimes)
         let outcome = try await ask { () async throws(StoreError) in
             try await store.update(keyID, version: version) { current throws(AuthKeyError) in
                 let wanted = try FieldRules.checked(patch.applied(to: current))
-                if wanted.expiresAt != current.expiresAt { try FieldRules.expiry(wanted.expiresAt, now: now) }
+                if wanted.expiresAt != current.expiresAt {
+                    try FieldRules.expiry(wanted.expiresAt, now: now, lifetimes: lifetimes)
+                }
                 return wanted
             }
         }
@@ -68,6 +75,14 @@ public struct AuthKeyService: Sendable {
         case .outdated: throw .outdated
         case .refused(let error): throw error
         }
+    }
+
+    /// What would become of a request that came with the key's newest secret now: the decision, and what led to it.
+    public func explain(
+        _ id: String, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement
+    ) async throws(AuthKeyError) -> Explanation {
+        let key = try await key(id)
+        return Explanation(key, method: method, path: path, address: address, scopes: scopes, at: time.now())
     }
 
     /// Removes a deactivated key.

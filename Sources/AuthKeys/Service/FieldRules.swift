@@ -3,8 +3,9 @@ public enum FieldRules {
     public static let nameLimit = 200
     public static let descriptionLimit = 2_000
     public static let ownerLimit = 200
-    public static let scopeLimit = 128
     public static let scopesLimit = 100
+    /// Entries of each list of a policy.
+    public static let ruleLimit = 100
     public static let idempotencyKeyLimit = 255
     public static let labelLimit = 63
     public static let labelsLimit = 64
@@ -22,6 +23,23 @@ public enum FieldRules {
         attributes.scopes = try scopes(raw.scopes)
         try labels(raw.labels)
         try metadata(raw.metadata)
+        attributes.allowedMethods = try list(
+            raw.allowedMethods, param: "allowed_methods", takes: "HTTP methods such as GET"
+        ) { MethodName.checked($0) }
+        attributes.allowedPaths = try list(
+            raw.allowedPaths, param: "allowed_paths", takes: "path patterns, which \(PathPattern.rule)"
+        ) { PathPattern($0)?.text }
+        attributes.allowedCIDRs = try list(
+            raw.allowedCIDRs, param: "allowed_cidrs",
+            takes: "networks such as 10.0.0.0/8 or 2001:db8::/32, or addresses"
+        ) { IPNetwork($0)?.description }
+        attributes.reportOnly = try list(
+            raw.reportOnly, param: "report_only",
+            takes: "names of rules: " + PolicyRule.allCases.map(\.rawValue).joined(separator: ", ")
+        ) { PolicyRule(rawValue: $0)?.rawValue }
+        if let notBefore = raw.notBefore, let expiresAt = raw.expiresAt, notBefore >= expiresAt {
+            throw .invalid(param: "not_before", message: "not_before must be before expires_at")
+        }
         return attributes
     }
 
@@ -52,14 +70,33 @@ public enum FieldRules {
         }
         var scopes: [String] = []
         for scope in raw {
-            guard (1...scopeLimit).contains(scope.utf8.count), scope.utf8.allSatisfy(isScopeCharacter) else {
+            guard ScopePattern.isScope(scope) else {
                 throw .invalid(
                     param: "scopes",
-                    message: "each of scopes must be 1 to \(scopeLimit) visible ASCII characters without \" and \\")
+                    message:
+                        "each of scopes must be 1 to \(ScopePattern.lengthLimit) visible ASCII characters without \" and \\"
+                )
             }
             if !scopes.contains(scope) { scopes.append(scope) }
         }
         return scopes
+    }
+
+    /// The entries of a list in the form that is kept; repeated ones count once.
+    private static func list(
+        _ raw: [String], param: String, takes: String, _ checked: (String) -> String?
+    ) throws(AuthKeyError) -> [String] {
+        guard raw.count <= ruleLimit else {
+            throw .invalid(param: param, message: "\(param) must be at most \(ruleLimit)")
+        }
+        var entries: [String] = []
+        for text in raw {
+            guard let entry = checked(text) else {
+                throw .invalid(param: param, message: "\(param) takes \(takes)")
+            }
+            if !entries.contains(entry) { entries.append(entry) }
+        }
+        return entries
     }
 
     static func prefix(_ raw: String?, default standard: TokenPrefix) throws(AuthKeyError) -> TokenPrefix {
@@ -70,9 +107,17 @@ public enum FieldRules {
         return prefix
     }
 
-    static func expiry(_ expiresAt: Timestamp?, now: Timestamp) throws(AuthKeyError) {
+    static func expiry(
+        _ expiresAt: Timestamp?, now: Timestamp, lifetimes: KeyLifetimes
+    ) throws(AuthKeyError) {
         guard expiresAt.map({ $0 > now }) ?? true else {
             throw .invalid(param: "expires_at", message: "expires_at must be in the future")
+        }
+        if let longest = lifetimes.longest, expiresAt.map({ $0 > now.advanced(by: longest) }) ?? true {
+            throw .invalid(
+                param: "expires_at",
+                message: "expires_at must be at most \(longest.components.seconds) seconds from now"
+                    + (expiresAt == nil ? ": a key without an end is not allowed" : ""))
         }
     }
 
@@ -147,9 +192,5 @@ public enum FieldRules {
         case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x2F, 0x5F: true
         default: false
         }
-    }
-
-    private static func isScopeCharacter(_ byte: UInt8) -> Bool {
-        byte == 0x21 || (0x23...0x5B).contains(byte) || (0x5D...0x7E).contains(byte)
     }
 }

@@ -4,9 +4,14 @@ public struct KeyRequest: Sendable, Equatable {
     public var prefix: String?
     /// The value of the `Idempotency-Key` header.
     public var idempotencyKey: String?
+    /// Whether the request says when the key ends; that it never does, too.
+    public var namesExpiry: Bool
 
-    public init(attributes: KeyAttributes, prefix: String? = nil, idempotencyKey: String? = nil) {
+    public init(
+        attributes: KeyAttributes, prefix: String? = nil, idempotencyKey: String? = nil, namesExpiry: Bool? = nil
+    ) {
         self.attributes = attributes
+        self.namesExpiry = namesExpiry ?? (attributes.expiresAt != nil)
         self.prefix = prefix
         self.idempotencyKey = idempotencyKey
     }
@@ -35,6 +40,12 @@ public struct KeyRequest: Sendable, Equatable {
         if !it.labels.isEmpty {
             fields += ["labels"] + it.labels.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
         }
+        if let notBefore = it.notBefore { fields += ["not_before", notBefore.description] }
+        let lists = [
+            ("allowed_methods", it.allowedMethods), ("allowed_paths", it.allowedPaths),
+            ("allowed_cidrs", it.allowedCIDRs), ("report_only", it.reportOnly),
+        ]
+        for (name, list) in lists where !list.isEmpty { fields += [name, String(list.count)] + list }
         if !it.metadata.isEmpty { fields += ["metadata", JSONValue.object(it.metadata).canonical] }
         return IdempotencyClaim(idempotencyKey: idempotencyKey, fields: fields)
     }

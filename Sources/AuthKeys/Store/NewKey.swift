@@ -21,10 +21,7 @@ public struct NewKey: Sendable, Equatable {
 
     /// What the index has to know of it once it is kept.
     public var entry: KeyEntry {
-        KeyEntry(
-            digest: secret.digest, keyID: id, version: 1, state: attributes.enabled ? .active : .disabled,
-            expiresAt: attributes.expiresAt, name: attributes.name, owner: attributes.owner,
-            scopes: attributes.scopes.joined(separator: " "))
+        attributes.entry(of: secret.digest, id: id, version: 1)
     }
 }
 

@@ -1,22 +1,31 @@
+public import Logging
+
 /// Decides whether a token opens the door: the one place where that is decided, for every way in.
 ///
-/// `verify` takes no lock that is held for long, does no input or output and allocates nothing of its own.
+/// `verify` takes no lock that is held for long, does no input or output and allocates nothing of its own, unless a rule that
+/// only reports has something to say.
 public final class KeyVerifier: Sendable {
     public let index: KeyIndex
     private let freshness: IndexFreshness
     private let lookup: UnknownKeyLookup
     private let metrics = VerificationMetrics()
+    private let reports: PolicyReports
 
-    public init(index: KeyIndex, freshness: IndexFreshness, lookup: UnknownKeyLookup) {
+    public init(
+        index: KeyIndex, freshness: IndexFreshness, lookup: UnknownKeyLookup, time: TimeSource = .system,
+        logger: Logger = Logger(label: "keyward.policy")
+    ) {
+        reports = PolicyReports(metrics: metrics, logger: logger, time: time)
         self.index = index
         self.freshness = freshness
         self.lookup = lookup
     }
 
-    /// Verifies a token; `admit` is called with the key if it is good, while the index waits: it must be short, and keep
+    /// Verifies a token for a request; `admit` is called with the key if it is good, while the index waits: it must be short, and keep
     /// nothing of the view.
     public func verify(
-        _ token: UnsafeRawBufferPointer, at now: Timestamp, admit: (KeyView) -> Void = { _ in }
+        _ token: UnsafeRawBufferPointer, for request: AccessRequest = .unknown, at now: Timestamp,
+        admit: (KeyView) -> Void = { _ in }
     ) -> Verdict {
         guard freshness.isServing else {
             metrics.unavailable()
@@ -24,14 +33,18 @@ public final class KeyVerifier: Sendable {
         }
         guard TokenFormat.isWellFormed(token) else { return refuse(.malformed) }
         let digest = SecretDigest(hashing: token)
+        var reported: PolicyRules = []
         let verdict: Verdict? = index.withKey(for: digest) { key in
-            if let refusal = Self.refusal(of: key, at: now) { return .refused(refusal) }
+            let judgement = key.judge(request, at: now)
+            if let refusal = judgement.refusal { return .refused(refusal) }
+            reported = judgement.reported
             admit(key)
             return .admitted(key.id)
         }
         guard let verdict else { return .unresolved(digest) }
         if case .refused(let refusal) = verdict { return refuse(refusal) }
         metrics.admitted()
+        if !reported.isEmpty, case .admitted(let id) = verdict { reports.note(reported, of: id) }
         return verdict
     }
 
@@ -45,18 +58,11 @@ public final class KeyVerifier: Sendable {
     /// Whether keys can be verified now.
     public var isServing: Bool { freshness.isServing }
 
-    /// Looks again at a key. Not counted as a verification.
-    public func recheck(_ digest: SecretDigest, at now: Timestamp) -> Standing {
+    /// Looks again at a key and what it was let in for. Not counted as a verification.
+    public func recheck(_ digest: SecretDigest, for request: AccessRequest, at now: Timestamp) -> Standing {
         index.withKey(for: digest) { key in
-            Self.refusal(of: key, at: now).map { .ended($0) } ?? .good(expiresAt: key.expiresAt)
+            key.judge(request, at: now).refusal.map { .ended($0) } ?? .good(expiresAt: key.expiresAt)
         } ?? .ended(.unknown)
-    }
-
-    /// Why a key does not open the door; nil if it does.
-    @inline(__always)
-    private static func refusal(of key: KeyView, at now: Timestamp) -> Refusal? {
-        guard key.state == .active else { return .inactive }
-        return key.isExpired(at: now) ? .expired : nil
     }
 
     /// Notes a refusal that was decided outside (a missing credential), so that all are counted.
@@ -79,11 +85,24 @@ public final class KeyVerifier: Sendable {
     }
 
     /// Verifies a token to the end: looks it up if need be.
-    public func verify(_ token: String, time: TimeSource = .system) async -> Decision {
-        let bytes = Array(token.utf8)
+    /// - Parameters:
+    ///   - method: the request's; empty when it is not known.
+    ///   - path: the request's, percent-encoded; empty when it is not known.
+    public func verify(
+        _ token: String, method: String = "", path: String = "", address: IPAddress? = nil,
+        scopes: ScopeRequirement = .none, time: TimeSource = .system
+    ) async -> Decision {
+        let (token, method, path) = (Array(token.utf8), Array(method.utf8), Array(path.utf8))
         var principal: Principal?
         func attempt() -> Verdict {
-            bytes.withUnsafeBytes { verify($0, at: time.now()) { principal = $0.principal } }
+            token.withUnsafeBytes { token in
+                method.withUnsafeBytes { method in
+                    path.withUnsafeBytes { path in
+                        let request = AccessRequest(method: method, path: path, address: address, scopes: scopes)
+                        return verify(token, for: request, at: time.now()) { principal = $0.principal }
+                    }
+                }
+            }
         }
         var verdict = attempt()
         if case .unresolved(let digest) = verdict {

@@ -9,8 +9,55 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
     case expired = "key_expired"
     /// Disabled or deactivated.
     case inactive = "key_inactive"
+    /// Its time has not come yet.
+    case notYetValid = "key_not_yet_valid"
+    /// The key is good, but not from there.
+    case ipNotAllowed = "ip_not_allowed"
+    /// The key is good, but not for this method.
+    case methodNotAllowed = "method_not_allowed"
+    /// The key is good, but not for this path.
+    case pathNotAllowed = "path_not_allowed"
+    /// The path could be read in two ways, and a rule depends on it.
+    case pathAmbiguous = "path_ambiguous"
+    /// The key is good, but lacks a scope that the request needs.
+    case scopeMissing = "scope_missing"
 
     public var code: String { rawValue }
+
+    /// What kind of refusal it is, with its status.
+    public enum Kind: Sendable {
+        /// 400: the request is at fault.
+        case request
+        /// 401: the credential is.
+        case authentication
+        /// 403: the credential is good for other things.
+        case permission
+
+        public var status: Int {
+            switch self {
+            case .request: 400
+            case .authentication: 401
+            case .permission: 403
+            }
+        }
+
+        /// The `type` of the error body.
+        public var type: String {
+            switch self {
+            case .request: "invalid_request_error"
+            case .authentication: "authentication_error"
+            case .permission: "permission_error"
+            }
+        }
+    }
+
+    public var kind: Kind {
+        switch self {
+        case .missing, .malformed, .unknown, .expired, .inactive, .notYetValid: .authentication
+        case .ipNotAllowed, .methodNotAllowed, .pathNotAllowed, .scopeMissing: .permission
+        case .pathAmbiguous: .request
+        }
+    }
 
     /// A sentence for the caller.
     public var message: String {
@@ -20,11 +67,24 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
         case .unknown: "the API key is not known"
         case .expired: "the API key has expired"
         case .inactive: "the API key is not active"
+        case .notYetValid: "the API key is not valid yet"
+        case .ipNotAllowed: "the API key may not be used from this address"
+        case .methodNotAllowed: "the API key may not be used with this method"
+        case .pathNotAllowed: "the API key may not be used for this path"
+        case .pathAmbiguous: "the path could be read in two ways: send it without empty, dot and encoded segments"
+        case .scopeMissing: "the API key lacks a scope that this request needs"
         }
     }
 
-    /// The `error` of RFC 6750 section 3.1; nil where the section wants none (no credential was given).
+    /// The `error` of RFC 6750 section 3.1; nil where the section wants none (no credential was given), or has none.
     public var bearerError: String? {
-        self == .missing ? nil : "invalid_token"
+        switch self {
+        case .missing, .pathAmbiguous, .ipNotAllowed, .methodNotAllowed, .pathNotAllowed: nil
+        case .malformed, .unknown, .expired, .inactive, .notYetValid: "invalid_token"
+        case .scopeMissing: "insufficient_scope"
+        }
     }
+
+    /// Whether a challenge (`WWW-Authenticate`) belongs into the answer.
+    public var isChallenge: Bool { kind == .authentication || self == .scopeMissing }
 }

@@ -1,14 +1,14 @@
 import Metrics
 
-/// `keyward_verifications_total` by outcome.
+/// `keyward_verifications_total` by outcome, and `keyward_policy_reports_total` by rule.
 struct VerificationMetrics: Sendable {
     private let valid = Self.counter("valid")
     private let notAvailable = Self.counter("unavailable")
-    private let missing = Self.counter(Refusal.missing.code)
-    private let malformed = Self.counter(Refusal.malformed.code)
-    private let unknown = Self.counter(Refusal.unknown.code)
-    private let expired = Self.counter(Refusal.expired.code)
-    private let inactive = Self.counter(Refusal.inactive.code)
+    /// In the order of `Refusal.allCases`.
+    private let refusals = Refusal.allCases.map { Self.counter($0.code) }
+    private let reports = PolicyRule.allCases.map {
+        (rule: $0, counter: Counter(label: "keyward_policy_reports_total", dimensions: [("rule", $0.rawValue)]))
+    }
 
     func admitted() {
         valid.increment()
@@ -19,13 +19,12 @@ struct VerificationMetrics: Sendable {
     }
 
     func refused(_ refusal: Refusal) {
-        switch refusal {
-        case .missing: missing.increment()
-        case .malformed: malformed.increment()
-        case .unknown: unknown.increment()
-        case .expired: expired.increment()
-        case .inactive: inactive.increment()
-        }
+        if let place = Refusal.allCases.firstIndex(of: refusal) { refusals[place].increment() }
+    }
+
+    /// A rule that only reports would have refused.
+    func reported(_ rules: PolicyRules) {
+        for report in reports where rules.contains(report.rule) { report.counter.increment() }
     }
 
     private static func counter(_ outcome: String) -> Counter {

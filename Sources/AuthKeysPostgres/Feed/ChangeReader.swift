@@ -39,7 +39,7 @@ enum ChangeReader {
         _ row: inout CopyRow, into state: inout Progress.State, apply: (KeyEntry) -> Void
     ) throws(PostgresError) {
         guard let digest = try row.nextOptionalBytes() else {
-            for _ in 0..<7 { try row.skip() }
+            for _ in 0..<7 + PolicyColumns.count { try row.skip() }
             state.watermark = Watermark(history: try row.nextText(), position: try row.nextXid8())
             return
         }
@@ -47,7 +47,13 @@ enum ChangeReader {
             digest: SecretDigest(digest), id: KeyID(try row.nextUuid()), version: try row.nextInt64(),
             state: try row.nextInt16(),
             expiresAt: try row.nextOptionalTimestampOrInfinity().map { Timestamp(microseconds: $0) },
-            name: try row.nextText(), owner: try row.nextOptionalText(), scopes: try row.nextText())
+            name: try row.nextText(), owner: try row.nextOptionalText(), scopes: try row.nextText(),
+            policy: PolicyColumns(
+                expiresAt: try row.nextOptionalTimestampOrInfinity().map { Timestamp(microseconds: $0) },
+                notBefore: try row.nextOptionalTimestampOrInfinity().map { Timestamp(microseconds: $0) },
+                methods: try row.nextOptionalText(), paths: try row.nextOptionalText(),
+                cidrs: try row.nextOptionalText(), reportOnly: try row.nextOptionalText()
+            ).policy)
         if !raw.makesSense { state.skipped += 1 }
         guard let entry = raw.entry else { return }
         apply(entry)

@@ -25,6 +25,7 @@ public enum MigrationCatalogue {
     public static let all: [Migration] = [
         Migration(version: 1, name: "auth_keys", sql: text(PackageResources._001_auth_keys_sql)),
         Migration(version: 2, name: "update_and_rotation", sql: text(PackageResources._002_update_and_rotation_sql)),
+        Migration(version: 3, name: "policy", sql: text(PackageResources._003_policy_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

@@ -3,7 +3,8 @@ enum KeySQL {
     /// One row a key, with its newest secret, and the one before as long as it is good.
     static let keyColumns = """
         k.id, k.name, k.description, k.owner, k.scopes, k.enabled, k.expires_at, k.deactivated_at, k.created_at, \
-        k.updated_at, k.version, s.prefix, s.last_four, k.labels, k.metadata, p.prefix, p.last_four, p.expires_at
+        k.updated_at, k.version, s.prefix, s.last_four, k.labels, k.metadata, p.prefix, p.last_four, p.expires_at, k.not_before, \
+        k.allowed_methods, k.allowed_paths, k.allowed_cidrs, k.report_only
         """
 
     static let secretsOfKey = """
@@ -20,7 +21,13 @@ enum KeySQL {
     static let entryColumns = """
         s.digest, k.id, k.version, \
         (CASE WHEN k.deactivated_at IS NOT NULL THEN 3 WHEN NOT k.enabled THEN 2 ELSE 1 END)::int2 AS state, \
-        LEAST(k.expires_at, s.expires_at) AS expires_at, k.name, k.owner, array_to_string(k.scopes, ' ') AS scopes
+        LEAST(CASE WHEN 'expires_at' <> ALL (k.report_only) THEN k.expires_at END, s.expires_at) AS expires_at, \
+        k.name, k.owner, array_to_string(k.scopes, ' ') AS scopes, \
+        CASE WHEN 'expires_at' = ANY (k.report_only) THEN k.expires_at END AS reported_expiry, k.not_before, \
+        NULLIF(array_to_string(k.allowed_methods, E'\n'), '') AS methods, \
+        NULLIF(array_to_string(k.allowed_paths, E'\n'), '') AS paths, \
+        NULLIF(array_to_string(k.allowed_cidrs, E'\n'), '') AS cidrs, \
+        NULLIF(array_to_string(k.report_only, E'\n'), '') AS report_only
         """
 
     static let key = "SELECT \(keyColumns) FROM auth_keys k \(secretsOfKey) WHERE k.id = $1"
@@ -32,13 +39,17 @@ enum KeySQL {
         WITH input AS MATERIALIZED (
             SELECT *, clock_timestamp() AS at
             FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[],
-                $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
-                AS t (id, name, description, owner, scopes, expires_at, digest, prefix, last_four, labels, metadata, enabled)
+                $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::text[],
+                $15::text[], $16::text[], $17::text[])
+                AS t (id, name, description, owner, scopes, expires_at, digest, prefix, last_four, labels, metadata,
+                    enabled, not_before, methods, paths, cidrs, report_only)
         ), keys AS (
             INSERT INTO auth_keys
-                (id, name, description, owner, scopes, labels, metadata, enabled, expires_at, created_at, updated_at)
+                (id, name, description, owner, scopes, labels, metadata, enabled, expires_at, created_at, updated_at,
+                not_before, allowed_methods, allowed_paths, allowed_cidrs, report_only)
             SELECT id, name, description, owner, string_to_array(scopes, ' '), labels::jsonb, metadata::jsonb,
-                enabled::boolean, expires_at, at, at
+                enabled::boolean, expires_at, at, at, not_before, string_to_array(methods, E'\n'),
+                string_to_array(paths, E'\n'), string_to_array(cidrs, E'\n'), string_to_array(report_only, E'\n')
             FROM input
             RETURNING id, created_at
         ), secrets AS (
@@ -50,7 +61,8 @@ enum KeySQL {
 
     static let update = """
         UPDATE auth_keys
-        SET name = $2, description = $3, owner = $4, scopes = $5, labels = $6, metadata = $7, enabled = $8, expires_at = $9
+        SET name = $2, description = $3, owner = $4, scopes = $5, labels = $6, metadata = $7, enabled = $8, expires_at = $9,
+            not_before = $10, allowed_methods = $11, allowed_paths = $12, allowed_cidrs = $13, report_only = $14
         WHERE id = $1
         """
 
@@ -58,7 +70,9 @@ enum KeySQL {
 
     /// The entries of a deleted key's secrets.
     static let buried = """
-        SELECT digest, key_id, version, 4::int2, NULL::timestamptz, '', NULL::text, '' FROM auth_key_tombstones
+        SELECT digest, key_id, version, 4::int2, NULL::timestamptz, '', NULL::text, '', NULL::timestamptz,
+            NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::text
+        FROM auth_key_tombstones
         WHERE key_id = $1
         """
 
@@ -124,6 +138,7 @@ enum KeySQL {
         """
         COPY (
             SELECT NULL::bytea, NULL::uuid, NULL::int8, 0::int2, NULL::timestamptz, NULL::text, NULL::text, NULL::text,
+                NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::text,
                 (SELECT system_identifier::text FROM pg_control_system()) || '/' || CASE WHEN pg_is_in_recovery()
                     THEN 'standby' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
                 pg_snapshot_xmin(pg_current_snapshot())
@@ -131,7 +146,8 @@ enum KeySQL {
             SELECT \(entryColumns), NULL, NULL FROM auth_keys k JOIN auth_key_secrets s ON s.key_id = k.id
             WHERE k.changed_xid >= '\(position)'::xid8
             UNION ALL
-            SELECT digest, key_id, version, 4::int2, NULL, '', NULL, '', NULL, NULL FROM auth_key_tombstones
+            SELECT digest, key_id, version, 4::int2, NULL, '', NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+            FROM auth_key_tombstones
             WHERE changed_xid >= '\(position)'::xid8
         ) TO STDOUT (FORMAT binary)
         """

@@ -100,6 +100,9 @@ extension PostgresAuthKeyStore {
             .textArray(attributes.scopes), .jsonb(try JSONText.encode(attributes.labels)),
             .jsonb(try JSONText.encode(attributes.metadata)), .bool(attributes.enabled),
             attributes.expiresAt.map { .timestamp(microsecondsSinceUnixEpoch: $0.microseconds) } ?? .null,
+            attributes.notBefore.map { .timestamp(microsecondsSinceUnixEpoch: $0.microseconds) } ?? .null,
+            .textArray(attributes.allowedMethods), .textArray(attributes.allowedPaths),
+            .textArray(attributes.allowedCIDRs), .textArray(attributes.reportOnly),
         ]
     }
 

@@ -53,9 +53,21 @@ extension PostgresAuthKeyStore {
                 .textArray(try keys.map { try JSONText.encode($0.labels) }),
                 .textArray(try keys.map { try JSONText.encode($0.metadata) }),
                 .textArray(keys.map { $0.enabled ? "true" : "false" }),
+                .timestampArray(keys.map { $0.notBefore?.microseconds }),
+                lines(keys.map(\.allowedMethods)), lines(keys.map(\.allowedPaths)), lines(keys.map(\.allowedCIDRs)),
+                lines(keys.map(\.reportOnly)),
             ])
+        return try created(keys, rows: result.rows)
+    }
+
+    /// Lists, an entry a line: none has a line break.
+    private static func lines(_ lists: [[String]]) -> PostgresParameter {
+        .textArray(lists.map { $0.joined(separator: "\n") })
+    }
+
+    private static func created(_ keys: [NewKey], rows: PostgresRows) throws -> [KeyID: AuthKey] {
         var createdAt: [KeyID: Timestamp] = [:]
-        for row in result.rows {
+        for row in rows {
             createdAt[KeyID(try row.uuid(0))] = Timestamp(microseconds: try row.timestamp(1))
         }
         var created: [KeyID: AuthKey] = [:]

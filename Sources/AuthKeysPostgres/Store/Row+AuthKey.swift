@@ -10,7 +10,9 @@ extension AuthKey {
                 name: try row.text(1), description: try row.text(2), owner: try row.optionalText(3),
                 scopes: try row.textArray(4), labels: JSONText.decode([String: String].self, try row.jsonb(13)),
                 metadata: JSONText.decode([String: JSONValue].self, try row.jsonb(14)), enabled: try row.bool(5),
-                expiresAt: try row.optionalMoment(6)),
+                expiresAt: try row.optionalMoment(6), notBefore: try row.optionalMoment(18),
+                allowedMethods: try row.textArray(19), allowedPaths: try row.textArray(20),
+                allowedCIDRs: try row.textArray(21), reportOnly: try row.textArray(22)),
             prefix: try row.optionalText(11) ?? "",
             lastFour: try row.optionalText(12) ?? "",
             previous: try Self.previous(row),
@@ -33,7 +35,12 @@ extension KeyEntry {
         let raw = RawEntry(
             digest: SecretDigest(digest), id: KeyID(try row.uuid(first + 1)), version: try row.int64(first + 2),
             state: try row.int16(first + 3), expiresAt: try row.optionalMoment(first + 4),
-            name: try row.text(first + 5), owner: try row.optionalText(first + 6), scopes: try row.text(first + 7))
+            name: try row.text(first + 5), owner: try row.optionalText(first + 6), scopes: try row.text(first + 7),
+            policy: PolicyColumns(
+                expiresAt: try row.optionalMoment(first + 8), notBefore: try row.optionalMoment(first + 9),
+                methods: try row.optionalText(first + 10), paths: try row.optionalText(first + 11),
+                cidrs: try row.optionalText(first + 12), reportOnly: try row.optionalText(first + 13)
+            ).policy)
         guard let entry = raw.entry else { return nil }
         self = entry
     }
@@ -49,11 +56,14 @@ struct RawEntry {
     let name: String
     let owner: String?
     let scopes: String
+    /// Nil for one that makes no sense.
+    let policy: KeyPolicy?
 
     /// Whether the row is one that Keyward could have written.
     var makesSense: Bool {
         digest != nil && UInt32(exactly: version) != nil && UInt8(exactly: state).flatMap(KeyEntry.State.init) != nil
-            && expiresAt?.isRepresentable ?? true && (!name.isEmpty || state == KeyEntry.State.deleted.rawValue)
+            && expiresAt?.isRepresentable ?? true && policy != nil
+            && (!name.isEmpty || state == KeyEntry.State.deleted.rawValue)
     }
 
     /// The entry for the index; nil if not even the digest and the version can be read. A row that makes no sense otherwise
@@ -63,7 +73,34 @@ struct RawEntry {
         let state = makesSense ? UInt8(exactly: state).flatMap(KeyEntry.State.init) ?? .disabled : .disabled
         return KeyEntry(
             digest: digest, keyID: id, version: version, state: state,
-            expiresAt: expiresAt, name: name, owner: owner, scopes: scopes)
+            expiresAt: expiresAt, name: name, owner: owner, scopes: scopes, policy: policy ?? .none)
+    }
+}
+
+/// The columns of a policy among `KeySQL.entryColumns`.
+struct PolicyColumns {
+    static let count = 6
+
+    var expiresAt: Timestamp?
+    var notBefore: Timestamp?
+    /// Lists, an entry a line; nil for an empty one.
+    var methods: String?
+    var paths: String?
+    var cidrs: String?
+    var reportOnly: String?
+
+    /// Nil where they make no sense.
+    var policy: KeyPolicy? {
+        if expiresAt == nil, notBefore == nil, methods == nil, paths == nil, cidrs == nil, reportOnly == nil {
+            return KeyPolicy.none
+        }
+        return KeyPolicy(
+            expiresAt: expiresAt, notBefore: notBefore, cidrs: lines(cidrs), methods: lines(methods),
+            paths: lines(paths), reportOnly: lines(reportOnly))
+    }
+
+    private func lines(_ text: String?) -> [String] {
+        text?.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) ?? []
     }
 }
 

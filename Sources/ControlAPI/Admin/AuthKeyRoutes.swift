@@ -15,6 +15,7 @@ struct AuthKeyRoutes {
         group.post(use: create)
         group.get("{id}", use: show)
         group.patch("{id}", use: update)
+        group.get("{id}/explain", use: explain)
         group.delete("{id}", use: delete)
         group.post("{id}/rotate", use: rotate)
         group.delete("{id}/previous-secret", use: endPreviousSecret)
@@ -44,6 +45,16 @@ struct AuthKeyRoutes {
         let id = try context.parameters.require("id")
         let key = try await ask(context) { () async throws(AuthKeyError) in try await service.key(id) }
         return try answer(KeyJSON(key, now: time.now()))
+    }
+
+    private func explain(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let id = try context.parameters.require("id")
+        let wanted = try ExplainParameters(request.uri)
+        let explanation = try await ask(context) { () async throws(AuthKeyError) in
+            try await service.explain(
+                id, method: wanted.method, path: wanted.path, address: wanted.address, scopes: wanted.scopes)
+        }
+        return try JSONBody.response(ExplanationJSON(explanation))
     }
 
     private func update(_ request: Request, _ context: ControlContext) async throws -> Response {

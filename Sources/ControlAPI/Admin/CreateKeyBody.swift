@@ -17,6 +17,7 @@ struct CreateKeyBody: Decodable {
     /// The request for the domain, which checks what is in it.
     func request(idempotencyKey: String?) -> KeyRequest {
         KeyRequest(
-            attributes: patch.applied(to: KeyAttributes(name: "")), prefix: prefix, idempotencyKey: idempotencyKey)
+            attributes: patch.applied(to: KeyAttributes(name: "")), prefix: prefix, idempotencyKey: idempotencyKey,
+            namesExpiry: patch.expiresAt != .unchanged)
     }
 }

@@ -12,6 +12,11 @@ struct KeyJSON: Encodable {
     let redactedValue: String
     let enabled: Bool
     let expiresAt: String?
+    let notBefore: String?
+    let allowedMethods: [String]?
+    let allowedPaths: [String]?
+    let allowedCIDRs: [String]?
+    let reportOnly: [String]?
     let deactivatedAt: String?
     let createdAt: String
     let updatedAt: String
@@ -40,6 +45,11 @@ struct KeyJSON: Encodable {
         case rotationID = "rotation_id"
         case redactedValue = "redacted_value"
         case expiresAt = "expires_at"
+        case notBefore = "not_before"
+        case allowedMethods = "allowed_methods"
+        case allowedPaths = "allowed_paths"
+        case allowedCIDRs = "allowed_cidrs"
+        case reportOnly = "report_only"
         case deactivatedAt = "deactivated_at"
         case createdAt = "created_at"
         case updatedAt = "updated_at"
@@ -50,7 +60,13 @@ struct KeyJSON: Encodable {
         name = key.name
         description = key.description.isEmpty ? nil : key.description
         owner = key.owner
-        scopes = key.scopes.isEmpty ? nil : key.scopes
+        func list(_ entries: [String]) -> [String]? { entries.isEmpty ? nil : entries }
+        scopes = list(key.scopes)
+        notBefore = key.notBefore?.description
+        allowedMethods = list(key.allowedMethods)
+        allowedPaths = list(key.allowedPaths)
+        allowedCIDRs = list(key.allowedCIDRs)
+        reportOnly = list(key.reportOnly)
         labels = key.labels.isEmpty ? nil : key.labels
         metadata = key.metadata.isEmpty ? nil : key.metadata
         previousSecret = key.previous.map {

@@ -7,6 +7,11 @@ struct KeyPatchBody: Decodable {
     private enum CodingKeys: String, CodingKey {
         case name, description, owner, scopes, labels, metadata, enabled
         case expiresAt = "expires_at"
+        case notBefore = "not_before"
+        case allowedMethods = "allowed_methods"
+        case allowedPaths = "allowed_paths"
+        case allowedCIDRs = "allowed_cidrs"
+        case reportOnly = "report_only"
     }
 
     init(from decoder: any Decoder) throws {
@@ -23,6 +28,11 @@ struct KeyPatchBody: Decodable {
         patch.metadata = try change(.metadata)
         patch.enabled = try change(.enabled)
         patch.expiresAt = try Self.moment(try change(.expiresAt), param: CodingKeys.expiresAt.rawValue)
+        patch.notBefore = try Self.moment(try change(.notBefore), param: CodingKeys.notBefore.rawValue)
+        patch.allowedMethods = try change(.allowedMethods)
+        patch.allowedPaths = try change(.allowedPaths)
+        patch.allowedCIDRs = try change(.allowedCIDRs)
+        patch.reportOnly = try change(.reportOnly)
     }
 
     /// An empty text is no moment, as in the origin system.

@@ -118,7 +118,8 @@ extension FrontConnection {
     private func decide(after answer: UnknownKeyLookup.Answer? = nil) -> Exchange.Decision {
         if !record.isAdmitted { return .answer(.overloaded) }
         return headBytes.withUnsafeReadableBytes { bytes in
-            let outcome = loop.gate.decide(head, bytes: bytes, after: answer, identity: &identity)
+            let outcome = loop.gate.decide(
+                head, bytes: bytes, from: forwarded, after: answer, identity: &identity)
             record.keyID = outcome.keyID
             record.digest = outcome.digest
             record.expiresAt = outcome.expiresAt

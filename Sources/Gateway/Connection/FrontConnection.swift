@@ -203,7 +203,10 @@ final class FrontConnection: ChannelInboundHandler {
     /// Ends what runs if its key is good no more.
     func recheckKey(now: Timestamp) {
         guard let digest = record.digest, exchange.stage != .resolving else { return }
-        switch loop.gate.verifier.recheck(digest, at: now) {
+        let standing = headBytes.withUnsafeReadableBytes { bytes in
+            loop.gate.recheck(digest, head, bytes: bytes, from: forwarded, at: now)
+        }
+        switch standing {
         case .good(let expiresAt): record.expiresAt = expiresAt
         case .ended(let refusal): endKey(.refused(refusal))
         }

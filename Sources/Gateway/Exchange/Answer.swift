@@ -3,6 +3,8 @@ import AuthKeys
 /// An answer that the gateway gives itself, instead of the upstream's.
 enum Answer: Equatable, Sendable {
     case refused(Refusal)
+    /// The key lacks one of these.
+    case scopeMissing(ScopeRequirement)
     case ambiguousCredentials
     /// Keys cannot be verified now.
     case verificationUnavailable
@@ -23,7 +25,8 @@ enum Answer: Equatable, Sendable {
     var status: Int {
         switch self {
         case .malformedRequest, .ambiguousCredentials: 400
-        case .refused: 401
+        case .refused(let refusal): refusal.kind.status
+        case .scopeMissing: Refusal.scopeMissing.kind.status
         case .notRouted: 404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
@@ -39,7 +42,12 @@ enum Answer: Equatable, Sendable {
     var reason: String {
         switch self {
         case .malformedRequest, .ambiguousCredentials: "Bad Request"
-        case .refused: "Unauthorized"
+        case .refused, .scopeMissing:
+            switch status {
+            case 400: "Bad Request"
+            case 401: "Unauthorized"
+            default: "Forbidden"
+            }
         case .notRouted: "Not Found"
         case .methodNotAllowed: "Method Not Allowed"
         case .requestTimeout: "Request Timeout"
@@ -54,7 +62,8 @@ enum Answer: Equatable, Sendable {
 
     var type: String {
         switch self {
-        case .refused: "authentication_error"
+        case .refused(let refusal): refusal.kind.type
+        case .scopeMissing: Refusal.scopeMissing.kind.type
         case .notRouted: "not_found_error"
         case .verificationUnavailable, .overloaded: "unavailable_error"
         case .upstreamUnreachable, .upstreamReset, .upstreamTimeout: "upstream_error"
@@ -67,6 +76,7 @@ enum Answer: Equatable, Sendable {
     var code: String {
         switch self {
         case .refused(let refusal): refusal.code
+        case .scopeMissing: Refusal.scopeMissing.code
         case .ambiguousCredentials: "ambiguous_credentials"
         case .upstreamUnreachable: "upstream_unreachable"
         case .upstreamReset: "upstream_reset"
@@ -87,6 +97,7 @@ enum Answer: Equatable, Sendable {
     var message: String {
         switch self {
         case .refused(let refusal): refusal.message
+        case .scopeMissing(let needed): "\(Refusal.scopeMissing.message): \(needed.text)"
         case .ambiguousCredentials: "the request carries more than one credential: send the API key once"
         case .verificationUnavailable: "API keys cannot be verified at the moment: try again"
         case .overloaded: "too many requests are under way: try again"

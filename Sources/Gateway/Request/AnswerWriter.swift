@@ -21,7 +21,11 @@ enum AnswerWriter {
         out.writeString("\(body.utf8.count)\r\nDate: \(date())\r\nX-Request-Id: ")
         context.id.write(to: &out)
         out.writeStaticString("\r\n")
-        if case .refused(let refusal) = answer { writeChallenge(refusal, to: &out) }
+        switch answer {
+        case .refused(let refusal) where refusal.isChallenge: writeChallenge(refusal, to: &out)
+        case .scopeMissing(let needed): writeChallenge(.scopeMissing, needing: needed, to: &out)
+        default: break
+        }
         if let seconds = answer.retryAfter { out.writeString("Retry-After: \(seconds)\r\n") }
         if answer == .methodNotAllowed {
             out.writeStaticString("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
@@ -43,11 +47,14 @@ enum AnswerWriter {
     }
 
     /// RFC 6750 section 3.
-    private static func writeChallenge(_ refusal: Refusal, to out: inout ByteBuffer) {
+    private static func writeChallenge(
+        _ refusal: Refusal, needing needed: ScopeRequirement = .none, to out: inout ByteBuffer
+    ) {
         out.writeStaticString("WWW-Authenticate: Bearer realm=\"keyward\"")
         if let error = refusal.bearerError {
             out.writeString(", error=\"\(error)\", error_description=\"\(refusal.message)\"")
         }
+        if !needed.isEmpty { out.writeString(", scope=\"\(needed.text)\"") }
         out.writeStaticString("\r\n")
     }
 

@@ -7,6 +7,7 @@ import NIOCore
 /// are addresses, protocol and host if they can be ones.
 struct Forwarded {
     private let peer: IPAddress?
+    private let proxies: [IPNetwork]
     private let isTrusted: Bool
     private let isSecure: Bool
     /// The lines that are the same for every request of the connection.
@@ -16,6 +17,7 @@ struct Forwarded {
         let address = peer?.ipAddress.flatMap { IPAddress($0) }
         self.peer = address
         self.isSecure = isSecure
+        self.proxies = proxies
         isTrusted = address.map { address in proxies.contains { $0.contains(address) } } ?? false
         var fixed = ByteBuffer()
         if !isTrusted {
@@ -39,11 +41,9 @@ struct Forwarded {
     private func writeTrusted(
         _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, host: inout Range<Int>?, to out: inout ByteBuffer
     ) {
-        var chain: [IPAddress?] = []
         var proto = isSecure ? "https" : "http"
         for field in head.fields.lines {
             switch field.kind {
-            case .forwardedFor: chain += bytes.list(in: field.value).map { Self.address(bytes.part($0)) }
             case .forwardedProto:
                 if bytes.part(field.value).equals("https") { proto = "https" }
                 if bytes.part(field.value).equals("http") { proto = "http" }
@@ -53,10 +53,30 @@ struct Forwarded {
             default: break
             }
         }
-        chain.append(peer)
+        let chain = chain(head, bytes: bytes)
         let known = chain.suffix(chain.reversed().prefix { $0 != nil }.count).compactMap(\.self)
         out.writeString("X-Forwarded-For: \(known.map(\.description).joined(separator: ", "))\r\n")
         out.writeString("X-Forwarded-Proto: \(proto)\r\n")
+    }
+
+    /// Where a request comes from: the last address before the trusted proxies. Nil if that is not known.
+    func client(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer) -> IPAddress? {
+        guard isTrusted else { return peer }
+        let chain = chain(head, bytes: bytes)
+        for address in chain.reversed() {
+            guard let address else { return nil }
+            if !proxies.contains(where: { $0.contains(address) }) { return address }
+        }
+        return chain.first ?? nil
+    }
+
+    /// The addresses that a request came through, the peer's last; nil for what is none.
+    private func chain(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer) -> [IPAddress?] {
+        var chain: [IPAddress?] = []
+        for field in head.fields.lines where field.kind == .forwardedFor {
+            chain += bytes.list(in: field.value).map { Self.address(bytes.part($0)) }
+        }
+        return chain + [peer]
     }
 
     /// An address as proxies write it: some add a port, and then put one of version 6 in brackets.

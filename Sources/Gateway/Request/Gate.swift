@@ -19,12 +19,14 @@ struct Gate {
     /// Where the path says where a request goes, one that could be read in two ways is refused; else every path belongs to the
     /// upstream.
     private let refusesDotSegments: Bool
+    private let scopes: ScopeRules
 
     init(verifier: KeyVerifier, time: TimeSource, configuration: GatewayConfiguration) {
         self.verifier = verifier
         self.time = time
         places = configuration.credentials
         passesPreflights = configuration.passesPreflights
+        scopes = configuration.scopes
         refusesDotSegments = configuration.routes.contains { route in
             !route.prefix.isEmpty || route.upstreams.contains { !$0.basePath.isEmpty }
         }
@@ -33,38 +35,70 @@ struct Gate {
     /// Decides about a request; for one that goes through, writes the identity that the upstream is told. `answer` is what a
     /// look-up came to, if one was made: then the decision is never to make another.
     func decide(
-        _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, after answer: UnknownKeyLookup.Answer? = nil,
-        identity: inout ByteBuffer
+        _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded,
+        after answer: UnknownKeyLookup.Answer? = nil, identity: inout ByteBuffer
     ) -> Outcome {
         identity.clear()
         if head.method == .connect || head.method == .trace { return Outcome(decision: .answer(.methodNotAllowed)) }
         if refusesDotSegments && head.hasDotSegment(bytes) { return Outcome(decision: .answer(.malformedRequest)) }
         if passesPreflights && head.isPreflight { return Outcome(decision: .forward) }
+        guard let request = request(head, bytes: bytes, from: forwarded) else {
+            return outcome(verifier.refuse(.pathAmbiguous), needing: .none, after: answer)
+        }
         switch Credential(in: head, bytes: bytes, places: places) {
         case .ambiguous: return Outcome(decision: .answer(.ambiguousCredentials))
-        case .none: return outcome(verifier.refuse(.missing), after: answer)
+        case .none: return outcome(verifier.refuse(.missing), needing: request.scopes, after: answer)
         case .token(let range):
             var digest: SecretDigest?
             var expiresAt: Timestamp?
-            let verdict = verifier.verify(bytes.part(range), at: time.now()) { key in
+            let verdict = verifier.verify(bytes.part(range), for: request, at: time.now()) { key in
                 Identity.write(key, to: &identity)
                 digest = key.digest
                 expiresAt = key.expiresAt
             }
-            var outcome = outcome(verdict, after: answer)
+            var outcome = outcome(verdict, needing: request.scopes, after: answer)
             if case .admitted = verdict { (outcome.digest, outcome.expiresAt) = (digest, expiresAt) }
             return outcome
         }
     }
 
-    private func outcome(_ verdict: Verdict, after answer: UnknownKeyLookup.Answer?) -> Outcome {
+    /// Looks again at the key of a request that runs.
+    func recheck(
+        _ digest: SecretDigest, _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded,
+        at now: Timestamp
+    ) -> KeyVerifier.Standing {
+        guard let request = request(head, bytes: bytes, from: forwarded) else { return .ended(.pathAmbiguous) }
+        return verifier.recheck(digest, for: request, at: now)
+    }
+
+    /// What policies ask of a request; nil where its path is ambiguous and rules depend on it.
+    private func request(
+        _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded
+    ) -> AccessRequest? {
+        let method = bytes.part(head.methodText)
+        // An absolute form may be without a path.
+        let path = head.path.isEmpty ? Self.root : bytes.part(head.path)
+        guard let needed = scopes.requirement(method: method, path: path) else { return nil }
+        return AccessRequest(
+            method: method, path: path, address: forwarded.client(head, bytes: bytes), scopes: needed)
+    }
+
+    private static var root: UnsafeRawBufferPointer {
+        let text: StaticString = "/"
+        return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    }
+
+    private func outcome(
+        _ verdict: Verdict, needing needed: ScopeRequirement, after answer: UnknownKeyLookup.Answer?
+    ) -> Outcome {
         switch verdict {
         case .admitted(let id): return Outcome(decision: .forward, keyID: id)
+        case .refused(.scopeMissing): return Outcome(decision: .answer(.scopeMissing(needed)))
         case .refused(let refusal): return Outcome(decision: .answer(.refused(refusal)))
         case .unavailable: return Outcome(decision: .answer(.verificationUnavailable))
         case .unresolved(let digest):
             guard let answer else { return Outcome(decision: .resolve, digest: digest) }
-            return outcome(verifier.verdict(afterResolving: answer), after: answer)
+            return outcome(verifier.verdict(afterResolving: answer), needing: needed, after: answer)
         }
     }
 }

@@ -19,6 +19,11 @@ struct ControlClient {
         let redactedValue: String
         let enabled: Bool
         let expiresAt: String?
+        let notBefore: String?
+        let allowedMethods: [String]?
+        let allowedPaths: [String]?
+        let allowedCIDRs: [String]?
+        let reportOnly: [String]?
         let deactivatedAt: String?
         let createdAt: String
         let updatedAt: String
@@ -42,6 +47,11 @@ struct ControlClient {
             case id, name, description, owner, scopes, labels, enabled, active, version, value
             case redactedValue = "redacted_value"
             case expiresAt = "expires_at"
+            case notBefore = "not_before"
+            case allowedMethods = "allowed_methods"
+            case allowedPaths = "allowed_paths"
+            case allowedCIDRs = "allowed_cidrs"
+            case reportOnly = "report_only"
             case deactivatedAt = "deactivated_at"
             case createdAt = "created_at"
             case updatedAt = "updated_at"
@@ -52,6 +62,20 @@ struct ControlClient {
             if active { return "active" }
             return enabled ? "expired" : "disabled"
         }
+    }
+
+    /// A decision as the API shows it.
+    struct Explanation: Codable {
+        struct Step: Codable {
+            let rule: String
+            let outcome: String
+            let message: String?
+        }
+
+        let allowed: Bool
+        let code: String?
+        let status: Int
+        let decision: [Step]
     }
 
     struct Answer {
@@ -87,6 +111,11 @@ struct ControlClient {
     func update(_ id: String, _ members: [String: Member], version: Int64?) async throws -> Answer {
         let body = try JSONEncoder().encode(members)
         return try await send(.PATCH, "\(Self.path)/\(PercentEncoding.encode(id))", body: Array(body), version: version)
+    }
+
+    func explain(_ id: String, query: [(String, String)]) async throws -> Answer {
+        let items = query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
+        return try await send(.GET, "\(Self.path)/\(PercentEncoding.encode(id))/explain?\(items)")
     }
 
     func rotate(_ id: String, graceSeconds: Int64?, idempotencyKey: String?) async throws -> Answer {

@@ -28,10 +28,23 @@ enum KeyTable {
         if let previous = key.previousSecret {
             fields.append(("old secret", "\(previous.redactedValue), good until \(previous.expiresAt)"))
         }
+        if let notBefore = key.notBefore { fields.append(("not before", notBefore)) }
+        let lists = [
+            ("methods", key.allowedMethods), ("paths", key.allowedPaths), ("networks", key.allowedCIDRs),
+            ("report only", key.reportOnly),
+        ]
+        for (name, list) in lists { if let list { fields.append((name, printable(list.joined(separator: " ")))) } }
         if let expiresAt = key.expiresAt { fields.append(("expires", expiresAt)) }
         if let deactivatedAt = key.deactivatedAt { fields.append(("deactivated", deactivatedAt)) }
         fields += [("created", key.createdAt), ("updated", key.updatedAt)]
         return columns(fields.map { [$0.0, $0.1] })
+    }
+
+    /// A decision, a line for each thing that was looked at.
+    static func lines(_ explanation: ControlClient.Explanation) -> [String] {
+        let steps = explanation.decision.map { [$0.rule, $0.outcome, $0.message ?? ""] }
+        return columns(steps)
+            + [explanation.allowed ? "allowed" : "refused: \(explanation.status) \(explanation.code ?? "")"]
     }
 
     private static func columns(_ rows: [[String]]) -> [String] {

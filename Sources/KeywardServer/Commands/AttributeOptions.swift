@@ -22,12 +22,41 @@ struct AttributeOptions: ParsableArguments {
     @Option(help: "When the key ends, an RFC 3339 moment such as 2030-01-31T12:00:00Z; empty for never.")
     var expiresAt: String?
 
+    @Option(help: "Before when the key opens nothing, an RFC 3339 moment; empty for no such moment.")
+    var notBefore: String?
+
+    @Option(name: .customLong("allow-method"), help: "A method that the key is good for; repeatable. Empty for any.")
+    var allowedMethods: [String] = []
+
+    @Option(
+        name: .customLong("allow-path"),
+        help:
+            "Paths that the key is good for: * stands for a segment, a last ** for all below; repeatable. Empty for any."
+    )
+    var allowedPaths: [String] = []
+
+    @Option(
+        name: .customLong("allow-cidr"), help: "A network that the key may be used from; repeatable. Empty for any.")
+    var allowedCIDRs: [String] = []
+
+    @Option(
+        name: .customLong("report-only"),
+        help: "A rule that only reports what it would have refused, such as allowed_paths; repeatable. Empty for none.")
+    var reportOnly: [String] = []
+
     /// The members of the request's body.
     func members() throws -> [String: ControlClient.Member] {
         var members: [String: ControlClient.Member] = [:]
         members["description"] = description.map { .text($0) }
         members["owner"] = owner.map { $0.isEmpty ? .none : .text($0) }
-        members["scopes"] = scopes.isEmpty ? nil : .list(scopes)
+        members["not_before"] = notBefore.map { $0.isEmpty ? .none : .text($0) }
+        let lists = [
+            ("scopes", scopes), ("allowed_methods", allowedMethods), ("allowed_paths", allowedPaths),
+            ("allowed_cidrs", allowedCIDRs), ("report_only", reportOnly),
+        ]
+        for (name, list) in lists where !list.isEmpty {
+            members[name] = list == [""] ? ControlClient.Member.none : .list(list)
+        }
         members["expires_at"] = expiresAt.map { $0.isEmpty ? .none : .text($0) }
         if !labels.isEmpty { members["labels"] = .texts(try Self.labels(labels)) }
         if let metadata {

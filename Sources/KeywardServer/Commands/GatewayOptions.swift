@@ -76,6 +76,14 @@ struct GatewayOptions: ParsableArguments {
     var trustedProxies: String?
 
     @Option(
+        name: .customLong("require"),
+        help: """
+            Scopes that requests need, such as 'GET /v1/documents/*=documents:read'; repeatable, the first that fits \
+            counts (KEYWARD_REQUIRE).
+            """)
+    var require: [String] = []
+
+    @Option(
         name: .customLong("connect-timeout"),
         help: "For a connection to an upstream (KEYWARD_CONNECT_TIMEOUT). Default: 5s.")
     var connectTimeout: String?
@@ -192,6 +200,7 @@ struct GatewayOptions: ParsableArguments {
             .passPreflights: passPreflights,
             .cutRevoked: cutRevoked,
             .trustedProxies: trustedProxies,
+            .require: require.isEmpty ? nil : require.joined(separator: ","),
             .connectTimeout: connectTimeout,
             .responseTimeout: responseTimeout,
             .idleTimeout: idleTimeout,

@@ -5,7 +5,7 @@ struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys", abstract: "Manage keys through the control listener of a running Keyward.",
         subcommands: [
-            Create.self, List.self, Show.self, Update.self, Rotate.self, Deactivate.self, Delete.self,
+            Create.self, List.self, Show.self, Explain.self, Update.self, Rotate.self, Deactivate.self, Delete.self,
         ])
 
     struct Create: AsyncParsableCommand {
@@ -94,6 +94,40 @@ struct KeysCommand: AsyncParsableCommand {
             try await Console.failing {
                 let answer = try await client.make().show(id)
                 try client.print(key: answer)
+            }
+        }
+    }
+
+    struct Explain: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Tell what would become of a request with this key, and why.")
+
+        @OptionGroup var client: ClientOptions
+
+        @Argument(help: "The key's id.")
+        var id: String
+
+        @Option(help: "The request's method.")
+        var method: String?
+
+        @Option(help: "The request's path.")
+        var path: String?
+
+        @Option(help: "Where the request comes from.")
+        var ip: String?
+
+        @Option(name: .customLong("scope"), help: "A scope that the request needs; repeatable.")
+        var scopes: [String] = []
+
+        func run() async throws {
+            try await Console.failing {
+                let scope = scopes.isEmpty ? nil : scopes.joined(separator: " ")
+                let query = [("method", method), ("path", path), ("ip", ip), ("scope", scope)]
+                    .compactMap { name, value in value.map { (name, $0) } }
+                let answer = try await client.make().explain(id, query: query)
+                let explanation = try ControlClient.decode(ControlClient.Explanation.self, answer)
+                if client.json { return try client.print(encoding: explanation) }
+                for line in KeyTable.lines(explanation) { Console.out(line) }
             }
         }
     }

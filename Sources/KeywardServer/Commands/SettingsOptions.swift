@@ -35,6 +35,15 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "How long keys are honoured while the database cannot be read (KEYWARD_MAX_STALENESS). Default: 1h.")
     var maxStaleness: String?
 
+    @Option(
+        help:
+            "When keys end whose request does not say so (KEYWARD_KEY_DEFAULT_LIFETIME). Default: the maximum, or never."
+    )
+    var keyDefaultLifetime: String?
+
+    @Option(help: "How long a key may live at most (KEYWARD_KEY_MAX_LIFETIME). Default: no limit.")
+    var keyMaxLifetime: String?
+
     @Option(help: "trace, debug, info, notice, warning, error or critical (KEYWARD_LOG_LEVEL). Default: info.")
     var logLevel: String?
 
@@ -47,7 +56,8 @@ struct SettingsOptions: ParsableArguments {
         let options: [Setting: String?] = [
             .databaseURL: databaseUrl, .listenDatabaseURL: listenDatabaseUrl, .databaseWait: databaseWait,
             .adminKeyFile: adminKeyFile, .controlAddress: controlAddress, .dataDirectory: dataDir,
-            .maxStaleness: maxStaleness, .logLevel: logLevel, .logFormat: logFormat,
+            .maxStaleness: maxStaleness, .keyDefaultLifetime: keyDefaultLifetime, .keyMaxLifetime: keyMaxLifetime,
+            .logLevel: logLevel, .logFormat: logFormat,
         ]
         return try SettingsSource(
             flags: options.compactMapValues(\.self).merging(gateway.values) { first, _ in first },

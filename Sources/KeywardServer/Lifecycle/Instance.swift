@@ -76,7 +76,7 @@ struct Instance: Service {
             return try await follower.load()
         }
         let verifier = KeyVerifier(
-            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
+            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index), logger: logger)
         Self.observe(index: index, freshness: freshness, pool: pool, in: metrics)
 
         let echo = settings.gateway.routes.isEmpty ? EchoUpstream() : nil
@@ -84,7 +84,8 @@ struct Instance: Service {
             configuration: try await configuration(echo: echo), verifier: verifier, logger: logger)
         let gatewayAddress = try await bind(gateway)
         let control = ControlAPI(
-            service: AuthKeyService(store: store, index: index), adminKey: adminKey, index: index,
+            service: AuthKeyService(store: store, index: index, lifetimes: settings.lifetimes), adminKey: adminKey,
+            index: index,
             freshness: freshness, metrics: metrics)
         let report = StartReport(
             migrated: migrated, keys: index.count, isPrivate: database.embedded != nil, adminKeyPath: adminKeyPath,

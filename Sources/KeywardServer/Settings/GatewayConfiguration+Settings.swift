@@ -12,6 +12,7 @@ extension GatewayConfiguration {
         if let file = source.text(.upstreamCAFile) { upstreamTrust = .authorities(file: file) }
         credentials = try Self.credentials(source)
         trustedProxies = try Self.trustedProxies(source)
+        scopes = try Self.scopes(source)
         try source.flag(.forwardCredentials, &forwardsCredentials)
         try source.flag(.passPreflights, &passesPreflights)
         try source.flag(.cutRevoked, &cutsRevoked)
@@ -98,6 +99,15 @@ extension GatewayConfiguration {
             }
         }
         return places
+    }
+
+    private static func scopes(_ source: SettingsSource) throws(SettingsError) -> ScopeRules {
+        var rules: [ScopeRules.Rule] = []
+        for text in source.list(.require) {
+            guard let rule = ScopeRules.Rule(text) else { throw SettingsError(.require, "'\(text)' is none") }
+            rules.append(rule)
+        }
+        return ScopeRules(rules)
     }
 
     private static func trustedProxies(_ source: SettingsSource) throws(SettingsError) -> [IPNetwork] {

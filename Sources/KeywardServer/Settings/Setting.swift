@@ -18,6 +18,9 @@ enum Setting: String, CaseIterable, Sendable {
     case passPreflights = "pass_preflights"
     case cutRevoked = "cut_revoked"
     case trustedProxies = "trusted_proxies"
+    case require = "require"
+    case keyDefaultLifetime = "key_default_lifetime"
+    case keyMaxLifetime = "key_max_lifetime"
     case connectTimeout = "connect_timeout"
     case responseTimeout = "response_timeout"
     case idleTimeout = "idle_timeout"
@@ -70,6 +73,9 @@ enum Setting: String, CaseIterable, Sendable {
         case .dataDirectory: "a folder"
         case .credentials: "authorization, x-api-key, or both, separated by a comma"
         case .forwardCredentials, .passPreflights, .cutRevoked: "true or false"
+        case .require:
+            "rules such as 'GET /v1/documents/*=documents:read': a method or *, a path pattern and scopes, separated by commas"
+        case .keyDefaultLifetime, .keyMaxLifetime: "a duration such as 720h, longer than 0"
         case .trustedProxies: "networks such as 10.0.0.0/8 or 2001:db8::/32, or addresses, separated by commas"
         case .connectTimeout, .responseTimeout, .idleTimeout, .tunnelIdleTimeout, .keepAliveTimeout,
             .requestHeadTimeout,

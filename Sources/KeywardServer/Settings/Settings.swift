@@ -1,3 +1,4 @@
+import AuthKeys
 import ControlAPI
 import FoundationEssentials
 import Gateway
@@ -18,6 +19,7 @@ struct Settings: Sendable {
     var control: ListenAddress
     var dataDirectory: String
     var maxStaleness: Duration
+    var lifetimes: KeyLifetimes
 
     /// What the settings are for: commands that only work on the database need no admin key.
     enum Purpose {
@@ -34,6 +36,7 @@ struct Settings: Sendable {
         control = try source.address(.controlAddress, default: ListenAddress(host: "127.0.0.1", port: 9090))
         dataDirectory = source.text(.dataDirectory) ?? ".keyward"
         maxStaleness = try source.duration(.maxStaleness, default: .seconds(3_600))
+        lifetimes = try Self.lifetimes(source)
         if purpose == .serving, database != nil, adminKey == nil {
             throw SettingsError(
                 message:
@@ -52,6 +55,21 @@ struct Settings: Sendable {
         guard let text = source.text(setting) else { return nil }
         guard let target = try? PostgresTarget(text) else { throw SettingsError(setting) }
         return target
+    }
+
+    private static func lifetimes(_ source: SettingsSource) throws(SettingsError) -> KeyLifetimes {
+        func lifetime(_ setting: Setting) throws(SettingsError) -> Duration? {
+            guard source.text(setting) != nil else { return nil }
+            var duration = Duration.zero
+            try source.timeout(setting, &duration)
+            return duration
+        }
+        let (standard, longest) = (try lifetime(.keyDefaultLifetime), try lifetime(.keyMaxLifetime))
+        if let standard, let longest, standard > longest {
+            throw SettingsError(
+                .keyDefaultLifetime, cannot: "it is longer than \(Setting.keyMaxLifetime.environment) allows")
+        }
+        return KeyLifetimes(standard: standard, longest: longest)
     }
 
     private static func adminKey(_ source: SettingsSource) throws(SettingsError) -> AdminKey? {

@@ -265,6 +265,32 @@ import Testing
         }
     }
 
+    @Test func `a stream opened before the goodbye was heard is served, and ends nothing`() async throws {
+        let upstream = try await RawUpstream { _ in .nothing }
+        let files = try TLSTests.Files()
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
+            gateway async throws in
+            let client = try await HTTP2Client.connect(port: gateway.port)
+            let first = try await client.stream()
+            try await first.send(head("GET", "/first", gateway), isEnd: true)
+            try await eventually("the request") { upstream.requests.count == 1 }
+            try await client.channel.setOption(.autoRead, value: false).get()
+            await gateway.group.triggerGracefulShutdown()
+            try await Task.sleep(for: .milliseconds(100))
+            let late = try await client.stream()
+            try await late.send(head("GET", "/late", gateway), isEnd: true)
+            try await client.channel.setOption(.autoRead, value: true).get()
+            try await eventually("the goodbye") { client.hasGoneAway }
+            try await eventually("the late request") { upstream.requests.count == 2 }
+            for connection in upstream.connections {
+                try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            }
+            #expect(try await late.response().body == "ok")
+            #expect(try await first.response().body == "ok")
+            try await eventually("the end of the connection") { !client.channel.isActive }
+        }
+    }
+
     @Test func `a big body passes in both directions, held by windows`() async throws {
         let size = 8 << 20
         let upstream = try await RawUpstream(anyBytes: true) { _ in .nothing }

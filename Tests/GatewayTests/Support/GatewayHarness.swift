@@ -25,12 +25,12 @@ struct GatewayHarness {
     }
 
     /// Gives the good key another state, in a newer version.
-    func apply(_ state: KeyEntry.State, expiresAt: Timestamp? = nil) {
+    func apply(_ state: KeyEntry.State, expiresAt: Timestamp? = nil, policy: KeyPolicy = .none) {
         let version = index.withKey(for: token.digest) { $0.version } ?? 0
         index.apply(
             KeyEntry(
                 digest: token.digest, keyID: keyID, version: version + 1, state: state, expiresAt: expiresAt,
-                name: "test key", owner: nil, scopes: ""))
+                name: "test key", owner: nil, scopes: "", policy: policy))
     }
 
     /// Deactivates the good key.
@@ -53,6 +53,7 @@ struct HarnessOptions {
     var keyName = "test key"
     var owner: String?
     var scopes = ""
+    var policy = KeyPolicy.none
     var upstreamHost = "127.0.0.1"
     var basePath = ""
     var isServing = true
@@ -96,7 +97,7 @@ func withGateway<R>(
     index.apply(
         KeyEntry(
             digest: token.digest, keyID: keyID, version: 1, state: .active, name: options.keyName, owner: options.owner,
-            scopes: options.scopes))
+            scopes: options.scopes, policy: options.policy))
     let freshness = IndexFreshness(maxStaleness: options.maxStaleness)
     if options.isServing { freshness.recordSync(startedAt: TimeSource.system.uptime()) }
     let verifier = KeyVerifier(index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))

@@ -1,0 +1,60 @@
+/// What would become of a request, and what led to it: each thing that was looked at, in order.
+public struct Explanation: Sendable, Equatable {
+    public struct Step: Sendable, Equatable {
+        /// `state`, or the name of a rule.
+        public let rule: String
+        /// Nil if the rule is content.
+        public let refusal: Refusal?
+        /// The rule only reports.
+        public let reportsOnly: Bool
+    }
+
+    public let steps: [Step]
+    /// The first refusal of a rule that does not only report; nil: the request is let in.
+    public let refusal: Refusal?
+
+    init(
+        _ key: AuthKey, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, at now: Timestamp
+    ) {
+        // The index itself decides, with this key alone in it.
+        let digest = SecretDigest(words: (0, 0, 0, 0))
+        let entry = key.attributes.entry(of: digest, id: key.id, version: 1, deactivated: key.deactivatedAt != nil)
+        let index = KeyIndex()
+        index.apply(entry)
+        let (method, path) = (Array(method.utf8), Array(path.utf8))
+        let judged = index.withKey(for: digest) { view in
+            method.withUnsafeBytes { method in
+                path.withUnsafeBytes { path in
+                    view.explain(
+                        AccessRequest(method: method, path: path, address: address, scopes: scopes), at: now)
+                }
+            }
+        }
+        steps = judged?.steps ?? []
+        refusal = judged.map(\.refusal) ?? .unknown
+    }
+
+    fileprivate init(steps: [Step], refusal: Refusal?) {
+        self.steps = steps
+        self.refusal = refusal
+    }
+}
+
+extension KeyView {
+    /// The decision of `judge`, with all that it looks at; and what it does not look at any more after a refusal.
+    fileprivate func explain(_ request: AccessRequest, at now: Timestamp) -> Explanation {
+        let isActive = state == .active
+        var steps = [Explanation.Step(rule: "state", refusal: isActive ? nil : .inactive, reportsOnly: false)]
+        if expiresAt != nil {
+            let refusal = isExpired(at: now) ? Refusal.expired : nil
+            steps.append(.init(rule: PolicyRule.expiresAt.rawValue, refusal: refusal, reportsOnly: false))
+        }
+        let policy = PolicyView(texts.policy)
+        policy.check(request, scopes: texts.scopes, at: now) { rule, refusal in
+            steps.append(
+                .init(rule: rule.rawValue, refusal: refusal, reportsOnly: policy.reportOnly.contains(rule)))
+            return true
+        }
+        return Explanation(steps: steps, refusal: judge(request, at: now).refusal)
+    }
+}

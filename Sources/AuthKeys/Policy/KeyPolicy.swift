@@ -1,0 +1,127 @@
+/// What limits a key beyond its state, in the form in which the index keeps it: bytes that are read where they lie. Empty for a
+/// key without limits. Scopes are no part of it; what they are needed for comes with the request.
+///
+/// First the rules that there are and those that only report, a bit each; then each rule that there is, in order: moments as
+/// eight bytes, lists as a count and, for networks, 18 bytes each (version, length, address), for texts, a length of two bytes
+/// and the text.
+public struct KeyPolicy: Sendable, Hashable {
+    public static let none = KeyPolicy(bytes: [])
+
+    let bytes: [UInt8]
+
+    public var isEmpty: Bool { bytes.isEmpty }
+
+    private init(bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    /// Nil if something is not what its rule takes.
+    /// - Parameter expiresAt: the key's own end, if that only reports.
+    public init?(
+        expiresAt: Timestamp? = nil, notBefore: Timestamp? = nil, cidrs: [String] = [], methods: [String] = [],
+        paths: [String] = [], reportOnly: [String] = []
+    ) {
+        let reporting = reportOnly.compactMap(PolicyRule.init)
+        let networks = cidrs.compactMap { IPNetwork($0) }
+        guard reporting.count == reportOnly.count, networks.count == cidrs.count,
+            paths.allSatisfy({ PathPattern($0)?.text == $0 }), methods.allSatisfy({ MethodName.checked($0) == $0 }),
+            max(cidrs.count, methods.count, paths.count) < 256
+        else { return nil }
+        var rules: PolicyRules = []
+        var body: [UInt8] = []
+        for (rule, moment) in [(PolicyRule.expiresAt, expiresAt), (.notBefore, notBefore)] {
+            guard let moment else { continue }
+            rules.insert(PolicyRules(rule))
+            withUnsafeBytes(of: moment.microseconds.littleEndian) { body += $0 }
+        }
+        if !networks.isEmpty {
+            rules.insert(PolicyRules(.allowedCIDRs))
+            body.append(UInt8(networks.count))
+            for network in networks { network.append(to: &body) }
+        }
+        for (rule, texts) in [(PolicyRule.allowedMethods, methods), (.allowedPaths, paths)] where !texts.isEmpty {
+            rules.insert(PolicyRules(rule))
+            body.append(UInt8(texts.count))
+            for text in texts {
+                withUnsafeBytes(of: UInt16(text.utf8.count).littleEndian) { body += $0 }
+                body += Array(text.utf8)
+            }
+        }
+        let reports = PolicyRules(reporting)
+        bytes = rules.isEmpty && reports.isEmpty ? [] : [rules.rawValue, reports.rawValue] + body
+    }
+}
+
+/// A policy where it lies in memory.
+struct PolicyView {
+    private let bytes: UnsafeRawBufferPointer
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
+    }
+
+    /// The rules that only report.
+    var reportOnly: PolicyRules { bytes.count < 2 ? [] : PolicyRules(rawValue: bytes[1]) }
+
+    /// Goes through the rules in order; `visit` is told of each that there is and what it finds, and says whether to go on.
+    func check(
+        _ request: AccessRequest, scopes: UnsafeRawBufferPointer, at now: Timestamp,
+        visit: (PolicyRule, Refusal?) -> Bool
+    ) {
+        var cursor = bytes.startIndex
+        let rules = bytes.count < 2 ? [] : PolicyRules(rawValue: bytes[0])
+        cursor += 2
+        if rules.contains(.expiresAt) {
+            let moment = moment(&cursor)
+            guard visit(.expiresAt, moment <= now.microseconds ? .expired : nil) else { return }
+        }
+        if rules.contains(.notBefore) {
+            let moment = moment(&cursor)
+            guard visit(.notBefore, moment > now.microseconds ? .notYetValid : nil) else { return }
+        }
+        if rules.contains(.allowedCIDRs) {
+            let count = Int(bytes[cursor])
+            cursor += 1
+            let isIn = request.address.map { address in
+                (0..<count).contains { number in
+                    IPNetwork.contains(address, at: bytes, cursor + number * IPNetwork.encodedSize)
+                }
+            }
+            cursor += count * IPNetwork.encodedSize
+            guard visit(.allowedCIDRs, isIn == true ? nil : .ipNotAllowed) else { return }
+        }
+        if rules.contains(.allowedMethods) {
+            let isIn = anyText(&cursor) { MethodName.covers($0, request.method) }
+            guard visit(.allowedMethods, isIn ? nil : .methodNotAllowed) else { return }
+        }
+        if rules.contains(.allowedPaths) {
+            let isAmbiguous = PathPattern.isAmbiguous(request.path)
+            let isIn =
+                !isAmbiguous && !request.path.isEmpty && anyText(&cursor) { PathPattern.matches($0, request.path) }
+            guard visit(.allowedPaths, isIn ? nil : isAmbiguous ? .pathAmbiguous : .pathNotAllowed) else { return }
+        }
+        if !request.scopes.isEmpty {
+            let hasAll = request.scopes.scopes.allSatisfy { ScopePattern.covers(scopes, $0) }
+            _ = visit(.scopes, hasAll ? nil : .scopeMissing)
+        }
+    }
+
+    private func moment(_ cursor: inout Int) -> Int64 {
+        defer { cursor += 8 }
+        return Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: cursor, as: Int64.self))
+    }
+
+    /// Whether one of the texts that begin at the cursor fits; moves behind them.
+    private func anyText(_ cursor: inout Int, _ fits: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+        let count = bytes[cursor]
+        cursor += 1
+        var isAny = false
+        for _ in 0..<count {
+            let length = Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: cursor, as: UInt16.self)))
+            let text = UnsafeRawBufferPointer(rebasing: bytes[cursor + 2..<cursor + 2 + length])
+            isAny = isAny || fits(text)
+            cursor += 2 + length
+        }
+        return isAny
+    }
+}

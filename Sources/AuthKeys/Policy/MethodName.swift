@@ -1,0 +1,15 @@
+/// Methods of HTTP in rules (RFC 9110 section 9.1). GET means HEAD too, which asks for nothing else.
+enum MethodName {
+    static let lengthLimit = 32
+
+    /// A token, in capitals: methods are told apart by case, and none in use has small letters.
+    static func checked(_ raw: String) -> String? {
+        let name = raw.uppercased()
+        let isToken = name.utf8.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x2D }
+        return (1...lengthLimit).contains(name.utf8.count) && isToken ? name : nil
+    }
+
+    static func covers(_ rule: UnsafeRawBufferPointer, _ method: UnsafeRawBufferPointer) -> Bool {
+        rule.elementsEqual(method) || rule.elementsEqual("GET".utf8) && method.elementsEqual("HEAD".utf8)
+    }
+}

@@ -1,0 +1,127 @@
+/// A pattern for the path of a request: segments, of which `*` stands for any one, and a last `**` for all that follow, none
+/// among them. It is written as people read paths, without percent-encoding; a slash at the end says nothing.
+public struct PathPattern: Sendable, Hashable {
+    public static let lengthLimit = 512
+
+    /// The pattern without a slash at the end.
+    public let text: String
+
+    public static let rule =
+        "begin with /, have no empty, . or .. segments, none of % ? # ; \\, * only as a whole segment and ** only as the last"
+
+    /// Nil unless the text follows the rule.
+    public init?(_ raw: some StringProtocol) {
+        var text = raw[...]
+        if text.utf8.count > 1, text.hasSuffix("/"), !text.hasSuffix("//") { text.removeLast() }
+        guard text.hasPrefix("/"), text.utf8.count <= Self.lengthLimit else { return nil }
+        let isClean = text.unicodeScalars.allSatisfy { scalar in
+            scalar.value >= 0x20 && !(0x7F...0x9F).contains(scalar.value) && !"%?#;\\".unicodeScalars.contains(scalar)
+        }
+        guard isClean else { return nil }
+        let segments = text.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        for (number, segment) in segments.enumerated() {
+            let isRoot = segments.count == 1 && segment.isEmpty
+            guard isRoot || !segment.isEmpty, segment != ".", segment != ".." else { return nil }
+            guard !segment.contains("*") || segment == "*" || segment == "**" && number == segments.count - 1 else {
+                return nil
+            }
+        }
+        self.text = String(text)
+    }
+
+    /// Whether a path, percent-encoded and not ambiguous, follows a pattern.
+    static func matches(_ pattern: UnsafeRawBufferPointer, _ path: UnsafeRawBufferPointer) -> Bool {
+        let slash = UInt8(ascii: "/")
+        var end = path.count
+        if let query = path.firstIndex(of: UInt8(ascii: "?")) { end = query }
+        // Anything that is no path (`*`, RFC 9112 section 3.2.4) follows only the pattern for everything; an empty path is /
+        // (RFC 9110 section 4.2.3).
+        guard end == 0 || path[0] == slash else { return pattern.elementsEqual("/**".utf8) }
+        if end > 0, path[end - 1] == slash { end -= 1 }
+        let patternEnd = pattern.count == 1 ? 0 : pattern.count
+        var (place, wanted) = (0, 0)
+        while wanted < patternEnd {
+            // Each stands at the slash before a segment, or at the end.
+            wanted += 1
+            if pattern[wanted] == UInt8(ascii: "*") {
+                if wanted + 1 < patternEnd, pattern[wanted + 1] == UInt8(ascii: "*") { return true }
+                guard place < end else { return false }
+                place += 1
+                while place < end, path[place] != slash { place += 1 }
+                wanted += 1
+            } else {
+                guard place < end else { return false }
+                place += 1
+                while wanted < patternEnd, pattern[wanted] != slash {
+                    guard place < end, let byte = decoded(path, &place), byte == pattern[wanted] else { return false }
+                    wanted += 1
+                }
+                guard place == end || path[place] == slash else { return false }
+            }
+        }
+        return place == end
+    }
+
+    /// Whether a path could be read in two ways (RFC 3986 sections 5.2.4 and 6.2.2): with empty or dot segments, with
+    /// parameters, with a backslash, or with any of these, a slash or a NUL percent-encoded, or with something encoded twice.
+    public static func isAmbiguous(_ path: UnsafeRawBufferPointer) -> Bool {
+        var place = 0
+        var segment = 0
+        while place < path.count, path[place] != UInt8(ascii: "?") {
+            switch path[place] {
+            case UInt8(ascii: "/"):
+                if place > 0, isUnclear(path, segment, place) { return true }
+                segment = place + 1
+            case UInt8(ascii: ";"), UInt8(ascii: "\\"): return true
+            case UInt8(ascii: "%"):
+                guard place + 2 < path.count, let high = hexValue(path[place + 1]), let low = hexValue(path[place + 2])
+                else { return true }
+                switch high << 4 | low {
+                case 0x00, UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: ";"), UInt8(ascii: "\\"): return true
+                case UInt8(ascii: "%"):
+                    if place + 4 < path.count, hexValue(path[place + 3]) != nil, hexValue(path[place + 4]) != nil {
+                        return true
+                    }
+                default: break
+                }
+                place += 2
+            default: break
+            }
+            place += 1
+        }
+        // An empty last segment is a slash at the end.
+        return place > segment && isUnclear(path, segment, place)
+    }
+
+    private static func isUnclear(_ path: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Bool {
+        switch end - start {
+        case 0: true
+        case 1: path[start] == UInt8(ascii: ".")
+        case 2: path[start] == UInt8(ascii: ".") && path[start + 1] == UInt8(ascii: ".")
+        default: false
+        }
+    }
+
+    /// The byte at a place; moves behind it.
+    private static func decoded(_ path: UnsafeRawBufferPointer, _ place: inout Int) -> UInt8? {
+        let byte = path[place]
+        guard byte == UInt8(ascii: "%") else {
+            place += 1
+            return byte
+        }
+        guard place + 2 < path.count, let high = hexValue(path[place + 1]), let low = hexValue(path[place + 2]) else {
+            return nil
+        }
+        place += 3
+        return high << 4 | low
+    }
+
+    private static func hexValue(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x41...0x46: byte - 0x37
+        case 0x61...0x66: byte - 0x57
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,35 @@
+/// The rules that a key's policy can have, in the order in which they are looked at. The names are those of the key's members.
+public enum PolicyRule: String, Sendable, CaseIterable {
+    case expiresAt = "expires_at"
+    case notBefore = "not_before"
+    case allowedCIDRs = "allowed_cidrs"
+    case allowedMethods = "allowed_methods"
+    case allowedPaths = "allowed_paths"
+    case scopes
+}
+
+/// Some of the rules.
+public struct PolicyRules: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    public init(_ rule: PolicyRule) {
+        switch rule {
+        case .expiresAt: rawValue = 1
+        case .notBefore: rawValue = 2
+        case .allowedCIDRs: rawValue = 4
+        case .allowedMethods: rawValue = 8
+        case .allowedPaths: rawValue = 16
+        case .scopes: rawValue = 32
+        }
+    }
+
+    public init(_ rules: some Sequence<PolicyRule>) {
+        self = rules.reduce(into: []) { $0.insert(PolicyRules($1)) }
+    }
+
+    public func contains(_ rule: PolicyRule) -> Bool { contains(PolicyRules(rule)) }
+}

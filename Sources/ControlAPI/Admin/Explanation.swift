@@ -1,0 +1,58 @@
+import AuthKeys
+import HummingbirdCore
+
+/// The query of `GET /{id}/explain`.
+struct ExplainParameters {
+    let method: String
+    let path: String
+    let address: IPAddress?
+    let scopes: ScopeRequirement
+
+    init(_ uri: URI) throws(APIError) {
+        let parameters = uri.queryParameters
+        method = parameters["method"].map { $0.uppercased() } ?? ""
+        path = parameters["path"].map(String.init) ?? ""
+        if let text = parameters["ip"], !text.isEmpty {
+            guard let address = IPAddress(text) else {
+                throw .validation("ip must be an address of IPv4 or IPv6", param: "ip")
+            }
+            self.address = address
+        } else {
+            address = nil
+        }
+        let names = parameters["scope"].map { $0.split(separator: " ").map(String.init) } ?? []
+        guard let scopes = ScopeRequirement(names) else {
+            throw .validation("scope takes scopes without wildcards, separated by spaces", param: "scope")
+        }
+        self.scopes = scopes
+    }
+}
+
+/// A decision, as the API shows it: each thing that was looked at, in order.
+struct ExplanationJSON: Encodable {
+    struct Step: Encodable {
+        let rule: String
+        /// `pass`, `refuse`, or `report` for a refusal of a rule that only reports.
+        let outcome: String
+        let code: String?
+        let message: String?
+    }
+
+    let allowed: Bool
+    /// Of the refusal that decides.
+    let code: String?
+    /// What the caller would get.
+    let status: Int
+    let decision: [Step]
+
+    init(_ explanation: Explanation) {
+        allowed = explanation.refusal == nil
+        code = explanation.refusal?.code
+        status = explanation.refusal?.kind.status ?? 200
+        decision = explanation.steps.map { step in
+            Step(
+                rule: step.rule, outcome: step.refusal == nil ? "pass" : step.reportsOnly ? "report" : "refuse",
+                code: step.refusal?.code, message: step.refusal?.message)
+        }
+    }
+}

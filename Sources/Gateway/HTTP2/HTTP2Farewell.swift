@@ -1,0 +1,153 @@
+import NIOCore
+import NIOHTTP2
+
+/// Ends a client's HTTP/2 connection when the gateway shuts down, without a loss: tells the client to open no more streams
+/// (GOAWAY with the highest identifier, RFC 9113 section 6.8), takes in what it opens until it has heard of that, and closes
+/// when nothing runs. The library's own goodbye refuses such streams and ends the connection under those that run, so this one
+/// is said beneath it. Stands next to the socket.
+///
+/// Also notes when the library ends the connection for an error (GOAWAY with a code, sections 5.4.1 and 6.8): its errors do not
+/// say whether they are a stream's or the connection's.
+final class HTTP2Farewell: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = IOData
+    typealias OutboundOut = IOData
+
+    /// Whether the connection was told to end for an error.
+    private(set) var wasBroken = false
+    private let inner: NIOHTTP2ServerConnectionManagementHandler.HTTP2StreamDelegate
+    private var isPayload = false
+    private var openStreams = 0
+    private var lastStream: HTTP2StreamID = .rootStream
+    private var context: ChannelHandlerContext?
+    private var stage = Stage.open
+
+    private enum Stage { case open, leaving, heard, gone }
+
+    /// What a client sends back when it has heard.
+    private static let ping = UInt64(0x6B65_7977_6172_6421)
+    /// How long it may take to hear before that is taken for granted.
+    private static let patience = TimeAmount.seconds(1)
+
+    init(streams: NIOHTTP2ServerConnectionManagementHandler.HTTP2StreamDelegate) {
+        inner = streams
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func streamCreated(_ id: HTTP2StreamID, channel: any Channel) {
+        openStreams += 1
+        if id > lastStream { lastStream = id }
+        inner.streamCreated(id, channel: channel)
+    }
+
+    func streamClosed(_ id: HTTP2StreamID, channel: any Channel) {
+        openStreams -= 1
+        inner.streamClosed(id, channel: channel)
+        closeIfDone()
+    }
+
+    func heard(_ data: HTTP2PingData) {
+        guard stage == .leaving, data == HTTP2PingData(withInteger: Self.ping) else { return }
+        stage = .heard
+        closeIfDone()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is ChannelShouldQuiesceEvent else { return context.fireUserInboundEventTriggered(event) }
+        guard stage == .open else { return }
+        stage = .leaving
+        var frames = context.channel.allocator.buffer(capacity: 34)
+        Self.append(goAwayAfter: .maxID, to: &frames)
+        frames.writeMultipleIntegers(UInt16(0), UInt8(8), UInt8(6), UInt8(0), UInt32(0), Self.ping)
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(frames)), promise: nil)
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) { [weak self] in
+            guard let self, stage == .leaving else { return }
+            stage = .heard
+            closeIfDone()
+        }
+    }
+
+    private func closeIfDone() {
+        guard stage == .heard, openStreams == 0, let context else { return }
+        stage = .gone
+        // The last stream's frames are still on their way down.
+        context.eventLoop.assumeIsolated().execute { [weak self] in
+            guard let self, let context = self.context else { return }
+            var frame = context.channel.allocator.buffer(capacity: 17)
+            Self.append(goAwayAfter: lastStream, to: &frame)
+            context.writeAndFlush(wrapOutboundOut(.byteBuffer(frame)), promise: nil)
+            context.close(promise: nil)
+        }
+    }
+
+    private static func append(goAwayAfter last: HTTP2StreamID, to buffer: inout ByteBuffer) {
+        let noError = UInt32(0)
+        buffer.writeMultipleIntegers(
+            UInt16(0), UInt8(8), UInt8(7), UInt8(0), UInt32(0), UInt32(Int32(last)), noError)
+    }
+
+    /// Each write of the library is a frame, or the payload of the frame whose header was the write before.
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if isPayload {
+            isPayload = false
+        } else if case .byteBuffer(let frame) = unwrapOutboundIn(data), frame.readableBytes >= 9 {
+            let start = frame.readerIndex
+            isPayload =
+                frame.readableBytes == 9 && frame.getInteger(at: start, as: UInt32.self).map { $0 >> 8 > 0 } ?? false
+            if frame.getInteger(at: start + 3, as: UInt8.self) == 7,
+                frame.getInteger(at: start + 13, as: UInt32.self).map({ $0 != 0 }) ?? false
+            {
+                wasBroken = true
+            }
+        }
+        context.write(data, promise: promise)
+    }
+}
+
+/// Tells the farewell of streams; the library calls it on the connection's loop.
+struct HTTP2StreamCount: NIOHTTP2StreamDelegate {
+    private let farewell: NIOLoopBound<HTTP2Farewell>
+
+    init(_ farewell: HTTP2Farewell, eventLoop: any EventLoop) {
+        self.farewell = NIOLoopBound(farewell, eventLoop: eventLoop)
+    }
+
+    func streamCreated(_ id: HTTP2StreamID, channel: any Channel) {
+        farewell.value.streamCreated(id, channel: channel)
+    }
+
+    func streamClosed(_ id: HTTP2StreamID, channel: any Channel) {
+        farewell.value.streamClosed(id, channel: channel)
+    }
+}
+
+/// Closes a connection that breaks the protocol; what was written before goes out. An error of one stream has reset that
+/// stream, and is none of the others' business.
+final class HTTP2Errors: ChannelInboundHandler {
+    typealias InboundIn = HTTP2Frame
+
+    private let farewell: HTTP2Farewell
+
+    init(_ farewell: HTTP2Farewell) {
+        self.farewell = farewell
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .ping(let data, ack: true) = unwrapInboundIn(data).payload { farewell.heard(data) }
+        context.fireChannelRead(data)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard farewell.wasBroken || !(error is any NIOHTTP2Error) else { return }
+        context.flush()
+        context.close(promise: nil)
+    }
+}

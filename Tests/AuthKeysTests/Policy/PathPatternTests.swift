@@ -1,0 +1,61 @@
+import Testing
+
+@testable import AuthKeys
+
+@Suite("Path patterns")
+struct PathPatternTests {
+    private func matches(_ pattern: String, _ path: String) -> Bool {
+        Array(pattern.utf8).withUnsafeBytes { pattern in
+            Array(path.utf8).withUnsafeBytes { PathPattern.matches(pattern, $0) }
+        }
+    }
+
+    @Test(
+        "what they fit",
+        arguments: [
+            ("/", ["/", "", "/?a=b", "?x"], ["/a", "//", "*"]),
+            ("/v1", ["/v1", "/v1/", "/v1?x=/y", "/%76%31"], ["/", "/v", "/v11", "/v1/a", "/V1", "v1"]),
+            ("/v1/*", ["/v1/a", "/v1/a/", "/v1/a?b", "/v1/%20", "/v1/*"], ["/v1", "/v1/", "/v1/a/b", "/v2/a"]),
+            ("/v1/**", ["/v1", "/v1/", "/v1/a", "/v1/a/b/c/"], ["/v11", "/v2", "/"]),
+            ("/*/docs/*", ["/a/docs/b", "/a/docs/b/"], ["/a/docs", "/docs/b", "/a/b/docs/c", "/a/docs/b/c"]),
+            ("/a/*/**", ["/a/b", "/a/b/c/d"], ["/a", "/a/"]),
+            ("/**", ["/", "/a", "/a/b", "*", ""], []),
+            ("/caf\u{e9}/b c", ["/caf%C3%A9/b%20c", "/caf%c3%a9/b%20c"], ["/cafe/b%20c", "/caf%C3%A9/b+c"]),
+            ("/a", ["/%61"], ["/%6", "/%", "/%zz", "/a%"]),
+        ] as [(String, [String], [String])])
+    func fit(_ pattern: String, _ fitting: [String], _ others: [String]) {
+        #expect(PathPattern(pattern) != nil)
+        for path in fitting { #expect(matches(pattern, path), "\(path)") }
+        for path in others { #expect(!matches(pattern, path), "\(path)") }
+    }
+
+    @Test(
+        "what is none",
+        arguments: [
+            "", "v1", "*", "/a//b", "//", "/a/../b", "/.", "/a*", "/**/a", "/***", "/a?b", "/a#b", "/a;b", "/a\\b",
+            "/%61", "/a\u{0}", "/a\nb", "/" + String(repeating: "a", count: 512),
+        ])
+    func none(_ text: String) {
+        #expect(PathPattern(text) == nil)
+    }
+
+    @Test("a slash at the end says nothing")
+    func slash() {
+        #expect(PathPattern("/v1/")?.text == "/v1")
+        #expect(PathPattern("/")?.text == "/")
+    }
+
+    @Test(
+        "paths that could be read in two ways",
+        arguments: [
+            ("/a/../b", true), ("/..", true), ("/.", true), ("/a/./b", true), ("/a/..", true), ("/a/.?x", true),
+            ("/%2e%2e/b", true), ("/a/%2E", true), ("/a%2fb", true), ("/a%2Fb", true), ("//a", true), ("/a//b", true),
+            ("/a//", true), ("/a;b=c/d", true), ("/a%3bb", true), ("/a\\b", true), ("/a%5cb", true), ("/a%00", true),
+            ("/a%", true), ("/a%2", true), ("/a%zz", true), ("/%252e", true), ("/%2561", true),
+            ("/", false), ("", false), ("/a", false), ("/a/", false), ("/a.b/..c", false), ("/...", false),
+            ("/a%20b", false), ("/a%25", false), ("/100%25/b", false), ("/a?x=../..//;\\%00", false), ("*", false),
+        ])
+    func ambiguous(_ path: String, _ isAmbiguous: Bool) {
+        #expect(Array(path.utf8).withUnsafeBytes { PathPattern.isAmbiguous($0) } == isAmbiguous)
+    }
+}
