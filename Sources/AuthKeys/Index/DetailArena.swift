@@ -25,7 +25,7 @@ struct DetailArena: ~Copyable {
     private mutating func append(_ texts: KeyTexts) -> UInt32? {
         guard let offset = UInt32(exactly: used), let base = reserve(texts.size + 4 * 4) else { return nil }
         var cursor = base + used
-        texts.forEach { text in
+        texts.inOrder { text in
             var length = text.count
             while length >= 0x80 {
                 cursor.storeBytes(of: UInt8(length & 0x7F) | 0x80, as: UInt8.self)
@@ -35,7 +35,7 @@ struct DetailArena: ~Copyable {
             cursor.storeBytes(of: UInt8(length), as: UInt8.self)
             cursor += 1
         }
-        texts.forEach { text in
+        texts.inOrder { text in
             if let start = text.baseAddress { cursor.copyMemory(from: start, byteCount: text.count) }
             cursor += text.count
         }
@@ -87,7 +87,7 @@ public struct KeyTexts {
     /// What they take in memory, unless one is longer than 127 bytes.
     var size: Int { 4 + name.count + owner.count + scopes.count + policy.count }
 
-    func forEach(_ body: (UnsafeRawBufferPointer) -> Void) {
+    func inOrder(_ body: (UnsafeRawBufferPointer) -> Void) {
         body(name)
         body(owner)
         body(scopes)
