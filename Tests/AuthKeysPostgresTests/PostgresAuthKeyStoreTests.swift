@@ -94,6 +94,8 @@ struct PostgresAuthKeyStoreTests {
                 FROM generate_series(1, 20000) n;
                 INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four)
                 SELECT sha256(id::text::bytea), id, 'kw', '0000' FROM auth_keys;
+                INSERT INTO auth_key_secret_usage (digest, key_id, last_used_at, requests)
+                SELECT digest, key_id, now(), 1 FROM auth_key_secrets;
                 ANALYZE
                 """)
             let cursor = ListCursor(

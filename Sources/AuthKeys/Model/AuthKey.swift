@@ -8,6 +8,9 @@ public struct AuthKey: Sendable, Equatable {
     public let lastFour: String
     /// The secret before it, while a rotation leaves both good.
     public let previous: PreviousSecret?
+    /// When the newest secret was last used; nil for never.
+    public let secretLastUsedAt: Timestamp?
+    public let usage: KeyUsage
     public let deactivatedAt: Timestamp?
     public let createdAt: Timestamp
     public let updatedAt: Timestamp
@@ -18,22 +21,28 @@ public struct AuthKey: Sendable, Equatable {
     public struct PreviousSecret: Sendable, Equatable {
         public let redactedValue: String
         public let expiresAt: Timestamp
+        /// Nil for never.
+        public let lastUsedAt: Timestamp?
 
-        public init(prefix: String, lastFour: String, expiresAt: Timestamp) {
+        public init(prefix: String, lastFour: String, expiresAt: Timestamp, lastUsedAt: Timestamp? = nil) {
             redactedValue = AuthKey.redact(prefix: prefix, lastFour: lastFour)
             self.expiresAt = expiresAt
+            self.lastUsedAt = lastUsedAt
         }
     }
 
     public init(
         id: KeyID, attributes: KeyAttributes, prefix: String, lastFour: String, previous: PreviousSecret? = nil,
-        deactivatedAt: Timestamp?, createdAt: Timestamp, updatedAt: Timestamp, version: Int64
+        secretLastUsedAt: Timestamp? = nil, usage: KeyUsage = KeyUsage(), deactivatedAt: Timestamp?,
+        createdAt: Timestamp, updatedAt: Timestamp, version: Int64
     ) {
         self.id = id
         self.attributes = attributes
         self.prefix = prefix
         self.lastFour = lastFour
         self.previous = previous
+        self.secretLastUsedAt = secretLastUsedAt
+        self.usage = usage
         self.deactivatedAt = deactivatedAt
         self.createdAt = createdAt
         self.updatedAt = updatedAt

@@ -4,17 +4,23 @@ enum KeySQL {
     static let keyColumns = """
         k.id, k.name, k.description, k.owner, k.scopes, k.enabled, k.expires_at, k.deactivated_at, k.created_at, \
         k.updated_at, k.version, s.prefix, s.last_four, k.labels, k.metadata, p.prefix, p.last_four, p.expires_at, k.not_before, \
-        k.allowed_methods, k.allowed_paths, k.allowed_cidrs, k.report_only
+        k.allowed_methods, k.allowed_paths, k.allowed_cidrs, k.report_only, u.last_used_at, u.last_address, \
+        u.last_agent, u.requests, s.last_used_at, p.last_used_at
         """
 
+    /// Looked up key by key: OFFSET 0 keeps the planner from joining whole tables for the sake of a page.
     static let secretsOfKey = """
         LEFT JOIN LATERAL (
-            SELECT prefix, last_four FROM auth_key_secrets WHERE key_id = k.id ORDER BY created_at DESC LIMIT 1
+            SELECT prefix, last_four, last_used_at FROM auth_key_secrets
+            LEFT JOIN auth_key_secret_usage USING (digest)
+            WHERE auth_key_secrets.key_id = k.id ORDER BY created_at DESC LIMIT 1
         ) s ON true
         LEFT JOIN LATERAL (
-            SELECT prefix, last_four, expires_at FROM auth_key_secrets WHERE key_id = k.id
-            ORDER BY created_at DESC OFFSET 1 LIMIT 1
+            SELECT prefix, last_four, expires_at, last_used_at FROM auth_key_secrets
+            LEFT JOIN auth_key_secret_usage USING (digest)
+            WHERE auth_key_secrets.key_id = k.id ORDER BY created_at DESC OFFSET 1 LIMIT 1
         ) p ON p.expires_at > clock_timestamp()
+        LEFT JOIN LATERAL (SELECT * FROM auth_key_usage WHERE key_id = k.id OFFSET 0) u ON true
         """
 
     /// One row a secret, as the index wants it.

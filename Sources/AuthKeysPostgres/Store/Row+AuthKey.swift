@@ -16,6 +16,10 @@ extension AuthKey {
             prefix: try row.optionalText(11) ?? "",
             lastFour: try row.optionalText(12) ?? "",
             previous: try Self.previous(row),
+            secretLastUsedAt: try row.optionalMoment(27),
+            usage: KeyUsage(
+                lastUsedAt: try row.optionalMoment(23), lastAddress: try row.optionalText(24),
+                lastAgent: try row.optionalText(25), requests: try row.optionalInt64(26) ?? 0),
             deactivatedAt: try row.optionalMoment(7),
             createdAt: Timestamp(microseconds: try row.timestampOrInfinity(8)),
             updatedAt: Timestamp(microseconds: try row.timestampOrInfinity(9)),
@@ -24,7 +28,9 @@ extension AuthKey {
 
     private static func previous(_ row: PostgresRow) throws(PostgresError) -> PreviousSecret? {
         guard let expiresAt = try row.optionalMoment(17) else { return nil }
-        return PreviousSecret(prefix: try row.text(15), lastFour: try row.text(16), expiresAt: expiresAt)
+        return PreviousSecret(
+            prefix: try row.text(15), lastFour: try row.text(16), expiresAt: expiresAt,
+            lastUsedAt: try row.optionalMoment(28))
     }
 }
 

@@ -22,6 +22,13 @@ struct KeyJSON: Encodable {
     let updatedAt: String
     let active: Bool
     let version: Int64
+    /// When the newest secret was last used.
+    let secretLastUsedAt: String?
+    /// When any was.
+    let lastUsedAt: String?
+    let lastAddress: String?
+    let lastAgent: String?
+    let requests: Int64?
     /// The secret that a rotation has replaced, as long as it is good.
     let previousSecret: Previous?
     /// The secret: only in the answer that made it.
@@ -32,15 +39,22 @@ struct KeyJSON: Encodable {
     struct Previous: Encodable {
         let redactedValue: String
         let expiresAt: String
+        let lastUsedAt: String?
 
         enum CodingKeys: String, CodingKey {
             case redactedValue = "redacted_value"
             case expiresAt = "expires_at"
+            case lastUsedAt = "last_used_at"
         }
     }
 
     enum CodingKeys: String, CodingKey {
         case id, name, description, owner, scopes, labels, metadata, enabled, active, version, value
+        case requests
+        case lastUsedAt = "last_used_at"
+        case lastAddress = "last_address"
+        case lastAgent = "last_agent"
+        case secretLastUsedAt = "secret_last_used_at"
         case previousSecret = "previous_secret"
         case rotationID = "rotation_id"
         case redactedValue = "redacted_value"
@@ -70,8 +84,15 @@ struct KeyJSON: Encodable {
         labels = key.labels.isEmpty ? nil : key.labels
         metadata = key.metadata.isEmpty ? nil : key.metadata
         previousSecret = key.previous.map {
-            Previous(redactedValue: $0.redactedValue, expiresAt: $0.expiresAt.description)
+            Previous(
+                redactedValue: $0.redactedValue, expiresAt: $0.expiresAt.description,
+                lastUsedAt: $0.lastUsedAt?.description)
         }
+        secretLastUsedAt = key.secretLastUsedAt?.description
+        lastUsedAt = key.usage.lastUsedAt?.description
+        lastAddress = key.usage.lastAddress
+        lastAgent = key.usage.lastAgent
+        requests = key.usage.requests == 0 ? nil : key.usage.requests
         rotationID = rotation?.description
         redactedValue = key.redactedValue
         enabled = key.enabled
