@@ -22,13 +22,17 @@ public final class Gateway: Service {
     private let verifier: KeyVerifier
     private let logger: Logger
     private let time: TimeSource
+    private let usage: UsageRecorder?
     private let bound = Mutex<Bound?>(nil)
     /// Nil when the listener speaks no TLS.
     private let serverTLS = Mutex<NIOSSLContext?>(nil)
 
+    /// - Parameter usage: who is told which keys are used; nil where nobody wants to know.
     public init(
-        configuration: GatewayConfiguration, verifier: KeyVerifier, logger: Logger, time: TimeSource = .system
+        configuration: GatewayConfiguration, verifier: KeyVerifier, usage: UsageRecorder? = nil, logger: Logger,
+        time: TimeSource = .system
     ) {
+        self.usage = usage
         self.configuration = configuration
         self.verifier = verifier
         self.logger = logger
@@ -100,9 +104,9 @@ public final class Gateway: Service {
         let upstreamTLS = isSecure ? try TLSContexts.client(configuration.upstreamTrust) : nil
         var loops: [NIOLoopBound<GatewayLoop>] = []
         for eventLoop in group.makeIterator() {
-            let loop = eventLoop.submit { [configuration, verifier, time, logger] in
+            let loop = eventLoop.submit { [configuration, verifier, usage, time, logger] in
                 let loop = GatewayLoop(
-                    eventLoop: eventLoop, configuration: configuration, verifier: verifier, time: time,
+                    eventLoop: eventLoop, configuration: configuration, verifier: verifier, usage: usage, time: time,
                     upstreamTLS: upstreamTLS, metrics: metrics, shared: shared, logger: logger)
                 loop.start()
                 return NIOLoopBound(loop, eventLoop: eventLoop)

@@ -5,6 +5,7 @@ import Synchronization
 public final class InMemoryStore: Store, ChangeHints {
     private struct Secret {
         var secret: NewSecret
+        var createdAt: Timestamp
         var expiresAt: Timestamp?
     }
 
@@ -18,6 +19,14 @@ public final class InMemoryStore: Store, ChangeHints {
         var deactivatedAt: Timestamp?
         var version: Int64 = 1
         var changed: UInt64
+        /// One for each secret and day.
+        var usage: [UsageCount] = []
+
+        /// The sum of all, or of one secret's.
+        func total(of digest: SecretDigest? = nil) -> UsageCount? {
+            let counts = usage.filter { digest == nil || $0.digest == digest }
+            return counts.dropFirst().reduce(into: counts.first) { $0?.add($1) }
+        }
     }
 
     private struct State {
@@ -118,7 +127,8 @@ public final class InMemoryStore: Store, ChangeHints {
             }
             state.position += 1
             let row = Row(
-                key: key, attributes: key.attributes, secrets: [Secret(secret: key.secret)], createdAt: now,
+                key: key, attributes: key.attributes, secrets: [Secret(secret: key.secret, createdAt: now)],
+                createdAt: now,
                 updatedAt: now,
                 changed: state.position)
             state.rows[key.id] = row
@@ -201,7 +211,7 @@ public final class InMemoryStore: Store, ChangeHints {
                 let end = place == live.last ? now.advanced(by: rotation.grace) : now
                 row.secrets[place].expiresAt = min(row.secrets[place].expiresAt ?? end, end)
             }
-            row.secrets.append(Secret(secret: rotation.secret))
+            row.secrets.append(Secret(secret: rotation.secret, createdAt: now))
             state.keep(&row, now: now)
             if let claim { state.claims[claim.key] = (claim.request, rotation.id) }
             return .rotated(ChangedKey(key: Self.authKey(row, now: now), entries: Self.entries(row)))
@@ -261,6 +271,47 @@ public final class InMemoryStore: Store, ChangeHints {
         (-key.createdAt.microseconds, Array(key.name.utf8), key.id.bytes)
     }
 
+    public func record(_ usage: [UsageCount]) async throws(StoreError) {
+        try read { state in
+            for count in usage {
+                guard var row = state.rows[count.keyID] else { continue }
+                if let place = row.usage.firstIndex(where: { $0.digest == count.digest && $0.day == count.day }) {
+                    row.usage[place].add(count)
+                } else {
+                    row.usage.append(count)
+                }
+                state.rows[count.keyID] = row
+            }
+        }
+    }
+
+    public func usage(_ id: KeyID, days: Int) async throws(StoreError) -> KeyUsageReport? {
+        let today = Int64(time.now().microseconds / 86_400_000_000)
+        return try read { state in
+            guard let row = state.rows[id] else { return nil }
+            let recent = row.usage.filter { Int64($0.day) > today - Int64(days) }
+            func byDay(_ counts: [UsageCount]) -> [KeyUsageReport.Day] {
+                Dictionary(grouping: counts, by: \.day).sorted { $0.key > $1.key }
+                    .map { KeyUsageReport.Day(number: $0.key, requests: $0.value.reduce(0) { $0 + $1.requests }) }
+            }
+            let secrets = row.secrets.reversed().map { secret in
+                let total = row.total(of: secret.secret.digest)
+                return KeyUsageReport.Secret(
+                    prefix: secret.secret.prefix.description, lastFour: secret.secret.lastFour,
+                    createdAt: secret.createdAt, expiresAt: secret.expiresAt, lastUsedAt: total?.lastUsedAt,
+                    requests: total?.requests ?? 0, days: byDay(recent.filter { $0.digest == secret.secret.digest }))
+            }
+            return KeyUsageReport(usage: Self.usage(row), days: byDay(recent), secrets: secrets)
+        }
+    }
+
+    private static func usage(_ row: Row) -> KeyUsage {
+        let total = row.total()
+        return KeyUsage(
+            lastUsedAt: total?.lastUsedAt, lastAddress: total?.address?.description, lastAgent: total?.agent,
+            requests: total?.requests ?? 0)
+    }
+
     private static func authKey(_ row: Row, now: Timestamp) -> AuthKey {
         let newest = row.secrets.last?.secret ?? row.key.secret
         let before = row.secrets.dropLast().last
@@ -268,13 +319,15 @@ public final class InMemoryStore: Store, ChangeHints {
             before.expiresAt.flatMap { end in
                 end > now
                     ? AuthKey.PreviousSecret(
-                        prefix: before.secret.prefix.description, lastFour: before.secret.lastFour, expiresAt: end)
+                        prefix: before.secret.prefix.description, lastFour: before.secret.lastFour, expiresAt: end,
+                        lastUsedAt: row.total(of: before.secret.digest)?.lastUsedAt)
                     : nil
             }
         }
         return AuthKey(
             id: row.key.id, attributes: row.attributes, prefix: newest.prefix.description, lastFour: newest.lastFour,
-            previous: previous, deactivatedAt: row.deactivatedAt, createdAt: row.createdAt, updatedAt: row.updatedAt,
+            previous: previous, secretLastUsedAt: row.total(of: newest.digest)?.lastUsedAt, usage: usage(row),
+            deactivatedAt: row.deactivatedAt, createdAt: row.createdAt, updatedAt: row.updatedAt,
             version: row.version)
     }
 

@@ -290,6 +290,46 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(changed.entries == [entry] && entry.expiresAt == wanted.expiresAt, "the entry")
             try expect(try await store.find([key.digest]) == [entry], "found again")
         },
+        StoreConformance(description: "use adds up, by key, secret and day") { store in
+            let (one, two) = (newKey(name: "one"), newKey(name: "two"))
+            for key in [one, two] { _ = try await store.create(key, claim: nil) }
+            let second = rotation(grace: .seconds(60))
+            _ = try await store.rotate(one.id, version: nil, second, claim: nil)
+            let before = try await store.key(one.id)?.version
+            let now = Timestamp.now
+            let today = Int32(now.microseconds / 86_400_000_000)
+            func count(
+                _ key: KeyID, _ digest: SecretDigest, _ requests: Int64, at seconds: Int = 0, day: Int32 = 0,
+                from address: String? = nil, by agent: String? = nil
+            ) -> UsageCount {
+                UsageCount(
+                    digest: digest, keyID: key, day: today - day, requests: requests,
+                    lastUsedAt: now.advanced(by: .seconds(seconds)), address: address.flatMap { IPAddress($0) },
+                    agent: agent)
+            }
+            let strangers = count(.generate(), Token.generate().digest, 5)
+            try await store.record([
+                count(one.id, one.digest, 3, at: -90_000, day: 1, from: "192.0.2.1", by: "old"),
+                count(one.id, one.digest, 4, at: -20), strangers,
+                count(one.id, second.secret.digest, 1, at: -10, from: "2001:db8::1", by: "curl"),
+            ])
+            try await store.record([count(one.id, one.digest, 2, at: -30, from: "192.0.2.9", by: "late")])
+            let shown = try await store.key(one.id)
+            try expect(shown?.usage.requests == 10 && shown?.usage.lastUsedAt == now.advanced(by: .seconds(-10)), "key")
+            try expect(shown?.usage.lastAddress == "2001:db8::1" && shown?.usage.lastAgent == "curl", "from")
+            try expect(shown?.secretLastUsedAt == now.advanced(by: .seconds(-10)), "secret")
+            try expect(shown?.previous?.lastUsedAt == now.advanced(by: .seconds(-20)), "the one before")
+            try expect(shown?.version == before, "use is no change")
+            let report = try await store.usage(one.id, days: 30)
+            try expect(
+                report?.days.map(\.number) == [today, today - 1] && report?.days.map(\.requests) == [7, 3], "days")
+            try expect(report?.secrets.map(\.requests) == [1, 9], "secrets")
+            try expect(report?.secrets.last?.days.map(\.requests) == [6, 3], "days of a secret")
+            try expect(try await store.usage(one.id, days: 1)?.days.map(\.requests) == [7], "fewer days")
+            try expect(try await store.key(two.id)?.usage == KeyUsage(), "another")
+            try expect(try await store.usage(two.id, days: 30)?.days == [], "never used")
+            try expect(try await store.usage(.generate(), days: 30) == nil, "unknown")
+        },
         StoreConformance(description: "filters by label") { store in
             _ = try await store.create(newKey(name: "a", labels: ["env": "prod", "team": "x"]), claim: nil)
             _ = try await store.create(newKey(name: "b", labels: ["env": "test"]), claim: nil)

@@ -1,5 +1,5 @@
 /// The stable identifier of a key: a UUID (RFC 9562), version 7 when made here, so that new rows are neighbours on disk.
-public struct KeyID: Hashable, Sendable {
+public struct KeyID: Hashable, Sendable, Comparable {
     public let high: UInt64
     public let low: UInt64
 
@@ -11,6 +11,11 @@ public struct KeyID: Hashable, Sendable {
             high: milliseconds << 16 | 0x7000 | random.next() & 0x0FFF,
             low: random.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
         )
+    }
+
+    /// The order of the bytes, which is PostgreSQL's too.
+    public static func < (left: KeyID, right: KeyID) -> Bool {
+        (left.high, left.low) < (right.high, right.low)
     }
 
     public init(high: UInt64, low: UInt64) {

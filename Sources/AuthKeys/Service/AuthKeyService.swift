@@ -85,6 +85,14 @@ public struct AuthKeyService: Sendable {
         return Explanation(key, method: method, path: path, address: address, scopes: scopes, at: time.now())
     }
 
+    /// How a key was used, by day.
+    public func usage(_ id: String, days: Int) async throws(AuthKeyError) -> KeyUsageReport {
+        guard let keyID = KeyID(id) else { throw .notFound(id: id) }
+        let report = try await ask { () async throws(StoreError) in try await store.usage(keyID, days: days) }
+        guard let report else { throw .notFound(id: id) }
+        return report
+    }
+
     /// Removes a deactivated key.
     public func delete(_ id: String, version: Int64?) async throws(AuthKeyError) {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
@@ -127,9 +135,13 @@ public struct AuthKeyService: Sendable {
         try await apply(id) { keyID throws(StoreError) in try await store.endPreviousSecrets(keyID) }
     }
 
-    /// Revokes a key for good; again and again is fine.
-    public func deactivate(_ id: String) async throws(AuthKeyError) {
+    /// Revokes a key for good; again and again is fine. Says when the key was last used, if that was within seven days.
+    @discardableResult
+    public func deactivate(_ id: String) async throws(AuthKeyError) -> Timestamp? {
         try await apply(id) { keyID throws(StoreError) in try await store.deactivate(keyID) }
+        // The key is revoked: nothing that goes wrong from here on may say otherwise.
+        guard let key = try? await key(id), let lastUsedAt = key.usage.lastUsedAt else { return nil }
+        return lastUsedAt.advanced(by: .seconds(7 * 86_400)) > time.now() ? lastUsedAt : nil
     }
 
     private func apply(

@@ -98,9 +98,3 @@ public final class IndexFollower: Sendable {
         return batch
     }
 }
-
-extension Duration {
-    fileprivate var nanoseconds: Int64 {
-        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
-    }
-}

@@ -1,7 +1,7 @@
 /// Where keys are kept. Two things conform: PostgreSQL, and the fake of the tests; one suite holds both to this page.
 ///
 /// What is acknowledged is durable. A change that returned is seen by every later call, and by `changes` on every instance.
-public protocol Store: Sendable {
+public protocol Store: KeyFinder {
     /// A page of keys, newest first, then by name, then by id.
     func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey]
 
@@ -35,17 +35,27 @@ public protocol Store: Sendable {
     /// Ends all secrets of a key but the newest, now. Nil if there is no such key.
     func endPreviousSecrets(_ id: KeyID) async throws(StoreError) -> [KeyEntry]?
 
-    /// The entries of those digests that are known.
-    func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry]
-
     /// Hands over every entry that changed at or after the watermark (all of them for nil), in no particular order and
     /// possibly again, as of one moment, and says where to go on. Entries that make no sense are left out and counted.
     func changes(
         since watermark: Watermark?, apply: @escaping @Sendable (KeyEntry) -> Void
     ) async throws(StoreError) -> ChangeBatch
 
+    /// Adds what was counted to what is written down. Counts come a secret and day each, in the order of key, day and digest;
+    /// those of keys that are gone are left out.
+    func record(_ usage: [UsageCount]) async throws(StoreError)
+
+    /// What is written down of a key's use, by day for as many days as asked, today the first. Nil if there is no such key.
+    func usage(_ id: KeyID, days: Int) async throws(StoreError) -> KeyUsageReport?
+
     /// Lets go of everything. Calls after it fail as unavailable.
     func close() async
+}
+
+/// Where keys can be looked up that the index does not hold.
+public protocol KeyFinder: Sendable {
+    /// The entries of those digests that are known.
+    func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry]
 }
 
 /// Tells that something may have changed, early and unreliably: a hint to look, never a reason not to.

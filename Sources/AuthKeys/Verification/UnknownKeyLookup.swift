@@ -18,13 +18,13 @@ public final class UnknownKeyLookup: Sendable {
         var waiters: [SecretDigest: [CheckedContinuation<Answer, Never>]] = [:]
     }
 
-    private let store: any Store
+    private let store: any KeyFinder
     private let index: KeyIndex
     private let time: TimeSource
     private let state: Mutex<State>
     private let statements = Counter(label: "keyward_unknown_key_statements_total")
 
-    public init(store: any Store, index: KeyIndex, time: TimeSource = .system) {
+    public init(store: any KeyFinder, index: KeyIndex, time: TimeSource = .system) {
         self.store = store
         self.index = index
         self.time = time

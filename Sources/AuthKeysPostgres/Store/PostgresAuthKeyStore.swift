@@ -132,6 +132,19 @@ public final class PostgresAuthKeyStore: Store {
         }
     }
 
+    public func record(_ usage: [UsageCount]) async throws(StoreError) {
+        try await attempt { try await Self.record(usage, on: self.pool) }
+    }
+
+    public func usage(_ id: KeyID, days: Int) async throws(StoreError) -> KeyUsageReport? {
+        try await attempt { try await Self.usage(id, days: days, on: self.pool) }
+    }
+
+    /// Lets go of what nobody needs any more: the use of days long past.
+    public func prune() async throws(StoreError) {
+        _ = try await attempt { try await self.pool.query(KeySQL.forgetDays) }
+    }
+
     public func close() async {
         await pool.close()
         await feedPool.close()

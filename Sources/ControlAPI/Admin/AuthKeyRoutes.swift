@@ -16,6 +16,7 @@ struct AuthKeyRoutes {
         group.get("{id}", use: show)
         group.patch("{id}", use: update)
         group.get("{id}/explain", use: explain)
+        group.get("{id}/usage", use: usage)
         group.delete("{id}", use: delete)
         group.post("{id}/rotate", use: rotate)
         group.delete("{id}/previous-secret", use: endPreviousSecret)
@@ -55,6 +56,13 @@ struct AuthKeyRoutes {
                 id, method: wanted.method, path: wanted.path, address: wanted.address, scopes: wanted.scopes)
         }
         return try JSONBody.response(ExplanationJSON(explanation))
+    }
+
+    private func usage(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let id = try context.parameters.require("id")
+        let days = try UsageParameters(request.uri).days
+        let report = try await ask(context) { () async throws(AuthKeyError) in try await service.usage(id, days: days) }
+        return try JSONBody.response(UsageJSON(report))
     }
 
     private func update(_ request: Request, _ context: ControlContext) async throws -> Response {
@@ -105,8 +113,10 @@ struct AuthKeyRoutes {
 
     private func deactivate(_ request: Request, _ context: ControlContext) async throws -> Response {
         let id = try context.parameters.require("id")
-        try await ask(context) { () async throws(AuthKeyError) in try await service.deactivate(id) }
-        return Response(status: .noContent)
+        let lastUsedAt = try await ask(context) { () async throws(AuthKeyError) in try await service.deactivate(id) }
+        var response = Response(status: .noContent)
+        if let lastUsedAt { response.headers[.keywardWarning] = "the auth key was in use: last used at \(lastUsedAt)" }
+        return response
     }
 
     private func ask<R>(

@@ -124,6 +124,9 @@ extension FrontConnection {
             record.digest = outcome.digest
             record.expiresAt = outcome.expiresAt
             guard outcome.decision == .forward else { return outcome.decision }
+            if let digest = outcome.digest, let keyID = outcome.keyID, let verifiedAt = outcome.verifiedAt {
+                loop.countUse(of: digest, keyID, at: verifiedAt, head, bytes: bytes, from: forwarded)
+            }
             record.group = loop.router.destination(of: bytes.part(head.path))
             return record.group == nil ? .answer(.notRouted) : .forward
         }

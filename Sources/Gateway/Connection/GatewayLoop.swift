@@ -26,6 +26,10 @@ final class GatewayLoop {
     private var multiplexed: Set<ObjectIdentifier> = []
     private var isServing = true
     private let time: TimeSource
+    private var usage = UsageLedger()
+    private let recorder: UsageRecorder?
+    /// The recorder's round that was answered last.
+    private var usageRound: UInt64 = 0
     /// How often the index had changed when the keys of what runs were last looked at, and when that was.
     private var seenRevision: UInt64 = 0
     private var lastRecheck = NIODeadline.uptimeNanoseconds(0)
@@ -37,11 +41,12 @@ final class GatewayLoop {
     private static let recheckInterval = TimeAmount.milliseconds(200)
 
     init(
-        eventLoop: any EventLoop, configuration: GatewayConfiguration, verifier: KeyVerifier, time: TimeSource,
-        upstreamTLS: NIOSSLContext?, metrics: GatewayMetrics, shared: SharedState, logger: Logger
+        eventLoop: any EventLoop, configuration: GatewayConfiguration, verifier: KeyVerifier, usage: UsageRecorder?,
+        time: TimeSource, upstreamTLS: NIOSSLContext?, metrics: GatewayMetrics, shared: SharedState, logger: Logger
     ) {
         self.eventLoop = eventLoop
         self.configuration = configuration
+        recorder = usage
         self.metrics = metrics
         self.shared = shared
         self.logger = logger
@@ -153,9 +158,27 @@ final class GatewayLoop {
         promise.futureResult.assumeIsolated().whenComplete { _ in
             cut.cancel()
             self.ticks?.cancel()
+            self.handOverUsage()
             for group in self.router.destinations { group.shutDown() }
         }
         return promise.futureResult
+    }
+
+    /// Counts a request that a key opened the door for.
+    @inline(__always)
+    func countUse(
+        of digest: SecretDigest, _ keyID: KeyID, at now: Timestamp, _ head: borrowing RequestHead,
+        bytes: UnsafeRawBufferPointer, from forwarded: Forwarded
+    ) {
+        guard recorder != nil, usage.count(digest, of: keyID, at: now) else { return }
+        let agent = head.fields.lines.first { bytes.part($0.name).equals("user-agent") }
+        usage.note(
+            digest, address: forwarded.client(head, bytes: bytes),
+            agent: agent.flatMap { AgentName.read(bytes.part($0.value)) })
+    }
+
+    private func handOverUsage() {
+        if !usage.isEmpty { recorder?.add(usage.take()) }
     }
 
     /// Counts a failure of the upstream, and warns of it unless somebody just did.
@@ -187,6 +210,10 @@ final class GatewayLoop {
         for connection in connections where connection.isDue(now) { connection.expire(now: now) }
         for group in router.destinations { group.closeIdle(now: now) }
         if configuration.cutsRevoked, now - lastRecheck >= Self.recheckInterval { recheckKeys(now: now) }
+        if let recorder, recorder.round != usageRound {
+            usageRound = recorder.round
+            handOverUsage()
+        }
         metrics.inFlight.record(shared.requestCount)
         metrics.connections.record(shared.connectionCount)
     }

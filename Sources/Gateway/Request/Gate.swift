@@ -10,6 +10,8 @@ struct Gate {
         /// The key's; to be looked up, when the decision says so.
         var digest: SecretDigest?
         var expiresAt: Timestamp?
+        /// When the key was found good.
+        var verifiedAt: Timestamp?
     }
 
     let verifier: KeyVerifier
@@ -51,13 +53,16 @@ struct Gate {
         case .token(let range):
             var digest: SecretDigest?
             var expiresAt: Timestamp?
-            let verdict = verifier.verify(bytes.part(range), for: request, at: time.now()) { key in
+            let now = time.now()
+            let verdict = verifier.verify(bytes.part(range), for: request, at: now) { key in
                 Identity.write(key, to: &identity)
                 digest = key.digest
                 expiresAt = key.expiresAt
             }
             var outcome = outcome(verdict, needing: request.scopes, after: answer)
-            if case .admitted = verdict { (outcome.digest, outcome.expiresAt) = (digest, expiresAt) }
+            if case .admitted = verdict {
+                (outcome.digest, outcome.expiresAt, outcome.verifiedAt) = (digest, expiresAt, now)
+            }
             return outcome
         }
     }

@@ -18,6 +18,11 @@ struct ControlClient {
         let labels: [String: String]?
         let redactedValue: String
         let enabled: Bool
+        let lastUsedAt: String?
+        let lastAddress: String?
+        let lastAgent: String?
+        let requests: Int?
+        let secretLastUsedAt: String?
         let expiresAt: String?
         let notBefore: String?
         let allowedMethods: [String]?
@@ -35,10 +40,12 @@ struct ControlClient {
         struct Previous: Codable {
             let redactedValue: String
             let expiresAt: String
+            let lastUsedAt: String?
 
             enum CodingKeys: String, CodingKey {
                 case redactedValue = "redacted_value"
                 case expiresAt = "expires_at"
+                case lastUsedAt = "last_used_at"
             }
         }
 
@@ -46,6 +53,11 @@ struct ControlClient {
             case previousSecret = "previous_secret"
             case id, name, description, owner, scopes, labels, enabled, active, version, value
             case redactedValue = "redacted_value"
+            case requests
+            case lastUsedAt = "last_used_at"
+            case lastAddress = "last_address"
+            case lastAgent = "last_agent"
+            case secretLastUsedAt = "secret_last_used_at"
             case expiresAt = "expires_at"
             case notBefore = "not_before"
             case allowedMethods = "allowed_methods"
@@ -55,6 +67,12 @@ struct ControlClient {
             case deactivatedAt = "deactivated_at"
             case createdAt = "created_at"
             case updatedAt = "updated_at"
+        }
+
+        /// Whether the key was used within seven days.
+        var wasUsedLately: Bool {
+            let moment = lastUsedAt.flatMap { try? Timestamp(rfc3339: $0) }
+            return moment.map { $0.advanced(by: .seconds(7 * 86_400)) > .now } ?? false
         }
 
         var status: String {
@@ -78,8 +96,40 @@ struct ControlClient {
         let decision: [Step]
     }
 
+    /// A key's use as the API shows it.
+    struct Usage: Codable {
+        struct Day: Codable {
+            let day: String
+            let requests: Int
+        }
+
+        struct Secret: Codable {
+            let redactedValue: String
+            let lastUsedAt: String?
+            let requests: Int
+
+            enum CodingKeys: String, CodingKey {
+                case requests
+                case redactedValue = "redacted_value"
+                case lastUsedAt = "last_used_at"
+            }
+        }
+
+        let lastUsedAt: String?
+        let requests: Int
+        let days: [Day]
+        let secrets: [Secret]
+
+        enum CodingKeys: String, CodingKey {
+            case requests, days, secrets
+            case lastUsedAt = "last_used_at"
+        }
+    }
+
     struct Answer {
         let body: [UInt8]
+        /// What Keyward wants the operator to think about.
+        let warning: String?
         /// The target of the next page, if there is one.
         let next: String?
     }
@@ -118,6 +168,10 @@ struct ControlClient {
         return try await send(.GET, "\(Self.path)/\(PercentEncoding.encode(id))/explain?\(items)")
     }
 
+    func usage(_ id: String, days: Int) async throws -> Answer {
+        try await send(.GET, "\(Self.path)/\(PercentEncoding.encode(id))/usage?days=\(days)")
+    }
+
     func rotate(_ id: String, graceSeconds: Int64?, idempotencyKey: String?) async throws -> Answer {
         let body = try JSONEncoder().encode(graceSeconds.map { ["grace_seconds": $0] } ?? [:])
         return try await send(
@@ -133,8 +187,8 @@ struct ControlClient {
         _ = try await send(.DELETE, "\(Self.path)/\(PercentEncoding.encode(id))")
     }
 
-    func deactivate(_ id: String) async throws {
-        _ = try await send(.POST, "\(Self.path)/\(PercentEncoding.encode(id))/deactivate")
+    func deactivate(_ id: String) async throws -> Answer {
+        try await send(.POST, "\(Self.path)/\(PercentEncoding.encode(id))/deactivate")
     }
 
     /// A member of a request's body.
@@ -190,7 +244,9 @@ struct ControlClient {
             try await client.shutdown()
             let bytes = Array(answer.readableBytesView)
             guard (200..<300).contains(response.status.code) else { throw Self.refusal(response.status, bytes) }
-            return Answer(body: bytes, next: response.headers.first(name: "Link").flatMap(Self.next))
+            return Answer(
+                body: bytes, warning: response.headers.first(name: "X-Keyward-Warning"),
+                next: response.headers.first(name: "Link").flatMap(Self.next))
         } catch let error as StartError {
             throw error
         } catch {

@@ -1,13 +1,12 @@
 /// Keys as a table for people.
 enum KeyTable {
-    private static let header = ["ID", "NAME", "KEY", "STATUS", "OWNER", "EXPIRES", "CREATED"]
+    private static let header = ["ID", "NAME", "KEY", "STATUS", "OWNER", "EXPIRES", "LAST USED", "CREATED"]
 
     static func lines(_ keys: [ControlClient.Key]) -> [String] {
         let rows = keys.map { key in
             [
                 key.id, printable(key.name), key.redactedValue, key.status, printable(key.owner ?? "-"),
-                key.expiresAt ?? "-",
-                key.createdAt,
+                key.expiresAt ?? "-", key.lastUsedAt ?? "-", key.createdAt,
             ]
         }
         return columns([header] + rows)
@@ -35,6 +34,7 @@ enum KeyTable {
         ]
         for (name, list) in lists { if let list { fields.append((name, printable(list.joined(separator: " ")))) } }
         if let expiresAt = key.expiresAt { fields.append(("expires", expiresAt)) }
+        if let use = use(of: key) { fields += [("last used", use), ("requests", String(key.requests ?? 0))] }
         if let deactivatedAt = key.deactivatedAt { fields.append(("deactivated", deactivatedAt)) }
         fields += [("created", key.createdAt), ("updated", key.updatedAt)]
         return columns(fields.map { [$0.0, $0.1] })
@@ -45,6 +45,21 @@ enum KeyTable {
         let steps = explanation.decision.map { [$0.rule, $0.outcome, $0.message ?? ""] }
         return columns(steps)
             + [explanation.allowed ? "allowed" : "refused: \(explanation.status) \(explanation.code ?? "")"]
+    }
+
+    /// When and from where a key was last used; nil for never.
+    static func use(of key: ControlClient.Key) -> String? {
+        key.lastUsedAt.map { moment in
+            moment + (key.lastAddress.map { " from \(printable($0))" } ?? "")
+                + (key.lastAgent.map { " by \(printable($0))" } ?? "")
+        }
+    }
+
+    /// A key's use, a line a secret and a line a day.
+    static func lines(_ usage: ControlClient.Usage) -> [String] {
+        let secrets = usage.secrets.map { [$0.redactedValue, $0.lastUsedAt ?? "-", String($0.requests)] }
+        return columns([["SECRET", "LAST USED", "REQUESTS"]] + secrets)
+            + columns([["DAY", "REQUESTS"]] + usage.days.map { [$0.day, String($0.requests)] })
     }
 
     private static func columns(_ rows: [[String]]) -> [String] {

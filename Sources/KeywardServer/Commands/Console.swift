@@ -13,6 +13,15 @@ enum Console {
         write(line, to: STDERR_FILENO)
     }
 
+    /// Whether there is somebody who can answer.
+    static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
+
+    /// Asks a question that only `y` or `yes` agrees to.
+    static func confirms(_ question: String) -> Bool {
+        error("\(question) [y/N]")
+        return ["y", "yes"].contains(readLine()?.lowercased())
+    }
+
     /// Runs a command's work; a failure is one line on standard error and exit status 1.
     static func failing<R>(_ body: () async throws -> R) async throws -> R {
         do {

@@ -5,7 +5,8 @@ struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys", abstract: "Manage keys through the control listener of a running Keyward.",
         subcommands: [
-            Create.self, List.self, Show.self, Explain.self, Update.self, Rotate.self, Deactivate.self, Delete.self,
+            Create.self, List.self, Show.self, Explain.self, Usage.self, Update.self, Rotate.self, Deactivate.self,
+            Delete.self,
         ])
 
     struct Create: AsyncParsableCommand {
@@ -98,6 +99,29 @@ struct KeysCommand: AsyncParsableCommand {
         }
     }
 
+    struct Usage: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show how a key was used, by secret and by day. What was counted last is written within a minute."
+        )
+
+        @OptionGroup var client: ClientOptions
+
+        @Argument(help: "The key's id.")
+        var id: String
+
+        @Option(help: "How many days, 1 to 400.")
+        var days = 30
+
+        func run() async throws {
+            try await Console.failing {
+                let answer = try await client.make().usage(id, days: days)
+                let usage = try ControlClient.decode(ControlClient.Usage.self, answer)
+                if client.json { return try client.print(encoding: usage) }
+                for line in KeyTable.lines(usage) { Console.out(line) }
+            }
+        }
+    }
+
     struct Explain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Tell what would become of a request with this key, and why.")
@@ -141,9 +165,22 @@ struct KeysCommand: AsyncParsableCommand {
         @Argument(help: "The key's id.")
         var id: String
 
+        @Flag(help: "Do not ask, even if the key was used in the last seven days.")
+        var yes = false
+
         func run() async throws {
             try await Console.failing {
-                try await client.make().deactivate(id)
+                let connection = try client.make()
+                if !yes, Console.isInteractive {
+                    let key = try ControlClient.decode(ControlClient.Key.self, try await connection.show(id))
+                    if key.deactivatedAt == nil, key.wasUsedLately, let use = KeyTable.use(of: key),
+                        !Console.confirms("It was last used at \(use). Deactivate it for good?")
+                    {
+                        throw StartError("not deactivated")
+                    }
+                }
+                let answer = try await connection.deactivate(id)
+                if let warning = answer.warning { Console.error("Warning: \(warning)") }
                 if !client.json { Console.out("deactivated \(id)") }
             }
         }

@@ -35,6 +35,9 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "How long keys are honoured while the database cannot be read (KEYWARD_MAX_STALENESS). Default: 1h.")
     var maxStaleness: String?
 
+    @Option(help: "How often the use of keys is written down, 1s to 60s (KEYWARD_USAGE_INTERVAL). Default: 30s.")
+    var usageInterval: String?
+
     @Option(
         help:
             "When keys end whose request does not say so (KEYWARD_KEY_DEFAULT_LIFETIME). Default: the maximum, or never."
@@ -56,7 +59,8 @@ struct SettingsOptions: ParsableArguments {
         let options: [Setting: String?] = [
             .databaseURL: databaseUrl, .listenDatabaseURL: listenDatabaseUrl, .databaseWait: databaseWait,
             .adminKeyFile: adminKeyFile, .controlAddress: controlAddress, .dataDirectory: dataDir,
-            .maxStaleness: maxStaleness, .keyDefaultLifetime: keyDefaultLifetime, .keyMaxLifetime: keyMaxLifetime,
+            .maxStaleness: maxStaleness, .usageInterval: usageInterval, .keyDefaultLifetime: keyDefaultLifetime,
+            .keyMaxLifetime: keyMaxLifetime,
             .logLevel: logLevel, .logFormat: logFormat,
         ]
         return try SettingsSource(

@@ -79,9 +79,10 @@ struct Instance: Service {
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index), logger: logger)
         Self.observe(index: index, freshness: freshness, pool: pool, in: metrics)
 
+        let usage = UsageRecorder(store: store, interval: settings.usageInterval, logger: logger)
         let echo = settings.gateway.routes.isEmpty ? EchoUpstream() : nil
         let gateway = Gateway(
-            configuration: try await configuration(echo: echo), verifier: verifier, logger: logger)
+            configuration: try await configuration(echo: echo), verifier: verifier, usage: usage, logger: logger)
         let gatewayAddress = try await bind(gateway)
         let control = ControlAPI(
             service: AuthKeyService(store: store, index: index, lifetimes: settings.lifetimes), adminKey: adminKey,
@@ -98,12 +99,31 @@ struct Instance: Service {
         var services: [any Service] = [
             RunsUntilShutdown { await hints.run() },
             RunsUntilShutdown { await follower.follow(from: watermark) },
+            RunsUntilShutdown { await usage.run() },
+            RunsUntilShutdown { await Self.prune(store, logger: logger) },
         ]
         if let embedded = database.embedded { services.insert(EmbeddedWatch(embedded: embedded), at: 0) }
         if let echo { services.append(echo) }
         services += [gateway, listener]
         if settings.gateway.certificate != nil { services.append(CertificateReload(gateway: gateway, logger: logger)) }
-        try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
+        do {
+            try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
+        } catch {
+            await usage.flush()
+            throw error
+        }
+        await usage.flush()
+    }
+
+    /// Lets go of what is old, now and then, until shutdown.
+    private static func prune(_ store: PostgresAuthKeyStore, logger: Logger) async {
+        while (try? await Task.sleep(for: .seconds(3_600))) != nil {
+            do throws(StoreError) {
+                try await store.prune()
+            } catch {
+                logger.debug("old rows not removed yet", metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     private func admin(isPrivate: Bool) throws -> (key: AdminKey, path: String?) {

@@ -19,6 +19,7 @@ enum Setting: String, CaseIterable, Sendable {
     case cutRevoked = "cut_revoked"
     case trustedProxies = "trusted_proxies"
     case require = "require"
+    case usageInterval = "usage_interval"
     case keyDefaultLifetime = "key_default_lifetime"
     case keyMaxLifetime = "key_max_lifetime"
     case connectTimeout = "connect_timeout"
@@ -75,6 +76,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .forwardCredentials, .passPreflights, .cutRevoked: "true or false"
         case .require:
             "rules such as 'GET /v1/documents/*=documents:read': a method or *, a path pattern and scopes, separated by commas"
+        case .usageInterval: "a duration from 1s to 60s"
         case .keyDefaultLifetime, .keyMaxLifetime: "a duration such as 720h, longer than 0"
         case .trustedProxies: "networks such as 10.0.0.0/8 or 2001:db8::/32, or addresses, separated by commas"
         case .connectTimeout, .responseTimeout, .idleTimeout, .tunnelIdleTimeout, .keepAliveTimeout,

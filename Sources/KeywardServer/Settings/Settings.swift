@@ -20,6 +20,8 @@ struct Settings: Sendable {
     var dataDirectory: String
     var maxStaleness: Duration
     var lifetimes: KeyLifetimes
+    /// How often the use of keys is written down.
+    var usageInterval: Duration
 
     /// What the settings are for: commands that only work on the database need no admin key.
     enum Purpose {
@@ -37,6 +39,8 @@ struct Settings: Sendable {
         dataDirectory = source.text(.dataDirectory) ?? ".keyward"
         maxStaleness = try source.duration(.maxStaleness, default: .seconds(3_600))
         lifetimes = try Self.lifetimes(source)
+        usageInterval = try source.duration(.usageInterval, default: .seconds(30))
+        guard (.seconds(1) ... .seconds(60)).contains(usageInterval) else { throw SettingsError(.usageInterval) }
         if purpose == .serving, database != nil, adminKey == nil {
             throw SettingsError(
                 message:

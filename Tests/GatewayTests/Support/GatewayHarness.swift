@@ -14,6 +14,7 @@ struct GatewayHarness {
     let index: KeyIndex
     let freshness: IndexFreshness
     let store: InMemoryStore
+    let usage: UsageRecorder
     let group: ServiceGroup
 
     /// The header that opens the door.
@@ -101,14 +102,15 @@ func withGateway<R>(
     let freshness = IndexFreshness(maxStaleness: options.maxStaleness)
     if options.isServing { freshness.recordSync(startedAt: TimeSource.system.uptime()) }
     let verifier = KeyVerifier(index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
-    let gateway = Gateway(configuration: configuration, verifier: verifier, logger: options.logger)
+    let usage = UsageRecorder(store: store, logger: options.logger)
+    let gateway = Gateway(configuration: configuration, verifier: verifier, usage: usage, logger: options.logger)
     let address = try await gateway.bind()
     let group = ServiceGroup(
         configuration: .init(
             services: [.init(service: gateway)], logger: Logger(label: "t") { _ in SwiftLogNoOpLogHandler() }))
     let harness = GatewayHarness(
         gateway: gateway, port: address.port ?? 0, token: token, keyID: keyID, index: index,
-        freshness: freshness, store: store, group: group)
+        freshness: freshness, store: store, usage: usage, group: group)
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await group.run() }
         do {

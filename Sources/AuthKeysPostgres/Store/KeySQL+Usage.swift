@@ -1,0 +1,54 @@
+/// The statements about use. Rows are locked in the order of key, day and digest, and a key's in one transaction.
+extension KeySQL {
+    static let recordKeys = """
+        INSERT INTO auth_key_usage AS u (key_id, last_used_at, last_address, last_agent, requests)
+        SELECT t.* FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::int8[])
+            AS t (key_id, last_used_at, address, agent, requests)
+        WHERE EXISTS (SELECT FROM auth_keys k WHERE k.id = t.key_id) ORDER BY t.key_id
+        ON CONFLICT (key_id) DO UPDATE SET
+            last_used_at = GREATEST(u.last_used_at, excluded.last_used_at),
+            last_address = CASE WHEN u.last_used_at > excluded.last_used_at THEN u.last_address
+                ELSE COALESCE(excluded.last_address, u.last_address) END,
+            last_agent = CASE WHEN u.last_used_at > excluded.last_used_at THEN u.last_agent
+                ELSE COALESCE(excluded.last_agent, u.last_agent) END,
+            requests = u.requests + excluded.requests
+        """
+
+    static let recordSecrets = """
+        INSERT INTO auth_key_secret_usage AS u (digest, key_id, last_used_at, requests)
+        SELECT t.* FROM unnest($1::bytea[], $2::uuid[], $3::timestamptz[], $4::int8[])
+            AS t (digest, key_id, last_used_at, requests)
+        WHERE EXISTS (SELECT FROM auth_keys k WHERE k.id = t.key_id) ORDER BY t.key_id, t.digest
+        ON CONFLICT (digest) DO UPDATE SET
+            last_used_at = GREATEST(u.last_used_at, excluded.last_used_at), requests = u.requests + excluded.requests
+        """
+
+    static let recordDays = """
+        INSERT INTO auth_key_usage_days AS u (key_id, day, digest, requests)
+        SELECT t.key_id, date '1970-01-01' + t.day::int4, t.digest, t.requests
+        FROM unnest($1::uuid[], $2::int8[], $3::bytea[], $4::int8[]) AS t (key_id, day, digest, requests)
+        WHERE EXISTS (SELECT FROM auth_keys k WHERE k.id = t.key_id) ORDER BY t.key_id, t.day, t.digest
+        ON CONFLICT (key_id, day, digest) DO UPDATE SET requests = u.requests + excluded.requests
+        """
+
+    static let usageOfKey = """
+        SELECT u.last_used_at, u.last_address, u.last_agent, u.requests
+        FROM auth_keys k LEFT JOIN auth_key_usage u ON u.key_id = k.id WHERE k.id = $1
+        """
+
+    static let usageOfSecrets = """
+        SELECT s.digest, s.prefix, s.last_four, s.created_at, s.expires_at, u.last_used_at, u.requests
+        FROM auth_key_secrets s LEFT JOIN auth_key_secret_usage u ON u.digest = s.digest
+        WHERE s.key_id = $1 ORDER BY s.created_at DESC, s.digest
+        """
+
+    static let usageByDay = """
+        SELECT digest, (day - date '1970-01-01')::int8, requests FROM auth_key_usage_days
+        WHERE key_id = $1 AND day > (now() AT TIME ZONE 'UTC')::date - $2::int4 ORDER BY day DESC
+        """
+
+    /// Days are kept for a little more than a year.
+    static let forgetDays = """
+        DELETE FROM auth_key_usage_days WHERE day < (now() AT TIME ZONE 'UTC')::date - 400
+        """
+}

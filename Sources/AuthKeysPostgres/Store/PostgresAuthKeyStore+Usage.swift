@@ -1,0 +1,79 @@
+import AuthKeys
+import LibPQ
+
+extension PostgresAuthKeyStore {
+    static func record(_ counts: [UsageCount], on pool: PostgresPool) async throws {
+        let keys = totals(counts) { $0.keyID }
+        let secrets = totals(counts) { $0.digest }
+        try await pool.transaction { transaction in
+            _ = try await transaction.query(
+                KeySQL.recordKeys,
+                [
+                    .uuidArray(keys.map { PostgresUUID($0.keyID) }), moments(keys),
+                    .textArray(keys.map { $0.address?.description }), .textArray(keys.map(\.agent)), requests(keys),
+                ])
+            _ = try await transaction.query(
+                KeySQL.recordSecrets,
+                [
+                    .bytesArray(secrets.map(\.digest.bytes)), .uuidArray(secrets.map { PostgresUUID($0.keyID) }),
+                    moments(secrets), requests(secrets),
+                ])
+            _ = try await transaction.query(
+                KeySQL.recordDays,
+                [
+                    .uuidArray(counts.map { PostgresUUID($0.keyID) }), .int64Array(counts.map { Int64($0.day) }),
+                    .bytesArray(counts.map(\.digest.bytes)), requests(counts),
+                ])
+        }
+    }
+
+    static func usage(_ id: KeyID, days: Int, on pool: PostgresPool) async throws -> KeyUsageReport? {
+        let key = PostgresParameter.uuid(PostgresUUID(id))
+        guard let total = try await pool.query(KeySQL.usageOfKey, [key]).rows.first else { return nil }
+        var byDay: [Int32: Int64] = [:]
+        var bySecret: [SecretDigest: [KeyUsageReport.Day]] = [:]
+        for row in try await pool.query(KeySQL.usageByDay, [key, .int32(Int32(clamping: days))]).rows {
+            let day = KeyUsageReport.Day(number: Int32(clamping: try row.int64(1)), requests: try row.int64(2))
+            byDay[day.number, default: 0] += day.requests
+            if let digest = SecretDigest(try row.bytes(0)) { bySecret[digest, default: []].append(day) }
+        }
+        let secrets = try await pool.query(KeySQL.usageOfSecrets, [key]).rows.map { row in
+            KeyUsageReport.Secret(
+                prefix: try row.text(1), lastFour: try row.text(2),
+                createdAt: Timestamp(microseconds: try row.timestampOrInfinity(3)),
+                expiresAt: try row.optionalMoment(4), lastUsedAt: try row.optionalMoment(5),
+                requests: try row.optionalInt64(6) ?? 0,
+                days: SecretDigest(try row.bytes(0)).flatMap { bySecret[$0] } ?? [])
+        }
+        return KeyUsageReport(
+            usage: KeyUsage(
+                lastUsedAt: try total.optionalMoment(0), lastAddress: try total.optionalText(1),
+                lastAgent: try total.optionalText(2), requests: try total.optionalInt64(3) ?? 0),
+            days: byDay.sorted { $0.key > $1.key }.map { KeyUsageReport.Day(number: $0.key, requests: $0.value) },
+            secrets: secrets)
+    }
+
+    /// One count for each key, or for each secret, in the order in which they first come.
+    private static func totals<Group: Hashable>(_ counts: [UsageCount], _ group: (UsageCount) -> Group) -> [UsageCount]
+    {
+        var places: [Group: Int] = [:]
+        var totals: [UsageCount] = []
+        for count in counts {
+            if let place = places[group(count)] {
+                totals[place].add(count)
+            } else {
+                places[group(count)] = totals.count
+                totals.append(count)
+            }
+        }
+        return totals
+    }
+
+    private static func moments(_ counts: [UsageCount]) -> PostgresParameter {
+        .timestampArray(counts.map(\.lastUsedAt.microseconds))
+    }
+
+    private static func requests(_ counts: [UsageCount]) -> PostgresParameter {
+        .int64Array(counts.map(\.requests))
+    }
+}

@@ -1,0 +1,57 @@
+import AuthKeys
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import ControlAPI
+
+@Suite("Use over HTTP")
+struct UsageRouteTests {
+    private let path = "/admin/api/v1/auth-keys"
+
+    private func used(_ server: ControlServer, _ ago: Duration) async throws -> String {
+        let key = StoreConformance.newKey()
+        _ = try await server.store.create(key, claim: nil)
+        let moment = Timestamp.now.advanced(by: .zero - ago)
+        try await server.store.record([
+            UsageCount(
+                digest: key.digest, keyID: key.id, day: Int32(moment.microseconds / 86_400_000_000), requests: 12,
+                lastUsedAt: moment, address: IPAddress("192.0.2.7"), agent: "curl")
+        ])
+        return key.id.description
+    }
+
+    @Test("a key shows its use, and its use by day and secret")
+    func report() async throws {
+        try await ControlServer.with { server in
+            let id = try await used(server, .seconds(60))
+            let key = try await server.send(.GET, "\(path)/\(id)").object
+            #expect(key["requests"] as? Int == 12 && key["last_address"] as? String == "192.0.2.7")
+            #expect(key["last_agent"] as? String == "curl" && key["last_used_at"] != nil)
+            #expect(key["secret_last_used_at"] as? String == key["last_used_at"] as? String)
+            let report = try await server.send(.GET, "\(path)/\(id)/usage?days=2").object
+            let days = try #require(report["days"] as? [[String: Any]])
+            #expect(days.count == 1 && days[0]["requests"] as? Int == 12)
+            #expect((days[0]["day"] as? String)?.count == 10)
+            let secrets = try #require(report["secrets"] as? [[String: Any]])
+            #expect(secrets.count == 1 && secrets[0]["requests"] as? Int == 12 && secrets[0]["digest"] == nil)
+            for bad in ["0", "401", "x", "-1"] {
+                let answer = try await server.send(.GET, "\(path)/\(id)/usage?days=\(bad)")
+                #expect(answer.status == 400 && answer.errorText("param") == "days")
+            }
+            #expect(try await server.send(.GET, "\(path)/\(KeyID.generate())/usage").status == 404)
+        }
+    }
+
+    @Test("the deactivation of a key that was used in the last seven days comes with a warning")
+    func warning() async throws {
+        try await ControlServer.with { server in
+            for (ago, isWarned) in [(Duration.seconds(60), true), (.seconds(8 * 86_400), false)] {
+                let id = try await used(server, ago)
+                let answer = try await server.send(.POST, "\(path)/\(id)/deactivate")
+                #expect(answer.status == 204)
+                #expect(answer.headers.contains(name: "X-Keyward-Warning") == isWarned)
+            }
+        }
+    }
+}
