@@ -9,27 +9,43 @@ enum VerifyBenchmark {
 
     static func run(_ counts: [Int]) {
         let tokens = sample(min(counts.max() ?? 1, sampleLimit))
-        print("      keys   verify ns   SHA-256 ns   ratio   look-up ns   bytes/key   resident bytes/key")
+        print(
+            "      keys   verify ns   SHA-256 ns   ratio   three rules ns   ratio   look-up ns   bytes/key   resident bytes/key"
+        )
         for count in counts {
             let before = KeyBenchmark.resident
             let index = fill(count, with: tokens)
             let resident = KeyBenchmark.resident - before
             let freshness = IndexFreshness(maxStaleness: .seconds(3_600))
             freshness.recordSync(startedAt: .zero)
-            let verifier = KeyVerifier(
-                index: index, freshness: freshness, lookup: UnknownKeyLookup(store: NoStore(), index: index))
+            func verifier(_ index: KeyIndex) -> KeyVerifier {
+                KeyVerifier(
+                    index: index, freshness: freshness, lookup: UnknownKeyLookup(store: NoStore(), index: index))
+            }
+            let plain = verifier(index)
+            // Ten million keys twice would be more than many a machine has.
+            let limited = count <= 1_000_000 ? verifier(fill(count, with: tokens, policy: threeRules)) : nil
             let present = min(count, tokens.count)
             var verifying: [Double] = []
             var hashing: [Double] = []
             var looking: [Double] = []
+            var judging: [Double] = []
             for _ in 0..<rounds {
                 hashing.append(measure(tokens, present) { hash($0) })
                 looking.append(look(index, tokens, present))
                 let now = Timestamp.now
                 verifying.append(
                     measure(tokens, present) { token in
-                        if case .admitted = verifier.verify(token, at: now) { return true }
+                        if case .admitted = plain.verify(token, at: now) { return true }
                         return false
+                    })
+                guard let limited else { continue }
+                judging.append(
+                    withRequest { request in
+                        measure(tokens, present) { token in
+                            if case .admitted = limited.verify(token, for: request, at: now) { return true }
+                            return false
+                        }
                     })
             }
             let (verify, bare, look) = (
@@ -37,9 +53,24 @@ enum VerifyBenchmark {
             )
             print(
                 "\(count)".leftPadded(10), rounded(verify, 1).leftPadded(11), rounded(bare, 1).leftPadded(12),
-                rounded(verify / bare, 2).leftPadded(7), rounded(look, 1).leftPadded(12),
+                rounded(verify / bare, 2).leftPadded(7),
+                judging.isEmpty ? "-".leftPadded(16) : rounded(KeyBenchmark.median(judging), 1).leftPadded(16),
+                judging.isEmpty ? "-".leftPadded(7) : rounded(KeyBenchmark.median(judging) / verify, 2).leftPadded(7),
+                rounded(look, 1).leftPadded(12),
                 rounded(Double(index.memory) / Double(count), 1).leftPadded(11),
                 rounded(Double(max(0, resident)) / Double(count), 1).leftPadded(20))
+        }
+    }
+
+    /// A policy of three rules, and a request that keeps them.
+    private static let threeRules =
+        KeyPolicy(cidrs: ["10.0.0.0/8"], methods: ["GET", "POST"], paths: ["/v1/documents/*"]) ?? .none
+
+    private static func withRequest<R>(_ body: (AccessRequest) -> R) -> R {
+        Array("GET".utf8).withUnsafeBytes { method in
+            Array("/v1/documents/7?page=2".utf8).withUnsafeBytes { path in
+                body(AccessRequest(method: method, path: path, address: IPAddress("10.1.2.3")))
+            }
         }
     }
 
@@ -64,7 +95,7 @@ enum VerifyBenchmark {
     }
 
     /// An index of `count` keys: the sample's, and random ones beyond.
-    private static func fill(_ count: Int, with tokens: Tokens) -> KeyIndex {
+    private static func fill(_ count: Int, with tokens: Tokens, policy: KeyPolicy = .none) -> KeyIndex {
         let index = KeyIndex()
         index.reserve(count)
         var random = SystemRandomNumberGenerator()
@@ -78,7 +109,9 @@ enum VerifyBenchmark {
                 digest = made
             }
             index.apply(
-                KeyEntry(digest: digest, keyID: .generate(), version: 1, state: .active, name: "customer \(number)"))
+                KeyEntry(
+                    digest: digest, keyID: .generate(), version: 1, state: .active, name: "customer \(number)",
+                    policy: policy))
         }
         return index
     }
