@@ -2,20 +2,6 @@ public import AuthKeys
 
 /// How the gateway listens, where it sends requests, and what it puts up with.
 public struct GatewayConfiguration: Sendable {
-    /// Where a key is looked for. A place that is not named is none of the gateway's business: it passes untouched.
-    public struct CredentialPlaces: OptionSet, Sendable, Hashable {
-        public let rawValue: UInt8
-
-        public init(rawValue: UInt8) {
-            self.rawValue = rawValue
-        }
-
-        /// `Authorization: Bearer <token>` (RFC 6750 section 2.1), the scheme in any case.
-        public static let authorization = CredentialPlaces(rawValue: 1)
-        /// `X-API-Key: <token>`.
-        public static let xAPIKey = CredentialPlaces(rawValue: 2)
-    }
-
     /// How long the gateway waits. None of these bounds a whole exchange: a stream may go on for days.
     public struct Timeouts: Sendable {
         /// For a connection to the upstream, or for one to become free.

@@ -1,4 +1,5 @@
 public import AuthKeys
+import HTTPTypes
 public import Hummingbird
 
 /// A request context that can say whom a request comes from.
@@ -12,44 +13,33 @@ public protocol KeyedRequestContext: RequestContext {
 /// It decides with the same `KeyVerifier`. The service runs an `IndexFollower` beside it, as `keyward serve` does, so that a
 /// revocation reaches it as fast as any instance.
 public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMiddleware {
-    private let verifier: KeyVerifier
-
+    private let verifier: RequestVerifier
     private let address: @Sendable (Request, Context) -> IPAddress?
-    private let scopes: ScopeRules
 
     /// - Parameters:
     ///   - scopes: what requests need.
     ///   - address: where a request comes from, for keys that are limited to networks; without it they are refused.
     public init(
-        verifier: KeyVerifier, scopes: ScopeRules = ScopeRules(),
+        verifier: KeyVerifier, places: CredentialPlaces = [.authorization, .xAPIKey],
+        scopes: ScopeRules = ScopeRules(),
         address: @escaping @Sendable (Request, Context) -> IPAddress? = { _, _ in nil }
     ) {
-        self.verifier = verifier
-        self.scopes = scopes
+        self.verifier = RequestVerifier(verifier: verifier, places: places, rules: scopes)
         self.address = address
     }
 
     public func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
-        guard let token = try RequestCredential.token(in: request.headers) else {
-            _ = verifier.refuse(.missing)
-            throw KeyVerificationError(.missing)
-        }
-        let (method, path) = (request.method.rawValue, request.uri.string)
-        guard let needed = scopes.requirement(method: method, path: path) else {
-            _ = verifier.refuse(.pathAmbiguous)
-            throw KeyVerificationError(.pathAmbiguous)
-        }
-        let decision = await verifier.verify(
-            token, method: method, path: path, address: address(request, context), scopes: needed)
-        switch decision {
-        case .refused(let refusal): throw KeyVerificationError(refusal)
-        case .unavailable: throw KeyVerificationError.unavailable
-        case .admitted(let principal):
-            var context = context
-            context.principal = principal
-            return try await next(request, context)
-        }
+        let outcome = await verifier.decide(
+            RequestVerifier.Incoming(
+                authorization: request.headers[values: .authorization],
+                apiKey: HTTPField.Name("x-api-key").map { request.headers[values: $0] } ?? [],
+                method: request.method.rawValue, path: request.uri.string, address: address(request, context),
+                agent: request.headers[.userAgent]))
+        if let error = KeyVerificationError(outcome) { throw error }
+        var context = context
+        if case .admitted(let principal) = outcome { context.principal = principal }
+        return try await next(request, context)
     }
 }

@@ -46,6 +46,15 @@ public struct ScopeRequirement: Sendable, Hashable {
     }
 
     public var isEmpty: Bool { scopes.isEmpty }
+
+    /// What both need.
+    public func union(_ other: ScopeRequirement) -> ScopeRequirement {
+        if other.isEmpty { return self }
+        if isEmpty { return other }
+        let mine = text.split(separator: " ").map(String.init)
+        let more = other.text.split(separator: " ").map(String.init).filter { !mine.contains($0) }
+        return ScopeRequirement(checked: mine + more)
+    }
 }
 
 /// The scopes that a key has. A segment (what colons separate) that is `*` stands for any one, the last one for all that follow:

@@ -18,6 +18,8 @@ public final class UsageRecorder: Sendable {
     private let logger: Logger
     private let pending = Mutex<[[UsageCount]]>([])
     private let asked = Atomic<UInt64>(0)
+    /// Of those who have no ledger of their own.
+    private let ledger = Mutex(UsageLedger())
 
     private let failures = Counter(label: "keyward_usage_write_failures_total")
     private let writes = Timer(label: "keyward_usage_write_seconds")
@@ -33,6 +35,19 @@ public final class UsageRecorder: Sendable {
 
     /// Another number whenever counters are to hand over what they have.
     public var round: UInt64 { asked.load(ordering: .relaxed) }
+
+    /// Counts a request for whoever has no ledger.
+    /// - Parameter agent: the value of its `User-Agent`.
+    public func count(
+        _ digest: SecretDigest, of keyID: KeyID, at now: Timestamp, address: IPAddress?, agent: String?
+    ) {
+        ledger.withLock { ledger in
+            guard ledger.count(digest, of: keyID, at: now) else { return }
+            ledger.note(
+                digest, address: address,
+                agent: agent.flatMap { Array($0.utf8).withUnsafeBytes { AgentName.read($0) } })
+        }
+    }
 
     /// Takes counts in.
     public func add(_ counts: [UsageCount]) {
@@ -50,6 +65,7 @@ public final class UsageRecorder: Sendable {
 
     /// Writes what there is now.
     public func flush() async {
+        add(ledger.withLock { $0.take() })
         let counts = pending.withLock { pending in
             defer { pending = [] }
             return pending

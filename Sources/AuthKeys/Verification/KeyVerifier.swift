@@ -10,11 +10,14 @@ public final class KeyVerifier: Sendable {
     private let lookup: UnknownKeyLookup
     private let metrics = VerificationMetrics()
     private let reports: PolicyReports
+    private let usage: UsageRecorder?
 
+    /// - Parameter usage: who is told of the keys that `verify(_:method:…)` admits; whoever calls the other `verify` counts.
     public init(
-        index: KeyIndex, freshness: IndexFreshness, lookup: UnknownKeyLookup, time: TimeSource = .system,
-        logger: Logger = Logger(label: "keyward.policy")
+        index: KeyIndex, freshness: IndexFreshness, lookup: UnknownKeyLookup, usage: UsageRecorder? = nil,
+        time: TimeSource = .system, logger: Logger = Logger(label: "keyward.policy")
     ) {
+        self.usage = usage
         reports = PolicyReports(metrics: metrics, logger: logger, time: time)
         self.index = index
         self.freshness = freshness
@@ -88,18 +91,23 @@ public final class KeyVerifier: Sendable {
     /// - Parameters:
     ///   - method: the request's; empty when it is not known.
     ///   - path: the request's, percent-encoded; empty when it is not known.
+    ///   - agent: the value of its `User-Agent`.
     public func verify(
         _ token: String, method: String = "", path: String = "", address: IPAddress? = nil,
-        scopes: ScopeRequirement = .none, time: TimeSource = .system
+        scopes: ScopeRequirement = .none, agent: String? = nil, time: TimeSource = .system
     ) async -> Decision {
         let (token, method, path) = (Array(token.utf8), Array(method.utf8), Array(path.utf8))
         var principal: Principal?
+        var digest: SecretDigest?
         func attempt() -> Verdict {
             token.withUnsafeBytes { token in
                 method.withUnsafeBytes { method in
                     path.withUnsafeBytes { path in
                         let request = AccessRequest(method: method, path: path, address: address, scopes: scopes)
-                        return verify(token, for: request, at: time.now()) { principal = $0.principal }
+                        return verify(token, for: request, at: time.now()) { key in
+                            principal = key.principal
+                            digest = key.digest
+                        }
                     }
                 }
             }
@@ -111,7 +119,10 @@ public final class KeyVerifier: Sendable {
             if case .unresolved = verdict { verdict = self.verdict(afterResolving: answer) }
         }
         switch verdict {
-        case .admitted: return principal.map { .admitted($0) } ?? .unavailable
+        case .admitted:
+            guard let principal, let digest else { return .unavailable }
+            usage?.count(digest, of: principal.keyID, at: time.now(), address: address, agent: agent)
+            return .admitted(principal)
         case .refused(let refusal): return .refused(refusal)
         case .unresolved, .unavailable: return .unavailable
         }

@@ -84,7 +84,4 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
         case .scopeMissing: "insufficient_scope"
         }
     }
-
-    /// Whether a challenge (`WWW-Authenticate`) belongs into the answer.
-    public var isChallenge: Bool { kind == .authentication || self == .scopeMissing }
 }

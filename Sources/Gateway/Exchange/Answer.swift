@@ -65,7 +65,8 @@ enum Answer: Equatable, Sendable {
         case .refused(let refusal): refusal.kind.type
         case .scopeMissing: Refusal.scopeMissing.kind.type
         case .notRouted: "not_found_error"
-        case .verificationUnavailable, .overloaded: "unavailable_error"
+        case .verificationUnavailable: ErrorText.unavailable.type
+        case .overloaded: "unavailable_error"
         case .upstreamUnreachable, .upstreamReset, .upstreamTimeout: "upstream_error"
         case .malformedRequest, .ambiguousCredentials, .targetTooLong, .headTooLarge, .versionNotSupported,
             .methodNotAllowed, .requestTimeout:
@@ -77,11 +78,11 @@ enum Answer: Equatable, Sendable {
         switch self {
         case .refused(let refusal): refusal.code
         case .scopeMissing: Refusal.scopeMissing.code
-        case .ambiguousCredentials: "ambiguous_credentials"
+        case .ambiguousCredentials: ErrorText.ambiguous.code
         case .upstreamUnreachable: "upstream_unreachable"
         case .upstreamReset: "upstream_reset"
         case .upstreamTimeout: "upstream_timeout"
-        case .verificationUnavailable: "verification_unavailable"
+        case .verificationUnavailable: ErrorText.unavailable.code
         case .overloaded: "overloaded"
         case .malformedRequest: "malformed_request"
         case .notRouted: "route_not_found"
@@ -97,9 +98,9 @@ enum Answer: Equatable, Sendable {
     var message: String {
         switch self {
         case .refused(let refusal): refusal.message
-        case .scopeMissing(let needed): "\(Refusal.scopeMissing.message): \(needed.text)"
-        case .ambiguousCredentials: "the request carries more than one credential: send the API key once"
-        case .verificationUnavailable: "API keys cannot be verified at the moment: try again"
+        case .scopeMissing(let needed): Refusal.scopeMissing.message(needing: needed)
+        case .ambiguousCredentials: ErrorText.ambiguous.message
+        case .verificationUnavailable: ErrorText.unavailable.message
         case .overloaded: "too many requests are under way: try again"
         case .malformedRequest: "the request is not valid HTTP/1.1"
         case .notRouted: "no upstream serves this path"
@@ -111,6 +112,15 @@ enum Answer: Equatable, Sendable {
         case .upstreamUnreachable: "the upstream cannot be reached"
         case .upstreamReset: "the upstream ended the request without a valid response"
         case .upstreamTimeout: "the upstream did not respond in time"
+        }
+    }
+
+    /// The value of `WWW-Authenticate`.
+    var challenge: String? {
+        switch self {
+        case .refused(let refusal): refusal.challenge()
+        case .scopeMissing(let needed): Refusal.scopeMissing.challenge(needing: needed)
+        default: nil
         }
     }
 

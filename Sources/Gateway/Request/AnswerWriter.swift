@@ -15,17 +15,13 @@ enum AnswerWriter {
 
     /// Appends a whole answer.
     static func write(_ answer: Answer, context: Context, to out: inout ByteBuffer) {
-        let body = body(of: answer)
+        let body = ErrorText.body(type: answer.type, message: answer.message, code: answer.code)
         out.writeString(
             "HTTP/1.1 \(answer.status) \(answer.reason)\r\nContent-Type: application/json\r\nContent-Length: ")
         out.writeString("\(body.utf8.count)\r\nDate: \(date())\r\nX-Request-Id: ")
         context.id.write(to: &out)
         out.writeStaticString("\r\n")
-        switch answer {
-        case .refused(let refusal) where refusal.isChallenge: writeChallenge(refusal, to: &out)
-        case .scopeMissing(let needed): writeChallenge(.scopeMissing, needing: needed, to: &out)
-        default: break
-        }
+        if let challenge = answer.challenge { out.writeString("WWW-Authenticate: \(challenge)\r\n") }
         if let seconds = answer.retryAfter { out.writeString("Retry-After: \(seconds)\r\n") }
         if answer == .methodNotAllowed {
             out.writeStaticString("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
@@ -38,24 +34,6 @@ enum AnswerWriter {
         }
         out.writeStaticString("\r\n")
         if !context.isToHead { out.writeString(body) }
-    }
-
-    private static func body(of answer: Answer) -> String {
-        """
-        {"error":{"type":"\(answer.type)","message":"\(answer.message)","param":null,"code":"\(answer.code)"}}
-        """
-    }
-
-    /// RFC 6750 section 3.
-    private static func writeChallenge(
-        _ refusal: Refusal, needing needed: ScopeRequirement = .none, to out: inout ByteBuffer
-    ) {
-        out.writeStaticString("WWW-Authenticate: Bearer realm=\"keyward\"")
-        if let error = refusal.bearerError {
-            out.writeString(", error=\"\(error)\", error_description=\"\(refusal.message)\"")
-        }
-        if !needed.isEmpty { out.writeString(", scope=\"\(needed.text)\"") }
-        out.writeStaticString("\r\n")
     }
 
     /// Now, as an IMF-fixdate (RFC 9110 section 5.6.7).

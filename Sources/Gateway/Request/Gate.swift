@@ -16,7 +16,7 @@ struct Gate {
 
     let verifier: KeyVerifier
     let time: TimeSource
-    private let places: GatewayConfiguration.CredentialPlaces
+    private let places: CredentialPlaces
     private let passesPreflights: Bool
     /// Where the path says where a request goes, one that could be read in two ways is refused; else every path belongs to the
     /// upstream.

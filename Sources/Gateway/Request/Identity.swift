@@ -34,26 +34,12 @@ enum Identity {
         }
     }
 
-    /// Writes a text that people chose as a field value: percent-encoded (RFC 3986 section 2.1) where a byte is neither
-    /// visible ASCII nor a space, and where it is `%`; a space at either end too, which a recipient would strip.
+    /// Writes a text that people chose as a field value.
     static func writeEncoded(_ text: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
-        if text.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x25 }) {
+        if IdentityText.isPlain(text) {
             buffer.writeBytes(text)
-            return
+        } else {
+            IdentityText.encode(text) { buffer.writeInteger($0) }
         }
-        for (position, byte) in text.enumerated() {
-            let isInner = position > 0 && position < text.count - 1
-            if byte > 0x20 && byte < 0x7F && byte != 0x25 || byte == 0x20 && isInner {
-                buffer.writeInteger(byte)
-            } else {
-                buffer.writeInteger(0x25 as UInt8)
-                buffer.writeInteger(hexDigit(byte >> 4))
-                buffer.writeInteger(hexDigit(byte & 0xF))
-            }
-        }
-    }
-
-    private static func hexDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? 0x30 + value : 0x41 + value - 10
     }
 }

@@ -1,9 +1,10 @@
+import AuthKeys
 import NIOCore
 
 /// Writes the head that the upstream gets: the client's, byte for byte and in its order, without what must not cross and with
 /// what Keyward adds.
 struct RequestRewriter {
-    private let strippedPlaces: GatewayConfiguration.CredentialPlaces
+    private let strippedPlaces: CredentialPlaces
     private let basePath: [UInt8]
     private let upstreamAuthority: [UInt8]
 

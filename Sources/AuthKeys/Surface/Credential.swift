@@ -1,0 +1,94 @@
+/// Where a key is looked for. A place that is not named is none of Keyward's business.
+public struct CredentialPlaces: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    /// `Authorization: Bearer <token>` (RFC 6750 section 2.1), the scheme in any case.
+    public static let authorization = CredentialPlaces(rawValue: 1)
+    /// `X-API-Key: <token>`.
+    public static let xAPIKey = CredentialPlaces(rawValue: 2)
+}
+
+/// The credential of a request: in the places that the operator named, and in no query string.
+public enum Credential<Token> {
+    case none
+    /// It may be empty, and then is malformed.
+    case token(Token)
+    /// One place twice, or two places with different tokens.
+    case ambiguous
+}
+
+extension Credential: Sendable where Token: Sendable {}
+extension Credential: Equatable where Token: Equatable {}
+
+/// Finds the credential among header fields that are shown one after the other.
+public struct CredentialFinder<Token> {
+    @usableFromInline let places: CredentialPlaces
+    @usableFromInline var sawAuthorization = false
+    @usableFromInline var bearer: Token?
+    @usableFromInline var apiKey: Token?
+    @usableFromInline var isAmbiguous = false
+
+    @inlinable
+    public init(places: CredentialPlaces) {
+        self.places = places
+    }
+
+    /// Shows an `Authorization` field, with its token if its scheme is Bearer.
+    @inlinable
+    public mutating func authorization(_ token: @autoclosure () -> Token?) {
+        guard places.contains(.authorization) else { return }
+        if sawAuthorization { isAmbiguous = true }
+        sawAuthorization = true
+        bearer = token()
+    }
+
+    /// Shows an `X-API-Key` field.
+    @inlinable
+    public mutating func apiKey(_ token: Token) {
+        guard places.contains(.xAPIKey) else { return }
+        if apiKey != nil { isAmbiguous = true }
+        apiKey = token
+    }
+
+    /// What they come to.
+    @inlinable
+    public func credential(areEqual: (Token, Token) -> Bool) -> Credential<Token> {
+        if isAmbiguous { return .ambiguous }
+        if let bearer, let apiKey, !areEqual(bearer, apiKey) { return .ambiguous }
+        return (bearer ?? apiKey).map { .token($0) } ?? .none
+    }
+}
+
+extension Credential where Token == String {
+    /// The credential among the values of a request's fields.
+    public init(authorization: [String], apiKey: [String], places: CredentialPlaces) {
+        var finder = CredentialFinder<String>(places: places)
+        for value in authorization { finder.authorization(BearerScheme.token(of: value).map(String.init)) }
+        for value in apiKey { finder.apiKey(value) }
+        self = finder.credential(areEqual: ==)
+    }
+}
+
+/// `Bearer 1*SP token` (RFC 6750 section 2.1), the scheme in any case.
+public enum BearerScheme {
+    /// Where the token begins; nil for another scheme.
+    public static func tokenStart(in value: UnsafeRawBufferPointer) -> Int? {
+        let scheme: StaticString = "bearer"
+        let length = scheme.utf8CodeUnitCount
+        guard value.count >= length else { return nil }
+        for place in 0..<length where value[place] | 0x20 != scheme.utf8Start[place] { return nil }
+        guard value.count > length else { return length }
+        guard value[length] == 0x20 else { return nil }
+        return length + value[length...].prefix { $0 == 0x20 }.count
+    }
+
+    /// The token; nil for another scheme.
+    public static func token(of value: String) -> Substring? {
+        let start = Array(value.utf8).withUnsafeBytes { tokenStart(in: $0) }
+        return start.map { value[value.utf8.index(value.utf8.startIndex, offsetBy: $0)...] }
+    }
+}

@@ -1,0 +1,37 @@
+/// The texts of errors, the same on every way in.
+public enum ErrorText {
+    /// `{"error":{"type","message","param","code"}}`. Nothing in the arguments has to be escaped in JSON.
+    public static func body(type: String, message: String, code: String) -> String {
+        """
+        {"error":{"type":"\(type)","message":"\(message)","param":null,"code":"\(code)"}}
+        """
+    }
+
+    /// More than one credential: 400.
+    public static let ambiguous = (
+        type: "invalid_request_error", code: "ambiguous_credentials",
+        message: "the request carries more than one credential: send the API key once"
+    )
+
+    /// Keys cannot be verified now: 503.
+    public static let unavailable = (
+        type: "unavailable_error", code: "verification_unavailable",
+        message: "API keys cannot be verified at the moment: try again"
+    )
+}
+
+extension Refusal {
+    /// The message, with the scopes that the request needs where one is missing.
+    public func message(needing needed: ScopeRequirement) -> String {
+        self == .scopeMissing && !needed.isEmpty ? "\(message): \(needed.text)" : message
+    }
+
+    /// The value of `WWW-Authenticate` (RFC 6750 section 3); nil where none belongs into the answer.
+    public func challenge(needing needed: ScopeRequirement = .none) -> String? {
+        guard kind == .authentication || self == .scopeMissing else { return nil }
+        var challenge = "Bearer realm=\"keyward\""
+        if let error = bearerError { challenge += ", error=\"\(error)\", error_description=\"\(message)\"" }
+        if self == .scopeMissing, !needed.isEmpty { challenge += ", scope=\"\(needed.text)\"" }
+        return challenge
+    }
+}

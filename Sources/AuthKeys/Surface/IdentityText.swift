@@ -1,0 +1,32 @@
+/// Texts that people chose, as values of header fields: percent-encoded (RFC 3986 section 2.1) where a byte is neither visible
+/// ASCII nor a space, and where it is `%`; a space at either end too, which a recipient would strip.
+public enum IdentityText {
+    /// Whether a text stands for itself.
+    public static func isPlain(_ text: UnsafeRawBufferPointer) -> Bool {
+        text.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x25 }
+    }
+
+    /// The bytes of the field's value, one after the other.
+    public static func encode(_ text: UnsafeRawBufferPointer, to out: (UInt8) -> Void) {
+        for (place, byte) in text.enumerated() {
+            let isInner = place > 0 && place < text.count - 1
+            if byte > 0x20 && byte < 0x7F && byte != 0x25 || byte == 0x20 && isInner {
+                out(byte)
+            } else {
+                out(0x25)
+                out(hexDigit(byte >> 4))
+                out(hexDigit(byte & 0xF))
+            }
+        }
+    }
+
+    public static func encoded(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        Array(text.utf8).withUnsafeBytes { encode($0) { bytes.append($0) } }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func hexDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? 0x30 + value : 0x41 + value - 10
+    }
+}

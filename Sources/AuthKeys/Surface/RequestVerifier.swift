@@ -1,0 +1,88 @@
+/// Decides about requests that come as texts: what the gateway does with bytes, for every other way in, in the same order.
+public struct RequestVerifier: Sendable {
+    /// A request, as far as the decision asks.
+    public struct Incoming: Sendable {
+        /// The values of its `Authorization` and `X-API-Key` fields.
+        public var authorization: [String]
+        public var apiKey: [String]
+        /// Empty where it is not known.
+        public var method: String
+        /// Percent-encoded, with its query or without; empty where it is not known.
+        public var path: String
+        public var address: IPAddress?
+        /// The value of `User-Agent`.
+        public var agent: String?
+        /// A CORS preflight (the Fetch standard, section 3.2.2).
+        public var isPreflight: Bool
+        /// Scopes that it needs, beside those of the rules.
+        public var scopes: ScopeRequirement
+
+        public init(
+            authorization: [String], apiKey: [String], method: String, path: String, address: IPAddress? = nil,
+            agent: String? = nil, isPreflight: Bool = false, scopes: ScopeRequirement = .none
+        ) {
+            self.authorization = authorization
+            self.apiKey = apiKey
+            self.method = method
+            self.path = path
+            self.address = address
+            self.agent = agent
+            self.isPreflight = isPreflight
+            self.scopes = scopes
+        }
+    }
+
+    public enum Outcome: Sendable, Equatable {
+        case admitted(Principal)
+        /// Let through without a key.
+        case preflight
+        /// `needing`: the scopes that the request needs.
+        case refused(Refusal, needing: ScopeRequirement)
+        case ambiguousCredentials
+        case unavailable
+    }
+
+    public let verifier: KeyVerifier
+    private let places: CredentialPlaces
+    private let rules: ScopeRules
+    private let passesPreflights: Bool
+    private let time: TimeSource
+
+    /// - Parameter rules: what requests need.
+    public init(
+        verifier: KeyVerifier, places: CredentialPlaces = [.authorization, .xAPIKey], rules: ScopeRules = ScopeRules(),
+        passesPreflights: Bool = false, time: TimeSource = .system
+    ) {
+        self.verifier = verifier
+        self.places = places
+        self.rules = rules
+        self.passesPreflights = passesPreflights
+        self.time = time
+    }
+
+    public func decide(_ request: Incoming) async -> Outcome {
+        if passesPreflights, request.isPreflight { return .preflight }
+        guard let ruled = rules.requirement(method: request.method, path: request.path) else {
+            return refuse(.pathAmbiguous, needing: .none)
+        }
+        let needed = ruled.union(request.scopes)
+        switch Credential(authorization: request.authorization, apiKey: request.apiKey, places: places) {
+        case .ambiguous: return .ambiguousCredentials
+        case .none: return refuse(.missing, needing: needed)
+        case .token(let token):
+            let decision = await verifier.verify(
+                token, method: request.method, path: request.path, address: request.address, scopes: needed,
+                agent: request.agent, time: time)
+            switch decision {
+            case .admitted(let principal): return .admitted(principal)
+            case .refused(let refusal): return .refused(refusal, needing: needed)
+            case .unavailable: return .unavailable
+            }
+        }
+    }
+
+    private func refuse(_ refusal: Refusal, needing needed: ScopeRequirement) -> Outcome {
+        _ = verifier.refuse(refusal)
+        return .refused(refusal, needing: needed)
+    }
+}
