@@ -14,12 +14,19 @@ public struct ControlAPI: Sendable {
     private let index: KeyIndex
     private let freshness: IndexFreshness
     private let metrics: PrometheusRegistry
+    private let verifier: RequestVerifier
+    private let proxies: [IPNetwork]
     private let time: TimeSource
 
+    /// - Parameters:
+    ///   - verifier: decides for those who ask about keys.
+    ///   - proxies: whose word about a client's address is believed, beside the proxy that asks.
     public init(
         service: AuthKeyService, adminKey: AdminKey, index: KeyIndex, freshness: IndexFreshness,
-        metrics: PrometheusRegistry, time: TimeSource = .system
+        metrics: PrometheusRegistry, verifier: RequestVerifier, proxies: [IPNetwork] = [], time: TimeSource = .system
     ) {
+        self.verifier = verifier
+        self.proxies = proxies
         self.service = service
         self.adminKey = adminKey
         self.index = index
@@ -45,6 +52,7 @@ public struct ControlAPI: Sendable {
         let router = Router(context: ControlContext.self)
         router.add(middleware: RequestMetrics())
         router.add(middleware: ResponseGuard())
+        router.add(middleware: ForwardAuth(verifier: verifier, proxies: proxies))
         router.add(middleware: BodyLimit(limit: Self.bodyLimit))
         HealthRoutes(freshness: freshness, index: index).add(to: router)
         MetricsRoute(registry: metrics).add(to: router)

@@ -35,7 +35,8 @@ struct ControlServer: Sendable {
     }
 
     static func with(
-        lifetimes: KeyLifetimes = KeyLifetimes(), _ body: @escaping @Sendable (ControlServer) async throws -> Void
+        lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(), proxies: [IPNetwork] = [],
+        _ body: @escaping @Sendable (ControlServer) async throws -> Void
     ) async throws {
         let store = InMemoryStore()
         let index = KeyIndex()
@@ -43,8 +44,12 @@ struct ControlServer: Sendable {
         let metrics = PrometheusRegistry()
         let service = AuthKeyService(store: store, index: index, lifetimes: lifetimes)
         guard let key = AdminKey(adminKey) else { throw HTTPError(.internalServerError) }
+        let usage = UsageRecorder(store: store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let verifier = KeyVerifier(
+            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index), usage: usage)
         let api = ControlAPI(
-            service: service, adminKey: key, index: index, freshness: freshness, metrics: metrics)
+            service: service, adminKey: key, index: index, freshness: freshness, metrics: metrics,
+            verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true), proxies: proxies)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let application = api.application(
             host: "127.0.0.1", port: 0, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

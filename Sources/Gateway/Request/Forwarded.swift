@@ -62,30 +62,17 @@ struct Forwarded {
     /// Where a request comes from: the last address before the trusted proxies. Nil if that is not known.
     func client(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer) -> IPAddress? {
         guard isTrusted else { return peer }
-        let chain = chain(head, bytes: bytes)
-        for address in chain.reversed() {
-            guard let address else { return nil }
-            if !proxies.contains(where: { $0.contains(address) }) { return address }
-        }
-        return chain.first ?? nil
+        return ClientAddress.last(of: chain(head, bytes: bytes), before: proxies)
     }
 
     /// The addresses that a request came through, the peer's last; nil for what is none.
     private func chain(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer) -> [IPAddress?] {
         var chain: [IPAddress?] = []
         for field in head.fields.lines where field.kind == .forwardedFor {
-            chain += bytes.list(in: field.value).map { Self.address(bytes.part($0)) }
+            chain += bytes.list(in: field.value).map { place in
+                ClientAddress.parse(String(decoding: bytes.part(place), as: UTF8.self))
+            }
         }
         return chain + [peer]
-    }
-
-    /// An address as proxies write it: some add a port, and then put one of version 6 in brackets.
-    private static func address(_ bytes: UnsafeRawBufferPointer) -> IPAddress? {
-        let text = String(decoding: bytes, as: UTF8.self)
-        if let address = IPAddress(text) { return address }
-        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
-            return IPAddress(text[text.index(after: text.startIndex)..<end])
-        }
-        return text.firstIndex(of: ":").flatMap { IPAddress(text[..<$0]) }
     }
 }

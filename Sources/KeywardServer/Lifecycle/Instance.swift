@@ -75,11 +75,12 @@ struct Instance: Service {
             try await store.adoptRestoredRows()
             return try await follower.load()
         }
+        let usage = UsageRecorder(store: store, interval: settings.usageInterval, logger: logger)
         let verifier = KeyVerifier(
-            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index), logger: logger)
+            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index), usage: usage,
+            logger: logger)
         Self.observe(index: index, freshness: freshness, pool: pool, in: metrics)
 
-        let usage = UsageRecorder(store: store, interval: settings.usageInterval, logger: logger)
         let echo = settings.gateway.routes.isEmpty ? EchoUpstream() : nil
         let gateway = Gateway(
             configuration: try await configuration(echo: echo), verifier: verifier, usage: usage, logger: logger)
@@ -87,7 +88,11 @@ struct Instance: Service {
         let control = ControlAPI(
             service: AuthKeyService(store: store, index: index, lifetimes: settings.lifetimes), adminKey: adminKey,
             index: index,
-            freshness: freshness, metrics: metrics)
+            freshness: freshness, metrics: metrics,
+            verifier: RequestVerifier(
+                verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
+                passesPreflights: settings.gateway.passesPreflights),
+            proxies: settings.gateway.trustedProxies)
         let report = StartReport(
             migrated: migrated, keys: index.count, isPrivate: database.embedded != nil, adminKeyPath: adminKeyPath,
             isEcho: echo != nil, isSecure: settings.gateway.certificate != nil)

@@ -1,0 +1,161 @@
+import AuthKeys
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import ControlAPI
+
+@Suite("Forward-auth")
+struct ForwardAuthTests {
+    private static let path = "/v1/forward-auth"
+
+    /// What proxies send of the same request.
+    enum Dialect: CaseIterable {
+        case traefik, nginx, nginxIngress, envoy
+
+        func ask(
+            _ method: String, _ target: String, _ headers: [(String, String)], _ server: ControlServer,
+            scope: String = ""
+        ) async throws -> ControlServer.Answer {
+            let query = scope.isEmpty ? "" : "?scope=\(scope)"
+            switch self {
+            case .traefik:
+                let told = [("X-Forwarded-Method", method), ("X-Forwarded-Uri", target)]
+                return try await server.send(.GET, path + query, admin: nil, headers: headers + told)
+            case .nginx:
+                let told = [("X-Original-Method", method), ("X-Original-URI", target)]
+                return try await server.send(.GET, path + query, admin: nil, headers: headers + told)
+            case .nginxIngress:
+                let told = [("X-Original-Method", method), ("X-Original-URL", "https://api.test" + target)]
+                return try await server.send(.GET, path + query, admin: nil, headers: headers + told)
+            case .envoy:
+                return try await server.send(HTTPMethod(rawValue: method), path + target, admin: nil, headers: headers)
+            }
+        }
+    }
+
+    private func key(_ server: ControlServer, _ members: String = "") async throws -> String {
+        let answer = try await server.create(
+            "{\"name\":\"T\u{eb}am 1\",\"owner\":\"o\",\"scopes\":[\"a:*\"]\(members)}")
+        return try #require(answer.object["value"] as? String)
+    }
+
+    @Test("a good key passes, with every field of the identity", arguments: Dialect.allCases)
+    func good(_ dialect: Dialect) async throws {
+        try await ControlServer.with { server in
+            let bearer = [("Authorization", "Bearer \(try await key(server))")]
+            let answer = try await dialect.ask("GET", "/v1/x?y=1", bearer, server)
+            #expect(answer.status == 200 && answer.text.isEmpty)
+            #expect(answer.headers.first(name: "X-Keyward-Key-Name") == "T%C3%ABam 1")
+            #expect(answer.headers.first(name: "X-Keyward-Owner") == "o")
+            #expect(answer.headers.first(name: "X-Keyward-Scopes") == "a:*")
+            #expect(answer.headers.first(name: "X-Keyward-Key-Id")?.count == 36)
+            let bare = try #require(try await server.create(#"{"name":"n"}"#).object["value"] as? String)
+            let empty = try await dialect.ask("GET", "/", [("X-API-Key", bare)], server)
+            #expect(empty.status == 200)
+            #expect(empty.headers["X-Keyward-Owner"] == [""] && empty.headers["X-Keyward-Scopes"] == [""])
+        }
+    }
+
+    @Test("refusals are 401 and 403, with body and challenge", arguments: Dialect.allCases)
+    func refusals(_ dialect: Dialect) async throws {
+        let rules = ScopeRules(["DELETE /v1/**=b:write"].compactMap { ScopeRules.Rule($0) })
+        try await ControlServer.with(rules: rules) { server in
+            let token = try await key(server, #","allowed_methods":["GET","DELETE"],"allowed_paths":["/v1/*"]"#)
+            let bearer = [("Authorization", "Bearer \(token)")]
+            for (method, target, headers, status, code) in [
+                ("GET", "/v1/x", [], 401, "key_missing"),
+                ("GET", "/v1/x", [("Authorization", "Bearer junk")], 401, "key_malformed"),
+                ("GET", "/v1/x", [("X-API-Key", Token.generate().value)], 401, "key_unknown"),
+                ("GET", "/v1/x", bearer + [("X-API-Key", Token.generate().value)], 403, "ambiguous_credentials"),
+                ("POST", "/v1/x", bearer, 403, "method_not_allowed"), ("GET", "/v2", bearer, 403, "path_not_allowed"),
+                ("GET", "/v1/%2e%2e", bearer, 403, "path_ambiguous"), ("DELETE", "/v1/x", bearer, 403, "scope_missing"),
+            ] as [(String, String, [(String, String)], Int, String)] {
+                let answer = try await dialect.ask(method, target, headers, server)
+                #expect(
+                    answer.status == status && answer.errorText("code") == code, "\(method) \(target): \(answer.text)")
+                #expect(answer.headers.contains(name: "WWW-Authenticate") == (status == 401 || code == "scope_missing"))
+            }
+            #expect(try await dialect.ask("GET", "/v1/x", bearer, server).status == 200)
+        }
+    }
+
+    @Test("scopes of the query are needed")
+    func scopes() async throws {
+        try await ControlServer.with { server in
+            let bearer = [("Authorization", "Bearer \(try await key(server))")]
+            #expect(try await Dialect.nginx.ask("GET", "/", bearer, server, scope: "a:read").status == 200)
+            let refused = try await Dialect.nginx.ask("GET", "/", bearer, server, scope: "a:read%20b:read&scope=c")
+            #expect(
+                refused.status == 403
+                    && refused.headers.first(name: "WWW-Authenticate")?.contains("a:read b:read c") == true)
+            #expect(try await Dialect.nginx.ask("GET", "/", bearer, server, scope: "a:*").status == 400)
+        }
+    }
+
+    @Test("where the proxy and the client tell different things, nothing passes")
+    func conflicts() async throws {
+        try await ControlServer.with { server in
+            let bearer = [("Authorization", "Bearer \(try await key(server))")]
+            for (dialect, more) in [
+                (Dialect.nginx, ("X-Forwarded-Uri", "/public")), (.nginx, ("X-Forwarded-Method", "HEAD")),
+                (.traefik, ("X-Original-URI", "/public")), (.traefik, ("X-Original-URL", "https://a/public")),
+                (.envoy, ("X-Forwarded-Uri", "/public")), (.envoy, ("X-Original-Method", "HEAD")),
+                (.nginx, ("X-Original-URI", "/public")),
+            ] {
+                let answer = try await dialect.ask("GET", "/private", bearer + [more], server)
+                #expect(answer.status == 403 && answer.errorText("code") == "ambiguous_request", "\(dialect) \(more)")
+            }
+            let same = try await Dialect.nginx.ask("GET", "/a", bearer + [("X-Forwarded-Uri", "/a")], server)
+            #expect(same.status == 200)
+        }
+    }
+
+    @Test("what is not told is refused where a rule wants to know it")
+    func unknown() async throws {
+        try await ControlServer.with { server in
+            for rule in [#""allowed_methods":["GET"]"#, #""allowed_paths":["/**"]"#, #""allowed_cidrs":["0.0.0.0/0"]"#]
+            {
+                let bearer = [("Authorization", "Bearer \(try await key(server, ",\(rule)"))")]
+                #expect(try await server.send(.GET, Self.path, admin: nil, headers: bearer).status == 403, "\(rule)")
+            }
+        }
+    }
+
+    @Test("the client's address is what the proxy added last")
+    func address() async throws {
+        let proxies = [IPNetwork("10.0.0.0/8")].compactMap(\.self)
+        try await ControlServer.with(proxies: proxies) { server in
+            let bearer = ("Authorization", "Bearer \(try await key(server, #","allowed_cidrs":["192.0.2.0/24"]"#))")
+            for (header, status) in [
+                (("X-Forwarded-For", "192.0.2.1"), 200), (("X-Forwarded-For", "192.0.2.1, 10.1.1.1"), 200),
+                (("X-Forwarded-For", "192.0.2.1, 198.51.100.1"), 403), (("X-Forwarded-For", "junk"), 403),
+                (("X-Real-IP", "192.0.2.9"), 200), (("X-Real-IP", "198.51.100.1"), 403),
+            ] {
+                let answer = try await Dialect.traefik.ask("GET", "/", [bearer, header], server)
+                #expect(answer.status == status, "\(header)")
+            }
+        }
+    }
+
+    @Test("a preflight passes without a key, and without an identity")
+    func preflight() async throws {
+        try await ControlServer.with { server in
+            let preflight = [("Origin", "https://a.test"), ("Access-Control-Request-Method", "PUT")]
+            let answer = try await Dialect.traefik.ask("OPTIONS", "/", preflight, server)
+            #expect(answer.status == 200 && answer.headers["X-Keyward-Key-Id"] == [""])
+            #expect(try await Dialect.traefik.ask("OPTIONS", "/", [], server).status == 401)
+        }
+    }
+
+    @Test("keys that cannot be verified are 503, and the rest of the path is somebody else's")
+    func others() async throws {
+        try await ControlServer.with { server in
+            let bearer = [("Authorization", "Bearer \(Token.generate().value)")]
+            server.store.isDown = true
+            let away = try await Dialect.nginx.ask("GET", "/", bearer, server)
+            #expect(away.status == 503 && away.headers.first(name: "Retry-After") == "1")
+            #expect(try await server.send(.GET, "/v1/forward-authority", admin: nil).status == 404)
+        }
+    }
+}
