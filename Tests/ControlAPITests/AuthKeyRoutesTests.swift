@@ -89,13 +89,88 @@ struct AuthKeyRoutesTests {
             ("limit=-1", "limit"),
             ("limit=99999999999999999999", "limit"), ("cursor=abc", "cursor"), ("cursor=%00", "cursor"),
             ("status=on", "status"),
-            ("q=%00", "q"), ("owner=a%00", "owner"),
+            ("q=%00", "q"), ("owner=a%00", "owner"), ("sort=", "sort"), ("sort=id", "sort"), ("sort=--name", "sort"),
+            ("expiring_within=", "expiring_within"), ("expiring_within=0", "expiring_within"),
+            ("expiring_within=-1d", "expiring_within"), ("unused_for=1y", "unused_for"),
+            ("unused_for=99999999999", "unused_for"), ("scope=%00", "scope"), ("prefix=Bad", "prefix"),
+            ("prefix=_a", "prefix"), ("last_four=abc", "last_four"), ("last_four=abcde", "last_four"),
+            ("total=yes", "total"), ("total=", "total"),
         ])
     func badParameters(query: String, param: String) async throws {
         try await ControlServer.with { server in
             let answer = try await server.send(.GET, "\(path)?\(query)")
             #expect(answer.status == 400 && answer.errorText("param") == param)
             #expect(answer.errorText("code") == "validation_failed")
+        }
+    }
+
+    @Test("a list comes in the order that was asked for, all pages in the same one, filters and all")
+    func orders() async throws {
+        try await ControlServer.with { server in
+            for (name, days) in [("b", 2), ("a", 40), ("d", 3), ("c", 1)] {
+                let end = Timestamp.now.advanced(by: .seconds(days * 86_400))
+                let body =
+                    #"{"name":"\#(name)","expires_at":"\#(end)","scopes":["s:\#(name)","all"],"prefix":"p_\#(name)"}"#
+                #expect(try await server.create(body).status == 201)
+            }
+            func names(_ query: String) async throws -> String {
+                var (names, next): (String, String?) = ("", "\(path)?limit=1&\(query)")
+                while let target = next {
+                    let answer = try await server.send(.GET, target)
+                    #expect(answer.status == 200, "\(target): \(answer.text)")
+                    names += answer.objects.compactMap { $0["name"] as? String }.joined()
+                    next = answer.headers.first(name: "Link").flatMap { link in
+                        link.wholeMatch(of: /<(.+)>; rel="next"/).map { String($0.1) }
+                    }
+                }
+                return names
+            }
+            for (query, wanted) in [
+                ("", "cdab"), ("sort=-created", "cdab"), ("sort=created", "badc"), ("sort=name", "abcd"),
+                ("sort=-name", "dcba"), ("sort=expires", "cbda"), ("sort=-expires", "adbc"),
+                ("sort=name&expiring_within=30d", "bcd"), ("sort=name&expiring_within=129600", "c"),
+                ("sort=name&scope=all", "abcd"), ("scope=s:d", "d"), ("scope=nope", ""), ("prefix=p_a", "a"),
+                ("unused_for=1h", ""), ("sort=last_used&status=active&scope=all&expiring_within=60h", "cb"),
+                ("sort=-last_used&status=active&scope=all&expiring_within=60h", "bc"),
+            ] {
+                let found = try await names(query)
+                // Never used: by id, which ones made in the same millisecond have in any order.
+                #expect(query.contains("last_used") ? found.sorted() == wanted.sorted() : found == wanted, "\(query)")
+            }
+            let key = try #require(try await server.send(.GET, path + "?sort=name").objects.first)
+            let lastFour = try #require(key["redacted_value"] as? String).suffix(4)
+            #expect(try await names("last_four=\(lastFour)") == "a")
+        }
+    }
+
+    @Test("the total is told where it is asked for, of all pages, and not on each of them")
+    func totals() async throws {
+        try await ControlServer.with { server in
+            for number in 0..<5 { _ = try await server.create(#"{"name":"n\#(number)","owner":"o\#(number % 2)"}"#) }
+            let answer = try await server.send(.GET, path + "?limit=2&owner=o0&total=true")
+            #expect(answer.objects.count == 2 && answer.headers.first(name: "X-Total-Count") == "3")
+            #expect(answer.headers.first(name: "X-Total-Count-Exact") == "true")
+            let link = try #require(answer.headers.first(name: "Link"))
+            #expect(!link.contains("total") && link.contains("owner=o0"))
+            for query in ["?limit=2", "?total=false"] {
+                #expect(try await server.send(.GET, path + query).headers.first(name: "X-Total-Count") == nil)
+            }
+        }
+    }
+
+    @Test("a cursor of another order is refused, and the answer says why")
+    func cursorOfAnotherOrder() async throws {
+        try await ControlServer.with { server in
+            for number in 0..<3 { _ = try await server.create(#"{"name":"n\#(number)"}"#) }
+            let link = try #require(
+                try await server.send(.GET, path + "?limit=1&sort=name").headers.first(name: "Link"))
+            let cursor = try #require(link.firstMatch(of: /cursor=([^&>]+)/)).1
+            #expect(try await server.send(.GET, "\(path)?cursor=\(cursor)&sort=name").status == 200)
+            for sort in ["", "&sort=-name", "&sort=created"] {
+                let answer = try await server.send(.GET, "\(path)?cursor=\(cursor)\(sort)")
+                #expect(answer.status == 400 && answer.errorText("param") == "cursor")
+                #expect(answer.errorText("message") == "cursor is a place in the order name: begin anew for another")
+            }
         }
     }
 

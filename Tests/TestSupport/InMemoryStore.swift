@@ -80,33 +80,57 @@ public final class InMemoryStore: Store, ChangeHints {
 
     public func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey] {
         let now = time.now()
+        func place(_ key: AuthKey) -> KeyPlace { KeyPlace(ListCursor(after: key, in: query.order)) }
         return try read { state in
-            state.rows.values.map { Self.authKey($0, now: now) }.filter { key in
-                if let owner = query.owner, key.owner != owner { return false }
-                if let label = query.label {
-                    guard let value = key.labels[label.name] else { return false }
-                    if let wanted = label.value, wanted != value { return false }
-                }
-                if let text = query.text?.lowercased(), !key.name.lowercased().contains(text),
-                    !key.description.lowercased().contains(text)
-                {
-                    return false
-                }
-                switch query.status {
-                case .active: return key.isActive(at: now)
-                case .disabled: return !key.enabled && key.deactivatedAt == nil
-                case .deactivated: return key.deactivatedAt != nil
-                case .expired: return key.deactivatedAt == nil && key.expiresAt.map { $0 <= now } ?? false
-                case nil: return true
-                }
-            }
-            .sorted { Self.order($0) < Self.order($1) }
-            .drop { key in
-                query.after.map { Self.order(key) <= (-$0.createdAt.microseconds, Array($0.name.utf8), $0.id.bytes) }
-                    ?? false
-            }
-            .prefix(query.limit).map(\.self)
+            let keys = state.rows.values.filter { Self.matches($0, query, now: now) }
+                .map { Self.authKey($0, now: now) }.sorted { place($0) < place($1) }
+            let after = query.after.map(KeyPlace.init)
+            return Array(keys.drop { key in after.map { place(key) <= $0 } ?? false }.prefix(query.limit))
         }
+    }
+
+    public func count(_ query: KeyQuery) async throws(StoreError) -> KeyCount {
+        let now = time.now()
+        let count = try read { state in state.rows.values.count { Self.matches($0, query, now: now) } }
+        return KeyCount(count, isExact: count <= KeyCount.exactLimit)
+    }
+
+    private static func matches(_ row: Row, _ query: KeyQuery, now: Timestamp) -> Bool {
+        let key = authKey(row, now: now)
+        switch query.status {
+        case .active: guard key.isActive(at: now) else { return false }
+        case .disabled: guard !key.enabled && key.deactivatedAt == nil else { return false }
+        case .deactivated: guard key.deactivatedAt != nil else { return false }
+        case .expired: guard key.deactivatedAt == nil, let end = key.expiresAt, end <= now else { return false }
+        case nil: break
+        }
+        if let time = query.expiringWithin {
+            guard key.deactivatedAt == nil, let end = key.expiresAt, end > now, end <= now.advanced(by: time) else {
+                return false
+            }
+        }
+        if let time = query.unusedFor {
+            guard max(key.usage.lastUsedAt ?? key.createdAt, key.createdAt) < now.advanced(by: .zero - time) else {
+                return false
+            }
+        }
+        if let owner = query.owner, key.owner != owner { return false }
+        if let label = query.label {
+            guard let value = key.labels[label.name], label.value.map({ $0 == value }) ?? true else { return false }
+        }
+        if let scope = query.scope, !key.scopes.contains(scope) { return false }
+        if query.prefix != nil || query.lastFour != nil {
+            let isFound = row.secrets.contains { secret in
+                secret.expiresAt.map { $0 > now } ?? true
+                    && query.prefix.map { $0 == secret.secret.prefix.description } ?? true
+                    && query.lastFour.map { $0 == secret.secret.lastFour } ?? true
+            }
+            guard isFound else { return false }
+        }
+        if let text = query.text?.lowercased() {
+            return key.name.lowercased().contains(text) || key.description.lowercased().contains(text)
+        }
+        return true
     }
 
     public func key(_ id: KeyID) async throws(StoreError) -> AuthKey? {
@@ -267,10 +291,6 @@ public final class InMemoryStore: Store, ChangeHints {
         return try result.get()
     }
 
-    private static func order(_ key: AuthKey) -> (Int64, [UInt8], [UInt8]) {
-        (-key.createdAt.microseconds, Array(key.name.utf8), key.id.bytes)
-    }
-
     public func record(_ usage: [UsageCount]) async throws(StoreError) {
         try read { state in
             for count in usage {
@@ -340,12 +360,33 @@ public final class InMemoryStore: Store, ChangeHints {
     }
 }
 
-private func < (left: (Int64, [UInt8], [UInt8]), right: (Int64, [UInt8], [UInt8])) -> Bool {
-    if left.0 != right.0 { return left.0 < right.0 }
-    if left.1 != right.1 { return left.1.lexicographicallyPrecedes(right.1) }
-    return left.2.lexicographicallyPrecedes(right.2)
-}
+/// A place in a list, as a number and texts that say what comes before what.
+private struct KeyPlace: Comparable {
+    private let moment: Int64
+    private let name: [UInt8]
+    private let id: [UInt8]
+    private let isReversed: Bool
 
-private func <= (left: (Int64, [UInt8], [UInt8]), right: (Int64, [UInt8], [UInt8])) -> Bool {
-    !(right < left)
+    init(_ cursor: ListCursor) {
+        let microseconds = cursor.moment?.microseconds
+        moment =
+            switch cursor.order.field {
+            case .created, .lastUsed: microseconds.map { -$0 } ?? .max
+            case .expires: microseconds ?? .max
+            case .name: 0
+            }
+        name = Array(cursor.name.utf8)
+        id = cursor.id.bytes
+        isReversed = cursor.order.isReversed
+    }
+
+    static func < (left: KeyPlace, right: KeyPlace) -> Bool {
+        left.isReversed ? right.isBefore(left) : left.isBefore(right)
+    }
+
+    private func isBefore(_ other: KeyPlace) -> Bool {
+        if moment != other.moment { return moment < other.moment }
+        if name != other.name { return name.lexicographicallyPrecedes(other.name) }
+        return id.lexicographicallyPrecedes(other.id)
+    }
 }

@@ -82,20 +82,33 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             let other = IdempotencyClaim(key: claim.key, request: Token.generate().digest)
             try expect(try await store.create(newKey(), claim: other) == .claimedOtherwise, "another request")
         },
-        StoreConformance(description: "pages follow one another, newest first, without loss or repetition") { store in
-            for number in 0..<25 { _ = try await store.create(newKey(name: "k\(number % 5)"), claim: nil) }
-            let all = try await store.list(KeyQuery(limit: 1_000))
-            try expect(all.count == 25, "all")
-            for (earlier, later) in zip(all, all.dropFirst()) {
-                try expect(earlier.createdAt >= later.createdAt, "newest first")
+        StoreConformance(description: "pages follow one another in every order, without loss or repetition") { store in
+            let now = Timestamp.now
+            for number in 0..<25 {
+                let end = number % 3 == 0 ? nil : now.advanced(by: .seconds(1_000 + number % 4))
+                let key = newKey(name: "k\(number % 5)", expiresAt: end)
+                _ = try await store.create(key, claim: nil)
+                guard number % 4 != 0 else { continue }
+                let used = now.advanced(by: .seconds(1_000 * (number % 7)))
+                try await store.record([
+                    UsageCount(digest: key.digest, keyID: key.id, day: 20_000, requests: 1, lastUsedAt: used)
+                ])
             }
-            var paged: [AuthKey] = []
-            while true {
-                let page = try await store.list(KeyQuery(limit: 4, after: paged.last.map(ListCursor.init(after:))))
-                if page.isEmpty { break }
-                paged += page
+            for order in KeyOrder.all {
+                let keys = try await store.list(KeyQuery(limit: 1_000, order: order))
+                try expect(keys.count == 25, "\(order): all")
+                try expect(isOrdered(order.isReversed ? keys.reversed() : keys, by: order.field), "\(order)")
+                let opposite = KeyOrder(order.field, descending: !order.isDescending)
+                try expect(
+                    try await store.list(KeyQuery(limit: 1_000, order: opposite)) == keys.reversed(), "\(opposite)")
+                for size in [1, 4] {
+                    try expect(try await pages(store, KeyQuery(limit: size, order: order)) == keys, "\(order): paged")
+                }
+                let active = KeyQuery(limit: 4, order: order, status: .active, unusedFor: .seconds(-3_500), text: "k")
+                let some = try await pages(store, active)
+                let wanted = keys.filter { $0.usage.lastUsedAt.map { $0 < now.advanced(by: .seconds(3_500)) } ?? true }
+                try expect(some == wanted && some.count < 25, "\(order): filtered")
             }
-            try expect(paged == all, "paged")
         },
         StoreConformance(description: "filters by status, owner and text") { store in
             let past = Timestamp.now.advanced(by: .milliseconds(50))
@@ -341,6 +354,46 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await names("env", nil) == ["a", "b"], "any value")
             try expect(try await names("nope", nil).isEmpty, "none")
         },
+        StoreConformance(description: "filters by scope, by secret, by what ends and by what is not used") { store in
+            let soon = Timestamp.now.advanced(by: .seconds(3_600))
+            let keys = [
+                newKey(name: "a", scopes: ["x:read", "x:write"], expiresAt: soon, prefix: "one"),
+                newKey(name: "b", scopes: ["x:*"], expiresAt: soon.advanced(by: .seconds(86_400)), prefix: "one"),
+                newKey(name: "c", scopes: ["x:read"], expiresAt: soon, prefix: "two"), newKey(name: "d", prefix: "two"),
+            ]
+            for key in keys { _ = try await store.create(key, claim: nil) }
+            _ = try await store.deactivate(keys[2].id)
+            let rotated = Rotation(id: .generate(), secret: newKey(prefix: "three").secret, grace: .zero)
+            _ = try await store.rotate(keys[3].id, version: nil, rotated, claim: nil)
+            let later = Timestamp.now.advanced(by: .seconds(60))
+            try await store.record([
+                UsageCount(digest: keys[0].digest, keyID: keys[0].id, day: 20_000, requests: 1, lastUsedAt: later)
+            ])
+            try await Task.sleep(for: .milliseconds(30))
+            func names(_ query: KeyQuery) async throws -> String {
+                let found = try await store.list(query).map(\.name).sorted()
+                try expect(try await store.count(query) == KeyCount(found.count, isExact: true), "count")
+                return found.joined()
+            }
+            try expect(try await names(KeyQuery()) == "abcd", "none")
+            try expect(try await names(KeyQuery(scope: "x:read")) == "ac", "scope")
+            try expect(try await names(KeyQuery(scope: "x")).isEmpty, "part of a scope")
+            try expect(try await names(KeyQuery(prefix: "one")) == "ab", "prefix")
+            try expect(try await names(KeyQuery(prefix: "two")) == "c", "an ended secret is none")
+            try expect(try await names(KeyQuery(prefix: "three")) == "d", "the newest is")
+            try expect(try await names(KeyQuery(lastFour: keys[1].lastFour)) == "b", "last four")
+            try expect(try await names(KeyQuery(prefix: "two", lastFour: keys[0].lastFour)).isEmpty, "of the same")
+            try expect(try await names(KeyQuery(expiringWithin: .seconds(7_200))) == "a", "ends soon")
+            try expect(try await names(KeyQuery(expiringWithin: .seconds(30 * 86_400))) == "ab", "ends in a month")
+            try expect(try await names(KeyQuery(expiringWithin: .seconds(60))).isEmpty, "ends in a minute")
+            try expect(try await names(KeyQuery(unusedFor: .milliseconds(10))) == "bcd", "not used")
+            try expect(try await names(KeyQuery(unusedFor: .seconds(60))).isEmpty, "made just now")
+            try expect(
+                try await names(
+                    KeyQuery(
+                        order: KeyOrder(.lastUsed), status: .active, unusedFor: .milliseconds(10), scope: "x:*",
+                        prefix: "one", text: "B")) == "b", "all of it")
+        },
         StoreConformance(description: "a closed store is unavailable") { store in
             await store.close()
             do {
@@ -355,13 +408,37 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
     /// A key with a fresh secret.
     public static func newKey(
         name: String = "key", id: KeyID = .generate(), owner: String? = nil, scopes: [String] = [],
-        labels: [String: String] = [:], expiresAt: Timestamp? = nil, digest: SecretDigest? = nil
+        labels: [String: String] = [:], expiresAt: Timestamp? = nil, digest: SecretDigest? = nil,
+        prefix: String = TokenPrefix.standard.description
     ) -> NewKey {
-        let token = Token.generate()
+        let token = Token.generate(prefix: TokenPrefix(prefix) ?? .standard)
         return NewKey(
             id: id,
             attributes: KeyAttributes(name: name, owner: owner, scopes: scopes, labels: labels, expiresAt: expiresAt),
             secret: NewSecret(digest: digest ?? token.digest, prefix: token.prefix, lastFour: token.lastFour))
+    }
+
+    /// All pages, one after the other.
+    private static func pages(_ store: any Store, _ query: KeyQuery) async throws -> [AuthKey] {
+        var (keys, query): ([AuthKey], KeyQuery) = ([], query)
+        while true {
+            let page = try await store.list(query)
+            guard let last = page.last else { return keys }
+            keys += page
+            query.after = ListCursor(after: last, in: query.order)
+        }
+    }
+
+    /// Whether keys go by what an order is told by: newest first, by name, last used first, soonest end first.
+    private static func isOrdered(_ keys: [AuthKey], by field: KeyOrder.Field) -> Bool {
+        zip(keys, keys.dropFirst()).allSatisfy { one, other in
+            switch field {
+            case .created: one.createdAt >= other.createdAt
+            case .name: one.name <= other.name
+            case .lastUsed: one.usage.lastUsedAt ?? .minimum >= other.usage.lastUsedAt ?? .minimum
+            case .expires: one.expiresAt ?? .maximum <= other.expiresAt ?? .maximum
+            }
+        }
     }
 
     private static func rotation(grace: Duration) -> Rotation {

@@ -20,11 +20,20 @@ public struct AuthKeyService: Sendable {
 
     /// A page of keys, and the place where the next one begins; nil after the last.
     public func list(_ query: KeyQuery) async throws(AuthKeyError) -> (keys: [AuthKey], next: ListCursor?) {
+        if let cursor = query.after, cursor.order != query.order {
+            throw .invalid(
+                param: "cursor", message: "cursor is a place in the order \(cursor.order): begin anew for another")
+        }
         var wanted = query
         wanted.limit += 1
         let found = try await ask { () async throws(StoreError) in try await store.list(wanted) }
         let page = Array(found.prefix(query.limit))
-        return (page, found.count > query.limit ? page.last.map(ListCursor.init(after:)) : nil)
+        return (page, found.count > query.limit ? page.last.map { ListCursor(after: $0, in: query.order) } : nil)
+    }
+
+    /// How many keys a query finds, on all pages.
+    public func count(_ query: KeyQuery) async throws(AuthKeyError) -> KeyCount {
+        try await ask { () async throws(StoreError) in try await store.count(query) }
     }
 
     public func key(_ id: String) async throws(AuthKeyError) -> AuthKey {

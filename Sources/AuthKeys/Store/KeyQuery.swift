@@ -1,4 +1,4 @@
-/// Which keys to list, and from where on.
+/// Which keys to list, in which order, and from where on.
 public struct KeyQuery: Sendable, Equatable {
     /// A key's standing at the moment of the query.
     public enum Status: String, Sendable, CaseIterable {
@@ -7,12 +7,22 @@ public struct KeyQuery: Sendable, Equatable {
 
     /// How many at most.
     public var limit: Int
-    /// The last key of the page before.
+    public var order: KeyOrder
+    /// The last key of the page before, in the same order.
     public var after: ListCursor?
     public var status: Status?
+    /// Keys that are not deactivated and that end from now on, but not later than after this time.
+    public var expiringWithin: Duration?
+    /// Keys that were last used longer ago than this, or made longer ago and never used.
+    public var unusedFor: Duration?
     public var owner: String?
     /// A label that the key has: its name, and its value unless any will do.
     public var label: Label?
+    /// A scope that the key has, letter by letter.
+    public var scope: String?
+    /// What a secret that is good begins with, and its last four characters: those of one and the same.
+    public var prefix: String?
+    public var lastFour: String?
     /// Text that the name or the description contains, letters in either case.
     public var text: String?
 
@@ -27,14 +37,36 @@ public struct KeyQuery: Sendable, Equatable {
     }
 
     public init(
-        limit: Int = 100, after: ListCursor? = nil, status: Status? = nil, owner: String? = nil, label: Label? = nil,
-        text: String? = nil
+        limit: Int = 100, order: KeyOrder = .newestFirst, after: ListCursor? = nil, status: Status? = nil,
+        expiringWithin: Duration? = nil, unusedFor: Duration? = nil, owner: String? = nil, label: Label? = nil,
+        scope: String? = nil, prefix: String? = nil, lastFour: String? = nil, text: String? = nil
     ) {
         self.limit = limit
+        self.order = order
         self.after = after
         self.status = status
+        self.expiringWithin = expiringWithin
+        self.unusedFor = unusedFor
         self.owner = owner
         self.label = label
+        self.scope = scope
+        self.prefix = prefix
+        self.lastFour = lastFour
         self.text = text
+    }
+}
+
+/// How many keys there are that a query finds, on all pages.
+public struct KeyCount: Sendable, Equatable {
+    /// Up to here a count is exact.
+    public static let exactLimit = 10_000
+
+    public let count: Int
+    /// Otherwise it is an estimate.
+    public let isExact: Bool
+
+    public init(_ count: Int, isExact: Bool) {
+        self.count = count
+        self.isExact = isExact
     }
 }

@@ -1,24 +1,38 @@
-/// A place in the list of keys: the key that a page ended with. Opaque to callers: base64url of its parts and a checksum, so
-/// that a cursor that was cut or edited is refused. It opens nothing: whoever makes up a right one merely picks a place.
+/// A place in a list of keys: the key that a page ended with, as the list's order sees it. Opaque to callers: base64url of its
+/// parts and a checksum, so that a cursor that was cut or edited is refused. It opens nothing: whoever makes up a right one
+/// merely picks a place.
 public struct ListCursor: Sendable, Equatable {
-    public let createdAt: Timestamp
+    /// A place in one order is none in another.
+    public let order: KeyOrder
+    /// Where the order goes by moments; nil for never.
+    public let moment: Timestamp?
+    /// Where the order goes by names.
     public let name: String
     public let id: KeyID
 
-    public init(createdAt: Timestamp, name: String, id: KeyID) {
-        self.createdAt = createdAt
+    public init(order: KeyOrder, moment: Timestamp?, name: String, id: KeyID) {
+        self.order = order
+        self.moment = moment
         self.name = name
         self.id = id
     }
 
     /// The place right after a key.
-    public init(after key: AuthKey) {
-        self.init(createdAt: key.createdAt, name: key.name, id: key.id)
+    public init(after key: AuthKey, in order: KeyOrder) {
+        let (moment, name): (Timestamp?, String) =
+            switch order.field {
+            case .created: (key.createdAt, key.name)
+            case .name: (nil, key.name)
+            case .lastUsed: (key.usage.lastUsedAt, "")
+            case .expires: (key.expiresAt, "")
+            }
+        self.init(order: order, moment: moment, name: name, id: key.id)
     }
 
-    /// The text form.
+    /// The text form: a byte for the order, the moment if there is one, the id, the name, the checksum.
     public var encoded: String {
-        var bytes = withUnsafeBytes(of: createdAt.microseconds.bigEndian) { Array($0) }
+        var bytes = [Self.code(order, hasMoment: moment != nil)]
+        if let moment { bytes += withUnsafeBytes(of: moment.microseconds.bigEndian) { Array($0) } }
         bytes += id.bytes
         bytes += Array(name.utf8)
         let checksum = bytes.withUnsafeBytes { CRC32.checksum($0) }
@@ -28,18 +42,48 @@ public struct ListCursor: Sendable, Equatable {
 
     /// Reads the text form; nil unless it is one that was given out, unchanged.
     public init?(encoded: some StringProtocol) {
-        guard encoded.utf8.count <= 4_096, let bytes = Base64URL.decode(Array(encoded.utf8)), bytes.count >= 28 else {
+        guard encoded.utf8.count <= 4_096, let bytes = Base64URL.decode(Array(encoded.utf8)), bytes.count >= 21 else {
             return nil
         }
-        let body = bytes.dropLast(4)
+        var body = bytes.dropLast(4)
         let checksum = body.withUnsafeBytes { CRC32.checksum($0) }
         guard Array(bytes.suffix(4)) == withUnsafeBytes(of: checksum.bigEndian, { Array($0) }),
-            let id = KeyID(Array(body[8..<24])),
-            let name = String(validating: body[24...], as: UTF8.self)
+            let (order, hasMoment) = body.popFirst().flatMap(Self.decode)
         else { return nil }
-        let microseconds = body.withUnsafeBytes { Int64(bigEndian: $0.loadUnaligned(as: Int64.self)) }
-        self.init(createdAt: Timestamp(microseconds: microseconds), name: name, id: id)
-        guard createdAt.isRepresentable, !name.utf8.contains(0) else { return nil }
+        var moment: Timestamp?
+        if hasMoment {
+            guard body.count >= 24 else { return nil }
+            let microseconds = body.withUnsafeBytes { Int64(bigEndian: $0.loadUnaligned(as: Int64.self)) }
+            moment = Timestamp(microseconds: microseconds)
+            body = body.dropFirst(8)
+        }
+        guard let id = KeyID(Array(body.prefix(16))),
+            let name = String(validating: body.dropFirst(16), as: UTF8.self), !name.utf8.contains(0)
+        else { return nil }
+        self.init(order: order, moment: moment, name: name, id: id)
+    }
+
+    /// The highest bit was never set in the cursors of earlier versions, which began with a moment.
+    private static func code(_ order: KeyOrder, hasMoment: Bool) -> UInt8 {
+        let field: UInt8 =
+            switch order.field {
+            case .created: 0
+            case .name: 1
+            case .lastUsed: 2
+            case .expires: 3
+            }
+        return 0x80 | field << 2 | (order.isDescending ? 2 : 0) | (hasMoment ? 1 : 0)
+    }
+
+    private static func decode(_ code: UInt8) -> (order: KeyOrder, hasMoment: Bool)? {
+        for order in KeyOrder.all {
+            for hasMoment in [false, true] where Self.code(order, hasMoment: hasMoment) == code {
+                // What was made always has its moment, and a name has none.
+                if order.field == .created && !hasMoment || order.field == .name && hasMoment { return nil }
+                return (order, hasMoment)
+            }
+        }
+        return nil
     }
 }
 

@@ -2,8 +2,11 @@
 ///
 /// What is acknowledged is durable. A change that returned is seen by every later call, and by `changes` on every instance.
 public protocol Store: KeyFinder {
-    /// A page of keys, newest first, then by name, then by id.
+    /// A page of keys.
     func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey]
+
+    /// How many keys a query finds in all, wherever its page begins.
+    func count(_ query: KeyQuery) async throws(StoreError) -> KeyCount
 
     /// One key, or nil.
     func key(_ id: KeyID) async throws(StoreError) -> AuthKey?

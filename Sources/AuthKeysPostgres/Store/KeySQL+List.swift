@@ -2,55 +2,61 @@ import AuthKeys
 import LibPQ
 
 extension KeySQL {
-    /// The statement for a page. Each place after which a page begins is found in an index, so that the last page costs as
-    /// much as the first.
-    static func list(_ query: KeyQuery) -> (sql: String, parameters: [PostgresParameter]) {
-        var conditions: [String] = []
-        var parameters: [PostgresParameter] = []
-        func bind(_ parameter: PostgresParameter) -> String {
-            parameters.append(parameter)
-            return "$\(parameters.count)"
+    /// How lists are planned: anew for the values at hand, as for data that is in memory, and without what takes longer to
+    /// start than a page does. Good until the transaction ends.
+    static let listPlanning = PostgresStatement(
+        """
+        SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('random_page_cost', '1.1', true),
+            set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
+        """)
+
+    /// The statement for a page: read from stretches of the order, each of which begins in an index, one after the other
+    /// until it is full, so that the last page costs as much as the first.
+    static func list(_ query: KeyQuery) -> PostgresStatement {
+        var bindings = Bindings()
+        let order = ListOrder(query)
+        let conditions = conditions(query, usage: order.usage, &bindings)
+        let limit = bindings.add(.int64(Int64(query.limit)))
+        let stretches = order.stretches(&bindings)
+        let parts = stretches.enumerated().map { number, stretch in
+            let found = (0..<number).map { "(SELECT count(*) FROM s\($0))" }.joined(separator: " + ")
+            let filter = ([stretch] + conditions + (number == 0 ? [] : ["\(found) < \(limit)"]))
+            return """
+                s\(number) AS MATERIALIZED (
+                    SELECT \(order.columns) FROM \(order.source(joiningKeys: !conditions.isEmpty))
+                    WHERE \(filter.joined(separator: " AND "))
+                    ORDER BY \(order.terms) LIMIT \(limit)
+                )
+                """
         }
-        if let after = query.after {
-            let createdAt = bind(.timestamp(microsecondsSinceUnixEpoch: after.createdAt.microseconds))
-            let name = bind(.text(after.name))
-            let id = bind(.uuid(PostgresUUID(after.id)))
-            conditions.append(
-                "k.created_at <= \(createdAt) AND (k.created_at < \(createdAt) OR (k.name, k.id) > (\(name), \(id)))")
-        }
-        switch query.status {
-        case .active:
-            conditions.append(
-                "k.enabled AND k.deactivated_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())")
-        case .disabled: conditions.append("NOT k.enabled AND k.deactivated_at IS NULL")
-        case .deactivated: conditions.append("k.deactivated_at IS NOT NULL")
-        case .expired: conditions.append("k.deactivated_at IS NULL AND k.expires_at <= clock_timestamp()")
-        case nil: break
-        }
-        if let owner = query.owner { conditions.append("k.owner = \(bind(.text(owner)))") }
-        if let label = query.label {
-            if let value = label.value {
-                conditions.append(
-                    "k.labels @> jsonb_build_object(\(bind(.text(label.name)))::text, \(bind(.text(value)))::text)")
-            } else {
-                conditions.append("k.labels ? \(bind(.text(label.name)))")
-            }
-        }
-        if let text = query.text {
-            let pattern = bind(.text("%\(escapedForLike(text))%"))
-            conditions.append("(k.name ILIKE \(pattern) OR k.description ILIKE \(pattern))")
-        }
-        let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
-        let limit = bind(.int64(Int64(query.limit)))
-        let sql = """
-            SELECT \(keyColumns) FROM (
-                SELECT * FROM auth_keys k \(filter) ORDER BY k.created_at DESC, k.name, k.id LIMIT \(limit)
-            ) k \(secretsOfKey) ORDER BY k.created_at DESC, k.name, k.id
+        let all = stretches.indices.map { "SELECT * FROM s\($0)" }.joined(separator: " UNION ALL ")
+        return PostgresStatement(
             """
-        return (sql, parameters)
+            WITH \(parts.joined(separator: ", "))
+            SELECT \(keyColumns) FROM (
+                SELECT * FROM (\(all)) found ORDER BY \(order.terms(of: "found")) LIMIT \(limit)
+            ) page JOIN auth_keys k ON k.id = page.id \(secretsOfKey) ORDER BY \(order.terms(of: "page"))
+            """,
+            bindings.parameters)
     }
 
-    private static func escapedForLike(_ text: String) -> String {
-        String(text.flatMap { "\\%_".contains($0) ? ["\\", $0] : [$0] })
+    /// How many keys there are, counted no further than one beyond what is exact.
+    static func count(_ query: KeyQuery) -> PostgresStatement {
+        let found = found(query)
+        return PostgresStatement(
+            "SELECT count(*) FROM (\(found.sql) LIMIT \(KeyCount.exactLimit + 1)) found", found.parameters)
+    }
+
+    /// How many keys the planner expects.
+    static func estimate(_ query: KeyQuery) -> PostgresStatement {
+        let found = found(query)
+        return PostgresStatement("EXPLAIN " + found.sql, found.parameters)
+    }
+
+    private static func found(_ query: KeyQuery) -> PostgresStatement {
+        var bindings = Bindings()
+        let conditions = conditions(query, usage: nil, &bindings)
+        let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
+        return PostgresStatement("SELECT 1 FROM auth_keys k" + filter, bindings.parameters)
     }
 }

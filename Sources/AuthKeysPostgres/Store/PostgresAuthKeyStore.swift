@@ -35,8 +35,14 @@ public final class PostgresAuthKeyStore: Store {
     }
 
     public func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey] {
-        let (sql, parameters) = KeySQL.list(query)
-        return try await attempt { try await self.pool.query(sql, parameters).rows.map(AuthKey.init) }
+        try await attempt {
+            let results = try await self.pool.pipeline([KeySQL.listPlanning, KeySQL.list(query)])
+            return try results.last?.rows.map(AuthKey.init) ?? []
+        }
+    }
+
+    public func count(_ query: KeyQuery) async throws(StoreError) -> KeyCount {
+        try await attempt { try await Self.count(query, on: self.pool) }
     }
 
     public func key(_ id: KeyID) async throws(StoreError) -> AuthKey? {

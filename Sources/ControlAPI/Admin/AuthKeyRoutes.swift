@@ -29,6 +29,13 @@ struct AuthKeyRoutes {
         let now = time.now()
         var response = try JSONBody.response(page.keys.map { KeyJSON($0, now: now) })
         if let next = page.next { response.headers[.link] = parameters.link(to: next) }
+        if parameters.wantsTotal {
+            let total = try await ask(context) { () async throws(AuthKeyError) in
+                try await service.count(parameters.query)
+            }
+            response.headers[.totalCount] = String(total.count)
+            response.headers[.totalCountExact] = String(total.isExact)
+        }
         return response
     }
 

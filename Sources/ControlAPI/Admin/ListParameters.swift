@@ -7,11 +7,15 @@ struct ListParameters {
     static let defaultLimit = 100
 
     let query: KeyQuery
+    /// Whether the caller wants to know how many keys there are on all pages.
+    let wantsTotal: Bool
+    /// What the next page has in common with this one.
+    private let items: [(name: String, value: String)]
 
     init(_ uri: URI) throws(APIError) {
-        let parameters = uri.queryParameters
+        var reader = Reader(uri)
         var query = KeyQuery(limit: Self.defaultLimit)
-        if let text = parameters["limit"] {
+        if let text = reader.text("limit") {
             guard let limit = Int(text), Self.limits.contains(limit) else {
                 throw .validation(
                     "limit must be a number from \(Self.limits.lowerBound) to \(Self.limits.upperBound)", param: "limit"
@@ -19,46 +23,89 @@ struct ListParameters {
             }
             query.limit = limit
         }
-        if let text = parameters["cursor"] {
-            guard let cursor = ListCursor(encoded: text) else {
-                throw .validation("cursor is not one that a list gave out", param: "cursor")
+        if let text = reader.text("sort") {
+            guard let order = KeyOrder(text) else {
+                let known = KeyOrder.Field.allCases.map(\.rawValue).joined(separator: ", ")
+                throw .validation("sort must be one of \(known), or one with - before it for descending", param: "sort")
             }
-            query.after = cursor
+            query.order = order
         }
-        if let text = parameters["status"] {
-            guard let status = KeyQuery.Status(rawValue: String(text)) else {
+        if let text = reader.text("status") {
+            guard let status = KeyQuery.Status(rawValue: text) else {
                 let known = KeyQuery.Status.allCases.map(\.rawValue).joined(separator: ", ")
                 throw .validation("status must be one of \(known)", param: "status")
             }
             query.status = status
         }
-        query.owner = try Self.text(parameters["owner"], param: "owner", limit: FieldRules.ownerLimit)
-        if let label = try Self.text(parameters["label"], param: "label", limit: FieldRules.nameLimit * 2) {
+        query.expiringWithin = try reader.time("expiring_within")
+        query.unusedFor = try reader.time("unused_for")
+        query.owner = try reader.text("owner", limit: FieldRules.ownerLimit)
+        if let label = try reader.text("label", limit: FieldRules.nameLimit * 2) {
             let parts = label.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             query.label = KeyQuery.Label(name: String(parts[0]), value: parts.count == 2 ? String(parts[1]) : nil)
         }
-        query.text = try Self.text(parameters["q"], param: "q", limit: FieldRules.nameLimit)
-        self.query = query
-    }
-
-    private static func text(_ raw: Substring?, param: String, limit: Int) throws(APIError) -> String? {
-        guard let raw, !raw.isEmpty else { return nil }
-        guard raw.unicodeScalars.count <= limit, !raw.utf8.contains(0) else {
-            throw .validation("\(param) must be at most \(limit) characters, without NUL", param: param)
+        query.scope = try reader.text("scope", limit: FieldRules.nameLimit)
+        query.prefix = try reader.text("prefix", limit: FieldRules.nameLimit)
+        if let prefix = query.prefix, TokenPrefix(prefix) == nil {
+            throw .validation("prefix must be \(TokenPrefix.rule)", param: "prefix")
         }
-        return String(raw)
+        query.lastFour = try reader.text("last_four", limit: FieldRules.nameLimit)
+        if let lastFour = query.lastFour, lastFour.unicodeScalars.count != 4 {
+            throw .validation("last_four must be four characters", param: "last_four")
+        }
+        query.text = try reader.text("q", limit: FieldRules.nameLimit)
+        items = reader.items
+        if let text = reader.text("cursor") {
+            guard let cursor = ListCursor(encoded: text) else {
+                throw .validation("cursor is not one that a list gave out", param: "cursor")
+            }
+            query.after = cursor
+        }
+        let total = reader.text("total")
+        guard [nil, "true", "false"].contains(total) else {
+            throw .validation("total must be true or false", param: "total")
+        }
+        wantsTotal = total == "true"
+        self.query = query
     }
 
     /// RFC 8288; relative to wherever the listener is reached.
     func link(to next: ListCursor) -> String {
-        var items = ["limit=\(query.limit)", "cursor=\(next.encoded)"]
-        if let status = query.status { items.append("status=\(status.rawValue)") }
-        if let owner = query.owner { items.append("owner=\(PercentEncoding.encode(owner))") }
-        if let label = query.label {
-            let text = label.name + (label.value.map { "=" + $0 } ?? "")
-            items.append("label=\(PercentEncoding.encode(text))")
+        let query = (items + [("cursor", next.encoded)]).map { "\($0)=\(PercentEncoding.encode($1))" }
+        return "<\(AuthKeyRoutes.path)?\(query.joined(separator: "&"))>; rel=\"next\""
+    }
+}
+
+/// Reads parameters, and remembers those that there are.
+private struct Reader {
+    private let uri: URI
+    private(set) var items: [(name: String, value: String)] = []
+
+    init(_ uri: URI) {
+        self.uri = uri
+    }
+
+    mutating func text(_ name: String) -> String? {
+        guard let value = uri.queryParameters[name[...]].map({ String($0) }) else { return nil }
+        items.append((name, value))
+        return value
+    }
+
+    /// Nil for an empty one, too.
+    mutating func text(_ name: String, limit: Int) throws(APIError) -> String? {
+        guard let text = text(name), !text.isEmpty else { return nil }
+        guard text.unicodeScalars.count <= limit, !text.utf8.contains(0) else {
+            throw .validation("\(name) must be at most \(limit) characters, without NUL", param: name)
         }
-        if let text = query.text { items.append("q=\(PercentEncoding.encode(text))") }
-        return "<\(AuthKeyRoutes.path)?\(items.joined(separator: "&"))>; rel=\"next\""
+        return text
+    }
+
+    /// A time with its unit, or in seconds.
+    mutating func time(_ name: String) throws(APIError) -> Duration? {
+        guard let text = text(name) else { return nil }
+        guard let time = Duration(setting: text) ?? Duration(setting: text + "s"), time > .zero else {
+            throw .validation("\(name) takes a time such as 30d, 12h or 3600 (seconds), at most a century", param: name)
+        }
+        return time
     }
 }

@@ -7,6 +7,9 @@ extension HTTPField.Name {
     static let requestID = named("x-request-id")
     static let idempotencyKey = named("idempotency-key")
     static let link = named("link")
+    /// How many keys there are on all pages, and whether that is exact.
+    static let totalCount = named("x-total-count")
+    static let totalCountExact = named("x-total-count-exact")
 
     /// For names written here, which are valid ones.
     private static func named(_ name: String) -> HTTPField.Name {

@@ -132,6 +132,19 @@ struct ControlClient {
         let warning: String?
         /// The target of the next page, if there is one.
         let next: String?
+        /// How many there are on all pages, if that was asked for.
+        let total: Total?
+    }
+
+    struct Total {
+        let count: Int
+        let isExact: Bool
+
+        init?(_ headers: HTTPHeaders) {
+            guard let count = headers.first(name: "X-Total-Count").flatMap({ Int($0) }) else { return nil }
+            self.count = count
+            isExact = headers.first(name: "X-Total-Count-Exact") == "true"
+        }
     }
 
     private static let bodyLimit = 16 * 1024 * 1024
@@ -246,7 +259,7 @@ struct ControlClient {
             guard (200..<300).contains(response.status.code) else { throw Self.refusal(response.status, bytes) }
             return Answer(
                 body: bytes, warning: response.headers.first(name: "X-Keyward-Warning"),
-                next: response.headers.first(name: "Link").flatMap(Self.next))
+                next: response.headers.first(name: "Link").flatMap(Self.next), total: Total(response.headers))
         } catch let error as StartError {
             throw error
         } catch {

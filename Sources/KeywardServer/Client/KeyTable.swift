@@ -12,6 +12,13 @@ enum KeyTable {
         return columns([header] + rows)
     }
 
+    /// The line below a table: how many keys it has, of how many.
+    static func foot(of shown: Int, _ total: ControlClient.Total, hasMore: Bool) -> String {
+        let keys = "\(total.isExact ? "" : "about ")\(total.count) \(total.count == 1 ? "key" : "keys")"
+        guard shown != total.count else { return keys }
+        return "\(shown) of \(keys)" + (hasMore ? "; --all lists them" : "")
+    }
+
     /// One key, a line a field.
     static func details(_ key: ControlClient.Key) -> [String] {
         var fields = [

@@ -38,21 +38,39 @@ struct KeysCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List keys, newest first.")
+        static let configuration = CommandConfiguration(abstract: "List keys, newest first unless told otherwise.")
 
         @OptionGroup var client: ClientOptions
 
         @Option(help: "How many, 1 to 1,000.")
         var limit = 100
 
+        @Option(help: "created, name, last_used or expires; with - before it for descending. Default: -created.")
+        var sort: String?
+
         @Option(help: "active, disabled, deactivated or expired.")
         var status: String?
+
+        @Option(help: "Only keys that end within this time, such as 30d or 12h.")
+        var expiringWithin: String?
+
+        @Option(help: "Only keys that were not used for this time, such as 90d.")
+        var unusedFor: String?
 
         @Option(help: "Only keys of this owner.")
         var owner: String?
 
         @Option(help: "Only keys with this label: NAME or NAME=VALUE.")
         var label: String?
+
+        @Option(help: "Only keys that have this scope.")
+        var scope: String?
+
+        @Option(help: "Only keys with a secret that begins with this.")
+        var prefix: String?
+
+        @Option(help: "Only keys with a secret that ends in these four characters.")
+        var lastFour: String?
 
         @Option(
             name: [.customShort("q"), .customLong("query")], help: "Only keys whose name or description contains this.")
@@ -64,12 +82,8 @@ struct KeysCommand: AsyncParsableCommand {
         func run() async throws {
             try await Console.failing {
                 let connection = try client.make()
-                var query = [("limit", String(limit))]
-                if let status { query.append(("status", status)) }
-                if let owner { query.append(("owner", owner)) }
-                if let label { query.append(("label", label)) }
-                if let text { query.append(("q", text)) }
                 var answer = try await connection.list(query: query)
+                let total = answer.total
                 var keys: [ControlClient.Key] = []
                 while true {
                     keys += try ControlClient.decode([ControlClient.Key].self, answer)
@@ -78,8 +92,17 @@ struct KeysCommand: AsyncParsableCommand {
                 }
                 if client.json { return try client.print(encoding: keys) }
                 for line in KeyTable.lines(keys) { Console.out(line) }
-                if !all, answer.next != nil { Console.error("There are more: --all lists them.") }
+                if let total { Console.error(KeyTable.foot(of: keys.count, total, hasMore: answer.next != nil)) }
             }
+        }
+
+        /// What is asked for; the total only for people.
+        private var query: [(String, String)] {
+            [
+                ("limit", String(limit)), ("sort", sort), ("status", status), ("expiring_within", expiringWithin),
+                ("unused_for", unusedFor), ("owner", owner), ("label", label), ("scope", scope), ("prefix", prefix),
+                ("last_four", lastFour), ("q", text), ("total", client.json ? nil : "true"),
+            ].compactMap { name, value in value.map { (name, $0) } }
         }
     }
 

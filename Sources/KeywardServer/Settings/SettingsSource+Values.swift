@@ -1,3 +1,5 @@
+import AuthKeys
+
 /// Settings of the common kinds. Each refuses what it cannot read, by the setting's name.
 extension SettingsSource {
     func duration(_ setting: Setting, default standard: Duration) throws(SettingsError) -> Duration {

@@ -4,15 +4,30 @@ import Testing
 
 @Suite("List cursors")
 struct ListCursorTests {
-    private let cursor = ListCursor(createdAt: .now, name: "name with é and 🔑", id: .generate())
+    private let cursor = ListCursor(
+        order: .newestFirst, moment: .now, name: "name with é and 🔑", id: .generate())
 
-    @Test("a cursor reads back")
+    @Test("a cursor reads back, of every order")
     func roundTrip() {
         #expect(ListCursor(encoded: cursor.encoded) == cursor)
         #expect(cursor.encoded.utf8.allSatisfy { $0 != UInt8(ascii: "=") && $0 != UInt8(ascii: "+") })
+        for order in KeyOrder.all {
+            let moments: [Timestamp?] =
+                switch order.field {
+                case .created: [.now]
+                case .name: [nil]
+                case .lastUsed, .expires: [.now, nil, .init(microseconds: .max), .init(microseconds: .min)]
+                }
+            for moment in moments {
+                let cursor = ListCursor(order: order, moment: moment, name: "n", id: .generate())
+                #expect(ListCursor(encoded: cursor.encoded) == cursor)
+            }
+            #expect(KeyOrder(order.description) == order)
+        }
+        for none in ["", "-", "--name", "Name", "last-used"] { #expect(KeyOrder(none) == nil) }
     }
 
-    @Test("a cursor that was cut, extended or altered is none")
+    @Test("a cursor that was cut, extended, altered or made for another order's parts is none")
     func tampering() {
         let text = Array(cursor.encoded)
         for position in text.indices {
@@ -23,6 +38,10 @@ struct ListCursorTests {
         }
         for junk in ["A", "é", "====", cursor.encoded + "AAAA", String(repeating: "A", count: 100_000)] {
             #expect(ListCursor(encoded: junk) == nil)
+        }
+        for (order, moment) in [(KeyOrder.newestFirst, nil), (KeyOrder(.name), Timestamp.now)] {
+            let made = ListCursor(order: order, moment: moment, name: "n", id: .generate())
+            #expect(ListCursor(encoded: made.encoded) == nil)
         }
     }
 
