@@ -142,5 +142,9 @@ private struct NoStore: Store {
     func changes(
         since watermark: Watermark?, apply: @escaping @Sendable (KeyEntry) -> Void
     ) async throws(StoreError) -> ChangeBatch { throw none() }
+    func stageImport<R: Sendable>(
+        _ body: @Sendable (any ImportStage) async throws -> R
+    ) async throws -> R { throw none() }
+    func schemes() async throws(StoreError) -> [TokenScheme] { throw none() }
     func close() async {}
 }

@@ -6,6 +6,7 @@ struct KeysCommand: AsyncParsableCommand {
         commandName: "keys", abstract: "Manage keys through the control listener of a running Keyward.",
         subcommands: [
             Create.self, List.self, Show.self, Explain.self, Update.self, Rotate.self, Deactivate.self, Delete.self,
+            Import.self, Export.self,
         ])
 
     struct Create: AsyncParsableCommand {
@@ -44,18 +45,7 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(help: "How many, 1 to 1,000.")
         var limit = 100
 
-        @Option(help: "active, disabled, deactivated or expired.")
-        var status: String?
-
-        @Option(help: "Only keys of this owner.")
-        var owner: String?
-
-        @Option(help: "Only keys with this label: NAME or NAME=VALUE.")
-        var label: String?
-
-        @Option(
-            name: [.customShort("q"), .customLong("query")], help: "Only keys whose name or description contains this.")
-        var text: String?
+        @OptionGroup var filters: FilterOptions
 
         @Flag(help: "All pages.")
         var all = false
@@ -63,11 +53,7 @@ struct KeysCommand: AsyncParsableCommand {
         func run() async throws {
             try await Console.failing {
                 let connection = try client.make()
-                var query = [("limit", String(limit))]
-                if let status { query.append(("status", status)) }
-                if let owner { query.append(("owner", owner)) }
-                if let label { query.append(("label", label)) }
-                if let text { query.append(("q", text)) }
+                let query = [("limit", String(limit))] + filters.query
                 var answer = try await connection.list(query: query)
                 var keys: [ControlClient.Key] = []
                 while true {
