@@ -119,7 +119,9 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
-        .testTarget(name: "AuthKeysTests", dependencies: ["AuthKeys", "TestSupport", logging], swiftSettings: strict),
+        .testTarget(
+            name: "AuthKeysTests", dependencies: ["AuthKeys", "TestSupport", crypto, logging],
+            swiftSettings: strict),
         .testTarget(
             name: "AuthKeysPostgresTests",
             dependencies: ["AuthKeys", "AuthKeysPostgres", "LibPQ", "TestSupport", logging],
@@ -128,12 +130,10 @@ let package = Package(
         .testTarget(
             name: "ControlAPITests",
             dependencies: [
-                "AuthKeys", "ControlAPI", "TestSupport", hummingbird, logging,
+                "AuthKeys", "ControlAPI", "TestSupport", crypto, hummingbird, logging,
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-            ],
+            ] + nio,
             swiftSettings: strict
         ),
         .testTarget(

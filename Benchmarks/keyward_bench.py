@@ -62,6 +62,9 @@ class Instance:
         with open(self.log) as log:
             raise SystemExit("Keyward did not start:\n" + log.read())
 
+    def stop(self):
+        stop(self.process)
+
     def admin(self, method, path="", body=None, connection=None):
         connection = connection or http.client.HTTPConnection(*self.control)
         connection.request(method, "/admin/api/v1/auth-keys" + path, body and json.dumps(body),
@@ -71,6 +74,29 @@ class Instance:
         if response.status >= 300:
             raise SystemExit("%s %s: %d %s" % (method, path, response.status, text))
         return json.loads(text) if text else None
+
+
+class Postgres:
+    """A PostgreSQL with settings of its own, for what the private one of an instance does not show."""
+
+    def __init__(self, settings):
+        folder = FOLDER + "/postgres"
+        self.log = FOLDER + "/postgres.log"
+        self.database = "host=%s port=5432 dbname=postgres user=keyward" % FOLDER
+        os.chmod(FOLDER, 0o777)
+        # PostgreSQL refuses to run as root.
+        account = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        subprocess.run(
+            account + [postgres_program("initdb"), "-D", folder, "-U", "keyward", "-A", "trust", "-E", "UTF8",
+                       "--locale=C", "--lc-ctype=C.UTF-8", "--no-sync"],
+            check=True, stdout=subprocess.DEVNULL, cwd="/")
+        options = {"listen_addresses": "", "unix_socket_directories": FOLDER, **settings}
+        command = account + [postgres_program("postgres"), "-D", folder]
+        for name, value in options.items():
+            command += ["-c", "%s=%s" % (name, value)]
+        start(*command, stderr=open(self.log, "a"), cwd="/")
+        while subprocess.run([postgres_program("pg_isready"), "-q", "-d", self.database]).returncode:
+            time.sleep(0.1)
 
 
 def private_database(name="keyward"):

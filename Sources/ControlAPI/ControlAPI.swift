@@ -51,14 +51,17 @@ public struct ControlAPI: Sendable {
     func router() -> Router<ControlContext> {
         let router = Router(context: ControlContext.self)
         router.add(middleware: RequestMetrics())
+        router.add(middleware: UnreadBody())
         router.add(middleware: ResponseGuard())
         router.add(middleware: ForwardAuth(verifier: verifier, proxies: proxies))
-        router.add(middleware: BodyLimit(limit: Self.bodyLimit))
+        router.add(middleware: BodyLimit(limit: Self.bodyLimit, streamed: [ImportRoute.path]))
         HealthRoutes(freshness: freshness, index: index).add(to: router)
         MetricsRoute(registry: metrics).add(to: router)
         let keys = router.group(RouterPath(AuthKeyRoutes.path))
             .add(middleware: AdminAuthentication(adminKey: adminKey))
         AuthKeyRoutes(service: service, time: time).add(to: keys)
+        ImportRoute(service: service).add(to: keys)
+        ExportRoute(service: service, time: time).add(to: keys)
         return router
     }
 }

@@ -4,13 +4,26 @@ import Synchronization
 /// The fake of `Store`: the same promises, in memory, with faults that a test may switch on.
 public final class InMemoryStore: Store, ChangeHints {
     private struct Secret {
-        var secret: NewSecret
+        let digest: SecretDigest
+        /// All that it begins with.
+        let prefix: String
+        let lastFour: String
         var createdAt: Timestamp
         var expiresAt: Timestamp?
+
+        init(_ secret: NewSecret, at now: Timestamp) {
+            createdAt = now
+            (digest, prefix, lastFour) = (secret.digest, secret.shownPrefix, secret.lastFour)
+        }
+
+        init(_ secret: ImportedSecret, at now: Timestamp) {
+            createdAt = now
+            (digest, prefix, lastFour) = (secret.digest, secret.prefix, secret.lastFour)
+        }
     }
 
     private struct Row {
-        var key: NewKey
+        let id: KeyID
         var attributes: KeyAttributes
         /// Oldest first.
         var secrets: [Secret]
@@ -38,6 +51,11 @@ public final class InMemoryStore: Store, ChangeHints {
         var isDown = false
         var isClosed = false
         var finds = 0
+        var schemes: [TokenScheme] = []
+
+        func holds(_ digest: SecretDigest) -> Bool {
+            rows.values.contains { $0.secrets.contains { $0.digest == digest } }
+        }
 
         /// Keeps a changed row, as the next version.
         mutating func keep(_ row: inout Row, now: Timestamp) {
@@ -45,7 +63,7 @@ public final class InMemoryStore: Store, ChangeHints {
             row.updatedAt = now
             row.version += 1
             row.changed = position
-            rows[row.key.id] = row
+            rows[row.id] = row
         }
     }
 
@@ -122,8 +140,8 @@ public final class InMemoryStore: Store, ChangeHints {
         if query.prefix != nil || query.lastFour != nil {
             let isFound = row.secrets.contains { secret in
                 secret.expiresAt.map { $0 > now } ?? true
-                    && query.prefix.map { $0 == secret.secret.prefix.description } ?? true
-                    && query.lastFour.map { $0 == secret.secret.lastFour } ?? true
+                    && query.prefix.map { [$0, $0 + "_"].contains(secret.prefix) } ?? true
+                    && query.lastFour.map { $0 == secret.lastFour } ?? true
             }
             guard isFound else { return false }
         }
@@ -144,15 +162,12 @@ public final class InMemoryStore: Store, ChangeHints {
             if let claim, let earlier = state.claims[claim.key] {
                 return .success(earlier.request == claim.request ? .replayed(earlier.id) : .claimedOtherwise)
             }
-            guard state.rows[key.id] == nil,
-                !state.rows.values.contains(where: { $0.secrets.contains { $0.secret.digest == key.digest } })
-            else {
+            guard state.rows[key.id] == nil, !state.holds(key.digest) else {
                 return .failure(StoreError(.conflict, detail: "duplicate"))
             }
             state.position += 1
             let row = Row(
-                key: key, attributes: key.attributes, secrets: [Secret(secret: key.secret, createdAt: now)],
-                createdAt: now,
+                id: key.id, attributes: key.attributes, secrets: [Secret(key.secret, at: now)], createdAt: now,
                 updatedAt: now,
                 changed: state.position)
             state.rows[key.id] = row
@@ -209,7 +224,7 @@ public final class InMemoryStore: Store, ChangeHints {
             state.rows[id] = nil
             let entries = row.secrets.map {
                 KeyEntry(
-                    digest: $0.secret.digest, keyID: id, version: UInt32(clamping: row.version + 1), state: .deleted,
+                    digest: $0.digest, keyID: id, version: UInt32(clamping: row.version + 1), state: .deleted,
                     name: "")
             }
             state.buried += entries.map { ($0, state.position) }
@@ -235,7 +250,7 @@ public final class InMemoryStore: Store, ChangeHints {
                 let end = place == live.last ? now.advanced(by: rotation.grace) : now
                 row.secrets[place].expiresAt = min(row.secrets[place].expiresAt ?? end, end)
             }
-            row.secrets.append(Secret(secret: rotation.secret, createdAt: now))
+            row.secrets.append(Secret(rotation.secret, at: now))
             state.keep(&row, now: now)
             if let claim { state.claims[claim.key] = (claim.request, rotation.id) }
             return .rotated(ChangedKey(key: Self.authKey(row, now: now), entries: Self.entries(row)))
@@ -279,6 +294,76 @@ public final class InMemoryStore: Store, ChangeHints {
         return ChangeBatch(watermark: reached, count: entries.count, skipped: 0)
     }
 
+    /// The stage of an import: keys wait in it, and in nothing else.
+    private final class Stage: ImportStage {
+        private let store: InMemoryStore
+        let keys = Mutex<[ImportedKey]>([])
+        /// What is to become of the store at the end.
+        let kept = Mutex<(keys: [ImportedKey], schemes: [TokenScheme])>(([], []))
+
+        init(_ store: InMemoryStore) {
+            self.store = store
+        }
+
+        func add(_ new: [ImportedKey]) async throws(StoreError) {
+            try store.read { _ in }
+            keys.withLock { $0 += new }
+        }
+
+        func removeDuplicates(naming limit: Int) async throws(StoreError) -> ImportDuplicates {
+            let staged = keys.withLock(\.self)
+            let found: [ImportDuplicate] = try store.read { state in
+                var (digests, ids): (Set<SecretDigest>, Set<KeyID>) = ([], [])
+                return staged.compactMap { key in
+                    let isRepeatedSecret = !digests.insert(key.digest).inserted
+                    let isRepeatedID = !ids.insert(key.id).inserted
+                    let reason: ImportDuplicate.Reason? =
+                        state.holds(key.digest)
+                        ? .knownSecret
+                        : state.buried.contains { $0.entry.digest == key.digest }
+                            ? .deletedSecret
+                            : isRepeatedSecret
+                                ? .repeatedSecret
+                                : state.rows[key.id] != nil ? .knownID : isRepeatedID ? .repeatedID : nil
+                    return reason.map { ImportDuplicate(line: key.line, reason: $0, isToken: key.isToken) }
+                }
+            }
+            let lines = Set(found.map(\.line))
+            keys.withLock { $0.removeAll { lines.contains($0.line) } }
+            return ImportDuplicates(count: found.count, first: Array(found.prefix(limit)))
+        }
+
+        func keep(schemes: [TokenScheme]) async throws(StoreError) -> Int {
+            let staged = keys.withLock(\.self)
+            kept.withLock { $0 = (staged, schemes) }
+            return staged.count
+        }
+    }
+
+    public func stageImport<R: Sendable>(
+        _ body: @Sendable (any ImportStage) async throws -> R
+    ) async throws -> R {
+        let stage = Stage(self)
+        let result = try await body(stage)
+        let (keys, schemes) = stage.kept.withLock(\.self)
+        try read { state in
+            state.position += 1
+            for key in keys {
+                state.rows[key.id] = Row(
+                    id: key.id, attributes: key.attributes, secrets: [Secret(key.secret, at: key.createdAt)],
+                    createdAt: key.createdAt,
+                    updatedAt: key.updatedAt, deactivatedAt: key.deactivatedAt, changed: state.position)
+            }
+            for scheme in schemes where !state.schemes.contains(scheme) { state.schemes.append(scheme) }
+        }
+        hint.yield()
+        return result
+    }
+
+    public func schemes() async throws(StoreError) -> [TokenScheme] {
+        try read { $0.schemes }
+    }
+
     public func close() async {
         state.withLock { $0.isClosed = true }
     }
@@ -315,11 +400,11 @@ public final class InMemoryStore: Store, ChangeHints {
                     .map { KeyUsageReport.Day(number: $0.key, requests: $0.value.reduce(0) { $0 + $1.requests }) }
             }
             let secrets = row.secrets.reversed().map { secret in
-                let total = row.total(of: secret.secret.digest)
+                let total = row.total(of: secret.digest)
                 return KeyUsageReport.Secret(
-                    prefix: secret.secret.prefix.description, lastFour: secret.secret.lastFour,
+                    prefix: secret.prefix, lastFour: secret.lastFour,
                     createdAt: secret.createdAt, expiresAt: secret.expiresAt, lastUsedAt: total?.lastUsedAt,
-                    requests: total?.requests ?? 0, days: byDay(recent.filter { $0.digest == secret.secret.digest }))
+                    requests: total?.requests ?? 0, days: byDay(recent.filter { $0.digest == secret.digest }))
             }
             return KeyUsageReport(usage: Self.usage(row), days: byDay(recent), secrets: secrets)
         }
@@ -333,28 +418,28 @@ public final class InMemoryStore: Store, ChangeHints {
     }
 
     private static func authKey(_ row: Row, now: Timestamp) -> AuthKey {
-        let newest = row.secrets.last?.secret ?? row.key.secret
+        let newest = row.secrets.last
         let before = row.secrets.dropLast().last
         let previous = before.flatMap { before in
             before.expiresAt.flatMap { end in
                 end > now
                     ? AuthKey.PreviousSecret(
-                        prefix: before.secret.prefix.description, lastFour: before.secret.lastFour, expiresAt: end,
-                        lastUsedAt: row.total(of: before.secret.digest)?.lastUsedAt)
+                        prefix: before.prefix, lastFour: before.lastFour, expiresAt: end,
+                        lastUsedAt: row.total(of: before.digest)?.lastUsedAt)
                     : nil
             }
         }
         return AuthKey(
-            id: row.key.id, attributes: row.attributes, prefix: newest.prefix.description, lastFour: newest.lastFour,
-            previous: previous, secretLastUsedAt: row.total(of: newest.digest)?.lastUsedAt, usage: usage(row),
-            deactivatedAt: row.deactivatedAt, createdAt: row.createdAt, updatedAt: row.updatedAt,
+            id: row.id, attributes: row.attributes, prefix: newest?.prefix ?? "", lastFour: newest?.lastFour ?? "",
+            previous: previous, secretLastUsedAt: newest.flatMap { row.total(of: $0.digest)?.lastUsedAt },
+            usage: usage(row), deactivatedAt: row.deactivatedAt, createdAt: row.createdAt, updatedAt: row.updatedAt,
             version: row.version)
     }
 
     private static func entries(_ row: Row) -> [KeyEntry] {
         row.secrets.map { secret in
             row.attributes.entry(
-                of: secret.secret.digest, id: row.key.id, version: UInt32(clamping: row.version),
+                of: secret.digest, id: row.id, version: UInt32(clamping: row.version),
                 deactivated: row.deactivatedAt != nil, secretExpiresAt: secret.expiresAt)
         }
     }

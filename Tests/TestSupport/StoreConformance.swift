@@ -9,7 +9,9 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
     public let description: String
     public let check: @Sendable (any Store) async throws -> Void
 
-    public static let all: [StoreConformance] = [
+    public static let all: [StoreConformance] = keys + imports
+
+    private static let keys: [StoreConformance] = [
         StoreConformance(description: "a created key is listed, shown and found") { store in
             let key = newKey(name: "first", owner: "team", scopes: ["a:read", "b:write"])
             guard case .created(let created) = try await store.create(key, claim: nil) else { throw broken("created") }
@@ -441,11 +443,11 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
         }
     }
 
-    private static func rotation(grace: Duration) -> Rotation {
+    static func rotation(grace: Duration) -> Rotation {
         Rotation(id: .generate(), secret: NewSecret(Token.generate()), grace: grace)
     }
 
-    private static func collect(
+    static func collect(
         _ store: any Store, since watermark: Watermark?
     ) async throws -> (entries: [KeyEntry], watermark: Watermark) {
         let collected = Collected()
@@ -453,11 +455,11 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
         return (collected.entries, batch.watermark)
     }
 
-    private static func expect(_ condition: Bool, _ what: String) throws {
+    static func expect(_ condition: Bool, _ what: String) throws {
         guard condition else { throw broken(what) }
     }
 
-    private static func broken(_ what: String) -> Broken {
+    static func broken(_ what: String) -> Broken {
         Broken(description: what)
     }
 }

@@ -46,6 +46,9 @@ public final class KeyIndex: Sendable {
         }
     }
 
+    /// How tokens that Keyward did not make become digests.
+    public let schemes = TokenSchemes()
+
     private let shards: Shards
     private let generation = Atomic<UInt16>(0)
     private let changes = Atomic<UInt64>(0)

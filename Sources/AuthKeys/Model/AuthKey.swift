@@ -3,7 +3,8 @@
 public struct AuthKey: Sendable, Equatable {
     public let id: KeyID
     public var attributes: KeyAttributes
-    /// The prefix and the last four characters of the newest secret.
+    /// What the newest secret begins with, up to and with its separator, and its last four characters; empty where that is not
+    /// known.
     public let prefix: String
     public let lastFour: String
     /// The secret before it, while a rotation leaves both good.
@@ -56,7 +57,12 @@ public struct AuthKey: Sendable, Equatable {
     /// `<prefix>_...<last four>`, by which people recognise a key.
     public var redactedValue: String { Self.redact(prefix: prefix, lastFour: lastFour) }
 
-    static func redact(prefix: String, lastFour: String) -> String { "\(prefix)_...\(lastFour)" }
+    static func redact(prefix: String, lastFour: String) -> String { "\(prefix)...\(lastFour)" }
+
+    /// The prefix that another token of Keyward's own would need to begin as the newest secret does; nil where it cannot.
+    var tokenPrefix: TokenPrefix? {
+        TokenPrefix(prefix.hasSuffix("_") ? String(prefix.dropLast()) : prefix)
+    }
 
     /// Whether the key opens anything at that moment.
     public func isActive(at now: Timestamp) -> Bool {

@@ -47,20 +47,11 @@ public struct KeyID: Hashable, Sendable, Comparable {
                 guard character == 0x2D else { return nil }
                 continue
             }
-            guard let digit = Self.hexValue(character) else { return nil }
+            guard let digit = Hex.value(of: character).map(UInt64.init) else { return nil }
             if digits < 16 { words.0 = words.0 << 4 | digit } else { words.1 = words.1 << 4 | digit }
             digits += 1
         }
         self.init(high: words.0, low: words.1)
-    }
-
-    private static func hexValue(_ character: UInt8) -> UInt64? {
-        switch character {
-        case 0x30...0x39: UInt64(character - 0x30)
-        case 0x41...0x46: UInt64(character - 0x41 + 10)
-        case 0x61...0x66: UInt64(character - 0x61 + 10)
-        default: nil
-        }
     }
 
     /// The 16 bytes, in network order.

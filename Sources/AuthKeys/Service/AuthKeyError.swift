@@ -26,6 +26,8 @@ public enum AuthKeyError: Error, Sendable, Equatable {
         case notDeactivated
         /// The key is deactivated or expired.
         case ended
+        /// Another import is under way here.
+        case importRunning
     }
 
     init(_ error: StoreError) {

@@ -1,11 +1,12 @@
 /// What admins can do with keys. Each change is in the database before it returns, and in this instance's index too: a key
 /// that `deactivate` was called for opens nothing here from the moment the call returns.
 public struct AuthKeyService: Sendable {
-    private let store: any Store
-    private let index: KeyIndex
+    let store: any Store
+    let index: KeyIndex
     private let defaultPrefix: TokenPrefix
-    private let lifetimes: KeyLifetimes
-    private let time: TimeSource
+    let lifetimes: KeyLifetimes
+    let time: TimeSource
+    let importTurn = ImportTurn()
 
     public init(
         store: any Store, index: KeyIndex, defaultPrefix: TokenPrefix = .standard,
@@ -121,8 +122,7 @@ public struct AuthKeyService: Sendable {
         try FieldRules.idempotencyKey(idempotencyKey)
         try FieldRules.grace(grace)
         let current = try await key(id)
-        let prefix = TokenPrefix(current.prefix) ?? defaultPrefix
-        let token = Token.generate(prefix: prefix)
+        let token = Token.generate(prefix: current.tokenPrefix ?? defaultPrefix)
         let rotation = Rotation(id: .generate(at: time.now()), secret: NewSecret(token), grace: grace)
         let claim = IdempotencyClaim(
             idempotencyKey: idempotencyKey, fields: ["rotate", keyID.description, "\(grace.components.seconds)"])

@@ -91,6 +91,8 @@ public final class IndexFollower: Sendable {
     }
 
     private func read(since watermark: Watermark?) async throws(StoreError) -> ChangeBatch {
+        // Before the keys, which may be millions: a hint that comes with the first of a kind is followed by a look of its own.
+        index.schemes.add(try await store.schemes())
         let batch = try await store.changes(since: watermark) { [index] entry in
             if watermark == nil { index.load(entry) } else { index.apply(entry) }
         }

@@ -37,6 +37,9 @@ public struct NewSecret: Sendable, Equatable {
         self.lastFour = lastFour
     }
 
+    /// All that the secret begins with.
+    public var shownPrefix: String { "\(prefix)_" }
+
     public init(_ token: Token) {
         self.init(digest: token.digest, prefix: token.prefix, lastFour: token.lastFour)
     }

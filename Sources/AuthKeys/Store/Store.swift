@@ -51,6 +51,14 @@ public protocol Store: KeyFinder {
     /// What is written down of a key's use, by day for as many days as asked, today the first. Nil if there is no such key.
     func usage(_ id: KeyID, days: Int) async throws(StoreError) -> KeyUsageReport?
 
+    /// Brings keys in: `body` fills the stage, and what it does not keep by the time it returns is forgotten. What it keeps is
+    /// there all at once; if it throws, nothing is.
+    /// - Throws: `StoreError`, or what `body` throws.
+    func stageImport<R: Sendable>(_ body: @Sendable (any ImportStage) async throws -> R) async throws -> R
+
+    /// The schemes of all tokens that were ever brought in. They are there no later than their keys.
+    func schemes() async throws(StoreError) -> [TokenScheme]
+
     /// Lets go of everything. Calls after it fail as unavailable.
     func close() async
 }

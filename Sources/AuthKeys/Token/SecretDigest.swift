@@ -1,6 +1,7 @@
 import Crypto
 
-/// The SHA-256 of a whole token (FIPS 180-4): all that is ever kept of it, and its address in the index.
+/// The SHA-256 of a whole token (FIPS 180-4): all that is ever kept of it, and its address in the index. For a token that
+/// Keyward did not make, what its scheme makes of it (`TokenScheme`).
 public struct SecretDigest: Hashable, Sendable {
     /// The digest as four big-endian words, so that comparing words in order compares digests.
     let words: (UInt64, UInt64, UInt64, UInt64)

@@ -34,8 +34,16 @@ public final class KeyVerifier: Sendable {
             metrics.unavailable()
             return .unavailable
         }
-        guard TokenFormat.isWellFormed(token) else { return refuse(.malformed) }
-        let digest = SecretDigest(hashing: token)
+        let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
+        if let own, let verdict = judge(own, for: request, at: now, admit: admit) { return verdict }
+        return verifyForeign(token, own: own, for: request, at: now, admit: admit)
+    }
+
+    /// What becomes of the key behind a digest; nil if the index holds none.
+    @inline(__always)
+    private func judge(
+        _ digest: SecretDigest, for request: AccessRequest, at now: Timestamp, admit: (KeyView) -> Void
+    ) -> Verdict? {
         var reported: PolicyRules = []
         let verdict: Verdict? = index.withKey(for: digest) { key in
             let judgement = key.judge(request, at: now)
@@ -44,11 +52,28 @@ public final class KeyVerifier: Sendable {
             admit(key)
             return .admitted(key.id)
         }
-        guard let verdict else { return .unresolved(digest) }
+        guard let verdict else { return nil }
         if case .refused(let refusal) = verdict { return refuse(refusal) }
         metrics.admitted()
         if !reported.isEmpty, case .admitted(let id) = verdict { reports.note(reported, of: id) }
         return verdict
+    }
+
+    /// Verifies a token that is none of Keyward's own that the index holds. Where it fits several schemes and the index holds
+    /// none of its digests, the one to look up is that of the longest prefix.
+    @inline(never)
+    private func verifyForeign(
+        _ token: UnsafeRawBufferPointer, own: SecretDigest?, for request: AccessRequest, at now: Timestamp,
+        admit: (KeyView) -> Void
+    ) -> Verdict {
+        var verdict: Verdict?
+        var unknown = own
+        index.schemes.forEachAddress(of: token) { digest in
+            if unknown == nil { unknown = digest }
+            verdict = judge(digest, for: request, at: now, admit: admit)
+            return verdict == nil
+        }
+        return verdict ?? unknown.map { .unresolved($0) } ?? refuse(.malformed)
     }
 
     /// How a key stands that was good when something began that still runs.

@@ -3,7 +3,7 @@ public enum Verdict: Sendable, Equatable {
     /// The key is good.
     case admitted(KeyID)
     case refused(Refusal)
-    /// A well-formed token that the index does not hold. It may have been made on another instance a moment ago: ask
+    /// A token, of Keyward's own or of a scheme, that the index does not hold. It may have been made on another instance a moment ago: ask
     /// `KeyVerifier.resolve`, then verify again, or end it with `KeyVerifier.verdict(afterResolving:)`.
     case unresolved(SecretDigest)
     /// Keys cannot be verified now: they were never loaded, or are older than the operator allows. Never the key's fault.

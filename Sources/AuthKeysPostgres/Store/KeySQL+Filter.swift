@@ -32,9 +32,12 @@ extension KeySQL {
                     ?? "k.labels ? \(name)")
         }
         if let scope = query.scope { conditions.append("k.scopes @> ARRAY[\(bindings.add(.text(scope)))]") }
-        let secret = [("prefix", query.prefix), ("last_four", query.lastFour)].compactMap { column, text in
-            text.map { "f.\(column) = \(bindings.add(.text($0)))" }
+        var secret: [String] = []
+        if let prefix = query.prefix {
+            // Of tokens that came with an import, the separator is kept too.
+            secret.append("f.prefix IN (\(bindings.add(.text(prefix))), \(bindings.add(.text(prefix + "_"))))")
         }
+        if let lastFour = query.lastFour { secret.append("f.last_four = \(bindings.add(.text(lastFour)))") }
         if !secret.isEmpty {
             conditions.append(
                 """

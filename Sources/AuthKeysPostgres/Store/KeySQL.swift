@@ -8,15 +8,18 @@ enum KeySQL {
         u.last_agent, u.requests, s.last_used_at, p.last_used_at
         """
 
+    /// All that a secret begins with.
+    private static let shownPrefix = "CASE WHEN whole_prefix THEN prefix ELSE prefix || '_' END"
+
     /// Looked up key by key: OFFSET 0 keeps the planner from joining whole tables for the sake of a page.
     static let secretsOfKey = """
         LEFT JOIN LATERAL (
-            SELECT prefix, last_four, last_used_at FROM auth_key_secrets
+            SELECT \(shownPrefix) AS prefix, last_four, last_used_at FROM auth_key_secrets
             LEFT JOIN auth_key_secret_usage USING (digest)
             WHERE auth_key_secrets.key_id = k.id ORDER BY created_at DESC LIMIT 1
         ) s ON true
         LEFT JOIN LATERAL (
-            SELECT prefix, last_four, expires_at, last_used_at FROM auth_key_secrets
+            SELECT \(shownPrefix) AS prefix, last_four, expires_at, last_used_at FROM auth_key_secrets
             LEFT JOIN auth_key_secret_usage USING (digest)
             WHERE auth_key_secrets.key_id = k.id ORDER BY created_at DESC OFFSET 1 LIMIT 1
         ) p ON p.expires_at > clock_timestamp()
@@ -40,23 +43,33 @@ enum KeySQL {
 
     static let hold = key + " FOR UPDATE OF k"
 
+    /// What admins say of a key: the columns of `auth_keys`, what they are made of where keys come by the batch, and that as
+    /// arrays, `$1` to `$13` (`PostgresParameter.attributes`).
+    static let attributeColumns = """
+        name, description, owner, scopes, labels, metadata, enabled, expires_at, not_before, allowed_methods, \
+        allowed_paths, allowed_cidrs, report_only
+        """
+
+    static let attributeValues = """
+        name, description, owner, string_to_array(scopes, ' '), labels::jsonb, metadata::jsonb, enabled::boolean, \
+        expires_at, not_before, string_to_array(allowed_methods, E'\n'), string_to_array(allowed_paths, E'\n'), \
+        string_to_array(allowed_cidrs, E'\n'), string_to_array(report_only, E'\n')
+        """
+
+    static let attributeArrays = """
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], \
+        $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[]
+        """
+
     /// Many keys in one statement, so that one commit serves all callers who came meanwhile.
     static let create = """
         WITH input AS MATERIALIZED (
             SELECT *, clock_timestamp() AS at
-            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[],
-                $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::text[],
-                $15::text[], $16::text[], $17::text[])
-                AS t (id, name, description, owner, scopes, expires_at, digest, prefix, last_four, labels, metadata,
-                    enabled, not_before, methods, paths, cidrs, report_only)
+            FROM unnest(\(attributeArrays), $14::uuid[], $15::bytea[], $16::text[], $17::text[])
+                AS t (\(attributeColumns), id, digest, prefix, last_four)
         ), keys AS (
-            INSERT INTO auth_keys
-                (id, name, description, owner, scopes, labels, metadata, enabled, expires_at, created_at, updated_at,
-                not_before, allowed_methods, allowed_paths, allowed_cidrs, report_only)
-            SELECT id, name, description, owner, string_to_array(scopes, ' '), labels::jsonb, metadata::jsonb,
-                enabled::boolean, expires_at, at, at, not_before, string_to_array(methods, E'\n'),
-                string_to_array(paths, E'\n'), string_to_array(cidrs, E'\n'), string_to_array(report_only, E'\n')
-            FROM input
+            INSERT INTO auth_keys (id, created_at, updated_at, \(attributeColumns))
+            SELECT id, at, at, \(attributeValues) FROM input
             RETURNING id, created_at
         ), secrets AS (
             INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, created_at)

@@ -40,29 +40,13 @@ extension PostgresAuthKeyStore {
     ) async throws -> [KeyID: AuthKey] {
         let result = try await executor.query(
             KeySQL.create,
-            [
+            try PostgresParameter.attributes(keys.map(\.attributes)) + [
                 .uuidArray(keys.map { PostgresUUID($0.id) }),
-                .textArray(keys.map(\.name)),
-                .textArray(keys.map(\.description)),
-                .textArray(keys.map(\.owner)),
-                .textArray(keys.map { $0.scopes.joined(separator: " ") }),
-                .timestampArray(keys.map { $0.expiresAt?.microseconds }),
                 .bytesArray(keys.map(\.digest.bytes)),
                 .textArray(keys.map(\.prefix.description)),
                 .textArray(keys.map(\.lastFour)),
-                .textArray(try keys.map { try JSONText.encode($0.labels) }),
-                .textArray(try keys.map { try JSONText.encode($0.metadata) }),
-                .textArray(keys.map { $0.enabled ? "true" : "false" }),
-                .timestampArray(keys.map { $0.notBefore?.microseconds }),
-                lines(keys.map(\.allowedMethods)), lines(keys.map(\.allowedPaths)), lines(keys.map(\.allowedCIDRs)),
-                lines(keys.map(\.reportOnly)),
             ])
         return try created(keys, rows: result.rows)
-    }
-
-    /// Lists, an entry a line: none has a line break.
-    private static func lines(_ lists: [[String]]) -> PostgresParameter {
-        .textArray(lists.map { $0.joined(separator: "\n") })
     }
 
     private static func created(_ keys: [NewKey], rows: PostgresRows) throws -> [KeyID: AuthKey] {
@@ -74,9 +58,34 @@ extension PostgresAuthKeyStore {
         for key in keys {
             guard let at = createdAt[key.id] else { continue }
             created[key.id] = AuthKey(
-                id: key.id, attributes: key.attributes, prefix: key.prefix.description, lastFour: key.lastFour,
+                id: key.id, attributes: key.attributes, prefix: key.shownPrefix, lastFour: key.lastFour,
                 deactivatedAt: nil, createdAt: at, updatedAt: at, version: 1)
         }
         return created
+    }
+}
+
+extension PostgresParameter {
+    /// The values of `KeySQL.attributeArrays`.
+    static func attributes(_ all: [KeyAttributes]) throws(PostgresError) -> [PostgresParameter] {
+        var (labels, metadata): ([String], [String]) = ([], [])
+        for attributes in all {
+            labels.append(attributes.labels.isEmpty ? "{}" : try JSONText.encode(attributes.labels))
+            metadata.append(attributes.metadata.isEmpty ? "{}" : try JSONText.encode(attributes.metadata))
+        }
+        return [
+            .textArray(all.map(\.name)), .textArray(all.map(\.description)), .textArray(all.map(\.owner)),
+            .textArray(all.map { $0.scopes.joined(separator: " ") }), .textArray(labels), .textArray(metadata),
+            .textArray(all.map { $0.enabled ? "true" : "false" }),
+            .timestampArray(all.map { $0.expiresAt?.microseconds }),
+            .timestampArray(all.map { $0.notBefore?.microseconds }),
+            lines(all.map(\.allowedMethods)), lines(all.map(\.allowedPaths)), lines(all.map(\.allowedCIDRs)),
+            lines(all.map(\.reportOnly)),
+        ]
+    }
+
+    /// Lists, an entry a line: none has a line break.
+    private static func lines(_ lists: [[String]]) -> PostgresParameter {
+        .textArray(lists.map { $0.joined(separator: "\n") })
     }
 }

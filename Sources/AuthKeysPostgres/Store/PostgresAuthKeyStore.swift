@@ -151,6 +151,31 @@ public final class PostgresAuthKeyStore: Store {
         _ = try await attempt { try await self.pool.query(KeySQL.forgetDays) }
     }
 
+    public func stageImport<R: Sendable>(
+        _ body: @Sendable (any ImportStage) async throws -> R
+    ) async throws -> R {
+        do {
+            let result = try await pool.transaction { transaction in
+                try await body(try await PostgresImportStage.create(in: transaction))
+            }
+            notifier.changed()
+            return result
+        } catch let error as PostgresError {
+            throw StoreError(error)
+        }
+    }
+
+    public func schemes() async throws(StoreError) -> [TokenScheme] {
+        try await attempt {
+            try await self.feedPool.query(KeySQL.schemes, [], timeout: self.lookTimeout).rows.compactMap { row in
+                guard let algorithm = TokenScheme.Algorithm(rawValue: try row.text(1)),
+                    let part = TokenScheme.Part(rawValue: try row.text(2))
+                else { return nil }
+                return TokenScheme(prefix: try row.text(0), algorithm: algorithm, part: part)
+            }
+        }
+    }
+
     public func close() async {
         await pool.close()
         await feedPool.close()

@@ -132,10 +132,7 @@ struct AuthKeyRoutes {
         do throws(AuthKeyError) {
             return try await question()
         } catch {
-            if case .failed(let detail) = error {
-                context.logger.error("admin request failed", metadata: ["error": "\(detail)"])
-            }
-            throw APIError(error)
+            throw APIError(error, logger: context.logger)
         }
     }
 }

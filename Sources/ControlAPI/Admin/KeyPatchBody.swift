@@ -27,33 +27,19 @@ struct KeyPatchBody: Decodable {
         patch.labels = try change(.labels)
         patch.metadata = try change(.metadata)
         patch.enabled = try change(.enabled)
-        patch.expiresAt = try Self.moment(try change(.expiresAt), param: CodingKeys.expiresAt.rawValue)
-        patch.notBefore = try Self.moment(try change(.notBefore), param: CodingKeys.notBefore.rawValue)
+        patch.expiresAt = Self.moment(try change(.expiresAt))
+        patch.notBefore = Self.moment(try change(.notBefore))
         patch.allowedMethods = try change(.allowedMethods)
         patch.allowedPaths = try change(.allowedPaths)
         patch.allowedCIDRs = try change(.allowedCIDRs)
         patch.reportOnly = try change(.reportOnly)
     }
 
-    /// An empty text is no moment, as in the origin system.
-    private static func moment(
-        _ text: KeyPatch.Change<String>, param: String
-    ) throws(APIError) -> KeyPatch.Change<Timestamp> {
-        switch text {
-        case .unchanged: return .unchanged
-        case .cleared, .set(""): return .cleared
-        case .set(let text):
-            do {
-                return .set(try Timestamp(rfc3339: text))
-            } catch {
-                switch error {
-                case .syntax:
-                    throw .validation(
-                        "\(param) must be an RFC 3339 date and time with a zone, such as 2030-01-31T12:00:00Z",
-                        param: param)
-                case .noSuchMoment: throw .validation("\(param) is not a date and time that exists", param: param)
-                }
-            }
+    private static func moment(_ change: KeyPatch.Change<Moment>) -> KeyPatch.Change<Timestamp> {
+        switch change {
+        case .unchanged: .unchanged
+        case .cleared: .cleared
+        case .set(let moment): moment.timestamp.map { .set($0) } ?? .cleared
         }
     }
 }

@@ -1,6 +1,7 @@
 import AuthKeys
 public import HTTPTypes
 public import Hummingbird
+import Logging
 import NIOCore
 
 /// An error as callers see it: a status, and `{"error":{"type","message","param","code"}}`.
@@ -90,8 +91,15 @@ extension APIError {
             .unauthorized, .authentication, message, code: refusal.code, headers: [.wwwAuthenticate: challenge])
     }
 
-    /// What a failure of the domain is to a caller.
-    init(_ error: AuthKeyError) {
+    /// What a failure of the domain is to a caller. What is for our eyes only goes to the log.
+    init(_ error: AuthKeyError, logger: Logger) {
+        if case .failed(let detail) = error {
+            logger.error("admin request failed", metadata: ["error": "\(detail)"])
+        }
+        self.init(error)
+    }
+
+    private init(_ error: AuthKeyError) {
         switch error {
         case .invalid(let param, let message):
             self = .validation(message, param: param)
@@ -118,6 +126,9 @@ extension APIError {
             self.init(
                 .conflict, .conflict, "only a deactivated auth key can be deleted: deactivate it first",
                 code: "key_not_deactivated")
+        case .conflict(.importRunning):
+            self.init(
+                .conflict, .conflict, "another import is under way: wait for its end", code: "import_running")
         case .conflict(.ended):
             self.init(
                 .conflict, .conflict, "the auth key is deactivated or expired: a new secret would open nothing",

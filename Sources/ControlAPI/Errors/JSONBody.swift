@@ -6,11 +6,15 @@ import NIOFoundationCompat
 
 /// JSON in and out.
 enum JSONBody {
-    /// A response with a value as its body.
-    static func response(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
+    static func encoder() -> FoundationEssentials.JSONEncoder {
         let encoder = FoundationEssentials.JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let body = ByteBuffer(data: try encoder.encode(value))
+        return encoder
+    }
+
+    /// A response with a value as its body.
+    static func response(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
+        let body = ByteBuffer(data: try encoder().encode(value))
         return Response(
             status: status,
             headers: [.contentType: "application/json", .contentLength: String(body.readableBytes)],
@@ -23,40 +27,39 @@ enum JSONBody {
             return try FoundationEssentials.JSONDecoder().decode(type, from: Data(body.readableBytesView))
         } catch let error as APIError {
             throw error
-        } catch let error as DecodingError {
-            throw APIError(error)
         } catch {
-            throw .invalidJSON("it is not valid JSON")
+            let fault = JSONFault(error)
+            throw .invalidJSON(fault.message, param: fault.param)
         }
     }
 }
 
-extension APIError {
-    fileprivate init(_ error: DecodingError) {
+/// What is wrong with a JSON text, in its writer's terms. Nothing of the text is in it.
+struct JSONFault {
+    let param: String?
+    let message: String
+
+    init(_ error: any Error) {
         let path: [any CodingKey]
         let reason: String
+        var isShape = false
         switch error {
-        case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
+        case DecodingError.typeMismatch(let type, let context), DecodingError.valueNotFound(let type, let context):
             path = context.codingPath
             reason = "must be \(Self.name(of: type))"
-        case .keyNotFound(let key, let context):
+            isShape = true
+        case DecodingError.keyNotFound(let key, let context):
             path = context.codingPath + [key]
             reason = "is required"
-        case .dataCorrupted(let context):
+        case DecodingError.dataCorrupted(let context):
             path = context.codingPath
             reason = "is not valid"
-        @unknown default:
+        default:
             path = []
             reason = "is not valid"
         }
-        guard let member = path.first(where: { $0.intValue == nil })?.stringValue else {
-            switch error {
-            case .typeMismatch, .valueNotFound: self = .invalidJSON("it must be a JSON object")
-            default: self = .invalidJSON("it is not valid JSON")
-            }
-            return
-        }
-        self = .invalidJSON("\(member) \(reason)", param: member)
+        param = path.first { $0.intValue == nil }?.stringValue
+        message = param.map { "\($0) \(reason)" } ?? (isShape ? "it must be a JSON object" : "it is not valid JSON")
     }
 
     private static func name(of type: any Any.Type) -> String {

@@ -129,11 +129,11 @@ struct ControlClient {
     struct Answer {
         let body: [UInt8]
         /// What Keyward wants the operator to think about.
-        let warning: String?
+        var warning: String?
         /// The target of the next page, if there is one.
-        let next: String?
+        var next: String?
         /// How many there are on all pages, if that was asked for.
-        let total: Total?
+        var total: Total?
     }
 
     struct Total {
@@ -147,15 +147,14 @@ struct ControlClient {
         }
     }
 
-    private static let bodyLimit = 16 * 1024 * 1024
-    private static let path = "/admin/api/v1/auth-keys"
+    static let bodyLimit = 16 * 1024 * 1024
+    static let path = "/admin/api/v1/auth-keys"
 
     let base: String
     let adminKey: String
 
     func list(query: [(String, String)]) async throws -> Answer {
-        let items = query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
-        return try await send(.GET, Self.path + (items.isEmpty ? "" : "?" + items))
+        try await send(.GET, Self.path + Self.text(query))
     }
 
     func page(_ target: String) async throws -> Answer {
@@ -177,8 +176,7 @@ struct ControlClient {
     }
 
     func explain(_ id: String, query: [(String, String)]) async throws -> Answer {
-        let items = query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
-        return try await send(.GET, "\(Self.path)/\(PercentEncoding.encode(id))/explain?\(items)")
+        try await send(.GET, "\(Self.path)/\(PercentEncoding.encode(id))/explain" + Self.text(query))
     }
 
     func usage(_ id: String, days: Int) async throws -> Answer {
@@ -239,13 +237,8 @@ struct ControlClient {
         _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
         version: Int64? = nil
     ) async throws -> Answer {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout = .init(connect: .seconds(5), read: .seconds(30))
-        let client = HTTPClient(configuration: configuration)
-        do {
-            var request = HTTPClientRequest(url: base + target)
-            request.method = method
-            request.headers.add(name: "Authorization", value: "Bearer \(adminKey)")
+        try await withClient { client in
+            var request = request(method, target)
             if let body {
                 request.headers.add(name: "Content-Type", value: "application/json")
                 request.body = .bytes(ByteBuffer(bytes: body))
@@ -253,17 +246,39 @@ struct ControlClient {
             if let version { request.headers.add(name: "If-Match", value: "\"\(version)\"") }
             if let idempotencyKey { request.headers.add(name: "Idempotency-Key", value: idempotencyKey) }
             let response = try await client.execute(request, timeout: .seconds(60))
-            let answer = try await response.body.collect(upTo: Self.bodyLimit)
-            try await client.shutdown()
-            let bytes = Array(answer.readableBytesView)
+            let bytes = Array(try await response.body.collect(upTo: Self.bodyLimit).readableBytesView)
             guard (200..<300).contains(response.status.code) else { throw Self.refusal(response.status, bytes) }
             return Answer(
                 body: bytes, warning: response.headers.first(name: "X-Keyward-Warning"),
                 next: response.headers.first(name: "Link").flatMap(Self.next), total: Total(response.headers))
-        } catch let error as StartError {
-            throw error
+        }
+    }
+
+    func request(_ method: HTTPMethod, _ target: String) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: base + target)
+        request.method = method
+        request.headers.add(name: "Authorization", value: "Bearer \(adminKey)")
+        return request
+    }
+
+    /// A query, with its question mark; empty for none.
+    static func text(_ query: [(String, String)]) -> String {
+        query.isEmpty ? "" : "?" + query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
+    }
+
+    /// Runs a request to its end on a client of its own, and says what went wrong in the operator's terms.
+    /// - Parameter read: how long the listener may say nothing.
+    func withClient<R>(read: TimeAmount = .seconds(30), _ body: (HTTPClient) async throws -> R) async throws -> R {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout = .init(connect: .seconds(5), read: read)
+        let client = HTTPClient(configuration: configuration)
+        do {
+            let result = try await body(client)
+            try await client.shutdown()
+            return result
         } catch {
             try? await client.shutdown()
+            if error is StartError { throw error }
             if let error = error as? HTTPClientError, [.readTimeout, .deadlineExceeded].contains(error) {
                 throw StartError("the control listener at \(base) did not answer in time")
             }
@@ -279,7 +294,7 @@ struct ControlClient {
         let error: Inner
     }
 
-    private static func refusal(_ status: HTTPResponseStatus, _ body: [UInt8]) -> StartError {
+    static func refusal(_ status: HTTPResponseStatus, _ body: [UInt8]) -> StartError {
         guard let error = (try? JSONDecoder().decode(ErrorBody.self, from: Data(body)))?.error else {
             return StartError("the control listener answered \(status.code)")
         }

@@ -5,12 +5,12 @@ import Glibc
 enum Console {
     /// A line on standard output, at once.
     static func out(_ line: String) {
-        write(line, to: STDOUT_FILENO)
+        write(line + "\n", to: STDOUT_FILENO)
     }
 
     /// A line on standard error.
     static func error(_ line: String) {
-        write(line, to: STDERR_FILENO)
+        write(line + "\n", to: STDERR_FILENO)
     }
 
     /// Whether there is somebody who can answer.
@@ -21,6 +21,13 @@ enum Console {
         error("\(question) [y/N]")
         return ["y", "yes"].contains(readLine()?.lowercased())
     }
+
+    /// In the place of what was shown before, where there is a terminal.
+    static func progress(_ text: String) {
+        write("\r\u{1B}[K" + text, to: STDERR_FILENO)
+    }
+
+    static var hasTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     /// Runs a command's work; a failure is one line on standard error and exit status 1.
     static func failing<R>(_ body: () async throws -> R) async throws -> R {
@@ -34,15 +41,21 @@ enum Console {
         }
     }
 
-    private static func write(_ line: String, to descriptor: Int32) {
-        let bytes = Array((line + "\n").utf8)
+    private static func write(_ text: String, to descriptor: Int32) {
+        _ = write(Array(text.utf8), to: descriptor)
+    }
+
+    /// False when not all could be written.
+    static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Bool {
+        let bytes = ContiguousArray(bytes)
         var offset = 0
         while offset < bytes.count {
             let written = bytes.withUnsafeBytes {
                 Glibc.write(descriptor, $0.baseAddress?.advanced(by: offset), bytes.count - offset)
             }
-            guard written > 0 else { return }
+            guard written > 0 else { return false }
             offset += written
         }
+        return true
     }
 }

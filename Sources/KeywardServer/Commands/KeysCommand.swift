@@ -6,7 +6,7 @@ struct KeysCommand: AsyncParsableCommand {
         commandName: "keys", abstract: "Manage keys through the control listener of a running Keyward.",
         subcommands: [
             Create.self, List.self, Show.self, Explain.self, Usage.self, Update.self, Rotate.self, Deactivate.self,
-            Delete.self,
+            Delete.self, Import.self, Export.self,
         ])
 
     struct Create: AsyncParsableCommand {
@@ -48,33 +48,7 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(help: "created, name, last_used or expires; with - before it for descending. Default: -created.")
         var sort: String?
 
-        @Option(help: "active, disabled, deactivated or expired.")
-        var status: String?
-
-        @Option(help: "Only keys that end within this time, such as 30d or 12h.")
-        var expiringWithin: String?
-
-        @Option(help: "Only keys that were not used for this time, such as 90d.")
-        var unusedFor: String?
-
-        @Option(help: "Only keys of this owner.")
-        var owner: String?
-
-        @Option(help: "Only keys with this label: NAME or NAME=VALUE.")
-        var label: String?
-
-        @Option(help: "Only keys that have this scope.")
-        var scope: String?
-
-        @Option(help: "Only keys with a secret that begins with this.")
-        var prefix: String?
-
-        @Option(help: "Only keys with a secret that ends in these four characters.")
-        var lastFour: String?
-
-        @Option(
-            name: [.customShort("q"), .customLong("query")], help: "Only keys whose name or description contains this.")
-        var text: String?
+        @OptionGroup var filters: FilterOptions
 
         @Flag(help: "All pages.")
         var all = false
@@ -98,11 +72,8 @@ struct KeysCommand: AsyncParsableCommand {
 
         /// What is asked for; the total only for people.
         private var query: [(String, String)] {
-            [
-                ("limit", String(limit)), ("sort", sort), ("status", status), ("expiring_within", expiringWithin),
-                ("unused_for", unusedFor), ("owner", owner), ("label", label), ("scope", scope), ("prefix", prefix),
-                ("last_four", lastFour), ("q", text), ("total", client.json ? nil : "true"),
-            ].compactMap { name, value in value.map { (name, $0) } }
+            [("limit", String(limit)), ("sort", sort), ("total", client.json ? nil : "true")]
+                .compactMap { name, value in value.map { (name, $0) } } + filters.query
         }
     }
 

@@ -1,0 +1,24 @@
+/// Hexadecimal digits, letters in either case.
+enum Hex {
+    @inline(__always)
+    static func value(of digit: UInt8) -> UInt8? {
+        switch digit {
+        case 0x30...0x39: digit - 0x30
+        case 0x41...0x46: digit - 0x41 + 10
+        case 0x61...0x66: digit - 0x61 + 10
+        default: nil
+        }
+    }
+
+    /// Nil for an odd number of digits, or anything that is none.
+    static func decode(_ text: [UInt8]) -> [UInt8]? {
+        guard text.count % 2 == 0 else { return nil }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.count / 2)
+        for place in stride(from: 0, to: text.count, by: 2) {
+            guard let high = value(of: text[place]), let low = value(of: text[place + 1]) else { return nil }
+            bytes.append(high << 4 | low)
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,63 @@
+/// The statements of an import. The stage is a table of the transaction's own: filling it writes no log, leaves nothing behind,
+/// and keeps nobody waiting.
+extension KeySQL {
+    /// An import takes as long as its lines take to come; how long they may is for whoever reads them.
+    static let createStage = """
+        SET LOCAL statement_timeout = 0;
+        SET LOCAL idle_in_transaction_session_timeout = 0;
+        CREATE TEMPORARY TABLE import_stage (
+            name text COLLATE "C", description text, owner text, scopes text, labels text, metadata text, enabled text,
+            expires_at timestamptz, not_before timestamptz, allowed_methods text, allowed_paths text,
+            allowed_cidrs text, report_only text,
+            line int8, id uuid, digest bytea, prefix text, last_four text, is_token text,
+            created_at timestamptz, updated_at timestamptz, deactivated_at timestamptz
+        ) ON COMMIT DROP
+        """
+
+    static let stage = """
+        INSERT INTO import_stage SELECT * FROM unnest(\(attributeArrays), $14::int8[], $15::uuid[], $16::bytea[],
+            $17::text[], $18::text[], $19::text[], $20::timestamptz[], $21::timestamptz[], $22::timestamptz[])
+        """
+
+    static let analyzeStage = "ANALYZE import_stage (line, id, digest)"
+
+    /// Takes out what is there already, and names the first of it with how many there are. The reasons are those of
+    /// `ImportDuplicate.Reason`.
+    static let removeDuplicates = """
+        WITH found AS (
+            SELECT line, 1 AS reason FROM import_stage JOIN auth_key_secrets USING (digest)
+            UNION ALL SELECT line, 2 FROM import_stage JOIN auth_key_tombstones USING (digest)
+            UNION ALL SELECT line, 3 FROM (
+                SELECT line, row_number() OVER (PARTITION BY digest ORDER BY line) AS place FROM import_stage
+            ) s WHERE place > 1
+            UNION ALL SELECT line, 4 FROM import_stage i JOIN auth_keys k ON k.id = i.id
+            UNION ALL SELECT line, 5 FROM (
+                SELECT line, row_number() OVER (PARTITION BY id ORDER BY line) AS place FROM import_stage
+            ) s WHERE place > 1
+        ), first AS (
+            SELECT line, min(reason)::int2 AS reason FROM found GROUP BY line
+        ), gone AS (
+            DELETE FROM import_stage i USING first WHERE i.line = first.line
+            RETURNING i.line, first.reason, i.is_token::boolean
+        )
+        SELECT line, reason, is_token, count(*) OVER () FROM gone ORDER BY line LIMIT $1
+        """
+
+    static let keepKeys = """
+        INSERT INTO auth_keys (id, created_at, updated_at, deactivated_at, \(attributeColumns))
+        SELECT id, created_at, updated_at, deactivated_at, \(attributeValues) FROM import_stage
+        """
+
+    /// In the order of the digests, which is that of their index.
+    static let keepSecrets = """
+        INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, created_at, whole_prefix)
+        SELECT digest, id, prefix, last_four, created_at, true FROM import_stage ORDER BY digest
+        """
+
+    static let keepSchemes = """
+        INSERT INTO auth_key_schemes (prefix, algorithm, part) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+        ON CONFLICT DO NOTHING
+        """
+
+    static let schemes = "SELECT prefix, algorithm, part FROM auth_key_schemes"
+}

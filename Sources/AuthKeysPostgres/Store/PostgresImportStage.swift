@@ -1,0 +1,73 @@
+import AuthKeys
+import LibPQ
+
+/// The stage of an import, for the length of its transaction.
+struct PostgresImportStage: ImportStage {
+    /// For the statements that go over all keys at once.
+    private static let patience = Duration.seconds(3_600)
+
+    let transaction: PostgresTransaction
+
+    static func create(in transaction: PostgresTransaction) async throws(PostgresError) -> PostgresImportStage {
+        try await transaction.execute(script: KeySQL.createStage)
+        return PostgresImportStage(transaction: transaction)
+    }
+
+    func add(_ keys: [ImportedKey]) async throws(StoreError) {
+        guard !keys.isEmpty else { return }
+        try await attempt { () async throws(PostgresError) in
+            _ = try await transaction.query(
+                KeySQL.stage,
+                try PostgresParameter.attributes(keys.map(\.attributes)) + [
+                    .int64Array(keys.map { Int64($0.line) }),
+                    .uuidArray(keys.map { PostgresUUID($0.id) }),
+                    .bytesArray(keys.map(\.digest.bytes)),
+                    .textArray(keys.map(\.prefix)),
+                    .textArray(keys.map(\.lastFour)),
+                    .textArray(keys.map { $0.isToken ? "true" : "false" }),
+                    .timestampArray(keys.map(\.createdAt.microseconds)),
+                    .timestampArray(keys.map(\.updatedAt.microseconds)),
+                    .timestampArray(keys.map { $0.deactivatedAt?.microseconds }),
+                ])
+        }
+    }
+
+    func removeDuplicates(naming limit: Int) async throws(StoreError) -> ImportDuplicates {
+        try await attempt { () async throws(PostgresError) in
+            _ = try await transaction.query(KeySQL.analyzeStage, timeout: Self.patience)
+            let rows = try await transaction.query(
+                KeySQL.removeDuplicates, [.int64(Int64(limit))], timeout: Self.patience
+            ).rows
+            var found = ImportDuplicates()
+            for row in rows {
+                found.count = Int(try row.int64(3))
+                found.first.append(
+                    ImportDuplicate(
+                        line: Int(try row.int64(0)),
+                        reason: ImportDuplicate.Reason(rawValue: try row.int16(1)) ?? .knownSecret,
+                        isToken: try row.bool(2)))
+            }
+            return found
+        }
+    }
+
+    func keep(schemes: [TokenScheme]) async throws(StoreError) -> Int {
+        try await attempt { () async throws(PostgresError) in
+            _ = try await transaction.query(
+                KeySQL.keepSchemes,
+                [
+                    .textArray(schemes.map(\.prefix)), .textArray(schemes.map(\.algorithm.rawValue)),
+                    .textArray(schemes.map(\.part.rawValue)),
+                ])
+            let kept = try await transaction.query(KeySQL.keepKeys, timeout: Self.patience)
+            _ = try await transaction.query(KeySQL.keepSecrets, timeout: Self.patience)
+            return Int(kept.affectedRows)
+        }
+    }
+
+    private func attempt<R: Sendable>(
+        _ body: () async throws(PostgresError) -> R
+    ) async throws(StoreError) -> R {
+        do { return try await body() } catch { throw StoreError(error) }
+    }
+}

@@ -1,0 +1,44 @@
+import AuthKeys
+
+/// A moment in a body: RFC 3339, and where the decoder is told so, a number of seconds since 1970.
+struct Moment: Decodable, Equatable {
+    /// What tells a decoder, in its user info, that moments may be numbers.
+    static let takesUnixSeconds = CodingUserInfoKey(rawValue: "takesUnixSeconds")
+
+    /// Nil for an empty text, which is no moment, as in the origin system.
+    let timestamp: Timestamp?
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let param = decoder.codingPath.last?.stringValue ?? ""
+        if decoder.takesUnixSeconds, let seconds = try? container.decode(Double.self) {
+            let microseconds = (seconds * 1_000_000).rounded()
+            guard let moment = Int64(exactly: microseconds).map(Timestamp.init), moment.isRepresentable else {
+                throw APIError.validation("\(param) is not a number of seconds since 1970", param: param)
+            }
+            timestamp = moment
+            return
+        }
+        let text = try container.decode(String.self)
+        timestamp = text.isEmpty ? nil : try Self.read(text, param: param)
+    }
+
+    private static func read(_ text: String, param: String) throws(APIError) -> Timestamp {
+        do {
+            return try Timestamp(rfc3339: text)
+        } catch {
+            switch error {
+            case .syntax:
+                throw .validation(
+                    "\(param) must be an RFC 3339 date and time with a zone, such as 2030-01-31T12:00:00Z", param: param
+                )
+            case .noSuchMoment: throw .validation("\(param) is not a date and time that exists", param: param)
+            }
+        }
+    }
+}
+
+extension Decoder {
+    /// Whether moments may be numbers.
+    fileprivate var takesUnixSeconds: Bool { Moment.takesUnixSeconds.map { userInfo[$0] != nil } ?? false }
+}

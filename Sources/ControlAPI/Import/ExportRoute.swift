@@ -1,0 +1,57 @@
+import AuthKeys
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOFoundationCompat
+
+/// `GET /admin/api/v1/auth-keys/export`: all keys, one a line, as the list shows them.
+struct ExportRoute {
+    private static let pageSize = 1_000
+
+    let service: AuthKeyService
+    let time: TimeSource
+
+    func add(to group: RouterGroup<ControlContext>) {
+        group.get("export", use: export)
+    }
+
+    private func export(_ request: Request, _ context: ControlContext) async throws -> Response {
+        var query = try ListParameters(request.uri).query
+        query.limit = Self.pageSize
+        // Before the answer begins, so that a database that is away is an error of its own.
+        let first = try await page(query, context)
+        let body = ResponseBody { [query] writer in
+            var (query, current) = (query, first)
+            while true {
+                try await writer.write(try lines(current.keys))
+                guard let next = current.next else { break }
+                query.after = next
+                current = try await page(query, context)
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: [.contentType: "application/x-ndjson"], body: body)
+    }
+
+    private func page(
+        _ query: KeyQuery, _ context: ControlContext
+    ) async throws(APIError) -> (keys: [AuthKey], next: ListCursor?) {
+        do throws(AuthKeyError) {
+            return try await service.list(query)
+        } catch {
+            throw APIError(error, logger: context.logger)
+        }
+    }
+
+    private func lines(_ keys: [AuthKey]) throws -> ByteBuffer {
+        let encoder = JSONBody.encoder()
+        let now = time.now()
+        var lines = ByteBuffer()
+        for key in keys {
+            lines.writeData(try encoder.encode(KeyJSON(key, now: now)))
+            lines.writeInteger(UInt8(0x0A))
+        }
+        return lines
+    }
+}

@@ -1,0 +1,88 @@
+import AuthKeys
+import FoundationEssentials
+import Hummingbird
+import NIOCore
+import NIOFoundationCompat
+
+/// The lines of a request's body, by the batch, as it comes in.
+struct ImportLines: AsyncSequence, Sendable {
+    static let lineLimit = 64 * 1024
+    /// Lines in a batch, and bytes of them, at least; the last may be smaller.
+    private static let batchLines = 2_000
+    private static let batchBytes = 1 << 20
+
+    let body: RequestBody
+    /// Throws unless what was read is the whole of what was sent.
+    let checkEnd: @Sendable (_ bytes: Int) throws -> Void
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        fileprivate var body: RequestBody.AsyncIterator
+        fileprivate let checkEnd: @Sendable (_ bytes: Int) throws -> Void
+        private var splitter = LineSplitter(limit: ImportLines.lineLimit)
+        private var parser = LineParser()
+        private var bytes = 0
+        private var isOver = false
+
+        fileprivate init(body: RequestBody.AsyncIterator, checkEnd: @escaping @Sendable (_ bytes: Int) throws -> Void) {
+            self.body = body
+            self.checkEnd = checkEnd
+        }
+
+        mutating func next() async throws -> [ImportLine]? {
+            guard !isOver else { return nil }
+            var lines: [ImportLine] = []
+            let start = bytes
+            while lines.count < ImportLines.batchLines, bytes - start < ImportLines.batchBytes {
+                guard let piece = try await body.next() else {
+                    isOver = true
+                    try checkEnd(bytes)
+                    splitter.finish { parser.parse($0, into: &lines) }
+                    break
+                }
+                bytes += piece.readableBytes
+                splitter.take(piece) { parser.parse($0, into: &lines) }
+            }
+            return lines
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(body: body.makeAsyncIterator(), checkEnd: checkEnd)
+    }
+}
+
+/// Reads lines, counting them from 1. Empty ones are counted and left out.
+private struct LineParser {
+    private let decoder: FoundationEssentials.JSONDecoder
+    private var number = 0
+
+    init() {
+        decoder = FoundationEssentials.JSONDecoder()
+        if let key = Moment.takesUnixSeconds { decoder.userInfo[key] = true }
+    }
+
+    mutating func parse(_ line: LineSplitter.Line, into lines: inout [ImportLine]) {
+        number += 1
+        switch line {
+        case .text(let text) where text.readableBytesView.allSatisfy(Self.isSpace): break
+        case .text(let text): lines.append(ImportLine(number: number, content: read(text)))
+        case .tooLong:
+            let problem = ImportProblem(
+                line: number, param: nil, message: "a line must be at most \(ImportLines.lineLimit) bytes")
+            lines.append(ImportLine(number: number, content: .failure(problem)))
+        }
+    }
+
+    private func read(_ text: ByteBuffer) -> Result<ImportRequest, ImportProblem> {
+        do {
+            return .success(try decoder.decode(ImportLineBody.self, from: Data(text.readableBytesView)).request)
+        } catch let error as APIError {
+            return .failure(ImportProblem(line: number, param: error.param, message: error.message))
+        } catch {
+            let fault = JSONFault(error)
+            return .failure(ImportProblem(line: number, param: fault.param, message: fault.message))
+        }
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
+}

@@ -1,0 +1,91 @@
+import AuthKeys
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import NIOCore
+
+/// `POST /admin/api/v1/auth-keys/import`: a key a line.
+struct ImportRoute {
+    static let path = AuthKeyRoutes.path + "/import"
+
+    let service: AuthKeyService
+
+    func add(to group: RouterGroup<ControlContext>) {
+        group.post("import", use: importKeys)
+    }
+
+    private func importKeys(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let options = try ImportParameters.options(request.uri)
+        let (channel, announced) = (context.channel, request.headers[.contentLength].flatMap { Int($0) })
+        let lines = ImportLines(body: request.body) { bytes in
+            // A client that goes away in the middle ends its body too.
+            guard channel.isActive, announced == nil || announced == bytes else { throw Self.incomplete }
+        }
+        do {
+            let report = try await service.importKeys(options, lines: lines)
+            return try JSONBody.response(ImportReportJSON(report, options), status: status(of: report, options))
+        } catch let error as AuthKeyError {
+            throw APIError(error, logger: context.logger)
+        } catch is ChannelError {
+            throw Self.incomplete
+        }
+    }
+
+    private static var incomplete: APIError {
+        .invalidJSON("it did not come to its end, and nothing was kept")
+    }
+
+    private func status(of report: ImportReport, _ options: ImportOptions) -> HTTPResponse.Status {
+        if report.failed == 0 || options.mode == .skip { return .ok }
+        return report.hasOnlyDuplicates ? .conflict : .unprocessableContent
+    }
+}
+
+enum ImportParameters {
+    static func options(_ uri: URI) throws(APIError) -> ImportOptions {
+        var options = ImportOptions()
+        if let text = uri.queryParameters["mode"] {
+            guard let mode = ImportOptions.Mode(rawValue: String(text)) else {
+                throw .validation("mode must be atomic or skip", param: "mode")
+            }
+            options.mode = mode
+        }
+        if let text = uri.queryParameters["dry_run"] {
+            guard let isDryRun = Bool(String(text)) else {
+                throw .validation("dry_run must be true or false", param: "dry_run")
+            }
+            options.isDryRun = isDryRun
+        }
+        return options
+    }
+}
+
+/// What became of an import, as the API shows it.
+struct ImportReportJSON: Encodable {
+    struct Problem: Encodable {
+        let line: Int
+        let param: String?
+        let message: String
+    }
+
+    let imported: Int
+    let failed: Int
+    let dryRun: Bool
+    let errors: [Problem]
+    /// Whether there were more errors than are named.
+    let errorsTruncated: Bool
+
+    enum CodingKeys: String, CodingKey {
+        case imported, failed, errors
+        case dryRun = "dry_run"
+        case errorsTruncated = "errors_truncated"
+    }
+
+    init(_ report: ImportReport, _ options: ImportOptions) {
+        imported = report.imported
+        failed = report.failed
+        dryRun = options.isDryRun
+        errors = report.problems.map { Problem(line: $0.line, param: $0.param, message: $0.message) }
+        errorsTruncated = report.isTruncated
+    }
+}

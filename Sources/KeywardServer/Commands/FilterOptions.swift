@@ -1,0 +1,39 @@
+import ArgumentParser
+
+/// Which keys `keys list` and `keys export` show.
+struct FilterOptions: ParsableArguments {
+    @Option(help: "active, disabled, deactivated or expired.")
+    var status: String?
+
+    @Option(help: "Only keys that end within this time, such as 30d or 12h.")
+    var expiringWithin: String?
+
+    @Option(help: "Only keys that were not used for this time, such as 90d.")
+    var unusedFor: String?
+
+    @Option(help: "Only keys of this owner.")
+    var owner: String?
+
+    @Option(help: "Only keys with this label: NAME or NAME=VALUE.")
+    var label: String?
+
+    @Option(help: "Only keys that have this scope.")
+    var scope: String?
+
+    @Option(help: "Only keys with a secret that begins with this.")
+    var prefix: String?
+
+    @Option(help: "Only keys with a secret that ends in these four characters.")
+    var lastFour: String?
+
+    @Option(
+        name: [.customShort("q"), .customLong("query")], help: "Only keys whose name or description contains this.")
+    var text: String?
+
+    var query: [(String, String)] {
+        [
+            ("status", status), ("expiring_within", expiringWithin), ("unused_for", unusedFor), ("owner", owner),
+            ("label", label), ("scope", scope), ("prefix", prefix), ("last_four", lastFour), ("q", text),
+        ].compactMap { name, value in value.map { (name, $0) } }
+    }
+}

@@ -1,0 +1,119 @@
+import Crypto
+import Testing
+
+@testable import AuthKeys
+
+@Suite("Schemes of tokens")
+struct TokenSchemeTests {
+    private func scheme(_ prefix: String, _ algorithm: TokenScheme.Algorithm, _ part: TokenScheme.Part) throws
+        -> TokenScheme
+    {
+        try #require(TokenScheme(prefix: prefix, algorithm: algorithm, part: part))
+    }
+
+    private func address(_ scheme: TokenScheme, _ token: String) -> SecretDigest? {
+        Array(token.utf8).withUnsafeBytes { scheme.address(of: $0) }
+    }
+
+    @Test("a token is found where its digest was put, whatever the algorithm and the part")
+    func addresses() throws {
+        let token = "sk_gom_0123456789abcdef"
+        for (part, hashed) in [(TokenScheme.Part.token, token), (.suffix, String(token.dropFirst(7)))] {
+            let bytes = Array(hashed.utf8)
+            let small = Array(SHA256.hash(data: bytes))
+            let large = Array(SHA512.hash(data: bytes))
+            for (algorithm, digest) in [(TokenScheme.Algorithm.sha256, small), (.sha512, large)] {
+                let scheme = try scheme("sk_gom_", algorithm, part)
+                let kept = digest.withUnsafeBytes { scheme.address(ofDigest: $0) }
+                #expect(kept != nil && address(scheme, token) == kept)
+                #expect(address(scheme, token + "x") != kept)
+                #expect(address(scheme, "sk_gom") == nil && address(scheme, "sk_gom_") == nil)
+                #expect(address(scheme, "sk_gon_0123456789abcdef") == nil)
+                #expect(digest.dropLast().withUnsafeBytes { scheme.address(ofDigest: $0) } == nil)
+            }
+        }
+    }
+
+    @Test("digests of different schemes are never confused, and a digest is no token")
+    func separation() throws {
+        let digest = Array(SHA256.hash(data: Array("0123456789abcdef".utf8)))
+        let schemes = try [
+            scheme("a_", .sha256, .token), scheme("a_", .sha256, .suffix), scheme("b_", .sha256, .suffix),
+        ]
+        let addresses = schemes.compactMap { scheme in digest.withUnsafeBytes { scheme.address(ofDigest: $0) } }
+        #expect(Set(addresses).count == 3)
+        // Whoever has a digest could write down what its address is the hash of, but not send it as a token.
+        let preimage = Array("\0keyward imported digest\0sha256\0suffix\0a_\0".utf8) + digest
+        #expect(preimage.withUnsafeBytes { SecretDigest(hashing: $0) } == addresses[1])
+        let known = TokenSchemes()
+        known.add([try scheme("", .sha256, .token)])
+        for bytes in [preimage, digest, Array("é0123456789abcdef".utf8), Array("0123456789 abcdef".utf8), []] {
+            bytes.withUnsafeBytes { bytes in
+                known.forEachAddress(of: bytes) { _ in
+                    Issue.record("taken for a token")
+                    return true
+                }
+            }
+        }
+    }
+
+    @Test("prefixes are visible ASCII; only what follows one can be hashed alone")
+    func prefixes() {
+        #expect(TokenScheme(prefix: "", algorithm: .sha256, part: .token) != nil)
+        #expect(TokenScheme(prefix: "", algorithm: .sha256, part: .suffix) == nil)
+        for prefix in ["a b", "é", "a\u{0}", String(repeating: "p", count: 65)] {
+            #expect(TokenScheme(prefix: prefix, algorithm: .sha512, part: .suffix) == nil)
+        }
+    }
+
+    @Test("schemes are tried from the longest prefix on, and known once")
+    func known() throws {
+        let schemes = TokenSchemes()
+        let wanted = try [
+            scheme("", .sha256, .token), scheme("sk_", .sha256, .suffix), scheme("sk_gom_", .sha256, .suffix),
+        ]
+        for _ in 0..<3 { schemes.add(wanted) }
+        schemes.add(wanted.prefix(1))
+        #expect(schemes.all == wanted.reversed())
+        var found: [SecretDigest] = []
+        Array("sk_gom_0123456789abcdef".utf8).withUnsafeBytes { bytes in
+            schemes.forEachAddress(of: bytes) { address in
+                found.append(address)
+                return found.count < 2
+            }
+        }
+        #expect(
+            found == [address(wanted[2], "sk_gom_0123456789abcdef"), address(wanted[1], "sk_gom_0123456789abcdef")])
+    }
+
+    @Test("tables are read while they change")
+    func concurrent() async throws {
+        let schemes = TokenSchemes()
+        let token = Array("p7_0123456789abcdef".utf8)
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<3 {
+                group.addTask {
+                    for _ in 0..<20_000 {
+                        var count = 0
+                        token.withUnsafeBytes { bytes in
+                            schemes.forEachAddress(of: bytes) { _ in
+                                count += 1
+                                return true
+                            }
+                        }
+                        #expect(count <= 1)
+                    }
+                }
+            }
+            group.addTask {
+                for number in 0..<TokenSchemes.limit {
+                    if let scheme = TokenScheme(prefix: "p\(number)_", algorithm: .sha256, part: .suffix) {
+                        schemes.add([scheme])
+                    }
+                    await Task.yield()
+                }
+            }
+        }
+        #expect(schemes.all.count == TokenSchemes.limit)
+    }
+}

@@ -1,0 +1,162 @@
+import Crypto
+import Logging
+import TestSupport
+import Testing
+
+@testable import AuthKeys
+
+@Suite("Tokens that Keyward did not make")
+struct ForeignTokenTests {
+    let clock = ManualClock()
+    let store: InMemoryStore
+    let index = KeyIndex()
+    let freshness: IndexFreshness
+    let verifier: KeyVerifier
+    let service: AuthKeyService
+
+    init() {
+        store = InMemoryStore(time: clock.source)
+        freshness = IndexFreshness(maxStaleness: .seconds(3_600), time: clock.source)
+        verifier = KeyVerifier(
+            index: index, freshness: freshness,
+            lookup: UnknownKeyLookup(store: store, index: index, time: clock.source))
+        service = AuthKeyService(store: store, index: index, time: clock.source)
+        freshness.recordSync(startedAt: .zero)
+    }
+
+    private func secret(
+        _ token: String, prefix: String, _ algorithm: TokenScheme.Algorithm, _ part: TokenScheme.Part
+    ) -> ImportRequest.Secret {
+        let hashed = Array((part == .token ? token : String(token.dropFirst(prefix.count))).utf8)
+        let digest = algorithm == .sha256 ? Array(SHA256.hash(data: hashed)) : Array(SHA512.hash(data: hashed))
+        return ImportRequest.Secret(
+            digest: Base64URL.encode(digest), algorithm: algorithm.rawValue, part: part.rawValue, prefix: prefix)
+    }
+
+    private func bring(_ secrets: [ImportRequest.Secret], mode: ImportOptions.Mode = .atomic) async throws
+        -> ImportReport
+    {
+        let lines = secrets.enumerated().map { number, secret in
+            ImportLine(
+                number: number + 1,
+                content: .success(ImportRequest(attributes: KeyAttributes(name: "n\(number)"), secret: secret)))
+        }
+        let batches = AsyncStream { continuation in
+            for line in lines { continuation.yield([line]) }
+            continuation.finish()
+        }
+        return try await service.importKeys(ImportOptions(mode: mode), lines: batches)
+    }
+
+    private func name(_ token: String) async -> String {
+        switch await verifier.verify(token, time: clock.source) {
+        case .admitted(let principal): principal.name
+        case .refused(let refusal): refusal.code
+        case .unavailable: "unavailable"
+        }
+    }
+
+    @Test("each opens the door as soon as it was brought in, and no other does")
+    func open() async throws {
+        let tokens = ["sk_gom_0123456789abcdef", "live-0123456789abcdef", "pk.0123456789abcdef", "0123456789ABCDEF"]
+        #expect(await name(tokens[0]) == "key_malformed")
+        let report = try await bring([
+            secret(tokens[0], prefix: "sk_gom_", .sha256, .suffix), secret(tokens[1], prefix: "live-", .sha512, .token),
+            secret(tokens[2], prefix: "pk.", .sha512, .suffix), ImportRequest.Secret(token: tokens[3], prefix: ""),
+        ])
+        #expect(report.imported == 4 && report.failed == 0)
+        for (number, token) in tokens.enumerated() { #expect(await name(token) == "n\(number)", "\(number)") }
+        for token in tokens { #expect(await name(token + "x") == "key_unknown") }
+        #expect(await name("0123 456789ABCDEF") == "key_malformed")
+        #expect(await name(String(repeating: "0", count: 513)) == "key_malformed")
+        #expect(await name("sk_gom_" + "live-0123456789abcdef") == "key_unknown")
+    }
+
+    @Test("a token that fits several schemes is found under the right one")
+    func overlapping() async throws {
+        let token = "sk_gom_0123456789abcdef"
+        _ = try await bring([
+            secret(token, prefix: "sk_gom_", .sha256, .suffix), secret(token + "1", prefix: "sk_", .sha512, .token),
+        ])
+        _ = try await store.changes(since: nil) { [index] in index.apply($0) }
+        #expect(await name(token) == "n0")
+        #expect(await name(token + "1") == "n1")
+        let own = Token.generate()
+        _ = try await bring([secret(own.value, prefix: "", .sha512, .token)])
+        _ = try await store.changes(since: nil) { [index] in index.apply($0) }
+        #expect(await name(own.value) == "n0", "one of Keyward's own form, too, if only the index holds it")
+    }
+
+    @Test("another instance knows a scheme with its next look, and then looks its tokens up")
+    func elsewhere() async throws {
+        let token = "sk_gom_0123456789abcdef"
+        let other = KeyIndex()
+        let follower = IndexFollower(
+            store: store, hints: store, index: other, freshness: freshness, time: clock.source,
+            logger: .init(label: "t"))
+        _ = try await follower.load()
+        _ = try await bring([secret(token, prefix: "sk_gom_", .sha256, .suffix)])
+        #expect(other.schemes.all.isEmpty)
+        _ = try await follower.load()
+        #expect(other.schemes.all.map(\.prefix) == ["sk_gom_"] && other.count == 1)
+        let late = "sk_gom_fedcba9876543210"
+        _ = try await bring([secret(late, prefix: "sk_gom_", .sha256, .suffix)])
+        let elsewhere = KeyVerifier(
+            index: other, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: other, time: clock.source)
+        )
+        guard case .admitted = await elsewhere.verify(late, time: clock.source) else {
+            Issue.record("not found")
+            return
+        }
+    }
+
+    @Test("junk that looks like a scheme's costs no more statements than any other")
+    func junk() async throws {
+        _ = try await bring([secret("sk_gom_0123456789abcdef", prefix: "sk_gom_", .sha256, .suffix)])
+        let before = store.finds
+        for number in 0..<10_000 { #expect(await name("sk_gom_\(number)") == "key_unknown") }
+        #expect(store.finds - before <= LookupBudget.burst)
+    }
+
+    @Test("a rotation gives a secret of Keyward's own, which begins as the old one if it can")
+    func rotation() async throws {
+        _ = try await bring([
+            secret("sk_gom_0123456789abcdef", prefix: "sk_gom_", .sha256, .suffix),
+            secret("live-0123456789abcdef", prefix: "live-", .sha256, .suffix),
+        ])
+        for key in try await store.list(KeyQuery()) {
+            let (issued, _) = try await service.rotate(
+                key.id.description, version: nil, grace: .zero, idempotencyKey: nil)
+            #expect(issued.token.prefix.description == (key.name == "n0" ? "sk_gom" : "kw"))
+            #expect(await name(issued.token.value) == key.name)
+        }
+    }
+
+    @Test("kinds of tokens are limited in number")
+    func limit() async throws {
+        let report = try await bring(
+            (0..<40).map { secret("p\($0)_0123456789abcdef", prefix: "p\($0)_", .sha256, .suffix) }, mode: .skip)
+        #expect(
+            report.imported == 32 && report.failed == 8
+                && report.problems.map(\.param) == Array(repeating: "prefix", count: 8))
+        #expect(index.schemes.all.count == TokenSchemes.limit)
+    }
+
+    @Test("one import at a time, and one that fails leaves the turn to the next")
+    func turns() async throws {
+        let (lines, continuation) = AsyncStream.makeStream(of: [ImportLine].self)
+        async let first = service.importKeys(ImportOptions(), lines: lines)
+        try await Task.sleep(for: .milliseconds(100))
+        await #expect(throws: AuthKeyError.conflict(.importRunning)) {
+            try await service.importKeys(ImportOptions(), lines: AsyncStream<[ImportLine]> { $0.finish() })
+        }
+        continuation.finish()
+        #expect(try await first.imported == 0)
+        store.isDown = true
+        await #expect(throws: AuthKeyError.unavailable) {
+            try await bring([ImportRequest.Secret(token: "0123456789abcdef", prefix: "")])
+        }
+        store.isDown = false
+        #expect(try await bring([ImportRequest.Secret(token: "0123456789abcdef", prefix: "")]).imported == 1)
+    }
+}

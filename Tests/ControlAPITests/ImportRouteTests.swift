@@ -1,0 +1,246 @@
+import AsyncHTTPClient
+import AuthKeys
+import Crypto
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import TestSupport
+import Testing
+
+@testable import ControlAPI
+
+@Suite("The import route")
+struct ImportRouteTests {
+    private let path = "/admin/api/v1/auth-keys/import"
+
+    private func token(_ name: String) -> String { "sk_gom_secret-canary-\(name)-0123456789" }
+
+    /// A line that brings a token of the origin system in.
+    private func line(_ name: String, _ more: String = "") -> String {
+        let digest = SHA256.hash(data: Data(token(name).dropFirst(7).utf8)).map {
+            String($0 >> 4, radix: 16) + String($0 & 15, radix: 16)
+        }
+        return
+            #"{"name":"\#(name)","digest":"\#(digest.joined())","algorithm":"sha256","of":"suffix","prefix":"sk_gom_"\#(more)}"#
+    }
+
+    private func errors(_ answer: ControlServer.Answer) -> [[String: Any]] {
+        answer.object["errors"] as? [[String: Any]] ?? []
+    }
+
+    private func lines(_ answer: ControlServer.Answer) -> [Int] { errors(answer).compactMap { $0["line"] as? Int } }
+
+    @Test("brings keys in with everything that creation takes, and their own ids and times")
+    func full() async throws {
+        try await ControlServer.with { server in
+            let id = "0190163d-8694-739b-8b6e-c1e1b9f4a2d3"
+            let body = """
+                {"token":"\(token("a"))","prefix":"sk_gom_","name":" a ","id":"\(id)","owner":"o","scopes":["x"],"labels":{"env":"prod"},\
+                "metadata":{"n":1},"enabled":false,"expires_at":4000000000,"not_before":1000.5,"allowed_methods":["get"],\
+                "created_at":1700000000,"updated_at":"2024-01-01T00:00:00Z","deactivated_at":1700000001,"redacted_value":"ignored"}\r
+
+                \(line("b", #","last_four":"6789","expires_at":null,"created_at":null,"description":"d""#))
+                """
+            let answer = try await server.send(.POST, path, body: body)
+            #expect(answer.status == 200, "\(answer.text)")
+            #expect(answer.object["imported"] as? Int == 2 && answer.object["failed"] as? Int == 0)
+            #expect(answer.object["dry_run"] as? Bool == false && errors(answer).isEmpty)
+            let a = try await server.send(.GET, "/admin/api/v1/auth-keys/\(id)").object
+            #expect(a["name"] as? String == "a" && a["owner"] as? String == "o" && a["enabled"] as? Bool == false)
+            #expect(a["redacted_value"] as? String == "sk_gom_...6789")
+            #expect(
+                a["created_at"] as? String == "2023-11-14T22:13:20Z"
+                    && a["updated_at"] as? String == "2024-01-01T00:00:00Z")
+            #expect(
+                a["expires_at"] as? String == "2096-10-02T07:06:40Z"
+                    && a["not_before"] as? String == "1970-01-01T00:16:40.5Z")
+            #expect(a["deactivated_at"] as? String == "2023-11-14T22:13:21Z" && a["active"] as? Bool == false)
+            let b = try #require(try await server.send(.GET, "/admin/api/v1/auth-keys?q=b").objects.first)
+            #expect(b["redacted_value"] as? String == "sk_gom_...6789" && b["active"] as? Bool == true)
+        }
+    }
+
+    @Test("a bad line is named with its number and member, and nothing is kept unless bad ones are to be skipped")
+    func badLines() async throws {
+        try await ControlServer.with { server in
+            let long = #"{"name":"\#(String(repeating: "x", count: 70_000))"}"#
+            let body = [
+                line("good"), "", "{", "[1]", line("two", #","expires_at":"tomorrow""#), line(""), long,
+                line("three", #","created_at":1e300"#), line("four", #","labels":7"#), line("five", #","id":"five""#),
+                #"{"name":"six"}"#, #"{"name":"seven","token":"\#(token("x"))","prefix":"\#(token("y"))"}"#,
+                line("last"),
+            ].joined(separator: "\n")
+            let answer = try await server.send(.POST, path, body: body)
+            #expect(answer.status == 422)
+            #expect(answer.object["imported"] as? Int == 0 && answer.object["failed"] as? Int == 10)
+            #expect(lines(answer) == [3, 4, 5, 6, 7, 8, 9, 10, 11, 12], "\(answer.text)")
+            let params = errors(answer).map { $0["param"] as? String }
+            #expect(
+                params == [nil, nil, "expires_at", "name", nil, "created_at", "labels", "id", "digest", "prefix"])
+            #expect(!answer.text.contains("secret-canary"))
+            #expect(try await server.store.list(KeyQuery()).isEmpty)
+            let skipped = try await server.send(.POST, path + "?mode=skip", body: body)
+            #expect(skipped.status == 200 && skipped.object["imported"] as? Int == 2)
+            #expect(lines(skipped) == lines(answer))
+            #expect(Set(try await server.store.list(KeyQuery()).map(\.name)) == ["good", "last"])
+        }
+    }
+
+    @Test("a dry run says what would happen, and keeps nothing")
+    func dryRun() async throws {
+        try await ControlServer.with { server in
+            let body = [line("a"), line("b"), line("a")].joined(separator: "\n")
+            let good = try await server.send(.POST, path + "?dry_run=true", body: line("a"))
+            #expect(
+                good.status == 200 && good.object["imported"] as? Int == 1 && good.object["dry_run"] as? Bool == true)
+            let bad = try await server.send(.POST, path + "?dry_run=true", body: body)
+            #expect(bad.status == 409 && bad.object["imported"] as? Int == 0 && lines(bad) == [3])
+            let skipped = try await server.send(.POST, path + "?dry_run=true&mode=skip", body: body)
+            #expect(skipped.status == 200 && skipped.object["imported"] as? Int == 2 && lines(skipped) == [3])
+            #expect(try await server.store.list(KeyQuery()).isEmpty && server.index.schemes.all.isEmpty)
+        }
+    }
+
+    @Test("what is there already is a conflict, line by line")
+    func duplicates() async throws {
+        try await ControlServer.with { server in
+            let body = [line("a"), line("b")].joined(separator: "\n")
+            #expect(try await server.send(.POST, path, body: body).status == 200)
+            let again = try await server.send(.POST, path, body: body)
+            #expect(again.status == 409 && lines(again) == [1, 2])
+            #expect(errors(again).first?["param"] as? String == "digest")
+            #expect(errors(again).first?["message"] as? String == "a key with this secret exists")
+            let mixed = try await server.send(.POST, path, body: body + "\n{}\n")
+            #expect(mixed.status == 422 && lines(mixed) == [1, 2, 3])
+            let rest = try await server.send(.POST, path + "?mode=skip", body: body + "\n" + line("c"))
+            #expect(rest.status == 200 && rest.object["imported"] as? Int == 1)
+        }
+    }
+
+    @Test("errors are named up to a limit, and counted beyond")
+    func manyErrors() async throws {
+        try await ControlServer.with { server in
+            let answer = try await server.send(.POST, path, body: String(repeating: "{}\n", count: 1_500))
+            #expect(answer.status == 422 && answer.object["failed"] as? Int == 1_500)
+            #expect(lines(answer) == Array(1...1_000) && answer.object["errors_truncated"] as? Bool == true)
+        }
+    }
+
+    @Test("takes more than any other route in, in pieces of any size")
+    func large() async throws {
+        try await ControlServer.with { server in
+            let count = 3_000
+            let text = (0..<count).map { line("n\($0)", #","description":"é""#) }.joined(separator: "\n")
+            let bytes = Array(text.utf8)
+            let pieces = stride(from: 0, to: bytes.count, by: 7_001).map {
+                ByteBuffer(bytes: bytes[$0..<min($0 + 7_001, bytes.count)])
+            }
+            var request = HTTPClientRequest(url: server.url + path)
+            request.method = .POST
+            request.headers.add(name: "Authorization", value: "Bearer \(ControlServer.adminKey)")
+            request.body = .stream(pieces.async, length: .unknown)
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+            #expect(response.status == .ok)
+            #expect(try await server.store.list(KeyQuery(limit: 5_000)).count == count)
+            let other = try await server.create(String(repeating: " ", count: 70_000))
+            #expect(other.status == 413)
+        }
+    }
+
+    @Test("wrong parameters, no admin key and no database are said before the body is read")
+    func refusals() async throws {
+        try await ControlServer.with { server in
+            let big = String(repeating: line("a") + "\n", count: 20_000)
+            for (query, param) in [("?mode=some", "mode"), ("?dry_run=1", "dry_run")] {
+                let answer = try await server.send(.POST, path + query, body: big)
+                #expect(answer.status == 400 && answer.errorText("param") == param)
+                #expect(answer.headers.first(name: "Connection") == "close")
+            }
+            let nobody = try await server.send(.POST, path, body: big, admin: nil)
+            #expect(nobody.status == 401)
+            server.store.isDown = true
+            let away = try await server.send(.POST, path, body: big)
+            #expect(away.status == 503 && away.errorText("code") == "feature_unavailable")
+            server.store.isDown = false
+            #expect(try await server.send(.POST, path, body: "").object["imported"] as? Int == 0)
+        }
+    }
+
+    @Test("a body that is cut short keeps nothing", arguments: [true, false])
+    func cut(isChunked: Bool) async throws {
+        try await ControlServer.with { server in
+            let text = line("cut") + "\n"
+            let framing = isChunked ? "Transfer-Encoding: chunked" : "Content-Length: \(text.utf8.count + 1)"
+            let size = String(text.utf8.count, radix: 16)
+            let body = isChunked ? "\(size)\r\n\(text)\r\n" : text
+            let head =
+                "POST \(path) HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(ControlServer.adminKey)\r\n\(framing)\r\n\r\n"
+            let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: "127.0.0.1", port: server.port).get()
+            try await client.writeAndFlush(ByteBuffer(string: head + body))
+            try await Task.sleep(for: .milliseconds(200))
+            try await client.close()
+            try await Task.sleep(for: .milliseconds(300))
+            #expect(try await server.store.list(KeyQuery()).isEmpty)
+            #expect(try await server.send(.POST, path, body: text).status == 200, "and leaves the turn to the next")
+        }
+    }
+
+    @Test("lines are cut where they end, whatever the pieces")
+    func splitting() {
+        let text = "one\n\ntwo\r\nthree is too long\nfour"
+        for size in 1...text.utf8.count {
+            var splitter = LineSplitter(limit: 8)
+            var lines: [String] = []
+            let take = { (line: LineSplitter.Line) in
+                switch line {
+                case .text(let text): lines.append(String(buffer: text))
+                case .tooLong: lines.append("!")
+                }
+            }
+            let bytes = Array(text.utf8)
+            for start in stride(from: 0, to: bytes.count, by: size) {
+                splitter.take(ByteBuffer(bytes: bytes[start..<min(start + size, bytes.count)]), take)
+            }
+            splitter.finish(take)
+            #expect(lines == ["one", "", "two\r", "!", "four"], "pieces of \(size)")
+        }
+    }
+
+    @Test("export gives every key, one a line, filtered as the list, and no secret")
+    func export() async throws {
+        try await ControlServer.with { server in
+            let path = "/admin/api/v1/auth-keys/export"
+            let none = try await server.send(.GET, path)
+            #expect(none.status == 200 && none.text.isEmpty)
+            let text = (0..<2_500).map { line("n\($0)", $0 % 2 == 0 ? #","owner":"even""# : "") }.joined(
+                separator: "\n")
+            #expect(try await server.send(.POST, self.path, body: text).status == 200)
+            let all = try await server.send(.GET, path)
+            #expect(all.headers.first(name: "Content-Type") == "application/x-ndjson")
+            let keys = try all.text.split(separator: "\n").map {
+                try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+            }
+            #expect(Set(keys.compactMap { $0["name"] as? String }).count == 2_500 && keys.count == 2_500)
+            #expect(!all.text.contains("digest") && !all.text.contains("canary"))
+            #expect(keys.first?["redacted_value"] as? String == "sk_gom_...")
+            let even = try await server.send(.GET, path + "?owner=even")
+            #expect(even.text.split(separator: "\n").count == 1_250)
+            #expect(try await server.send(.GET, path + "?status=odd").status == 400)
+            #expect(try await server.send(.GET, path, admin: nil).status == 401)
+            server.store.isDown = true
+            #expect(try await server.send(.GET, path).status == 503)
+        }
+    }
+}
+
+extension Array where Element: Sendable {
+    /// The elements, one after the other.
+    fileprivate var async: AsyncStream<Element> {
+        AsyncStream { continuation in
+            for element in self { continuation.yield(element) }
+            continuation.finish()
+        }
+    }
+}

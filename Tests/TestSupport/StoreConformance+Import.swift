@@ -1,0 +1,118 @@
+import AuthKeys
+
+/// What every `Store` promises of imports.
+extension StoreConformance {
+    static let imports: [StoreConformance] = [
+        StoreConformance(description: "an import keeps keys as they come, with all that is said of them") { store in
+            var attributes = KeyAttributes(
+                name: "é", description: "d", owner: "o", scopes: ["a", "b"], labels: ["env": "prod"],
+                metadata: ["x": .integer(1)], enabled: false, expiresAt: moment(4_000_000_000),
+                notBefore: moment(1_000), allowedMethods: ["GET"], allowedPaths: ["/a/**"],
+                allowedCIDRs: ["10.0.0.0/8"], reportOnly: ["scopes"])
+            let full = imported(1, attributes, deactivatedAt: moment(2_000))
+            attributes = KeyAttributes(name: "plain")
+            let plain = imported(2, attributes, lastFour: "")
+            let (all, watermark) = try await collect(store, since: nil)
+            try expect(all.isEmpty, "empty before")
+            let kept = try await store.stageImport { stage in
+                try await stage.add([full])
+                try await stage.add([plain])
+                try expect(try await store.list(KeyQuery()).isEmpty, "nobody sees a stage")
+                try expect(try await stage.removeDuplicates(naming: 10) == ImportDuplicates(), "no duplicates")
+                return try await stage.keep(schemes: [full, plain].compactMap(\.scheme))
+            }
+            try expect(kept == 2, "two")
+            let shown = try await store.key(full.id)
+            try expect(shown?.attributes == full.attributes && shown?.version == 1, "attributes")
+            try expect(shown?.createdAt == full.createdAt && shown?.updatedAt == full.updatedAt, "times")
+            try expect(shown?.deactivatedAt == moment(2_000), "deactivated")
+            try expect(shown?.redactedValue == "sk_gom_...abcd", "redacted: \(shown?.redactedValue ?? "")")
+            try expect(try await store.key(plain.id)?.redactedValue == "sk_gom_...", "nothing known of its end")
+            try expect(try await store.find([plain.digest]) == [plain.entry], "found")
+            let (changed, _) = try await collect(store, since: watermark)
+            try expect(
+                changed.count == 2 && changed.contains(full.entry) && changed.contains(plain.entry), "in the feed")
+            try expect(Set(try await store.schemes()) == [try scheme], "schemes")
+        },
+        StoreConformance(description: "an import that is not kept, or fails, leaves nothing") { store in
+            struct Failure: Error {}
+            let key = imported(1, KeyAttributes(name: "n"))
+            try await store.stageImport { try await $0.add([key]) }
+            do {
+                try await store.stageImport { stage in
+                    try await stage.add([key])
+                    _ = try await stage.keep(schemes: [try scheme])
+                    throw Failure()
+                }
+                throw broken("no failure")
+            } catch is Failure {}
+            try expect(try await store.list(KeyQuery()).isEmpty, "no key")
+            try expect(try await store.find([key.digest]).isEmpty, "no secret")
+            try expect(try await store.schemes().isEmpty, "no scheme")
+        },
+        StoreConformance(description: "an import takes out what is there, was deleted, or comes twice") { store in
+            let (known, deleted) = (newKey(name: "known"), newKey(name: "deleted"))
+            for key in [known, deleted] { _ = try await store.create(key, claim: nil) }
+            _ = try await store.deactivate(deleted.id)
+            _ = try await store.delete(deleted.id, version: nil)
+            let fresh = imported(3, KeyAttributes(name: "fresh"))
+            let lines = [
+                imported(1, fresh.attributes, digest: known.digest, isToken: true),
+                imported(2, fresh.attributes, digest: deleted.digest),
+                fresh,
+                imported(5, fresh.attributes, digest: fresh.digest),
+                imported(6, fresh.attributes, id: known.id),
+                imported(9, fresh.attributes, id: fresh.id),
+            ]
+            let (found, kept) = try await store.stageImport { stage in
+                try await stage.add(Array(lines.prefix(4)))
+                try await stage.add(Array(lines.dropFirst(4)))
+                return (try await stage.removeDuplicates(naming: 4), try await stage.keep(schemes: [try scheme]))
+            }
+            try expect(kept == 1 && found.count == 5, "\(kept) \(found.count)")
+            let expected: [(Int, ImportDuplicate.Reason, Bool)] = [
+                (1, .knownSecret, true), (2, .deletedSecret, false), (5, .repeatedSecret, false), (6, .knownID, false),
+            ]
+            let named = expected.map { ImportDuplicate(line: $0.0, reason: $0.1, isToken: $0.2) }
+            try expect(found.first == named, "\(found.first)")
+            try expect(Set(try await store.list(KeyQuery()).map(\.name)) == ["known", "fresh"], "kept")
+        },
+        StoreConformance(description: "a secret that was brought in is rotated like any other") { store in
+            let key = imported(1, KeyAttributes(name: "n"))
+            _ = try await store.stageImport { stage in
+                try await stage.add([key])
+                return try await stage.keep(schemes: [try scheme])
+            }
+            let next = rotation(grace: .seconds(60))
+            guard case .rotated(let changed) = try await store.rotate(key.id, version: 1, next, claim: nil) else {
+                throw broken("rotated")
+            }
+            try expect(changed.key.redactedValue == "kw_...\(next.secret.lastFour)", "newest")
+            try expect(changed.key.previous?.redactedValue == "sk_gom_...abcd", "previous")
+            try expect(Set(changed.entries.map(\.digest)) == [key.digest, next.secret.digest], "entries")
+        },
+    ]
+
+    private static var scheme: TokenScheme {
+        get throws {
+            guard let scheme = TokenScheme(prefix: "sk_gom_", algorithm: .sha256, part: .suffix) else {
+                throw broken("scheme")
+            }
+            return scheme
+        }
+    }
+
+    private static func moment(_ seconds: Int64) -> Timestamp { Timestamp(microseconds: seconds * 1_000_000) }
+
+    private static func imported(
+        _ line: Int, _ attributes: KeyAttributes, id: KeyID = .generate(), digest: SecretDigest? = nil,
+        lastFour: String = "abcd", isToken: Bool = false, deactivatedAt: Timestamp? = nil
+    ) -> ImportedKey {
+        ImportedKey(
+            line: line, id: id, attributes: attributes,
+            secret: ImportedSecret(
+                digest: digest ?? Token.generate().digest, prefix: "sk_gom_", lastFour: lastFour,
+                scheme: try? scheme, isToken: isToken),
+            createdAt: moment(1_700_000_000), updatedAt: moment(1_700_000_001), deactivatedAt: deactivatedAt)
+    }
+}
