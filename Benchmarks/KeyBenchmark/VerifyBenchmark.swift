@@ -127,17 +127,21 @@ private struct NoStore: Store {
     private func none() -> StoreError { StoreError(.unavailable, detail: "none") }
     func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey] { throw none() }
     func key(_ id: KeyID) async throws(StoreError) -> AuthKey? { throw none() }
-    func create(_ key: NewKey, claim: IdempotencyClaim?) async throws(StoreError) -> CreateOutcome { throw none() }
+    func create(_ key: NewKey, claim: IdempotencyClaim?, by call: AdminCall) async throws(StoreError) -> CreateOutcome {
+        throw none()
+    }
     func update(
-        _ id: KeyID, version: Int64?,
+        _ id: KeyID, version: Int64?, by call: AdminCall,
         _ change: @escaping @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
     ) async throws(StoreError) -> UpdateOutcome { throw none() }
-    func delete(_ id: KeyID, version: Int64?) async throws(StoreError) -> DeleteOutcome { throw none() }
+    func delete(_ id: KeyID, version: Int64?, by call: AdminCall) async throws(StoreError) -> DeleteOutcome {
+        throw none()
+    }
     func rotate(
-        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?
+        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?, by call: AdminCall
     ) async throws(StoreError) -> RotateOutcome { throw none() }
-    func endPreviousSecrets(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? { throw none() }
-    func deactivate(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? { throw none() }
+    func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? { throw none() }
+    func deactivate(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? { throw none() }
     func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry] { throw none() }
     func changes(
         since watermark: Watermark?, apply: @escaping @Sendable (KeyEntry) -> Void

@@ -10,18 +10,18 @@ public struct ControlAPI: Sendable {
     static let bodyLimit = 64 * 1024
 
     private let service: AuthKeyService
-    private let adminKey: AdminKey
+    private let administration: Administration
     private let index: KeyIndex
     private let freshness: IndexFreshness
     private let metrics: PrometheusRegistry
     private let time: TimeSource
 
     public init(
-        service: AuthKeyService, adminKey: AdminKey, index: KeyIndex, freshness: IndexFreshness,
+        service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
         metrics: PrometheusRegistry, time: TimeSource = .system
     ) {
         self.service = service
-        self.adminKey = adminKey
+        self.administration = administration
         self.index = index
         self.freshness = freshness
         self.metrics = metrics
@@ -48,9 +48,10 @@ public struct ControlAPI: Sendable {
         router.add(middleware: BodyLimit(limit: Self.bodyLimit))
         HealthRoutes(freshness: freshness, index: index).add(to: router)
         MetricsRoute(registry: metrics).add(to: router)
-        let keys = router.group(RouterPath(AuthKeyRoutes.path))
-            .add(middleware: AdminAuthentication(adminKey: adminKey))
-        AuthKeyRoutes(service: service, time: time).add(to: keys)
+        let door = AdminDoor(credentials: administration.credentials, refusals: administration.refusals)
+        door.add(AuthKeyRoutes(service: service, time: time), to: router)
+        door.add(AdminKeyRoutes(service: administration.keys, time: time), to: router)
+        door.add(AuditRoutes(trail: administration.trail), to: router)
         return router
     }
 }

@@ -3,12 +3,12 @@ import Synchronization
 
 /// The fake of `Store`: the same promises, in memory, with faults that a test may switch on.
 public final class InMemoryStore: Store, ChangeHints {
-    private struct Secret {
+    struct Secret {
         var secret: NewSecret
         var expiresAt: Timestamp?
     }
 
-    private struct Row {
+    struct Row {
         var key: NewKey
         var attributes: KeyAttributes
         /// Oldest first.
@@ -20,7 +20,7 @@ public final class InMemoryStore: Store, ChangeHints {
         var changed: UInt64
     }
 
-    private struct State {
+    struct State {
         var rows: [KeyID: Row] = [:]
         var claims: [SecretDigest: (request: SecretDigest, id: KeyID)] = [:]
         var buried: [(entry: KeyEntry, changed: UInt64)] = []
@@ -29,6 +29,13 @@ public final class InMemoryStore: Store, ChangeHints {
         var isDown = false
         var isClosed = false
         var finds = 0
+        var trail = InMemoryTrail()
+        var adminKeys: [KeyID: (digest: SecretDigest, key: AdminKey)] = [:]
+
+        /// The key, if the caller may see it.
+        func row(_ id: KeyID, for call: AdminCall) -> Row? {
+            rows[id].flatMap { call.admin.sees(owner: $0.attributes.owner) ? $0 : nil }
+        }
 
         /// Keeps a changed row, as the next version.
         mutating func keep(_ row: inout Row, now: Timestamp) {
@@ -40,8 +47,8 @@ public final class InMemoryStore: Store, ChangeHints {
         }
     }
 
-    private let state = Mutex(State())
-    private let time: TimeSource
+    let state = Mutex(State())
+    let time: TimeSource
     public let hints: AsyncStream<Void>
     private let hint: AsyncStream<Void>.Continuation
 
@@ -105,7 +112,9 @@ public final class InMemoryStore: Store, ChangeHints {
         return try read { $0.rows[id].map { Self.authKey($0, now: now) } }
     }
 
-    public func create(_ key: NewKey, claim: IdempotencyClaim?) async throws(StoreError) -> CreateOutcome {
+    public func create(
+        _ key: NewKey, claim: IdempotencyClaim?, by call: AdminCall
+    ) async throws(StoreError) -> CreateOutcome {
         let now = time.now()
         let outcome: Result<CreateOutcome, StoreError> = try read { state in
             if let claim, let earlier = state.claims[claim.key] {
@@ -123,19 +132,27 @@ public final class InMemoryStore: Store, ChangeHints {
                 changed: state.position)
             state.rows[key.id] = row
             if let claim { state.claims[claim.key] = (claim.request, key.id) }
+            var changes = AuditChanges(from: nil, to: key.attributes)
+            changes.setSecret(to: key.secret.redactedValue)
+            let event = NewAuditEvent(call, .keyCreate, subject: key.id, owner: key.owner, changes: changes)
+            state.trail.append([event], now: now)
             return .success(.created(Self.authKey(row, now: now)))
         }
         hint.yield()
         return try outcome.get()
     }
 
-    public func deactivate(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
+    public func deactivate(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
         let now = time.now()
         let entries: [KeyEntry]? = try read { state in
-            guard var row = state.rows[id] else { return nil }
+            guard var row = state.row(id, for: call) else { return nil }
             if row.deactivatedAt == nil {
                 row.deactivatedAt = now
                 state.keep(&row, now: now)
+                var changes = AuditChanges()
+                changes.set("deactivated_at", to: .string(now.description))
+                state.trail.append(
+                    [NewAuditEvent(call, .keyDeactivate, of: Self.authKey(row, now: now), changes)], now: now)
             }
             return Self.entries(row)
         }
@@ -144,16 +161,20 @@ public final class InMemoryStore: Store, ChangeHints {
     }
 
     public func update(
-        _ id: KeyID, version: Int64?,
+        _ id: KeyID, version: Int64?, by call: AdminCall,
         _ change: @escaping @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
     ) async throws(StoreError) -> UpdateOutcome {
         let now = time.now()
         let outcome: UpdateOutcome = try read { state in
-            guard var row = state.rows[id] else { return .unknown }
+            guard var row = state.row(id, for: call) else { return .unknown }
             if let version, version != row.version { return .outdated }
             do throws(AuthKeyError) {
                 let wanted = try change(row.attributes)
                 if wanted != row.attributes {
+                    let event = NewAuditEvent(
+                        call, .keyUpdate, of: Self.authKey(row, now: now),
+                        AuditChanges(from: row.attributes, to: wanted))
+                    state.trail.append([event], now: now)
                     row.attributes = wanted
                     state.keep(&row, now: now)
                 }
@@ -166,13 +187,20 @@ public final class InMemoryStore: Store, ChangeHints {
         return outcome
     }
 
-    public func delete(_ id: KeyID, version: Int64?) async throws(StoreError) -> DeleteOutcome {
+    public func delete(
+        _ id: KeyID, version: Int64?, by call: AdminCall
+    ) async throws(StoreError) -> DeleteOutcome {
+        let now = time.now()
         let outcome: DeleteOutcome = try read { state in
-            guard let row = state.rows[id] else { return .unknown }
+            guard let row = state.row(id, for: call) else { return .unknown }
             if let version, version != row.version { return .outdated }
             guard row.deactivatedAt != nil else { return .notDeactivated }
             state.position += 1
             state.rows[id] = nil
+            let key = Self.authKey(row, now: now)
+            var changes = AuditChanges(from: row.attributes, to: nil)
+            changes.setSecret(from: key.redactedValue)
+            state.trail.append([NewAuditEvent(call, .keyDelete, of: key, changes)], now: now)
             let entries = row.secrets.map {
                 KeyEntry(
                     digest: $0.secret.digest, keyID: id, version: UInt32(clamping: row.version + 1), state: .deleted,
@@ -186,16 +214,19 @@ public final class InMemoryStore: Store, ChangeHints {
     }
 
     public func rotate(
-        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?
+        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?, by call: AdminCall
     ) async throws(StoreError) -> RotateOutcome {
         let now = time.now()
         let outcome: RotateOutcome = try read { state in
-            guard var row = state.rows[id] else { return .unknown }
+            guard var row = state.row(id, for: call) else { return .unknown }
             if let claim, let earlier = state.claims[claim.key] {
                 return earlier.request == claim.request ? .replayed(earlier.id) : .claimedOtherwise
             }
             if let version, version != row.version { return .outdated }
             guard row.deactivatedAt == nil, row.attributes.expiresAt.map({ $0 > now }) ?? true else { return .ended }
+            let key = Self.authKey(row, now: now)
+            state.trail.append(
+                [NewAuditEvent(call, .keyRotate, of: key, AuditChanges(of: key, by: rotation))], now: now)
             let live = row.secrets.indices.filter { row.secrets[$0].expiresAt.map { $0 > now } ?? true }
             for place in live {
                 let end = place == live.last ? now.advanced(by: rotation.grace) : now
@@ -210,14 +241,18 @@ public final class InMemoryStore: Store, ChangeHints {
         return outcome
     }
 
-    public func endPreviousSecrets(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
+    public func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
         let now = time.now()
         let entries: [KeyEntry]? = try read { state in
-            guard var row = state.rows[id] else { return nil }
-            for place in row.secrets.indices.dropLast() {
-                row.secrets[place].expiresAt = min(row.secrets[place].expiresAt ?? now, now)
-            }
+            guard var row = state.row(id, for: call) else { return nil }
+            let live = row.secrets.indices.dropLast().filter { row.secrets[$0].expiresAt.map { $0 > now } ?? true }
+            guard let last = live.last else { return Self.entries(row) }
+            for place in live { row.secrets[place].expiresAt = now }
             state.keep(&row, now: now)
+            var changes = AuditChanges()
+            changes.set("previous_secret", from: .string(row.secrets[last].secret.redactedValue))
+            let key = Self.authKey(row, now: now)
+            state.trail.append([NewAuditEvent(call, .keyEndPreviousSecret, of: key, changes)], now: now)
             return Self.entries(row)
         }
         hint.yield()
@@ -249,7 +284,7 @@ public final class InMemoryStore: Store, ChangeHints {
         state.withLock { $0.isClosed = true }
     }
 
-    private func read<R: Sendable>(_ body: (inout State) -> R) throws(StoreError) -> R {
+    func read<R: Sendable>(_ body: (inout State) -> R) throws(StoreError) -> R {
         let result: Result<R, StoreError> = state.withLock { state in
             guard !state.isDown, !state.isClosed else { return .failure(StoreError(.unavailable, detail: "down")) }
             return .success(body(&state))

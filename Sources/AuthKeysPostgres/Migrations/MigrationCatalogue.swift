@@ -26,6 +26,8 @@ public enum MigrationCatalogue {
         Migration(version: 1, name: "auth_keys", sql: text(PackageResources._001_auth_keys_sql)),
         Migration(version: 2, name: "update_and_rotation", sql: text(PackageResources._002_update_and_rotation_sql)),
         Migration(version: 3, name: "policy", sql: text(PackageResources._003_policy_sql)),
+        Migration(
+            version: 7, name: "admin_keys_and_audit", sql: text(PackageResources._007_admin_keys_and_audit_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

@@ -17,8 +17,7 @@ struct KeyPatchBody: Decodable {
     init(from decoder: any Decoder) throws {
         let members = try decoder.container(keyedBy: CodingKeys.self)
         func change<Value: Decodable>(_ member: CodingKeys) throws -> KeyPatch.Change<Value> {
-            guard members.contains(member) else { return .unchanged }
-            return try members.decodeIfPresent(Value.self, forKey: member).map { .set($0) } ?? .cleared
+            try members.change(of: member)
         }
         patch.name = try change(.name)
         patch.description = try change(.description)
@@ -36,23 +35,37 @@ struct KeyPatchBody: Decodable {
     }
 
     /// An empty text is no moment, as in the origin system.
-    private static func moment(
+    static func moment(
         _ text: KeyPatch.Change<String>, param: String
     ) throws(APIError) -> KeyPatch.Change<Timestamp> {
         switch text {
-        case .unchanged: return .unchanged
-        case .cleared, .set(""): return .cleared
-        case .set(let text):
-            do {
-                return .set(try Timestamp(rfc3339: text))
-            } catch {
-                switch error {
-                case .syntax:
-                    throw .validation(
-                        "\(param) must be an RFC 3339 date and time with a zone, such as 2030-01-31T12:00:00Z",
-                        param: param)
-                case .noSuchMoment: throw .validation("\(param) is not a date and time that exists", param: param)
-                }
+        case .unchanged: .unchanged
+        case .cleared, .set(""): .cleared
+        case .set(let text): .set(try Timestamp(text, param: param))
+        }
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// What a merge patch says of a member.
+    func change<Value: Decodable>(of member: Key) throws -> KeyPatch.Change<Value> {
+        guard contains(member) else { return .unchanged }
+        return try decodeIfPresent(Value.self, forKey: member).map { .set($0) } ?? .cleared
+    }
+}
+
+extension Timestamp {
+    /// Reads what a caller says is a moment.
+    init(_ text: some StringProtocol, param: String) throws(APIError) {
+        do {
+            try self.init(rfc3339: text)
+        } catch {
+            switch error {
+            case .syntax:
+                throw .validation(
+                    "\(param) must be an RFC 3339 date and time with a zone, such as 2030-01-31T12:00:00Z",
+                    param: param)
+            case .noSuchMoment: throw .validation("\(param) is not a date and time that exists", param: param)
             }
         }
     }

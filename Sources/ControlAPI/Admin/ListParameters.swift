@@ -11,20 +11,8 @@ struct ListParameters {
     init(_ uri: URI) throws(APIError) {
         let parameters = uri.queryParameters
         var query = KeyQuery(limit: Self.defaultLimit)
-        if let text = parameters["limit"] {
-            guard let limit = Int(text), Self.limits.contains(limit) else {
-                throw .validation(
-                    "limit must be a number from \(Self.limits.lowerBound) to \(Self.limits.upperBound)", param: "limit"
-                )
-            }
-            query.limit = limit
-        }
-        if let text = parameters["cursor"] {
-            guard let cursor = ListCursor(encoded: text) else {
-                throw .validation("cursor is not one that a list gave out", param: "cursor")
-            }
-            query.after = cursor
-        }
+        query.limit = try Self.limit(parameters["limit"])
+        query.after = try Self.cursor(parameters["cursor"]) { ListCursor(encoded: $0) }
         if let text = parameters["status"] {
             guard let status = KeyQuery.Status(rawValue: String(text)) else {
                 let known = KeyQuery.Status.allCases.map(\.rawValue).joined(separator: ", ")
@@ -41,7 +29,24 @@ struct ListParameters {
         self.query = query
     }
 
-    private static func text(_ raw: Substring?, param: String, limit: Int) throws(APIError) -> String? {
+    static func limit(_ text: Substring?) throws(APIError) -> Int {
+        guard let text else { return defaultLimit }
+        guard let limit = Int(text), limits.contains(limit) else {
+            throw .validation(
+                "limit must be a number from \(limits.lowerBound) to \(limits.upperBound)", param: "limit")
+        }
+        return limit
+    }
+
+    static func cursor<Cursor>(_ text: Substring?, _ read: (Substring) -> Cursor?) throws(APIError) -> Cursor? {
+        guard let text else { return nil }
+        guard let cursor = read(text) else {
+            throw .validation("cursor is not one that a list gave out", param: "cursor")
+        }
+        return cursor
+    }
+
+    static func text(_ raw: Substring?, param: String, limit: Int) throws(APIError) -> String? {
         guard let raw, !raw.isEmpty else { return nil }
         guard raw.unicodeScalars.count <= limit, !raw.utf8.contains(0) else {
             throw .validation("\(param) must be at most \(limit) characters, without NUL", param: param)
@@ -59,6 +64,10 @@ struct ListParameters {
             items.append("label=\(PercentEncoding.encode(text))")
         }
         if let text = query.text { items.append("q=\(PercentEncoding.encode(text))") }
-        return "<\(AuthKeyRoutes.path)?\(items.joined(separator: "&"))>; rel=\"next\""
+        return Self.link(AuthKeyRoutes.path, items)
+    }
+
+    static func link(_ path: String, _ items: [String]) -> String {
+        "<\(path)?\(items.joined(separator: "&"))>; rel=\"next\""
     }
 }

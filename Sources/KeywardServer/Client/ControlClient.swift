@@ -91,8 +91,7 @@ struct ControlClient {
     let adminKey: String
 
     func list(query: [(String, String)]) async throws -> Answer {
-        let items = query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
-        return try await send(.GET, Self.path + (items.isEmpty ? "" : "?" + items))
+        try await send(.GET, Self.target(Self.path, query))
     }
 
     func page(_ target: String) async throws -> Answer {
@@ -114,8 +113,7 @@ struct ControlClient {
     }
 
     func explain(_ id: String, query: [(String, String)]) async throws -> Answer {
-        let items = query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
-        return try await send(.GET, "\(Self.path)/\(PercentEncoding.encode(id))/explain?\(items)")
+        try await send(.GET, Self.target("\(Self.path)/\(PercentEncoding.encode(id))/explain", query))
     }
 
     func rotate(_ id: String, graceSeconds: Int64?, idempotencyKey: String?) async throws -> Answer {
@@ -160,6 +158,12 @@ struct ControlClient {
         }
     }
 
+    /// A path with a query.
+    static func target(_ path: String, _ query: [(String, String)]) -> String {
+        let items = query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
+        return path + (items.isEmpty ? "" : "?" + items)
+    }
+
     static func decode<Value: Decodable>(_ type: Value.Type, _ answer: Answer) throws -> Value {
         do {
             return try JSONDecoder().decode(type, from: Data(answer.body))
@@ -168,30 +172,51 @@ struct ControlClient {
         }
     }
 
-    private func send(
+    /// - Parameter patience: how long the answer may take.
+    func send(
         _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
-        version: Int64? = nil
+        version: Int64? = nil, patience: TimeAmount = .seconds(60)
     ) async throws -> Answer {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout = .init(connect: .seconds(5), read: .seconds(30))
-        let client = HTTPClient(configuration: configuration)
-        do {
-            var request = HTTPClientRequest(url: base + target)
-            request.method = method
-            request.headers.add(name: "Authorization", value: "Bearer \(adminKey)")
-            if let body {
-                request.headers.add(name: "Content-Type", value: "application/json")
-                request.body = .bytes(ByteBuffer(bytes: body))
-            }
-            if let version { request.headers.add(name: "If-Match", value: "\"\(version)\"") }
-            if let idempotencyKey { request.headers.add(name: "Idempotency-Key", value: idempotencyKey) }
-            let response = try await client.execute(request, timeout: .seconds(60))
-            let answer = try await response.body.collect(upTo: Self.bodyLimit)
-            try await client.shutdown()
-            let bytes = Array(answer.readableBytesView)
-            guard (200..<300).contains(response.status.code) else { throw Self.refusal(response.status, bytes) }
+        var request = HTTPClientRequest(url: base + target)
+        request.method = method
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(bytes: body))
+        }
+        if let version { request.headers.add(name: "If-Match", value: "\"\(version)\"") }
+        if let idempotencyKey { request.headers.add(name: "Idempotency-Key", value: idempotencyKey) }
+        return try await exchange(request, patience: patience) { response in
+            let bytes = Array(try await response.body.collect(upTo: Self.bodyLimit).readableBytesView)
             return Answer(body: bytes, next: response.headers.first(name: "Link").flatMap(Self.next))
+        }
+    }
+
+    /// Hands an answer over as it comes, however long it is.
+    func stream(_ target: String, patience: TimeAmount, _ part: ([UInt8]) -> Void) async throws {
+        try await exchange(HTTPClientRequest(url: base + target), patience: patience) { response in
+            for try await buffer in response.body { part(Array(buffer.readableBytesView)) }
+        }
+    }
+
+    private func exchange<R>(
+        _ request: HTTPClientRequest, patience: TimeAmount, _ read: (HTTPClientResponse) async throws -> R
+    ) async throws -> R {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout = .init(connect: .seconds(5), read: max(.seconds(30), patience))
+        let client = HTTPClient(configuration: configuration)
+        var request = request
+        request.headers.add(name: "Authorization", value: "Bearer \(adminKey)")
+        do {
+            let response = try await client.execute(request, timeout: patience)
+            guard (200..<300).contains(response.status.code) else {
+                let body = try await response.body.collect(upTo: Self.bodyLimit)
+                throw Self.refusal(response.status, Array(body.readableBytesView))
+            }
+            let result = try await read(response)
+            try await client.shutdown()
+            return result
         } catch let error as StartError {
+            try? await client.shutdown()
             throw error
         } catch {
             try? await client.shutdown()

@@ -5,12 +5,17 @@ import Glibc
 enum Console {
     /// A line on standard output, at once.
     static func out(_ line: String) {
-        write(line, to: STDOUT_FILENO)
+        write(Array((line + "\n").utf8), to: STDOUT_FILENO)
+    }
+
+    /// Bytes on standard output, as they are.
+    static func out(bytes: [UInt8]) {
+        write(bytes, to: STDOUT_FILENO)
     }
 
     /// A line on standard error.
     static func error(_ line: String) {
-        write(line, to: STDERR_FILENO)
+        write(Array((line + "\n").utf8), to: STDERR_FILENO)
     }
 
     /// Runs a command's work; a failure is one line on standard error and exit status 1.
@@ -25,8 +30,7 @@ enum Console {
         }
     }
 
-    private static func write(_ line: String, to descriptor: Int32) {
-        let bytes = Array((line + "\n").utf8)
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
         var offset = 0
         while offset < bytes.count {
             let written = bytes.withUnsafeBytes {

@@ -68,16 +68,12 @@ struct KeysCommand: AsyncParsableCommand {
                 if let owner { query.append(("owner", owner)) }
                 if let label { query.append(("label", label)) }
                 if let text { query.append(("q", text)) }
-                var answer = try await connection.list(query: query)
-                var keys: [ControlClient.Key] = []
-                while true {
-                    keys += try ControlClient.decode([ControlClient.Key].self, answer)
-                    guard all, let next = answer.next else { break }
-                    answer = try await connection.page(next)
-                }
+                let first = try await connection.list(query: query)
+                let (keys, areMore): ([ControlClient.Key], Bool) = try await client.pages(
+                    first, all: all, of: connection)
                 if client.json { return try client.print(encoding: keys) }
                 for line in KeyTable.lines(keys) { Console.out(line) }
-                if !all, answer.next != nil { Console.error("There are more: --all lists them.") }
+                if areMore { Console.error("There are more: --all lists them.") }
             }
         }
     }
