@@ -202,6 +202,21 @@ struct AuditTrailTests {
         }
     }
 
+    @Test("where seals were cut off the end, the sealing goes on, and a head that was kept tells")
+    func resealed() async throws {
+        try await StoreFixture.with { fixture in
+            let event = NewAuditEvent(actor: .bootstrap, origin: AdminCall.test.origin, action: .keyUpdate)
+            try await fixture.store.record(Array(repeating: event, count: 5))
+            try await AdminConformance.sealAll(fixture.store, count: 5)
+            let head = try #require(try await fixture.store.verify().head)
+            try await tamper(fixture, "DELETE FROM audit_seals WHERE seq = 5")
+            try await AdminConformance.sealAll(fixture.store, count: 5)
+            #expect(try await findings(fixture).isEmpty)
+            let anchor = AuditEvent.Place(sequence: head.sequence, hash: head.hash)
+            #expect(try await fixture.store.verify(anchor: anchor).findings.map(\.kind) == [.anchor])
+        }
+    }
+
     @Test("a trail that was restored into another cluster goes on there, and says so")
     func restored() async throws {
         try await StoreFixture.with { fixture in

@@ -91,12 +91,16 @@ enum AuditSQL {
         LEFT JOIN audit_events e ON e.id = s.event_id
         """
 
-    /// The next events that can be sealed, behind a position.
+    /// The next events that can be sealed, behind a position, with whether they are not sealed: all of them, unless seals were
+    /// removed by hand.
     static let sealable = """
-        SELECT \(columns), pg_snapshot_xmin(pg_current_snapshot()), clock_timestamp()
-        FROM audit_events e
-        WHERE (e.xid, e.id) > ($1, $2) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
-        ORDER BY e.xid, e.id LIMIT $3
+        SELECT \(columns), pg_snapshot_xmin(pg_current_snapshot()), clock_timestamp(), s.event_id IS NULL
+        FROM (
+            SELECT * FROM audit_events e
+            WHERE (e.xid, e.id) > ($1, $2) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+            ORDER BY e.xid, e.id LIMIT $3
+        ) e LEFT JOIN audit_seals s ON s.event_id = e.id
+        ORDER BY e.xid, e.id
         """
 
     /// All unsealed events, with whether they can be sealed: of transactions that are over, or that cannot be this cluster's.

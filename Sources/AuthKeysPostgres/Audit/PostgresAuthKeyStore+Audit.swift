@@ -52,8 +52,7 @@ extension PostgresAuthKeyStore: AuditTrail {
             return 0
         }
         let events = try rows.prefix(limit).compactMap { row -> AuditEvent? in
-            if state.looksAtAll, !(try row.bool(after + 2)) { return nil }
-            return try AuditEvent(row: row)
+            try row.bool(after + 2) ? try AuditEvent(row: row) : nil
         }
         let seals = state.seals(
             for: events, horizon: try first.xid8(after), isCut: rows.count > limit,
