@@ -29,6 +29,7 @@ public enum MigrationCatalogue {
         Migration(version: 4, name: "usage", sql: text(PackageResources._004_usage_sql)),
         Migration(version: 5, name: "list", sql: text(PackageResources._005_list_sql)),
         Migration(version: 6, name: "import", sql: text(PackageResources._006_import_sql)),
+        Migration(version: 8, name: "last_used", sql: text(PackageResources._008_last_used_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {
