@@ -54,7 +54,7 @@ struct ListPlanTests {
         (KeyQuery(status: .deactivated), "auth_keys_deactivated"), (KeyQuery(status: .disabled), "auth_keys_disabled"),
         (KeyQuery(status: .expired), "auth_keys_end"),
         (KeyQuery(expiringWithin: .seconds(3_600)), "auth_keys_end"),
-        (KeyQuery(unusedFor: .seconds(60)), "auth_key_usage_last"),
+        (KeyQuery(unusedFor: .seconds(60)), "auth_key_usage_latest"),
         (KeyQuery(owner: "owner 7"), "auth_keys_owner"),
         (KeyQuery(status: .active, owner: "owner 7"), "auth_keys_owner"),
         (KeyQuery(label: .init(name: "tenant", value: "7")), "auth_keys_label_names"),
@@ -76,7 +76,7 @@ struct ListPlanTests {
         switch field {
         case .created: "auth_keys_newest_first"
         case .name: "auth_keys_name"
-        case .lastUsed: "auth_key_usage_last"
+        case .lastUsed: "auth_key_usage_latest"
         case .expires: "auth_keys_end"
         }
     }

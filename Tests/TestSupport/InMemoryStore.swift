@@ -488,6 +488,8 @@ private struct KeyPlace: Comparable {
     private let moment: Int64
     private let name: [UInt8]
     private let id: [UInt8]
+    /// The latest key that was never used comes before the others that were not, as the last used does.
+    private let latestFirst: Bool
     private let isReversed: Bool
 
     init(_ cursor: ListCursor) {
@@ -500,6 +502,7 @@ private struct KeyPlace: Comparable {
             }
         name = Array(cursor.name.utf8)
         id = cursor.id.bytes
+        latestFirst = cursor.order.field == .lastUsed
         isReversed = cursor.order.isReversed
     }
 
@@ -510,6 +513,6 @@ private struct KeyPlace: Comparable {
     private func isBefore(_ other: KeyPlace) -> Bool {
         if moment != other.moment { return moment < other.moment }
         if name != other.name { return name.lexicographicallyPrecedes(other.name) }
-        return id.lexicographicallyPrecedes(other.id)
+        return latestFirst ? other.id.lexicographicallyPrecedes(id) : id.lexicographicallyPrecedes(other.id)
     }
 }

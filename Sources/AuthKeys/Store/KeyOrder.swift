@@ -1,5 +1,5 @@
-/// What a list of keys is ordered by. Keys that are alike in it follow one another by id; those made at the same moment by
-/// name before that.
+/// What a list of keys is ordered by. Keys that are alike in it follow one another by id, up or down as the rest does; those
+/// made at the same moment by name before that.
 public struct KeyOrder: Sendable, Hashable {
     public enum Field: String, Sendable, CaseIterable {
         case created, name, expires

@@ -55,42 +55,49 @@ struct ListOrder {
     private func terms(moment: String?, name: String?, id: String) -> String {
         let moments = order.isDescending ? " DESC" : ""
         let nulls = order.field == .lastUsed ? (order.isReversed ? " NULLS FIRST" : " NULLS LAST") : ""
-        let others = order.isReversed ? " DESC" : ""
+        let others = goesDown ? " DESC" : ""
         return [moment.map { $0 + moments + nulls }, name.map { $0 + others }, id + others].compactMap(\.self)
             .joined(separator: ", ")
     }
 
+    /// Whether ids go down, and names. They go as moments do, but for what was made: newest first, then by name.
+    private var goesDown: Bool { order.field == .created ? !order.isDescending : order.isDescending }
+    private var next: String { goesDown ? "<" : ">" }
+
     /// The conditions of the stretches after the cursor, in order.
     func stretches(_ bindings: inout Bindings) -> [String] {
-        let (later, next) = (order.isDescending ? "<" : ">", order.isReversed ? "<" : ">")
-        let place = query.after.map { cursor in
-            (
-                moment: cursor.moment.map { bindings.add($0) },
-                name: name.map { _ in bindings.add(.text(cursor.name)) },
-                id: bindings.add(.uuid(PostgresUUID(cursor.id)))
-            )
+        switch order.field {
+        case .created:
+            guard let cursor = query.after, let moment = cursor.moment else { return ["true"] }
+            let value = bindings.add(moment)
+            return [
+                "k.created_at = \(value) AND \(named(after: cursor, &bindings))",
+                "k.created_at \(order.isDescending ? "<" : ">") \(value)",
+            ]
+        case .name: return [query.after.map { named(after: $0, &bindings) } ?? "true"]
+        case .lastUsed: return stretches(by: "u.last_used_at", &bindings)
+        case .expires: return stretches(by: "k.expires_at", &bindings)
         }
-        /// What comes after the cursor among those that are of its moment, or of none.
-        var rest: String? {
-            place.map { place in
-                guard let name, let value = place.name else { return "\(id) \(next) \(place.id)" }
-                return "(\(name), \(id)) \(next) (\(value), \(place.id))"
-            }
-        }
-        guard let moment else { return [rest ?? "true"] }
-        let never = "\(moment) IS NULL"
-        let isNullable = order.field != .created
-        guard let place, let rest else {
+    }
+
+    private func named(after cursor: ListCursor, _ bindings: inout Bindings) -> String {
+        "(k.name, k.id) \(next) (\(bindings.add(.text(cursor.name))), \(bindings.add(.uuid(PostgresUUID(cursor.id)))))"
+    }
+
+    /// Those of an order in which keys without a moment come last; or first, where it is reversed.
+    private func stretches(by moment: String, _ bindings: inout Bindings) -> [String] {
+        let bound = bound(&bindings)
+        let (some, none) = (bound ?? "\(moment) IS NOT NULL", "\(moment) IS NULL")
+        guard let cursor = query.after else {
             // Without a bound the index is read from its end, those without a moment and all.
-            guard let bound = bound(&bindings) else { return ["true"] }
-            return order.isReversed ? [never, bound] : [bound, never]
+            return bound == nil ? ["true"] : order.isReversed ? [none, some] : [some, none]
         }
-        guard let value = place.moment else {
-            return ["\(never) AND \(rest)"]
-                + (order.isReversed ? [bound(&bindings) ?? "\(moment) IS NOT NULL"] : [])
+        let place = bindings.add(.uuid(PostgresUUID(cursor.id)))
+        guard let value = cursor.moment else {
+            return ["\(none) AND \(id) \(next) \(place)"] + (order.isReversed ? [some] : [])
         }
-        let beyond = ["\(moment) \(later) \(value)", bound(&bindings)].compactMap(\.self).joined(separator: " AND ")
-        return ["\(moment) = \(value) AND \(rest)", beyond] + (isNullable && !order.isReversed ? [never] : [])
+        let rest = "(\(moment), \(id)) \(next) (\(bindings.add(value)), \(place))"
+        return [[rest, bound].compactMap(\.self).joined(separator: " AND ")] + (order.isReversed ? [] : [none])
     }
 
     /// What the query's filter says of the moments that the order goes by, where it says it with an OR, which no index is

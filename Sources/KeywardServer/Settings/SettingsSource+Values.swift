@@ -1,4 +1,4 @@
-import AuthKeys
+import ControlAPI
 
 /// Settings of the common kinds. Each refuses what it cannot read, by the setting's name.
 extension SettingsSource {
