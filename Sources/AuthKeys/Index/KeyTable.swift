@@ -73,12 +73,15 @@ struct KeyTable: ~Copyable {
             return true
         }
         if (count + 1) * 20 > homes * 17 { rebuild(homes: max(8, homes + homes / 8, count + 1)) }
-        guard let details = arena.append(entry) else { return false }
-        let slot = KeySlot(
-            digest: entry.digest.words, id: (entry.keyID.high, entry.keyID.low),
-            meta: KeySlot.meta(of: entry, generation: generation),
-            version: entry.version, details: details)
-        while !insert(slot) {
+        while true {
+            guard let details = arena.append(entry) else { return false }
+            let slot = KeySlot(
+                digest: entry.digest.words, id: (entry.keyID.high, entry.keyID.low),
+                meta: KeySlot.meta(of: entry, generation: generation),
+                version: entry.version, details: details)
+            if insert(slot) { break }
+            // A rebuild leaves texts behind that no slot names: these have to be kept anew.
+            arena.waste(at: details)
             let before = homes
             rebuild(homes: homes + homes / 8 + 1)
             if homes == before { return false }

@@ -175,6 +175,20 @@ struct KeyIndexTests {
         #expect(index.count == model.values.count { $0.state != .deleted })
     }
 
+    @Test("keys that crowd at the end of a table keep their own texts, as it grows")
+    func crowded() {
+        let index = KeyIndex()
+        let entries = (0..<500 as Range<UInt64>).map { number in
+            entry(SecretDigest(words: (.max, .max, number, 0)), name: "key \(number)", owner: "owner \(number)")
+        }
+        for entry in entries { #expect(index.apply(entry)) }
+        for entry in entries {
+            let principal = index.withKey(for: entry.digest) { $0.principal }
+            #expect(principal?.name == entry.name && principal?.owner == entry.owner)
+        }
+        #expect(index.count == 500)
+    }
+
     @Test("memory does not grow with changes, only with keys")
     func memory() {
         let index = KeyIndex()
