@@ -105,7 +105,7 @@ struct UsageTests {
         recorder.add([UsageCount(digest: key.digest, keyID: key.id, day: 1, requests: 4, lastUsedAt: noon)])
         let wasAsked = await eventually {
             clock.advance(by: .seconds(1))
-            return recorder.round == 1
+            return recorder.round >= 1
         }
         #expect(wasAsked)
         var requests: Int64 = 0
