@@ -138,6 +138,29 @@ struct ForwardAuthTests {
         }
     }
 
+    @Test("a proxy that does not tell method, path or address lets no client tell them in its place")
+    func halfTold() async throws {
+        let rules = ScopeRules(["* /secret/**=admin"].compactMap { ScopeRules.Rule($0) })
+        try await ControlServer.with(rules: rules) { server in
+            let bearer = [("Authorization", "Bearer \(try await key(server))")]
+            let preflight = [("Origin", "https://a.test"), ("Access-Control-Request-Method", "GET")]
+            for headers in [
+                [], [("X-Original-URI", "/")], [("X-Forwarded-Method", "GET")],
+                [("X-Forwarded-Method", "GET"), ("X-Forwarded-Uri", "secret/1")],
+                [("X-Forwarded-Method", "GET"), ("X-Forwarded-Uri", "?/secret/1")],
+                [
+                    ("X-Original-Method", "GET"), ("X-Original-URI", "/"), ("X-Real-IP", "192.0.2.1"),
+                    ("X-Forwarded-For", "10.1.1.1"),
+                ],
+            ] {
+                for more in [[], preflight] {
+                    let answer = try await server.send(.GET, Self.path, admin: nil, headers: bearer + headers + more)
+                    #expect(answer.status == 403 && answer.errorText("code") == "ambiguous_request", "\(headers)")
+                }
+            }
+        }
+    }
+
     @Test("a preflight passes without a key, and without an identity")
     func preflight() async throws {
         try await ControlServer.with { server in

@@ -4,6 +4,16 @@ extension ImportRequest.Secret {
 
     /// What is to be kept. Nothing of a token or a digest is in an error.
     func checked() throws(AuthKeyError) -> ImportedSecret {
+        let secret = try checkedSecret()
+        // Also where the prefix is said to be shorter.
+        guard ![secret.prefix, token ?? ""].contains(where: { $0.hasPrefix("\(AdminKey.prefix)_") }) else {
+            throw .invalid(
+                param: "prefix", message: "prefix must not be \(AdminKey.prefix)_, which is that of admin keys")
+        }
+        return secret
+    }
+
+    private func checkedSecret() throws(AuthKeyError) -> ImportedSecret {
         switch (token, digest) {
         case (let token?, nil): return try checked(token: token)
         case (nil, let digest?): return try checked(digest: digest)

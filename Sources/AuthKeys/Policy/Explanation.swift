@@ -34,6 +34,11 @@ public struct Explanation: Sendable, Equatable {
         refusal = judged.map(\.refusal) ?? .unknown
     }
 
+    /// A path that could be read in two ways, where rules for requests depend on it.
+    static let ambiguousPath = Explanation(
+        steps: [Step(rule: PolicyRule.scopes.rawValue, refusal: .pathAmbiguous, reportsOnly: false)],
+        refusal: .pathAmbiguous)
+
     fileprivate init(steps: [Step], refusal: Refusal?) {
         self.steps = steps
         self.refusal = refusal

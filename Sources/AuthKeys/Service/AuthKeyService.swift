@@ -5,13 +5,16 @@ public struct AuthKeyService: Sendable {
     let index: KeyIndex
     private let defaultPrefix: TokenPrefix
     let lifetimes: KeyLifetimes
+    /// What requests need, for explanations.
+    private let rules: ScopeRules
     let time: TimeSource
     let importTurn = ImportTurn()
 
     public init(
         store: any Store, index: KeyIndex, defaultPrefix: TokenPrefix = .standard,
-        lifetimes: KeyLifetimes = KeyLifetimes(), time: TimeSource = .system
+        lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(), time: TimeSource = .system
     ) {
+        self.rules = rules
         self.store = store
         self.index = index
         self.defaultPrefix = defaultPrefix
@@ -111,7 +114,9 @@ public struct AuthKeyService: Sendable {
         _ id: String, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, for admin: Admin
     ) async throws(AuthKeyError) -> Explanation {
         let key = try await key(id, for: admin)
-        return Explanation(key, method: method, path: path, address: address, scopes: scopes, at: time.now())
+        guard let ruled = rules.requirement(method: method, path: path) else { return .ambiguousPath }
+        return Explanation(
+            key, method: method, path: path, address: address, scopes: ruled.union(scopes), at: time.now())
     }
 
     /// How a key was used, by day.

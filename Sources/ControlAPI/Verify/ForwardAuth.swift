@@ -7,7 +7,8 @@ import NIOCore
 ///
 /// What the request is, each proxy tells in its own way: `X-Forwarded-Method` and `-Uri` (Traefik, Caddy), `X-Original-Method`
 /// and `-URI` or `-URL` (nginx), or the request itself with this path before its own (Envoy). A proxy overwrites the fields of its
-/// own way and may pass on what a client wrote into the others: where two of them disagree, the request is refused.
+/// own way and may pass on what a client wrote into the others: where two of them disagree, the request is refused. So it is
+/// where the method or the path is not told: a proxy that does not tell it would pass on what a client says instead.
 struct ForwardAuth: RouterMiddleware {
     static let path = "/v1/forward-auth"
 
@@ -36,7 +37,8 @@ struct ForwardAuth: RouterMiddleware {
         guard let incoming = try incoming(request, original: original) else {
             return refusal(
                 type: Refusal.pathAmbiguous.kind.type, code: "ambiguous_request",
-                message: "the proxy and the client tell different things of the request", status: .forbidden)
+                message: "the proxy has to tell method and path of the request, and its client nothing else of them",
+                status: .forbidden)
         }
         switch await verifier.decide(incoming) {
         case .preflight: return Self.response(.ok, headers: Self.identity(nil))
@@ -68,11 +70,12 @@ struct ForwardAuth: RouterMiddleware {
             methods.insert(request.method.rawValue)
             targets.insert(original)
         }
-        guard methods.count <= 1, targets.count <= 1 else { return nil }
-        let method = methods.first ?? ""
+        guard methods.count == 1, targets.count == 1, let method = methods.first, let target = targets.first,
+            !method.isEmpty, target.hasPrefix("/") || target == "*", let address = address(headers)
+        else { return nil }
         return RequestVerifier.Incoming(
             authorization: headers[values: .authorization], apiKey: headers[values: Name.apiKey], method: method,
-            path: targets.first ?? "", address: address(headers), agent: headers[.userAgent],
+            path: target, address: address.known, agent: headers[.userAgent],
             isPreflight: method == "OPTIONS" && headers[values: .origin].count == 1
                 && headers[values: .accessControlRequestMethod].count == 1,
             scopes: original == nil ? try Self.scopes(request) : .none)
@@ -90,16 +93,22 @@ struct ForwardAuth: RouterMiddleware {
         return rest.firstIndex { $0 == "/" || $0 == "?" }.map { String(rest[$0...]) } ?? "/"
     }
 
-    /// The client's address: what the proxy that asks added last, unless that is another trusted proxy.
-    private func address(_ headers: HTTPFields) -> IPAddress? {
+    private struct Address {
+        let known: IPAddress?
+    }
+
+    /// The client's address: what the proxy that asks added last, unless that is another trusted proxy. Nil where it is told in
+    /// two ways.
+    private func address(_ headers: HTTPFields) -> Address? {
         let chain = headers[values: Name.forwardedFor].flatMap { value in
             value.split(separator: ",", omittingEmptySubsequences: false).map { element in
                 ClientAddress.parse(element.filter { $0 != " " && $0 != "\t" })
             }
         }
-        if !chain.isEmpty { return ClientAddress.last(of: chain, before: proxies) }
-        let real = headers[values: Name.realIP]
-        return real.count == 1 ? ClientAddress.parse(real[0]) : nil
+        let real = headers[values: Name.realIP].map { ClientAddress.parse($0) }
+        if chain.isEmpty { return real.count > 1 ? nil : Address(known: real.first ?? nil) }
+        let last = ClientAddress.last(of: chain, before: proxies)
+        return real.allSatisfy { $0 == last } ? Address(known: last) : nil
     }
 
     /// `?scope=`, repeated or separated by spaces.

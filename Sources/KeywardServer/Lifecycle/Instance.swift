@@ -89,7 +89,8 @@ struct Instance: Service {
             configuration: try await configuration(echo: echo), verifier: verifier, usage: usage, logger: logger)
         let gatewayAddress = try await bind(gateway)
         let control = ControlAPI(
-            service: AuthKeyService(store: store, index: index, lifetimes: settings.lifetimes),
+            service: AuthKeyService(
+                store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes),
             administration: administration, index: index, freshness: freshness, metrics: metrics,
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,

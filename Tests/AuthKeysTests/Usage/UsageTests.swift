@@ -103,8 +103,8 @@ struct UsageTests {
         let recorder = UsageRecorder(store: store, interval: .seconds(30), time: clock.source, logger: quiet)
         let running = Task { await recorder.run() }
         recorder.add([UsageCount(digest: key.digest, keyID: key.id, day: 1, requests: 4, lastUsedAt: noon)])
-        let wasAsked = await eventually {
-            clock.advance(by: .seconds(1))
+        let wasAsked = await eventually(within: .seconds(60)) {
+            clock.advance(by: .seconds(31))
             return recorder.round >= 1
         }
         #expect(wasAsked)
