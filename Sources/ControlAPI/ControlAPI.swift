@@ -10,7 +10,7 @@ public struct ControlAPI: Sendable {
     static let bodyLimit = 64 * 1024
 
     private let service: AuthKeyService
-    private let adminKey: AdminKey
+    private let administration: Administration
     private let index: KeyIndex
     private let freshness: IndexFreshness
     private let metrics: PrometheusRegistry
@@ -22,13 +22,13 @@ public struct ControlAPI: Sendable {
     ///   - verifier: decides for those who ask about keys.
     ///   - proxies: whose word about a client's address is believed, beside the proxy that asks.
     public init(
-        service: AuthKeyService, adminKey: AdminKey, index: KeyIndex, freshness: IndexFreshness,
+        service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
         metrics: PrometheusRegistry, verifier: RequestVerifier, proxies: [IPNetwork] = [], time: TimeSource = .system
     ) {
         self.verifier = verifier
         self.proxies = proxies
         self.service = service
-        self.adminKey = adminKey
+        self.administration = administration
         self.index = index
         self.freshness = freshness
         self.metrics = metrics
@@ -57,11 +57,12 @@ public struct ControlAPI: Sendable {
         router.add(middleware: BodyLimit(limit: Self.bodyLimit, streamed: [ImportRoute.path]))
         HealthRoutes(freshness: freshness, index: index).add(to: router)
         MetricsRoute(registry: metrics).add(to: router)
-        let keys = router.group(RouterPath(AuthKeyRoutes.path))
-            .add(middleware: AdminAuthentication(adminKey: adminKey))
-        AuthKeyRoutes(service: service, time: time).add(to: keys)
-        ImportRoute(service: service).add(to: keys)
-        ExportRoute(service: service, time: time).add(to: keys)
+        let door = AdminDoor(credentials: administration.credentials, refusals: administration.refusals)
+        door.add(AuthKeyRoutes(service: service, time: time), to: router)
+        door.add(ImportRoute(service: service), to: router)
+        door.add(ExportRoute(service: service, time: time), to: router)
+        door.add(AdminKeyRoutes(service: administration.keys, time: time), to: router)
+        door.add(AuditRoutes(trail: administration.trail), to: router)
         return router
     }
 }

@@ -27,7 +27,7 @@ struct ImportTests {
                     try await stage.add(Array(keys[batch..<(batch + 1_000)]))
                 }
                 #expect(try await fixture.changes(since: start).entries.isEmpty)
-                return try await stage.keep(schemes: [])
+                return try await stage.keep(schemes: [], by: .test)
             }
             #expect(kept == 5_000)
             let entries = try await fixture.changes(since: start).entries
@@ -47,7 +47,7 @@ struct ImportTests {
                     try await stage.add(keys)
                     _ = try await stage.removeDuplicates(naming: 10)
                     try await fixture.create(StoreConformance.newKey(name: "other", digest: keys[1].digest))
-                    return try await stage.keep(schemes: [])
+                    return try await stage.keep(schemes: [], by: .test)
                 }
                 Issue.record("kept")
             } catch let error as StoreError {

@@ -12,6 +12,11 @@ struct PostgresAuthKeyStoreTests {
         try await StoreFixture.with { try await promise.check($0.store) }
     }
 
+    @Test("keeps every promise of the trail and of admin keys", arguments: AdminConformance.all)
+    func keeps(_ promise: AdminConformance) async throws {
+        try await StoreFixture.with { try await promise.check($0.store) }
+    }
+
     @Test("texts of any kind come back as they were")
     func texts() async throws {
         try await StoreFixture.with { fixture in

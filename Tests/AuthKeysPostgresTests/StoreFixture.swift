@@ -23,8 +23,15 @@ struct StoreFixture: Sendable {
 
     /// The same on a server of its own, where no other test's transactions hold the watermark back.
     static func alone<R: Sendable>(_ body: @Sendable (StoreFixture) async throws -> R) async throws -> R {
+        try await alone { fixture, _ in try await body(fixture) }
+    }
+
+    /// The same, with the server.
+    static func alone<R: Sendable>(
+        _ body: @Sendable (StoreFixture, TestServer) async throws -> R
+    ) async throws -> R {
         let server = try await TestServer.start()
-        let result = try await with(server.connectionString, body)
+        let result = try await with(server.connectionString) { try await body($0, server) }
         await server.destroy()
         return result
     }

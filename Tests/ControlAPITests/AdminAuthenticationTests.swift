@@ -61,7 +61,7 @@ struct AdminAuthenticationTests {
 
     @Test("an admin key has at least 32 characters")
     func length() {
-        #expect(AdminKey(String(repeating: "a", count: 31)) == nil)
-        #expect(AdminKey(String(repeating: "a", count: 32)) != nil)
+        #expect(BootstrapKey(String(repeating: "a", count: 31)) == nil)
+        #expect(BootstrapKey(String(repeating: "a", count: 32)) != nil)
     }
 }

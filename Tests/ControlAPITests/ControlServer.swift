@@ -21,6 +21,7 @@ struct ControlServer: Sendable {
     let freshness: IndexFreshness
     let metrics: PrometheusRegistry
     let service: AuthKeyService
+    let administration: Administration
 
     struct Answer: Sendable {
         let status: Int
@@ -36,6 +37,7 @@ struct ControlServer: Sendable {
 
     static func with(
         lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(), proxies: [IPNetwork] = [],
+        hasBootstrapKey: Bool = true,
         _ body: @escaping @Sendable (ControlServer) async throws -> Void
     ) async throws {
         let store = InMemoryStore()
@@ -43,16 +45,18 @@ struct ControlServer: Sendable {
         let freshness = IndexFreshness(maxStaleness: .seconds(60))
         let metrics = PrometheusRegistry()
         let service = AuthKeyService(store: store, index: index, lifetimes: lifetimes)
-        guard let key = AdminKey(adminKey) else { throw HTTPError(.internalServerError) }
-        let usage = UsageRecorder(store: store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let administration = Administration(
+            store: store, bootstrap: hasBootstrapKey ? BootstrapKey(adminKey) : nil, logger: logger)
+        let usage = UsageRecorder(store: store, logger: logger)
         let verifier = KeyVerifier(
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index), usage: usage)
         let api = ControlAPI(
-            service: service, adminKey: key, index: index, freshness: freshness, metrics: metrics,
+            service: service, administration: administration, index: index, freshness: freshness, metrics: metrics,
             verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true), proxies: proxies)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let application = api.application(
-            host: "127.0.0.1", port: 0, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            host: "127.0.0.1", port: 0, logger: logger
         ) { port in continuation.yield(port) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.run() }
@@ -62,7 +66,7 @@ struct ControlServer: Sendable {
             try await body(
                 ControlServer(
                     url: "http://127.0.0.1:\(port)", port: port, store: store, index: index, freshness: freshness,
-                    metrics: metrics, service: service))
+                    metrics: metrics, service: service, administration: administration))
             group.cancelAll()
         }
     }
@@ -81,7 +85,9 @@ struct ControlServer: Sendable {
         return Answer(status: Int(response.status.code), headers: response.headers, text: text)
     }
 
-    func create(_ body: String, headers: [(String, String)] = []) async throws -> Answer {
-        try await send(.POST, "/admin/api/v1/auth-keys", body: body, headers: headers)
+    func create(
+        _ body: String, admin: String? = adminKey, headers: [(String, String)] = []
+    ) async throws -> Answer {
+        try await send(.POST, "/admin/api/v1/auth-keys", body: body, admin: admin, headers: headers)
     }
 }

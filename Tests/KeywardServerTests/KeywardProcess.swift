@@ -38,15 +38,16 @@ final class KeywardProcess: Sendable {
     }()
 
     /// Starts an instance and waits until it listens.
+    /// - Parameter adminKey: one that the database holds; then the instance gets none of its own.
     static func start(
         database: String? = nil, listenDatabase: String? = nil, dataDirectory: String? = nil, upstream: String? = nil,
-        arguments: [String] = [], logLevel: String = "info"
+        adminKey: String? = nil, arguments: [String] = [], logLevel: String = "info"
     ) async throws -> KeywardProcess {
         var environment = ["KEYWARD_LOG_LEVEL": logLevel, "KEYWARD_LOG_FORMAT": "json"]
         environment["KEYWARD_DATABASE_URL"] = database
         environment["KEYWARD_LISTEN_DATABASE_URL"] = listenDatabase
         environment["KEYWARD_UPSTREAM_URL"] = upstream
-        if database != nil { environment["KEYWARD_ADMIN_KEY"] = adminKey }
+        if database != nil, adminKey == nil { environment["KEYWARD_ADMIN_KEY"] = Self.adminKey }
         var all = ["serve", "--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"]
         if let dataDirectory { all += ["--data-dir", dataDirectory] }
         let (output, log) = (Lines(), Lines())
@@ -61,7 +62,7 @@ final class KeywardProcess: Sendable {
             exit.cancel()
             throw Failed(description: "did not start: \(log.all.suffix(5).joined(separator: "\n"))")
         }
-        var key = Self.adminKey
+        var key = adminKey ?? Self.adminKey
         if database == nil, let dataDirectory {
             key = try String(contentsOfFile: dataDirectory + "/admin-key", encoding: .utf8)
                 .trimmingCharacters(in: .whitespacesAndNewlines)
@@ -139,7 +140,7 @@ final class KeywardProcess: Sendable {
         return (id, value)
     }
 
-    private func send(_ method: HTTPMethod, _ url: String, key: String?, body: String? = nil) async throws -> Answer {
+    func send(_ method: HTTPMethod, _ url: String, key: String?, body: String? = nil) async throws -> Answer {
         var request = HTTPClientRequest(url: url)
         request.method = method
         if let key { request.headers.add(name: "Authorization", value: "Bearer \(key)") }

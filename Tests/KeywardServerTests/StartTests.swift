@@ -10,7 +10,6 @@ struct StartTests {
     @Test(
         "what cannot be used is refused in one line that names the setting and what it takes",
         arguments: [
-            (["KEYWARD_DATABASE_URL": "host=/tmp"], [], "KEYWARD_ADMIN_KEY", "at least 32 characters"),
             (
                 ["KEYWARD_DATABASE_URL": "host=/tmp", "KEYWARD_ADMIN_KEY": "canary-short"], [], "KEYWARD_ADMIN_KEY",
                 "at least 32 characters"
@@ -82,6 +81,54 @@ struct StartTests {
         try #"{"gateway_adress":"x"}"#.write(toFile: file, atomically: true, encoding: .utf8)
         let unknown = try await KeywardProcess.run(["serve", "--config", file])
         #expect(unknown.error.contains("'gateway_adress'") && unknown.status == 1)
+    }
+
+    @Test("a database of yours without a key for admins is refused, unless it holds one itself")
+    func noAdministrator() async throws {
+        let database = try await TestDatabase.create()
+        let environment = ["KEYWARD_DATABASE_URL": database.connectionString, "KEYWARD_LOG_LEVEL": "error"]
+        let refused = try await KeywardProcess.run(
+            ["serve", "--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"], environment: environment)
+        #expect(refused.status == 1 && refused.output.isEmpty)
+        #expect(refused.error.split(separator: "\n").count == 1, "\(refused.error)")
+        #expect(refused.error.contains("KEYWARD_ADMIN_KEY") && refused.error.contains("at least 32 characters"))
+        let doctor = try await KeywardProcess.run(
+            ["doctor", "--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"], environment: environment)
+        #expect(doctor.status == 1 && doctor.output.contains("FAIL  admin key"), "\(doctor.output)")
+
+        let first = try await KeywardProcess.start(database: database.connectionString)
+        func create(_ permission: String, _ more: String = "") async throws -> (id: String, value: String) {
+            let answer = try await first.send(
+                .POST, first.control + "/admin/api/v1/admin-keys", key: first.adminKey,
+                body: #"{"name":"n","permissions":["\#(permission)"]\#(more)}"#)
+            return (
+                try #require(answer.object["id"] as? String), try #require(answer.object["value"] as? String)
+            )
+        }
+        _ = try await create("keys:write")
+        _ = try await create("admin", #","owner":"me""#)
+        let still = try await KeywardProcess.run(
+            ["serve", "--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"], environment: environment)
+        #expect(still.status == 1 && still.error.contains("KEYWARD_ADMIN_KEY"))
+        let root = try await create("admin")
+        let second = try await KeywardProcess.start(database: database.connectionString, adminKey: root.value)
+        let path = second.control + "/admin/api/v1/admin-keys"
+        let bootstrap = try await second.send(.GET, path, key: first.adminKey)
+        #expect(bootstrap.status == 401)
+        #expect(try await second.send(.GET, path, key: root.value).status == 200)
+        let last = try await second.send(.POST, "\(path)/\(root.id)/deactivate", key: root.value)
+        #expect(last.status == 409 && last.code == "last_admin_credential")
+        // An admin key opens nothing at the gateway.
+        let gateway = try await second.call(root.value)
+        #expect(gateway.status == 401 && gateway.code == "key_unknown")
+        // Revoked on the other instance, which has a key beside: at once.
+        let elsewhere = try await first.send(
+            .POST, first.control + "/admin/api/v1/admin-keys/\(root.id)/deactivate", key: first.adminKey)
+        #expect(elsewhere.status == 204)
+        #expect(try await second.send(.GET, path, key: root.value).status == 401)
+        _ = try await second.stop()
+        _ = try await first.stop()
+        try await database.drop()
     }
 
     @Test("a database that cannot be reached is waited for with a bound, then it is said")

@@ -3,7 +3,7 @@ import Synchronization
 
 /// The fake of `Store`: the same promises, in memory, with faults that a test may switch on.
 public final class InMemoryStore: Store, ChangeHints {
-    private struct Secret {
+    struct Secret {
         let digest: SecretDigest
         /// All that it begins with.
         let prefix: String
@@ -22,7 +22,7 @@ public final class InMemoryStore: Store, ChangeHints {
         }
     }
 
-    private struct Row {
+    struct Row {
         let id: KeyID
         var attributes: KeyAttributes
         /// Oldest first.
@@ -42,7 +42,7 @@ public final class InMemoryStore: Store, ChangeHints {
         }
     }
 
-    private struct State {
+    struct State {
         var rows: [KeyID: Row] = [:]
         var claims: [SecretDigest: (request: SecretDigest, id: KeyID)] = [:]
         var buried: [(entry: KeyEntry, changed: UInt64)] = []
@@ -52,9 +52,16 @@ public final class InMemoryStore: Store, ChangeHints {
         var isClosed = false
         var finds = 0
         var schemes: [TokenScheme] = []
+        var trail = InMemoryTrail()
+        var adminKeys: [KeyID: (digest: SecretDigest, key: AdminKey)] = [:]
 
         func holds(_ digest: SecretDigest) -> Bool {
             rows.values.contains { $0.secrets.contains { $0.digest == digest } }
+        }
+
+        /// The key, if the caller may see it.
+        func row(_ id: KeyID, for call: AdminCall) -> Row? {
+            rows[id].flatMap { call.admin.sees(owner: $0.attributes.owner) ? $0 : nil }
         }
 
         /// Keeps a changed row, as the next version.
@@ -67,8 +74,8 @@ public final class InMemoryStore: Store, ChangeHints {
         }
     }
 
-    private let state = Mutex(State())
-    private let time: TimeSource
+    let state = Mutex(State())
+    let time: TimeSource
     public let hints: AsyncStream<Void>
     private let hint: AsyncStream<Void>.Continuation
 
@@ -156,7 +163,9 @@ public final class InMemoryStore: Store, ChangeHints {
         return try read { $0.rows[id].map { Self.authKey($0, now: now) } }
     }
 
-    public func create(_ key: NewKey, claim: IdempotencyClaim?) async throws(StoreError) -> CreateOutcome {
+    public func create(
+        _ key: NewKey, claim: IdempotencyClaim?, by call: AdminCall
+    ) async throws(StoreError) -> CreateOutcome {
         let now = time.now()
         let outcome: Result<CreateOutcome, StoreError> = try read { state in
             if let claim, let earlier = state.claims[claim.key] {
@@ -172,19 +181,27 @@ public final class InMemoryStore: Store, ChangeHints {
                 changed: state.position)
             state.rows[key.id] = row
             if let claim { state.claims[claim.key] = (claim.request, key.id) }
+            var changes = AuditChanges(from: nil, to: key.attributes)
+            changes.setSecret(to: key.secret.redactedValue)
+            let event = NewAuditEvent(call, .keyCreate, subject: key.id, owner: key.owner, changes: changes)
+            state.trail.append([event], now: now)
             return .success(.created(Self.authKey(row, now: now)))
         }
         hint.yield()
         return try outcome.get()
     }
 
-    public func deactivate(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
+    public func deactivate(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
         let now = time.now()
         let entries: [KeyEntry]? = try read { state in
-            guard var row = state.rows[id] else { return nil }
+            guard var row = state.row(id, for: call) else { return nil }
             if row.deactivatedAt == nil {
                 row.deactivatedAt = now
                 state.keep(&row, now: now)
+                var changes = AuditChanges()
+                changes.set("deactivated_at", to: .string(now.description))
+                state.trail.append(
+                    [NewAuditEvent(call, .keyDeactivate, of: Self.authKey(row, now: now), changes)], now: now)
             }
             return Self.entries(row)
         }
@@ -193,16 +210,20 @@ public final class InMemoryStore: Store, ChangeHints {
     }
 
     public func update(
-        _ id: KeyID, version: Int64?,
+        _ id: KeyID, version: Int64?, by call: AdminCall,
         _ change: @escaping @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
     ) async throws(StoreError) -> UpdateOutcome {
         let now = time.now()
         let outcome: UpdateOutcome = try read { state in
-            guard var row = state.rows[id] else { return .unknown }
+            guard var row = state.row(id, for: call) else { return .unknown }
             if let version, version != row.version { return .outdated }
             do throws(AuthKeyError) {
                 let wanted = try change(row.attributes)
                 if wanted != row.attributes {
+                    let event = NewAuditEvent(
+                        call, .keyUpdate, of: Self.authKey(row, now: now),
+                        AuditChanges(from: row.attributes, to: wanted))
+                    state.trail.append([event], now: now)
                     row.attributes = wanted
                     state.keep(&row, now: now)
                 }
@@ -215,13 +236,20 @@ public final class InMemoryStore: Store, ChangeHints {
         return outcome
     }
 
-    public func delete(_ id: KeyID, version: Int64?) async throws(StoreError) -> DeleteOutcome {
+    public func delete(
+        _ id: KeyID, version: Int64?, by call: AdminCall
+    ) async throws(StoreError) -> DeleteOutcome {
+        let now = time.now()
         let outcome: DeleteOutcome = try read { state in
-            guard let row = state.rows[id] else { return .unknown }
+            guard let row = state.row(id, for: call) else { return .unknown }
             if let version, version != row.version { return .outdated }
             guard row.deactivatedAt != nil else { return .notDeactivated }
             state.position += 1
             state.rows[id] = nil
+            let key = Self.authKey(row, now: now)
+            var changes = AuditChanges(from: row.attributes, to: nil)
+            changes.setSecret(from: key.redactedValue)
+            state.trail.append([NewAuditEvent(call, .keyDelete, of: key, changes)], now: now)
             let entries = row.secrets.map {
                 KeyEntry(
                     digest: $0.digest, keyID: id, version: UInt32(clamping: row.version + 1), state: .deleted,
@@ -235,16 +263,19 @@ public final class InMemoryStore: Store, ChangeHints {
     }
 
     public func rotate(
-        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?
+        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?, by call: AdminCall
     ) async throws(StoreError) -> RotateOutcome {
         let now = time.now()
         let outcome: RotateOutcome = try read { state in
-            guard var row = state.rows[id] else { return .unknown }
+            guard var row = state.row(id, for: call) else { return .unknown }
             if let claim, let earlier = state.claims[claim.key] {
                 return earlier.request == claim.request ? .replayed(earlier.id) : .claimedOtherwise
             }
             if let version, version != row.version { return .outdated }
             guard row.deactivatedAt == nil, row.attributes.expiresAt.map({ $0 > now }) ?? true else { return .ended }
+            let key = Self.authKey(row, now: now)
+            state.trail.append(
+                [NewAuditEvent(call, .keyRotate, of: key, AuditChanges(of: key, by: rotation))], now: now)
             let live = row.secrets.indices.filter { row.secrets[$0].expiresAt.map { $0 > now } ?? true }
             for place in live {
                 let end = place == live.last ? now.advanced(by: rotation.grace) : now
@@ -259,14 +290,18 @@ public final class InMemoryStore: Store, ChangeHints {
         return outcome
     }
 
-    public func endPreviousSecrets(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
+    public func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
         let now = time.now()
         let entries: [KeyEntry]? = try read { state in
-            guard var row = state.rows[id] else { return nil }
-            for place in row.secrets.indices.dropLast() {
-                row.secrets[place].expiresAt = min(row.secrets[place].expiresAt ?? now, now)
-            }
+            guard var row = state.row(id, for: call) else { return nil }
+            let live = row.secrets.indices.dropLast().filter { row.secrets[$0].expiresAt.map { $0 > now } ?? true }
+            guard let last = live.last else { return Self.entries(row) }
+            for place in live { row.secrets[place].expiresAt = now }
             state.keep(&row, now: now)
+            var changes = AuditChanges()
+            changes.set("previous_secret", from: .string("\(row.secrets[last].prefix)...\(row.secrets[last].lastFour)"))
+            let key = Self.authKey(row, now: now)
+            state.trail.append([NewAuditEvent(call, .keyEndPreviousSecret, of: key, changes)], now: now)
             return Self.entries(row)
         }
         hint.yield()
@@ -299,7 +334,7 @@ public final class InMemoryStore: Store, ChangeHints {
         private let store: InMemoryStore
         let keys = Mutex<[ImportedKey]>([])
         /// What is to become of the store at the end.
-        let kept = Mutex<(keys: [ImportedKey], schemes: [TokenScheme])>(([], []))
+        let kept = Mutex<(keys: [ImportedKey], schemes: [TokenScheme], event: NewAuditEvent?)>(([], [], nil))
 
         init(_ store: InMemoryStore) {
             self.store = store
@@ -333,9 +368,10 @@ public final class InMemoryStore: Store, ChangeHints {
             return ImportDuplicates(count: found.count, first: Array(found.prefix(limit)))
         }
 
-        func keep(schemes: [TokenScheme]) async throws(StoreError) -> Int {
+        func keep(schemes: [TokenScheme], by call: AdminCall) async throws(StoreError) -> Int {
             let staged = keys.withLock(\.self)
-            kept.withLock { $0 = (staged, schemes) }
+            let event = NewAuditEvent(call, .keyImport, changes: AuditChanges(importing: staged.count))
+            kept.withLock { $0 = (staged, schemes, event) }
             return staged.count
         }
     }
@@ -345,7 +381,8 @@ public final class InMemoryStore: Store, ChangeHints {
     ) async throws -> R {
         let stage = Stage(self)
         let result = try await body(stage)
-        let (keys, schemes) = stage.kept.withLock(\.self)
+        let (keys, schemes, event) = stage.kept.withLock(\.self)
+        let now = time.now()
         try read { state in
             state.position += 1
             for key in keys {
@@ -354,6 +391,7 @@ public final class InMemoryStore: Store, ChangeHints {
                     createdAt: key.createdAt,
                     updatedAt: key.updatedAt, deactivatedAt: key.deactivatedAt, changed: state.position)
             }
+            if let event { state.trail.append([event], now: now) }
             for scheme in schemes where !state.schemes.contains(scheme) { state.schemes.append(scheme) }
         }
         hint.yield()
@@ -368,7 +406,7 @@ public final class InMemoryStore: Store, ChangeHints {
         state.withLock { $0.isClosed = true }
     }
 
-    private func read<R: Sendable>(_ body: (inout State) -> R) throws(StoreError) -> R {
+    func read<R: Sendable>(_ body: (inout State) -> R) throws(StoreError) -> R {
         let result: Result<R, StoreError> = state.withLock { state in
             guard !state.isDown, !state.isClosed else { return .failure(StoreError(.unavailable, detail: "down")) }
             return .success(body(&state))

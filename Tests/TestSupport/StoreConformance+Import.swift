@@ -19,7 +19,7 @@ extension StoreConformance {
                 try await stage.add([plain])
                 try expect(try await store.list(KeyQuery()).isEmpty, "nobody sees a stage")
                 try expect(try await stage.removeDuplicates(naming: 10) == ImportDuplicates(), "no duplicates")
-                return try await stage.keep(schemes: [full, plain].compactMap(\.scheme))
+                return try await stage.keep(schemes: [full, plain].compactMap(\.scheme), by: .test)
             }
             try expect(kept == 2, "two")
             let shown = try await store.key(full.id)
@@ -41,7 +41,7 @@ extension StoreConformance {
             do {
                 try await store.stageImport { stage in
                     try await stage.add([key])
-                    _ = try await stage.keep(schemes: [try scheme])
+                    _ = try await stage.keep(schemes: [try scheme], by: .test)
                     throw Failure()
                 }
                 throw broken("no failure")
@@ -67,7 +67,9 @@ extension StoreConformance {
             let (found, kept) = try await store.stageImport { stage in
                 try await stage.add(Array(lines.prefix(4)))
                 try await stage.add(Array(lines.dropFirst(4)))
-                return (try await stage.removeDuplicates(naming: 4), try await stage.keep(schemes: [try scheme]))
+                return (
+                    try await stage.removeDuplicates(naming: 4), try await stage.keep(schemes: [try scheme], by: .test)
+                )
             }
             try expect(kept == 1 && found.count == 5, "\(kept) \(found.count)")
             let expected: [(Int, ImportDuplicate.Reason, Bool)] = [
@@ -81,7 +83,7 @@ extension StoreConformance {
             let key = imported(1, KeyAttributes(name: "n"))
             _ = try await store.stageImport { stage in
                 try await stage.add([key])
-                return try await stage.keep(schemes: [try scheme])
+                return try await stage.keep(schemes: [try scheme], by: .test)
             }
             let next = rotation(grace: .seconds(60))
             guard case .rotated(let changed) = try await store.rotate(key.id, version: 1, next, claim: nil) else {

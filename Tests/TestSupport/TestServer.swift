@@ -1,4 +1,5 @@
 public import EmbeddedPostgres
+import FoundationEssentials
 import Glibc
 import Logging
 import Synchronization
@@ -51,6 +52,17 @@ public final class TestServer: Sendable {
     public func stop() async {
         resume()
         await current.stop()
+    }
+
+    /// Makes a role that owns nothing and lets it in, and returns where it connects.
+    public func admit(role: String) async throws -> String {
+        let rules = "local all keyward peer map=keyward\nlocal all \(role) trust\n"
+        try Data(rules.utf8).write(to: URL(filePath: directory + "/pg_hba.conf"))
+        try await Psql.run("CREATE ROLE \(role) LOGIN", "SELECT pg_reload_conf()", on: connectionString)
+        let theirs = connectionString.split(separator: " ").map { $0.hasPrefix("user=") ? "user=\(role)" : String($0) }
+            .joined(separator: " ")
+        _ = await eventually { (try? await Psql.run("SELECT 1", on: theirs)) != nil }
+        return theirs
     }
 
     /// Waits until the postmaster is gone.

@@ -8,7 +8,7 @@ public protocol ImportStage: Sendable {
     func removeDuplicates(naming limit: Int) async throws(StoreError) -> ImportDuplicates
 
     /// Makes keys of what is there, with their schemes, and says how many. Not to be called twice.
-    func keep(schemes: [TokenScheme]) async throws(StoreError) -> Int
+    func keep(schemes: [TokenScheme], by call: AdminCall) async throws(StoreError) -> Int
 }
 
 /// What was there already.

@@ -120,7 +120,7 @@ public struct KeyPatch: Sendable, Equatable {
         return result
     }
 
-    private static func apply<Value>(_ change: Change<Value>, to value: inout Value?) {
+    static func apply<Value>(_ change: Change<Value>, to value: inout Value?) {
         switch change {
         case .unchanged: break
         case .cleared: value = nil
@@ -128,7 +128,7 @@ public struct KeyPatch: Sendable, Equatable {
         }
     }
 
-    private static func apply<Value>(_ change: Change<Value>, to value: inout Value, cleared: Value) {
+    static func apply<Value>(_ change: Change<Value>, to value: inout Value, cleared: Value) {
         switch change {
         case .unchanged: break
         case .cleared: value = cleared

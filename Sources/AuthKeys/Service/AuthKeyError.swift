@@ -4,6 +4,10 @@ public enum AuthKeyError: Error, Sendable, Equatable {
     case invalid(param: String?, message: String)
     /// There is no key with this id, as the caller wrote it.
     case notFound(id: String)
+    /// The caller may only have to do with keys of one owner, and these would be another's.
+    case otherOwner
+    /// The caller lacks a permission.
+    case permissionMissing(AdminPermission)
     /// The key was changed since the caller saw it.
     case outdated
     /// The request contradicts what was done before.
@@ -28,9 +32,11 @@ public enum AuthKeyError: Error, Sendable, Equatable {
         case ended
         /// Another import is under way here.
         case importRunning
+        /// Nobody could administer admin keys any more, or only until an expiry.
+        case lastAdminCredential
     }
 
-    init(_ error: StoreError) {
+    public init(_ error: StoreError) {
         switch error.kind {
         case .unavailable: self = .unavailable
         case .conflict: self = .conflict(.duplicate)

@@ -3,10 +3,12 @@ import Synchronization
 extension AuthKeyService {
     /// Brings keys in, in batches of lines, one batch being read while the one before is staged. What is kept reaches this
     /// instance's index, as everybody's, with the change feed; until then its tokens are looked up.
+    /// Only for admins of all owners' keys.
     /// - Throws: `AuthKeyError`, or what the lines throw: then nothing was kept.
     public func importKeys<Lines: AsyncSequence>(
-        _ options: ImportOptions, lines: Lines
+        _ options: ImportOptions, lines: Lines, by call: AdminCall
     ) async throws -> ImportReport where Lines.Element == [ImportLine], Lines: Sendable {
+        guard call.admin.owner == nil else { throw AuthKeyError.otherOwner }
         guard importTurn.take() else { throw AuthKeyError.conflict(.importRunning) }
         defer { importTurn.giveBack() }
         do {
@@ -19,7 +21,7 @@ extension AuthKeyService {
                     keys = try await iterator.next().map { checks.check($0) }
                     try await staged
                 }
-                return try await finish(checks, options, on: stage)
+                return try await finish(checks, options, on: stage, by: call)
             }
             index.schemes.add(schemes)
             return report
@@ -29,7 +31,7 @@ extension AuthKeyService {
     }
 
     private func finish(
-        _ checks: ImportChecks, _ options: ImportOptions, on stage: any ImportStage
+        _ checks: ImportChecks, _ options: ImportOptions, on stage: any ImportStage, by call: AdminCall
     ) async throws -> (ImportReport, Set<TokenScheme>) {
         var report = checks.report
         let duplicates = try await stage.removeDuplicates(naming: ImportReport.problemLimit)
@@ -39,7 +41,7 @@ extension AuthKeyService {
             report.imported = checks.accepted - duplicates.count
             return (report, [])
         }
-        report.imported = try await stage.keep(schemes: Array(checks.newSchemes))
+        report.imported = try await stage.keep(schemes: Array(checks.newSchemes), by: call)
         return (report, checks.newSchemes)
     }
 }

@@ -20,42 +20,58 @@ public struct AuthKeyService: Sendable {
     }
 
     /// A page of keys, and the place where the next one begins; nil after the last.
-    public func list(_ query: KeyQuery) async throws(AuthKeyError) -> (keys: [AuthKey], next: ListCursor?) {
+    public func list(
+        _ query: KeyQuery, for admin: Admin
+    ) async throws(AuthKeyError) -> (keys: [AuthKey], next: ListCursor?) {
         if let cursor = query.after, cursor.order != query.order {
             throw .invalid(
                 param: "cursor", message: "cursor is a place in the order \(cursor.order): begin anew for another")
         }
-        var wanted = query
+        guard var wanted = Self.seen(query, by: admin) else { return ([], nil) }
         wanted.limit += 1
         let found = try await ask { () async throws(StoreError) in try await store.list(wanted) }
         let page = Array(found.prefix(query.limit))
         return (page, found.count > query.limit ? page.last.map { ListCursor(after: $0, in: query.order) } : nil)
     }
 
-    /// How many keys a query finds, on all pages.
-    public func count(_ query: KeyQuery) async throws(AuthKeyError) -> KeyCount {
-        try await ask { () async throws(StoreError) in try await store.count(query) }
+    /// A query as far as an admin may see; nil for one that finds nothing.
+    static func seen(_ query: KeyQuery, by admin: Admin) -> KeyQuery? {
+        guard let owner = admin.owner else { return query }
+        guard query.owner ?? owner == owner else { return nil }
+        var query = query
+        query.owner = owner
+        return query
     }
 
-    public func key(_ id: String) async throws(AuthKeyError) -> AuthKey {
+    /// How many keys a query finds, on all pages.
+    public func count(_ query: KeyQuery, for admin: Admin) async throws(AuthKeyError) -> KeyCount {
+        guard let query = Self.seen(query, by: admin) else { return KeyCount(0, isExact: true) }
+        return try await ask { () async throws(StoreError) in try await store.count(query) }
+    }
+
+    public func key(_ id: String, for admin: Admin) async throws(AuthKeyError) -> AuthKey {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
         let key = try await ask { () async throws(StoreError) in try await store.key(keyID) }
-        guard let key else { throw .notFound(id: id) }
+        guard let key, admin.sees(owner: key.owner) else { throw .notFound(id: id) }
         return key
     }
 
     /// Makes a key. Its secret is in the result, and nowhere else.
-    public func create(_ request: KeyRequest) async throws(AuthKeyError) -> IssuedKey {
+    public func create(_ request: KeyRequest, by call: AdminCall) async throws(AuthKeyError) -> IssuedKey {
+        var request = request
+        if let owner = call.admin.owner, request.attributes.owner == nil { request.attributes.owner = owner }
         let now = time.now()
         try FieldRules.idempotencyKey(request.idempotencyKey)
         var attributes = request.attributes
         if !request.namesExpiry { attributes.expiresAt = lifetimes.standard.map { now.advanced(by: $0) } }
         attributes = try FieldRules.checked(attributes)
+        try Self.check(attributes.owner, isOf: call.admin)
         try FieldRules.expiry(attributes.expiresAt, now: now, lifetimes: lifetimes)
         let token = Token.generate(prefix: try FieldRules.prefix(request.prefix, default: defaultPrefix))
         let key = NewKey(id: .generate(at: now), attributes: attributes, secret: NewSecret(token))
         let claim = request.claim()
-        let outcome = try await ask { () async throws(StoreError) in try await store.create(key, claim: claim) }
+        let outcome = try await ask { () async throws(StoreError) in try await store.create(key, claim: claim, by: call)
+        }
         switch outcome {
         case .created(let created):
             index.apply(key.entry)
@@ -67,12 +83,15 @@ public struct AuthKeyService: Sendable {
 
     /// Changes a key.
     /// - Parameter version: the version that the caller has seen; nil for any.
-    public func update(_ id: String, version: Int64?, _ patch: KeyPatch) async throws(AuthKeyError) -> AuthKey {
+    public func update(
+        _ id: String, version: Int64?, _ patch: KeyPatch, by call: AdminCall
+    ) async throws(AuthKeyError) -> AuthKey {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
         let (now, lifetimes) = (time.now(), lifetimes)
         let outcome = try await ask { () async throws(StoreError) in
-            try await store.update(keyID, version: version) { current throws(AuthKeyError) in
+            try await store.update(keyID, version: version, by: call) { current throws(AuthKeyError) in
                 let wanted = try FieldRules.checked(patch.applied(to: current))
+                try Self.check(wanted.owner, isOf: call.admin)
                 if wanted.expiresAt != current.expiresAt {
                     try FieldRules.expiry(wanted.expiresAt, now: now, lifetimes: lifetimes)
                 }
@@ -89,24 +108,27 @@ public struct AuthKeyService: Sendable {
 
     /// What would become of a request that came with the key's newest secret now: the decision, and what led to it.
     public func explain(
-        _ id: String, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement
+        _ id: String, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, for admin: Admin
     ) async throws(AuthKeyError) -> Explanation {
-        let key = try await key(id)
+        let key = try await key(id, for: admin)
         return Explanation(key, method: method, path: path, address: address, scopes: scopes, at: time.now())
     }
 
     /// How a key was used, by day.
-    public func usage(_ id: String, days: Int) async throws(AuthKeyError) -> KeyUsageReport {
-        guard let keyID = KeyID(id) else { throw .notFound(id: id) }
+    public func usage(_ id: String, days: Int, for admin: Admin) async throws(AuthKeyError) -> KeyUsageReport {
+        let keyID = try await key(id, for: admin).id
         let report = try await ask { () async throws(StoreError) in try await store.usage(keyID, days: days) }
         guard let report else { throw .notFound(id: id) }
         return report
     }
 
     /// Removes a deactivated key.
-    public func delete(_ id: String, version: Int64?) async throws(AuthKeyError) {
+    public func delete(_ id: String, version: Int64?, by call: AdminCall) async throws(AuthKeyError) {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
-        switch try await ask({ () async throws(StoreError) in try await store.delete(keyID, version: version) }) {
+        let outcome = try await ask { () async throws(StoreError) in
+            try await store.delete(keyID, version: version, by: call)
+        }
+        switch outcome {
         case .deleted(let entries): for entry in entries { index.apply(entry) }
         case .unknown: throw .notFound(id: id)
         case .outdated: throw .outdated
@@ -116,18 +138,18 @@ public struct AuthKeyService: Sendable {
 
     /// Gives a key a new secret, which is in the result and nowhere else. The one before stays good for the grace.
     public func rotate(
-        _ id: String, version: Int64?, grace: Duration, idempotencyKey: String?
+        _ id: String, version: Int64?, grace: Duration, idempotencyKey: String?, by call: AdminCall
     ) async throws(AuthKeyError) -> (issued: IssuedKey, rotation: KeyID) {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
         try FieldRules.idempotencyKey(idempotencyKey)
         try FieldRules.grace(grace)
-        let current = try await key(id)
+        let current = try await key(id, for: call.admin)
         let token = Token.generate(prefix: current.tokenPrefix ?? defaultPrefix)
         let rotation = Rotation(id: .generate(at: time.now()), secret: NewSecret(token), grace: grace)
         let claim = IdempotencyClaim(
             idempotencyKey: idempotencyKey, fields: ["rotate", keyID.description, "\(grace.components.seconds)"])
         let outcome = try await ask { () async throws(StoreError) in
-            try await store.rotate(keyID, version: version, rotation, claim: claim)
+            try await store.rotate(keyID, version: version, rotation, claim: claim, by: call)
         }
         switch outcome {
         case .rotated(let changed): return (IssuedKey(key: apply(changed), token: token), rotation.id)
@@ -140,17 +162,22 @@ public struct AuthKeyService: Sendable {
     }
 
     /// Ends what is left of a rotation's grace.
-    public func endPreviousSecrets(_ id: String) async throws(AuthKeyError) {
-        try await apply(id) { keyID throws(StoreError) in try await store.endPreviousSecrets(keyID) }
+    public func endPreviousSecrets(_ id: String, by call: AdminCall) async throws(AuthKeyError) {
+        try await apply(id) { keyID throws(StoreError) in try await store.endPreviousSecrets(keyID, by: call) }
     }
 
     /// Revokes a key for good; again and again is fine. Says when the key was last used, if that was within seven days.
     @discardableResult
-    public func deactivate(_ id: String) async throws(AuthKeyError) -> Timestamp? {
-        try await apply(id) { keyID throws(StoreError) in try await store.deactivate(keyID) }
+    public func deactivate(_ id: String, by call: AdminCall) async throws(AuthKeyError) -> Timestamp? {
+        try await apply(id) { keyID throws(StoreError) in try await store.deactivate(keyID, by: call) }
         // The key is revoked: nothing that goes wrong from here on may say otherwise.
-        guard let key = try? await key(id), let lastUsedAt = key.usage.lastUsedAt else { return nil }
+        guard let key = try? await key(id, for: call.admin), let lastUsedAt = key.usage.lastUsedAt else { return nil }
         return lastUsedAt.advanced(by: .seconds(7 * 86_400)) > time.now() ? lastUsedAt : nil
+    }
+
+    /// An admin of one owner's keys makes no others, of whatever key.
+    private static func check(_ owner: String?, isOf admin: Admin) throws(AuthKeyError) {
+        guard admin.sees(owner: owner) else { throw .otherOwner }
     }
 
     private func apply(

@@ -104,6 +104,9 @@ public enum FieldRules {
         guard let prefix = TokenPrefix(raw) else {
             throw .invalid(param: "prefix", message: "prefix must be \(TokenPrefix.rule)")
         }
+        guard prefix != .admin else {
+            throw .invalid(param: "prefix", message: "prefix must be another than '\(prefix)', which admin keys have")
+        }
         return prefix
     }
 

@@ -29,26 +29,23 @@ public struct ListCursor: Sendable, Equatable {
         self.init(order: order, moment: moment, name: name, id: key.id)
     }
 
-    /// The text form: a byte for the order, the moment if there is one, the id, the name, the checksum.
+    /// The place right after an admin key.
+    public init(after key: AdminKey) {
+        self.init(order: .newestFirst, moment: key.createdAt, name: key.name, id: key.id)
+    }
+
+    /// The text form: a byte for the order, the moment if there is one, the id, the name.
     public var encoded: String {
         var bytes = [Self.code(order, hasMoment: moment != nil)]
-        if let moment { bytes += withUnsafeBytes(of: moment.microseconds.bigEndian) { Array($0) } }
-        bytes += id.bytes
-        bytes += Array(name.utf8)
-        let checksum = bytes.withUnsafeBytes { CRC32.checksum($0) }
-        bytes += withUnsafeBytes(of: checksum.bigEndian) { Array($0) }
-        return Base64URL.encode(bytes)
+        if let moment { bytes += bigEndian(moment.microseconds) }
+        return CheckedText.encode(bytes + id.bytes + Array(name.utf8))
     }
 
     /// Reads the text form; nil unless it is one that was given out, unchanged.
     public init?(encoded: some StringProtocol) {
-        guard encoded.utf8.count <= 4_096, let bytes = Base64URL.decode(Array(encoded.utf8)), bytes.count >= 21 else {
-            return nil
-        }
-        var body = bytes.dropLast(4)
-        let checksum = body.withUnsafeBytes { CRC32.checksum($0) }
-        guard Array(bytes.suffix(4)) == withUnsafeBytes(of: checksum.bigEndian, { Array($0) }),
-            let (order, hasMoment) = body.popFirst().flatMap(Self.decode)
+        guard let bytes = CheckedText.decode(encoded), bytes.count >= 17 else { return nil }
+        var body = bytes[...]
+        guard let (order, hasMoment) = body.popFirst().flatMap(Self.decode)
         else { return nil }
         var moment: Timestamp?
         if hasMoment {

@@ -43,6 +43,8 @@ public struct NewSecret: Sendable, Equatable {
     public init(_ token: Token) {
         self.init(digest: token.digest, prefix: token.prefix, lastFour: token.lastFour)
     }
+
+    public var redactedValue: String { AuthKey.redact(prefix: shownPrefix, lastFour: lastFour) }
 }
 
 /// What a caller's `Idempotency-Key` comes to: two hashes, so that neither the caller's header nor its request is kept.

@@ -1,6 +1,8 @@
 /// Where keys are kept. Two things conform: PostgreSQL, and the fake of the tests; one suite holds both to this page.
 ///
 /// What is acknowledged is durable. A change that returned is seen by every later call, and by `changes` on every instance.
+/// Each change puts its event into the trail, in its own transaction; a call that changes nothing puts none. For an admin who
+/// may only see one owner's keys, the keys of others are unknown.
 public protocol Store: KeyFinder {
     /// A page of keys.
     func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey]
@@ -12,31 +14,33 @@ public protocol Store: KeyFinder {
     func key(_ id: KeyID) async throws(StoreError) -> AuthKey?
 
     /// Keeps a new key and its secret's digest, both or neither. With a claim, at most one key is ever made for it.
-    func create(_ key: NewKey, claim: IdempotencyClaim?) async throws(StoreError) -> CreateOutcome
+    func create(
+        _ key: NewKey, claim: IdempotencyClaim?, by call: AdminCall
+    ) async throws(StoreError) -> CreateOutcome
 
     /// Revokes a key for good. The first moment of deactivation stays. Nil if there is no such key; otherwise what the index
     /// has to know of each of its secrets.
-    func deactivate(_ id: KeyID) async throws(StoreError) -> [KeyEntry]?
+    func deactivate(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]?
 
     /// Changes what admins say of a key, in one transaction: `change` is given what is kept, and says what is to be. Where
     /// nothing is different, nothing is written, and the version stays.
     /// - Parameter version: the version that the caller has seen; nil for any.
     func update(
-        _ id: KeyID, version: Int64?,
+        _ id: KeyID, version: Int64?, by call: AdminCall,
         _ change: @escaping @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
     ) async throws(StoreError) -> UpdateOutcome
 
     /// Removes a deactivated key and its secrets.
-    func delete(_ id: KeyID, version: Int64?) async throws(StoreError) -> DeleteOutcome
+    func delete(_ id: KeyID, version: Int64?, by call: AdminCall) async throws(StoreError) -> DeleteOutcome
 
     /// Gives a key a new secret. The one before stays good for the grace, and any older one ends: two are good at most. With
     /// a claim, at most one rotation is ever carried out for it.
     func rotate(
-        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?
+        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?, by call: AdminCall
     ) async throws(StoreError) -> RotateOutcome
 
     /// Ends all secrets of a key but the newest, now. Nil if there is no such key.
-    func endPreviousSecrets(_ id: KeyID) async throws(StoreError) -> [KeyEntry]?
+    func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]?
 
     /// Hands over every entry that changed at or after the watermark (all of them for nil), in no particular order and
     /// possibly again, as of one moment, and says where to go on. Entries that make no sense are left out and counted.

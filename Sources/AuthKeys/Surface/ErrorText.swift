@@ -28,6 +28,23 @@ extension Refusal {
 
     /// The value of `WWW-Authenticate` (RFC 6750 section 3); nil where none belongs into the answer.
     public func challenge(needing needed: ScopeRequirement = .none) -> String? {
+        needed.isEmpty ? Self.challenges[self] : makeChallenge(needing: needed)
+    }
+
+    /// The body of the answer, where it names no scopes.
+    public var body: String { Self.bodies[self] ?? "" }
+
+    /// Made once: whoever is refused a thousand times a second is not to cost more than whoever is let in.
+    private static let challenges: [Refusal: String] = texts { $0.makeChallenge(needing: .none) }
+    private static let bodies: [Refusal: String] = texts {
+        ErrorText.body(type: $0.kind.type, message: $0.message, code: $0.code)
+    }
+
+    private static func texts(_ text: (Refusal) -> String?) -> [Refusal: String] {
+        Dictionary(uniqueKeysWithValues: allCases.compactMap { refusal in text(refusal).map { (refusal, $0) } })
+    }
+
+    private func makeChallenge(needing needed: ScopeRequirement) -> String? {
         guard kind == .authentication || self == .scopeMissing else { return nil }
         var challenge = "Bearer realm=\"keyward\""
         if let error = bearerError { challenge += ", error=\"\(error)\", error_description=\"\(message)\"" }

@@ -3,6 +3,9 @@ public struct TokenPrefix: Hashable, Sendable, CustomStringConvertible {
     /// The prefix that a key gets when it asks for none: `kw`.
     public static let standard = TokenPrefix(unchecked: "kw")
 
+    /// What the secrets of admin keys begin with, and those of no other key: `kwa`.
+    static let admin = TokenPrefix(unchecked: "kwa")
+
     /// The rule in words, for error messages.
     public static let rule = "1 to 24 of a-z, 0-9 and _, with no _ at either end"
 

@@ -29,6 +29,8 @@ public enum MigrationCatalogue {
         Migration(version: 4, name: "usage", sql: text(PackageResources._004_usage_sql)),
         Migration(version: 5, name: "list", sql: text(PackageResources._005_list_sql)),
         Migration(version: 6, name: "import", sql: text(PackageResources._006_import_sql)),
+        Migration(
+            version: 7, name: "admin_keys_and_audit", sql: text(PackageResources._007_admin_keys_and_audit_sql)),
         Migration(version: 8, name: "last_used", sql: text(PackageResources._008_last_used_sql)),
     ]
 

@@ -10,6 +10,8 @@ public enum MigrationError: Error, Sendable {
     case locked
     /// A migration failed, and was rolled back. The reason is the server's own.
     case failed(Int32, String, reason: String)
+    /// Something is to be done, and this role may not.
+    case denied
     /// The database could not be asked.
     case database(reason: String)
 }
@@ -26,6 +28,8 @@ extension MigrationError: CustomStringConvertible {
         case .locked: "another instance is migrating and did not finish in time"
         case .failed(let version, let name, let reason):
             "migration \(version) (\(name)) failed and was rolled back: \(reason)"
+        case .denied:
+            "migrations are pending, and this role may not make tables: permission denied; run 'keyward migrate up' as the role that owns the tables"
         case .database(let reason): "migrations could not be read or recorded: \(reason)"
         }
     }

@@ -108,6 +108,9 @@ public struct MigrationRunner: Sendable {
                 if attempt == 1 { logger.info("waiting for another instance that is migrating") }
                 try await Task.sleep(for: .milliseconds(250))
             }
+        } catch let error as PostgresError where error.sqlState == "42501" {
+            await unlock(connection)
+            throw .denied
         } catch {
             throw .database(reason: "\(error)")
         }

@@ -37,7 +37,7 @@ extension KeySQL {
         """
 
     static let usageOfSecrets = """
-        SELECT s.digest, s.prefix, s.last_four, s.created_at, s.expires_at, u.last_used_at, u.requests
+        SELECT s.digest, \(shownPrefix), s.last_four, s.created_at, s.expires_at, u.last_used_at, u.requests
         FROM auth_key_secrets s LEFT JOIN auth_key_secret_usage u ON u.digest = s.digest
         WHERE s.key_id = $1 ORDER BY s.created_at DESC, s.digest
         """

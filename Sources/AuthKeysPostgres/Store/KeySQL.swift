@@ -9,7 +9,7 @@ enum KeySQL {
         """
 
     /// All that a secret begins with.
-    private static let shownPrefix = "CASE WHEN whole_prefix THEN prefix ELSE prefix || '_' END"
+    static let shownPrefix = "CASE WHEN whole_prefix THEN prefix ELSE prefix || '_' END"
 
     /// Looked up key by key: OFFSET 0 keeps the planner from joining whole tables for the sake of a page.
     static let secretsOfKey = """
@@ -65,8 +65,9 @@ enum KeySQL {
     static let create = """
         WITH input AS MATERIALIZED (
             SELECT *, clock_timestamp() AS at
-            FROM unnest(\(attributeArrays), $14::uuid[], $15::bytea[], $16::text[], $17::text[])
-                AS t (\(attributeColumns), id, digest, prefix, last_four)
+            FROM unnest(\(attributeArrays), $14::uuid[], $15::bytea[], $16::text[], $17::text[], $18::text[], $19::text[],
+                $20::text[], $21::text[], $22::text[])
+                AS t (\(attributeColumns), id, digest, prefix, last_four, actor, actor_name, address, request_id, changes)
         ), keys AS (
             INSERT INTO auth_keys (id, created_at, updated_at, \(attributeColumns))
             SELECT id, at, at, \(attributeValues) FROM input
@@ -74,6 +75,9 @@ enum KeySQL {
         ), secrets AS (
             INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, created_at)
             SELECT digest, id, prefix, last_four, at FROM input
+        ), trail AS (
+            INSERT INTO audit_events (actor, actor_name, address, request_id, action, key_id, owner, outcome, changes)
+            SELECT actor, actor_name, address, request_id, 'key.create', id, owner, 'done', changes::jsonb FROM input
         )
         SELECT id, created_at FROM keys
         """
@@ -115,18 +119,37 @@ enum KeySQL {
         INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, rotation_id) VALUES ($2, $1, $3, $4, $5)
         """
 
-    /// Ends all secrets but the newest.
+    /// Ends all secrets but the newest. The parameters from $2 on are `AuditSQL.parameters(of:)` of the call.
     static let endPreviousSecrets = """
-        UPDATE auth_key_secrets SET expires_at = clock_timestamp()
-        WHERE key_id = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp()) AND digest <> (
-            SELECT digest FROM auth_key_secrets WHERE key_id = $1 ORDER BY created_at DESC LIMIT 1)
+        WITH k AS (
+            SELECT id, owner FROM auth_keys WHERE id = $1 AND ($6::text IS NULL OR owner = $6)
+        ), ended AS (
+            UPDATE auth_key_secrets s SET expires_at = clock_timestamp()
+            FROM k
+            WHERE s.key_id = k.id AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp()) AND s.digest <> (
+                SELECT digest FROM auth_key_secrets WHERE key_id = $1 ORDER BY created_at DESC LIMIT 1)
+            RETURNING s.prefix || '_...' || s.last_four AS redacted_value
+        ), trail AS (
+            INSERT INTO audit_events (actor, actor_name, address, request_id, action, key_id, owner, outcome, changes)
+            SELECT $2, $3, $4, $5, 'key.end_previous_secret', k.id, k.owner, 'done', jsonb_build_object(
+                'previous_secret', jsonb_build_object('from', (SELECT max(redacted_value) FROM ended), 'to', NULL))
+            FROM k WHERE EXISTS (SELECT FROM ended)
+        )
+        SELECT id FROM k
         """
 
+    /// The parameters from $2 on are `AuditSQL.parameters(of:)` of the call.
     static let deactivate = """
         WITH k AS (
             UPDATE auth_keys SET deactivated_at = clock_timestamp()
-            WHERE id = $1 AND deactivated_at IS NULL
+            WHERE id = $1 AND deactivated_at IS NULL AND ($6::text IS NULL OR owner = $6)
             RETURNING *
+        ), trail AS (
+            INSERT INTO audit_events (actor, actor_name, address, request_id, action, key_id, owner, outcome, changes)
+            SELECT $2, $3, $4, $5, 'key.deactivate', k.id, k.owner, 'done', jsonb_build_object(
+                'deactivated_at', jsonb_build_object('from', NULL, 'to',
+                    to_char(k.deactivated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
+            FROM k
         )
         SELECT k.id, \(entryColumns) FROM k LEFT JOIN auth_key_secrets s ON s.key_id = k.id
         """
@@ -134,6 +157,9 @@ enum KeySQL {
     static let entriesOfKey = """
         SELECT k.id, \(entryColumns) FROM auth_keys k LEFT JOIN auth_key_secrets s ON s.key_id = k.id WHERE k.id = $1
         """
+
+    /// The same, if the key is one of that owner's; NULL for any.
+    static let entriesOfOwnersKey = entriesOfKey + " AND ($2::text IS NULL OR k.owner = $2)"
 
     static let find = """
         SELECT k.id, \(entryColumns) FROM auth_key_secrets s JOIN auth_keys k ON k.id = s.key_id

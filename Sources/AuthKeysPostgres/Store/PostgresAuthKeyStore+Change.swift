@@ -4,11 +4,11 @@ import LibPQ
 /// Changes of keys that there are: each one transaction, with the key's row held.
 extension PostgresAuthKeyStore {
     static func update(
-        _ id: KeyID, version: Int64?, on pool: PostgresPool,
+        _ id: KeyID, version: Int64?, by call: AdminCall, on pool: PostgresPool,
         _ change: @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
     ) async throws -> UpdateOutcome {
         try await pool.transaction { transaction in
-            guard let key = try await hold(id, in: transaction) else { return .unknown }
+            guard let key = try await hold(id, for: call.admin, in: transaction) else { return .unknown }
             if let version, version != key.version { return .outdated }
             let wanted: KeyAttributes
             do throws(AuthKeyError) {
@@ -17,28 +17,40 @@ extension PostgresAuthKeyStore {
                 return .refused(error)
             }
             if wanted != key.attributes {
-                _ = try await transaction.query(KeySQL.update, [.uuid(PostgresUUID(id))] + parameters(of: wanted))
+                let changes = AuditChanges(from: key.attributes, to: wanted)
+                _ = try await transaction.pipeline([
+                    PostgresStatement(KeySQL.update, [.uuid(PostgresUUID(id))] + parameters(of: wanted)),
+                    AuditSQL.append([NewAuditEvent(call, .keyUpdate, of: key, changes)]),
+                ])
             }
             return .updated(try await changed(id, in: transaction))
         }
     }
 
-    static func delete(_ id: KeyID, version: Int64?, on pool: PostgresPool) async throws -> DeleteOutcome {
+    static func delete(
+        _ id: KeyID, version: Int64?, by call: AdminCall, on pool: PostgresPool
+    ) async throws -> DeleteOutcome {
         try await pool.transaction { transaction in
-            guard let key = try await hold(id, in: transaction) else { return .unknown }
+            guard let key = try await hold(id, for: call.admin, in: transaction) else { return .unknown }
             if let version, version != key.version { return .outdated }
             guard key.deactivatedAt != nil else { return .notDeactivated }
-            _ = try await transaction.query(KeySQL.delete, [.uuid(PostgresUUID(id))])
+            var changes = AuditChanges(from: key.attributes, to: nil)
+            changes.setSecret(from: key.redactedValue)
+            _ = try await transaction.pipeline([
+                PostgresStatement(KeySQL.delete, [.uuid(PostgresUUID(id))]),
+                AuditSQL.append([NewAuditEvent(call, .keyDelete, of: key, changes)]),
+            ])
             let buried = try await transaction.query(KeySQL.buried, [.uuid(PostgresUUID(id))]).rows
             return .deleted(try buried.compactMap { try KeyEntry(row: $0, from: 0) })
         }
     }
 
     static func rotate(
-        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?, on pool: PostgresPool
+        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?, by call: AdminCall,
+        on pool: PostgresPool
     ) async throws -> RotateOutcome {
         try await pool.transaction { transaction in
-            guard let key = try await hold(id, in: transaction) else { return .unknown }
+            guard let key = try await hold(id, for: call.admin, in: transaction) else { return .unknown }
             if let claim {
                 switch try await take(claim, for: id, rotation: rotation.id, in: transaction) {
                 case .taken: break
@@ -63,7 +75,10 @@ extension PostgresAuthKeyStore {
                     .text(secret.lastFour), .uuid(PostgresUUID(rotation.id)),
                     .double(rotation.grace / .seconds(1)),
                 ])
-            _ = try await transaction.query(KeySQL.touch, [.uuid(PostgresUUID(id))])
+            _ = try await transaction.pipeline([
+                PostgresStatement(KeySQL.touch, [.uuid(PostgresUUID(id))]),
+                AuditSQL.append([NewAuditEvent(call, .keyRotate, of: key, AuditChanges(of: key, by: rotation))]),
+            ])
             return .rotated(try await changed(id, in: transaction))
         }
     }
@@ -106,9 +121,12 @@ extension PostgresAuthKeyStore {
         ]
     }
 
-    /// The key, its row held until the transaction ends.
-    private static func hold(_ id: KeyID, in transaction: PostgresTransaction) async throws -> AuthKey? {
-        try await transaction.query(KeySQL.hold, [.uuid(PostgresUUID(id))]).rows.first.map(AuthKey.init)
+    /// The key, its row held until the transaction ends; nil if there is none that the admin may see.
+    private static func hold(
+        _ id: KeyID, for admin: Admin, in transaction: PostgresTransaction
+    ) async throws -> AuthKey? {
+        let row = try await transaction.query(KeySQL.hold, [.uuid(PostgresUUID(id))]).rows.first
+        return try row.map(AuthKey.init).flatMap { admin.sees(owner: $0.owner) ? $0 : nil }
     }
 
     private static func changed(_ id: KeyID, in transaction: PostgresTransaction) async throws -> ChangedKey {

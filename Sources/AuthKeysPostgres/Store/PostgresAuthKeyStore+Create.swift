@@ -1,31 +1,45 @@
 import AuthKeys
 import LibPQ
 
+/// A key to be kept, and who makes it.
+struct Creation: Sendable {
+    let key: NewKey
+    let call: AdminCall
+
+    /// What is new about it.
+    var changes: AuditChanges {
+        var changes = AuditChanges(from: nil, to: key.attributes)
+        changes.setSecret(to: key.secret.redactedValue)
+        return changes
+    }
+}
+
 extension PostgresAuthKeyStore {
     /// Creates many keys in one statement. Should that fail for a reason that need not concern all, each is tried by itself.
-    static func create(_ keys: [NewKey], on pool: PostgresPool) async -> [Result<AuthKey, any Error>] {
+    static func create(_ creations: [Creation], on pool: PostgresPool) async -> [Result<AuthKey, any Error>] {
         do {
-            let created = try await insert(keys, with: pool)
-            return keys.map { key in
-                created[key.id].map { .success($0) } ?? .failure(StoreError(.failed, detail: "no row for a new key"))
+            let created = try await insert(creations, with: pool)
+            return creations.map { creation in
+                created[creation.key.id].map { .success($0) }
+                    ?? .failure(StoreError(.failed, detail: "no row for a new key"))
             }
-        } catch let error as PostgresError where keys.count > 1 && !error.isUnavailable {
+        } catch let error as PostgresError where creations.count > 1 && !error.isUnavailable {
             var outcomes: [Result<AuthKey, any Error>] = []
-            for key in keys { outcomes += await create([key], on: pool) }
+            for creation in creations { outcomes += await create([creation], on: pool) }
             return outcomes
         } catch {
-            return keys.map { _ in .failure(error) }
+            return creations.map { _ in .failure(error) }
         }
     }
 
     /// Creates a key unless its claim was used before, in one transaction.
     static func create(
-        _ key: NewKey, claim: IdempotencyClaim, on pool: PostgresPool
+        _ creation: Creation, claim: IdempotencyClaim, on pool: PostgresPool
     ) async throws -> CreateOutcome {
         try await pool.transaction { transaction in
-            switch try await take(claim, for: key.id, rotation: nil, in: transaction) {
+            switch try await take(claim, for: creation.key.id, rotation: nil, in: transaction) {
             case .taken:
-                guard let created = try await insert([key], with: transaction)[key.id] else {
+                guard let created = try await insert([creation], with: transaction)[creation.key.id] else {
                     throw StoreError(.failed, detail: "no row for a new key")
                 }
                 return .created(created)
@@ -36,8 +50,9 @@ extension PostgresAuthKeyStore {
     }
 
     private static func insert(
-        _ keys: [NewKey], with executor: some PostgresExecutor
+        _ creations: [Creation], with executor: some PostgresExecutor
     ) async throws -> [KeyID: AuthKey] {
+        let keys = creations.map(\.key)
         let result = try await executor.query(
             KeySQL.create,
             try PostgresParameter.attributes(keys.map(\.attributes)) + [
@@ -45,6 +60,9 @@ extension PostgresAuthKeyStore {
                 .bytesArray(keys.map(\.digest.bytes)),
                 .textArray(keys.map(\.prefix.description)),
                 .textArray(keys.map(\.lastFour)),
+                .textArray(creations.map(\.call.admin.actor.text)), .textArray(creations.map(\.call.admin.actor.name)),
+                .textArray(creations.map(\.call.origin.address)), .textArray(creations.map(\.call.origin.requestID)),
+                .textArray(try creations.map { try JSONText.encode($0.changes.json) }),
             ])
         return try created(keys, rows: result.rows)
     }

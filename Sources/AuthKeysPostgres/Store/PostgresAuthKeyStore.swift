@@ -9,13 +9,13 @@ public final class PostgresAuthKeyStore: Store {
     private static let createBatch = 200
     private static let createConcurrency = 1
 
-    private let pool: PostgresPool
+    let pool: PostgresPool
     private let feedPool: PostgresPool
     private let lookTimeout: Duration
     /// The last look at the changes did not end in time: the next may take longer.
     private let lookTimedOut = Atomic<Bool>(false)
     private let notifier: ChangeNotifier
-    private let creations: GroupCommit<NewKey, AuthKey>
+    private let creations: GroupCommit<Creation, AuthKey>
 
     /// The pools are the caller's to run.
     /// - Parameters:
@@ -29,8 +29,8 @@ public final class PostgresAuthKeyStore: Store {
         self.pool = pool
         self.feedPool = feedPool ?? pool
         notifier = ChangeNotifier(pool: pool, logger: logger)
-        creations = GroupCommit(limit: Self.createBatch, concurrency: Self.createConcurrency) { [pool] keys in
-            await Self.create(keys, on: pool)
+        creations = GroupCommit(limit: Self.createBatch, concurrency: Self.createConcurrency) { [pool] creations in
+            await Self.create(creations, on: pool)
         }
     }
 
@@ -51,66 +51,74 @@ public final class PostgresAuthKeyStore: Store {
         }
     }
 
-    public func create(_ key: NewKey, claim: IdempotencyClaim?) async throws(StoreError) -> CreateOutcome {
+    public func create(
+        _ key: NewKey, claim: IdempotencyClaim?, by call: AdminCall
+    ) async throws(StoreError) -> CreateOutcome {
+        let creation = Creation(key: key, call: call)
         let outcome = try await attempt {
-            guard let claim else { return CreateOutcome.created(try await self.creations.submit(key)) }
-            return try await Self.create(key, claim: claim, on: self.pool)
+            guard let claim else { return CreateOutcome.created(try await self.creations.submit(creation)) }
+            return try await Self.create(creation, claim: claim, on: self.pool)
         }
         if case .created = outcome { notifier.changed() }
         return outcome
     }
 
     public func update(
-        _ id: KeyID, version: Int64?,
+        _ id: KeyID, version: Int64?, by call: AdminCall,
         _ change: @escaping @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
     ) async throws(StoreError) -> UpdateOutcome {
-        let outcome = try await attempt { try await Self.update(id, version: version, on: self.pool, change) }
+        let outcome = try await attempt { try await Self.update(id, version: version, by: call, on: self.pool, change) }
         if case .updated = outcome { notifier.changed() }
         return outcome
     }
 
-    public func delete(_ id: KeyID, version: Int64?) async throws(StoreError) -> DeleteOutcome {
-        let outcome = try await attempt { try await Self.delete(id, version: version, on: self.pool) }
+    public func delete(
+        _ id: KeyID, version: Int64?, by call: AdminCall
+    ) async throws(StoreError) -> DeleteOutcome {
+        let outcome = try await attempt { try await Self.delete(id, version: version, by: call, on: self.pool) }
         if case .deleted = outcome { notifier.changed() }
         return outcome
     }
 
     public func rotate(
-        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?
+        _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?, by call: AdminCall
     ) async throws(StoreError) -> RotateOutcome {
         let outcome = try await attempt {
-            try await Self.rotate(id, version: version, rotation, claim: claim, on: self.pool)
+            try await Self.rotate(id, version: version, rotation, claim: claim, by: call, on: self.pool)
         }
         if case .rotated = outcome { notifier.changed() }
         return outcome
     }
 
-    public func endPreviousSecrets(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
+    public func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
         _ = try await attempt {
-            try await self.pool.query(KeySQL.endPreviousSecrets, [.uuid(PostgresUUID(id))])
+            try await self.pool.query(
+                KeySQL.endPreviousSecrets, [.uuid(PostgresUUID(id))] + AuditSQL.parameters(of: call))
         }
         notifier.changed()
-        return try await knownEntries(id)
+        return try await knownEntries(id, for: call.admin)
     }
 
-    public func deactivate(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
-        let changed = try await entries(KeySQL.deactivate, id)
+    public func deactivate(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
+        let changed = try await entries(
+            KeySQL.deactivate, [.uuid(PostgresUUID(id))] + AuditSQL.parameters(of: call))
         if !changed.isEmpty {
             notifier.changed()
             return changed.compactMap(\.self)
         }
-        return try await knownEntries(id)
+        return try await knownEntries(id, for: call.admin)
     }
 
-    private func knownEntries(_ id: KeyID) async throws(StoreError) -> [KeyEntry]? {
-        let known = try await entries(KeySQL.entriesOfKey, id)
+    private func knownEntries(_ id: KeyID, for admin: Admin) async throws(StoreError) -> [KeyEntry]? {
+        let known = try await entries(
+            KeySQL.entriesOfOwnersKey, [.uuid(PostgresUUID(id)), admin.owner.map { .text($0) } ?? .null])
         return known.isEmpty ? nil : known.compactMap(\.self)
     }
 
     /// A row for the key, or one for each of its secrets; no row if there is no key.
-    private func entries(_ sql: String, _ id: KeyID) async throws(StoreError) -> [KeyEntry?] {
+    private func entries(_ sql: String, _ parameters: [PostgresParameter]) async throws(StoreError) -> [KeyEntry?] {
         try await attempt {
-            try await self.pool.query(sql, [.uuid(PostgresUUID(id))]).rows.map { try KeyEntry(row: $0, from: 1) }
+            try await self.pool.query(sql, parameters).rows.map { try KeyEntry(row: $0, from: 1) }
         }
     }
 
@@ -186,7 +194,7 @@ public final class PostgresAuthKeyStore: Store {
         _ = try await attempt { try await self.pool.query(KeySQL.restamp) }
     }
 
-    private func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {
+    func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {
         do { return try await body() } catch { throw StoreError(error) }
     }
 }

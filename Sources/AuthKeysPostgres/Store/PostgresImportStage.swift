@@ -51,7 +51,7 @@ struct PostgresImportStage: ImportStage {
         }
     }
 
-    func keep(schemes: [TokenScheme]) async throws(StoreError) -> Int {
+    func keep(schemes: [TokenScheme], by call: AdminCall) async throws(StoreError) -> Int {
         try await attempt { () async throws(PostgresError) in
             _ = try await transaction.query(
                 KeySQL.keepSchemes,
@@ -61,6 +61,8 @@ struct PostgresImportStage: ImportStage {
                 ])
             let kept = try await transaction.query(KeySQL.keepKeys, timeout: Self.patience)
             _ = try await transaction.query(KeySQL.keepSecrets, timeout: Self.patience)
+            let event = NewAuditEvent(call, .keyImport, changes: AuditChanges(importing: Int(kept.affectedRows)))
+            _ = try await transaction.pipeline([AuditSQL.append([event])])
             return Int(kept.affectedRows)
         }
     }

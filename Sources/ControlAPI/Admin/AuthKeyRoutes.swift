@@ -4,34 +4,41 @@ import Hummingbird
 import Logging
 
 /// `/admin/api/v1/auth-keys`.
-struct AuthKeyRoutes {
+struct AuthKeyRoutes: AdminRoutes {
     static let path = "/admin/api/v1/auth-keys"
 
     let service: AuthKeyService
     let time: TimeSource
 
-    func add(to group: RouterGroup<ControlContext>) {
-        group.get(use: list)
-        group.post(use: create)
-        group.get("{id}", use: show)
-        group.patch("{id}", use: update)
-        group.get("{id}/explain", use: explain)
-        group.get("{id}/usage", use: usage)
-        group.delete("{id}", use: delete)
-        group.post("{id}/rotate", use: rotate)
-        group.delete("{id}/previous-secret", use: endPreviousSecret)
-        group.post("{id}/deactivate", use: deactivate)
+    var routes: [AdminRoute] {
+        [
+            AdminRoute(.get, needs: .keysRead, as: .keyRead, use: list),
+            AdminRoute(.post, needs: .keysWrite, as: .keyCreate, use: create),
+            AdminRoute(.get, "/{id}", needs: .keysRead, as: .keyRead, use: show),
+            AdminRoute(.patch, "/{id}", needs: .keysWrite, as: .keyUpdate, use: update),
+            AdminRoute(.get, "/{id}/explain", needs: .keysRead, as: .keyRead, use: explain),
+            AdminRoute(.get, "/{id}/usage", needs: .keysRead, as: .keyRead, use: usage),
+            AdminRoute(.delete, "/{id}", needs: .keysWrite, as: .keyDelete, use: delete),
+            AdminRoute(.post, "/{id}/rotate", needs: .keysRotate, .keysWrite, as: .keyRotate, use: rotate),
+            AdminRoute(
+                .delete, "/{id}/previous-secret", needs: .keysWrite, as: .keyEndPreviousSecret, use: endPreviousSecret),
+            AdminRoute(.post, "/{id}/deactivate", needs: .keysWrite, as: .keyDeactivate, use: deactivate),
+        ]
     }
 
-    private func list(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func list(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
         let parameters = try ListParameters(request.uri)
-        let page = try await ask(context) { () async throws(AuthKeyError) in try await service.list(parameters.query) }
+        let page = try await context.ask { () async throws(AuthKeyError) in
+            try await service.list(parameters.query, for: call.admin)
+        }
         let now = time.now()
         var response = try JSONBody.response(page.keys.map { KeyJSON($0, now: now) })
         if let next = page.next { response.headers[.link] = parameters.link(to: next) }
         if parameters.wantsTotal {
-            let total = try await ask(context) { () async throws(AuthKeyError) in
-                try await service.count(parameters.query)
+            let total = try await context.ask { () async throws(AuthKeyError) in
+                try await service.count(parameters.query, for: call.admin)
             }
             response.headers[.totalCount] = String(total.count)
             response.headers[.totalCountExact] = String(total.isExact)
@@ -39,58 +46,78 @@ struct AuthKeyRoutes {
         return response
     }
 
-    private func create(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func create(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
         var request = request
         let body = try JSONBody.decode(CreateKeyBody.self, from: try await request.collectBody(upTo: .max))
         let wanted = body.request(idempotencyKey: request.headers[.idempotencyKey])
-        let issued = try await ask(context) { () async throws(AuthKeyError) in try await service.create(wanted) }
+        let issued = try await context.ask { () async throws(AuthKeyError) in try await service.create(wanted, by: call)
+        }
         var response = try answer(KeyJSON(issued.key, now: time.now(), secret: issued.token), status: .created)
         response.headers[.location] = "\(Self.path)/\(issued.key.id)"
         return response
     }
 
-    private func show(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func show(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
         let id = try context.parameters.require("id")
-        let key = try await ask(context) { () async throws(AuthKeyError) in try await service.key(id) }
+        let key = try await context.ask { () async throws(AuthKeyError) in try await service.key(id, for: call.admin) }
         return try answer(KeyJSON(key, now: time.now()))
     }
 
-    private func explain(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func explain(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
         let id = try context.parameters.require("id")
         let wanted = try ExplainParameters(request.uri)
-        let explanation = try await ask(context) { () async throws(AuthKeyError) in
+        let explanation = try await context.ask { () async throws(AuthKeyError) in
             try await service.explain(
-                id, method: wanted.method, path: wanted.path, address: wanted.address, scopes: wanted.scopes)
+                id, method: wanted.method, path: wanted.path, address: wanted.address, scopes: wanted.scopes,
+                for: call.admin)
         }
         return try JSONBody.response(ExplanationJSON(explanation))
     }
 
-    private func usage(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func usage(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
         let id = try context.parameters.require("id")
         let days = try UsageParameters(request.uri).days
-        let report = try await ask(context) { () async throws(AuthKeyError) in try await service.usage(id, days: days) }
+        let report = try await context.ask { () async throws(AuthKeyError) in
+            try await service.usage(id, days: days, for: call.admin)
+        }
         return try JSONBody.response(UsageJSON(report))
     }
 
-    private func update(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func update(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
         var request = request
         let id = try context.parameters.require("id")
         let version = try EntityTag.expected(by: request)
         let body = try JSONBody.decode(KeyPatchBody.self, from: try await request.collectBody(upTo: .max))
-        let key = try await ask(context) { () async throws(AuthKeyError) in
-            try await service.update(id, version: version, body.patch)
+        let key = try await context.ask { () async throws(AuthKeyError) in
+            try await service.update(id, version: version, body.patch, by: call)
         }
         return try answer(KeyJSON(key, now: time.now()))
     }
 
-    private func delete(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func delete(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
         let id = try context.parameters.require("id")
         let version = try EntityTag.expected(by: request)
-        try await ask(context) { () async throws(AuthKeyError) in try await service.delete(id, version: version) }
+        try await context.ask { () async throws(AuthKeyError) in
+            try await service.delete(id, version: version, by: call)
+        }
         return Response(status: .noContent)
     }
 
-    private func rotate(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func rotate(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
         var request = request
         let id = try context.parameters.require("id")
         let version = try EntityTag.expected(by: request)
@@ -98,16 +125,18 @@ struct AuthKeyRoutes {
         let bytes = try await request.collectBody(upTo: .max)
         let body = bytes.readableBytes == 0 ? nil : try JSONBody.decode(RotateBody.self, from: bytes)
         let grace = body?.graceSeconds.map { Duration.seconds($0) } ?? FieldRules.defaultGrace
-        let (issued, rotation) = try await ask(context) { () async throws(AuthKeyError) in
-            try await service.rotate(id, version: version, grace: grace, idempotencyKey: idempotencyKey)
+        let (issued, rotation) = try await context.ask { () async throws(AuthKeyError) in
+            try await service.rotate(id, version: version, grace: grace, idempotencyKey: idempotencyKey, by: call)
         }
         return try answer(
             KeyJSON(issued.key, now: time.now(), secret: issued.token, rotation: rotation), status: .created)
     }
 
-    private func endPreviousSecret(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func endPreviousSecret(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
         let id = try context.parameters.require("id")
-        try await ask(context) { () async throws(AuthKeyError) in try await service.endPreviousSecrets(id) }
+        try await context.ask { () async throws(AuthKeyError) in try await service.endPreviousSecrets(id, by: call) }
         return Response(status: .noContent)
     }
 
@@ -118,21 +147,15 @@ struct AuthKeyRoutes {
         return response
     }
 
-    private func deactivate(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func deactivate(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
         let id = try context.parameters.require("id")
-        let lastUsedAt = try await ask(context) { () async throws(AuthKeyError) in try await service.deactivate(id) }
+        let lastUsedAt = try await context.ask { () async throws(AuthKeyError) in
+            try await service.deactivate(id, by: call)
+        }
         var response = Response(status: .noContent)
         if let lastUsedAt { response.headers[.keywardWarning] = "the auth key was in use: last used at \(lastUsedAt)" }
         return response
-    }
-
-    private func ask<R>(
-        _ context: ControlContext, _ question: () async throws(AuthKeyError) -> R
-    ) async throws(APIError) -> R {
-        do throws(AuthKeyError) {
-            return try await question()
-        } catch {
-            throw APIError(error, logger: context.logger)
-        }
     }
 }

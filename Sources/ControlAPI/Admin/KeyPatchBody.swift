@@ -17,8 +17,7 @@ struct KeyPatchBody: Decodable {
     init(from decoder: any Decoder) throws {
         let members = try decoder.container(keyedBy: CodingKeys.self)
         func change<Value: Decodable>(_ member: CodingKeys) throws -> KeyPatch.Change<Value> {
-            guard members.contains(member) else { return .unchanged }
-            return try members.decodeIfPresent(Value.self, forKey: member).map { .set($0) } ?? .cleared
+            try members.change(of: member)
         }
         patch.name = try change(.name)
         patch.description = try change(.description)
@@ -35,12 +34,20 @@ struct KeyPatchBody: Decodable {
         patch.reportOnly = try change(.reportOnly)
     }
 
-    private static func moment(_ change: KeyPatch.Change<Moment>) -> KeyPatch.Change<Timestamp> {
+    static func moment(_ change: KeyPatch.Change<Moment>) -> KeyPatch.Change<Timestamp> {
         switch change {
         case .unchanged: .unchanged
         case .cleared: .cleared
         case .set(let moment): moment.timestamp.map { .set($0) } ?? .cleared
         }
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// What a merge patch says of a member.
+    func change<Value: Decodable>(of member: Key) throws -> KeyPatch.Change<Value> {
+        guard contains(member) else { return .unchanged }
+        return try decodeIfPresent(Value.self, forKey: member).map { .set($0) } ?? .cleared
     }
 }
 

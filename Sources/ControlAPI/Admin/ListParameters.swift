@@ -15,14 +15,7 @@ struct ListParameters {
     init(_ uri: URI) throws(APIError) {
         var reader = Reader(uri)
         var query = KeyQuery(limit: Self.defaultLimit)
-        if let text = reader.text("limit") {
-            guard let limit = Int(text), Self.limits.contains(limit) else {
-                throw .validation(
-                    "limit must be a number from \(Self.limits.lowerBound) to \(Self.limits.upperBound)", param: "limit"
-                )
-            }
-            query.limit = limit
-        }
+        query.limit = try Self.limit(reader.substring("limit"))
         if let text = reader.text("sort") {
             guard let order = KeyOrder(text) else {
                 let known = KeyOrder.Field.allCases.map(\.rawValue).joined(separator: ", ")
@@ -55,12 +48,7 @@ struct ListParameters {
         }
         query.text = try reader.text("q", limit: FieldRules.nameLimit)
         items = reader.items
-        if let text = reader.text("cursor") {
-            guard let cursor = ListCursor(encoded: text) else {
-                throw .validation("cursor is not one that a list gave out", param: "cursor")
-            }
-            query.after = cursor
-        }
+        query.after = try Self.cursor(reader.substring("cursor")) { ListCursor(encoded: $0) }
         let total = reader.text("total")
         guard [nil, "true", "false"].contains(total) else {
             throw .validation("total must be true or false", param: "total")
@@ -72,7 +60,37 @@ struct ListParameters {
     /// RFC 8288; relative to wherever the listener is reached.
     func link(to next: ListCursor) -> String {
         let query = (items + [("cursor", next.encoded)]).map { "\($0)=\(PercentEncoding.encode($1))" }
-        return "<\(AuthKeyRoutes.path)?\(query.joined(separator: "&"))>; rel=\"next\""
+        return Self.link(AuthKeyRoutes.path, query)
+    }
+
+    static func limit(_ text: Substring?) throws(APIError) -> Int {
+        guard let text else { return defaultLimit }
+        guard let limit = Int(text), limits.contains(limit) else {
+            throw .validation(
+                "limit must be a number from \(limits.lowerBound) to \(limits.upperBound)", param: "limit")
+        }
+        return limit
+    }
+
+    static func cursor<Cursor>(_ text: Substring?, _ read: (Substring) -> Cursor?) throws(APIError) -> Cursor? {
+        guard let text else { return nil }
+        guard let cursor = read(text) else {
+            throw .validation("cursor is not one that a list gave out", param: "cursor")
+        }
+        return cursor
+    }
+
+    /// Nil for an empty one, too.
+    static func text(_ raw: Substring?, param: String, limit: Int) throws(APIError) -> String? {
+        guard let raw, !raw.isEmpty else { return nil }
+        guard raw.unicodeScalars.count <= limit, !raw.utf8.contains(0) else {
+            throw .validation("\(param) must be at most \(limit) characters, without NUL", param: param)
+        }
+        return String(raw)
+    }
+
+    static func link(_ path: String, _ items: [String]) -> String {
+        "<\(path)?\(items.joined(separator: "&"))>; rel=\"next\""
     }
 }
 
@@ -85,19 +103,18 @@ private struct Reader {
         self.uri = uri
     }
 
-    mutating func text(_ name: String) -> String? {
-        guard let value = uri.queryParameters[name[...]].map({ String($0) }) else { return nil }
-        items.append((name, value))
+    mutating func substring(_ name: String) -> Substring? {
+        guard let value = uri.queryParameters[name[...]] else { return nil }
+        items.append((name, String(value)))
         return value
     }
 
-    /// Nil for an empty one, too.
+    mutating func text(_ name: String) -> String? {
+        substring(name).map { String($0) }
+    }
+
     mutating func text(_ name: String, limit: Int) throws(APIError) -> String? {
-        guard let text = text(name), !text.isEmpty else { return nil }
-        guard text.unicodeScalars.count <= limit, !text.utf8.contains(0) else {
-            throw .validation("\(name) must be at most \(limit) characters, without NUL", param: name)
-        }
-        return text
+        try ListParameters.text(substring(name), param: name, limit: limit)
     }
 
     /// A time with its unit, or in seconds.

@@ -20,12 +20,15 @@ struct Moment: Decodable, Equatable {
             return
         }
         let text = try container.decode(String.self)
-        timestamp = text.isEmpty ? nil : try Self.read(text, param: param)
+        timestamp = text.isEmpty ? nil : try Timestamp(text, param: param)
     }
+}
 
-    private static func read(_ text: String, param: String) throws(APIError) -> Timestamp {
+extension Timestamp {
+    /// Reads what a caller says is a moment.
+    init(_ text: some StringProtocol, param: String) throws(APIError) {
         do {
-            return try Timestamp(rfc3339: text)
+            try self.init(rfc3339: text)
         } catch {
             switch error {
             case .syntax:

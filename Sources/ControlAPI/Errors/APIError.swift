@@ -1,7 +1,6 @@
 import AuthKeys
 public import HTTPTypes
 public import Hummingbird
-import Logging
 import NIOCore
 
 /// An error as callers see it: a status, and `{"error":{"type","message","param","code"}}`.
@@ -91,20 +90,26 @@ extension APIError {
             .unauthorized, .authentication, message, code: refusal.code, headers: [.wwwAuthenticate: challenge])
     }
 
-    /// What a failure of the domain is to a caller. What is for our eyes only goes to the log.
-    init(_ error: AuthKeyError, logger: Logger) {
-        if case .failed(let detail) = error {
-            logger.error("admin request failed", metadata: ["error": "\(detail)"])
-        }
-        self.init(error)
+    static let authKey = "auth key"
+
+    static func permissionMissing(_ permission: AdminPermission) -> APIError {
+        APIError(
+            .forbidden, .permission, "the admin key lacks the permission \(permission.rawValue)",
+            code: "permission_missing")
     }
 
-    private init(_ error: AuthKeyError) {
+    static let otherOwner = APIError(
+        .forbidden, .permission, "the admin key is for the keys of one owner alone", param: "owner",
+        code: "owner_not_allowed")
+
+    /// What a failure of the domain is to a caller.
+    /// - Parameter noun: what the request was about.
+    init(_ error: AuthKeyError, about noun: String = APIError.authKey) {
         switch error {
         case .invalid(let param, let message):
             self = .validation(message, param: param)
         case .notFound(let id):
-            self.init(.notFound, .notFound, "auth key not found: \(id.prefix(200))")
+            self.init(.notFound, .notFound, "\(noun) not found: \(id.prefix(200))")
         case .conflict(.idempotencyReplayed(let id)):
             self.init(
                 .conflict, .conflict,
@@ -135,10 +140,18 @@ extension APIError {
                 code: "key_ended")
         case .outdated:
             self.init(
-                .preconditionFailed, .conflict, "the auth key was changed meanwhile: read it again", param: "If-Match",
+                .preconditionFailed, .conflict, "the \(noun) was changed meanwhile: read it again", param: "If-Match",
                 code: "version_mismatch")
         case .conflict(.duplicate):
-            self.init(.conflict, .conflict, "an auth key with this secret or id exists already", code: "duplicate")
+            self.init(.conflict, .conflict, "an \(noun) with this secret or id exists already", code: "duplicate")
+        case .conflict(.lastAdminCredential):
+            self.init(
+                .conflict, .conflict,
+                "this admin key is the last one that can administer admin keys, or the last without an expiry: "
+                    + "make another with the permission admin first",
+                code: "last_admin_credential")
+        case .otherOwner: self = .otherOwner
+        case .permissionMissing(let permission): self = .permissionMissing(permission)
         case .unavailable:
             self.init(
                 .serviceUnavailable, .invalidRequest, "auth keys feature is unavailable", code: "feature_unavailable",

@@ -1,3 +1,4 @@
+import AuthKeys
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird
@@ -14,11 +15,21 @@ enum JSONBody {
 
     /// A response with a value as its body.
     static func response(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
-        let body = ByteBuffer(data: try encoder().encode(value))
+        let body = ByteBuffer(data: try bytes(value))
         return Response(
             status: status,
             headers: [.contentType: "application/json", .contentLength: String(body.readableBytes)],
             body: ResponseBody(byteBuffer: body))
+    }
+
+    /// A value as JSON on one line.
+    static func bytes(_ value: some Encodable) throws -> Data {
+        try encoder().encode(value)
+    }
+
+    /// The value of a text that was kept as JSON; null for what is none.
+    static func value(_ text: String) -> JSONValue {
+        (try? FoundationEssentials.JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))) ?? .null
     }
 
     /// Reads an object. What is wrong with it is said in the caller's terms, and names the member.

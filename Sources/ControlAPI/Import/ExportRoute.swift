@@ -6,28 +6,29 @@ import NIOCore
 import NIOFoundationCompat
 
 /// `GET /admin/api/v1/auth-keys/export`: all keys, one a line, as the list shows them.
-struct ExportRoute {
+struct ExportRoute: AdminRoutes {
+    static let path = AuthKeyRoutes.path + "/export"
     private static let pageSize = 1_000
 
     let service: AuthKeyService
     let time: TimeSource
 
-    func add(to group: RouterGroup<ControlContext>) {
-        group.get("export", use: export)
-    }
+    var routes: [AdminRoute] { [AdminRoute(.get, needs: .keysRead, as: .keyRead, use: export)] }
 
-    private func export(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func export(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
         var query = try ListParameters(request.uri).query
         query.limit = Self.pageSize
         // Before the answer begins, so that a database that is away is an error of its own.
-        let first = try await page(query, context)
+        let first = try await page(query, context, call)
         let body = ResponseBody { [query] writer in
             var (query, current) = (query, first)
             while true {
                 try await writer.write(try lines(current.keys))
                 guard let next = current.next else { break }
                 query.after = next
-                current = try await page(query, context)
+                current = try await page(query, context, call)
             }
             try await writer.finish(nil)
         }
@@ -35,13 +36,9 @@ struct ExportRoute {
     }
 
     private func page(
-        _ query: KeyQuery, _ context: ControlContext
+        _ query: KeyQuery, _ context: ControlContext, _ call: AdminCall
     ) async throws(APIError) -> (keys: [AuthKey], next: ListCursor?) {
-        do throws(AuthKeyError) {
-            return try await service.list(query)
-        } catch {
-            throw APIError(error, logger: context.logger)
-        }
+        try await context.ask { () async throws(AuthKeyError) in try await service.list(query, for: call.admin) }
     }
 
     private func lines(_ keys: [AuthKey]) throws -> ByteBuffer {

@@ -5,16 +5,16 @@ import HummingbirdCore
 import NIOCore
 
 /// `POST /admin/api/v1/auth-keys/import`: a key a line.
-struct ImportRoute {
+struct ImportRoute: AdminRoutes {
     static let path = AuthKeyRoutes.path + "/import"
 
     let service: AuthKeyService
 
-    func add(to group: RouterGroup<ControlContext>) {
-        group.post("import", use: importKeys)
-    }
+    var routes: [AdminRoute] { [AdminRoute(.post, needs: .keysWrite, as: .keyImport, use: importKeys)] }
 
-    private func importKeys(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func importKeys(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
         let options = try ImportParameters.options(request.uri)
         let (channel, announced) = (context.channel, request.headers[.contentLength].flatMap { Int($0) })
         let lines = ImportLines(body: request.body) { bytes in
@@ -22,10 +22,10 @@ struct ImportRoute {
             guard channel.isActive, announced == nil || announced == bytes else { throw Self.incomplete }
         }
         do {
-            let report = try await service.importKeys(options, lines: lines)
+            let report = try await service.importKeys(options, lines: lines, by: call)
             return try JSONBody.response(ImportReportJSON(report, options), status: status(of: report, options))
         } catch let error as AuthKeyError {
-            throw APIError(error, logger: context.logger)
+            throw context.apiError(error)
         } catch is ChannelError {
             throw Self.incomplete
         }

@@ -115,6 +115,11 @@ enum Answer: Equatable, Sendable {
         }
     }
 
+    var body: String {
+        if case .refused(let refusal) = self { return refusal.body }
+        return ErrorText.body(type: type, message: message, code: code)
+    }
+
     /// The value of `WWW-Authenticate`.
     var challenge: String? {
         switch self {

@@ -15,13 +15,17 @@ enum AnswerWriter {
 
     /// Appends a whole answer.
     static func write(_ answer: Answer, context: Context, to out: inout ByteBuffer) {
-        let body = ErrorText.body(type: answer.type, message: answer.message, code: answer.code)
+        let body = answer.body
         out.writeString(
             "HTTP/1.1 \(answer.status) \(answer.reason)\r\nContent-Type: application/json\r\nContent-Length: ")
         out.writeString("\(body.utf8.count)\r\nDate: \(date())\r\nX-Request-Id: ")
         context.id.write(to: &out)
         out.writeStaticString("\r\n")
-        if let challenge = answer.challenge { out.writeString("WWW-Authenticate: \(challenge)\r\n") }
+        if let challenge = answer.challenge {
+            out.writeStaticString("WWW-Authenticate: ")
+            out.writeString(challenge)
+            out.writeStaticString("\r\n")
+        }
         if let seconds = answer.retryAfter { out.writeString("Retry-After: \(seconds)\r\n") }
         if answer == .methodNotAllowed {
             out.writeStaticString("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")

@@ -46,14 +46,6 @@ extension ControlClient {
 
     /// Hands over the lines as they come.
     func exportKeys(query: [(String, String)], _ take: (ByteBuffer) throws -> Void) async throws {
-        try await withClient { client in
-            let request = request(.GET, Self.path + "/export" + Self.text(query))
-            let response = try await client.execute(request, timeout: Self.patience)
-            guard response.status == .ok else {
-                let body = try await response.body.collect(upTo: Self.bodyLimit)
-                throw Self.refusal(response.status, Array(body.readableBytesView))
-            }
-            for try await piece in response.body { try take(piece) }
-        }
+        try await stream(Self.path + "/export" + Self.text(query), patience: Self.patience, take)
     }
 }

@@ -225,6 +225,8 @@ struct ControlClient {
         }
     }
 
+    /// A path with a query.
+
     static func decode<Value: Decodable>(_ type: Value.Type, _ answer: Answer) throws -> Value {
         do {
             return try JSONDecoder().decode(type, from: Data(answer.body))
@@ -233,11 +235,12 @@ struct ControlClient {
         }
     }
 
-    private func send(
+    /// - Parameter patience: how long the answer may take.
+    func send(
         _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
-        version: Int64? = nil
+        version: Int64? = nil, patience: TimeAmount = .seconds(60)
     ) async throws -> Answer {
-        try await withClient { client in
+        try await withClient(read: max(.seconds(30), patience)) { client in
             var request = request(method, target)
             if let body {
                 request.headers.add(name: "Content-Type", value: "application/json")
@@ -245,12 +248,24 @@ struct ControlClient {
             }
             if let version { request.headers.add(name: "If-Match", value: "\"\(version)\"") }
             if let idempotencyKey { request.headers.add(name: "Idempotency-Key", value: idempotencyKey) }
-            let response = try await client.execute(request, timeout: .seconds(60))
+            let response = try await client.execute(request, timeout: patience)
             let bytes = Array(try await response.body.collect(upTo: Self.bodyLimit).readableBytesView)
             guard (200..<300).contains(response.status.code) else { throw Self.refusal(response.status, bytes) }
             return Answer(
                 body: bytes, warning: response.headers.first(name: "X-Keyward-Warning"),
                 next: response.headers.first(name: "Link").flatMap(Self.next), total: Total(response.headers))
+        }
+    }
+
+    /// Hands an answer over as it comes, however long it is.
+    func stream(_ target: String, patience: TimeAmount, _ take: (ByteBuffer) throws -> Void) async throws {
+        try await withClient(read: patience) { client in
+            let response = try await client.execute(request(.GET, target), timeout: patience)
+            guard response.status == .ok else {
+                let body = try await response.body.collect(upTo: Self.bodyLimit)
+                throw Self.refusal(response.status, Array(body.readableBytesView))
+            }
+            for try await piece in response.body { try take(piece) }
         }
     }
 

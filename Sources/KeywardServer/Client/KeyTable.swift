@@ -5,11 +5,11 @@ enum KeyTable {
     static func lines(_ keys: [ControlClient.Key]) -> [String] {
         let rows = keys.map { key in
             [
-                key.id, printable(key.name), key.redactedValue, key.status, printable(key.owner ?? "-"),
-                key.expiresAt ?? "-", key.lastUsedAt ?? "-", key.createdAt,
+                key.id, TextTable.printable(key.name), key.redactedValue, key.status,
+                TextTable.printable(key.owner ?? "-"), key.expiresAt ?? "-", key.lastUsedAt ?? "-", key.createdAt,
             ]
         }
-        return columns([header] + rows)
+        return TextTable.columns([header] + rows)
     }
 
     /// The line below a table: how many keys it has, of how many.
@@ -22,14 +22,14 @@ enum KeyTable {
     /// One key, a line a field.
     static func details(_ key: ControlClient.Key) -> [String] {
         var fields = [
-            ("id", key.id), ("name", printable(key.name)), ("key", key.redactedValue), ("status", key.status),
+            ("id", key.id), ("name", TextTable.printable(key.name)), ("key", key.redactedValue), ("status", key.status),
         ]
-        if let description = key.description { fields.append(("description", printable(description))) }
-        if let owner = key.owner { fields.append(("owner", printable(owner))) }
+        if let description = key.description { fields.append(("description", TextTable.printable(description))) }
+        if let owner = key.owner { fields.append(("owner", TextTable.printable(owner))) }
         if let scopes = key.scopes { fields.append(("scopes", scopes.joined(separator: " "))) }
         if let labels = key.labels {
             let text = labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-            fields.append(("labels", printable(text)))
+            fields.append(("labels", TextTable.printable(text)))
         }
         if let previous = key.previousSecret {
             fields.append(("old secret", "\(previous.redactedValue), good until \(previous.expiresAt)"))
@@ -39,51 +39,35 @@ enum KeyTable {
             ("methods", key.allowedMethods), ("paths", key.allowedPaths), ("networks", key.allowedCIDRs),
             ("report only", key.reportOnly),
         ]
-        for (name, list) in lists { if let list { fields.append((name, printable(list.joined(separator: " ")))) } }
+        for (name, list) in lists {
+            if let list { fields.append((name, TextTable.printable(list.joined(separator: " ")))) }
+        }
         if let expiresAt = key.expiresAt { fields.append(("expires", expiresAt)) }
         if let use = use(of: key) { fields += [("last used", use), ("requests", String(key.requests ?? 0))] }
         if let deactivatedAt = key.deactivatedAt { fields.append(("deactivated", deactivatedAt)) }
         fields += [("created", key.createdAt), ("updated", key.updatedAt)]
-        return columns(fields.map { [$0.0, $0.1] })
+        return TextTable.columns(fields.map { [$0.0, $0.1] })
     }
 
     /// A decision, a line for each thing that was looked at.
     static func lines(_ explanation: ControlClient.Explanation) -> [String] {
         let steps = explanation.decision.map { [$0.rule, $0.outcome, $0.message ?? ""] }
-        return columns(steps)
+        return TextTable.columns(steps)
             + [explanation.allowed ? "allowed" : "refused: \(explanation.status) \(explanation.code ?? "")"]
     }
 
     /// When and from where a key was last used; nil for never.
     static func use(of key: ControlClient.Key) -> String? {
         key.lastUsedAt.map { moment in
-            moment + (key.lastAddress.map { " from \(printable($0))" } ?? "")
-                + (key.lastAgent.map { " by \(printable($0))" } ?? "")
+            moment + (key.lastAddress.map { " from \(TextTable.printable($0))" } ?? "")
+                + (key.lastAgent.map { " by \(TextTable.printable($0))" } ?? "")
         }
     }
 
     /// A key's use, a line a secret and a line a day.
     static func lines(_ usage: ControlClient.Usage) -> [String] {
         let secrets = usage.secrets.map { [$0.redactedValue, $0.lastUsedAt ?? "-", String($0.requests)] }
-        return columns([["SECRET", "LAST USED", "REQUESTS"]] + secrets)
-            + columns([["DAY", "REQUESTS"]] + usage.days.map { [$0.day, String($0.requests)] })
-    }
-
-    private static func columns(_ rows: [[String]]) -> [String] {
-        guard let first = rows.first else { return [] }
-        let widths = first.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            let cells = zip(row, widths).map { cell, width in
-                cell + String(repeating: " ", count: width - cell.count)
-            }
-            let line = cells.joined(separator: "  ")
-            return String(line.prefix(line.count - line.reversed().prefix { $0 == " " }.count))
-        }
-    }
-
-    /// Text of somebody's, without what could steer a terminal.
-    private static func printable(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+        return TextTable.columns([["SECRET", "LAST USED", "REQUESTS"]] + secrets)
+            + TextTable.columns([["DAY", "REQUESTS"]] + usage.days.map { [$0.day, String($0.requests)] })
     }
 }

@@ -46,6 +46,26 @@ struct ClientOptions: ParsableArguments {
         Console.out(try ControlClient.decode(ControlClient.Key.self, answer).value ?? "")
     }
 
+    /// Prints the admin key that was answered.
+    func print(adminKey answer: ControlClient.Answer) throws {
+        if json { return print(answer) }
+        let key = try ControlClient.decode(ControlClient.AdminKey.self, answer)
+        for line in AdminKeyTable.details(key) { Console.out(line) }
+    }
+
+    /// All pages of a list, or the first one, and whether there are more.
+    func pages<Element: Decodable>(
+        _ first: ControlClient.Answer, all: Bool, of connection: ControlClient
+    ) async throws -> (elements: [Element], areMore: Bool) {
+        var answer = first
+        var elements = try ControlClient.decode([Element].self, answer)
+        while all, let next = answer.next {
+            answer = try await connection.page(next)
+            elements += try ControlClient.decode([Element].self, answer)
+        }
+        return (elements, answer.next != nil)
+    }
+
     func print(encoding value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import NIOCore
 
 /// The terminal.
 enum Console {
@@ -45,8 +46,15 @@ enum Console {
         _ = write(Array(text.utf8), to: descriptor)
     }
 
+    /// Writes what came, all of it.
+    static func write(_ piece: ByteBuffer, to descriptor: Int32, what: String) throws(StartError) {
+        guard write(piece.readableBytesView, to: descriptor) else {
+            throw StartError("the \(what) cannot be written: \(String(cString: strerror(errno)))")
+        }
+    }
+
     /// False when not all could be written.
-    static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Bool {
+    private static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Bool {
         let bytes = ContiguousArray(bytes)
         var offset = 0
         while offset < bytes.count {

@@ -67,6 +67,7 @@ struct DoctorCommand: AsyncParsableCommand {
                 checkClock(Timestamp(microseconds: try row.timestamp(0)), between: before, and: after, &report)
             }
             await checkMigrations(connection, logger, &report)
+            if settings.adminKey == nil { try await checkAdministrators(connection, &report) }
             await connection.close()
         } catch {
             report.fail("database", "\(error)")
@@ -82,6 +83,18 @@ struct DoctorCommand: AsyncParsableCommand {
             if !plan.pending.isEmpty { try await checkRights(connection, &report) }
         } catch {
             report.fail("migrations", "\(error)")
+        }
+    }
+
+    /// Without a key of the operator's, the database has to hold one with which admin keys can be administered.
+    private func checkAdministrators(_ connection: PostgresConnection, _ report: inout Report) async throws {
+        if try await AdminKeyCheck.canAdminister(on: connection) {
+            report.pass("admin key", "none is set, and the database holds an active one with the permission admin")
+        } else {
+            report.fail(
+                "admin key",
+                "\(Setting.adminKey.environment) (or --admin-key-file) is required, since the database holds no active admin "
+                    + "key with the permission admin")
         }
     }
 

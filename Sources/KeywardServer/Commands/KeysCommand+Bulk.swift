@@ -84,10 +84,8 @@ extension KeysCommand {
         }
 
         private func export(_ connection: ControlClient, to descriptor: Int32) async throws {
-            try await connection.exportKeys(query: filters.query) { piece in
-                guard Console.write(piece.readableBytesView, to: descriptor) else {
-                    throw StartError("the keys cannot be written: \(String(cString: strerror(errno)))")
-                }
+            try await connection.exportKeys(query: filters.query) {
+                try Console.write($0, to: descriptor, what: "keys")
             }
         }
     }

@@ -56,17 +56,12 @@ struct KeysCommand: AsyncParsableCommand {
         func run() async throws {
             try await Console.failing {
                 let connection = try client.make()
-                var answer = try await connection.list(query: query)
-                let total = answer.total
-                var keys: [ControlClient.Key] = []
-                while true {
-                    keys += try ControlClient.decode([ControlClient.Key].self, answer)
-                    guard all, let next = answer.next else { break }
-                    answer = try await connection.page(next)
-                }
+                let first = try await connection.list(query: query)
+                let (keys, areMore): ([ControlClient.Key], Bool) = try await client.pages(
+                    first, all: all, of: connection)
                 if client.json { return try client.print(encoding: keys) }
                 for line in KeyTable.lines(keys) { Console.out(line) }
-                if let total { Console.error(KeyTable.foot(of: keys.count, total, hasMore: answer.next != nil)) }
+                if let total = first.total { Console.error(KeyTable.foot(of: keys.count, total, hasMore: areMore)) }
             }
         }
 

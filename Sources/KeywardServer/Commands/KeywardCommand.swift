@@ -32,7 +32,10 @@ struct KeywardCommand: AsyncParsableCommand {
         commandName: "keyward",
         abstract: "Issues, verifies and revokes API keys, with PostgreSQL as its only engine.",
         version: KeywardVersion.current,
-        subcommands: [ServeCommand.self, MigrateCommand.self, KeysCommand.self, DoctorCommand.self])
+        subcommands: [
+            ServeCommand.self, MigrateCommand.self, KeysCommand.self, AdminKeysCommand.self, AuditCommand.self,
+            DoctorCommand.self,
+        ])
 }
 
 enum KeywardVersion {

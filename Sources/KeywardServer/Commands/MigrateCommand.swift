@@ -8,7 +8,7 @@ import Logging
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate", abstract: "Look at the database's migrations, or apply them.",
-        subcommands: [Status.self, Up.self])
+        subcommands: [Status.self, Up.self, Grants.self])
 
     /// `keyward migrate status`.
     struct Status: AsyncParsableCommand {
@@ -58,12 +58,44 @@ struct MigrateCommand: AsyncParsableCommand {
         }
     }
 
+    /// `keyward migrate grants`.
+    struct Grants: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print what a role needs that runs Keyward but does not own its tables.",
+            discussion: """
+                Run 'migrate up' as the owner, give the role of KEYWARD_DATABASE_URL these rights, and 'serve' runs as that \
+                role: it can do all that admins can, and neither change nor remove what is in the audit trail.
+                """)
+
+        @OptionGroup var options: SettingsOptions
+
+        @Argument(help: "The role.")
+        var role: String
+
+        @Flag(help: "Give the rights, as the owner, instead of printing the statements.")
+        var apply = false
+
+        func run() async throws {
+            guard apply else {
+                return try await Console.failing {
+                    for line in try RuntimeGrants.statements(for: role) { Console.out(line) }
+                }
+            }
+            try await MigrateCommand.connected(options) { connection, _ in
+                for statement in try RuntimeGrants.statements(for: role) {
+                    try await connection.execute(script: statement)
+                }
+                Console.out("\(role) has what it needs")
+            }
+        }
+    }
+
     private static func connected(
         _ options: SettingsOptions, _ body: (PostgresConnection, Logger) async throws -> Void
     ) async throws {
         try await Console.failing {
             let source = try options.source()
-            let settings = try Settings(source, for: .database)
+            let settings = try Settings(source)
             try LogFormat.bootstrap(source)
             let logger = Logger(label: "keyward")
             let database = try await Database.open(settings, logger: logger)

@@ -66,13 +66,16 @@ struct Instance: Service {
     private func serve(
         from database: Database, store: PostgresAuthKeyStore, pool: PostgresPool, migrated: Int
     ) async throws {
-        let (adminKey, adminKeyPath) = try admin(isPrivate: database.embedded != nil)
+        let (bootstrap, adminKeyPath) = try bootstrap(isPrivate: database.embedded != nil)
+        let administration = Administration(
+            store: store, bootstrap: bootstrap, maxStaleness: settings.maxStaleness, logger: logger)
         let hints = PostgresChangeHints(target: database.direct, logger: logger)
         let index = KeyIndex()
         let freshness = IndexFreshness(maxStaleness: settings.maxStaleness)
         let follower = IndexFollower(store: store, hints: hints, index: index, freshness: freshness, logger: logger)
         let watermark = try await cancelWhenGracefulShutdown {
             try await store.adoptRestoredRows()
+            if bootstrap == nil { try await checkAdministrators(administration.credentials) }
             return try await follower.load()
         }
         let usage = UsageRecorder(store: store, interval: settings.usageInterval, logger: logger)
@@ -86,9 +89,8 @@ struct Instance: Service {
             configuration: try await configuration(echo: echo), verifier: verifier, usage: usage, logger: logger)
         let gatewayAddress = try await bind(gateway)
         let control = ControlAPI(
-            service: AuthKeyService(store: store, index: index, lifetimes: settings.lifetimes), adminKey: adminKey,
-            index: index,
-            freshness: freshness, metrics: metrics,
+            service: AuthKeyService(store: store, index: index, lifetimes: settings.lifetimes),
+            administration: administration, index: index, freshness: freshness, metrics: metrics,
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
                 passesPreflights: settings.gateway.passesPreflights),
@@ -106,6 +108,8 @@ struct Instance: Service {
             RunsUntilShutdown { await follower.follow(from: watermark) },
             RunsUntilShutdown { await usage.run() },
             RunsUntilShutdown { await Self.prune(store, logger: logger) },
+            RunsUntilShutdown { await administration.credentials.run() },
+            RunsUntilShutdown { await AuditSealer(trail: store, logger: logger).run() },
         ]
         if let embedded = database.embedded { services.insert(EmbeddedWatch(embedded: embedded), at: 0) }
         if let echo { services.append(echo) }
@@ -114,9 +118,11 @@ struct Instance: Service {
         do {
             try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
         } catch {
+            await administration.refusals.close()
             await usage.flush()
             throw error
         }
+        await administration.refusals.close()
         await usage.flush()
     }
 
@@ -131,10 +137,20 @@ struct Instance: Service {
         }
     }
 
-    private func admin(isPrivate: Bool) throws -> (key: AdminKey, path: String?) {
+    /// Without a key of the operator's, the database has to hold one with which admin keys can be administered.
+    private func checkAdministrators(_ credentials: AdminCredentials) async throws {
+        guard try await credentials.reach() == .none else { return }
+        throw SettingsError(
+            message:
+                "\(Setting.adminKey.environment) (or --admin-key-file) is required, since the database holds no active admin "
+                + "key with the permission admin: it takes \(Setting.adminKey.takes)")
+    }
+
+    private func bootstrap(isPrivate: Bool) throws -> (key: BootstrapKey?, path: String?) {
         if let key = settings.adminKey { return (key, nil) }
+        guard isPrivate else { return (nil, nil) }
         let (text, path) = try AdminKeyFile.readOrCreate(in: settings.dataDirectory)
-        guard isPrivate, let key = AdminKey(text) else {
+        guard let key = BootstrapKey(text) else {
             throw SettingsError(.adminKeyFile, "\(path) holds fewer")
         }
         return (key, path)

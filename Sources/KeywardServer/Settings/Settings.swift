@@ -12,8 +12,8 @@ struct Settings: Sendable {
     /// Straight to PostgreSQL, for LISTEN and for migrations. Nil: the database.
     var listenDatabase: PostgresTarget?
     var databaseWait: Duration
-    /// Nil: generated, which is only allowed with a private PostgreSQL.
-    var adminKey: AdminKey?
+    /// Nil: generated, with a private PostgreSQL; otherwise the database has to hold a key for admins.
+    var adminKey: BootstrapKey?
     /// Without routes: the built-in echo upstream is put in.
     var gateway: GatewayConfiguration
     var control: ListenAddress
@@ -23,13 +23,7 @@ struct Settings: Sendable {
     /// How often the use of keys is written down.
     var usageInterval: Duration
 
-    /// What the settings are for: commands that only work on the database need no admin key.
-    enum Purpose {
-        case serving
-        case database
-    }
-
-    init(_ source: SettingsSource, for purpose: Purpose = .serving) throws(SettingsError) {
+    init(_ source: SettingsSource) throws(SettingsError) {
         database = try Self.target(.databaseURL, source)
         listenDatabase = try Self.target(.listenDatabaseURL, source)
         databaseWait = try source.duration(.databaseWait, default: .seconds(30))
@@ -41,12 +35,6 @@ struct Settings: Sendable {
         lifetimes = try Self.lifetimes(source)
         usageInterval = try source.duration(.usageInterval, default: .seconds(30))
         guard (.seconds(1) ... .seconds(60)).contains(usageInterval) else { throw SettingsError(.usageInterval) }
-        if purpose == .serving, database != nil, adminKey == nil {
-            throw SettingsError(
-                message:
-                    "\(Setting.adminKey.environment) (or --admin-key-file) is required with a database URL: it takes "
-                    + Setting.adminKey.takes)
-        }
         if gateway.port != 0, gateway.host == control.host, gateway.port == control.port {
             throw SettingsError(.controlAddress, cannot: "it is the gateway's address too")
         }
@@ -76,16 +64,16 @@ struct Settings: Sendable {
         return KeyLifetimes(standard: standard, longest: longest)
     }
 
-    private static func adminKey(_ source: SettingsSource) throws(SettingsError) -> AdminKey? {
+    private static func adminKey(_ source: SettingsSource) throws(SettingsError) -> BootstrapKey? {
         if let path = source.text(.adminKeyFile) {
             guard let key = AdminKeyFile.read(path) else {
                 throw SettingsError(.adminKeyFile, "\(path) cannot be read")
             }
-            guard let adminKey = AdminKey(key) else { throw SettingsError(.adminKeyFile, "\(path) holds fewer") }
+            guard let adminKey = BootstrapKey(key) else { throw SettingsError(.adminKeyFile, "\(path) holds fewer") }
             return adminKey
         }
         guard let key = source.text(.adminKey) else { return nil }
-        guard let adminKey = AdminKey(key) else { throw SettingsError(.adminKey, "it has \(key.count)") }
+        guard let adminKey = BootstrapKey(key) else { throw SettingsError(.adminKey, "it has \(key.count)") }
         return adminKey
     }
 }

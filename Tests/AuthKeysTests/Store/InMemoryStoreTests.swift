@@ -9,4 +9,9 @@ struct InMemoryStoreTests {
     func keeps(_ promise: StoreConformance) async throws {
         try await promise.check(InMemoryStore())
     }
+
+    @Test(arguments: AdminConformance.all)
+    func keeps(_ promise: AdminConformance) async throws {
+        try await promise.check(InMemoryStore())
+    }
 }

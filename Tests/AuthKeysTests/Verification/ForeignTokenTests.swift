@@ -45,7 +45,7 @@ struct ForeignTokenTests {
             for line in lines { continuation.yield([line]) }
             continuation.finish()
         }
-        return try await service.importKeys(ImportOptions(mode: mode), lines: batches)
+        return try await service.importKeys(ImportOptions(mode: mode), lines: batches, by: .test)
     }
 
     private func name(_ token: String) async -> String {
@@ -126,7 +126,7 @@ struct ForeignTokenTests {
         ])
         for key in try await store.list(KeyQuery()) {
             let (issued, _) = try await service.rotate(
-                key.id.description, version: nil, grace: .zero, idempotencyKey: nil)
+                key.id.description, version: nil, grace: .zero, idempotencyKey: nil, by: .test)
             #expect(issued.token.prefix.description == (key.name == "n0" ? "sk_gom" : "kw"))
             #expect(await name(issued.token.value) == key.name)
         }
@@ -145,10 +145,10 @@ struct ForeignTokenTests {
     @Test("one import at a time, and one that fails leaves the turn to the next")
     func turns() async throws {
         let (lines, continuation) = AsyncStream.makeStream(of: [ImportLine].self)
-        async let first = service.importKeys(ImportOptions(), lines: lines)
+        async let first = service.importKeys(ImportOptions(), lines: lines, by: .test)
         try await Task.sleep(for: .milliseconds(100))
         await #expect(throws: AuthKeyError.conflict(.importRunning)) {
-            try await service.importKeys(ImportOptions(), lines: AsyncStream<[ImportLine]> { $0.finish() })
+            try await service.importKeys(ImportOptions(), lines: AsyncStream<[ImportLine]> { $0.finish() }, by: .test)
         }
         continuation.finish()
         #expect(try await first.imported == 0)

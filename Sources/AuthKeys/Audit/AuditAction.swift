@@ -1,0 +1,21 @@
+/// What was done, or attempted. The raw value is its name in the API.
+public enum AuditAction: String, Sendable, CaseIterable {
+    /// Looking at keys: only refused attempts are in the trail.
+    case keyRead = "key.read"
+    case keyCreate = "key.create"
+    case keyUpdate = "key.update"
+    case keyRotate = "key.rotate"
+    case keyEndPreviousSecret = "key.end_previous_secret"
+    case keyDeactivate = "key.deactivate"
+    case keyDelete = "key.delete"
+    /// Many at once; the event says how many.
+    case keyImport = "key.import"
+    case adminKeyRead = "admin_key.read"
+    case adminKeyCreate = "admin_key.create"
+    case adminKeyUpdate = "admin_key.update"
+    case adminKeyDeactivate = "admin_key.deactivate"
+    case auditRead = "audit.read"
+    case auditExport = "audit.export"
+    /// The trail goes on in another database cluster than it began in: it was restored.
+    case auditRestored = "audit.restored"
+}

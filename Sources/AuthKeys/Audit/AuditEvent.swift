@@ -1,0 +1,101 @@
+/// Something to be put into the trail.
+public struct NewAuditEvent: Sendable, Equatable {
+    public let actor: AuditActor
+    public let origin: CallOrigin
+    public let action: AuditAction
+    /// The key, or admin key, that it is about.
+    public let subject: KeyID?
+    /// Whom the subject belonged to before; for something new, whom it belongs to.
+    public let owner: String?
+    /// Why it was refused; nil for what was done.
+    public let refusal: String?
+    public let changes: AuditChanges
+
+    public init(
+        actor: AuditActor, origin: CallOrigin, action: AuditAction, subject: KeyID? = nil, owner: String? = nil,
+        refusal: String? = nil, changes: AuditChanges = AuditChanges()
+    ) {
+        self.actor = actor
+        self.origin = origin
+        self.action = action
+        self.subject = subject
+        self.owner = owner
+        self.refusal = refusal
+        self.changes = changes
+    }
+
+    /// Something that an admin did.
+    public init(
+        _ call: AdminCall, _ action: AuditAction, subject: KeyID? = nil, owner: String? = nil,
+        changes: AuditChanges = AuditChanges()
+    ) {
+        self.init(
+            actor: call.admin.actor, origin: call.origin, action: action, subject: subject, owner: owner,
+            changes: changes)
+    }
+
+    /// Something that an admin did to a key.
+    public init(_ call: AdminCall, _ action: AuditAction, of key: AuthKey, _ changes: AuditChanges) {
+        self.init(call, action, subject: key.id, owner: key.owner, changes: changes)
+    }
+}
+
+/// An event of the trail, as it is kept: what is in it may have been changed by hand, so nothing of it is taken for granted.
+public struct AuditEvent: Sendable, Equatable {
+    public static let done = "done"
+    public static let refused = "refused"
+
+    public let id: Int64
+    public let at: Timestamp
+    /// The transaction that wrote it.
+    public let transaction: UInt64
+    /// `AuditActor.text`.
+    public let actor: String
+    public let actorName: String?
+    public let address: String
+    public let requestID: String
+    public let action: String
+    public let subject: KeyID?
+    public let owner: String?
+    /// `done` or `refused`.
+    public let outcome: String
+    /// Why it was refused.
+    public let code: String?
+    /// A JSON object.
+    public let changes: String
+    /// Where it stands in the chain; nil until it is sealed.
+    public let seal: Place?
+
+    /// A place in the chain.
+    public struct Place: Sendable, Equatable {
+        /// Counted from 1.
+        public let sequence: Int64
+        public let hash: SecretDigest
+
+        public init(sequence: Int64, hash: SecretDigest) {
+            self.sequence = sequence
+            self.hash = hash
+        }
+    }
+
+    public init(
+        id: Int64, at: Timestamp, transaction: UInt64, actor: String, actorName: String?, address: String,
+        requestID: String, action: String, subject: KeyID?, owner: String?, outcome: String, code: String?,
+        changes: String, seal: Place? = nil
+    ) {
+        self.id = id
+        self.at = at
+        self.transaction = transaction
+        self.actor = actor
+        self.actorName = actorName
+        self.address = address
+        self.requestID = requestID
+        self.action = action
+        self.subject = subject
+        self.owner = owner
+        self.outcome = outcome
+        self.code = code
+        self.changes = changes
+        self.seal = seal
+    }
+}

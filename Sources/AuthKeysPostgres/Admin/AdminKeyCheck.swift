@@ -1,0 +1,12 @@
+import AuthKeys
+public import LibPQ
+
+/// Whether a database holds an admin key with which admin keys can be administered, asked without a store.
+public enum AdminKeyCheck {
+    public static func canAdminister(on connection: PostgresConnection) async throws -> Bool {
+        let exists = try await connection.query("SELECT to_regclass('admin_keys') IS NOT NULL")
+        guard let row = exists.rows.first, try row.bool(0) else { return false }
+        let keys = try await connection.query(AdminKeySQL.administrators).rows.map { try AdminKey(row: $0) }
+        return keys.contains { $0.reach(at: .now) > .none }
+    }
+}

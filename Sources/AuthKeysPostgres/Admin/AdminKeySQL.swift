@@ -1,0 +1,61 @@
+/// The statements of admin keys.
+enum AdminKeySQL {
+    /// "keyadmin" as a number: whoever changes admin keys holds this advisory lock, so that no two changes at once take the
+    /// last ones away.
+    static let lockKey: Int64 = 0x6B65_7961_646D_696E
+
+    static let lock = "SELECT pg_advisory_xact_lock($1)"
+
+    static let columns = """
+        a.id, a.name, a.permissions, a.owner, a.expires_at, a.last_four, a.deactivated_at, a.created_at, a.updated_at, \
+        a.last_used_at, a.version
+        """
+
+    static let key = "SELECT \(columns) FROM admin_keys a WHERE a.id = $1"
+
+    static let hold = key + " FOR UPDATE"
+
+    static let list = """
+        SELECT \(columns) FROM admin_keys a
+        WHERE ($1::text IS NULL OR a.owner = $1)
+            AND ($2::timestamptz IS NULL OR a.created_at < $2 OR a.created_at = $2 AND (a.name, a.id) > ($3, $4))
+        ORDER BY a.created_at DESC, a.name, a.id LIMIT $5
+        """
+
+    /// Notes the use once a minute.
+    static let use = """
+        WITH used AS (
+            UPDATE admin_keys SET last_used_at = clock_timestamp()
+            WHERE digest = $1 AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')
+        )
+        SELECT \(columns) FROM admin_keys a WHERE a.digest = $1
+        """
+
+    static let byDigest = "SELECT a.digest, \(columns) FROM admin_keys a WHERE a.deactivated_at IS NULL"
+
+    static let create = """
+        INSERT INTO admin_keys AS a (id, name, permissions, owner, expires_at, digest, last_four)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        RETURNING \(columns)
+        """
+
+    static let update = """
+        UPDATE admin_keys AS a
+        SET name = $2, permissions = $3, expires_at = $4, version = version + 1, updated_at = clock_timestamp()
+        WHERE id = $1
+        RETURNING \(columns)
+        """
+
+    static let deactivate = """
+        UPDATE admin_keys AS a
+        SET deactivated_at = clock_timestamp(), version = version + 1, updated_at = clock_timestamp()
+        WHERE id = $1
+        RETURNING \(columns)
+        """
+
+    /// All that may count for who can administer admin keys.
+    static let administrators = """
+        SELECT \(columns) FROM admin_keys a
+        WHERE a.deactivated_at IS NULL AND a.owner IS NULL AND 'admin' = ANY (a.permissions)
+        """
+}

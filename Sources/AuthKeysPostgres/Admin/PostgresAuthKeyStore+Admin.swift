@@ -1,0 +1,175 @@
+public import AuthKeys
+import LibPQ
+
+extension PostgresAuthKeyStore: AdminKeyStore {
+    public func adminKeys(
+        owner: String?, after: ListCursor?, limit: Int
+    ) async throws(StoreError) -> [AdminKey] {
+        try await attempt {
+            let parameters: [PostgresParameter] = [
+                owner.map { .text($0) } ?? .null,
+                after?.moment.map { .timestamp(microsecondsSinceUnixEpoch: $0.microseconds) } ?? .null,
+                .text(after?.name ?? ""), .uuid(PostgresUUID(after?.id ?? KeyID(high: 0, low: 0))),
+                .int64(Int64(limit)),
+            ]
+            return try await self.pool.query(AdminKeySQL.list, parameters).rows.map { try AdminKey(row: $0) }
+        }
+    }
+
+    public func adminKey(_ id: KeyID) async throws(StoreError) -> AdminKey? {
+        try await attempt {
+            try await self.pool.query(AdminKeySQL.key, [.uuid(PostgresUUID(id))]).rows.first.map {
+                try AdminKey(row: $0)
+            }
+        }
+    }
+
+    public func adminKey(using digest: SecretDigest) async throws(StoreError) -> AdminKey? {
+        try await attempt {
+            try await self.pool.query(AdminKeySQL.use, [.bytes(digest.bytes)]).rows.first.map { try AdminKey(row: $0) }
+        }
+    }
+
+    public func adminKeysByDigest() async throws(StoreError) -> [SecretDigest: AdminKey] {
+        try await attempt {
+            var keys: [SecretDigest: AdminKey] = [:]
+            for row in try await self.pool.query(AdminKeySQL.byDigest).rows {
+                guard let digest = SecretDigest(try row.bytes(0)) else { continue }
+                keys[digest] = try AdminKey(row: row, from: 1)
+            }
+            return keys
+        }
+    }
+
+    public func createAdminKey(_ key: NewAdminKey, by call: AdminCall) async throws(StoreError) -> AdminKey {
+        try await attempt {
+            var changes = AuditChanges(from: nil, to: key.attributes)
+            changes.setSecret(to: key.secret.redactedValue)
+            let statements = [
+                PostgresStatement(
+                    AdminKeySQL.create,
+                    [
+                        .uuid(PostgresUUID(key.id)), .text(key.attributes.name),
+                        .textArray(key.attributes.permissionNames),
+                        key.attributes.owner.map { .text($0) } ?? .null, Self.moment(key.attributes.expiresAt),
+                        .bytes(key.secret.digest.bytes), .text(key.secret.lastFour),
+                    ]),
+                try AuditSQL.append([
+                    NewAuditEvent(
+                        call, .adminKeyCreate, subject: key.id, owner: key.attributes.owner, changes: changes)
+                ]),
+            ]
+            guard let row = try await self.pool.pipeline(statements).first?.rows.first else {
+                throw StoreError(.failed, detail: "no row for a new admin key")
+            }
+            return try AdminKey(row: row)
+        }
+    }
+
+    public func updateAdminKey(
+        _ id: KeyID, version: Int64?, keepsLast: Bool, by call: AdminCall,
+        _ change: @escaping @Sendable (AdminKeyAttributes) throws(AuthKeyError) -> AdminKeyAttributes
+    ) async throws(StoreError) -> AdminKeyOutcome {
+        try await attempt {
+            try await self.change(id, keepsLast: keepsLast, by: call) { key, transaction in
+                if let version, version != key.version { return .outdated }
+                let wanted: AdminKeyAttributes
+                do throws(AuthKeyError) {
+                    wanted = try change(key.attributes)
+                } catch {
+                    return .refused(error)
+                }
+                if wanted == key.attributes { return .changed(key) }
+                return try await Self.write(
+                    PostgresStatement(
+                        AdminKeySQL.update,
+                        [
+                            .uuid(PostgresUUID(id)), .text(wanted.name), .textArray(wanted.permissionNames),
+                            Self.moment(wanted.expiresAt),
+                        ]),
+                    event: NewAuditEvent(
+                        call, .adminKeyUpdate, subject: id, owner: key.owner,
+                        changes: AuditChanges(from: key.attributes, to: wanted)), in: transaction)
+            }
+        }
+    }
+
+    public func deactivateAdminKey(
+        _ id: KeyID, keepsLast: Bool, by call: AdminCall
+    ) async throws(StoreError) -> AdminKeyOutcome {
+        try await attempt {
+            try await self.change(id, keepsLast: keepsLast, by: call) { key, transaction in
+                if key.deactivatedAt != nil { return .changed(key) }
+                var changes = AuditChanges()
+                changes.set("active", from: .bool(key.isActive(at: .now)), to: .bool(false))
+                return try await Self.write(
+                    PostgresStatement(AdminKeySQL.deactivate, [.uuid(PostgresUUID(id))]),
+                    event: NewAuditEvent(call, .adminKeyDeactivate, subject: id, owner: key.owner, changes: changes),
+                    in: transaction)
+            }
+        }
+    }
+
+    /// Why a transaction is undone that has changed something already.
+    private struct Undone: Error {
+        let outcome: AdminKeyOutcome
+    }
+
+    /// Changes an admin key, one change at a time in the whole database; undone where it takes from who can administer.
+    private func change(
+        _ id: KeyID, keepsLast: Bool, by call: AdminCall,
+        _ body: @Sendable (AdminKey, PostgresTransaction) async throws -> AdminKeyOutcome
+    ) async throws -> AdminKeyOutcome {
+        do {
+            return try await pool.transaction { transaction in
+                _ = try await transaction.query(AdminKeySQL.lock, [.int64(AdminKeySQL.lockKey)])
+                let row = try await transaction.query(AdminKeySQL.hold, [.uuid(PostgresUUID(id))]).rows.first
+                guard let key = try row.map({ try AdminKey(row: $0) }), call.admin.sees(owner: key.owner) else {
+                    return .unknown
+                }
+                let before = keepsLast ? try await Self.reach(in: transaction) : .none
+                let outcome = try await body(key, transaction)
+                if keepsLast, try await Self.reach(in: transaction) < before {
+                    throw Undone(outcome: .refused(.conflict(.lastAdminCredential)))
+                }
+                return outcome
+            }
+        } catch let undone as Undone {
+            return undone.outcome
+        }
+    }
+
+    private static func reach(in transaction: PostgresTransaction) async throws -> AdminReach {
+        let keys = try await transaction.query(AdminKeySQL.administrators).rows.map { try AdminKey(row: $0) }
+        return keys.map { $0.reach(at: .now) }.max() ?? .none
+    }
+
+    private static func write(
+        _ statement: PostgresStatement, event: NewAuditEvent, in transaction: PostgresTransaction
+    ) async throws -> AdminKeyOutcome {
+        guard let row = try await transaction.pipeline([statement, AuditSQL.append([event])]).first?.rows.first else {
+            throw StoreError(.failed, detail: "an admin key vanished while its row was held")
+        }
+        return .changed(try AdminKey(row: row))
+    }
+
+    private static func moment(_ moment: Timestamp?) -> PostgresParameter {
+        moment.map { .timestamp(microsecondsSinceUnixEpoch: $0.microseconds) } ?? .null
+    }
+}
+
+extension AdminKey {
+    /// Decodes `AdminKeySQL.columns`, which begin at `first`. Permissions that are none of this build's count for nothing.
+    init(row: PostgresRow, from first: Int = 0) throws(PostgresError) {
+        self.init(
+            id: KeyID(try row.uuid(first)),
+            attributes: AdminKeyAttributes(
+                name: try row.text(first + 1),
+                permissions: Set(try row.textArray(first + 2).compactMap(AdminPermission.init(rawValue:))),
+                owner: try row.optionalText(first + 3), expiresAt: try row.optionalMoment(first + 4)),
+            lastFour: try row.text(first + 5), deactivatedAt: try row.optionalMoment(first + 6),
+            createdAt: Timestamp(microseconds: try row.timestampOrInfinity(first + 7)),
+            updatedAt: Timestamp(microseconds: try row.timestampOrInfinity(first + 8)),
+            lastUsedAt: try row.optionalMoment(first + 9), version: try row.int64(first + 10))
+    }
+}

@@ -1,0 +1,138 @@
+import AuthKeys
+import LibPQ
+
+/// The statements of the trail.
+enum AuditSQL {
+    /// "keyaudit" as a number: whoever seals holds this advisory lock.
+    static let lockKey: Int64 = 0x6B65_7961_7564_6974
+
+    /// What an insertion names; moment and transaction are stamped by a trigger.
+    static let newColumns = "actor, actor_name, address, request_id, action, key_id, owner, outcome, code, changes"
+
+    /// An event's columns, as `AuditEvent` reads them.
+    static let columns = """
+        e.id, e.at, e.xid, e.actor, e.actor_name, e.address, e.request_id, e.action, e.key_id, e.owner, e.outcome, e.code, \
+        e.changes
+        """
+
+    static let sealColumns = "s.seq, s.event_id, s.hash, s.sealed_at, s.horizon, s.history"
+
+    static let append = """
+        INSERT INTO audit_events (\(newColumns))
+        SELECT actor, actor_name, address, request_id, action, key_id, owner, CASE WHEN code IS NULL THEN 'done' ELSE 'refused' END,
+            code, changes::jsonb
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::text[])
+            AS t (actor, actor_name, address, request_id, action, key_id, owner, code, changes)
+        """
+
+    static func parameters(of events: [NewAuditEvent]) throws(PostgresError) -> [PostgresParameter] {
+        var changes: [String] = []
+        for event in events { changes.append(try JSONText.encode(event.changes.json)) }
+        return [
+            .textArray(events.map(\.actor.text)), .textArray(events.map(\.actor.name)),
+            .textArray(events.map(\.origin.address)), .textArray(events.map(\.origin.requestID)),
+            .textArray(events.map(\.action.rawValue)),
+            .uuidArray(events.map { $0.subject.map { PostgresUUID($0) } }), .textArray(events.map(\.owner)),
+            .textArray(events.map(\.refusal)), .textArray(changes),
+        ]
+    }
+
+    static func append(_ events: [NewAuditEvent]) throws(PostgresError) -> PostgresStatement {
+        PostgresStatement(append, try parameters(of: events))
+    }
+
+    /// Who calls: the parameters that come last in a statement that changes a key and writes its event at once.
+    static func parameters(of call: AdminCall) -> [PostgresParameter] {
+        [
+            .text(call.admin.actor.text), call.admin.actor.name.map { .text($0) } ?? .null,
+            .text(call.origin.address), .text(call.origin.requestID),
+            call.admin.owner.map { .text($0) } ?? .null,
+        ]
+    }
+
+    static func events(_ query: AuditQuery) -> (sql: String, parameters: [PostgresParameter]) {
+        var conditions: [String] = []
+        var parameters: [PostgresParameter] = []
+        func bind(_ parameter: PostgresParameter) -> String {
+            parameters.append(parameter)
+            return "$\(parameters.count)"
+        }
+        func bind(_ moment: Timestamp) -> String { bind(.timestamp(microsecondsSinceUnixEpoch: moment.microseconds)) }
+        if let after = query.after {
+            let sign = query.oldestFirst ? ">" : "<"
+            conditions.append("(e.at, e.id) \(sign) (\(bind(after.at)), \(bind(.int64(after.id))))")
+        }
+        if let actor = query.actor { conditions.append("e.actor = \(bind(.text(actor)))") }
+        if let action = query.action { conditions.append("e.action = \(bind(.text(action.rawValue)))") }
+        if let subject = query.subject { conditions.append("e.key_id = \(bind(.uuid(PostgresUUID(subject))))") }
+        // Written out, so that the index on refused ones serves.
+        if let refused = query.refused { conditions.append("e.outcome = '\(refused ? "refused" : "done")'") }
+        if let owner = query.owner { conditions.append("e.owner = \(bind(.text(owner)))") }
+        if let since = query.since { conditions.append("e.at >= \(bind(since))") }
+        if let until = query.until { conditions.append("e.at < \(bind(until))") }
+        let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+        let order = query.oldestFirst ? "e.at, e.id" : "e.at DESC, e.id DESC"
+        let limit = bind(.int64(Int64(query.limit)))
+        let sql = """
+            SELECT \(columns), s.seq, s.hash FROM (
+                SELECT * FROM audit_events e \(filter) ORDER BY \(order) LIMIT \(limit)
+            ) e LEFT JOIN audit_seals s ON s.event_id = e.id ORDER BY \(order)
+            """
+        return (sql, parameters)
+    }
+
+    static let lock = "SELECT pg_try_advisory_xact_lock($1)"
+
+    /// The cluster, and the newest seal with the transaction of its event.
+    static let state = """
+        SELECT c.system_identifier::text, e.xid, \(sealColumns)
+        FROM pg_control_system() c
+        LEFT JOIN LATERAL (SELECT * FROM audit_seals ORDER BY seq DESC LIMIT 1) s ON true
+        LEFT JOIN audit_events e ON e.id = s.event_id
+        """
+
+    /// The next events that can be sealed, behind a position, with whether they are not sealed: all of them, unless seals were
+    /// removed by hand.
+    static let sealable = """
+        SELECT \(columns), pg_snapshot_xmin(pg_current_snapshot()), clock_timestamp(), s.event_id IS NULL
+        FROM (
+            SELECT * FROM audit_events e
+            WHERE (e.xid, e.id) > ($1, $2) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+            ORDER BY e.xid, e.id LIMIT $3
+        ) e LEFT JOIN audit_seals s ON s.event_id = e.id
+        ORDER BY e.xid, e.id
+        """
+
+    /// All unsealed events, with whether they can be sealed: of transactions that are over, or that cannot be this cluster's.
+    static let unsealedAtAll = """
+        SELECT \(columns), pg_snapshot_xmin(pg_current_snapshot()), clock_timestamp(),
+            e.xid < pg_snapshot_xmin(pg_current_snapshot()) OR e.xid >= pg_snapshot_xmax(pg_current_snapshot())
+        FROM audit_events e
+        WHERE NOT EXISTS (SELECT FROM audit_seals s WHERE s.event_id = e.id)
+        ORDER BY e.id LIMIT $1
+        """
+
+    static let seal = """
+        INSERT INTO audit_seals (seq, event_id, hash, horizon, sealed_at, history)
+        SELECT seq, event_id, hash, horizon::text::xid8, $5, $6
+        FROM unnest($1::int8[], $2::int8[], $3::bytea[], $4::int8[]) AS t (seq, event_id, hash, horizon)
+        """
+
+    static let sealed = """
+        SELECT \(sealColumns), \(columns)
+        FROM (SELECT * FROM audit_seals WHERE seq > $1 ORDER BY seq LIMIT $2) s
+        LEFT JOIN audit_events e ON e.id = s.event_id
+        ORDER BY s.seq
+        """
+
+    static let looked = """
+        SELECT \(columns), s.event_id IS NOT NULL, pg_snapshot_xmax(pg_current_snapshot())
+        FROM (SELECT * FROM audit_events WHERE id > $1 ORDER BY id LIMIT $2) e
+        LEFT JOIN audit_seals s ON s.event_id = e.id
+        ORDER BY e.id
+        """
+
+    static let standing = """
+        SELECT pg_snapshot_xmin(pg_current_snapshot()), (SELECT system_identifier::text FROM pg_control_system()), clock_timestamp()
+        """
+}

@@ -1,0 +1,115 @@
+public import AuthKeys
+import LibPQ
+
+extension PostgresAuthKeyStore: AuditTrail {
+    public func record(_ events: [NewAuditEvent]) async throws(StoreError) {
+        guard !events.isEmpty else { return }
+        _ = try await attempt {
+            let statement = try AuditSQL.append(events)
+            return try await self.pool.query(statement.sql, statement.parameters)
+        }
+    }
+
+    public func events(_ query: AuditQuery) async throws(StoreError) -> [AuditEvent] {
+        let (sql, parameters) = AuditSQL.events(query)
+        return try await attempt {
+            try await self.pool.query(sql, parameters).rows.compactMap { row in
+                try AuditEvent(row: row, seal: try AuditEvent.Place(row: row, from: AuditEvent.columnCount))
+            }
+        }
+    }
+
+    public func seal() async throws(StoreError) -> Int {
+        try await attempt {
+            try await self.pool.transaction { transaction in
+                let answers = try await transaction.pipeline([
+                    PostgresStatement(AuditSQL.lock, [.int64(AuditSQL.lockKey)]), PostgresStatement(AuditSQL.state),
+                ])
+                guard answers.count == 2, try answers[0].rows.first?.bool(0) == true, let row = answers[1].rows.first
+                else { return 0 }
+                let state = SealingState(
+                    head: try AuditSeal(row: row, from: 2), headTransaction: try row.optionalXid8(1),
+                    history: try row.text(0))
+                return try await Self.seal(behind: state, in: transaction)
+            }
+        }
+    }
+
+    private static func seal(behind state: SealingState, in transaction: PostgresTransaction) async throws -> Int {
+        let limit = SealingState.batch
+        let (after, position) = (AuditEvent.columnCount, state.position)
+        let rows =
+            state.looksAtAll
+            ? try await transaction.query(AuditSQL.unsealedAtAll, [.int64(Int64(limit + 1))]).rows
+            : try await transaction.query(
+                AuditSQL.sealable,
+                [.xid8(position.transaction), .int64(position.event), .int64(Int64(limit + 1))]
+            ).rows
+        guard let first = rows.first else {
+            if state.looksAtAll, let head = state.head, head.history != state.history {
+                try await begin(history: state.history, after: head.history, in: transaction)
+            }
+            return 0
+        }
+        let events = try rows.prefix(limit).compactMap { row -> AuditEvent? in
+            try row.bool(after + 2) ? try AuditEvent(row: row) : nil
+        }
+        let seals = state.seals(
+            for: events, horizon: try first.xid8(after), isCut: rows.count > limit,
+            now: Timestamp(microseconds: try first.timestamp(after + 1)))
+        guard let last = seals.last else { return 0 }
+        _ = try await transaction.query(
+            AuditSQL.seal,
+            [
+                .int64Array(seals.map(\.sequence)), .int64Array(seals.map(\.event)),
+                .bytesArray(seals.map(\.hash.bytes)), .int64Array(seals.map { Int64(bitPattern: $0.horizon) }),
+                .timestamp(microsecondsSinceUnixEpoch: last.at.microseconds), .text(last.history),
+            ])
+        return seals.count
+    }
+
+    /// Says in the trail that it goes on in another cluster, so that there is something to seal there.
+    private static func begin(
+        history: String, after earlier: String, in transaction: PostgresTransaction
+    ) async throws {
+        var changes = AuditChanges()
+        changes.set("history", from: .string(earlier), to: .string(history))
+        let statement = try AuditSQL.append([
+            NewAuditEvent(
+                actor: .system, origin: CallOrigin(address: "", requestID: ""), action: .auditRestored,
+                changes: changes)
+        ])
+        _ = try await transaction.query(statement.sql, statement.parameters)
+    }
+
+    public func sealed(after sequence: Int64, limit: Int) async throws(StoreError) -> [SealedEvent] {
+        try await attempt {
+            try await self.pool.query(AuditSQL.sealed, [.int64(sequence), .int64(Int64(limit))]).rows.compactMap {
+                row in
+                guard let seal = try AuditSeal(row: row, from: 0) else { return nil }
+                return SealedEvent(seal: seal, event: try AuditEvent(row: row, from: AuditSeal.columnCount))
+            }
+        }
+    }
+
+    public func standing() async throws(StoreError) -> AuditStanding {
+        try await attempt {
+            guard let row = try await self.pool.query(AuditSQL.standing).rows.first else {
+                throw StoreError(.failed, detail: "the database does not say where it stands")
+            }
+            return AuditStanding(
+                horizon: try row.xid8(0), history: try row.text(1), now: Timestamp(microseconds: try row.timestamp(2)))
+        }
+    }
+
+    public func unsealed(after id: Int64, limit: Int) async throws(StoreError) -> UnsealedPage {
+        try await attempt {
+            let rows = try await self.pool.query(AuditSQL.looked, [.int64(id), .int64(Int64(limit))]).rows
+            let (isSealed, next) = (AuditEvent.columnCount, AuditEvent.columnCount + 1)
+            return UnsealedPage(
+                events: try rows.compactMap { try $0.bool(isSealed) ? nil : try AuditEvent(row: $0) },
+                last: rows.count < limit ? nil : try rows.last?.int64(0),
+                next: try rows.first?.xid8(next) ?? .max)
+        }
+    }
+}

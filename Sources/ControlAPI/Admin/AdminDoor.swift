@@ -1,0 +1,104 @@
+import AuthKeys
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// A route of the admin API: what it needs, what the trail calls it, and what it does for whom.
+struct AdminRoute: Sendable {
+    typealias Handler = @Sendable (Request, ControlContext, AdminCall) async throws -> Response
+
+    let method: HTTPRequest.Method
+    /// Behind the group's path.
+    let path: String
+    /// Any of them will do.
+    let permissions: [AdminPermission]
+    let action: AuditAction
+    let handler: Handler
+
+    init(
+        _ method: HTTPRequest.Method, _ path: String = "", needs permissions: AdminPermission...,
+        as action: AuditAction,
+        use handler: @escaping Handler
+    ) {
+        self.method = method
+        self.path = path
+        self.permissions = permissions
+        self.action = action
+        self.handler = handler
+    }
+}
+
+/// Routes of the admin API with a path in common.
+protocol AdminRoutes: Sendable {
+    static var path: String { get }
+    /// All of them. A route that is not here does not exist, and none can be here without what it needs.
+    var routes: [AdminRoute] { get }
+}
+
+/// Lets admins in, each as far as they may. Nothing behind it answers without an admin credential, and a key that was issued for
+/// an API is none. Who is turned away is put into the trail.
+struct AdminDoor: Sendable {
+    let credentials: AdminCredentials
+    let refusals: RefusalLog
+
+    func add<Routes: AdminRoutes>(_ group: Routes, to router: Router<ControlContext>) {
+        for route in group.routes {
+            router.on(RouterPath(Routes.path + route.path), method: route.method) { request, context in
+                try await pass(request, context, to: route)
+            }
+        }
+    }
+
+    private func pass(_ request: Request, _ context: ControlContext, to route: AdminRoute) async throws -> Response {
+        var admin: Admin?
+        do {
+            let authenticated = try await authenticate(request)
+            admin = authenticated
+            guard route.permissions.contains(where: authenticated.may) else {
+                throw APIError.permissionMissing(route.permissions[0])
+            }
+            return try await route.handler(request, context, AdminCall(admin: authenticated, origin: context.origin))
+        } catch let error as APIError {
+            let isWrite = route.method != .get
+            if error.status.code < 500, isWrite || admin == nil || error.status == .forbidden {
+                refusals.record(
+                    NewAuditEvent(
+                        actor: admin?.actor ?? .anonymous, origin: context.origin, action: route.action,
+                        subject: context.parameters.get("id").flatMap { KeyID($0) }, owner: admin?.owner,
+                        refusal: error.code ?? error.kind.rawValue))
+            }
+            throw error
+        }
+    }
+
+    private func authenticate(_ request: Request) async throws(APIError) -> Admin {
+        let values = request.headers[values: .authorization]
+        guard values.count <= 1 else {
+            throw APIError(
+                .badRequest, .invalidRequest, "more than one Authorization header", param: "Authorization",
+                code: "ambiguous_credentials")
+        }
+        guard let value = values.first, let candidate = BearerToken.parse(value) else {
+            throw APIError.unauthorized(
+                .missing, message: "the admin key is required: 'Authorization: Bearer <admin key>'")
+        }
+        let admin: Admin?
+        do throws(StoreError) {
+            admin = try await credentials.admin(presenting: candidate)
+        } catch {
+            throw APIError(AuthKeyError(error))
+        }
+        guard let admin else { throw APIError.unauthorized(.unknown, message: "the admin key is not known") }
+        return admin
+    }
+}
+
+enum BearerToken {
+    /// The token of RFC 6750 section 2.1, its scheme in any case; nil for anything else.
+    static func parse(_ value: String) -> Substring? {
+        let scheme = value.prefix(7)
+        guard scheme.lowercased() == "bearer " else { return nil }
+        let token = value.dropFirst(7).drop { $0 == " " }
+        return token.isEmpty ? nil : token
+    }
+}

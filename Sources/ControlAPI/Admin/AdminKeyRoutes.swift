@@ -1,0 +1,183 @@
+import AuthKeys
+import HTTPTypes
+import Hummingbird
+
+/// `/admin/api/v1/admin-keys`.
+struct AdminKeyRoutes: AdminRoutes {
+    static let path = "/admin/api/v1/admin-keys"
+    private static let noun = "admin key"
+
+    let service: AdminKeyService
+    let time: TimeSource
+
+    var routes: [AdminRoute] {
+        [
+            AdminRoute(.get, needs: .admin, as: .adminKeyRead, use: list),
+            AdminRoute(.post, needs: .admin, as: .adminKeyCreate, use: create),
+            AdminRoute(.get, "/{id}", needs: .admin, as: .adminKeyRead, use: show),
+            AdminRoute(.patch, "/{id}", needs: .admin, as: .adminKeyUpdate, use: update),
+            AdminRoute(.post, "/{id}/deactivate", needs: .admin, as: .adminKeyDeactivate, use: deactivate),
+        ]
+    }
+
+    private func list(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
+        let parameters = request.uri.queryParameters
+        let limit = try ListParameters.limit(parameters["limit"])
+        let after = try ListParameters.cursor(parameters["cursor"]) { text in
+            ListCursor(encoded: text).flatMap { $0.order == .newestFirst ? $0 : nil }
+        }
+        let page = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
+            try await service.list(limit: limit, after: after, for: call.admin)
+        }
+        let now = time.now()
+        var response = try JSONBody.response(page.keys.map { AdminKeyJSON($0, now: now) })
+        if let next = page.next {
+            response.headers[.link] = ListParameters.link(Self.path, ["limit=\(limit)", "cursor=\(next.encoded)"])
+        }
+        return response
+    }
+
+    private func create(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
+        var request = request
+        let body = try JSONBody.decode(AdminKeyBody.self, from: try await request.collectBody(upTo: .max))
+        var wanted = body.patch.applied(to: AdminKeyAttributes(name: "", permissions: []))
+        wanted.owner = body.owner
+        let attributes = wanted
+        let (key, token) = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
+            try await service.create(attributes, by: call)
+        }
+        var response = try answer(key, secret: token, status: .created)
+        response.headers[.location] = "\(Self.path)/\(key.id)"
+        return response
+    }
+
+    private func show(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
+        let id = try context.parameters.require("id")
+        let key = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
+            try await service.key(id, for: call.admin)
+        }
+        return try answer(key)
+    }
+
+    private func update(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
+        var request = request
+        let id = try context.parameters.require("id")
+        let version = try EntityTag.expected(by: request)
+        let body = try JSONBody.decode(AdminKeyBody.self, from: try await request.collectBody(upTo: .max))
+        guard !body.namesOwner else {
+            throw APIError.validation("owner cannot be changed: make another admin key", param: "owner")
+        }
+        let key = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
+            try await service.update(id, version: version, body.patch, by: call)
+        }
+        return try answer(key)
+    }
+
+    private func deactivate(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
+        let id = try context.parameters.require("id")
+        try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
+            try await service.deactivate(id, by: call)
+        }
+        return Response(status: .noContent)
+    }
+
+    private func answer(
+        _ key: AdminKey, secret: Token? = nil, status: HTTPResponse.Status = .ok
+    ) throws -> Response {
+        var response = try JSONBody.response(AdminKeyJSON(key, now: time.now(), secret: secret), status: status)
+        response.headers[.eTag] = EntityTag.text(key.version)
+        return response
+    }
+}
+
+/// The members that may be said of an admin key. Unknown ones are ignored.
+struct AdminKeyBody: Decodable {
+    private(set) var patch = AdminKeyPatch()
+    let owner: String?
+    let namesOwner: Bool
+
+    private enum CodingKeys: String, CodingKey {
+        case name, permissions, owner
+        case expiresAt = "expires_at"
+    }
+
+    init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        owner = try members.decodeIfPresent(String.self, forKey: .owner)
+        namesOwner = members.contains(.owner)
+        patch.name = try members.change(of: .name)
+        patch.expiresAt = KeyPatchBody.moment(try members.change(of: .expiresAt))
+        let permissions: KeyPatch.Change<[String]> = try members.change(of: .permissions)
+        switch permissions {
+        case .unchanged: break
+        case .cleared: patch.permissions = .cleared
+        case .set(let names): patch.permissions = .set(try Self.permissions(names))
+        }
+    }
+
+    private static func permissions(_ names: [String]) throws(APIError) -> Set<AdminPermission> {
+        var permissions: Set<AdminPermission> = []
+        for name in names {
+            guard let permission = AdminPermission(rawValue: name) else {
+                let known = AdminPermission.allCases.map(\.rawValue).joined(separator: ", ")
+                throw .validation("permissions takes any of \(known)", param: "permissions")
+            }
+            permissions.insert(permission)
+        }
+        return permissions
+    }
+}
+
+/// An admin key as the API shows it. What is empty is left out; moments are RFC 3339 in UTC.
+struct AdminKeyJSON: Encodable {
+    let id: String
+    let name: String
+    let permissions: [String]
+    let owner: String?
+    let redactedValue: String
+    let expiresAt: String?
+    let deactivatedAt: String?
+    let createdAt: String
+    let updatedAt: String
+    let lastUsedAt: String?
+    let active: Bool
+    let version: Int64
+    /// The secret: only in the answer that made it.
+    let value: String?
+
+    enum CodingKeys: String, CodingKey {
+        case id, name, permissions, owner, active, version, value
+        case redactedValue = "redacted_value"
+        case expiresAt = "expires_at"
+        case deactivatedAt = "deactivated_at"
+        case createdAt = "created_at"
+        case updatedAt = "updated_at"
+        case lastUsedAt = "last_used_at"
+    }
+
+    init(_ key: AdminKey, now: Timestamp, secret: Token? = nil) {
+        id = key.id.description
+        name = key.name
+        permissions = key.attributes.permissionNames
+        owner = key.owner
+        redactedValue = key.redactedValue
+        expiresAt = key.expiresAt?.description
+        deactivatedAt = key.deactivatedAt?.description
+        createdAt = key.createdAt.description
+        updatedAt = key.updatedAt.description
+        lastUsedAt = key.lastUsedAt?.description
+        active = key.isActive(at: now)
+        version = key.version
+        value = secret?.value
+    }
+}

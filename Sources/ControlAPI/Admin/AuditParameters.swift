@@ -1,0 +1,90 @@
+import AuthKeys
+import HummingbirdCore
+
+/// The query of the routes of the trail, and the `Link` to the next page.
+struct AuditParameters {
+    private let asked: AuditQuery
+    /// The filters as they came, for the link.
+    private let items: [String]
+
+    init(_ uri: URI) throws(APIError) {
+        let parameters = uri.queryParameters
+        var query = AuditQuery(limit: try ListParameters.limit(parameters["limit"]))
+        var items: [String] = []
+        query.after = try ListParameters.cursor(parameters["cursor"]) { AuditCursor(encoded: $0) }
+        func given(_ param: String) throws(APIError) -> String? {
+            guard let text = try ListParameters.text(parameters[param[...]], param: param, limit: FieldRules.ownerLimit)
+            else { return nil }
+            items.append("\(param)=\(PercentEncoding.encode(text))")
+            return text
+        }
+        if let text = try given("actor") {
+            guard let actor = AuditActor(text: text, name: nil) else {
+                throw .validation(
+                    "actor must be bootstrap, anonymous, system or the id of an admin key", param: "actor")
+            }
+            query.actor = actor.text
+        }
+        if let text = try given("action") {
+            guard let action = AuditAction(rawValue: text) else {
+                let known = AuditAction.allCases.map(\.rawValue).joined(separator: ", ")
+                throw .validation("action must be one of \(known)", param: "action")
+            }
+            query.action = action
+        }
+        if let text = try given("key_id") {
+            guard let id = KeyID(text) else { throw .validation("key_id must be the id of a key", param: "key_id") }
+            query.subject = id
+        }
+        if let text = try given("outcome") {
+            guard [AuditEvent.done, AuditEvent.refused].contains(text) else {
+                throw .validation("outcome must be done or refused", param: "outcome")
+            }
+            query.refused = text == AuditEvent.refused
+        }
+        query.owner = try given("owner")
+        query.since = try given("since").map { text throws(APIError) in try Timestamp(text, param: "since") }
+        query.until = try given("until").map { text throws(APIError) in try Timestamp(text, param: "until") }
+        asked = query
+        self.items = items
+    }
+
+    /// What an admin gets to see of what was asked for; nil for nothing.
+    func query(for admin: Admin) -> AuditQuery? {
+        guard let owner = admin.owner else { return asked }
+        guard asked.owner ?? owner == owner else { return nil }
+        var query = asked
+        query.owner = owner
+        return query
+    }
+
+    func link(to next: AuditCursor) -> String {
+        ListParameters.link(AuditRoutes.path, ["limit=\(asked.limit)", "cursor=\(next.encoded)"] + items)
+    }
+}
+
+extension AuditEvent.Place {
+    /// Reads `SEQ:HASH`, the hash in hexadecimal; nil for anything else.
+    init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, let sequence = Int64(parts[0]), sequence > 0, let bytes = Hexadecimal.decode(parts[1]),
+            let hash = SecretDigest(bytes)
+        else { return nil }
+        self.init(sequence: sequence, hash: hash)
+    }
+}
+
+enum Hexadecimal {
+    static func encode(_ bytes: [UInt8]) -> String {
+        bytes.reduce(into: "") { text, byte in
+            let digits = String(byte, radix: 16)
+            text += digits.count == 1 ? "0" + digits : digits
+        }
+    }
+
+    static func decode(_ text: some StringProtocol) -> [UInt8]? {
+        let digits = text.utf8.map { Character(Unicode.Scalar($0)).hexDigitValue }
+        guard digits.count % 2 == 0, digits.allSatisfy({ $0 != nil }) else { return nil }
+        return stride(from: 0, to: digits.count, by: 2).map { UInt8((digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0)) }
+    }
+}

@@ -1,0 +1,96 @@
+import AuthKeys
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// `/admin/api/v1/audit-events`.
+struct AuditRoutes: AdminRoutes {
+    static let path = "/admin/api/v1/audit-events"
+    private static let pageSize = 1_000
+
+    let trail: any AuditTrail
+
+    var routes: [AdminRoute] {
+        [
+            AdminRoute(.get, needs: .auditRead, as: .auditRead, use: list),
+            AdminRoute(.get, "/export", needs: .auditRead, as: .auditExport, use: export),
+            AdminRoute(.get, "/verify", needs: .auditRead, as: .auditRead, use: verify),
+        ]
+    }
+
+    private func list(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
+        let parameters = try AuditParameters(request.uri)
+        guard var query = parameters.query(for: call.admin) else { return try JSONBody.response([AuditEventJSON]()) }
+        let limit = query.limit
+        query.limit += 1
+        let events = try await events(query, context)
+        let page = events.prefix(limit)
+        var response = try JSONBody.response(page.map { AuditEventJSON($0) })
+        if events.count > limit, let last = page.last {
+            response.headers[.link] = parameters.link(to: AuditCursor(after: last))
+        }
+        return response
+    }
+
+    /// All events, oldest first, one a line, a page at a time: nothing is held in whole.
+    private func export(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
+        guard var query = try AuditParameters(request.uri).query(for: call.admin) else { throw APIError.otherOwner }
+        query.limit = Self.pageSize
+        query.oldestFirst = true
+        // The first page is read, and the export put into the trail, before anything is promised.
+        let start = query
+        let first = try await events(start, context)
+        try await ask(context) { () async throws(StoreError) in
+            try await trail.record([NewAuditEvent(call, .auditExport, owner: call.admin.owner)])
+        }
+        return Response(
+            status: .ok, headers: [.contentType: "application/x-ndjson"],
+            body: ResponseBody { writer in
+                var query = start
+                var page = first
+                while true {
+                    var buffer = ByteBuffer()
+                    for event in page {
+                        buffer.writeBytes(try JSONBody.bytes(AuditEventJSON(event)))
+                        buffer.writeInteger(UInt8(ascii: "\n"))
+                    }
+                    try await writer.write(buffer)
+                    guard page.count == Self.pageSize, let last = page.last else { break }
+                    query.after = AuditCursor(after: last)
+                    page = try await trail.events(query)
+                }
+                try await writer.finish(nil)
+            })
+    }
+
+    private func verify(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
+        // The chain is of all events, and so are the findings.
+        guard call.admin.owner == nil else { throw APIError.otherOwner }
+        let anchor = try request.uri.queryParameters["expect"].map { text throws(APIError) in
+            guard let place = AuditEvent.Place(text) else {
+                throw APIError.validation("expect takes a place in the chain, SEQ:HASH", param: "expect")
+            }
+            return place
+        }
+        let result = try await ask(context) { () async throws(StoreError) in try await trail.verify(anchor: anchor) }
+        return try JSONBody.response(VerificationJSON(result))
+    }
+
+    private func events(_ query: AuditQuery, _ context: ControlContext) async throws(APIError) -> [AuditEvent] {
+        try await ask(context) { () async throws(StoreError) in try await trail.events(query) }
+    }
+
+    private func ask<R: Sendable>(
+        _ context: ControlContext, _ question: () async throws(StoreError) -> R
+    ) async throws(APIError) -> R {
+        try await context.ask { () async throws(AuthKeyError) in
+            do throws(StoreError) { return try await question() } catch { throw AuthKeyError(error) }
+        }
+    }
+}

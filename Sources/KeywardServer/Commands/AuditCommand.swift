@@ -1,0 +1,110 @@
+import ArgumentParser
+import Glibc
+
+/// `keyward audit`.
+struct AuditCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit", abstract: "Look at the trail of what admins did, and verify it.",
+        subcommands: [List.self, Verify.self, Export.self])
+
+    /// Which events.
+    struct Filter: ParsableArguments {
+        @Option(help: "Only of this actor: bootstrap, anonymous, system or the id of an admin key.")
+        var actor: String?
+
+        @Option(help: "Only this action, such as key.deactivate.")
+        var action: String?
+
+        @Option(help: "Only about this key, or admin key.")
+        var keyId: String?
+
+        @Option(help: "Only about keys of this owner.")
+        var owner: String?
+
+        @Option(help: "done or refused.")
+        var outcome: String?
+
+        @Option(help: "The first moment, such as 2030-01-31T12:00:00Z.")
+        var since: String?
+
+        @Option(help: "The moment after the last.")
+        var until: String?
+
+        var query: [(String, String)] {
+            [
+                ("actor", actor), ("action", action), ("key_id", keyId), ("owner", owner), ("outcome", outcome),
+                ("since", since), ("until", until),
+            ].compactMap { name, value in value.map { (name, $0) } }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List events, newest first.")
+
+        @OptionGroup var client: ClientOptions
+
+        @OptionGroup var filter: Filter
+
+        @Option(help: "How many, 1 to 1,000.")
+        var limit = 100
+
+        @Flag(help: "All pages.")
+        var all = false
+
+        func run() async throws {
+            try await Console.failing {
+                let connection = try client.make()
+                let first = try await connection.auditEvents(query: [("limit", String(limit))] + filter.query)
+                let (events, areMore): ([ControlClient.AuditEvent], Bool) = try await client.pages(
+                    first, all: all, of: connection)
+                if client.json { return try client.print(encoding: events) }
+                for line in AuditTable.lines(events) { Console.out(line) }
+                if areMore { Console.error("There are more: --all lists them.") }
+            }
+        }
+    }
+
+    struct Verify: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Compute the chain again, and find any event that was changed, removed or inserted.",
+            discussion: """
+                Exit status 1 if anything is found. Keep the head that it prints where nobody who can write to the database can: \
+                --expect finds out later whether the trail up to there is still what it was, and not cut off.
+                """)
+
+        @OptionGroup var client: ClientOptions
+
+        @Option(help: "A head that was printed earlier, SEQ:HASH.")
+        var expect: String?
+
+        func run() async throws {
+            try await Console.failing {
+                let answer = try await client.make().verifyAudit(expecting: expect)
+                let result = try ControlClient.decode(ControlClient.Verification.self, answer)
+                if client.json {
+                    client.print(answer)
+                } else {
+                    for line in AuditTable.lines(result) { Console.out(line) }
+                }
+                if !result.intact { throw ExitCode.failure }
+            }
+        }
+    }
+
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print all events, oldest first, as JSON, one a line. The export is put into the trail.")
+
+        @OptionGroup var client: ClientOptions
+
+        @OptionGroup var filter: Filter
+
+        func run() async throws {
+            try await Console.failing {
+                try await client.make().exportAudit(query: filter.query) {
+                    try Console.write($0, to: STDOUT_FILENO, what: "events")
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+import AuthKeys
+import LibPQ
+import TestSupport
+import Testing
+
+@testable import AuthKeysPostgres
+
+@Suite("The trail in PostgreSQL", .timeLimit(.minutes(2)))
+struct AuditTrailTests {
+    /// A trail of so many events, all sealed.
+    private func sealed(_ fixture: StoreFixture, _ count: Int) async throws {
+        for _ in 0..<count { try await fixture.create(StoreConformance.newKey()) }
+        try await AdminConformance.sealAll(fixture.store, count: count)
+    }
+
+    /// Statements of somebody who may disable triggers.
+    private func tamper(_ fixture: StoreFixture, _ statements: String) async throws {
+        try await fixture.sql(
+            """
+            ALTER TABLE audit_events DISABLE TRIGGER USER;
+            ALTER TABLE audit_seals DISABLE TRIGGER USER;
+            \(statements);
+            ALTER TABLE audit_events ENABLE TRIGGER USER;
+            ALTER TABLE audit_seals ENABLE TRIGGER USER;
+            """)
+    }
+
+    private func findings(_ fixture: StoreFixture) async throws -> [ChainVerifier.Finding] {
+        try await fixture.store.verify(pageSize: 4).findings
+    }
+
+    @Test(
+        "any column of any row that is changed is found, in the place where it is",
+        arguments: [
+            "at = at - interval '1 hour'", "actor = 'anonymous'", "actor_name = 'somebody'", "address = '10.0.0.1'",
+            "request_id = ''", "action = 'key.delete'", "key_id = gen_random_uuid()", "key_id = NULL", "owner = 'them'",
+            "outcome = 'refused'", "code = 'key_unknown'", "changes = '{}'",
+        ])
+    func changed(_ assignment: String) async throws {
+        try await StoreFixture.with { fixture in
+            try await sealed(fixture, 9)
+            #expect(try await findings(fixture).isEmpty)
+            try await tamper(fixture, "UPDATE audit_events SET \(assignment) WHERE id = 6")
+            let found = try await findings(fixture)
+            #expect(found.map(\.kind) == [.changed] && found.first?.event == 6, "\(found)")
+        }
+    }
+
+    @Test("a row that is gone is found, and so is its seal, and a seal that was changed")
+    func removed() async throws {
+        try await StoreFixture.with { fixture in
+            try await sealed(fixture, 9)
+            try await tamper(fixture, "DELETE FROM audit_events WHERE id = 4")
+            var found = try await findings(fixture)
+            #expect(found.map(\.kind) == [.removed] && found.first?.event == 4, "\(found)")
+            try await tamper(fixture, "DELETE FROM audit_seals WHERE event_id = 4")
+            found = try await findings(fixture)
+            #expect(found.map(\.kind) == [.removed] && found.first?.sequence == 4, "\(found)")
+        }
+        try await StoreFixture.with { fixture in
+            try await sealed(fixture, 3)
+            try await tamper(fixture, "UPDATE audit_seals SET sealed_at = sealed_at - interval '1 day' WHERE seq = 2")
+            #expect(try await findings(fixture).map(\.kind) == [.changed])
+        }
+    }
+
+    @Test("a row that is put in below what is sealed is found, and one from the future")
+    func inserted() async throws {
+        try await StoreFixture.with { fixture in
+            try await sealed(fixture, 5)
+            for xid in ["'100'::xid8", "(SELECT xid FROM audit_events WHERE id = 3)", "'999999999999'::xid8"] {
+                try await tamper(
+                    fixture,
+                    """
+                    INSERT INTO audit_events (at, xid, actor, address, request_id, action, outcome)
+                    SELECT now(), \(xid), 'bootstrap', '', '', 'key.create', 'done'
+                    """)
+            }
+            // Sealing goes on, and does not take them in.
+            try await fixture.create(StoreConformance.newKey())
+            try await AdminConformance.sealAll(fixture.store, count: 6)
+            let found = try await findings(fixture)
+            #expect(found.map(\.kind) == [.inserted, .inserted, .inserted], "\(found)")
+            #expect(Set(found.map(\.event)) == [6, 7, 8])
+        }
+    }
+
+    @Test("a row that ought to have been sealed long ago is found")
+    func unsealed() async throws {
+        try await StoreFixture.with { fixture in
+            try await sealed(fixture, 2)
+            try await fixture.create(StoreConformance.newKey())
+            // Whoever holds the lock seals nothing.
+            let holder = try await PostgresConnection.connect(to: fixture.target, logger: StoreFixture.logger)
+            _ = try await holder.query("SELECT pg_advisory_lock($1)", [.int64(AuditSQL.lockKey)])
+            let early = try await fixture.store.verify()
+            #expect(early.isIntact && early.pendingCount == 1, "\(early)")
+            try await tamper(fixture, "UPDATE audit_events SET at = at - interval '1 hour' WHERE id = 3")
+            let overdue = try await eventually { try await findings(fixture).map(\.kind) == [.unsealed] }
+            #expect(overdue)
+            await holder.close()
+        }
+    }
+
+    @Test("a tail that was cut off with its seals is found by a head that was kept")
+    func truncated() async throws {
+        try await StoreFixture.with { fixture in
+            try await sealed(fixture, 8)
+            let head = try #require(try await fixture.store.verify().head)
+            let anchor = AuditEvent.Place(sequence: head.sequence, hash: head.hash)
+            try await tamper(
+                fixture, "DELETE FROM audit_events WHERE id > 5; DELETE FROM audit_seals WHERE event_id > 5")
+            #expect(try await fixture.store.verify().isIntact, "the chain alone does not tell")
+            #expect(try await fixture.store.verify(anchor: anchor).findings.map(\.kind) == [.anchor])
+            // And it goes on being found when the trail has grown over it.
+            for _ in 0..<5 { try await fixture.create(StoreConformance.newKey()) }
+            try await AdminConformance.sealAll(fixture.store, count: 10)
+            #expect(try await fixture.store.verify(anchor: anchor).findings.map(\.kind) == [.anchor])
+        }
+    }
+
+    @Test("the trail is only added to, and its rows do not say themselves when they came")
+    func appendOnly() async throws {
+        try await StoreFixture.with { fixture in
+            try await sealed(fixture, 2)
+            for statement in [
+                "UPDATE audit_events SET actor = 'x'", "UPDATE audit_events SET actor = 'x' WHERE false",
+                "DELETE FROM audit_events", "TRUNCATE audit_events", "UPDATE audit_seals SET seq = seq + 1",
+                "DELETE FROM audit_seals", "TRUNCATE audit_seals", "TRUNCATE audit_events, audit_seals CASCADE",
+            ] {
+                do {
+                    try await fixture.sql(statement)
+                    Issue.record("allowed: \(statement)")
+                } catch let error as PostgresError {
+                    #expect(error.sqlState == "23001", "\(statement)")
+                }
+            }
+            try await fixture.sql(
+                """
+                INSERT INTO audit_events (at, xid, actor, address, request_id, action, outcome)
+                VALUES ('2001-01-01', '1', 'bootstrap', '', '', 'key.create', 'done')
+                """)
+            let last = try #require(try await fixture.store.events(AuditQuery(limit: 1)).first)
+            #expect(last.at > Timestamp.now.advanced(by: .seconds(-60)) && last.transaction > 1)
+            try await AdminConformance.sealAll(fixture.store, count: 3)
+            #expect(try await findings(fixture).isEmpty)
+        }
+    }
+
+    @Test("a transaction that commits late is sealed after all, and nothing before it is missed")
+    func lateCommit() async throws {
+        try await StoreFixture.with { fixture in
+            let slow = try await PostgresConnection.connect(to: fixture.target, logger: StoreFixture.logger)
+            try await slow.transaction { transaction in
+                _ = try await transaction.query(
+                    AuditSQL.append,
+                    AuditSQL.parameters(of: [
+                        NewAuditEvent(actor: .bootstrap, origin: AdminCall.test.origin, action: .keyUpdate)
+                    ]))
+                for _ in 0..<3 { try await fixture.create(StoreConformance.newKey()) }
+                #expect(try await fixture.store.seal() == 0, "an older transaction is under way")
+            }
+            await slow.close()
+            try await AdminConformance.sealAll(fixture.store, count: 4)
+            let order = try await fixture.store.sealed(after: 0, limit: 10).map(\.event?.action)
+            #expect(order == ["key.update", "key.create", "key.create", "key.create"])
+            #expect(try await findings(fixture).isEmpty)
+        }
+    }
+
+    @Test("many sealers and many writers at once: every event is sealed once, in one chain")
+    func concurrent() async throws {
+        try await StoreFixture.with { fixture in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        for _ in 0..<40 {
+                            let key = StoreConformance.newKey()
+                            try await fixture.create(key)
+                            _ = try await fixture.store.deactivate(key.id)
+                        }
+                    }
+                    group.addTask { for _ in 0..<60 { _ = try await fixture.store.seal() } }
+                }
+                try await group.waitForAll()
+            }
+            try await AdminConformance.sealAll(fixture.store, count: 320)
+            let result = try await fixture.store.verify(pageSize: 50)
+            #expect(result.isIntact && result.sealedCount == 320 && result.head?.sequence == 320, "\(result)")
+        }
+    }
+
+    @Test("more events than are sealed at once are sealed one batch after the other, those of one transaction too")
+    func batches() async throws {
+        try await StoreFixture.with { fixture in
+            try await sealed(fixture, 1)
+            let event = NewAuditEvent(actor: .bootstrap, origin: AdminCall.test.origin, action: .keyUpdate)
+            try await fixture.store.record(Array(repeating: event, count: SealingState.batch * 2 + 7))
+            try await AdminConformance.sealAll(fixture.store, count: SealingState.batch * 2 + 8)
+            let result = try await fixture.store.verify()
+            #expect(result.isIntact && result.sealedCount == SealingState.batch * 2 + 8)
+        }
+    }
+
+    @Test("where seals were cut off the end, the sealing goes on, and a head that was kept tells")
+    func resealed() async throws {
+        try await StoreFixture.with { fixture in
+            let event = NewAuditEvent(actor: .bootstrap, origin: AdminCall.test.origin, action: .keyUpdate)
+            try await fixture.store.record(Array(repeating: event, count: 5))
+            try await AdminConformance.sealAll(fixture.store, count: 5)
+            let head = try #require(try await fixture.store.verify().head)
+            try await tamper(fixture, "DELETE FROM audit_seals WHERE seq = 5")
+            try await AdminConformance.sealAll(fixture.store, count: 5)
+            #expect(try await findings(fixture).isEmpty)
+            let anchor = AuditEvent.Place(sequence: head.sequence, hash: head.hash)
+            #expect(try await fixture.store.verify(anchor: anchor).findings.map(\.kind) == [.anchor])
+        }
+    }
+
+    @Test("a trail that was restored into another cluster goes on there, and says so")
+    func restored() async throws {
+        try await StoreFixture.with { fixture in
+            try await sealed(fixture, 3)
+            try await fixture.create(StoreConformance.newKey())
+            // As a dump of a much older cluster looks like: the transactions of all rows are far ahead.
+            try await tamper(fixture, "UPDATE audit_events SET xid = '900000000000' WHERE id = 4")
+            try await tamper(
+                fixture, "UPDATE audit_seals SET history = 'another', horizon = '900000000000' WHERE seq = 3")
+            try await AdminConformance.sealAll(fixture.store, count: 4)
+            try await fixture.create(StoreConformance.newKey())
+            try await AdminConformance.sealAll(fixture.store, count: 5)
+            let found = try await findings(fixture)
+            #expect(
+                found.map(\.kind) == [.changed] && found.first?.sequence == 3,
+                "only what this test did by hand: \(found)")
+        }
+        try await StoreFixture.with { fixture in
+            try await sealed(fixture, 2)
+            try await tamper(fixture, "UPDATE audit_seals SET history = 'another' WHERE seq = 2")
+            try await AdminConformance.sealAll(fixture.store, count: 3)
+            let last = try #require(try await fixture.store.events(AuditQuery(limit: 1)).first)
+            #expect(last.action == "audit.restored" && last.actor == "system" && last.changes.contains("another"))
+            for _ in 0..<3 { #expect(try await fixture.store.seal() == 0) }
+            #expect(try await fixture.store.events(AuditQuery()).count == 3, "said once")
+        }
+    }
+
+    @Test("rows that were spoilt by hand are shown and verified, and stop nothing")
+    func spoilt() async throws {
+        try await StoreFixture.with { fixture in
+            try await sealed(fixture, 4)
+            try await tamper(
+                fixture,
+                "UPDATE audit_events SET at = 'infinity', actor = E'\\u00e9\\n', action = '', address = '' WHERE id = 2"
+            )
+            #expect(try await fixture.store.events(AuditQuery()).count == 4)
+            #expect(try await findings(fixture).map(\.event) == [2])
+        }
+    }
+
+    @Test("a page, and what is to be sealed, are found in an index, whatever the filter")
+    func plans() async throws {
+        try await StoreFixture.with { fixture in
+            try await tamper(
+                fixture,
+                """
+                INSERT INTO audit_events (at, xid, actor, address, request_id, action, key_id, owner, outcome, code)
+                SELECT now() - n * interval '1 second', (100000 - n)::text::xid8,
+                    CASE WHEN n % 100 = 0 THEN 'anonymous' ELSE 'bootstrap' END, '', '',
+                    CASE WHEN n % 1000 = 0 THEN 'key.delete' ELSE 'key.create' END, gen_random_uuid(), 'o' || n % 500,
+                    CASE WHEN n % 100 = 0 THEN 'refused' ELSE 'done' END, NULL
+                FROM generate_series(1, 30000) n;
+                INSERT INTO audit_seals SELECT id, id, sha256(id::text::bytea), now(), '1', 'h' FROM audit_events;
+                ANALYZE audit_events, audit_seals
+                """)
+            let middle = AuditCursor(at: Timestamp.now.advanced(by: .seconds(-15_000)), id: 5)
+            for query in [
+                AuditQuery(), AuditQuery(after: middle), AuditQuery(actor: "anonymous"),
+                AuditQuery(after: middle, action: .keyDelete), AuditQuery(subject: .generate()),
+                AuditQuery(refused: true), AuditQuery(owner: "o7"),
+                AuditQuery(oldestFirst: true, since: middle.at, until: middle.at.advanced(by: .seconds(60))),
+            ] {
+                let (sql, parameters) = AuditSQL.events(query)
+                try await expectIndexed(fixture, sql, parameters)
+            }
+            try await expectIndexed(fixture, AuditSQL.sealable, [.xid8(99_000), .int64(0), .int64(1_001)])
+            try await expectIndexed(fixture, AuditSQL.sealed, [.int64(20_000), .int64(100)])
+            try await expectIndexed(fixture, AuditSQL.looked, [.int64(20_000), .int64(100)])
+        }
+    }
+
+    private func expectIndexed(
+        _ fixture: StoreFixture, _ sql: String, _ parameters: [PostgresParameter]
+    ) async throws {
+        let plan = try await fixture.admin.query("EXPLAIN (COSTS off) " + sql, parameters).rows.map { try $0.text(0) }
+            .joined(separator: "\n")
+        #expect(!plan.contains("Seq Scan"), "\(plan)")
+    }
+}

@@ -1,0 +1,248 @@
+import AuthKeys
+import Foundation
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import ControlAPI
+
+@Suite("Admin keys over HTTP")
+struct AdminKeyRouteTests {
+    private let path = "/admin/api/v1/admin-keys"
+    private let keys = "/admin/api/v1/auth-keys"
+    private let audit = "/admin/api/v1/audit-events"
+
+    /// A new admin key: its id and its secret.
+    private func adminKey(
+        _ server: ControlServer, _ permissions: String..., owner: String? = nil,
+        by admin: String? = ControlServer.adminKey
+    ) async throws -> (id: String, value: String) {
+        var members: [String: Any] = ["name": "admin", "permissions": permissions]
+        members["owner"] = owner
+        let body = String(decoding: try JSONSerialization.data(withJSONObject: members), as: UTF8.self)
+        let answer = try await server.send(.POST, path, body: body, admin: admin)
+        #expect(answer.status == 201, "\(answer.text)")
+        return (
+            try #require(answer.object["id"] as? String), try #require(answer.object["value"] as? String)
+        )
+    }
+
+    @Test("create shows the secret once, list and show do not; update and deactivate")
+    func life() async throws {
+        try await ControlServer.with { server in
+            let created = try await server.send(
+                .POST, path,
+                body: #"{"name":" ci ","permissions":["keys:write","keys:read"],"expires_at":"2100-01-01T00:00:00Z"}"#)
+            #expect(created.status == 201 && created.headers.first(name: "Cache-Control") == "no-store")
+            let key = created.object
+            let (id, value) = (try #require(key["id"] as? String), try #require(key["value"] as? String))
+            #expect(value.wholeMatch(of: /kwa_[0-9A-Za-z]{49}/) != nil)
+            #expect(key["name"] as? String == "ci" && key["permissions"] as? [String] == ["keys:read", "keys:write"])
+            #expect(key["redacted_value"] as? String == "kwa_...\(value.suffix(4))")
+            #expect(created.headers.first(name: "Location") == "\(path)/\(id)")
+            #expect(try await server.send(.GET, keys, admin: value).status == 200)
+            for target in [path, "\(path)/\(id)"] {
+                let shown = try await server.send(.GET, target)
+                #expect(shown.status == 200 && shown.text.contains(id) && !shown.text.contains(value))
+                #expect(shown.text.contains("last_used_at"))
+            }
+            let stale = try await server.send(
+                .PATCH, "\(path)/\(id)", body: #"{"name":"x"}"#, headers: [("If-Match", "\"9\"")])
+            #expect(stale.status == 412)
+            let patched = try await server.send(
+                .PATCH, "\(path)/\(id)", body: #"{"name":"cd","permissions":["keys:read"],"expires_at":null}"#,
+                headers: [("If-Match", "\"1\"")])
+            #expect(
+                patched.status == 200 && patched.object["expires_at"] == nil && patched.object["version"] as? Int == 2)
+            #expect(try await server.create(#"{"name":"n"}"#, admin: value).status == 403)
+            for _ in 0..<2 { #expect(try await server.send(.POST, "\(path)/\(id)/deactivate").status == 204) }
+            #expect(try await server.send(.GET, keys, admin: value).status == 401)
+            #expect(try await server.send(.GET, "\(path)/\(id)").object["active"] as? Bool == false)
+            let unknown = try await server.send(.POST, "\(path)/\(KeyID.generate())/deactivate")
+            #expect(unknown.status == 404 && unknown.errorText("message")?.hasPrefix("admin key not found") == true)
+        }
+    }
+
+    @Test(
+        "what breaks a rule is refused by name",
+        arguments: [
+            (#"{"permissions":["verify"]}"#, "name"), (#"{"name":"n"}"#, "permissions"),
+            (#"{"name":"n","permissions":[]}"#, "permissions"),
+            (#"{"name":"n","permissions":["root"]}"#, "permissions"),
+            (#"{"name":"n","permissions":"verify"}"#, "permissions"),
+            (#"{"name":"n","permissions":["verify"],"expires_at":"2001-01-01T00:00:00Z"}"#, "expires_at"),
+            (#"{"name":"n","permissions":["verify"],"owner":"\u0000"}"#, "owner"),
+        ])
+    func refused(_ body: String, _ param: String) async throws {
+        try await ControlServer.with { server in
+            let answer = try await server.send(.POST, path, body: body)
+            #expect(answer.status == 400 && answer.errorText("param") == param, "\(answer.text)")
+            let (id, _) = try await adminKey(server, "verify")
+            let owner = try await server.send(.PATCH, "\(path)/\(id)", body: #"{"owner":"me"}"#)
+            #expect(owner.status == 400 && owner.errorText("param") == "owner")
+        }
+    }
+
+    @Test(
+        "every route refuses a key that has all permissions but those it needs, and says which", .timeLimit(.minutes(1))
+    )
+    func leastPrivilege() async throws {
+        try await ControlServer.with { server in
+            let groups: [(String, [AdminRoute])] = [
+                (AuthKeyRoutes.path, AuthKeyRoutes(service: server.service, time: .system).routes),
+                (AdminKeyRoutes.path, AdminKeyRoutes(service: server.administration.keys, time: .system).routes),
+                (AuditRoutes.path, AuditRoutes(trail: server.store).routes),
+            ]
+            for (group, routes) in groups {
+                for route in routes {
+                    #expect(!route.permissions.isEmpty)
+                    let rest = AdminPermission.allCases.filter { !route.permissions.contains($0) }.map(\.rawValue)
+                    let made = try await server.administration.keys.create(
+                        AdminKeyAttributes(
+                            name: "n", permissions: Set(rest.compactMap(AdminPermission.init(rawValue:)))), by: .test)
+                    let target = (group + route.path).replacingOccurrences(
+                        of: "{id}", with: KeyID.generate().description)
+                    let method = HTTPMethod(rawValue: "\(route.method)")
+                    let answer = try await server.send(method, target, admin: made.token.value)
+                    #expect(answer.status == 403 && answer.errorText("code") == "permission_missing", "\(target)")
+                    #expect(answer.errorText("type") == "permission_error")
+                    #expect(answer.errorText("message")?.contains(route.permissions[0].rawValue) == true)
+                    for permission in route.permissions {
+                        let enough = try await server.administration.keys.create(
+                            AdminKeyAttributes(name: "n", permissions: [permission]), by: .test)
+                        let status = try await server.send(method, target, admin: enough.token.value).status
+                        #expect(status != 403 && status != 401, "\(method) \(target) \(permission)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("nobody gives what they do not have: neither a permission, nor more time to one")
+    func granting() async throws {
+        try await ControlServer.with { server in
+            let (_, limited) = try await adminKey(server, "admin", "keys:read")
+            let (strong, _) = try await adminKey(server, "admin", "keys:write")
+            let (own, _) = try await adminKey(server, "keys:read", by: limited)
+            func patch(_ id: String, _ body: String) async throws -> ControlServer.Answer {
+                try await server.send(.PATCH, "\(path)/\(id)", body: body, admin: limited)
+            }
+            let more = try await server.send(
+                .POST, path, body: #"{"name":"n","permissions":["keys:read","audit:read"]}"#, admin: limited)
+            #expect(more.status == 403 && more.errorText("code") == "permission_missing")
+            #expect(more.errorText("message")?.contains("audit:read") == true)
+            #expect(try await patch(own, #"{"permissions":["keys:write"]}"#).status == 403)
+            #expect(try await patch(own, #"{"permissions":["admin"]}"#).status == 200)
+            #expect(try await patch(strong, #"{"expires_at":"2100-01-01T00:00:00Z"}"#).status == 200)
+            #expect(try await patch(strong, #"{"expires_at":null}"#).status == 403)
+            #expect(try await patch(strong, #"{"permissions":["admin"]}"#).status == 200)
+        }
+    }
+
+    @Test("an admin of one owner's keys sees, makes and changes only those")
+    func owner() async throws {
+        try await ControlServer.with { server in
+            let (_, mine) = try await adminKey(
+                server, "keys:read", "keys:write", "audit:read", "admin", owner: "me")
+            let theirs = try #require(
+                try await server.create(#"{"name":"n","owner":"them"}"#).object["id"] as? String)
+            let made = try await server.create(#"{"name":"n"}"#, admin: mine)
+            #expect(made.status == 201 && made.object["owner"] as? String == "me")
+            let own = try #require(made.object["id"] as? String)
+            let other = try await server.create(#"{"name":"n","owner":"them"}"#, admin: mine)
+            #expect(other.status == 403 && other.errorText("code") == "owner_not_allowed")
+            let listed = try await server.send(.GET, keys, admin: mine)
+            #expect(listed.objects.map { $0["id"] as? String } == [own])
+            #expect(try await server.send(.GET, "\(keys)?owner=them", admin: mine).objects.isEmpty)
+            for (method, suffix, body) in [
+                (HTTPMethod.GET, "", nil), (.PATCH, "", "{}"), (.DELETE, "", nil), (.POST, "/rotate", nil),
+                (.DELETE, "/previous-secret", nil), (.POST, "/deactivate", nil), (.GET, "/explain", nil),
+            ] as [(HTTPMethod, String, String?)] {
+                let answer = try await server.send(method, "\(keys)/\(theirs)\(suffix)", body: body, admin: mine)
+                #expect(answer.status == 404, "\(method) \(suffix)")
+            }
+            let moved = try await server.send(.PATCH, "\(keys)/\(own)", body: #"{"owner":"them"}"#, admin: mine)
+            #expect(moved.status == 403)
+            let freed = try await server.send(.PATCH, "\(keys)/\(own)", body: #"{"owner":null}"#, admin: mine)
+            #expect(freed.status == 403)
+            #expect(try await server.send(.PATCH, "\(keys)/\(own)", body: #"{"name":"m"}"#, admin: mine).status == 200)
+
+            // What was refused to this admin, on keys of others too, is its own doing.
+            let events = try await server.send(.GET, "\(audit)?outcome=done", admin: mine)
+            #expect(events.status == 200 && events.objects.allSatisfy { $0["owner"] as? String == "me" })
+            #expect(events.objects.contains { $0["key_id"] as? String == own } && !events.text.contains(theirs))
+            #expect(try await server.send(.GET, "\(audit)?owner=them", admin: mine).objects.isEmpty)
+            #expect(try await server.send(.GET, "\(audit)/export?owner=them", admin: mine).status == 403)
+            let exported = try await server.send(.GET, "\(audit)/export?outcome=done", admin: mine)
+            #expect(exported.status == 200 && exported.text.contains(own) && !exported.text.contains(theirs))
+            #expect(try await server.send(.GET, "\(audit)/verify", admin: mine).status == 403)
+
+            let (all, _) = try await adminKey(server, "verify")
+            #expect(try await server.send(.GET, "\(path)/\(all)", admin: mine).status == 404)
+            #expect(try await server.send(.POST, "\(path)/\(all)/deactivate", admin: mine).status == 404)
+            let wider = try await server.send(
+                .POST, path, body: #"{"name":"n","permissions":["keys:read"],"owner":"them"}"#, admin: mine)
+            #expect(wider.status == 403)
+            let (_, inherited) = try await adminKey(server, "keys:read", by: mine)
+            #expect(try await server.send(.GET, keys, admin: inherited).objects.count == 1)
+        }
+    }
+
+    @Test("a key of an API is no admin key, whatever its prefix; and no key of an API may look like one")
+    func dataKey() async throws {
+        try await ControlServer.with { server in
+            let refused = try await server.create(#"{"name":"n","prefix":"kwa"}"#)
+            #expect(refused.status == 400 && refused.errorText("param") == "prefix")
+            // As one that was made by another build may be.
+            let token = Token.generate(prefix: AdminKey.prefix)
+            let key = NewKey(id: .generate(), attributes: KeyAttributes(name: "n"), secret: NewSecret(token))
+            _ = try await server.store.create(key, claim: nil)
+            for target in [keys, path, audit] {
+                let answer = try await server.send(.GET, target, admin: token.value)
+                #expect(answer.status == 401 && answer.errorText("code") == "key_unknown")
+            }
+            let (_, value) = try await adminKey(server, "keys:read")
+            let digest = Array(value.utf8).withUnsafeBytes { SecretDigest(hashing: $0) }
+            #expect(try await server.store.find([digest]).isEmpty)
+            #expect(server.index.withKey(for: digest) { _ in true } == nil)
+        }
+    }
+
+    @Test("without a key of the operator's, the last one that can administer stays")
+    func last() async throws {
+        try await ControlServer.with(hasBootstrapKey: false) { server in
+            let made = try await AdminKeyService(store: server.store, hasBootstrapKey: true).create(
+                AdminKeyAttributes(name: "root", permissions: Set(AdminPermission.allCases)), by: .test)
+            let (id, root) = (made.key.id, made.token.value)
+            #expect(try await server.send(.GET, keys).status == 401, "there is no key of the operator's")
+            for (method, suffix, body) in [
+                (HTTPMethod.POST, "/deactivate", nil), (.PATCH, "", #"{"permissions":["keys:read"]}"#),
+                (.PATCH, "", #"{"expires_at":"2100-01-01T00:00:00Z"}"#),
+            ] as [(HTTPMethod, String, String?)] {
+                let answer = try await server.send(method, "\(path)/\(id)\(suffix)", body: body, admin: root)
+                #expect(answer.status == 409 && answer.errorText("code") == "last_admin_credential", "\(answer.text)")
+            }
+            _ = try await adminKey(server, "admin", by: root)
+            #expect(try await server.send(.POST, "\(path)/\(id)/deactivate", admin: root).status == 204)
+            #expect(try await server.send(.GET, keys, admin: root).status == 401)
+        }
+    }
+
+    @Test("an admin key needs the database, the operator's does not; an expired one opens nothing")
+    func database() async throws {
+        try await ControlServer.with { server in
+            let (_, value) = try await adminKey(server, "keys:read")
+            server.store.isDown = true
+            let away = try await server.send(.GET, keys, admin: value)
+            #expect(away.status == 503 && away.errorText("code") == "feature_unavailable")
+            #expect(try await server.send(.GET, keys, admin: "wrong").status == 401)
+            server.store.isDown = false
+            let soon = Timestamp.now.advanced(by: .milliseconds(200))
+            let brief = try await server.administration.keys.create(
+                AdminKeyAttributes(name: "n", permissions: [.keysRead], expiresAt: soon), by: .test)
+            #expect(try await server.send(.GET, keys, admin: brief.token.value).status == 200)
+            try await Task.sleep(for: .milliseconds(250))
+            #expect(try await server.send(.GET, keys, admin: brief.token.value).status == 401)
+        }
+    }
+}

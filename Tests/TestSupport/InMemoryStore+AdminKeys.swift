@@ -1,0 +1,120 @@
+public import AuthKeys
+
+extension InMemoryStore: AdminKeyStore {
+    public func adminKeys(
+        owner: String?, after: ListCursor?, limit: Int
+    ) async throws(StoreError) -> [AdminKey] {
+        func order(_ cursor: ListCursor) -> (Int64, String, String) {
+            (-(cursor.moment?.microseconds ?? 0), cursor.name, cursor.id.description)
+        }
+        return try read { state in
+            state.adminKeys.values.map(\.key).filter { owner == nil || $0.owner == owner }
+                .sorted { order(ListCursor(after: $0)) < order(ListCursor(after: $1)) }
+                .drop { key in after.map { order(ListCursor(after: key)) <= order($0) } ?? false }
+                .prefix(limit).map(\.self)
+        }
+    }
+
+    public func adminKey(_ id: KeyID) async throws(StoreError) -> AdminKey? {
+        try read { $0.adminKeys[id]?.key }
+    }
+
+    public func adminKey(using digest: SecretDigest) async throws(StoreError) -> AdminKey? {
+        let now = time.now()
+        return try read { state in
+            guard var row = state.adminKeys.values.first(where: { $0.digest == digest }) else { return nil }
+            row.key = row.key.with(row.key.attributes, lastUsedAt: now)
+            state.adminKeys[row.key.id] = row
+            return row.key
+        }
+    }
+
+    public func adminKeysByDigest() async throws(StoreError) -> [SecretDigest: AdminKey] {
+        try read { state in
+            let rows = state.adminKeys.values.filter { $0.key.deactivatedAt == nil }
+            return Dictionary(rows.map { ($0.digest, $0.key) }) { $1 }
+        }
+    }
+
+    public func createAdminKey(_ key: NewAdminKey, by call: AdminCall) async throws(StoreError) -> AdminKey {
+        let now = time.now()
+        return try read { state in
+            let made = AdminKey(
+                id: key.id, attributes: key.attributes, lastFour: key.secret.lastFour, deactivatedAt: nil,
+                createdAt: now, updatedAt: now, lastUsedAt: nil, version: 1)
+            state.adminKeys[key.id] = (key.secret.digest, made)
+            var changes = AuditChanges(from: nil, to: key.attributes)
+            changes.setSecret(to: key.secret.redactedValue)
+            let event = NewAuditEvent(
+                call, .adminKeyCreate, subject: key.id, owner: key.attributes.owner, changes: changes)
+            state.trail.append([event], now: now)
+            return made
+        }
+    }
+
+    public func updateAdminKey(
+        _ id: KeyID, version: Int64?, keepsLast: Bool, by call: AdminCall,
+        _ change: @escaping @Sendable (AdminKeyAttributes) throws(AuthKeyError) -> AdminKeyAttributes
+    ) async throws(StoreError) -> AdminKeyOutcome {
+        let now = time.now()
+        return try changeAdminKey(id, keepsLast: keepsLast, by: call) { key in
+            if let version, version != key.version { return (.outdated, nil) }
+            do throws(AuthKeyError) {
+                let wanted = try change(key.attributes)
+                if wanted == key.attributes { return (.changed(key), nil) }
+                let event = NewAuditEvent(
+                    call, .adminKeyUpdate, subject: id, owner: key.owner,
+                    changes: AuditChanges(from: key.attributes, to: wanted))
+                return (.changed(key.with(wanted, updatedAt: now)), event)
+            } catch {
+                return (.refused(error), nil)
+            }
+        }
+    }
+
+    public func deactivateAdminKey(
+        _ id: KeyID, keepsLast: Bool, by call: AdminCall
+    ) async throws(StoreError) -> AdminKeyOutcome {
+        let now = time.now()
+        return try changeAdminKey(id, keepsLast: keepsLast, by: call) { key in
+            if key.deactivatedAt != nil { return (.changed(key), nil) }
+            var changes = AuditChanges()
+            changes.set("active", from: .bool(key.isActive(at: now)), to: .bool(false))
+            let event = NewAuditEvent(call, .adminKeyDeactivate, subject: id, owner: key.owner, changes: changes)
+            return (.changed(key.with(key.attributes, deactivatedAt: now, updatedAt: now)), event)
+        }
+    }
+
+    private func changeAdminKey(
+        _ id: KeyID, keepsLast: Bool, by call: AdminCall,
+        _ body: (AdminKey) -> (AdminKeyOutcome, NewAuditEvent?)
+    ) throws(StoreError) -> AdminKeyOutcome {
+        let now = time.now()
+        return try read { state in
+            func reach(_ keys: some Sequence<AdminKey>) -> AdminReach { keys.map { $0.reach(at: now) }.max() ?? .none }
+            guard let row = state.adminKeys[id], call.admin.sees(owner: row.key.owner) else { return .unknown }
+            let (outcome, event) = body(row.key)
+            guard case .changed(let changed) = outcome, let event else { return outcome }
+            let others = state.adminKeys.values.map(\.key).filter { $0.id != id }
+            guard !keepsLast || reach(others + [changed]) >= reach(others + [row.key]) else {
+                return .refused(.conflict(.lastAdminCredential))
+            }
+            state.adminKeys[id] = (row.digest, changed)
+            state.trail.append([event], now: now)
+            return outcome
+        }
+    }
+}
+
+extension AdminKey {
+    /// The key after a change; a change of nothing but its use is no new version.
+    fileprivate func with(
+        _ attributes: AdminKeyAttributes, deactivatedAt: Timestamp? = nil, updatedAt: Timestamp? = nil,
+        lastUsedAt: Timestamp? = nil
+    ) -> AdminKey {
+        AdminKey(
+            id: id, attributes: attributes, lastFour: lastFour, deactivatedAt: deactivatedAt ?? self.deactivatedAt,
+            createdAt: createdAt, updatedAt: updatedAt ?? self.updatedAt, lastUsedAt: lastUsedAt ?? self.lastUsedAt,
+            version: updatedAt == nil ? version : version + 1)
+    }
+}
