@@ -1,3 +1,4 @@
+import AuthKeys
 import Foundation
 import LibPQ
 import Logging
@@ -141,6 +142,27 @@ struct MigrationTests {
             #expect(kept == 1)
             let mended = try await runner([one, two]).up(on: connection)
             #expect(mended == [two])
+        }
+    }
+
+    @Test("a role that may not make pg_trgm gets everything but the index for text")
+    func withoutTrigrams() async throws {
+        try await connected { connection in
+            let role = "limited_\(UInt64.random(in: 0 ..< .max))"
+            try await connection.execute(
+                script: """
+                    CREATE ROLE \(role); CREATE SCHEMA \(role) AUTHORIZATION \(role);
+                    SET search_path = \(role); SET ROLE \(role)
+                    """)
+            let applied = try await MigrationRunner(logger: StoreFixture.logger).up(on: connection)
+            #expect(applied == MigrationCatalogue.all)
+            let indexes = try await connection.query(
+                "SELECT indexname::text FROM pg_indexes WHERE schemaname = current_schema"
+            ).rows.map { try $0.text(0) }
+            #expect(indexes.contains("auth_keys_scopes") && !indexes.contains("auth_keys_text"))
+            let found = KeySQL.list(KeyQuery(text: "some text"))
+            #expect(try await connection.query(found.sql, found.parameters).rows.isEmpty)
+            try await connection.execute(script: "RESET ROLE; DROP OWNED BY \(role) CASCADE; DROP ROLE \(role)")
         }
     }
 
