@@ -57,12 +57,17 @@ public struct ControlAPI: Sendable {
         router.add(middleware: BodyLimit(limit: Self.bodyLimit, streamed: [ImportRoute.path]))
         HealthRoutes(freshness: freshness, index: index).add(to: router)
         MetricsRoute(registry: metrics).add(to: router)
+        OpenAPIRoute().add(to: router)
         let door = AdminDoor(credentials: administration.credentials, refusals: administration.refusals)
-        door.add(AuthKeyRoutes(service: service, time: time), to: router)
-        door.add(ImportRoute(service: service), to: router)
-        door.add(ExportRoute(service: service, time: time), to: router)
-        door.add(AdminKeyRoutes(service: administration.keys, time: time), to: router)
-        door.add(AuditRoutes(trail: administration.trail), to: router)
+        for group in adminRoutes { door.add(group, to: router) }
         return router
+    }
+
+    var adminRoutes: [any AdminRoutes] {
+        [
+            AuthKeyRoutes(service: service, time: time), ImportRoute(service: service),
+            ExportRoute(service: service, time: time), AdminKeyRoutes(service: administration.keys, time: time),
+            AuditRoutes(trail: administration.trail),
+        ]
     }
 }

@@ -14,6 +14,7 @@ import TestSupport
 struct ControlServer: Sendable {
     static let adminKey = "admin-key-of-these-tests-0123456789abcdef"
 
+    let api: ControlAPI
     let url: String
     let port: Int
     let store: InMemoryStore
@@ -65,7 +66,8 @@ struct ControlServer: Sendable {
             freshness.recordSync(startedAt: .zero)
             try await body(
                 ControlServer(
-                    url: "http://127.0.0.1:\(port)", port: port, store: store, index: index, freshness: freshness,
+                    api: api, url: "http://127.0.0.1:\(port)", port: port, store: store, index: index,
+                    freshness: freshness,
                     metrics: metrics, service: service, administration: administration))
             group.cancelAll()
         }

@@ -130,6 +130,16 @@ struct CommandTests {
         try await database.drop()
     }
 
+    @Test("openapi prints the document of this version")
+    func openAPI() async throws {
+        let printed = try await KeywardProcess.run(["openapi"])
+        #expect(printed.status == 0)
+        let document = try #require(
+            try JSONSerialization.jsonObject(with: Data(printed.output.utf8)) as? [String: Any])
+        let version = try await KeywardProcess.run(["--version"])
+        #expect((document["info"] as? [String: Any])?["version"] as? String == version.output)
+    }
+
     @Test("doctor says a line a check, and fails if one does")
     func doctor() async throws {
         let database = try await TestDatabase.create()

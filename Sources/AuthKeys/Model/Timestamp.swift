@@ -1,4 +1,6 @@
 import Glibc
+// Where the compiler takes `timespec` from in an optimised build, as soon as another file extends Duration.
+import SwiftOverlayShims
 
 /// A moment in UTC, in microseconds since 1970-01-01, which is what PostgreSQL's `timestamptz` resolves.
 public struct Timestamp: Hashable, Comparable, Sendable {

@@ -155,7 +155,7 @@ struct AdminKeyJSON: Encodable {
     /// The secret: only in the answer that made it.
     let value: String?
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case id, name, permissions, owner, active, version, value
         case redactedValue = "redacted_value"
         case expiresAt = "expires_at"

@@ -23,7 +23,7 @@ struct AuditEventJSON: Encodable {
     let seq: Int64?
     let hash: String?
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case id, at, actor, address, action, owner, outcome, code, changes, seq, hash
         case requestID = "request_id"
         case keyID = "key_id"
@@ -80,7 +80,7 @@ struct VerificationJSON: Encodable {
     /// The first ones.
     let findings: [Finding]
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case intact, head, sealed, pending, findings
         case findingCount = "finding_count"
     }

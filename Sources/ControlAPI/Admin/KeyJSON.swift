@@ -48,7 +48,7 @@ struct KeyJSON: Encodable {
         }
     }
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case id, name, description, owner, scopes, labels, metadata, enabled, active, version, value
         case requests
         case lastUsedAt = "last_used_at"

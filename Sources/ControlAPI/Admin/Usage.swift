@@ -57,7 +57,7 @@ struct UsageJSON: Encodable {
     let days: [Day]
     let secrets: [Secret]
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case requests, days, secrets
         case lastUsedAt = "last_used_at"
         case lastAddress = "last_address"

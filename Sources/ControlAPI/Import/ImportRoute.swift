@@ -75,7 +75,7 @@ struct ImportReportJSON: Encodable {
     /// Whether there were more errors than are named.
     let errorsTruncated: Bool
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case imported, failed, errors
         case dryRun = "dry_run"
         case errorsTruncated = "errors_truncated"

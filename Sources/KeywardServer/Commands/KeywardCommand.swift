@@ -34,7 +34,7 @@ struct KeywardCommand: AsyncParsableCommand {
         version: KeywardVersion.current,
         subcommands: [
             ServeCommand.self, MigrateCommand.self, KeysCommand.self, AdminKeysCommand.self, AuditCommand.self,
-            DoctorCommand.self,
+            DoctorCommand.self, OpenAPICommand.self,
         ])
 }
 

@@ -1,0 +1,17 @@
+import ArgumentParser
+import ControlAPI
+import Glibc
+import NIOCore
+
+/// `keyward openapi`.
+struct OpenAPICommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "openapi",
+        abstract: "Print the OpenAPI 3.1 document of the control listener, which it serves as /openapi.json.")
+
+    func run() async throws {
+        try await Console.failing {
+            try Console.write(ByteBuffer(bytes: OpenAPIDocument.bytes), to: STDOUT_FILENO, what: "document")
+        }
+    }
+}

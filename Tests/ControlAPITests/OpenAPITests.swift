@@ -1,0 +1,177 @@
+import AuthKeys
+import Foundation
+import Hummingbird
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import ControlAPI
+
+@Suite("The OpenAPI document")
+struct OpenAPITests {
+    private typealias Object = [String: Any]
+
+    private struct Operation {
+        let method: String
+        let path: String
+        let content: [String: Any]
+
+        var name: String { "\(method) \(path)" }
+        var responses: [String: Any] { content["responses"] as? [String: Any] ?? [:] }
+    }
+
+    private static let methods: Set = ["get", "put", "post", "delete", "options", "head", "patch", "trace"]
+
+    private func document() throws -> Object {
+        try #require(try JSONSerialization.jsonObject(with: Data(OpenAPIDocument.bytes)) as? Object)
+    }
+
+    private func operations() throws -> [Operation] {
+        try #require(try document()["paths"] as? [String: Object]).flatMap { path, item in
+            item.filter { Self.methods.contains($0.key) }.map { method, content in
+                Operation(method: method.uppercased(), path: path, content: content as? Object ?? [:])
+            }
+        }
+    }
+
+    /// Calls `body` with each object, and where it stands.
+    private func walk(_ value: Any, _ place: String = "#", _ body: (Object, String) throws -> Void) rethrows {
+        if let object = value as? Object {
+            try body(object, place)
+            for (name, member) in object { try walk(member, "\(place)/\(name)", body) }
+        } else if let array = value as? [Any] {
+            for (number, element) in array.enumerated() { try walk(element, "\(place)/\(number)", body) }
+        }
+    }
+
+    @Test("it is served without an admin key, as it is")
+    func served() async throws {
+        try await ControlServer.with { server in
+            let answer = try await server.send(.GET, "/openapi.json", admin: nil)
+            #expect(answer.status == 200 && answer.headers.first(name: "Content-Type") == "application/json")
+            #expect(Array(answer.text.utf8) == OpenAPIDocument.bytes)
+            #expect(answer.object["openapi"] as? String == "3.1.0")
+        }
+    }
+
+    @Test("every route is described, and nothing else")
+    func routes() async throws {
+        let described = try operations().map(\.name)
+        #expect(Set(described).count == described.count)
+        try await ControlServer.with { server in
+            // A middleware answers this one, whatever the method.
+            let there = server.api.router().routes.map { "\($0.method) \($0.path)" } + ["GET \(ForwardAuth.path)"]
+            #expect(described.sorted() == there.sorted())
+        }
+    }
+
+    @Test("operations have ids of their own, and every reference leads somewhere")
+    func references() throws {
+        let ids = try operations().compactMap { $0.content["operationId"] as? String }
+        #expect(try ids.count == operations().count && Set(ids).count == ids.count)
+        let document = try document()
+        var targets: Set<String> = []
+        walk(document) { object, place in
+            guard let reference = object["$ref"] as? String else { return }
+            targets.insert(reference)
+            let target = reference.split(separator: "/").dropFirst().reduce(document as Any?) { value, name in
+                (value as? Object)?[String(name)]
+            }
+            #expect(reference.hasPrefix("#/") && target is Object, "\(place): \(reference)")
+        }
+        let components = try #require(document["components"] as? [String: Object])
+        for (kind, members) in components where kind != "securitySchemes" {
+            for name in members.keys { #expect(targets.contains("#/components/\(kind)/\(name)"), "unused: \(name)") }
+        }
+    }
+
+    @Test("operations for admins need an admin key and say how they refuse; the others need none")
+    func security() async throws {
+        try await ControlServer.with { server in
+            for operation in try operations() where operation.path != ForwardAuth.path {
+                let schemes = try #require(operation.content["security"] as? [Object], "\(operation.name)")
+                let isAdmin = operation.path.hasPrefix("/admin")
+                #expect(schemes.map { Array($0.keys) } == (isAdmin ? [["adminKey"]] : []), "\(operation.name)")
+                if isAdmin {
+                    #expect(operation.responses["401"] != nil && operation.responses["403"] != nil, "\(operation.name)")
+                }
+                let path = operation.path.replacing("{id}", with: "0190163d-8694-739b-8b6e-c1e1b9f4a2d3")
+                let answer = try await server.send(HTTPMethod(rawValue: operation.method), path, admin: nil)
+                #expect(answer.status == (isAdmin ? 401 : 200), "\(operation.name)")
+            }
+        }
+    }
+
+    @Test("the permissions that operations name are those that they need")
+    func permissions() async throws {
+        let texts = try Dictionary(
+            uniqueKeysWithValues: operations().map { ($0.name, $0.content["description"] as? String ?? "") })
+        try await ControlServer.with { server in
+            for group in server.api.adminRoutes {
+                for route in group.routes {
+                    let name = "\(route.method) \(type(of: group).path)\(route.path)"
+                    let permissions = route.permissions.map { "`\($0.rawValue)`" }.joined(separator: " or ")
+                    #expect(texts[name]?.hasSuffix("Needs the permission \(permissions).") == true, "\(name)")
+                }
+            }
+        }
+    }
+
+    @Test("what there is a list of in the code is listed in full")
+    func lists() throws {
+        let components = try #require(try document()["components"] as? [String: [String: Object]])
+        func values(_ schema: Object?) -> [String] { schema?["enum"] as? [String] ?? [] }
+        func parameter(_ name: String) -> Object? { components["parameters"]?[name]?["schema"] as? Object }
+        let schemas = try #require(components["schemas"])
+        #expect(values(schemas["AdminPermission"]) == AdminPermission.allCases.map(\.rawValue))
+        #expect(values(schemas["AuditAction"]) == AuditAction.allCases.map(\.rawValue))
+        #expect(values(schemas["PolicyRule"]) == PolicyRule.allCases.map(\.rawValue))
+        #expect(values(parameter("Sort")) == KeyOrder.all.map(\.description))
+        #expect(values(parameter("Status")) == KeyQuery.Status.allCases.map(\.rawValue))
+        #expect(parameter("Limit")?["maximum"] as? Int == ListParameters.limits.upperBound)
+    }
+
+    @Test("the limits of a key's members are those of the rules")
+    func limits() throws {
+        let components = try #require(try document()["components"] as? Object)
+        func member(_ schema: String, _ name: String) -> Object {
+            let schema = (components["schemas"] as? [String: Object])?[schema]
+            return (schema?["properties"] as? [String: Object])?[name] ?? [:]
+        }
+        for schema in ["KeyMembers", "ImportLine"] {
+            #expect(member(schema, "name")["maxLength"] as? Int == FieldRules.nameLimit)
+            #expect(member(schema, "description")["maxLength"] as? Int == FieldRules.descriptionLimit)
+            #expect(member(schema, "owner")["maxLength"] as? Int == FieldRules.ownerLimit)
+            #expect(member(schema, "scopes")["maxItems"] as? Int == FieldRules.scopesLimit)
+            #expect(member(schema, "labels")["maxProperties"] as? Int == FieldRules.labelsLimit)
+            for list in ["allowed_methods", "allowed_paths", "allowed_cidrs", "report_only"] {
+                #expect(member(schema, list)["maxItems"] as? Int == FieldRules.ruleLimit)
+            }
+        }
+        let grace = member("NewRotation", "grace_seconds")
+        #expect(grace["maximum"] as? Int64 == FieldRules.graceLimit.components.seconds)
+        #expect(grace["default"] as? Int64 == FieldRules.defaultGrace.components.seconds)
+    }
+
+    @Test("the members of what is sent are described, all of them")
+    func members() throws {
+        let schemas = try #require((try document()["components"] as? [String: Object])?["schemas"] as? [String: Object])
+        func names(_ schema: String) -> Set<String> {
+            let parts = [schemas[schema] ?? [:]] + (schemas[schema]?["allOf"] as? [Object] ?? [])
+            return parts.reduce(into: []) { names, part in
+                names.formUnion((part["properties"] as? Object)?.keys.map { $0 } ?? [])
+                let base = (part["$ref"] as? String)?.split(separator: "/").last.map(String.init)
+                names.formUnion((base.flatMap { schemas[$0]?["properties"] } as? Object)?.keys.map { $0 } ?? [])
+            }
+        }
+        func all<Keys: CodingKey & CaseIterable>(_ keys: Keys.Type) -> Set<String> {
+            Set(keys.allCases.map(\.stringValue))
+        }
+        #expect(names("IssuedAuthKey").union(names("RotatedAuthKey")) == all(KeyJSON.CodingKeys.self))
+        #expect(names("IssuedAdminKey") == all(AdminKeyJSON.CodingKeys.self))
+        #expect(names("AuditEvent") == all(AuditEventJSON.CodingKeys.self))
+        #expect(names("AuditVerification") == all(VerificationJSON.CodingKeys.self))
+        #expect(names("Usage") == all(UsageJSON.CodingKeys.self))
+        #expect(names("ImportReport") == all(ImportReportJSON.CodingKeys.self))
+    }
+}
