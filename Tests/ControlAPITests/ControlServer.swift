@@ -43,7 +43,7 @@ struct ControlServer: Sendable {
     ) async throws {
         let store = InMemoryStore()
         let index = KeyIndex()
-        let freshness = IndexFreshness(maxStaleness: .seconds(60))
+        let freshness = IndexFreshness(maxStaleness: .seconds(3_600))
         let metrics = PrometheusRegistry()
         let service = AuthKeyService(store: store, index: index, lifetimes: lifetimes)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
