@@ -68,3 +68,10 @@ public struct KeyUsage: Sendable, Equatable {
         self.requests = requests
     }
 }
+
+extension Timestamp {
+    /// Whether a use at that moment is so recent that whoever ends the key should know: within seven days.
+    public func isRecentUse(at now: Timestamp) -> Bool {
+        advanced(by: .seconds(7 * 86_400)) > now
+    }
+}

@@ -177,7 +177,7 @@ public struct AuthKeyService: Sendable {
         try await apply(id) { keyID throws(StoreError) in try await store.deactivate(keyID, by: call) }
         // The key is revoked: nothing that goes wrong from here on may say otherwise.
         guard let key = try? await key(id, for: call.admin), let lastUsedAt = key.usage.lastUsedAt else { return nil }
-        return lastUsedAt.advanced(by: .seconds(7 * 86_400)) > time.now() ? lastUsedAt : nil
+        return lastUsedAt.isRecentUse(at: time.now()) ? lastUsedAt : nil
     }
 
     /// An admin of one owner's keys makes no others, of whatever key.

@@ -26,17 +26,14 @@ public struct UsageLedger: ~Copyable {
     public mutating func count(_ digest: SecretDigest, of keyID: KeyID, at now: Timestamp) -> Bool {
         if now >= dayEnds { beginDay(now) }
         if (entries.count + 1) * 2 > places.count { grow() }
-        var place = Int(truncatingIfNeeded: digest.words.3) & (places.count - 1)
-        while places[place] != 0 {
+        let place = place(of: digest)
+        if places[place] != 0 {
             let entry = Int(places[place]) - 1
-            if entries[entry].count.digest == digest {
-                entries[entry].count.requests += 1
-                entries[entry].count.lastUsedAt = now
-                guard now.microseconds &- entries[entry].lookedAt.microseconds >= Self.interval else { return false }
-                entries[entry].lookedAt = now
-                return true
-            }
-            place = (place + 1) & (places.count - 1)
+            entries[entry].count.requests += 1
+            entries[entry].count.lastUsedAt = now
+            guard now.microseconds &- entries[entry].lookedAt.microseconds >= Self.interval else { return false }
+            entries[entry].lookedAt = now
+            return true
         }
         entries.append(
             Entry(
@@ -48,16 +45,20 @@ public struct UsageLedger: ~Copyable {
     /// Notes where the request came from that was counted last for a secret.
     public mutating func note(_ digest: SecretDigest, address: IPAddress?, agent: String?) {
         guard !places.isEmpty else { return }
+        let place = place(of: digest)
+        guard places[place] != 0 else { return }
+        entries[Int(places[place]) - 1].count.address = address
+        entries[Int(places[place]) - 1].count.agent = agent
+    }
+
+    /// Where a digest's place in `entries` stands, or is to stand. There is always a free one.
+    @inline(__always)
+    private func place(of digest: SecretDigest) -> Int {
         var place = Int(truncatingIfNeeded: digest.words.3) & (places.count - 1)
-        while places[place] != 0 {
-            let entry = Int(places[place]) - 1
-            if entries[entry].count.digest == digest {
-                entries[entry].count.address = address
-                entries[entry].count.agent = agent
-                return
-            }
+        while places[place] != 0, entries[Int(places[place]) - 1].count.digest != digest {
             place = (place + 1) & (places.count - 1)
         }
+        return place
     }
 
     /// Hands over what was counted, and begins anew.
@@ -79,9 +80,7 @@ public struct UsageLedger: ~Copyable {
     private mutating func grow() {
         places = Array(repeating: 0, count: max(64, places.count * 2))
         for (number, entry) in entries.enumerated() {
-            var place = Int(truncatingIfNeeded: entry.count.digest.words.3) & (places.count - 1)
-            while places[place] != 0 { place = (place + 1) & (places.count - 1) }
-            places[place] = UInt32(number + 1)
+            places[place(of: entry.count.digest)] = UInt32(number + 1)
         }
     }
 }

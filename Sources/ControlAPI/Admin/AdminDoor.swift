@@ -78,7 +78,7 @@ struct AdminDoor: Sendable {
                 .badRequest, .invalidRequest, "more than one Authorization header", param: "Authorization",
                 code: "ambiguous_credentials")
         }
-        guard let value = values.first, let candidate = BearerToken.parse(value) else {
+        guard let value = values.first, let candidate = BearerScheme.token(of: value), !candidate.isEmpty else {
             throw APIError.unauthorized(
                 .missing, message: "the admin key is required: 'Authorization: Bearer <admin key>'")
         }
@@ -90,15 +90,5 @@ struct AdminDoor: Sendable {
         }
         guard let admin else { throw APIError.unauthorized(.unknown, message: "the admin key is not known") }
         return admin
-    }
-}
-
-enum BearerToken {
-    /// The token of RFC 6750 section 2.1, its scheme in any case; nil for anything else.
-    static func parse(_ value: String) -> Substring? {
-        let scheme = value.prefix(7)
-        guard scheme.lowercased() == "bearer " else { return nil }
-        let token = value.dropFirst(7).drop { $0 == " " }
-        return token.isEmpty ? nil : token
     }
 }

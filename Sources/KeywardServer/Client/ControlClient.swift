@@ -72,7 +72,7 @@ struct ControlClient {
         /// Whether the key was used within seven days.
         var wasUsedLately: Bool {
             let moment = lastUsedAt.flatMap { try? Timestamp(rfc3339: $0) }
-            return moment.map { $0.advanced(by: .seconds(7 * 86_400)) > .now } ?? false
+            return moment?.isRecentUse(at: .now) ?? false
         }
 
         var status: String {
