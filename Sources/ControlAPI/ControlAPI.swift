@@ -16,6 +16,7 @@ public struct ControlAPI: Sendable {
     private let metrics: PrometheusRegistry
     private let verifier: RequestVerifier
     private let proxies: [IPNetwork]
+    private let importPatience: ImportPatience
     private let time: TimeSource
 
     /// - Parameters:
@@ -23,8 +24,11 @@ public struct ControlAPI: Sendable {
     ///   - proxies: whose word about a client's address is believed, beside the proxy that asks.
     public init(
         service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
-        metrics: PrometheusRegistry, verifier: RequestVerifier, proxies: [IPNetwork] = [], time: TimeSource = .system
+        metrics: PrometheusRegistry, verifier: RequestVerifier, proxies: [IPNetwork] = [],
+        importPatience: ImportPatience = ImportPatience(),
+        time: TimeSource = .system
     ) {
+        self.importPatience = importPatience
         self.verifier = verifier
         self.proxies = proxies
         self.service = service
@@ -71,7 +75,7 @@ public struct ControlAPI: Sendable {
 
     var adminRoutes: [any AdminRoutes] {
         [
-            AuthKeyRoutes(service: service, time: time), ImportRoute(service: service),
+            AuthKeyRoutes(service: service, time: time), ImportRoute(service: service, patience: importPatience),
             ExportRoute(service: service, time: time), AdminKeyRoutes(service: administration.keys, time: time),
             AuditRoutes(trail: administration.trail),
         ]

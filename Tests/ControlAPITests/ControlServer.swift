@@ -38,23 +38,24 @@ struct ControlServer: Sendable {
 
     static func with(
         lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(), proxies: [IPNetwork] = [],
-        hasBootstrapKey: Bool = true,
+        hasBootstrapKey: Bool = true, importPatience: ImportPatience = ImportPatience(), log: LogLines = LogLines(),
         _ body: @escaping @Sendable (ControlServer) async throws -> Void
     ) async throws {
         let store = InMemoryStore()
         let index = KeyIndex()
         let freshness = IndexFreshness(maxStaleness: .seconds(3_600))
         let metrics = PrometheusRegistry()
-        let service = AuthKeyService(store: store, index: index, lifetimes: lifetimes)
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let logger = Logger(label: "test") { _ in log.handler }
         let administration = Administration(
             store: store, bootstrap: hasBootstrapKey ? BootstrapKey(adminKey) : nil, logger: logger)
         let usage = UsageRecorder(store: store, logger: logger)
+        let service = AuthKeyService(store: store, index: index, lifetimes: lifetimes, usage: usage)
         let verifier = KeyVerifier(
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index), usage: usage)
         let api = ControlAPI(
             service: service, administration: administration, index: index, freshness: freshness, metrics: metrics,
-            verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true), proxies: proxies)
+            verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true), proxies: proxies,
+            importPatience: importPatience)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let application = api.application(
             host: "127.0.0.1", port: 0, logger: logger

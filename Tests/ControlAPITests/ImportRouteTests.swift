@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import AuthKeys
 import Crypto
 import Foundation
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -164,6 +165,57 @@ struct ImportRouteTests {
             #expect(away.status == 503 && away.errorText("code") == "feature_unavailable")
             server.store.isDown = false
             #expect(try await server.send(.POST, path, body: "").object["imported"] as? Int == 0)
+        }
+    }
+
+    /// Sends the beginning of an import, and says what comes back until the connection ends, or for how long it may take.
+    private func begin(_ server: ControlServer, _ text: String) async throws -> any Channel {
+        let head =
+            "POST \(path) HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(ControlServer.adminKey)\r\nContent-Length: 1000000\r\n\r\n"
+        let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: server.port).get()
+        try await client.writeAndFlush(ByteBuffer(string: head + text))
+        return client
+    }
+
+    @Test("lines that come too slowly, or not at all, end the import, and leave the turn to the next")
+    func slow() async throws {
+        let patience = ImportPatience(batch: .milliseconds(400), total: .seconds(600))
+        try await ControlServer.with(importPatience: patience) { server in
+            let client = try await begin(server, line("slow") + "\n")
+            let trickle = Task {
+                while true {
+                    try await client.writeAndFlush(ByteBuffer(string: "\n"))
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            try await Task.sleep(for: .milliseconds(100))
+            let busy = try await server.send(.POST, path, body: line("a"))
+            #expect(busy.status == 409 && busy.errorText("code") == "import_running")
+            #expect(try await eventually { try await server.send(.POST, path, body: line("b")).status == 200 })
+            trickle.cancel()
+            // The server may have closed it already.
+            try? await client.close()
+            #expect(try await server.store.list(KeyQuery()).map(\.name) == ["b"])
+            await server.administration.refusals.close()
+            let events = try await server.store.events(AuditQuery(limit: 10))
+            #expect(events.contains { $0.code == "body_too_slow" && $0.outcome == AuditEvent.refused })
+        }
+    }
+
+    @Test("no client that goes away is an error in the log", arguments: [true, false])
+    func away(isReset: Bool) async throws {
+        let log = LogLines()
+        try await ControlServer.with(log: log) { server in
+            let client = try await begin(server, line("cut") + "\n")
+            try await Task.sleep(for: .milliseconds(200))
+            if isReset {
+                let options = try #require(client as? any SocketOptionProvider)
+                try await options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
+            }
+            try await client.close()
+            #expect(try await eventually { try await server.send(.POST, path, body: line("b")).status == 200 })
+            #expect(log.errors.isEmpty, "\(log.errors)")
         }
     }
 

@@ -54,4 +54,18 @@ struct UsageRouteTests {
             }
         }
     }
+
+    @Test("use that is not written down yet counts")
+    func warningOfNewUse() async throws {
+        try await ControlServer.with { server in
+            let made = try await server.create(#"{"name":"n"}"#).object
+            let (id, value) = (try #require(made["id"] as? String), try #require(made["value"] as? String))
+            let asked = try await server.send(
+                .GET, "/v1/forward-auth", admin: value,
+                headers: [("X-Forwarded-Method", "GET"), ("X-Forwarded-Uri", "/")])
+            #expect(asked.status == 200)
+            let answer = try await server.send(.POST, "\(path)/\(id)/deactivate")
+            #expect(answer.status == 204 && answer.headers.contains(name: "X-Keyward-Warning"))
+        }
+    }
 }

@@ -349,13 +349,17 @@ public final class InMemoryStore: Store, ChangeHints {
             let staged = keys.withLock(\.self)
             let found: [ImportDuplicate] = try store.read { state in
                 var (digests, ids): (Set<SecretDigest>, Set<KeyID>) = ([], [])
+                var elsewhere: Set<SecretDigest> = []
                 return staged.compactMap { key in
-                    let isRepeatedSecret = !digests.insert(key.digest).inserted
+                    let all = Set([key.digest] + key.elsewhere)
+                    let isRepeatedSecret = elsewhere.contains(key.digest) || !digests.isDisjoint(with: all)
+                    digests.insert(key.digest)
+                    elsewhere.formUnion(key.elsewhere)
                     let isRepeatedID = !ids.insert(key.id).inserted
                     let reason: ImportDuplicate.Reason? =
-                        state.holds(key.digest)
+                        all.contains(where: state.holds)
                         ? .knownSecret
-                        : state.buried.contains { $0.entry.digest == key.digest }
+                        : state.buried.contains { all.contains($0.entry.digest) }
                             ? .deletedSecret
                             : isRepeatedSecret
                                 ? .repeatedSecret

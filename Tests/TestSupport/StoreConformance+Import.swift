@@ -79,6 +79,32 @@ extension StoreConformance {
             try expect(found.first == named, "\(found.first)")
             try expect(Set(try await store.list(KeyQuery()).map(\.name)) == ["known", "fresh"], "kept")
         },
+        StoreConformance(description: "an import takes out a token that is there under another scheme") { store in
+            let (known, deleted) = (newKey(name: "known"), newKey(name: "deleted"))
+            for key in [known, deleted] { _ = try await store.create(key, claim: nil) }
+            _ = try await store.deactivate(deleted.id)
+            _ = try await store.delete(deleted.id, version: nil)
+            let attributes = KeyAttributes(name: "n")
+            let (early, late) = (Token.generate().digest, Token.generate().digest)
+            let lines = [
+                imported(1, attributes, isToken: true, elsewhere: [Token.generate().digest, known.digest]),
+                imported(2, attributes, isToken: true, elsewhere: [deleted.digest]),
+                imported(3, attributes, digest: early), imported(4, attributes, isToken: true, elsewhere: [early]),
+                imported(5, attributes, isToken: true, elsewhere: [late]), imported(6, attributes, digest: late),
+            ]
+            let (found, kept) = try await store.stageImport { stage in
+                try await stage.add(lines)
+                return (
+                    try await stage.removeDuplicates(naming: 10), try await stage.keep(schemes: [try scheme], by: .test)
+                )
+            }
+            let expected: [(Int, ImportDuplicate.Reason, Bool)] = [
+                (1, .knownSecret, true), (2, .deletedSecret, true), (4, .repeatedSecret, true),
+                (6, .repeatedSecret, false),
+            ]
+            let named = expected.map { ImportDuplicate(line: $0.0, reason: $0.1, isToken: $0.2) }
+            try expect(kept == 2 && found.count == 4 && found.first == named, "\(kept) \(found)")
+        },
         StoreConformance(description: "a secret that was brought in is rotated like any other") { store in
             let key = imported(1, KeyAttributes(name: "n"))
             _ = try await store.stageImport { stage in
@@ -108,13 +134,14 @@ extension StoreConformance {
 
     private static func imported(
         _ line: Int, _ attributes: KeyAttributes, id: KeyID = .generate(), digest: SecretDigest? = nil,
-        lastFour: String = "abcd", isToken: Bool = false, deactivatedAt: Timestamp? = nil
+        lastFour: String = "abcd", isToken: Bool = false, elsewhere: [SecretDigest] = [],
+        deactivatedAt: Timestamp? = nil
     ) -> ImportedKey {
         ImportedKey(
             line: line, id: id, attributes: attributes,
             secret: ImportedSecret(
                 digest: digest ?? Token.generate().digest, prefix: "sk_gom_", lastFour: lastFour,
-                scheme: try? scheme, isToken: isToken),
+                scheme: try? scheme, isToken: isToken, elsewhere: elsewhere),
             createdAt: moment(1_700_000_000), updatedAt: moment(1_700_000_001), deactivatedAt: deactivatedAt)
     }
 }

@@ -3,8 +3,9 @@ extension ImportRequest.Secret {
     static let tokenLengths = 16...TokenScheme.lengthLimit
 
     /// What is to be kept. Nothing of a token or a digest is in an error.
-    func checked() throws(AuthKeyError) -> ImportedSecret {
-        let secret = try checkedSecret()
+    /// - Parameter prefixes: those of the schemes that there are.
+    func checked(prefixes: Set<String>) throws(AuthKeyError) -> ImportedSecret {
+        let secret = try checkedSecret(prefixes)
         // Also where the prefix is said to be shorter.
         guard ![secret.prefix, token ?? ""].contains(where: { $0.hasPrefix("\(AdminKey.prefix)_") }) else {
             throw .invalid(
@@ -13,16 +14,16 @@ extension ImportRequest.Secret {
         return secret
     }
 
-    private func checkedSecret() throws(AuthKeyError) -> ImportedSecret {
+    private func checkedSecret(_ prefixes: Set<String>) throws(AuthKeyError) -> ImportedSecret {
         switch (token, digest) {
-        case (let token?, nil): return try checked(token: token)
+        case (let token?, nil): return try checked(token: token, prefixes)
         case (nil, let digest?): return try checked(digest: digest)
         case (nil, nil): throw .invalid(param: "digest", message: "a token or a digest is required")
         case (_?, _?): throw .invalid(param: "digest", message: "there must be a token or a digest, not both")
         }
     }
 
-    private func checked(token: String) throws(AuthKeyError) -> ImportedSecret {
+    private func checked(token: String, _ prefixes: Set<String>) throws(AuthKeyError) -> ImportedSecret {
         for (value, param) in [(algorithm, "algorithm"), (encoding, "encoding"), (part, "of"), (lastFour, "last_four")]
         {
             if value != nil { throw .invalid(param: param, message: "\(param) goes with a digest, not with a token") }
@@ -37,15 +38,19 @@ extension ImportRequest.Secret {
         }
         let digest = bytes.withUnsafeBytes { SecretDigest(hashing: $0) }
         let last = String(decoding: bytes.suffix(4), as: UTF8.self)
+        let known = prefix.map { prefixes.union([$0]) } ?? prefixes
+        let elsewhere = Array(TokenScheme.addresses(of: bytes, prefixes: known).subtracting([digest]))
         if bytes.withUnsafeBytes({ TokenFormat.isWellFormed($0) }) {
             let start = String(decoding: bytes.dropLast(TokenFormat.tailDigits), as: UTF8.self)
-            return ImportedSecret(digest: digest, prefix: start, lastFour: last, scheme: nil, isToken: true)
+            return ImportedSecret(
+                digest: digest, prefix: start, lastFour: last, scheme: nil, isToken: true, elsewhere: elsewhere)
         }
         let scheme = try scheme(.sha256, .token)
         guard token.hasPrefix(scheme.prefix), bytes.count >= scheme.prefix.utf8.count + 4 else {
             throw .invalid(param: "prefix", message: "prefix is not what the token begins with")
         }
-        return ImportedSecret(digest: digest, prefix: scheme.prefix, lastFour: last, scheme: scheme, isToken: true)
+        return ImportedSecret(
+            digest: digest, prefix: scheme.prefix, lastFour: last, scheme: scheme, isToken: true, elsewhere: elsewhere)
     }
 
     private func checked(digest: String) throws(AuthKeyError) -> ImportedSecret {

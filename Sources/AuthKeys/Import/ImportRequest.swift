@@ -47,7 +47,10 @@ public struct ImportRequest: Sendable {
 
     /// The key that the line asks for. Unlike one that is made, it may have ended already, and gets no end that it does not
     /// come with.
-    func checked(line: Int, now: Timestamp, lifetimes: KeyLifetimes) throws(AuthKeyError) -> ImportedKey {
+    /// - Parameter prefixes: those of the schemes that there are.
+    func checked(
+        line: Int, now: Timestamp, lifetimes: KeyLifetimes, prefixes: Set<String> = []
+    ) throws(AuthKeyError) -> ImportedKey {
         let attributes = try FieldRules.checked(attributes)
         try Self.past(createdAt, param: "created_at", now: now)
         try Self.past(updatedAt, param: "updated_at", now: now)
@@ -56,7 +59,7 @@ public struct ImportRequest: Sendable {
             try FieldRules.expiry(attributes.expiresAt, now: now, lifetimes: lifetimes)
         }
         return ImportedKey(
-            line: line, id: try id(now: now), attributes: attributes, secret: try secret.checked(),
+            line: line, id: try id(now: now), attributes: attributes, secret: try secret.checked(prefixes: prefixes),
             createdAt: createdAt ?? now, updatedAt: updatedAt ?? createdAt ?? now, deactivatedAt: deactivatedAt)
     }
 

@@ -3,8 +3,8 @@ public protocol ImportStage: Sendable {
     /// Takes keys in, in the order of their lines.
     func add(_ keys: [ImportedKey]) async throws(StoreError)
 
-    /// Takes out what repeats a secret or an id that there is already, or that came on an earlier line. A secret of a key that
-    /// was deleted counts too: its end is for good.
+    /// Takes out what repeats a secret or an id that there is already, or that came on an earlier line, under another scheme too as
+    /// far as that is known (`ImportedSecret.elsewhere`). A secret of a key that was deleted counts too: its end is for good.
     func removeDuplicates(naming limit: Int) async throws(StoreError) -> ImportDuplicates
 
     /// Makes keys of what is there, with their schemes, and says how many. Not to be called twice.

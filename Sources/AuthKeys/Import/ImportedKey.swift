@@ -44,8 +44,14 @@ public struct ImportedSecret: Sendable, Equatable {
     public let scheme: TokenScheme?
     /// Whether it came as a token rather than as a digest.
     public let isToken: Bool
+    /// Where the token would be found if it were brought in under another scheme. Not known of a digest.
+    public let elsewhere: [SecretDigest]
 
-    public init(digest: SecretDigest, prefix: String, lastFour: String, scheme: TokenScheme?, isToken: Bool) {
+    public init(
+        digest: SecretDigest, prefix: String, lastFour: String, scheme: TokenScheme?, isToken: Bool,
+        elsewhere: [SecretDigest] = []
+    ) {
+        self.elsewhere = elsewhere
         self.digest = digest
         self.prefix = prefix
         self.lastFour = lastFour

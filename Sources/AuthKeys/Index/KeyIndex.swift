@@ -73,6 +73,11 @@ public final class KeyIndex: Sendable {
         }
     }
 
+    /// How the key behind a digest stands, a deleted one too; nil if there never was one, as far as the index knows.
+    func state(of digest: SecretDigest) -> KeyEntry.State? {
+        withTable(of: digest) { table in table.find(digest.words).flatMap { table.slot(at: $0).state } }
+    }
+
     /// Takes a change in. False if the index held that version of the key, or a newer one, already.
     @discardableResult
     public func apply(_ entry: KeyEntry) -> Bool {

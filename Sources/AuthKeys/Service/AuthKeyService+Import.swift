@@ -61,12 +61,14 @@ private struct ImportChecks {
     private let now: Timestamp
     private let lifetimes: KeyLifetimes
     private(set) var newSchemes: Set<TokenScheme> = []
+    private var prefixes: Set<String>
     private(set) var report = ImportReport()
     /// Lines that are good as far as they say themselves.
     private(set) var accepted = 0
 
     init(known: [TokenScheme], now: Timestamp, lifetimes: KeyLifetimes) {
         self.known = Set(known)
+        prefixes = Set(known.map(\.prefix))
         self.now = now
         self.lifetimes = lifetimes
     }
@@ -89,7 +91,8 @@ private struct ImportChecks {
     private mutating func check(_ line: ImportLine) throws(ImportProblem) -> ImportedKey {
         let request = try line.content.get()
         do throws(AuthKeyError) {
-            let key = try request.checked(line: line.number, now: now, lifetimes: lifetimes)
+            let key = try request.checked(
+                line: line.number, now: now, lifetimes: lifetimes, prefixes: prefixes)
             if let scheme = key.scheme { try learn(scheme) }
             return key
         } catch {
@@ -109,5 +112,6 @@ private struct ImportChecks {
                     "there are \(TokenSchemes.limit) kinds of tokens (prefix, algorithm, part) already, and no more")
         }
         newSchemes.insert(scheme)
+        prefixes.insert(scheme.prefix)
     }
 }

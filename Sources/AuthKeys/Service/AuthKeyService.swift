@@ -7,13 +7,17 @@ public struct AuthKeyService: Sendable {
     let lifetimes: KeyLifetimes
     /// What requests need, for explanations.
     private let rules: ScopeRules
+    /// Who knows of use that is not written down yet.
+    private let usage: UsageRecorder?
     let time: TimeSource
     let importTurn = ImportTurn()
 
     public init(
         store: any Store, index: KeyIndex, defaultPrefix: TokenPrefix = .standard,
-        lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(), time: TimeSource = .system
+        lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(), usage: UsageRecorder? = nil,
+        time: TimeSource = .system
     ) {
+        self.usage = usage
         self.rules = rules
         self.store = store
         self.index = index
@@ -172,12 +176,19 @@ public struct AuthKeyService: Sendable {
         try await apply(id) { keyID throws(StoreError) in try await store.endPreviousSecrets(keyID, by: call) }
     }
 
-    /// Revokes a key for good; again and again is fine. Says when the key was last used, if that was within seven days.
+    /// Revokes a key for good; again and again is fine. Says when the key was last used, if that was within seven days: what this
+    /// instance has counted and not written yet is looked at where what is written down says otherwise.
     @discardableResult
     public func deactivate(_ id: String, by call: AdminCall) async throws(AuthKeyError) -> Timestamp? {
         try await apply(id) { keyID throws(StoreError) in try await store.deactivate(keyID, by: call) }
         // The key is revoked: nothing that goes wrong from here on may say otherwise.
-        guard let key = try? await key(id, for: call.admin), let lastUsedAt = key.usage.lastUsedAt else { return nil }
+        if let known = await recentUse(of: id, for: call.admin) { return known }
+        guard let usage, await usage.collect() else { return nil }
+        return await recentUse(of: id, for: call.admin)
+    }
+
+    private func recentUse(of id: String, for admin: Admin) async -> Timestamp? {
+        guard let key = try? await key(id, for: admin), let lastUsedAt = key.usage.lastUsedAt else { return nil }
         return lastUsedAt.isRecentUse(at: time.now()) ? lastUsedAt : nil
     }
 

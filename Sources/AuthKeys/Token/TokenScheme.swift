@@ -80,6 +80,20 @@ public struct TokenScheme: Hashable, Sendable {
         }
     }
 
+    /// All places where a token may be found under schemes with those prefixes.
+    static func addresses(of token: [UInt8], prefixes: some Sequence<String>) -> Set<SecretDigest> {
+        var addresses: Set<SecretDigest> = []
+        for algorithm in Algorithm.allCases {
+            let whole = TokenScheme(prefix: "", algorithm: algorithm, part: .token)
+            let rests = prefixes.map { TokenScheme(prefix: $0, algorithm: algorithm, part: .suffix) }
+            for scheme in [whole] + rests {
+                guard let address = token.withUnsafeBytes({ scheme?.address(of: $0) }) else { continue }
+                addresses.insert(address)
+            }
+        }
+        return addresses
+    }
+
     /// Whether the bytes may be a token of any scheme: visible ASCII, and not too long.
     static func mayBeToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
         (1...lengthLimit).contains(bytes.count) && bytes.allSatisfy(isVisible)

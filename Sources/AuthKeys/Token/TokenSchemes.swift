@@ -21,6 +21,7 @@ public final class TokenSchemes: Sendable {
     }
 
     private let current: Atomic<Unmanaged<Table>>
+    private let hasAny = Atomic(false)
     /// Every table that there was, so that whoever reads one needs no lock to keep it. There are never more than schemes.
     private let tables: Mutex<[Table]>
 
@@ -32,6 +33,10 @@ public final class TokenSchemes: Sendable {
 
     public var all: [TokenScheme] { current.load(ordering: .acquiring).takeUnretainedValue().schemes }
 
+    /// Whether no token of another form than Keyward's can be known.
+    @inline(__always)
+    var isEmpty: Bool { !hasAny.load(ordering: .acquiring) }
+
     /// Takes in those that are new.
     public func add(_ schemes: some Sequence<TokenScheme>) {
         tables.withLock { tables in
@@ -41,16 +46,17 @@ public final class TokenSchemes: Sendable {
             let table = Table(wanted)
             tables.append(table)
             current.store(Unmanaged.passUnretained(table), ordering: .releasing)
+            hasAny.store(true, ordering: .releasing)
         }
     }
 
-    /// Calls `body` with each place where a token may be, until it says to stop.
+    /// Calls `body` with each place where a token may be.
     @inline(__always)
-    func forEachAddress(of token: UnsafeRawBufferPointer, _ body: (SecretDigest) -> Bool) {
+    func forEachAddress(of token: UnsafeRawBufferPointer, _ body: (SecretDigest) -> Void) {
         let schemes = all
         guard !schemes.isEmpty, TokenScheme.mayBeToken(token) else { return }
         for scheme in schemes {
-            if let address = scheme.address(of: token), !body(address) { return }
+            if let address = scheme.address(of: token) { body(address) }
         }
     }
 }

@@ -57,10 +57,17 @@ public final class UsageRecorder: Sendable {
     /// Writes at the interval, until the task is cancelled.
     public func run() async {
         while (try? await time.sleep(interval)) != nil {
-            asked.wrappingAdd(1, ordering: .relaxed)
-            guard (try? await time.sleep(Self.handover)) != nil else { return }
-            await flush()
+            guard await collect() else { return }
         }
+    }
+
+    /// Has everybody hand over what they counted, and writes it. False if the task was cancelled meanwhile.
+    @discardableResult
+    public func collect() async -> Bool {
+        asked.wrappingAdd(1, ordering: .relaxed)
+        guard (try? await time.sleep(Self.handover)) != nil else { return false }
+        await flush()
+        return true
     }
 
     /// Writes what there is now.

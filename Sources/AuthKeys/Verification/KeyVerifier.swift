@@ -35,8 +35,11 @@ public final class KeyVerifier: Sendable {
             return .unavailable
         }
         let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
-        if let own, let verdict = judge(own, for: request, at: now, admit: admit) { return verdict }
-        return verifyForeign(token, own: own, for: request, at: now, admit: admit)
+        if !index.schemes.isEmpty {
+            return verifyAmongSchemes(token, own: own, for: request, at: now, admit: admit)
+        }
+        guard let own else { return refuse(.malformed) }
+        return judge(own, for: request, at: now, admit: admit) ?? .unresolved(own)
     }
 
     /// What becomes of the key behind a digest; nil if the index holds none.
@@ -59,21 +62,46 @@ public final class KeyVerifier: Sendable {
         return verdict
     }
 
-    /// Verifies a token that is none of Keyward's own that the index holds. Where it fits several schemes and the index holds
-    /// none of its digests, the one to look up is that of the longest prefix.
+    /// Verifies a token where there are some that Keyward did not make. One that was brought in under several schemes is good as
+    /// long as each of its keys is, so that whoever ends one has ended it; it speaks for the first: its own, or that of the longest
+    /// prefix. Where the index holds none, that is the one to look up.
     @inline(never)
-    private func verifyForeign(
+    private func verifyAmongSchemes(
         _ token: UnsafeRawBufferPointer, own: SecretDigest?, for request: AccessRequest, at now: Timestamp,
         admit: (KeyView) -> Void
     ) -> Verdict {
-        var verdict: Verdict?
         var unknown = own
-        index.schemes.forEachAddress(of: token) { digest in
-            if unknown == nil { unknown = digest }
-            verdict = judge(digest, for: request, at: now, admit: admit)
-            return verdict == nil
+        var found: SecretDigest?
+        var (isOneOfSeveral, wasDeleted) = (false, false)
+        forEachAddress(of: token, own: own) { digest in
+            switch index.state(of: digest) {
+            case nil: break
+            case .deleted: wasDeleted = true
+            case .active, .disabled, .deactivated:
+                isOneOfSeveral = found != nil
+                found = found ?? digest
+            }
+            unknown = unknown ?? digest
         }
-        return verdict ?? unknown.map { .unresolved($0) } ?? refuse(.malformed)
+        guard let found else { return unknown.map { .unresolved($0) } ?? refuse(.malformed) }
+        if wasDeleted { return refuse(.unknown) }
+        if isOneOfSeveral {
+            var refusal: Refusal?
+            forEachAddress(of: token, own: own) { digest in
+                refusal = refusal ?? index.withKey(for: digest) { $0.judge(request, at: now).refusal } ?? nil
+            }
+            if let refusal { return refuse(refusal) }
+        }
+        return judge(found, for: request, at: now, admit: admit) ?? .unresolved(found)
+    }
+
+    /// Calls `body` with each place where a token may be, its own first.
+    @inline(__always)
+    private func forEachAddress(
+        of token: UnsafeRawBufferPointer, own: SecretDigest?, _ body: (SecretDigest) -> Void
+    ) {
+        if let own { body(own) }
+        index.schemes.forEachAddress(of: token) { if $0 != own { body($0) } }
     }
 
     /// How a key stands that was good when something began that still runs.

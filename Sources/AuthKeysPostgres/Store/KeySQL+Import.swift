@@ -11,7 +11,8 @@ extension KeySQL {
             allowed_cidrs text, report_only text,
             line int8, id uuid, digest bytea, prefix text, last_four text, is_token text,
             created_at timestamptz, updated_at timestamptz, deactivated_at timestamptz
-        ) ON COMMIT DROP
+        ) ON COMMIT DROP;
+        CREATE TEMPORARY TABLE import_elsewhere (line int8, digest bytea) ON COMMIT DROP
         """
 
     static let stage = """
@@ -19,17 +20,23 @@ extension KeySQL {
             $17::text[], $18::text[], $19::text[], $20::timestamptz[], $21::timestamptz[], $22::timestamptz[])
         """
 
-    static let analyzeStage = "ANALYZE import_stage (line, id, digest)"
+    static let stageElsewhere = "INSERT INTO import_elsewhere SELECT * FROM unnest($1::int8[], $2::bytea[])"
+
+    static let analyzeStage = "ANALYZE import_stage (line, id, digest), import_elsewhere"
 
     /// Takes out what is there already, and names the first of it with how many there are. The reasons are those of
     /// `ImportDuplicate.Reason`.
     static let removeDuplicates = """
         WITH found AS (
             SELECT line, 1 AS reason FROM import_stage JOIN auth_key_secrets USING (digest)
+            UNION ALL SELECT line, 1 FROM import_elsewhere JOIN auth_key_secrets USING (digest)
             UNION ALL SELECT line, 2 FROM import_stage JOIN auth_key_tombstones USING (digest)
+            UNION ALL SELECT line, 2 FROM import_elsewhere JOIN auth_key_tombstones USING (digest)
             UNION ALL SELECT line, 3 FROM (
                 SELECT line, row_number() OVER (PARTITION BY digest ORDER BY line) AS place FROM import_stage
             ) s WHERE place > 1
+            UNION ALL SELECT GREATEST(e.line, i.line), 3 FROM import_elsewhere e JOIN import_stage i USING (digest)
+            WHERE e.line <> i.line
             UNION ALL SELECT line, 4 FROM import_stage i JOIN auth_keys k ON k.id = i.id
             UNION ALL SELECT line, 5 FROM (
                 SELECT line, row_number() OVER (PARTITION BY id ORDER BY line) AS place FROM import_stage

@@ -29,6 +29,10 @@ struct PostgresImportStage: ImportStage {
                     .timestampArray(keys.map(\.updatedAt.microseconds)),
                     .timestampArray(keys.map { $0.deactivatedAt?.microseconds }),
                 ])
+            let elsewhere = keys.flatMap { key in key.elsewhere.map { (Int64(key.line), $0.bytes) } }
+            if elsewhere.isEmpty { return }
+            _ = try await transaction.query(
+                KeySQL.stageElsewhere, [.int64Array(elsewhere.map(\.0)), .bytesArray(elsewhere.map(\.1))])
         }
     }
 

@@ -12,28 +12,32 @@ struct ImportLines: AsyncSequence, Sendable {
     private static let batchBytes = 1 << 20
 
     let body: RequestBody
+    let wait: ImportWait
     /// Throws unless what was read is the whole of what was sent.
     let checkEnd: @Sendable (_ bytes: Int) throws -> Void
 
     struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate var body: RequestBody.AsyncIterator
+        fileprivate let wait: ImportWait
         fileprivate let checkEnd: @Sendable (_ bytes: Int) throws -> Void
         private var splitter = LineSplitter(limit: ImportLines.lineLimit)
         private var parser = LineParser()
         private var bytes = 0
         private var isOver = false
 
-        fileprivate init(body: RequestBody.AsyncIterator, checkEnd: @escaping @Sendable (_ bytes: Int) throws -> Void) {
-            self.body = body
-            self.checkEnd = checkEnd
+        fileprivate init(_ lines: ImportLines) {
+            body = lines.body.makeAsyncIterator()
+            wait = lines.wait
+            checkEnd = lines.checkEnd
         }
 
         mutating func next() async throws -> [ImportLine]? {
             guard !isOver else { return nil }
             var lines: [ImportLine] = []
             let start = bytes
+            wait.beginBatch()
             while lines.count < ImportLines.batchLines, bytes - start < ImportLines.batchBytes {
-                guard let piece = try await body.next() else {
+                guard let piece = try await nextPiece() else {
                     isOver = true
                     try checkEnd(bytes)
                     splitter.finish { parser.parse($0, into: &lines) }
@@ -44,10 +48,23 @@ struct ImportLines: AsyncSequence, Sendable {
             }
             return lines
         }
+
+        private mutating func nextPiece() async throws -> ByteBuffer? {
+            wait.beginWaiting()
+            defer { wait.endWaiting() }
+            do {
+                return try await body.next()
+            } catch {
+                // Whatever the connection ended of: nothing here failed.
+                throw ImportLines.incomplete
+            }
+        }
     }
 
+    static var incomplete: APIError { .invalidJSON("it did not come to its end, and nothing was kept") }
+
     func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(body: body.makeAsyncIterator(), checkEnd: checkEnd)
+        AsyncIterator(self)
     }
 }
 

@@ -9,6 +9,7 @@ struct ImportRoute: AdminRoutes {
     static let path = AuthKeyRoutes.path + "/import"
 
     let service: AuthKeyService
+    let patience: ImportPatience
 
     var routes: [AdminRoute] {
         [AdminRoute(.post, needs: .keysWrite, takes: ImportParameters.names, as: .keyImport, use: importKeys)]
@@ -19,22 +20,17 @@ struct ImportRoute: AdminRoutes {
     ) async throws -> Response {
         let options = try ImportParameters.options(request.uri)
         let (channel, announced) = (context.channel, request.headers[.contentLength].flatMap { Int($0) })
-        let lines = ImportLines(body: request.body) { bytes in
+        let wait = ImportWait(patience)
+        let lines = ImportLines(body: request.body, wait: wait) { bytes in
             // A client that goes away in the middle ends its body too.
-            guard channel.isActive, announced == nil || announced == bytes else { throw Self.incomplete }
+            guard channel.isActive, announced == nil || announced == bytes else { throw ImportLines.incomplete }
         }
         do {
-            let report = try await service.importKeys(options, lines: lines, by: call)
+            let report = try await wait.limit { try await service.importKeys(options, lines: lines, by: call) }
             return try JSONBody.response(ImportReportJSON(report, options), status: status(of: report, options))
         } catch let error as AuthKeyError {
             throw context.apiError(error)
-        } catch is ChannelError {
-            throw Self.incomplete
         }
-    }
-
-    private static var incomplete: APIError {
-        .invalidJSON("it did not come to its end, and nothing was kept")
     }
 
     private func status(of report: ImportReport, _ options: ImportOptions) -> HTTPResponse.Status {

@@ -21,6 +21,9 @@ struct BodyLimit: RouterMiddleware {
             _ = try await request.collectBody(upTo: limit)
         } catch is NIOTooManyBytesError {
             throw refusal
+        } catch {
+            // The client went away: nothing here failed.
+            throw APIError.invalidJSON("it did not come to its end")
         }
         return try await next(request, context)
     }

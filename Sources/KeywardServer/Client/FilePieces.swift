@@ -6,25 +6,37 @@ import NIOPosix
 struct FilePieces: AsyncSequence, Sendable {
     private static let pieceSize = 256 * 1024
 
-    let descriptor: Int32
-    /// Called with each piece before it is handed over, and with an empty one at the end.
-    let onPiece: @Sendable (ByteBuffer) -> Void
+    private let descriptor: Int32
+    private let onPiece: @Sendable (ByteBuffer) -> Void
+    private let first: ByteBuffer
+
+    /// Waits for the first piece, so that a request does not begin before there is something to send.
+    /// - Parameter onPiece: called with each piece before it is handed over, and with an empty one at the end.
+    init(descriptor: Int32, onPiece: @escaping @Sendable (ByteBuffer) -> Void) async throws {
+        self.descriptor = descriptor
+        self.onPiece = onPiece
+        first = try await Self.piece(of: descriptor)
+    }
 
     struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate let descriptor: Int32
         fileprivate let onPiece: @Sendable (ByteBuffer) -> Void
+        fileprivate var first: ByteBuffer?
 
-        func next() async throws -> ByteBuffer? {
-            let piece = try await NIOThreadPool.singleton.runIfActive { [descriptor] in
-                try FilePieces.read(descriptor)
-            }
+        mutating func next() async throws -> ByteBuffer? {
+            let piece = if let first { first } else { try await FilePieces.piece(of: descriptor) }
+            first = nil
             onPiece(piece)
             return piece.readableBytes > 0 ? piece : nil
         }
     }
 
     func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(descriptor: descriptor, onPiece: onPiece)
+        AsyncIterator(descriptor: descriptor, onPiece: onPiece, first: first)
+    }
+
+    private static func piece(of descriptor: Int32) async throws -> ByteBuffer {
+        try await NIOThreadPool.singleton.runIfActive { try read(descriptor) }
     }
 
     private static func read(_ descriptor: Int32) throws -> ByteBuffer {

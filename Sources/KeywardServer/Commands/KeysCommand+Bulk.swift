@@ -39,15 +39,16 @@ extension KeysCommand {
         }
 
         private func send() async throws -> ControlClient.Answer {
+            let connection = try client.make()
             let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0 else {
                 throw StartError("\(file) cannot be read: \(String(cString: strerror(errno)))")
             }
             defer { if descriptor != STDIN_FILENO { close(descriptor) } }
             let progress = ImportProgress()
-            let pieces = FilePieces(descriptor: descriptor) { progress.sent($0) }
+            let pieces = try await FilePieces(descriptor: descriptor) { progress.sent($0) }
             defer { progress.end() }
-            return try await client.make().importKeys(
+            return try await connection.importKeys(
                 pieces, query: [("mode", mode.rawValue), ("dry_run", String(dryRun))])
         }
 

@@ -90,7 +90,8 @@ struct Instance: Service {
         let gatewayAddress = try await bind(gateway)
         let control = ControlAPI(
             service: AuthKeyService(
-                store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes),
+                store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes,
+                usage: usage),
             administration: administration, index: index, freshness: freshness, metrics: metrics,
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,

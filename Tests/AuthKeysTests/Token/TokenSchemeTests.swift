@@ -51,7 +51,6 @@ struct TokenSchemeTests {
             bytes.withUnsafeBytes { bytes in
                 known.forEachAddress(of: bytes) { _ in
                     Issue.record("taken for a token")
-                    return true
                 }
             }
         }
@@ -79,11 +78,9 @@ struct TokenSchemeTests {
         Array("sk_gom_0123456789abcdef".utf8).withUnsafeBytes { bytes in
             schemes.forEachAddress(of: bytes) { address in
                 found.append(address)
-                return found.count < 2
             }
         }
-        #expect(
-            found == [address(wanted[2], "sk_gom_0123456789abcdef"), address(wanted[1], "sk_gom_0123456789abcdef")])
+        #expect(found == wanted.reversed().map { address($0, "sk_gom_0123456789abcdef") })
     }
 
     @Test("tables are read while they change")
@@ -98,7 +95,6 @@ struct TokenSchemeTests {
                         token.withUnsafeBytes { bytes in
                             schemes.forEachAddress(of: bytes) { _ in
                                 count += 1
-                                return true
                             }
                         }
                         #expect(count <= 1)

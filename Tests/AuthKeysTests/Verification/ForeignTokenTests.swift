@@ -87,6 +87,76 @@ struct ForeignTokenTests {
         #expect(await name(own.value) == "n0", "one of Keyward's own form, too, if only the index holds it")
     }
 
+    @Test(
+        "a token that was brought in twice, under two schemes, is good only as long as both keys are",
+        arguments: [0, 1])
+    func twice(_ ended: Int) async throws {
+        let token = "sk_gom_0123456789abcdef"
+        func bringBoth() async throws -> [AuthKey] {
+            _ = try await bring([
+                secret(token, prefix: "sk_gom_", .sha256, .suffix), secret(token, prefix: "sk_", .sha512, .token),
+            ])
+            _ = try await store.changes(since: nil) { [index] in index.apply($0) }
+            return try await store.list(KeyQuery()).sorted { $0.name < $1.name }
+        }
+        let id = try await bringBoth()[ended].id.description
+        #expect(await name(token) == "n0")
+        var patch = KeyPatch()
+        patch.enabled = .set(false)
+        _ = try await service.update(id, version: nil, patch, by: .test)
+        #expect(await name(token) == "key_inactive")
+        patch.enabled = .set(true)
+        _ = try await service.update(id, version: nil, patch, by: .test)
+        #expect(await name(token) == "n0")
+        _ = try await service.deactivate(id, by: .test)
+        #expect(await name(token) == "key_inactive")
+        try await service.delete(id, version: nil, by: .test)
+        #expect(await name(token) == "key_unknown")
+    }
+
+    @Test("a token of Keyward's own whose digest was brought in too ends with either key")
+    func ownToo() async throws {
+        for endsOwn in [true, false] {
+            let own = try await service.create(KeyRequest(name: "own"), by: .test)
+            _ = try await bring([secret(own.token.value, prefix: "kw_", .sha512, .suffix)])
+            _ = try await store.changes(since: nil) { [index] in index.apply($0) }
+            #expect(await name(own.token.value) == "own")
+            let other = try #require(
+                try await store.list(KeyQuery()).first { $0.name == "n0" && $0.deactivatedAt == nil })
+            let id = (endsOwn ? own.key.id : other.id).description
+            _ = try await service.deactivate(id, by: .test)
+            #expect(await name(own.token.value) == "key_inactive")
+            try await service.delete(id, version: nil, by: .test)
+            #expect(await name(own.token.value) == "key_unknown")
+            if endsOwn { _ = try await service.deactivate(other.id.description, by: .test) }
+        }
+    }
+
+    @Test(
+        "a plain token is refused where its digest is there under any scheme, or was",
+        arguments: TokenScheme.Algorithm.allCases, TokenScheme.Part.allCases)
+    func plain(_ algorithm: TokenScheme.Algorithm, _ part: TokenScheme.Part) async throws {
+        let token = "sk_gom_0123456789abcdef"
+        _ = try await bring([secret(token, prefix: "sk_gom_", algorithm, part)])
+        let key = try #require(try await store.list(KeyQuery()).first)
+        for prefix in ["", "sk_", "sk_gom_"] {
+            let again = try await bring([ImportRequest.Secret(token: token, prefix: prefix)])
+            #expect(again.imported == 0 && again.problems.map(\.message) == ["a key with this secret exists"])
+        }
+        _ = try await service.deactivate(key.id.description, by: .test)
+        try await service.delete(key.id.description, version: nil, by: .test)
+        let again = try await bring([ImportRequest.Secret(token: token, prefix: "sk_gom_")])
+        #expect(again.problems.map(\.message) == ["this secret belonged to a key that was deleted"])
+        let both = try await bring(
+            [
+                secret(token + "1", prefix: "sk_gom_", algorithm, part),
+                ImportRequest.Secret(token: token + "1", prefix: "sk_"),
+                ImportRequest.Secret(token: token + "2", prefix: ""),
+                secret(token + "2", prefix: "sk_gom_", algorithm, part),
+            ], mode: .skip)
+        #expect(both.imported == 2 && both.problems.map(\.line) == [2, 4])
+    }
+
     @Test("another instance knows a scheme with its next look, and then looks its tokens up")
     func elsewhere() async throws {
         let token = "sk_gom_0123456789abcdef"

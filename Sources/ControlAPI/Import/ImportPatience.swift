@@ -1,0 +1,80 @@
+import HTTPTypes
+import Synchronization
+
+/// How long an import waits for its lines. While it does, its transaction is open, and nothing that came after it began is sealed
+/// in the trail.
+public struct ImportPatience: Sendable {
+    /// For a batch: a mebibyte, 2,000 lines, or the rest.
+    public var batch: Duration
+    /// For all of them.
+    public var total: Duration
+
+    public init(batch: Duration = .seconds(30), total: Duration = .seconds(600)) {
+        self.batch = batch
+        self.total = total
+    }
+}
+
+/// Measures the waiting for one import's lines, and ends the import when it takes too long. What the database takes does not count.
+final class ImportWait: Sendable {
+    private struct State {
+        var batch = Duration.zero
+        var total = Duration.zero
+        var since: ContinuousClock.Instant?
+    }
+
+    private let patience: ImportPatience
+    private let state = Mutex(State())
+
+    init(_ patience: ImportPatience) {
+        self.patience = patience
+    }
+
+    /// Runs `body`, unless its lines take too long to come.
+    func limit<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
+        try await withThrowingTaskGroup(of: R?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                try await self.runOut()
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let result = first else { throw tooSlow }
+            return result
+        }
+    }
+
+    func beginBatch() {
+        state.withLock { $0.batch = .zero }
+    }
+
+    func beginWaiting() {
+        state.withLock { $0.since = .now }
+    }
+
+    func endWaiting() {
+        state.withLock { state in
+            guard let since = state.since else { return }
+            state.batch += .now - since
+            state.total += .now - since
+            state.since = nil
+        }
+    }
+
+    /// Returns when the patience is over.
+    private func runOut() async throws {
+        while true {
+            let rest = state.withLock { state in
+                let waiting = state.since.map { .now - $0 } ?? .zero
+                return min(patience.batch - state.batch, patience.total - state.total) - waiting
+            }
+            if rest <= .zero { return }
+            try await Task.sleep(for: rest)
+        }
+    }
+
+    private var tooSlow: APIError {
+        APIError(
+            .requestTimeout, .invalidRequest, "the lines came too slowly, and nothing was kept", code: "body_too_slow")
+    }
+}
