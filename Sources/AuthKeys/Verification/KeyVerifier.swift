@@ -24,11 +24,11 @@ public final class KeyVerifier: Sendable {
         self.lookup = lookup
     }
 
-    /// Verifies a token for a request; `admit` is called with the key if it is good, while the index waits: it must be short, and keep
-    /// nothing of the view.
+    /// Verifies a token for a request; `admit` is called with the key if it is good, `refuse` if it is not, while the index
+    /// waits: they must be short, and keep nothing of the view.
     public func verify(
         _ token: UnsafeRawBufferPointer, for request: AccessRequest = .unknown, at now: Timestamp,
-        admit: (KeyView) -> Void = { _ in }
+        admit: (KeyView) -> Void = { _ in }, refuse: (KeyView) -> Void = { _ in }
     ) -> Verdict {
         guard freshness.isServing else {
             metrics.unavailable()
@@ -36,27 +36,31 @@ public final class KeyVerifier: Sendable {
         }
         let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
         if !index.schemes.isEmpty {
-            return verifyAmongSchemes(token, own: own, for: request, at: now, admit: admit)
+            return verifyAmongSchemes(token, own: own, for: request, at: now, admit: admit, refuse: refuse)
         }
-        guard let own else { return refuse(.malformed) }
-        return judge(own, for: request, at: now, admit: admit) ?? .unresolved(own)
+        guard let own else { return self.refuse(.malformed) }
+        return judge(own, for: request, at: now, admit: admit, refuse: refuse) ?? .unresolved(own)
     }
 
     /// What becomes of the key behind a digest; nil if the index holds none.
     @inline(__always)
     private func judge(
-        _ digest: SecretDigest, for request: AccessRequest, at now: Timestamp, admit: (KeyView) -> Void
+        _ digest: SecretDigest, for request: AccessRequest, at now: Timestamp, admit: (KeyView) -> Void,
+        refuse: (KeyView) -> Void
     ) -> Verdict? {
         var reported: PolicyRules = []
         let verdict: Verdict? = index.withKey(for: digest) { key in
             let judgement = key.judge(request, at: now)
-            if let refusal = judgement.refusal { return .refused(refusal) }
+            if let refusal = judgement.refusal {
+                refuse(key)
+                return .refused(refusal)
+            }
             reported = judgement.reported
             admit(key)
             return .admitted(key.id)
         }
         guard let verdict else { return nil }
-        if case .refused(let refusal) = verdict { return refuse(refusal) }
+        if case .refused(let refusal) = verdict { return self.refuse(refusal) }
         metrics.admitted()
         if !reported.isEmpty, case .admitted(let id) = verdict { reports.note(reported, of: id) }
         return verdict
@@ -68,7 +72,7 @@ public final class KeyVerifier: Sendable {
     @inline(never)
     private func verifyAmongSchemes(
         _ token: UnsafeRawBufferPointer, own: SecretDigest?, for request: AccessRequest, at now: Timestamp,
-        admit: (KeyView) -> Void
+        admit: (KeyView) -> Void, refuse: (KeyView) -> Void
     ) -> Verdict {
         var unknown = own
         var found: SecretDigest?
@@ -83,16 +87,17 @@ public final class KeyVerifier: Sendable {
             }
             unknown = unknown ?? digest
         }
-        guard let found else { return unknown.map { .unresolved($0) } ?? refuse(.malformed) }
-        if wasDeleted { return refuse(.unknown) }
+        guard var deciding = found else { return unknown.map { .unresolved($0) } ?? self.refuse(.malformed) }
+        if wasDeleted { return self.refuse(.unknown) }
         if isOneOfSeveral {
-            var refusal: Refusal?
+            var refusing: SecretDigest?
             forEachAddress(of: token, own: own) { digest in
-                refusal = refusal ?? index.withKey(for: digest) { $0.judge(request, at: now).refusal } ?? nil
+                let refuses = index.withKey(for: digest) { $0.judge(request, at: now).refusal != nil } ?? false
+                if refuses { refusing = refusing ?? digest }
             }
-            if let refusal { return refuse(refusal) }
+            deciding = refusing ?? deciding
         }
-        return judge(found, for: request, at: now, admit: admit) ?? .unresolved(found)
+        return judge(deciding, for: request, at: now, admit: admit, refuse: refuse) ?? .unresolved(deciding)
     }
 
     /// Calls `body` with each place where a token may be, its own first.
@@ -145,12 +150,14 @@ public final class KeyVerifier: Sendable {
     ///   - method: the request's; empty when it is not known.
     ///   - path: the request's, percent-encoded; empty when it is not known.
     ///   - agent: the value of its `User-Agent`.
+    ///   - asker: who may learn of some keys only: to it, others are unknown; nil for nobody in particular.
     public func verify(
         _ token: String, method: String = "", path: String = "", address: IPAddress? = nil,
-        scopes: ScopeRequirement = .none, agent: String? = nil, time: TimeSource = .system
+        scopes: ScopeRequirement = .none, agent: String? = nil, asker: Admin? = nil,
+        time: TimeSource = .system
     ) async -> Decision {
         let (token, method, path) = (Array(token.utf8), Array(method.utf8), Array(path.utf8))
-        var principal: Principal?
+        var profile: KeyProfile?
         var digest: SecretDigest?
         func attempt() -> Verdict {
             token.withUnsafeBytes { token in
@@ -158,8 +165,10 @@ public final class KeyVerifier: Sendable {
                     path.withUnsafeBytes { path in
                         let request = AccessRequest(method: method, path: path, address: address, scopes: scopes)
                         return verify(token, for: request, at: time.now()) { key in
-                            principal = key.principal
+                            profile = key.profile
                             digest = key.digest
+                        } refuse: { key in
+                            profile = key.profile
                         }
                     }
                 }
@@ -171,12 +180,13 @@ public final class KeyVerifier: Sendable {
             if answer == .found { verdict = attempt() }
             if case .unresolved = verdict { verdict = self.verdict(afterResolving: answer) }
         }
+        if let asker, let found = profile, !asker.sees(owner: found.principal.owner) { return .refused(.unknown, nil) }
         switch verdict {
         case .admitted:
-            guard let principal, let digest else { return .unavailable }
-            usage?.count(digest, of: principal.keyID, at: time.now(), address: address, agent: agent)
-            return .admitted(principal)
-        case .refused(let refusal): return .refused(refusal)
+            guard let profile, let digest else { return .unavailable }
+            usage?.count(digest, of: profile.principal.keyID, at: time.now(), address: address, agent: agent)
+            return .admitted(profile)
+        case .refused(let refusal): return .refused(refusal, profile)
         case .unresolved, .unavailable: return .unavailable
         }
     }
