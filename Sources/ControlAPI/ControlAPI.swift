@@ -49,18 +49,24 @@ public struct ControlAPI: Sendable {
     }
 
     func router() -> Router<ControlContext> {
-        let router = Router(context: ControlContext.self)
+        let routes = Router(context: ControlContext.self)
+        addRoutes(to: routes)
+        let router = Router(context: ControlContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestMetrics())
         router.add(middleware: UnreadBody())
-        router.add(middleware: ResponseGuard())
+        router.add(middleware: ResponseGuard(methods: RouteMethods(of: routes)))
         router.add(middleware: ForwardAuth(verifier: verifier, proxies: proxies))
         router.add(middleware: BodyLimit(limit: Self.bodyLimit, streamed: [ImportRoute.path]))
+        addRoutes(to: router)
+        return router
+    }
+
+    private func addRoutes(to router: Router<ControlContext>) {
         HealthRoutes(freshness: freshness, index: index).add(to: router)
         MetricsRoute(registry: metrics).add(to: router)
         OpenAPIRoute().add(to: router)
         let door = AdminDoor(credentials: administration.credentials, refusals: administration.refusals)
         for group in adminRoutes { door.add(group, to: router) }
-        return router
     }
 
     var adminRoutes: [any AdminRoutes] {

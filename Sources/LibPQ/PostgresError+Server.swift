@@ -39,11 +39,6 @@ extension PostgresError {
         return nil
     }
 
-    /// A value that has no form that could be sent.
-    public static var unencodable: PostgresError {
-        PostgresError(.invalidParameter, detail: "a value cannot be encoded", nothingWasSent: true)
-    }
-
     /// A connection that was already gone when asked.
     static func closed() -> PostgresError {
         PostgresError(.connectionLost, detail: "the connection is closed", nothingWasSent: true)

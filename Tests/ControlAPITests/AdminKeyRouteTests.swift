@@ -139,6 +139,67 @@ struct AdminKeyRouteTests {
         }
     }
 
+    @Test("what an admin key gives ends no later than it does, and it cannot put its own end off")
+    func outliving() async throws {
+        try await ControlServer.with { server in
+            let end = "2100-01-01T00:00:00Z"
+            let made = try await server.send(
+                .POST, path, body: #"{"name":"n","permissions":["admin","keys:read"],"expires_at":"\#(end)"}"#)
+            let brief = try #require(made.object["value"] as? String)
+            let own = try #require(made.object["id"] as? String)
+            let (lasting, _) = try await adminKey(server, "admin")
+            func send(_ method: HTTPMethod, _ target: String, _ body: String) async throws -> ControlServer.Answer {
+                try await server.send(method, target, body: body, admin: brief)
+            }
+            let later = #""expires_at":"2100-01-01T00:00:01Z""#
+            for (method, target, body) in [
+                (HTTPMethod.PATCH, "\(path)/\(own)", #"{"expires_at":null}"#), (.PATCH, "\(path)/\(own)", "{\(later)}"),
+                (.POST, path, #"{"name":"n","permissions":["keys:read"]}"#),
+                (.POST, path, #"{"name":"n","permissions":["keys:read"],\#(later)}"#),
+                (.PATCH, "\(path)/\(lasting)", #"{"permissions":["admin","keys:read"]}"#),
+            ] {
+                let answer = try await send(method, target, body)
+                #expect(answer.status == 403 && answer.errorText("code") == "expiry_not_allowed", "\(body)")
+                #expect(answer.errorText("param") == "expires_at")
+            }
+            let heir = try await send(
+                .POST, path, #"{"name":"n","permissions":["keys:read"],"expires_at":"\#(end)"}"#)
+            #expect(heir.status == 201)
+            let (shorter, heirPath) = (#"{"expires_at":"2099-01-01T00:00:00Z"}"#, "\(path)/\(heir.object["id"] ?? "")")
+            #expect(try await send(.PATCH, heirPath, shorter).status == 200)
+            #expect(try await send(.PATCH, heirPath, #"{"expires_at":"\#(end)"}"#).status == 200)
+            #expect(try await send(.PATCH, "\(path)/\(lasting)", #"{"name":"m"}"#).status == 200)
+            #expect(try await send(.PATCH, "\(path)/\(own)", shorter).status == 200)
+            #expect(try await send(.PATCH, "\(path)/\(own)", #"{"expires_at":"\#(end)"}"#).status == 403)
+            let prolonged = try await server.send(.PATCH, "\(path)/\(own)", body: #"{"expires_at":null}"#)
+            #expect(prolonged.status == 200, "the operator may")
+        }
+    }
+
+    @Test("each admin has idempotency keys of its own")
+    func idempotency() async throws {
+        try await ControlServer.with { server in
+            let (_, one) = try await adminKey(server, "keys:write")
+            let (_, two) = try await adminKey(server, "keys:write")
+            let header = [("Idempotency-Key", "order-17")]
+            var ids: [String] = []
+            for admin in [ControlServer.adminKey, one, two] {
+                let made = try await server.create(#"{"name":"n"}"#, admin: admin, headers: header)
+                #expect(made.status == 201)
+                let again = try await server.create(#"{"name":"n"}"#, admin: admin, headers: header)
+                ids.append(try #require(made.object["id"] as? String))
+                #expect(again.status == 409 && again.headers.first(name: "Location") == "\(keys)/\(ids.last ?? "")")
+            }
+            for admin in [ControlServer.adminKey, one, two] {
+                let rotate = "\(keys)/\(ids[0])/rotate"
+                #expect(try await server.send(.POST, rotate, admin: admin, headers: header).status == 409)
+                let other = [("Idempotency-Key", "rotation-1")]
+                #expect(try await server.send(.POST, rotate, admin: admin, headers: other).status == 201)
+                #expect(try await server.send(.POST, rotate, admin: admin, headers: other).status == 409)
+            }
+        }
+    }
+
     @Test("an admin of one owner's keys sees, makes and changes only those")
     func owner() async throws {
         try await ControlServer.with { server in

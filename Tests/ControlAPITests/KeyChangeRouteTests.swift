@@ -30,7 +30,7 @@ struct KeyChangeRouteTests {
             let answer = try await server.send(
                 .PATCH, "\(path)/\(id)",
                 body:
-                    #"{"name":" new ","owner":"o","labels":{"env":null,"tier":"1"},"metadata":{"a":{"b":null,"d":true}},"x":1}"#
+                    #"{"name":" new ","owner":"o","labels":{"env":null,"tier":"1"},"metadata":{"a":{"b":null,"d":true}}}"#
             )
             #expect(answer.status == 200)
             let key = answer.object

@@ -117,6 +117,31 @@ struct OpenAPITests {
         }
     }
 
+    @Test("the parameters that operations take are those that they describe")
+    func parameters() async throws {
+        let document = try document()
+        let components = document["components"] as? [String: [String: Object]]
+        var described: [String: Set<String>] = [:]
+        for operation in try operations() {
+            let parameters = (operation.content["parameters"] as? [Object] ?? []).map { parameter in
+                (parameter["$ref"] as? String).flatMap {
+                    components?["parameters"]?[String($0.split(separator: "/").last ?? "")]
+                } ?? parameter
+            }
+            let names = parameters.filter { $0["in"] as? String == "query" }.compactMap { $0["name"] as? String }
+            described[operation.name] = Set(names)
+        }
+        let expected = described
+        try await ControlServer.with { server in
+            for group in server.api.adminRoutes {
+                for route in group.routes {
+                    let name = "\(route.method) \(type(of: group).path)\(route.path)"
+                    #expect(expected[name] == Set(route.parameters), "\(name)")
+                }
+            }
+        }
+    }
+
     @Test("what there is a list of in the code is listed in full")
     func lists() throws {
         let components = try #require(try document()["components"] as? [String: [String: Object]])

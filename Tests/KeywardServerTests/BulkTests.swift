@@ -62,6 +62,10 @@ struct BulkTests {
         }
         let lines = try await Psql.run(try documentedStatement(), on: origin.connectionString)
         let file = try write(lines, "origin.ndjson", in: folder)
+        let one = try write(
+            #"{"name":"n","token":"a-token-of-sixteen","prefix":""}"# + "\n{}\n", "one.ndjson", in: folder)
+        let skipped = try await keyward(first, "import", one, "--dry-run", "--mode", "skip")
+        #expect(skipped.output == "1 key would be imported" && skipped.error.hasSuffix("1 line failed"), "\(skipped)")
         let imported = try await keyward(first, "import", file)
         #expect(imported.status == 0 && imported.output == "4 keys imported", "\(imported)")
 

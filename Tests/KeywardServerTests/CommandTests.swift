@@ -77,6 +77,11 @@ struct CommandTests {
                 .output)
         let (id, old) = (try #require(key["id"] as? String), try #require(key["value"] as? String))
         #expect(key["labels"] as? [String: String] == ["env": "prod"])
+        #expect(try await keyward("usage", id).output == "not used yet")
+        let limited = try object(
+            try await keyward("create", "--name", "m", "--allow-method", "get", "--json").output)
+        #expect(limited["allowed_methods"] as? [String] == ["GET"])
+        #expect(try await instance.call(try #require(limited["value"] as? String)).status == 200)
 
         let paused = try await keyward("update", id, "--disable-key", "--owner", "me", "--label", "env=")
         #expect(paused.status == 0 && paused.output.contains("disabled") && paused.output.contains("me"), "\(paused)")
@@ -152,6 +157,10 @@ struct CommandTests {
         for check in ["settings", "database", "clock", "migrations", "gateway port", "control port"] {
             #expect(well.output.contains("ok    \(check)"), "\(well.output)")
         }
+        let alone = try await KeywardProcess.run(
+            ["doctor", "--data-dir", "/nonexistent"] + ports, environment: [:])
+        #expect(alone.status == 0, "\(alone.output)")
+        for check in ["database", "clock", "migrations"] { #expect(alone.output.contains("ok    \(check)")) }
         let instance = try await KeywardProcess.start(database: database.connectionString)
         let address = try #require(instance.gateway.split(separator: "/").last)
         let taken = try await KeywardProcess.run(

@@ -4,11 +4,16 @@ public struct Admin: Sendable, Equatable {
     public let permissions: Set<AdminPermission>
     /// Whose keys alone it may see and change; nil for all.
     public let owner: String?
+    /// When the credential ends; nil for never.
+    public let expiresAt: Timestamp?
 
-    public init(actor: AuditActor, permissions: Set<AdminPermission>, owner: String? = nil) {
+    public init(
+        actor: AuditActor, permissions: Set<AdminPermission>, owner: String? = nil, expiresAt: Timestamp? = nil
+    ) {
         self.actor = actor
         self.permissions = permissions
         self.owner = owner
+        self.expiresAt = expiresAt
     }
 
     /// Whoever holds the key that the operator started Keyward with: may do all there is.

@@ -72,7 +72,9 @@ public struct AdminKey: Sendable, Equatable {
 
     /// Who it makes of whoever holds it.
     public var admin: Admin {
-        Admin(actor: .adminKey(id, name: attributes.name), permissions: attributes.permissions, owner: attributes.owner)
+        Admin(
+            actor: .adminKey(id, name: attributes.name), permissions: attributes.permissions, owner: attributes.owner,
+            expiresAt: attributes.expiresAt)
     }
 
     /// Whether somebody can administer admin keys with it, and for how long.

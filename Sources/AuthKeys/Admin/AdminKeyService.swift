@@ -38,7 +38,7 @@ public struct AdminKeyService: Sendable {
         attributes.owner = try FieldRules.owner(wanted.owner) ?? call.admin.owner
         attributes = try Self.checked(attributes)
         guard call.admin.sees(owner: attributes.owner) else { throw .otherOwner }
-        try Self.check(attributes.permissions, canBeGrantedBy: call.admin)
+        try Self.check(attributes.permissions, until: attributes.expiresAt, canBeGrantedBy: call.admin)
         try FieldRules.expiry(attributes.expiresAt, now: now, lifetimes: KeyLifetimes())
         let token = Token.generate(prefix: AdminKey.prefix)
         let key = NewAdminKey(id: .generate(at: now), attributes: attributes, secret: NewSecret(token))
@@ -46,7 +46,8 @@ public struct AdminKeyService: Sendable {
         return (created, token)
     }
 
-    /// Changes an admin key. Nobody gives what they do not have: neither permissions, nor more time to them.
+    /// Changes an admin key. Nobody gives what they do not have, be it permissions or time; and nobody prolongs the key that
+    /// they come with.
     public func update(
         _ id: String, version: Int64?, _ patch: AdminKeyPatch, by call: AdminCall
     ) async throws(AuthKeyError) -> AdminKey {
@@ -60,8 +61,9 @@ public struct AdminKeyService: Sendable {
                     try FieldRules.expiry(wanted.expiresAt, now: now, lifetimes: KeyLifetimes())
                 }
                 let isProlonged = wanted.expiresAt ?? .maximum > current.expiresAt ?? .maximum
+                if isProlonged, case .adminKey(keyID, _) = call.admin.actor { throw .outlivesAdmin }
                 let given = isProlonged ? wanted.permissions : wanted.permissions.subtracting(current.permissions)
-                try Self.check(given, canBeGrantedBy: call.admin)
+                try Self.check(given, until: wanted.expiresAt, canBeGrantedBy: call.admin)
                 return wanted
             }
         }
@@ -96,11 +98,12 @@ public struct AdminKeyService: Sendable {
     }
 
     private static func check(
-        _ permissions: Set<AdminPermission>, canBeGrantedBy admin: Admin
+        _ permissions: Set<AdminPermission>, until end: Timestamp?, canBeGrantedBy admin: Admin
     ) throws(AuthKeyError) {
         if let missing = AdminPermission.allCases.first(where: { permissions.contains($0) && !admin.may($0) }) {
             throw .permissionMissing(missing)
         }
+        if !permissions.isEmpty, end ?? .maximum > admin.expiresAt ?? .maximum { throw .outlivesAdmin }
     }
 
     private func ask<R: Sendable>(

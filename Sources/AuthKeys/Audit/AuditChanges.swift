@@ -52,7 +52,7 @@ extension KeyAttributes {
     fileprivate var auditMembers: [String: JSONValue] {
         [
             "name": .string(name), "description": .string(description), "owner": JSONValue(owner),
-            "scopes": JSONValue(scopes), "labels": .object(labels.mapValues { .string($0) }),
+            "scopes": JSONValue(scopes), "labels": JSONValue(labels),
             "metadata": .object(metadata), "enabled": .bool(enabled), "expires_at": JSONValue(expiresAt?.description),
             "not_before": JSONValue(notBefore?.description), "allowed_methods": JSONValue(allowedMethods),
             "allowed_paths": JSONValue(allowedPaths), "allowed_cidrs": JSONValue(allowedCIDRs),
@@ -68,5 +68,9 @@ extension JSONValue {
 
     init(_ texts: [String]) {
         self = .array(texts.map { .string($0) })
+    }
+
+    public init(_ members: [String: String]) {
+        self = .object(members.mapValues { .string($0) })
     }
 }

@@ -1,8 +1,7 @@
 import Glibc
 
-/// The texts of a table's keys, one behind the other: four lengths (LEB128), then name, owner and
-/// scopes, all UTF-8, and the policy. What is
-/// replaced stays until the table is rebuilt, which happens when half of the arena is such waste.
+/// The texts of a table's keys, one behind the other: five lengths (LEB128), then name, owner and scopes, all UTF-8, the policy,
+/// and the metadata. What is replaced stays until the table is rebuilt, which happens when half of the arena is such waste.
 struct DetailArena: ~Copyable {
     private var bytes: UnsafeMutableRawPointer?
     private(set) var capacity = 0
@@ -23,7 +22,7 @@ struct DetailArena: ~Copyable {
     }
 
     private mutating func append(_ texts: KeyTexts) -> UInt32? {
-        guard let offset = UInt32(exactly: used), let base = reserve(texts.size + 4 * 4) else { return nil }
+        guard let offset = UInt32(exactly: used), let base = reserve(texts.size + 5 * 4) else { return nil }
         var cursor = base + used
         texts.inOrder { text in
             var length = text.count
@@ -83,41 +82,48 @@ public struct KeyTexts {
     /// Separated by single spaces; empty for none.
     public let scopes: UnsafeRawBufferPointer
     let policy: UnsafeRawBufferPointer
+    /// A JSON object; empty for none.
+    public let metadata: UnsafeRawBufferPointer
 
     /// What they take in memory, unless one is longer than 127 bytes.
-    var size: Int { 4 + name.count + owner.count + scopes.count + policy.count }
+    var size: Int { 5 + name.count + owner.count + scopes.count + policy.count + metadata.count }
 
     func inOrder(_ body: (UnsafeRawBufferPointer) -> Void) {
         body(name)
         body(owner)
         body(scopes)
         body(policy)
+        body(metadata)
     }
 
     init(
         name: UnsafeRawBufferPointer, owner: UnsafeRawBufferPointer, scopes: UnsafeRawBufferPointer,
-        policy: UnsafeRawBufferPointer
+        policy: UnsafeRawBufferPointer, metadata: UnsafeRawBufferPointer
     ) {
         self.name = name
         self.owner = owner
         self.scopes = scopes
         self.policy = policy
+        self.metadata = metadata
     }
 
     init(at details: UnsafeRawPointer?) {
         guard var cursor = details else {
             let none = UnsafeRawBufferPointer(start: nil, count: 0)
-            self.init(name: none, owner: none, scopes: none, policy: none)
+            self.init(name: none, owner: none, scopes: none, policy: none, metadata: none)
             return
         }
         let lengths = (
-            Self.length(&cursor), Self.length(&cursor), Self.length(&cursor), Self.length(&cursor)
+            Self.length(&cursor), Self.length(&cursor), Self.length(&cursor), Self.length(&cursor),
+            Self.length(&cursor)
         )
         func next(_ count: Int) -> UnsafeRawBufferPointer {
             defer { cursor += count }
             return UnsafeRawBufferPointer(start: cursor, count: count)
         }
-        self.init(name: next(lengths.0), owner: next(lengths.1), scopes: next(lengths.2), policy: next(lengths.3))
+        self.init(
+            name: next(lengths.0), owner: next(lengths.1), scopes: next(lengths.2), policy: next(lengths.3),
+            metadata: next(lengths.4))
     }
 
     private static func length(_ cursor: inout UnsafeRawPointer) -> Int {
@@ -139,14 +145,18 @@ extension KeyEntry {
         var name = name
         var owner = owner ?? ""
         var scopes = scopes
+        var metadata = metadata
         return name.withUTF8 { name in
             owner.withUTF8 { owner in
                 scopes.withUTF8 { scopes in
-                    policy.bytes.withUnsafeBytes { policy in
-                        body(
-                            KeyTexts(
-                                name: UnsafeRawBufferPointer(name), owner: UnsafeRawBufferPointer(owner),
-                                scopes: UnsafeRawBufferPointer(scopes), policy: policy))
+                    metadata.withUTF8 { metadata in
+                        policy.bytes.withUnsafeBytes { policy in
+                            body(
+                                KeyTexts(
+                                    name: UnsafeRawBufferPointer(name), owner: UnsafeRawBufferPointer(owner),
+                                    scopes: UnsafeRawBufferPointer(scopes), policy: policy,
+                                    metadata: UnsafeRawBufferPointer(metadata)))
+                        }
                     }
                 }
             }

@@ -24,6 +24,35 @@ public enum JSONValue: Sendable, Equatable {
         }
     }
 
+    /// As JSON without white space, members by name.
+    public var text: String {
+        switch self {
+        case .null: "null"
+        case .bool(let value): value ? "true" : "false"
+        case .integer(let value): String(value)
+        case .number(let value): value.isFinite ? String(value) : "null"
+        case .string(let value): Self.quoted(value)
+        case .array(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
+        case .object(let members):
+            "{"
+                + members.sorted { $0.key < $1.key }.map { Self.quoted($0.key) + ":" + $0.value.text }
+                .joined(separator: ",") + "}"
+        }
+    }
+
+    /// A string of RFC 8259 section 7.
+    public static func quoted(_ text: String) -> String {
+        var result: [UInt8] = [0x22]
+        for byte in text.utf8 {
+            switch byte {
+            case 0x22, 0x5C: result += [0x5C, byte]
+            case 0..<0x20: result += Array("\\u00".utf8) + Hex.digits(of: byte)
+            default: result.append(byte)
+            }
+        }
+        return String(decoding: result + [0x22], as: UTF8.self)
+    }
+
     /// About as many bytes as it takes as JSON without white space; never fewer.
     var size: Int {
         switch self {

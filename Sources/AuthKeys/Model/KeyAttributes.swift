@@ -61,7 +61,8 @@ public struct KeyAttributes: Sendable, Equatable {
         return KeyEntry(
             digest: digest, keyID: id, version: version,
             state: deactivated ? .deactivated : enabled && policy != nil ? .active : .disabled, expiresAt: ends.min(),
-            name: name, owner: owner, scopes: scopes.joined(separator: " "), policy: policy ?? .none)
+            name: name, owner: owner, scopes: scopes.joined(separator: " "), policy: policy ?? .none,
+            metadata: metadata.isEmpty ? "" : JSONValue.object(metadata).text)
     }
 }
 

@@ -26,10 +26,12 @@ public struct KeyEntry: Sendable, Equatable {
     /// Separated by single spaces, as in RFC 6749 section 3.3; empty for none.
     public let scopes: String
     public let policy: KeyPolicy
+    /// The operator's JSON object, as text; empty for none.
+    public let metadata: String
 
     public init(
         digest: SecretDigest, keyID: KeyID, version: UInt32, state: State, expiresAt: Timestamp? = nil, name: String,
-        owner: String? = nil, scopes: String = "", policy: KeyPolicy = .none
+        owner: String? = nil, scopes: String = "", policy: KeyPolicy = .none, metadata: String = ""
     ) {
         self.digest = digest
         self.keyID = keyID
@@ -40,5 +42,6 @@ public struct KeyEntry: Sendable, Equatable {
         self.owner = owner
         self.scopes = scopes
         self.policy = policy
+        self.metadata = metadata
     }
 }

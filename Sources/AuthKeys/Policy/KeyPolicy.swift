@@ -63,6 +63,15 @@ struct PolicyView {
     /// The rules that only report.
     var reportOnly: PolicyRules { bytes.count < 2 ? [] : PolicyRules(rawValue: bytes[1]) }
 
+    /// The moment of that rule; nil if there is none.
+    var notBefore: Timestamp? {
+        guard bytes.count >= 2 else { return nil }
+        let rules = PolicyRules(rawValue: bytes[0])
+        guard rules.contains(PolicyRules(.notBefore)) else { return nil }
+        var cursor = bytes.startIndex + (rules.contains(PolicyRules(.expiresAt)) ? 10 : 2)
+        return Timestamp(microseconds: moment(&cursor))
+    }
+
     /// Goes through the rules in order; `visit` is told of each that there is and what it finds, and says whether to go on.
     func check(
         _ request: AccessRequest, scopes: UnsafeRawBufferPointer, at now: Timestamp,

@@ -8,6 +8,8 @@ public enum AuthKeyError: Error, Sendable, Equatable {
     case otherOwner
     /// The caller lacks a permission.
     case permissionMissing(AdminPermission)
+    /// What the caller gives would last longer than the key it comes with.
+    case outlivesAdmin
     /// The key was changed since the caller saw it.
     case outdated
     /// The request contradicts what was done before.

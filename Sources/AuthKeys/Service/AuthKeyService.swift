@@ -72,7 +72,7 @@ public struct AuthKeyService: Sendable {
         try FieldRules.expiry(attributes.expiresAt, now: now, lifetimes: lifetimes)
         let token = Token.generate(prefix: try FieldRules.prefix(request.prefix, default: defaultPrefix))
         let key = NewKey(id: .generate(at: now), attributes: attributes, secret: NewSecret(token))
-        let claim = request.claim()
+        let claim = request.claim(by: call.admin.actor)
         let outcome = try await ask { () async throws(StoreError) in try await store.create(key, claim: claim, by: call)
         }
         switch outcome {
@@ -152,7 +152,8 @@ public struct AuthKeyService: Sendable {
         let token = Token.generate(prefix: current.tokenPrefix ?? defaultPrefix)
         let rotation = Rotation(id: .generate(at: time.now()), secret: NewSecret(token), grace: grace)
         let claim = IdempotencyClaim(
-            idempotencyKey: idempotencyKey, fields: ["rotate", keyID.description, "\(grace.components.seconds)"])
+            idempotencyKey: idempotencyKey, by: call.admin.actor,
+            fields: ["rotate", keyID.description, "\(grace.components.seconds)"])
         let outcome = try await ask { () async throws(StoreError) in
             try await store.rotate(keyID, version: version, rotation, claim: claim, by: call)
         }

@@ -26,8 +26,8 @@ public struct KeyRequest: Sendable, Equatable {
             prefix: prefix, idempotencyKey: idempotencyKey)
     }
 
-    /// The hashes that make a repetition of this request recognisable; nil without an idempotency key.
-    func claim() -> IdempotencyClaim? {
+    /// The hashes that make a repetition of this request by the same admin recognisable; nil without an idempotency key.
+    func claim(by actor: AuditActor) -> IdempotencyClaim? {
         let it = attributes
         var fields =
             [
@@ -47,16 +47,18 @@ public struct KeyRequest: Sendable, Equatable {
         ]
         for (name, list) in lists where !list.isEmpty { fields += [name, String(list.count)] + list }
         if !it.metadata.isEmpty { fields += ["metadata", JSONValue.object(it.metadata).canonical] }
-        return IdempotencyClaim(idempotencyKey: idempotencyKey, fields: fields)
+        return IdempotencyClaim(idempotencyKey: idempotencyKey, by: actor, fields: fields)
     }
 }
 
 extension IdempotencyClaim {
-    /// Nil without an idempotency key.
-    init?(idempotencyKey: String?, fields: [String]) {
+    /// Nil without an idempotency key. Each admin has keys of its own; those of the bootstrap key are hashed as they come, and
+    /// no other can be like one of them, since none has a NUL in it.
+    init?(idempotencyKey: String?, by actor: AuditActor, fields: [String]) {
         guard let idempotencyKey else { return nil }
         let canonical = fields.map { "\($0.utf8.count):\($0)" }.joined()
-        self.init(key: Self.hash(idempotencyKey), request: Self.hash(canonical))
+        let scoped = actor == .bootstrap ? idempotencyKey : "\(actor.text)\0\(idempotencyKey)"
+        self.init(key: Self.hash(scoped), request: Self.hash(canonical))
     }
 
     private static func hash(_ text: String) -> SecretDigest {

@@ -49,7 +49,7 @@ public struct NewSecret: Sendable, Equatable {
 
 /// What a caller's `Idempotency-Key` comes to: two hashes, so that neither the caller's header nor its request is kept.
 public struct IdempotencyClaim: Sendable, Equatable {
-    /// SHA-256 of the header's value.
+    /// SHA-256 of the header's value, and of whose it is.
     public let key: SecretDigest
     /// SHA-256 of what was asked for.
     public let request: SecretDigest

@@ -18,7 +18,8 @@ public struct RequestVerifier: Sendable {
         public var scopes: ScopeRequirement
 
         public init(
-            authorization: [String], apiKey: [String], method: String, path: String, address: IPAddress? = nil,
+            authorization: [String] = [], apiKey: [String] = [], method: String, path: String,
+            address: IPAddress? = nil,
             agent: String? = nil, isPreflight: Bool = false, scopes: ScopeRequirement = .none
         ) {
             self.authorization = authorization
@@ -70,15 +71,33 @@ public struct RequestVerifier: Sendable {
         case .ambiguous: return .ambiguousCredentials
         case .none: return refuse(.missing, needing: needed)
         case .token(let token):
-            let decision = await verifier.verify(
-                token, method: request.method, path: request.path, address: request.address, scopes: needed,
-                agent: request.agent, time: time)
-            switch decision {
-            case .admitted(let principal): return .admitted(principal)
-            case .refused(let refusal): return .refused(refusal, needing: needed)
+            switch await verify(token, for: request, needing: needed) {
+            case .admitted(let profile): return .admitted(profile.principal)
+            case .refused(let refusal, _): return .refused(refusal, needing: needed)
             case .unavailable: return .unavailable
             }
         }
+    }
+
+    /// Decides about a token that somebody asks about, in place of a request's credential.
+    /// - Returns: the decision, and the scopes that the request needs.
+    public func decide(
+        about token: String, for request: Incoming, asker: Admin
+    ) async -> (decision: Decision, needed: ScopeRequirement) {
+        guard let ruled = rules.requirement(method: request.method, path: request.path) else {
+            _ = verifier.refuse(.pathAmbiguous)
+            return (.refused(.pathAmbiguous, nil), .none)
+        }
+        let needed = ruled.union(request.scopes)
+        return (await verify(token, for: request, needing: needed, asker: asker), needed)
+    }
+
+    private func verify(
+        _ token: String, for request: Incoming, needing needed: ScopeRequirement, asker: Admin? = nil
+    ) async -> Decision {
+        await verifier.verify(
+            token, method: request.method, path: request.path, address: request.address, scopes: needed,
+            agent: request.agent, asker: asker, time: time)
     }
 
     private func refuse(_ refusal: Refusal, needing needed: ScopeRequirement) -> Outcome {

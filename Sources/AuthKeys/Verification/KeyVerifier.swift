@@ -24,36 +24,40 @@ public final class KeyVerifier: Sendable {
         self.lookup = lookup
     }
 
-    /// Verifies a token for a request; `admit` is called with the key if it is good, while the index waits: it must be short, and keep
-    /// nothing of the view.
+    /// Verifies a token for a request; `admit` is called with the key if it is good, `refuse` if it is not, while the index
+    /// waits: they must be short, and keep nothing of the view.
     public func verify(
         _ token: UnsafeRawBufferPointer, for request: AccessRequest = .unknown, at now: Timestamp,
-        admit: (KeyView) -> Void = { _ in }
+        admit: (KeyView) -> Void = { _ in }, refuse: (KeyView) -> Void = { _ in }
     ) -> Verdict {
         guard freshness.isServing else {
             metrics.unavailable()
             return .unavailable
         }
         let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
-        if let own, let verdict = judge(own, for: request, at: now, admit: admit) { return verdict }
-        return verifyForeign(token, own: own, for: request, at: now, admit: admit)
+        if let own, let verdict = judge(own, for: request, at: now, admit: admit, refuse: refuse) { return verdict }
+        return verifyForeign(token, own: own, for: request, at: now, admit: admit, refuse: refuse)
     }
 
     /// What becomes of the key behind a digest; nil if the index holds none.
     @inline(__always)
     private func judge(
-        _ digest: SecretDigest, for request: AccessRequest, at now: Timestamp, admit: (KeyView) -> Void
+        _ digest: SecretDigest, for request: AccessRequest, at now: Timestamp, admit: (KeyView) -> Void,
+        refuse: (KeyView) -> Void
     ) -> Verdict? {
         var reported: PolicyRules = []
         let verdict: Verdict? = index.withKey(for: digest) { key in
             let judgement = key.judge(request, at: now)
-            if let refusal = judgement.refusal { return .refused(refusal) }
+            if let refusal = judgement.refusal {
+                refuse(key)
+                return .refused(refusal)
+            }
             reported = judgement.reported
             admit(key)
             return .admitted(key.id)
         }
         guard let verdict else { return nil }
-        if case .refused(let refusal) = verdict { return refuse(refusal) }
+        if case .refused(let refusal) = verdict { return self.refuse(refusal) }
         metrics.admitted()
         if !reported.isEmpty, case .admitted(let id) = verdict { reports.note(reported, of: id) }
         return verdict
@@ -64,16 +68,16 @@ public final class KeyVerifier: Sendable {
     @inline(never)
     private func verifyForeign(
         _ token: UnsafeRawBufferPointer, own: SecretDigest?, for request: AccessRequest, at now: Timestamp,
-        admit: (KeyView) -> Void
+        admit: (KeyView) -> Void, refuse: (KeyView) -> Void
     ) -> Verdict {
         var verdict: Verdict?
         var unknown = own
         index.schemes.forEachAddress(of: token) { digest in
             if unknown == nil { unknown = digest }
-            verdict = judge(digest, for: request, at: now, admit: admit)
+            verdict = judge(digest, for: request, at: now, admit: admit, refuse: refuse)
             return verdict == nil
         }
-        return verdict ?? unknown.map { .unresolved($0) } ?? refuse(.malformed)
+        return verdict ?? unknown.map { .unresolved($0) } ?? self.refuse(.malformed)
     }
 
     /// How a key stands that was good when something began that still runs.
@@ -117,12 +121,14 @@ public final class KeyVerifier: Sendable {
     ///   - method: the request's; empty when it is not known.
     ///   - path: the request's, percent-encoded; empty when it is not known.
     ///   - agent: the value of its `User-Agent`.
+    ///   - asker: who may learn of some keys only: to it, others are unknown; nil for nobody in particular.
     public func verify(
         _ token: String, method: String = "", path: String = "", address: IPAddress? = nil,
-        scopes: ScopeRequirement = .none, agent: String? = nil, time: TimeSource = .system
+        scopes: ScopeRequirement = .none, agent: String? = nil, asker: Admin? = nil,
+        time: TimeSource = .system
     ) async -> Decision {
         let (token, method, path) = (Array(token.utf8), Array(method.utf8), Array(path.utf8))
-        var principal: Principal?
+        var profile: KeyProfile?
         var digest: SecretDigest?
         func attempt() -> Verdict {
             token.withUnsafeBytes { token in
@@ -130,8 +136,10 @@ public final class KeyVerifier: Sendable {
                     path.withUnsafeBytes { path in
                         let request = AccessRequest(method: method, path: path, address: address, scopes: scopes)
                         return verify(token, for: request, at: time.now()) { key in
-                            principal = key.principal
+                            profile = key.profile
                             digest = key.digest
+                        } refuse: { key in
+                            profile = key.profile
                         }
                     }
                 }
@@ -143,12 +151,13 @@ public final class KeyVerifier: Sendable {
             if answer == .found { verdict = attempt() }
             if case .unresolved = verdict { verdict = self.verdict(afterResolving: answer) }
         }
+        if let asker, let found = profile, !asker.sees(owner: found.principal.owner) { return .refused(.unknown, nil) }
         switch verdict {
         case .admitted:
-            guard let principal, let digest else { return .unavailable }
-            usage?.count(digest, of: principal.keyID, at: time.now(), address: address, agent: agent)
-            return .admitted(principal)
-        case .refused(let refusal): return .refused(refusal)
+            guard let profile, let digest else { return .unavailable }
+            usage?.count(digest, of: profile.principal.keyID, at: time.now(), address: address, agent: agent)
+            return .admitted(profile)
+        case .refused(let refusal): return .refused(refusal, profile)
         case .unresolved, .unavailable: return .unavailable
         }
     }

@@ -1,12 +1,12 @@
 import Logging
 import Synchronization
 
-/// Tells the operator what rules that only report would have refused: every one is counted, and one a second logged.
+/// Tells the operator what rules that only report would have refused: every one is counted, and logged as `ReportPace` says.
 final class PolicyReports: Sendable {
     private let metrics: VerificationMetrics
     private let logger: Logger
     private let time: TimeSource
-    private let next = Atomic<Int64>(.min)
+    private let pace = Mutex(ReportPace())
 
     init(metrics: VerificationMetrics, logger: Logger, time: TimeSource) {
         self.metrics = metrics
@@ -16,14 +16,19 @@ final class PolicyReports: Sendable {
 
     func note(_ rules: PolicyRules, of key: KeyID) {
         metrics.reported(rules)
-        let now = time.now().microseconds
-        let due = next.load(ordering: .relaxed)
-        guard now >= due,
-            next.compareExchange(expected: due, desired: now + 1_000_000, ordering: .relaxed).exchanged
-        else { return }
-        let names = PolicyRule.allCases.filter(rules.contains).map(\.rawValue).joined(separator: " ")
-        logger.notice(
-            "a rule that only reports would have refused a request",
-            metadata: ["rules": "\(names)", "key_id": "\(key)"])
+        let now = time.uptime()
+        for rule in PolicyRule.allCases where rules.contains(rule) {
+            switch pace.withLock({ $0.note(rule, of: key, now: now) }) {
+            case .key(let reports):
+                logger.notice(
+                    "a rule that only reports would have refused requests",
+                    metadata: ["rule": "\(rule.rawValue)", "key_id": "\(key)", "requests": "\(reports)"])
+            case .others(let reports):
+                logger.notice(
+                    "rules that only report would have refused requests with more keys than are told apart",
+                    metadata: ["requests": "\(reports)"])
+            case nil: break
+            }
+        }
     }
 }

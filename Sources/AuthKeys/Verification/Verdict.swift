@@ -12,7 +12,8 @@ public enum Verdict: Sendable, Equatable {
 
 /// What became of a credential in the end.
 public enum Decision: Sendable, Equatable {
-    case admitted(Principal)
-    case refused(Refusal)
+    case admitted(KeyProfile)
+    /// With the key, if there is one.
+    case refused(Refusal, KeyProfile?)
     case unavailable
 }

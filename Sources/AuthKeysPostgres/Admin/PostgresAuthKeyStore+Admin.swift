@@ -54,7 +54,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
                         key.attributes.owner.map { .text($0) } ?? .null, Self.moment(key.attributes.expiresAt),
                         .bytes(key.secret.digest.bytes), .text(key.secret.lastFour),
                     ]),
-                try AuditSQL.append([
+                AuditSQL.append([
                     NewAuditEvent(
                         call, .adminKeyCreate, subject: key.id, owner: key.attributes.owner, changes: changes)
                 ]),

@@ -25,20 +25,18 @@ enum AuditSQL {
             AS t (actor, actor_name, address, request_id, action, key_id, owner, code, changes)
         """
 
-    static func parameters(of events: [NewAuditEvent]) throws(PostgresError) -> [PostgresParameter] {
-        var changes: [String] = []
-        for event in events { changes.append(try JSONText.encode(event.changes.json)) }
-        return [
+    static func parameters(of events: [NewAuditEvent]) -> [PostgresParameter] {
+        [
             .textArray(events.map(\.actor.text)), .textArray(events.map(\.actor.name)),
             .textArray(events.map(\.origin.address)), .textArray(events.map(\.origin.requestID)),
             .textArray(events.map(\.action.rawValue)),
             .uuidArray(events.map { $0.subject.map { PostgresUUID($0) } }), .textArray(events.map(\.owner)),
-            .textArray(events.map(\.refusal)), .textArray(changes),
+            .textArray(events.map(\.refusal)), .textArray(events.map { $0.changes.json.text }),
         ]
     }
 
-    static func append(_ events: [NewAuditEvent]) throws(PostgresError) -> PostgresStatement {
-        PostgresStatement(append, try parameters(of: events))
+    static func append(_ events: [NewAuditEvent]) -> PostgresStatement {
+        PostgresStatement(append, parameters(of: events))
     }
 
     /// Who calls: the parameters that come last in a statement that changes a key and writes its event at once.

@@ -5,7 +5,7 @@ extension PostgresAuthKeyStore: AuditTrail {
     public func record(_ events: [NewAuditEvent]) async throws(StoreError) {
         guard !events.isEmpty else { return }
         _ = try await attempt {
-            let statement = try AuditSQL.append(events)
+            let statement = AuditSQL.append(events)
             return try await self.pool.query(statement.sql, statement.parameters)
         }
     }
@@ -74,7 +74,7 @@ extension PostgresAuthKeyStore: AuditTrail {
     ) async throws {
         var changes = AuditChanges()
         changes.set("history", from: .string(earlier), to: .string(history))
-        let statement = try AuditSQL.append([
+        let statement = AuditSQL.append([
             NewAuditEvent(
                 actor: .system, origin: CallOrigin(address: "", requestID: ""), action: .auditRestored,
                 changes: changes)

@@ -39,7 +39,7 @@ enum ChangeReader {
         _ row: inout CopyRow, into state: inout Progress.State, apply: (KeyEntry) -> Void
     ) throws(PostgresError) {
         guard let digest = try row.nextOptionalBytes() else {
-            for _ in 0..<7 + PolicyColumns.count { try row.skip() }
+            for _ in 0..<8 + PolicyColumns.count { try row.skip() }
             state.watermark = Watermark(history: try row.nextText(), position: try row.nextXid8())
             return
         }
@@ -53,7 +53,8 @@ enum ChangeReader {
                 notBefore: try row.nextOptionalTimestampOrInfinity().map { Timestamp(microseconds: $0) },
                 methods: try row.nextOptionalText(), paths: try row.nextOptionalText(),
                 cidrs: try row.nextOptionalText(), reportOnly: try row.nextOptionalText()
-            ).policy)
+            ).policy,
+            metadata: try row.nextOptionalText())
         if !raw.makesSense { state.skipped += 1 }
         guard let entry = raw.entry else { return }
         apply(entry)

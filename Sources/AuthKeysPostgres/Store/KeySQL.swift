@@ -36,7 +36,8 @@ enum KeySQL {
         NULLIF(array_to_string(k.allowed_methods, E'\n'), '') AS methods, \
         NULLIF(array_to_string(k.allowed_paths, E'\n'), '') AS paths, \
         NULLIF(array_to_string(k.allowed_cidrs, E'\n'), '') AS cidrs, \
-        NULLIF(array_to_string(k.report_only, E'\n'), '') AS report_only
+        NULLIF(array_to_string(k.report_only, E'\n'), '') AS report_only, \
+        NULLIF(k.metadata, '{}')::text AS metadata
         """
 
     static let key = "SELECT \(keyColumns) FROM auth_keys k \(secretsOfKey) WHERE k.id = $1"
@@ -183,7 +184,7 @@ enum KeySQL {
         """
         COPY (
             SELECT NULL::bytea, NULL::uuid, NULL::int8, 0::int2, NULL::timestamptz, NULL::text, NULL::text, NULL::text,
-                NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::text,
+                NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
                 (SELECT system_identifier::text FROM pg_control_system()) || '/' || CASE WHEN pg_is_in_recovery()
                     THEN 'standby' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
                 pg_snapshot_xmin(pg_current_snapshot())
@@ -191,7 +192,7 @@ enum KeySQL {
             SELECT \(entryColumns), NULL, NULL FROM auth_keys k JOIN auth_key_secrets s ON s.key_id = k.id
             WHERE k.changed_xid >= '\(position)'::xid8
             UNION ALL
-            SELECT digest, key_id, version, 4::int2, NULL, '', NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+            SELECT digest, key_id, version, 4::int2, NULL, '', NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
             FROM auth_key_tombstones
             WHERE changed_xid >= '\(position)'::xid8
         ) TO STDOUT (FORMAT binary)

@@ -112,8 +112,8 @@ extension PostgresAuthKeyStore {
     private static func parameters(of attributes: KeyAttributes) throws(PostgresError) -> [PostgresParameter] {
         [
             .text(attributes.name), .text(attributes.description), attributes.owner.map { .text($0) } ?? .null,
-            .textArray(attributes.scopes), .jsonb(try JSONText.encode(attributes.labels)),
-            .jsonb(try JSONText.encode(attributes.metadata)), .bool(attributes.enabled),
+            .textArray(attributes.scopes), .jsonb(JSONValue(attributes.labels).text),
+            .jsonb(JSONValue.object(attributes.metadata).text), .bool(attributes.enabled),
             attributes.expiresAt.map { .timestamp(microsecondsSinceUnixEpoch: $0.microseconds) } ?? .null,
             attributes.notBefore.map { .timestamp(microsecondsSinceUnixEpoch: $0.microseconds) } ?? .null,
             .textArray(attributes.allowedMethods), .textArray(attributes.allowedPaths),

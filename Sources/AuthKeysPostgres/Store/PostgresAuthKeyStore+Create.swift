@@ -55,14 +55,14 @@ extension PostgresAuthKeyStore {
         let keys = creations.map(\.key)
         let result = try await executor.query(
             KeySQL.create,
-            try PostgresParameter.attributes(keys.map(\.attributes)) + [
+            PostgresParameter.attributes(keys.map(\.attributes)) + [
                 .uuidArray(keys.map { PostgresUUID($0.id) }),
                 .bytesArray(keys.map(\.digest.bytes)),
                 .textArray(keys.map(\.prefix.description)),
                 .textArray(keys.map(\.lastFour)),
                 .textArray(creations.map(\.call.admin.actor.text)), .textArray(creations.map(\.call.admin.actor.name)),
                 .textArray(creations.map(\.call.origin.address)), .textArray(creations.map(\.call.origin.requestID)),
-                .textArray(try creations.map { try JSONText.encode($0.changes.json) }),
+                .textArray(creations.map { $0.changes.json.text }),
             ])
         return try created(keys, rows: result.rows)
     }
@@ -85,15 +85,12 @@ extension PostgresAuthKeyStore {
 
 extension PostgresParameter {
     /// The values of `KeySQL.attributeArrays`.
-    static func attributes(_ all: [KeyAttributes]) throws(PostgresError) -> [PostgresParameter] {
-        var (labels, metadata): ([String], [String]) = ([], [])
-        for attributes in all {
-            labels.append(attributes.labels.isEmpty ? "{}" : try JSONText.encode(attributes.labels))
-            metadata.append(attributes.metadata.isEmpty ? "{}" : try JSONText.encode(attributes.metadata))
-        }
-        return [
+    static func attributes(_ all: [KeyAttributes]) -> [PostgresParameter] {
+        [
             .textArray(all.map(\.name)), .textArray(all.map(\.description)), .textArray(all.map(\.owner)),
-            .textArray(all.map { $0.scopes.joined(separator: " ") }), .textArray(labels), .textArray(metadata),
+            .textArray(all.map { $0.scopes.joined(separator: " ") }),
+            .textArray(all.map { JSONValue($0.labels).text }),
+            .textArray(all.map { JSONValue.object($0.metadata).text }),
             .textArray(all.map { $0.enabled ? "true" : "false" }),
             .timestampArray(all.map { $0.expiresAt?.microseconds }),
             .timestampArray(all.map { $0.notBefore?.microseconds }),

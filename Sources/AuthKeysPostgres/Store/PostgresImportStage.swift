@@ -18,7 +18,7 @@ struct PostgresImportStage: ImportStage {
         try await attempt { () async throws(PostgresError) in
             _ = try await transaction.query(
                 KeySQL.stage,
-                try PostgresParameter.attributes(keys.map(\.attributes)) + [
+                PostgresParameter.attributes(keys.map(\.attributes)) + [
                     .int64Array(keys.map { Int64($0.line) }),
                     .uuidArray(keys.map { PostgresUUID($0.id) }),
                     .bytesArray(keys.map(\.digest.bytes)),

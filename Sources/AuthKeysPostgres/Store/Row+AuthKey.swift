@@ -46,7 +46,8 @@ extension KeyEntry {
                 expiresAt: try row.optionalMoment(first + 8), notBefore: try row.optionalMoment(first + 9),
                 methods: try row.optionalText(first + 10), paths: try row.optionalText(first + 11),
                 cidrs: try row.optionalText(first + 12), reportOnly: try row.optionalText(first + 13)
-            ).policy)
+            ).policy,
+            metadata: try row.optionalText(first + 14))
         guard let entry = raw.entry else { return nil }
         self = entry
     }
@@ -64,6 +65,7 @@ struct RawEntry {
     let scopes: String
     /// Nil for one that makes no sense.
     let policy: KeyPolicy?
+    let metadata: String?
 
     /// Whether the row is one that Keyward could have written.
     var makesSense: Bool {
@@ -79,7 +81,8 @@ struct RawEntry {
         let state = makesSense ? UInt8(exactly: state).flatMap(KeyEntry.State.init) ?? .disabled : .disabled
         return KeyEntry(
             digest: digest, keyID: id, version: version, state: state,
-            expiresAt: expiresAt, name: name, owner: owner, scopes: scopes, policy: policy ?? .none)
+            expiresAt: expiresAt, name: name, owner: owner, scopes: scopes, policy: policy ?? .none,
+            metadata: metadata ?? "")
     }
 }
 

@@ -12,17 +12,19 @@ struct AdminRoute: Sendable {
     let path: String
     /// Any of them will do.
     let permissions: [AdminPermission]
+    /// What may stand in the query, once each.
+    let parameters: [String]
     let action: AuditAction
     let handler: Handler
 
     init(
         _ method: HTTPRequest.Method, _ path: String = "", needs permissions: AdminPermission...,
-        as action: AuditAction,
-        use handler: @escaping Handler
+        takes parameters: [String] = [], as action: AuditAction, use handler: @escaping Handler
     ) {
         self.method = method
         self.path = path
         self.permissions = permissions
+        self.parameters = parameters
         self.action = action
         self.handler = handler
     }
@@ -57,6 +59,7 @@ struct AdminDoor: Sendable {
             guard route.permissions.contains(where: authenticated.may) else {
                 throw APIError.permissionMissing(route.permissions[0])
             }
+            try QueryCheck.check(request.uri, takes: route.parameters)
             return try await route.handler(request, context, AdminCall(admin: authenticated, origin: context.origin))
         } catch let error as APIError {
             let isWrite = route.method != .get

@@ -12,7 +12,7 @@ struct AdminKeyRoutes: AdminRoutes {
 
     var routes: [AdminRoute] {
         [
-            AdminRoute(.get, needs: .admin, as: .adminKeyRead, use: list),
+            AdminRoute(.get, needs: .admin, takes: ListParameters.paging, as: .adminKeyRead, use: list),
             AdminRoute(.post, needs: .admin, as: .adminKeyCreate, use: create),
             AdminRoute(.get, "/{id}", needs: .admin, as: .adminKeyRead, use: show),
             AdminRoute(.patch, "/{id}", needs: .admin, as: .adminKeyUpdate, use: update),
@@ -100,18 +100,19 @@ struct AdminKeyRoutes: AdminRoutes {
     }
 }
 
-/// The members that may be said of an admin key. Unknown ones are ignored.
+/// The members that may be said of an admin key.
 struct AdminKeyBody: Decodable {
     private(set) var patch = AdminKeyPatch()
     let owner: String?
     let namesOwner: Bool
 
-    private enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case name, permissions, owner
         case expiresAt = "expires_at"
     }
 
     init(from decoder: any Decoder) throws {
+        try decoder.refuseMembers(beyond: CodingKeys.self)
         let members = try decoder.container(keyedBy: CodingKeys.self)
         owner = try members.decodeIfPresent(String.self, forKey: .owner)
         namesOwner = members.contains(.owner)

@@ -3,6 +3,8 @@ import HummingbirdCore
 
 /// The query of the routes of the trail, and the `Link` to the next page.
 struct AuditParameters {
+    static let filters = ["actor", "action", "key_id", "outcome", "owner", "since", "until"]
+
     private let asked: AuditQuery
     /// The filters as they came, for the link.
     private let items: [String]

@@ -12,9 +12,13 @@ struct AuditRoutes: AdminRoutes {
 
     var routes: [AdminRoute] {
         [
-            AdminRoute(.get, needs: .auditRead, as: .auditRead, use: list),
-            AdminRoute(.get, "/export", needs: .auditRead, as: .auditExport, use: export),
-            AdminRoute(.get, "/verify", needs: .auditRead, as: .auditRead, use: verify),
+            AdminRoute(
+                .get, needs: .auditRead, takes: AuditParameters.filters + ListParameters.paging, as: .auditRead,
+                use: list),
+            AdminRoute(
+                .get, "/export", needs: .auditRead, takes: AuditParameters.filters + ["cursor"], as: .auditExport,
+                use: export),
+            AdminRoute(.get, "/verify", needs: .auditRead, takes: ["expect"], as: .auditRead, use: verify),
         ]
     }
 
@@ -74,7 +78,8 @@ struct AuditRoutes: AdminRoutes {
         guard call.admin.owner == nil else { throw APIError.otherOwner }
         let anchor = try request.uri.queryParameters["expect"].map { text throws(APIError) in
             guard let place = AuditEvent.Place(text) else {
-                throw APIError.validation("expect takes a place in the chain, SEQ:HASH", param: "expect")
+                throw APIError.validation(
+                    "expect takes a place in the chain, SEQ:HASH, the hash in 64 hexadecimal digits", param: "expect")
             }
             return place
         }

@@ -12,12 +12,15 @@ struct AuthKeyRoutes: AdminRoutes {
 
     var routes: [AdminRoute] {
         [
-            AdminRoute(.get, needs: .keysRead, as: .keyRead, use: list),
+            AdminRoute(
+                .get, needs: .keysRead, takes: ListParameters.filters + ListParameters.paging + ["total"], as: .keyRead,
+                use: list),
             AdminRoute(.post, needs: .keysWrite, as: .keyCreate, use: create),
             AdminRoute(.get, "/{id}", needs: .keysRead, as: .keyRead, use: show),
             AdminRoute(.patch, "/{id}", needs: .keysWrite, as: .keyUpdate, use: update),
-            AdminRoute(.get, "/{id}/explain", needs: .keysRead, as: .keyRead, use: explain),
-            AdminRoute(.get, "/{id}/usage", needs: .keysRead, as: .keyRead, use: usage),
+            AdminRoute(
+                .get, "/{id}/explain", needs: .keysRead, takes: ExplainParameters.names, as: .keyRead, use: explain),
+            AdminRoute(.get, "/{id}/usage", needs: .keysRead, takes: ["days"], as: .keyRead, use: usage),
             AdminRoute(.delete, "/{id}", needs: .keysWrite, as: .keyDelete, use: delete),
             AdminRoute(.post, "/{id}/rotate", needs: .keysRotate, .keysWrite, as: .keyRotate, use: rotate),
             AdminRoute(
@@ -97,7 +100,7 @@ struct AuthKeyRoutes: AdminRoutes {
         var request = request
         let id = try context.parameters.require("id")
         let version = try EntityTag.expected(by: request)
-        let body = try JSONBody.decode(KeyPatchBody.self, from: try await request.collectBody(upTo: .max))
+        let body = try JSONBody.decode(UpdateKeyBody.self, from: try await request.collectBody(upTo: .max))
         let key = try await context.ask { () async throws(AuthKeyError) in
             try await service.update(id, version: version, body.patch, by: call)
         }

@@ -3,6 +3,8 @@ import HummingbirdCore
 
 /// The query of `GET /{id}/explain`.
 struct ExplainParameters {
+    static let names = ["method", "path", "ip", "scope"]
+
     let method: String
     let path: String
     let address: IPAddress?

@@ -1,10 +1,10 @@
 import AuthKeys
 
-/// The members that admins may change, as a JSON merge patch (RFC 7396). Unknown members are ignored.
+/// What admins say of a key, as a JSON merge patch (RFC 7396). Whether there may be other members is for whoever has more of them.
 struct KeyPatchBody: Decodable {
     private(set) var patch = KeyPatch()
 
-    private enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case name, description, owner, scopes, labels, metadata, enabled
         case expiresAt = "expires_at"
         case notBefore = "not_before"
@@ -43,6 +43,16 @@ struct KeyPatchBody: Decodable {
     }
 }
 
+/// The body of `PATCH /{id}`.
+struct UpdateKeyBody: Decodable {
+    let patch: KeyPatch
+
+    init(from decoder: any Decoder) throws {
+        try decoder.refuseMembers(beyond: KeyPatchBody.CodingKeys.self)
+        patch = try KeyPatchBody(from: decoder).patch
+    }
+}
+
 extension KeyedDecodingContainer {
     /// What a merge patch says of a member.
     func change<Value: Decodable>(of member: Key) throws -> KeyPatch.Change<Value> {
@@ -55,7 +65,13 @@ extension KeyedDecodingContainer {
 struct RotateBody: Decodable {
     let graceSeconds: Int64?
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case graceSeconds = "grace_seconds"
+    }
+
+    init(from decoder: any Decoder) throws {
+        try decoder.refuseMembers(beyond: CodingKeys.self)
+        graceSeconds = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(
+            Int64.self, forKey: .graceSeconds)
     }
 }

@@ -5,6 +5,11 @@ import HummingbirdCore
 struct ListParameters {
     static let limits = 1...1_000
     static let defaultLimit = 100
+    static let paging = ["limit", "cursor"]
+    /// What says which keys, and in what order.
+    static let filters = [
+        "sort", "status", "expiring_within", "unused_for", "owner", "label", "scope", "prefix", "last_four", "q",
+    ]
 
     let query: KeyQuery
     /// Whether the caller wants to know how many keys there are on all pages.

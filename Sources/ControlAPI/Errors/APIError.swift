@@ -151,6 +151,11 @@ extension APIError {
                     + "make another with the permission admin first",
                 code: "last_admin_credential")
         case .otherOwner: self = .otherOwner
+        case .outlivesAdmin:
+            self.init(
+                .forbidden, .permission,
+                "what the admin key gives must have an expires_at that is no later than its own, which it cannot change",
+                param: "expires_at", code: "expiry_not_allowed")
         case .permissionMissing(let permission): self = .permissionMissing(permission)
         case .unavailable:
             self.init(

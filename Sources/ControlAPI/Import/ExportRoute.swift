@@ -13,7 +13,9 @@ struct ExportRoute: AdminRoutes {
     let service: AuthKeyService
     let time: TimeSource
 
-    var routes: [AdminRoute] { [AdminRoute(.get, needs: .keysRead, as: .keyRead, use: export)] }
+    var routes: [AdminRoute] {
+        [AdminRoute(.get, needs: .keysRead, takes: ListParameters.filters + ["cursor"], as: .keyRead, use: export)]
+    }
 
     private func export(
         _ request: Request, _ context: ControlContext, _ call: AdminCall

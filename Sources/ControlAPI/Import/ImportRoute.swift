@@ -10,7 +10,9 @@ struct ImportRoute: AdminRoutes {
 
     let service: AuthKeyService
 
-    var routes: [AdminRoute] { [AdminRoute(.post, needs: .keysWrite, as: .keyImport, use: importKeys)] }
+    var routes: [AdminRoute] {
+        [AdminRoute(.post, needs: .keysWrite, takes: ImportParameters.names, as: .keyImport, use: importKeys)]
+    }
 
     private func importKeys(
         _ request: Request, _ context: ControlContext, _ call: AdminCall
@@ -42,6 +44,8 @@ struct ImportRoute: AdminRoutes {
 }
 
 enum ImportParameters {
+    static let names = ["mode", "dry_run"]
+
     static func options(_ uri: URI) throws(APIError) -> ImportOptions {
         var options = ImportOptions()
         if let text = uri.queryParameters["mode"] {

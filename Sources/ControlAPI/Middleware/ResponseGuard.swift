@@ -17,8 +17,11 @@ extension HTTPField.Name {
     }
 }
 
-/// The outermost: every response has a request id, none of an admin route is cached, and every failure is an error of the API, with no reason from inside.
+/// The outermost: every response has a request id, none of an admin route is cached, none to HEAD has a body, and every failure is
+/// an error of the API, with no reason from inside.
 struct ResponseGuard: RouterMiddleware {
+    let methods: RouteMethods
+
     func handle(
         _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
     ) async throws -> Response {
@@ -28,9 +31,7 @@ struct ResponseGuard: RouterMiddleware {
         } catch let error as APIError {
             response = try error.response(from: request, context: context)
         } catch let error as HTTPError where error.status == .notFound {
-            let path = request.uri.path.prefix(200)
-            response = try APIError(.notFound, .notFound, "no such route: \(request.method) \(path)")
-                .response(from: request, context: context)
+            response = try noRoute(for: request).response(from: request, context: context)
         } catch {
             context.logger.error("request failed", metadata: ["error": "\(type(of: error))"])
             response = try APIError.internal.response(from: request, context: context)
@@ -38,6 +39,15 @@ struct ResponseGuard: RouterMiddleware {
         response.headers[.requestID] = context.requestID
         // Answers about keys are for nobody's cache (RFC 9111 section 5.2.2.5), errors included.
         if request.uri.path.hasPrefix("/admin") { response.headers[.cacheControl] = "no-store" }
-        return response
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private func noRoute(for request: Request) -> APIError {
+        let asked = "\(request.method.rawValue.prefix(40)) \(request.uri.path.prefix(200))"
+        let allowed = methods.methods(for: request.uri.path).joined(separator: ", ")
+        if allowed.isEmpty { return APIError(.notFound, .notFound, "no such route: \(asked)") }
+        return APIError(
+            .methodNotAllowed, .invalidRequest, "no such route: \(asked); the path takes \(allowed)",
+            code: "unsupported_method", headers: [.allow: allowed])
     }
 }

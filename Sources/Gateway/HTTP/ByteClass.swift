@@ -80,6 +80,11 @@ extension UnsafeRawBufferPointer {
         return true
     }
 
+    @inline(__always)
+    func equalsLoosely(_ lower: StaticString) -> Bool {
+        count == lower.utf8CodeUnitCount && beginsLoosely(with: lower)
+    }
+
     /// The elements of a comma-separated list (RFC 9110 section 5.6.1), the whitespace around them left out. Elements may be
     /// empty.
     func list(in range: Range<Int>) -> ListElements { ListElements(bytes: self, range: range) }

@@ -9,8 +9,9 @@ enum FieldKind: UInt8 {
     case te, upgrade
     case authorization, xAPIKey
     case origin, accessControlRequestMethod
-    /// Reads like a field that only Keyward may send to the upstream: `X-Keyward-*`, `X-Forwarded-*`, `Forwarded`,
-    /// `X-Real-IP`, in any case, with any other punctuation for `-`.
+    /// Reads like a field that only Keyward may send to the upstream (`X-Keyward-*`, `X-Forwarded-*`, `Forwarded`, `X-Real-IP`),
+    /// or like one in which some servers believe another path or method than the request's, which were judged; in any case,
+    /// with any other punctuation for `-`.
     case reserved
     /// Of those, what a trusted proxy says of its client, spelled as it has to be.
     case forwardedFor, forwardedProto, forwardedHost
@@ -57,10 +58,10 @@ enum FieldKind: UInt8 {
             } else if name.equals("x-forwarded-host") {
                 self = .forwardedHost
             } else if name.beginsLoosely(with: "x-keyward-") || name.beginsLoosely(with: "x-forwarded-")
-                || name.count == 9 && name.beginsLoosely(with: "x-real-ip")
+                || name.equalsLoosely("x-real-ip") || name.overridesRequest
             {
                 self = .reserved
-            } else if name.count == 12 && name.beginsLoosely(with: "x-request-id") {
+            } else if name.equalsLoosely("x-request-id") {
                 self = .requestID
             }
         default: break
@@ -75,5 +76,17 @@ enum FieldKind: UInt8 {
         case .host, .contentLength, .transferEncoding, .origin, .accessControlRequestMethod: false
         default: true
         }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether servers are known that take a path, a host or a method from a field of this name, which begins with `x`: IIS and
+    /// what reads its fields (Symfony, Zend), and frameworks that let forms have other methods.
+    fileprivate var overridesRequest: Bool {
+        equalsLoosely("x-original-url") || equalsLoosely("x-original-uri") || equalsLoosely("x-original-path")
+            || equalsLoosely("x-original-host") || equalsLoosely("x-original-method")
+            || equalsLoosely("x-rewrite-url") || equalsLoosely("x-rewrite-uri") || equalsLoosely("x-override-url")
+            || equalsLoosely("x-http-method") || equalsLoosely("x-http-method-override")
+            || equalsLoosely("x-method-override")
     }
 }

@@ -66,8 +66,11 @@ enum KeyTable {
 
     /// A key's use, a line a secret and a line a day.
     static func lines(_ usage: ControlClient.Usage) -> [String] {
+        if usage.requests == 0 { return ["not used yet"] }
         let secrets = usage.secrets.map { [$0.redactedValue, $0.lastUsedAt ?? "-", String($0.requests)] }
         return TextTable.columns([["SECRET", "LAST USED", "REQUESTS"]] + secrets)
-            + TextTable.columns([["DAY", "REQUESTS"]] + usage.days.map { [$0.day, String($0.requests)] })
+            + (usage.days.isEmpty
+                ? ["not used in these days"]
+                : TextTable.columns([["DAY", "REQUESTS"]] + usage.days.map { [$0.day, String($0.requests)] }))
     }
 }

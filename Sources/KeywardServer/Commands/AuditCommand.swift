@@ -74,7 +74,7 @@ struct AuditCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Option(help: "A head that was printed earlier, SEQ:HASH.")
+        @Option(help: "A head that was printed earlier, SEQ:HASH, the hash in 64 hexadecimal digits.")
         var expect: String?
 
         func run() async throws {

@@ -53,6 +53,8 @@ struct DoctorCommand: AsyncParsableCommand {
     private func checkDatabase(_ settings: Settings, _ report: inout Report) async {
         guard settings.database != nil else {
             report.pass("database", "a private PostgreSQL in \(settings.dataDirectory), started with serve")
+            report.pass("migrations", "serve applies them at start")
+            report.pass("clock", "the database's is this machine's")
             return
         }
         let logger = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }

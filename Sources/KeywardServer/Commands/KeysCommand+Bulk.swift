@@ -54,8 +54,12 @@ extension KeysCommand {
         private func show(_ report: ControlClient.ImportReport) {
             for error in report.errors { Console.error("line \(error.line): \(error.message)") }
             if report.errorsTruncated { Console.error("... and \(report.failed - report.errors.count) more") }
-            if report.failed > 0 { Console.error("\(report.failed) lines failed") }
-            Console.out("\(report.imported) keys \(dryRun ? "would be imported" : "imported")")
+            if report.failed > 0 { Console.error("\(Self.count(report.failed, "line")) failed") }
+            Console.out("\(Self.count(report.imported, "key")) \(dryRun ? "would be imported" : "imported")")
+        }
+
+        private static func count(_ number: Int, _ noun: String) -> String {
+            "\(number) \(noun)\(number == 1 ? "" : "s")"
         }
     }
 

@@ -50,8 +50,8 @@ struct ForeignTokenTests {
 
     private func name(_ token: String) async -> String {
         switch await verifier.verify(token, time: clock.source) {
-        case .admitted(let principal): principal.name
-        case .refused(let refusal): refusal.code
+        case .admitted(let profile): profile.principal.name
+        case .refused(let refusal, _): refusal.code
         case .unavailable: "unavailable"
         }
     }

@@ -31,6 +31,12 @@ import Testing
         "X.REAL.IP",
     ].map { stripped($0, "\($0): spoofed\r\n\($0):\tspoofed \r\n") }
 
+    static let overrides: [HostileCase] = [
+        "X-Original-URL", "x-original-url", "X_Original_Url", "X.Original.URL", "X-Original-URI", "X-Original-Path",
+        "X-Original-Host", "X-Original-Method", "X-Rewrite-URL", "X_REWRITE_URL", "X-Rewrite-Uri", "X-Override-URL",
+        "X-HTTP-Method-Override", "x_http_method_override", "X-HTTP-Method", "X-Method-Override",
+    ].map { stripped($0, "\($0): /admin\r\n\($0):\tDELETE \r\n") }
+
     static let named: [HostileCase] = [
         "X-Keyward-Key-Id", "x-keyward-key-name", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host",
         "X-Forwarded-Proto",
@@ -67,14 +73,21 @@ import Testing
         "X-Keyward: 1", "XX-Keyward-Key-Id: 1", "X-KeywardKey-Id: 1", "Keyward-Key-Id: 1", "X-Request-Ids: 1",
         "X-Request: 1",
         "X-Forwarded: 1", "Forwarded-For: 1", "X-Real-IPs: 1", "True-Client-IP: 1", "Via: 1.1 proxy",
-        "X-Original-URL: /admin",
-        "X-Rewrite-URL: /admin", "X-HTTP-Method-Override: DELETE", "X-Hop: 1", "Max-Forwards: 0",
+        "X-Original: /admin", "X-Original-URLs: /admin", "X-Original-Filename: a", "X-Rewrite: /admin",
+        "X-HTTP: DELETE",
+        "X-Hop: 1", "Max-Forwards: 0",
         "Expect: 100-continue",
         "Range: bytes=0-", "Cookie: X-Keyward-Key-Id=1", "Trailer: X-Keyward-Key-Id",
     ].map { kept($0) }
 
     @Test(arguments: spellings) func `whatever reads like Keyward's own is removed`(_ hostile: HostileCase) async throws
     {
+        try await run(hostile)
+    }
+
+    @Test(arguments: overrides) func `what some servers believe instead of the request line is removed`(
+        _ hostile: HostileCase
+    ) async throws {
         try await run(hostile)
     }
 
