@@ -68,6 +68,13 @@ struct Case {
         ("X-Keyward_Owner", "evil"), ("X.Keyward.Owner", "evil"), ("X!Keyward~Scopes", "evil"),
     ]
 
+    /// Fields in which some servers believe another path, method or address than those that were judged.
+    private static let misleading = [
+        "X-Original-URL", "X-Original-URI", "x-rewrite-url", "X-HTTP-Method-Override", "X-HTTP-Method",
+        "X-Method-Override", "X_Original_URL", "X.Rewrite.URL", "X-Forwarded-Uri", "X-Forwarded-Method",
+        "X-Forwarded-Prefix", "X-Real-IP", "Forwarded",
+    ].map { ($0, "/evil") }
+
     static let all: [Case] =
         [
             // Keys.
@@ -104,6 +111,7 @@ struct Case {
             Case(target: "/", key: .full, headers: untrue, expected: .passed(.full)),
             Case(target: "/", key: .full, headers: spoofed, expected: .passed(.full)),
             Case(target: "/", key: .bare, headers: spoofed, expected: .passed(.bare)),
+            Case(target: "/", key: .full, headers: misleading, expected: .passed(.full)),
             Case(
                 target: "/", key: .full, headers: [("Connection", "close, X-Keyward-Key-Id")],
                 expected: .passed(.full)),
@@ -123,7 +131,8 @@ struct Case {
         "/reports/..;/secret", "/reports/..\\..\\secret", "/reports/%252e%252e/secret", "/reports/%00/../../secret",
         "//secret/../reports/1", "/secret/../reports/1", "/secret/..%2freports/1", "/%2e/secret", "//secret",
         "/reports/1/../../secret?x=/reports/", "http://api.test/secret", "http://api.test/reports/../secret",
-        "/reports/../secret#/reports/1", "/secret#/../reports/1", "/reports/..%23/../secret", "/reports",
+        "/reports/../secret#/reports/1", "/secret#/../reports/1", "/reports/..%23/../secret", "/reports/1#2",
+        "/reports",
     ]
 
     /// A token that nobody was given.
