@@ -7,14 +7,14 @@ ARGS ?=
 # tests; a release does without, which is worth a tenth of a proxied request (docs/architecture.md).
 RELEASE_FLAGS ?= --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: run test build release setup format lint bench clean
+.PHONY: run test build release setup test-tools format lint bench clean
 
 ## Install what is missing, build, and run Keyward on a private PostgreSQL with a built-in echo upstream.
 run: setup release
 	exec .build/release/keyward serve --data-dir "$(DATA_DIR)" $(ARGS)
 
-## Install what is missing, and run all tests against a real PostgreSQL.
-test: setup
+## Install what is missing, and run all tests against a real PostgreSQL, and behind real proxies.
+test: setup test-tools
 	$(SWIFT) build --build-tests
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 $(SWIFT) test --skip-build
 
@@ -26,6 +26,9 @@ release: setup
 
 setup:
 	@scripts/setup
+
+test-tools:
+	@scripts/test-tools
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks

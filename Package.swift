@@ -116,7 +116,12 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
-            dependencies: ["AuthKeys", "EmbeddedPostgres", logging, subprocess, system],
+            dependencies: [
+                "AuthKeys", "EmbeddedPostgres", logging, subprocess, system,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
@@ -169,6 +174,8 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "ExamplesTests", dependencies: ["AuthKeys", "keyward", "TestSupport"] + nio, swiftSettings: strict),
         .testTarget(
             name: "EmbeddedPostgresTests",
             dependencies: ["EmbeddedPostgres", "TestSupport", logging, subprocess, system],

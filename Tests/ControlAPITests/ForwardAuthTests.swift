@@ -75,6 +75,7 @@ struct ForwardAuthTests {
                 #expect(
                     answer.status == status && answer.errorText("code") == code, "\(method) \(target): \(answer.text)")
                 #expect(answer.headers.contains(name: "WWW-Authenticate") == (status == 401 || code == "scope_missing"))
+                #expect(answer.headers["X-Keyward-Error"] == [answer.text])
             }
             #expect(try await dialect.ask("GET", "/v1/x", bearer, server).status == 200)
         }

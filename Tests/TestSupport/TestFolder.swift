@@ -77,5 +77,5 @@ public enum TestFolder {
 public struct TestSupportError: Error, CustomStringConvertible {
     public let description: String
 
-    init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }

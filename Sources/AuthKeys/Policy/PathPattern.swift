@@ -63,7 +63,7 @@ public struct PathPattern: Sendable, Hashable {
     }
 
     /// Whether a path could be read in two ways (RFC 3986 sections 5.2.4 and 6.2.2): with empty or dot segments, with
-    /// parameters, with a backslash, or with any of these, a slash or a NUL percent-encoded, or with something encoded twice.
+    /// parameters, with a backslash, with a `#`, which no path has (RFC 9112 section 3.2), or with any of the others, a slash or a NUL percent-encoded, or with something encoded twice.
     public static func isAmbiguous(_ path: UnsafeRawBufferPointer) -> Bool {
         var place = 0
         var segment = 0
@@ -72,7 +72,7 @@ public struct PathPattern: Sendable, Hashable {
             case UInt8(ascii: "/"):
                 if place > 0, isUnclear(path, segment, place) { return true }
                 segment = place + 1
-            case UInt8(ascii: ";"), UInt8(ascii: "\\"): return true
+            case UInt8(ascii: ";"), UInt8(ascii: "\\"), UInt8(ascii: "#"): return true
             case UInt8(ascii: "%"):
                 guard place + 2 < path.count, let high = hexValue(path[place + 1]), let low = hexValue(path[place + 2])
                 else { return true }

@@ -136,8 +136,11 @@ struct ForwardAuth: RouterMiddleware {
         type: String, code: String, message: String, status: HTTPResponse.Status, headers: HTTPFields = [:]
     ) -> Response {
         var headers = headers
+        let body = ErrorText.body(type: type, message: message, code: code)
         headers[.contentType] = "application/json"
-        return Self.response(status, headers: headers, body: ErrorText.body(type: type, message: message, code: code))
+        // nginx keeps nothing of a refusal but its fields.
+        headers[Name.error] = body
+        return Self.response(status, headers: headers, body: body)
     }
 
     private static func response(
@@ -155,6 +158,7 @@ struct ForwardAuth: RouterMiddleware {
         static let forwardedFor = named("X-Forwarded-For")[0]
         static let realIP = named("X-Real-IP")[0]
         static let apiKey = named("X-API-Key")[0]
+        static let error = named("X-Keyward-Error")[0]
         static let keyID = named("X-Keyward-Key-Id")[0]
         static let keyName = named("X-Keyward-Key-Name")[0]
         static let owner = named("X-Keyward-Owner")[0]

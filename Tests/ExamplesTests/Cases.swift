@@ -1,0 +1,140 @@
+import AuthKeys
+import NIOHTTP1
+
+/// A request through a proxy, and what has to become of it.
+struct Case {
+    /// Keys of every case.
+    enum Key: CaseIterable {
+        /// Has a name beyond ASCII, an owner and scopes.
+        case full
+        /// Has nothing but a name.
+        case bare
+        /// May only GET below `/reports`.
+        case reader
+        /// May only POST.
+        case writer
+        /// Is good only from 127.0.0.2.
+        case elsewhere
+        case deactivated
+
+        /// More than its name, as JSON.
+        var members: String {
+            switch self {
+            case .full: #","owner":"team a","scopes":["documents:*"]"#
+            case .bare, .deactivated: ""
+            case .reader: #","allowed_methods":["GET"],"allowed_paths":["/reports/**"]"#
+            case .writer: #","allowed_methods":["POST"]"#
+            case .elsewhere: #","allowed_cidrs":["127.0.0.2/32"]"#
+            }
+        }
+    }
+
+    enum Expectation {
+        /// The API gets it, as it came, from this key; from none for a preflight.
+        case passed(Key?)
+        case refused(Int, String)
+        /// Refused, if only for its shape; or passed on under a path that the reader's rule names and that can be read in one way
+        /// only.
+        case refusedOrHarmless
+    }
+
+    var method: HTTPMethod = .GET
+    var target: String
+    var key: Key?
+    /// The field that the key is in.
+    var place = "Authorization"
+    var headers: [(String, String)] = []
+    var body = ""
+    var source = "127.0.0.1"
+    var expected: Expectation
+
+    /// Scopes that requests need: Keyward's setting.
+    static let rule = "* /admin/**=admin"
+
+    private static let preflight = [("Origin", "https://web.test"), ("Access-Control-Request-Method", "PUT")]
+
+    /// Fields with which a client says that it asks for something else, from elsewhere.
+    private static let untrue = [
+        ("X-Original-Method", "GET"), ("X-Original-URI", "/reports/1"), ("X-Original-URL", "http://api.test/reports/1"),
+        ("X-Forwarded-Method", "GET"), ("x-forwarded-uri", "/reports/1"), ("X-Forwarded-For", "127.0.0.2"),
+        ("X-Real-IP", "127.0.0.2"), ("Forwarded", "for=127.0.0.2"), ("X_Forwarded_For", "127.0.0.2"),
+        ("X-Envoy-External-Address", "127.0.0.2"), ("X-Envoy-Original-Path", "/reports/1"),
+    ]
+
+    /// Fields with which a client says who it is.
+    private static let spoofed = [
+        ("X-Keyward-Key-Id", "evil"), ("x-keyward-key-id", "evil"), ("X-KEYWARD-KEY-NAME", "evil"),
+        ("X-Keyward-Owner", "evil"), ("X-Keyward-Scopes", "evil"), ("X_Keyward_Key_Id", "evil"),
+        ("X-Keyward_Owner", "evil"), ("X.Keyward.Owner", "evil"), ("X!Keyward~Scopes", "evil"),
+    ]
+
+    /// Fields in which some servers believe another path, method or address than those that were judged.
+    private static let misleading = [
+        "X-Original-URL", "X-Original-URI", "x-rewrite-url", "X-HTTP-Method-Override", "X-HTTP-Method",
+        "X-Method-Override", "X_Original_URL", "X.Rewrite.URL", "X-Forwarded-Uri", "X-Forwarded-Method",
+        "X-Forwarded-Prefix", "X-Real-IP", "Forwarded",
+    ].map { ($0, "/evil") }
+
+    static let all: [Case] =
+        [
+            // Keys.
+            Case(target: "/hello?x=1&y=%2F", key: .full, expected: .passed(.full)),
+            Case(target: "/hello", key: .full, place: "X-API-Key", expected: .passed(.full)),
+            Case(method: .HEAD, target: "/hello", expected: .refused(401, "")),
+            Case(method: .DELETE, target: "/hello", key: .bare, expected: .passed(.bare)),
+            Case(target: "/hello", expected: .refused(401, "key_missing")),
+            Case(target: "/hello", headers: [("X-API-Key", "junk")], expected: .refused(401, "key_malformed")),
+            Case(
+                target: "/hello", headers: [("Authorization", "Bearer \(unknown)")],
+                expected: .refused(401, "key_unknown")),
+            Case(target: "/hello", key: .deactivated, expected: .refused(401, "key_inactive")),
+            Case(
+                target: "/hello", key: .full, headers: [("X-API-Key", unknown)],
+                expected: .refused(403, "ambiguous_credentials")),
+            // Scopes, methods and paths.
+            Case(target: "/admin/users", key: .full, expected: .refused(403, "scope_missing")),
+            Case(target: "/reports/2026%20a?next=/secret", key: .reader, expected: .passed(.reader)),
+            Case(target: "/secret?/reports/1", key: .reader, expected: .refused(403, "path_not_allowed")),
+            Case(method: .POST, target: "/reports/1", key: .reader, expected: .refused(403, "method_not_allowed")),
+            Case(target: "/", key: .writer, expected: .refused(403, "method_not_allowed")),
+            Case(
+                method: .POST, target: "/", key: .writer, body: String(repeating: "b", count: 200_000),
+                expected: .passed(.writer)),
+            // A client that says what only the proxy may.
+            Case(target: "/secret", key: .reader, headers: untrue, expected: .refused(403, "path_not_allowed")),
+            Case(
+                method: .POST, target: "/reports/1", key: .reader, headers: untrue, body: "b",
+                expected: .refused(403, "method_not_allowed")),
+            Case(target: "/", key: .elsewhere, headers: untrue, expected: .refused(403, "ip_not_allowed")),
+            Case(target: "/", key: .elsewhere, source: "127.0.0.2", expected: .passed(.elsewhere)),
+            Case(target: "/", key: .elsewhere, headers: untrue, source: "127.0.0.2", expected: .passed(.elsewhere)),
+            Case(target: "/", key: .full, headers: untrue, expected: .passed(.full)),
+            Case(target: "/", key: .full, headers: spoofed, expected: .passed(.full)),
+            Case(target: "/", key: .bare, headers: spoofed, expected: .passed(.bare)),
+            Case(target: "/", key: .full, headers: misleading, expected: .passed(.full)),
+            Case(
+                target: "/", key: .full, headers: [("Connection", "close, X-Keyward-Key-Id")],
+                expected: .passed(.full)),
+            Case(
+                target: "/", key: .elsewhere, headers: untrue + [("Connection", "close, X-Forwarded-For")],
+                expected: .refusedOrHarmless),
+            // Preflights pass, without an identity.
+            Case(method: .OPTIONS, target: "/", headers: preflight + spoofed, expected: .passed(nil)),
+            Case(method: .OPTIONS, target: "/", expected: .refused(401, "key_missing")),
+            Case(target: "/", headers: preflight, expected: .refused(401, "key_missing")),
+        ] + twofold.map { Case(target: $0, key: .reader, expected: .refusedOrHarmless) }
+
+    /// Paths that could be read in two ways, one of them in the reader's place.
+    private static let twofold = [
+        "/reports/../secret", "/reports/./../secret", "/reports/%2e%2e/secret", "/reports/.%2E/secret",
+        "/reports/..%2fsecret", "/reports%2f..%2fsecret", "/reports//../secret", "/reports/x/..%5c..%5csecret",
+        "/reports/..;/secret", "/reports/..\\..\\secret", "/reports/%252e%252e/secret", "/reports/%00/../../secret",
+        "//secret/../reports/1", "/secret/../reports/1", "/secret/..%2freports/1", "/%2e/secret", "//secret",
+        "/reports/1/../../secret?x=/reports/", "http://api.test/secret", "http://api.test/reports/../secret",
+        "/reports/../secret#/reports/1", "/secret#/../reports/1", "/reports/..%23/../secret", "/reports/1#2",
+        "/reports",
+    ]
+
+    /// A token that nobody was given.
+    private static let unknown = Token.generate().value
+}

@@ -1,0 +1,120 @@
+import Foundation
+import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import TestSupport
+import Testing
+
+/// A proxy that an example is for.
+enum ProxyKind: String, CaseIterable, CustomTestStringConvertible {
+    case nginx, caddy, traefik, envoy, haproxy
+
+    var testDescription: String { rawValue }
+
+    /// What runs the files of its example, in the folder that they are in.
+    fileprivate var command: (executable: String?, arguments: [String]) {
+        switch self {
+        case .nginx: (Self.installed("nginx"), ["-p", ".", "-e", "stderr", "-c", "nginx.conf"])
+        case .haproxy: (Self.installed("haproxy"), ["-db", "-f", "haproxy.cfg"])
+        case .caddy: (Self.tool("caddy"), ["run", "--config", "Caddyfile", "--adapter", "caddyfile"])
+        case .traefik: (Self.tool("traefik"), ["--configFile=traefik.yml"])
+        case .envoy:
+            (Self.tool("envoy"), ["-c", "envoy.yaml", "--concurrency", "1", "--disable-hot-restart", "-l", "warning"])
+        }
+    }
+
+    private static func installed(_ name: String) -> String? {
+        ["/usr/sbin/", "/usr/bin/", "/usr/local/sbin/", "/usr/local/bin/"].map { $0 + name }
+            .first(where: FileManager.default.isExecutableFile)
+    }
+
+    private static func tool(_ name: String) -> String? {
+        let path = repository.appending(path: ".build/tools/bin/\(name)").path
+        return FileManager.default.isExecutableFile(atPath: path) ? path : nil
+    }
+
+    static let repository = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
+}
+
+/// A proxy that runs its example.
+struct ProxyServer {
+    let port: Int
+    private let process: ChildProcess
+
+    /// Runs it with the example's files as they are, but for their ports: of Keyward's control listener, of the API, and its own.
+    /// - Parameter question: in place of `/v1/forward-auth`.
+    static func with(
+        _ kind: ProxyKind, keyward: Int, api: Int, question: String = "/v1/forward-auth",
+        _ act: (ProxyServer) async throws -> Void
+    ) async throws {
+        let server = try await start(kind, keyward: keyward, api: api, question: question)
+        do {
+            try await act(server)
+        } catch {
+            try await server.process.stop()
+            throw error
+        }
+        try await server.process.stop()
+    }
+
+    private static func start(
+        _ kind: ProxyKind, keyward: Int, api: Int, question: String
+    ) async throws -> ProxyServer {
+        let (program, arguments) = kind.command
+        guard let program else {
+            throw TestSupportError("\(kind) is not here: run scripts/test-tools")
+        }
+        // Somebody may take the port before the proxy does.
+        for _ in 0..<5 {
+            let port = try await freePort()
+            let folder = try TestFolder.make(kind.rawValue)
+            try copyExample(kind, to: folder, ports: [9090: keyward, 3000: api, 8000: port], question: question)
+            let process = ChildProcess(program, arguments, environment: ["HOME": folder], folder: folder)
+            let isUp = await eventually(within: .seconds(30)) {
+                if process.hasEnded { return true }
+                return (try? await Exchange.send(.GET, "/", to: port).status) == 401
+            }
+            if isUp, !process.hasEnded { return ProxyServer(port: port, process: process) }
+            process.send(SIGTERM)
+            let text = process.log.text + process.output.text
+            guard text.contains("in use") || text.contains("cannot bind") else {
+                throw TestSupportError("\(kind) did not start: \(text.suffix(2000))")
+            }
+        }
+        throw TestSupportError("\(kind) finds no port")
+    }
+
+    private static func freePort() async throws -> Int {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = channel.localAddress?.port ?? 0
+        try await channel.close().get()
+        return port
+    }
+
+    private static func copyExample(
+        _ kind: ProxyKind, to folder: String, ports: [Int: Int], question: String
+    ) throws {
+        let example = ProxyKind.repository.appending(path: "examples/\(kind)")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for name in try FileManager.default.contentsOfDirectory(atPath: example.path) {
+            let text = try String(contentsOf: example.appending(path: name), encoding: .utf8)
+                .replacing(/\b(9090|3000|8000)\b/) { match in Int(match.1).flatMap { ports[$0] }.map(String.init) ?? ""
+                }
+                .replacing(/\/v1\/forward-auth\b/) { _ in question }
+            try text.write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
+        }
+        if kind == .nginx {
+            // Around the example, which is a part of a configuration.
+            let around = """
+                daemon off; worker_processes 1; error_log stderr; pid nginx.pid; events {}
+                http {
+                    access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+                    uwsgi_temp_path uwsgi; scgi_temp_path scgi; include keyward.conf;
+                }
+                """
+            try around.write(toFile: folder + "/nginx.conf", atomically: true, encoding: .utf8)
+        }
+    }
+}

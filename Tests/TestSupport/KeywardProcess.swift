@@ -1,0 +1,151 @@
+import AsyncHTTPClient
+import Foundation
+import Glibc
+import NIOCore
+package import NIOHTTP1
+
+/// A `keyward serve` of its own, as a user would run it.
+package final class KeywardProcess: Sendable {
+    package static let adminKey = "admin-key-of-these-tests-0123456789abcdef"
+
+    package let gateway: String
+    package let control: String
+    package let adminKey: String
+    private let process: ChildProcess
+
+    /// The built executable, beside the tests.
+    package static let executable: String = {
+        let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        return URL(filePath: tests).deletingLastPathComponent().appending(path: "keyward").path
+    }()
+
+    /// Starts an instance and waits until it listens.
+    /// - Parameter adminKey: one that the database holds; then the instance gets none of its own.
+    package static func start(
+        database: String? = nil, listenDatabase: String? = nil, dataDirectory: String? = nil, upstream: String? = nil,
+        adminKey: String? = nil, arguments: [String] = [], logLevel: String = "info"
+    ) async throws -> KeywardProcess {
+        var environment = ["KEYWARD_LOG_LEVEL": logLevel, "KEYWARD_LOG_FORMAT": "json"]
+        environment["KEYWARD_DATABASE_URL"] = database
+        environment["KEYWARD_LISTEN_DATABASE_URL"] = listenDatabase
+        environment["KEYWARD_UPSTREAM_URL"] = upstream
+        if database != nil, adminKey == nil { environment["KEYWARD_ADMIN_KEY"] = Self.adminKey }
+        var all = ["serve", "--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"]
+        if let dataDirectory { all += ["--data-dir", dataDirectory] }
+        let process = ChildProcess(executable, all + arguments, environment: environment)
+        let listening = await eventually(within: .seconds(60)) {
+            address("control", process) != nil || process.hasEnded
+        }
+        guard listening, let gateway = address("gateway", process), let control = address("control", process) else {
+            process.send(SIGTERM)
+            throw TestSupportError("did not start: \(process.log.all.suffix(5).joined(separator: "\n"))")
+        }
+        var key = adminKey ?? Self.adminKey
+        if database == nil, let dataDirectory {
+            key = try String(contentsOfFile: dataDirectory + "/admin-key", encoding: .utf8)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        return KeywardProcess(gateway: gateway, control: control, adminKey: key, process: process)
+    }
+
+    private init(gateway: String, control: String, adminKey: String, process: ChildProcess) {
+        self.gateway = gateway
+        self.control = control
+        self.adminKey = adminKey
+        self.process = process
+    }
+
+    package var processID: Int32 { process.id }
+    /// All that it wrote on standard error so far.
+    package var logText: String { process.log.text }
+    /// All that it wrote on standard output so far.
+    package var outputText: String { process.output.text }
+
+    /// SIGTERM, and the exit status.
+    package func stop() async throws -> Int32 { try await process.stop() }
+
+    /// Waits until it has ended by itself, and returns its exit status. All that it wrote has been read then.
+    package func waitForExit() async throws -> Int32 { try await process.waitForExit() }
+
+    package func crash() async {
+        process.send(SIGKILL)
+        _ = try? await process.waitForExit()
+    }
+
+    // MARK: - Speaking to it
+
+    package struct Answer: Sendable {
+        package let status: Int
+        package let headers: HTTPHeaders
+        package let text: String
+
+        package init(status: Int, headers: HTTPHeaders, text: String) {
+            self.status = status
+            self.headers = headers
+            self.text = text
+        }
+
+        package var object: [String: Any] {
+            (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [String: Any] ?? [:]
+        }
+        package var code: String? { (object["error"] as? [String: Any])?["code"] as? String }
+    }
+
+    /// A request to the API behind the gateway.
+    package func call(_ key: String?, path: String = "/") async throws -> Answer {
+        try await send(.GET, gateway + path, key: key)
+    }
+
+    package func admin(_ method: HTTPMethod, _ path: String = "", body: String? = nil) async throws -> Answer {
+        try await send(method, control + "/admin/api/v1/auth-keys" + path, key: adminKey, body: body)
+    }
+
+    package func ready() async throws -> Answer {
+        try await send(.GET, control + "/readyz", key: nil)
+    }
+
+    /// A new key: its id and its secret.
+    /// - Parameter members: more of the request's, with a comma before each.
+    package func create(_ name: String = "key", _ members: String = "") async throws -> (id: String, value: String) {
+        let answer = try await admin(.POST, body: #"{"name":"\#(name)"\#(members)}"#)
+        guard answer.status == 201, let id = answer.object["id"] as? String,
+            let value = answer.object["value"] as? String
+        else { throw TestSupportError("no key: \(answer.status) \(answer.text)") }
+        return (id, value)
+    }
+
+    package func send(_ method: HTTPMethod, _ url: String, key: String?, body: String? = nil) async throws -> Answer {
+        var request = HTTPClientRequest(url: url)
+        request.method = method
+        if let key { request.headers.add(name: "Authorization", value: "Bearer \(key)") }
+        if let body { request.body = .bytes(ByteBuffer(string: body)) }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let text = String(buffer: try await response.body.collect(upTo: 16 * 1024 * 1024))
+        return Answer(status: Int(response.status.code), headers: response.headers, text: text)
+    }
+
+    // MARK: - Running it
+
+    private static func address(_ listener: String, _ process: ChildProcess) -> String? {
+        process.output.all.lazy.compactMap { line in
+            line.wholeMatch(of: /(gateway|control) listening on (http:.+)/).flatMap {
+                $0.1 == listener ? String($0.2) : nil
+            }
+        }.first
+    }
+
+    /// Runs `keyward` to its end, or until a text is logged: then it gets a SIGTERM.
+    package static func run(
+        _ arguments: [String], environment: [String: String] = [:], terminatedAfter text: String? = nil
+    ) async throws -> (status: Int32, output: String, error: String) {
+        let process = ChildProcess(executable, arguments, environment: environment)
+        let watcher = Task {
+            guard let text else { return }
+            let seen = await eventually(within: .seconds(30)) { process.log.all.contains { $0.contains(text) } }
+            if seen { process.send(SIGTERM) }
+        }
+        let status = try await process.waitForExit()
+        watcher.cancel()
+        return (status, process.output.text, process.log.text)
+    }
+}

@@ -1,0 +1,57 @@
+-- Asks Keyward, here, whether a request may pass. ?scope=documents:read at the end asks for a scope.
+local question = "http://127.0.0.1:9090/v1/forward-auth"
+
+local identity = { "x-keyward-key-id", "x-keyward-key-name", "x-keyward-owner", "x-keyward-scopes" }
+-- All that goes to Keyward of the client's fields: it has no say in the others.
+local told = { "authorization", "x-api-key", "user-agent", "origin", "access-control-request-method" }
+-- What of Keyward's answer a client gets.
+local answered = { "content-type", "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy", "x-request-id", "cache-control" }
+
+local unavailable = '{"error":{"type":"unavailable_error","message":"API keys cannot be verified at the moment: try again",'
+    .. '"param":null,"code":"verification_unavailable"}}'
+
+-- HAProxy counts values from 0.
+local function list(values)
+    local result = {}
+    for place = 0, #values do result[place + 1] = values[place] end
+    return result
+end
+
+local function refuse(txn, status, headers, body)
+    local reply = txn:reply({ status = status, body = body })
+    for name, values in pairs(headers) do
+        for _, value in ipairs(values) do reply:add_header(name, value) end
+    end
+    txn:done(reply)
+end
+
+core.register_action("keyward", { "http-req" }, function(txn)
+    local request = txn.http:req_get_headers()
+    local headers = {
+        ["x-original-method"] = { txn.f:method() },
+        -- As it came, and as the API gets it.
+        ["x-original-uri"] = { txn.f:url() },
+        ["x-forwarded-for"] = { txn.f:src() },
+    }
+    for _, name in ipairs(told) do
+        if request[name] then headers[name] = list(request[name]) end
+    end
+
+    local answer = core.httpclient():get({ url = question, headers = headers, timeout = 5000 })
+    local fields = answer and answer.headers or {}
+    if answer and answer.status == 200 then
+        for _, name in ipairs(identity) do
+            local value = fields[name] and fields[name][0] or ""
+            if value ~= "" then txn.http:req_set_header(name, value) end
+        end
+        txn:set_var("txn.keyward", "passed")
+    elseif answer and (answer.status == 401 or answer.status == 403 or answer.status == 429) then
+        local passed = {}
+        for _, name in ipairs(answered) do
+            if fields[name] then passed[name] = list(fields[name]) end
+        end
+        refuse(txn, answer.status, passed, answer.body)
+    else
+        refuse(txn, 503, { ["content-type"] = { "application/json" }, ["retry-after"] = { "1" } }, unavailable)
+    end
+end)
