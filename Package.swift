@@ -26,6 +26,7 @@ let package = Package(
     products: [
         .executable(name: "keyward", targets: ["keyward"]),
         .library(name: "KeywardMiddleware", targets: ["KeywardMiddleware"]),
+        .library(name: "KeywardMiddlewareTesting", targets: ["KeywardMiddlewareTesting"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -81,11 +82,24 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
-            name: "KeywardMiddleware",
+            name: "KeywardGuard",
             dependencies: [
-                "AuthKeys", hummingbird,
+                "AuthKeys", hummingbird, lifecycle,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "KeywardMiddleware",
+            dependencies: ["AuthKeys", "AuthKeysPostgres", "KeywardGuard", "LibPQ", lifecycle, logging],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "KeywardMiddlewareTesting",
+            dependencies: [
+                "AuthKeys", "KeywardGuard", lifecycle, logging,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: strict
         ),
@@ -112,6 +126,25 @@ let package = Package(
             name: "KeyBenchmark",
             dependencies: ["AuthKeys", "AuthKeysPostgres", "EmbeddedPostgres", "LibPQ", crypto, logging],
             path: "Benchmarks/KeyBenchmark",
+            swiftSettings: strict
+        ),
+        // The example, whose own manifest is for whoever copies it.
+        .executableTarget(
+            name: "DocumentsApp",
+            dependencies: [
+                "KeywardMiddleware", hummingbird, logging, .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "examples/hummingbird-app/Sources/DocumentsApp",
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "DocumentsAppTests",
+            dependencies: [
+                "DocumentsApp", "KeywardMiddlewareTesting", hummingbird, logging,
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "examples/hummingbird-app/Tests/DocumentsAppTests",
             swiftSettings: strict
         ),
         .target(
@@ -151,9 +184,11 @@ let package = Package(
         .testTarget(
             name: "KeywardMiddlewareTests",
             dependencies: [
-                "AuthKeys", "KeywardMiddleware", "TestSupport", hummingbird, logging,
+                "AuthKeys", "AuthKeysPostgres", "KeywardMiddleware", "KeywardMiddlewareTesting", "LibPQ", "TestSupport",
+                hummingbird, lifecycle, logging,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict
         ),

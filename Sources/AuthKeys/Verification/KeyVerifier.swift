@@ -117,9 +117,10 @@ public final class KeyVerifier: Sendable {
     ///   - method: the request's; empty when it is not known.
     ///   - path: the request's, percent-encoded; empty when it is not known.
     ///   - agent: the value of its `User-Agent`.
+    ///   - countsUse: whether it is a use of the key that was not counted yet.
     public func verify(
         _ token: String, method: String = "", path: String = "", address: IPAddress? = nil,
-        scopes: ScopeRequirement = .none, agent: String? = nil, time: TimeSource = .system
+        scopes: ScopeRequirement = .none, agent: String? = nil, countsUse: Bool = true, time: TimeSource = .system
     ) async -> Decision {
         let (token, method, path) = (Array(token.utf8), Array(method.utf8), Array(path.utf8))
         var principal: Principal?
@@ -146,7 +147,9 @@ public final class KeyVerifier: Sendable {
         switch verdict {
         case .admitted:
             guard let principal, let digest else { return .unavailable }
-            usage?.count(digest, of: principal.keyID, at: time.now(), address: address, agent: agent)
+            if countsUse {
+                usage?.count(digest, of: principal.keyID, at: time.now(), address: address, agent: agent)
+            }
             return .admitted(principal)
         case .refused(let refusal): return .refused(refusal)
         case .unresolved, .unavailable: return .unavailable
