@@ -128,25 +128,6 @@ let package = Package(
             path: "Benchmarks/KeyBenchmark",
             swiftSettings: strict
         ),
-        // The example, whose own manifest is for whoever copies it.
-        .executableTarget(
-            name: "DocumentsApp",
-            dependencies: [
-                "KeywardMiddleware", hummingbird, logging, .product(name: "NIOCore", package: "swift-nio"),
-            ],
-            path: "examples/hummingbird-app/Sources/DocumentsApp",
-            swiftSettings: strict
-        ),
-        .testTarget(
-            name: "DocumentsAppTests",
-            dependencies: [
-                "DocumentsApp", "KeywardMiddlewareTesting", hummingbird, logging,
-                .product(name: "HummingbirdTesting", package: "hummingbird"),
-                .product(name: "NIOCore", package: "swift-nio"),
-            ],
-            path: "examples/hummingbird-app/Tests/DocumentsAppTests",
-            swiftSettings: strict
-        ),
         .target(
             name: "TestSupport",
             dependencies: ["AuthKeys", "EmbeddedPostgres", logging, subprocess, system],
