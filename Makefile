@@ -7,7 +7,7 @@ ARGS ?=
 # tests; a release does without, which is worth a tenth of a proxied request (docs/architecture.md).
 RELEASE_FLAGS ?= --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: run test build release setup test-tools format lint bench clean
+.PHONY: run test example build release setup test-tools format lint bench clean
 
 ## Install what is missing, build, and run Keyward on a private PostgreSQL with a built-in echo upstream.
 run: setup release
@@ -17,6 +17,11 @@ run: setup release
 test: setup test-tools
 	$(SWIFT) build --build-tests
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 $(SWIFT) test --skip-build
+
+## Build the example as whoever copies it does, from its own manifest, and run its tests.
+example: setup
+	$(SWIFT) build --build-tests --package-path examples/hummingbird-app --scratch-path .build/example
+	$(SWIFT) test --skip-build --package-path examples/hummingbird-app --scratch-path .build/example
 
 build: setup
 	$(SWIFT) build
@@ -31,10 +36,10 @@ test-tools:
 	@scripts/test-tools
 
 format:
-	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks examples
 
 lint:
-	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks examples
 
 ## Figures of verification, loading and memory. Benchmarks/README.md has the others.
 bench: setup

@@ -26,6 +26,7 @@ let package = Package(
     products: [
         .executable(name: "keyward", targets: ["keyward"]),
         .library(name: "KeywardMiddleware", targets: ["KeywardMiddleware"]),
+        .library(name: "KeywardMiddlewareTesting", targets: ["KeywardMiddlewareTesting"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -81,11 +82,24 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
-            name: "KeywardMiddleware",
+            name: "KeywardGuard",
             dependencies: [
-                "AuthKeys", hummingbird,
+                "AuthKeys", hummingbird, lifecycle,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "KeywardMiddleware",
+            dependencies: ["AuthKeys", "AuthKeysPostgres", "KeywardGuard", "LibPQ", lifecycle, logging],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "KeywardMiddlewareTesting",
+            dependencies: [
+                "AuthKeys", "KeywardGuard", lifecycle, logging,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: strict
         ),
@@ -156,9 +170,11 @@ let package = Package(
         .testTarget(
             name: "KeywardMiddlewareTests",
             dependencies: [
-                "AuthKeys", "KeywardMiddleware", "TestSupport", hummingbird, logging,
+                "AuthKeys", "AuthKeysPostgres", "KeywardMiddleware", "KeywardMiddlewareTesting", "LibPQ", "TestSupport",
+                hummingbird, lifecycle, logging,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict
         ),

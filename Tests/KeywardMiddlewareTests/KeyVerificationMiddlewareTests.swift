@@ -3,18 +3,8 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import KeywardMiddleware
-import Logging
 import TestSupport
 import Testing
-
-private struct AppContext: KeyedRequestContext {
-    var coreContext: CoreRequestContextStorage
-    var principal: Principal?
-
-    init(source: ApplicationRequestContextSource) {
-        coreContext = .init(source: source)
-    }
-}
 
 @Suite("A Hummingbird service that verifies in its own process")
 struct KeyVerificationMiddlewareTests {
@@ -28,10 +18,10 @@ struct KeyVerificationMiddlewareTests {
         let verifier = KeyVerifier(
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
         let router = Router(context: AppContext.self)
-        router.add(middleware: KeyVerificationMiddleware(verifier: verifier))
+        router.add(middleware: KeyVerificationMiddleware(RequestVerifier(verifier: verifier)))
         router.get("whoami") { _, context in context.principal?.name ?? "nobody" }
         let application = Application(
-            responder: router.buildResponder(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            responder: router.buildResponder(), logger: silent)
         try await application.test(.router) { client in
             try await body(client, AuthKeyService(store: store, index: index), store)
         }

@@ -110,6 +110,10 @@ struct AdminCommandTests {
         #expect(try await KeywardProcess.run(["migrate", "up"], environment: owner).status == 0)
         let printed = try await KeywardProcess.run(["migrate", "grants", role], environment: owner)
         #expect(printed.output.contains("GRANT SELECT, INSERT ON audit_events TO \"\(role)\";"), "\(printed)")
+        let less = try await KeywardProcess.run(["migrate", "grants", role, "--verify-only"], environment: owner)
+        #expect(less.output.contains("GRANT SELECT ON auth_key_secrets TO \"\(role)\";"), "\(less)")
+        #expect(
+            less.output.contains("REVOKE ALL ON admin_keys") && !less.output.contains("ON admin_keys TO"), "\(less)")
         let given = try await KeywardProcess.run(["migrate", "grants", role, "--apply"], environment: owner)
         #expect(given.status == 0, "\(given)")
 

@@ -13,4 +13,9 @@ public struct Principal: Sendable, Equatable {
         self.scopes = scopes
         self.expiresAt = expiresAt
     }
+
+    /// Whether one of the scopes covers that one: `documents:*` covers `documents:read`.
+    public func has(scope: String) -> Bool {
+        Array(scopes.joined(separator: " ").utf8).withUnsafeBytes { ScopePattern.covers($0, Array(scope.utf8)) }
+    }
 }

@@ -15,7 +15,7 @@ public enum FieldRules {
     public static let defaultGrace = Duration.seconds(86_400)
 
     /// Attributes in the form that is kept; whether they were so before or are new does not matter to these rules.
-    static func checked(_ raw: KeyAttributes) throws(AuthKeyError) -> KeyAttributes {
+    package static func checked(_ raw: KeyAttributes) throws(AuthKeyError) -> KeyAttributes {
         var attributes = raw
         attributes.name = try name(raw.name)
         attributes.description = try description(raw.description)

@@ -9,6 +9,15 @@ public enum ClientAddress {
         return text.firstIndex(of: ":").flatMap { IPAddress(text[..<$0]) }
     }
 
+    /// The addresses that the values of `X-Forwarded-For` name, in their order; nil for what is none.
+    public static func chain(_ values: [String]) -> [IPAddress?] {
+        values.flatMap { value in
+            value.split(separator: ",", omittingEmptySubsequences: false).map { element in
+                parse(element.filter { $0 != " " && $0 != "\t" })
+            }
+        }
+    }
+
     /// The last address before the trusted proxies. Nil if that is not known.
     /// - Parameter chain: the addresses that a request came through, the nearest last; nil for what is none.
     public static func last(of chain: [IPAddress?], before proxies: [IPNetwork]) -> IPAddress? {

@@ -16,11 +16,13 @@ public struct RequestVerifier: Sendable {
         public var isPreflight: Bool
         /// Scopes that it needs, beside those of the rules.
         public var scopes: ScopeRequirement
+        /// Whether it counts as a use of its key; not where it was counted before.
+        public var countsUse: Bool
 
         public init(
             authorization: [String] = [], apiKey: [String] = [], method: String, path: String,
-            address: IPAddress? = nil,
-            agent: String? = nil, isPreflight: Bool = false, scopes: ScopeRequirement = .none
+            address: IPAddress? = nil, agent: String? = nil, isPreflight: Bool = false,
+            scopes: ScopeRequirement = .none, countsUse: Bool = true
         ) {
             self.authorization = authorization
             self.apiKey = apiKey
@@ -30,6 +32,7 @@ public struct RequestVerifier: Sendable {
             self.agent = agent
             self.isPreflight = isPreflight
             self.scopes = scopes
+            self.countsUse = countsUse
         }
     }
 
@@ -61,13 +64,22 @@ public struct RequestVerifier: Sendable {
         self.time = time
     }
 
+    /// Whether a request brings a key, good or not, or more than one.
+    public func carriesCredential(_ request: Incoming) -> Bool {
+        credential(of: request) != .none
+    }
+
+    private func credential(of request: Incoming) -> Credential<String> {
+        Credential(authorization: request.authorization, apiKey: request.apiKey, places: places)
+    }
+
     public func decide(_ request: Incoming) async -> Outcome {
         if passesPreflights, request.isPreflight { return .preflight }
         guard let ruled = rules.requirement(method: request.method, path: request.path) else {
             return refuse(.pathAmbiguous, needing: .none)
         }
         let needed = ruled.union(request.scopes)
-        switch Credential(authorization: request.authorization, apiKey: request.apiKey, places: places) {
+        switch credential(of: request) {
         case .ambiguous: return .ambiguousCredentials
         case .none: return refuse(.missing, needing: needed)
         case .token(let token):
@@ -97,7 +109,7 @@ public struct RequestVerifier: Sendable {
     ) async -> Decision {
         await verifier.verify(
             token, method: request.method, path: request.path, address: request.address, scopes: needed,
-            agent: request.agent, asker: asker, time: time)
+            agent: request.agent, countsUse: request.countsUse, asker: asker, time: time)
     }
 
     private func refuse(_ refusal: Refusal, needing needed: ScopeRequirement) -> Outcome {

@@ -150,10 +150,11 @@ public final class KeyVerifier: Sendable {
     ///   - method: the request's; empty when it is not known.
     ///   - path: the request's, percent-encoded; empty when it is not known.
     ///   - agent: the value of its `User-Agent`.
+    ///   - countsUse: whether it is a use of the key that was not counted yet.
     ///   - asker: who may learn of some keys only: to it, others are unknown; nil for nobody in particular.
     public func verify(
         _ token: String, method: String = "", path: String = "", address: IPAddress? = nil,
-        scopes: ScopeRequirement = .none, agent: String? = nil, asker: Admin? = nil,
+        scopes: ScopeRequirement = .none, agent: String? = nil, countsUse: Bool = true, asker: Admin? = nil,
         time: TimeSource = .system
     ) async -> Decision {
         let (token, method, path) = (Array(token.utf8), Array(method.utf8), Array(path.utf8))
@@ -184,7 +185,9 @@ public final class KeyVerifier: Sendable {
         switch verdict {
         case .admitted:
             guard let profile, let digest else { return .unavailable }
-            usage?.count(digest, of: profile.principal.keyID, at: time.now(), address: address, agent: agent)
+            if countsUse {
+                usage?.count(digest, of: profile.principal.keyID, at: time.now(), address: address, agent: agent)
+            }
             return .admitted(profile)
         case .refused(let refusal): return .refused(refusal, profile)
         case .unresolved, .unavailable: return .unavailable

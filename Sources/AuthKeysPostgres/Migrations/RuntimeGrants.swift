@@ -1,5 +1,19 @@
-/// What a role needs that runs Keyward but does not own its tables.
+/// What a role needs that runs Keyward, or only verifies keys, but does not own the tables.
 public enum RuntimeGrants {
+    /// What the role is for.
+    public enum Purpose: Sendable {
+        case serve
+        /// To verify keys in another program's process, and to count their use.
+        case verify
+
+        var tables: [(name: String, rights: String)] {
+            switch self {
+            case .serve: RuntimeGrants.tables
+            case .verify: RuntimeGrants.verificationTables
+            }
+        }
+    }
+
     /// The rights, table by table. A test compares the list with a migrated database.
     static let tables: [(name: String, rights: String)] = [
         ("admin_keys", "SELECT, INSERT, UPDATE"),
@@ -16,17 +30,27 @@ public enum RuntimeGrants {
         ("keyward_migrations", "SELECT"),
     ]
 
+    private static let verificationTables: [(name: String, rights: String)] = [
+        ("auth_keys", "SELECT"),
+        ("auth_key_schemes", "SELECT"),
+        ("auth_key_secret_usage", "SELECT, INSERT, UPDATE"),
+        ("auth_key_secrets", "SELECT"),
+        ("auth_key_tombstones", "SELECT"),
+        ("auth_key_usage", "SELECT, INSERT, UPDATE"),
+        ("auth_key_usage_days", "SELECT, INSERT, UPDATE"),
+        ("keyward_migrations", "SELECT"),
+    ]
+
     /// The role cannot be named.
     public struct BadRole: Error, CustomStringConvertible {
         public let description = "the name of a role has 1 to 63 bytes, without NUL"
     }
 
     /// One statement each; to be run by the owner in the schema of the tables. What the role had before on them is taken away.
-    public static func statements(for role: String) throws(BadRole) -> [String] {
+    public static func statements(for role: String, to purpose: Purpose = .serve) throws(BadRole) -> [String] {
         guard (1...63).contains(role.utf8.count), !role.utf8.contains(0) else { throw BadRole() }
         let quoted = "\"" + role.map { $0 == "\"" ? "\"\"" : String($0) }.joined() + "\""
-        return tables.flatMap { table in
-            ["REVOKE ALL ON \(table.name) FROM \(quoted);", "GRANT \(table.rights) ON \(table.name) TO \(quoted);"]
-        }
+        return tables.map { "REVOKE ALL ON \($0.name) FROM \(quoted);" }
+            + purpose.tables.map { "GRANT \($0.rights) ON \($0.name) TO \(quoted);" }
     }
 }

@@ -100,11 +100,7 @@ struct ForwardAuth: RouterMiddleware {
     /// The client's address: what the proxy that asks added last, unless that is another trusted proxy. Nil where it is told in
     /// two ways.
     private func address(_ headers: HTTPFields) -> Address? {
-        let chain = headers[values: Name.forwardedFor].flatMap { value in
-            value.split(separator: ",", omittingEmptySubsequences: false).map { element in
-                ClientAddress.parse(element.filter { $0 != " " && $0 != "\t" })
-            }
-        }
+        let chain = ClientAddress.chain(headers[values: Name.forwardedFor])
         let real = headers[values: Name.realIP].map { ClientAddress.parse($0) }
         if chain.isEmpty { return real.count > 1 ? nil : Address(known: real.first ?? nil) }
         let last = ClientAddress.last(of: chain, before: proxies)

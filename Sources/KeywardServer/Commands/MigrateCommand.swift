@@ -61,10 +61,13 @@ struct MigrateCommand: AsyncParsableCommand {
     /// `keyward migrate grants`.
     struct Grants: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print what a role needs that runs Keyward but does not own its tables.",
+            abstract: "Print what a role needs that runs Keyward, or verifies keys, but does not own the tables.",
             discussion: """
                 Run 'migrate up' as the owner, give the role of KEYWARD_DATABASE_URL these rights, and 'serve' runs as that \
                 role: it can do all that admins can, and neither change nor remove what is in the audit trail.
+
+                With --verify-only, the role is for programs that verify keys in their own process: it reads keys and counts \
+                their use, and sees neither admin keys nor the trail.
                 """)
 
         @OptionGroup var options: SettingsOptions
@@ -75,14 +78,18 @@ struct MigrateCommand: AsyncParsableCommand {
         @Flag(help: "Give the rights, as the owner, instead of printing the statements.")
         var apply = false
 
+        @Flag(help: "Only what it takes to verify keys in another program's process.")
+        var verifyOnly = false
+
         func run() async throws {
+            let purpose: RuntimeGrants.Purpose = verifyOnly ? .verify : .serve
             guard apply else {
                 return try await Console.failing {
-                    for line in try RuntimeGrants.statements(for: role) { Console.out(line) }
+                    for line in try RuntimeGrants.statements(for: role, to: purpose) { Console.out(line) }
                 }
             }
             try await MigrateCommand.connected(options) { connection, _ in
-                for statement in try RuntimeGrants.statements(for: role) {
+                for statement in try RuntimeGrants.statements(for: role, to: purpose) {
                     try await connection.execute(script: statement)
                 }
                 Console.out("\(role) has what it needs")

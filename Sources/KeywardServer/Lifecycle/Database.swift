@@ -31,22 +31,10 @@ struct Database: Sendable {
 
     /// A connection straight to PostgreSQL. While the database cannot be reached, tries again until the time is over.
     func connect(waiting limit: Duration, logger: Logger) async throws -> PostgresConnection {
-        let deadline = ContinuousClock.now + limit
-        var pause = Duration.milliseconds(100)
-        while true {
-            do {
-                return try await PostgresConnection.connect(to: direct, logger: logger)
-            } catch {
-                guard error.isUnavailable || error.isRetryable, !error.isRefusedForGood,
-                    ContinuousClock.now + pause < deadline
-                else {
-                    throw StartError(
-                        "the database cannot be reached (\(Setting.databaseURL.environment), \(direct)): \(error)")
-                }
-                logger.info("waiting for the database", metadata: ["error": "\(error)"])
-            }
-            try await Task.sleep(for: pause)
-            pause = min(pause * 2, .seconds(2))
+        do {
+            return try await PostgresConnection.connect(to: direct, retryingFor: limit, logger: logger)
+        } catch let error as PostgresError {
+            throw StartError("the database cannot be reached (\(Setting.databaseURL.environment), \(direct)): \(error)")
         }
     }
 

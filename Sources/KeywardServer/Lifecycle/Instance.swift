@@ -41,48 +41,29 @@ struct Instance: Service {
             try await database.migrate(waiting: settings.databaseWait, logger: logger)
         }
         // An address of its own for LISTEN says that the other one is a pooler's.
-        var connections = ConnectionSettings()
-        if settings.listenDatabase != nil { connections.preparedStatements = 0 }
-        let feedPool = PostgresPool(
-            target: database.target, settings: connections, configuration: PoolConfiguration(maximumConnections: 2),
-            logger: logger)
-        connections.queryTimeout = .seconds(10)
-        let pool = PostgresPool(target: database.target, settings: connections, logger: logger)
-        let store = PostgresAuthKeyStore(pool: pool, feedPool: feedPool, logger: logger)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await pool.run() }
-            group.addTask { await feedPool.run() }
-            do {
-                try await serve(from: database, store: store, pool: pool, migrated: migrated.count)
-            } catch {
-                await store.close()
-                throw error
-            }
-            await store.close()
-            try await group.waitForAll()
+        let verification = PostgresVerification(
+            target: database.target, direct: settings.listenDatabase, maxStaleness: settings.maxStaleness,
+            usageInterval: settings.usageInterval, logger: logger)
+        try await verification.withConnections {
+            try await serve(from: database, verification: verification, migrated: migrated.count)
         }
     }
 
     private func serve(
-        from database: Database, store: PostgresAuthKeyStore, pool: PostgresPool, migrated: Int
+        from database: Database, verification: PostgresVerification, migrated: Int
     ) async throws {
         let (bootstrap, adminKeyPath) = try bootstrap(isPrivate: database.embedded != nil)
+        let store = verification.store
         let administration = Administration(
             store: store, bootstrap: bootstrap, maxStaleness: settings.maxStaleness, logger: logger)
-        let hints = PostgresChangeHints(target: database.direct, logger: logger)
-        let index = KeyIndex()
-        let freshness = IndexFreshness(maxStaleness: settings.maxStaleness)
-        let follower = IndexFollower(store: store, hints: hints, index: index, freshness: freshness, logger: logger)
         let watermark = try await cancelWhenGracefulShutdown {
             try await store.adoptRestoredRows()
             if bootstrap == nil { try await checkAdministrators(administration.credentials) }
-            return try await follower.load()
+            return try await verification.load()
         }
-        let usage = UsageRecorder(store: store, interval: settings.usageInterval, logger: logger)
-        let verifier = KeyVerifier(
-            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index), usage: usage,
-            logger: logger)
-        Self.observe(index: index, freshness: freshness, pool: pool, in: metrics)
+        let (index, freshness) = (verification.index, verification.freshness)
+        let (verifier, usage) = (verification.verifier, verification.usage)
+        Self.observe(index: index, freshness: freshness, pool: verification.pool, in: metrics)
 
         let echo = settings.gateway.routes.isEmpty ? EchoUpstream() : nil
         let gateway = Gateway(
@@ -106,9 +87,7 @@ struct Instance: Service {
                 report)
         }
         var services: [any Service] = [
-            RunsUntilShutdown { await hints.run() },
-            RunsUntilShutdown { await follower.follow(from: watermark) },
-            RunsUntilShutdown { await usage.run() },
+            RunsUntilShutdown { await verification.follow(from: watermark) },
             RunsUntilShutdown { await Self.prune(store, logger: logger) },
             RunsUntilShutdown { await administration.credentials.run() },
             RunsUntilShutdown { await AuditSealer(trail: store, logger: logger).run() },

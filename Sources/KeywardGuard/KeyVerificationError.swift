@@ -1,4 +1,4 @@
-import AuthKeys
+package import AuthKeys
 public import HTTPTypes
 public import Hummingbird
 import NIOCore
@@ -12,14 +12,10 @@ public struct KeyVerificationError: HTTPResponseError {
     private let headers: HTTPFields
 
     /// Nil for a request that was let in.
-    init?(_ outcome: RequestVerifier.Outcome) {
+    package init?(_ outcome: RequestVerifier.Outcome) {
         switch outcome {
         case .admitted, .preflight: return nil
-        case .refused(let refusal, let needed):
-            self.init(
-                status: .init(code: refusal.kind.status), type: refusal.kind.type, code: refusal.code,
-                message: refusal.message(needing: needed),
-                headers: refusal.challenge(needing: needed).map { [.wwwAuthenticate: $0] } ?? [:])
+        case .refused(let refusal, let needed): self.init(refusal, needing: needed)
         case .ambiguousCredentials:
             let text = ErrorText.ambiguous
             self.init(status: .badRequest, type: text.type, code: text.code, message: text.message, headers: [:])
@@ -29,6 +25,13 @@ public struct KeyVerificationError: HTTPResponseError {
                 status: .serviceUnavailable, type: text.type, code: text.code, message: text.message,
                 headers: [.retryAfter: "1"])
         }
+    }
+
+    init(_ refusal: Refusal, needing needed: ScopeRequirement = .none) {
+        self.init(
+            status: .init(code: refusal.kind.status), type: refusal.kind.type, code: refusal.code,
+            message: refusal.message(needing: needed),
+            headers: refusal.challenge(needing: needed).map { [.wwwAuthenticate: $0] } ?? [:])
     }
 
     private init(status: HTTPResponse.Status, type: String, code: String, message: String, headers: HTTPFields) {

@@ -1,0 +1,2 @@
+// The guard of the routes, which knows nothing of PostgreSQL.
+@_exported public import KeywardGuard

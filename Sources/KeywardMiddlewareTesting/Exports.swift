@@ -1,0 +1,3 @@
+@_exported public import KeywardGuard
+
+@_exported public import struct AuthKeys.KeyAttributes

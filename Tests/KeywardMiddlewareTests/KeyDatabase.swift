@@ -1,0 +1,45 @@
+import AuthKeys
+import AuthKeysPostgres
+import LibPQ
+import TestSupport
+
+/// A database with keys in it, as another instance of Keyward keeps them.
+struct KeyDatabase: Sendable {
+    let connectionString: String
+    let service: AuthKeyService
+    let store: PostgresAuthKeyStore
+
+    /// - Parameter migrations: how far it is migrated.
+    static func with(
+        _ connectionString: String, migrations: [Migration] = MigrationCatalogue.all,
+        _ body: @Sendable (KeyDatabase) async throws -> Void
+    ) async throws {
+        let target = try PostgresTarget(connectionString)
+        let connection = try await PostgresConnection.connect(to: target, logger: silent)
+        try await MigrationRunner(migrations: migrations, logger: silent).up(on: connection)
+        await connection.close()
+        let pool = PostgresPool(target: target, logger: silent)
+        let store = PostgresAuthKeyStore(pool: pool, logger: silent)
+        let database = KeyDatabase(
+            connectionString: connectionString, service: AuthKeyService(store: store, index: KeyIndex()), store: store)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await pool.run() }
+            let result: Result<Void, any Error>
+            do { result = .success(try await body(database)) } catch { result = .failure(error) }
+            await store.close()
+            try await group.waitForAll()
+            try result.get()
+        }
+    }
+
+    /// The same on a new database of the shared server.
+    static func with(_ body: @Sendable (KeyDatabase) async throws -> Void) async throws {
+        let database = try await TestDatabase.create()
+        try await with(database.connectionString, body)
+        try await database.drop()
+    }
+
+    func requests(of key: IssuedKey) async throws -> Int64? {
+        try await store.usage(key.key.id, days: 1)?.usage.requests
+    }
+}

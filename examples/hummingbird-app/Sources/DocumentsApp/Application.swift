@@ -1,0 +1,33 @@
+import Hummingbird
+import KeywardMiddleware
+import Logging
+
+/// The app: `Keyward` verifies where it runs, `TestKeyward` in its tests.
+func buildApplication(
+    keyward: some KeyVerification, configuration: ApplicationConfiguration = ApplicationConfiguration(), logger: Logger
+) -> some ApplicationProtocol {
+    let documents = Documents()
+    let router = Router(context: AppContext.self)
+
+    router.group("documents").add(middleware: keyward.keys(scopes: "documents:read"))
+        .get { _, _ in await documents.all }
+
+    router.group("documents").add(middleware: keyward.keys(scopes: "documents:write"))
+        .post { request, context in
+            let caller = try context.requirePrincipal()
+            let text = try await request.body.collect(upTo: 65_536)
+            return EditedResponse(
+                status: .created,
+                response: await documents.add(String(buffer: text), author: caller.owner ?? caller.name))
+        }
+
+    // Open to all; knows those who bring a key.
+    router.group("hello").add(middleware: keyward.optionalKeys())
+        .get { _, context in "hello, \(context.principal?.name ?? "stranger")" }
+
+    var application = Application(
+        router: router, configuration: configuration, services: [keyward], logger: logger)
+    // Keys are loaded before the first request comes.
+    application.beforeServerStarts { try await keyward.ready() }
+    return application
+}
