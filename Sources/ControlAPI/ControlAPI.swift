@@ -16,20 +16,23 @@ public struct ControlAPI: Sendable {
     private let metrics: PrometheusRegistry
     private let verifier: RequestVerifier
     private let proxies: [IPNetwork]
+    private let issuer: String
     private let importPatience: ImportPatience
     private let time: TimeSource
 
     /// - Parameters:
     ///   - verifier: decides for those who ask about keys.
+    ///   - issuer: the URL of this listener, without a slash at its end, as clients of introspection know it.
     ///   - proxies: whose word about a client's address is believed, beside the proxy that asks.
     public init(
         service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
-        metrics: PrometheusRegistry, verifier: RequestVerifier, proxies: [IPNetwork] = [],
+        metrics: PrometheusRegistry, verifier: RequestVerifier, issuer: String, proxies: [IPNetwork] = [],
         importPatience: ImportPatience = ImportPatience(),
         time: TimeSource = .system
     ) {
         self.importPatience = importPatience
         self.verifier = verifier
+        self.issuer = issuer
         self.proxies = proxies
         self.service = service
         self.administration = administration
@@ -69,6 +72,9 @@ public struct ControlAPI: Sendable {
         HealthRoutes(freshness: freshness, index: index).add(to: router)
         MetricsRoute(registry: metrics).add(to: router)
         OpenAPIRoute().add(to: router)
+        let verifyDoor = VerifyDoor(credentials: administration.credentials)
+        VerifyRoutes(verifier: verifier, door: verifyDoor).add(to: router)
+        IntrospectionRoutes(verifier: verifier, door: verifyDoor, issuer: issuer).add(to: router)
         let door = AdminDoor(credentials: administration.credentials, refusals: administration.refusals)
         for group in adminRoutes { door.add(group, to: router) }
     }

@@ -12,6 +12,7 @@ import TestSupport
 
 /// A control listener on a free port, over the in-memory store.
 struct ControlServer: Sendable {
+    static let issuer = "https://keys.test"
     static let adminKey = "admin-key-of-these-tests-0123456789abcdef"
 
     let api: ControlAPI
@@ -54,7 +55,8 @@ struct ControlServer: Sendable {
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index), usage: usage)
         let api = ControlAPI(
             service: service, administration: administration, index: index, freshness: freshness, metrics: metrics,
-            verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true), proxies: proxies,
+            verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true),
+            issuer: Self.issuer, proxies: proxies,
             importPatience: importPatience)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let application = api.application(

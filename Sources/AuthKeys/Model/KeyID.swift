@@ -13,6 +13,12 @@ public struct KeyID: Hashable, Sendable, Comparable {
         )
     }
 
+    /// When the identifier was made, to the millisecond; nil where it is none that says so (UUIDs of version 7 do, RFC 9562
+    /// section 5.7).
+    public var createdAt: Timestamp? {
+        high >> 12 & 0xF == 7 ? Timestamp(microseconds: Int64(high >> 16) * 1_000) : nil
+    }
+
     /// The order of the bytes, which is PostgreSQL's too.
     public static func < (left: KeyID, right: KeyID) -> Bool {
         (left.high, left.low) < (right.high, right.low)

@@ -74,7 +74,8 @@ struct AdminDoor: Sendable {
         }
     }
 
-    private func authenticate(_ request: Request) async throws(APIError) -> Admin {
+    /// The one admin credential of a request.
+    static func credential(of request: Request) throws(APIError) -> Substring {
         let values = request.headers[values: .authorization]
         guard values.count <= 1 else {
             throw APIError(
@@ -85,6 +86,11 @@ struct AdminDoor: Sendable {
             throw APIError.unauthorized(
                 .missing, message: "the admin key is required: 'Authorization: Bearer <admin key>'")
         }
+        return candidate
+    }
+
+    private func authenticate(_ request: Request) async throws(APIError) -> Admin {
+        let candidate = try Self.credential(of: request)
         let admin: Admin?
         do throws(StoreError) {
             admin = try await credentials.admin(presenting: candidate)

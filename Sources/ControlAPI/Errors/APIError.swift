@@ -90,6 +90,11 @@ extension APIError {
             .unauthorized, .authentication, message, code: refusal.code, headers: [.wwwAuthenticate: challenge])
     }
 
+    /// Keys cannot be verified now.
+    static let verificationUnavailable = APIError(
+        .serviceUnavailable, .unavailable, ErrorText.unavailable.message, code: ErrorText.unavailable.code,
+        headers: [.retryAfter: "1"])
+
     static let authKey = "auth key"
 
     static func permissionMissing(_ permission: AdminPermission) -> APIError {

@@ -69,8 +69,16 @@ struct JSONFault {
             path = []
             reason = "is not valid"
         }
-        param = path.first { $0.intValue == nil }?.stringValue
+        param = Self.member(at: path)
         message = param.map { "\($0) \(reason)" } ?? (isShape ? "it must be a JSON object" : "it is not valid JSON")
+    }
+
+    /// The name of a member that is at fault, as far as this body is one of members: `labels` for what is in it, and
+    /// `requests[2].ip` for a member of an object in an array. Nil for the body itself.
+    static func member(at path: [any CodingKey]) -> String? {
+        guard let first = path.first, first.intValue == nil else { return nil }
+        guard path.count > 2, let number = path[1].intValue, path[2].intValue == nil else { return first.stringValue }
+        return "\(first.stringValue)[\(number)].\(path[2].stringValue)"
     }
 
     private static func name(of type: any Any.Type) -> String {

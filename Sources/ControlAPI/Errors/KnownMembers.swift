@@ -5,9 +5,14 @@ extension Decoder {
         let given = try container(keyedBy: AnyMember.self).allKeys.map(\.stringValue)
         // In an order of its own, so that the same body always gets the same answer.
         guard let unknown = given.filter({ !known.contains($0) }).min() else { return }
-        let shown = String(unknown.prefix(AnyMember.nameLimit))
+        let shown = member(AnyMember(stringValue: String(unknown.prefix(AnyMember.nameLimit))))
         throw APIError.validation(
             "\(shown) is not a member of this body: there is \(known.joined(separator: ", "))", param: shown)
+    }
+
+    /// The name of a member of what this decodes, as errors name it.
+    func member(_ name: any CodingKey) -> String {
+        JSONFault.member(at: codingPath + [name]) ?? name.stringValue
     }
 }
 

@@ -38,7 +38,9 @@ struct ResponseGuard: RouterMiddleware {
         }
         response.headers[.requestID] = context.requestID
         // Answers about keys are for nobody's cache (RFC 9111 section 5.2.2.5), errors included.
-        if request.uri.path.hasPrefix("/admin") { response.headers[.cacheControl] = "no-store" }
+        if request.uri.path.hasPrefix("/admin") || request.uri.path.hasPrefix("/v1/") {
+            response.headers[.cacheControl] = "no-store"
+        }
         return request.method == .head ? response.createHeadResponse() : response
     }
 

@@ -29,6 +29,12 @@ struct SettingsOptions: ParsableArguments {
         help: "Where administration, health and metrics listen (KEYWARD_CONTROL_ADDRESS). Default: 127.0.0.1:9090.")
     var controlAddress: String?
 
+    @Option(
+        help:
+            "The control listener's URL as clients of introspection know it (KEYWARD_ISSUER). Default: that of its address."
+    )
+    var issuer: String?
+
     @Option(help: "Keyward's own folder (KEYWARD_DATA_DIR). Default: .keyward.")
     var dataDir: String?
 
@@ -58,7 +64,7 @@ struct SettingsOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         let options: [Setting: String?] = [
             .databaseURL: databaseUrl, .listenDatabaseURL: listenDatabaseUrl, .databaseWait: databaseWait,
-            .adminKeyFile: adminKeyFile, .controlAddress: controlAddress, .dataDirectory: dataDir,
+            .adminKeyFile: adminKeyFile, .controlAddress: controlAddress, .issuer: issuer, .dataDirectory: dataDir,
             .maxStaleness: maxStaleness, .usageInterval: usageInterval, .keyDefaultLifetime: keyDefaultLifetime,
             .keyMaxLifetime: keyMaxLifetime,
             .logLevel: logLevel, .logFormat: logFormat,

@@ -77,7 +77,7 @@ struct Instance: Service {
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
                 passesPreflights: settings.gateway.passesPreflights),
-            proxies: settings.gateway.trustedProxies)
+            issuer: settings.issuer, proxies: settings.gateway.trustedProxies)
         let report = StartReport(
             migrated: migrated, keys: index.count, isPrivate: database.embedded != nil, adminKeyPath: adminKeyPath,
             isEcho: echo != nil, isSecure: settings.gateway.certificate != nil)

@@ -17,6 +17,8 @@ struct Settings: Sendable {
     /// Without routes: the built-in echo upstream is put in.
     var gateway: GatewayConfiguration
     var control: ListenAddress
+    /// The control listener's URL, as clients of introspection know it.
+    var issuer: String
     var dataDirectory: String
     var maxStaleness: Duration
     var lifetimes: KeyLifetimes
@@ -30,6 +32,7 @@ struct Settings: Sendable {
         adminKey = try Self.adminKey(source)
         gateway = try GatewayConfiguration(source)
         control = try source.address(.controlAddress, default: ListenAddress(host: "127.0.0.1", port: 9090))
+        issuer = try Self.issuer(source) ?? "http://\(control)"
         dataDirectory = source.text(.dataDirectory) ?? ".keyward"
         maxStaleness = try source.duration(.maxStaleness, default: .seconds(3_600))
         lifetimes = try Self.lifetimes(source)
@@ -47,6 +50,15 @@ struct Settings: Sendable {
         guard let text = source.text(setting) else { return nil }
         guard let target = try? PostgresTarget(text) else { throw SettingsError(setting) }
         return target
+    }
+
+    /// A URL without query and fragment (RFC 8414 section 2), and without a slash at its end.
+    private static func issuer(_ source: SettingsSource) throws(SettingsError) -> String? {
+        guard let text = source.text(.issuer) else { return nil }
+        guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host()?.isEmpty == false,
+            url.query() == nil, url.fragment() == nil, url.user() == nil
+        else { throw SettingsError(.issuer) }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
     private static func lifetimes(_ source: SettingsSource) throws(SettingsError) -> KeyLifetimes {

@@ -1,0 +1,52 @@
+import AuthKeys
+
+/// What a key is, as OAuth tells it of a token (RFC 7662 section 2.2). What is empty is left out, and of a key that is not good,
+/// nothing is told.
+struct IntrospectionJSON: Encodable {
+    var active = false
+    var scope: String?
+    /// The key's id: a key is its own client.
+    var clientID: String?
+    /// The key's name.
+    var username: String?
+    /// The owner; the key's id where it has none.
+    var sub: String?
+    /// In seconds since 1970, as `iat` and `nbf`.
+    var exp: Int64?
+    /// When the key's id was made.
+    var iat: Int64?
+    var nbf: Int64?
+    var jti: String?
+    var iss: String?
+    var tokenType: String?
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case active, scope, username, sub, exp, iat, nbf, jti, iss
+        case clientID = "client_id"
+        case tokenType = "token_type"
+    }
+
+    static let inactive = IntrospectionJSON()
+}
+
+extension Timestamp {
+    /// Whole seconds since 1970, those before it.
+    fileprivate var seconds: Int64 { microseconds.quotientAndRemainder(floorDividingBy: 1_000_000).quotient }
+}
+
+extension IntrospectionJSON {
+    init(_ key: KeyProfile, issuer: String) {
+        let id = key.principal.keyID
+        active = true
+        scope = key.principal.scopes.isEmpty ? nil : key.principal.scopes.joined(separator: " ")
+        clientID = id.description
+        username = key.principal.name
+        sub = key.principal.owner ?? id.description
+        exp = key.principal.expiresAt.map(\.seconds)
+        iat = id.createdAt.map(\.seconds)
+        nbf = key.notBefore.map { Timestamp(microseconds: $0.microseconds + 999_999).seconds }
+        jti = id.description
+        iss = issuer
+        tokenType = "Bearer"
+    }
+}

@@ -1,0 +1,106 @@
+import AuthKeys
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// `POST /v1/introspect` (RFC 7662), and the metadata that name it (RFC 8414): for proxies and frameworks that know keys as OAuth's
+/// tokens. The decision is the one of every other way in; what a client tells of its caller beside the token (section 2.1) goes
+/// into it.
+struct IntrospectionRoutes: Sendable {
+    static let path = "/v1/introspect"
+    static let metadataPath = "/.well-known/oauth-authorization-server"
+
+    let verifier: RequestVerifier
+    let door: VerifyDoor
+    /// The issuer's URL, without a slash at its end.
+    let issuer: String
+
+    func add(to router: Router<ControlContext>) {
+        router.post(RouterPath(Self.path)) { request, _ in
+            do throws(OAuthError) {
+                return try JSONBody.response(try await answer(to: request))
+            } catch {
+                return try error.response()
+            }
+        }
+        router.get(RouterPath(Self.metadataPath)) { _, _ in
+            try JSONBody.response(ServerMetadata(issuer: issuer))
+        }
+    }
+
+    private func answer(to request: Request) async throws(OAuthError) -> IntrospectionJSON {
+        let admin = try await admit(request)
+        let form = try await Self.form(of: request)
+        guard let token = try form.value("token") else { throw .invalidRequest("token is required") }
+        let (decision, _) = await verifier.decide(about: token, for: try Self.context(form), asker: admin)
+        switch decision {
+        case .admitted(let key): return IntrospectionJSON(key, issuer: issuer)
+        case .refused: return .inactive
+        case .unavailable: throw OAuthError(.verificationUnavailable)
+        }
+    }
+
+    private func admit(_ request: Request) async throws(OAuthError) -> Admin {
+        var refusal = OAuthError.invalidClient
+        for candidate in try ClientCredential.candidates(in: request) {
+            do throws(APIError) {
+                return try await door.admit(candidate)
+            } catch {
+                refusal = OAuthError(error)
+            }
+        }
+        throw refusal
+    }
+
+    private static func form(of request: Request) async throws(OAuthError) -> FormParameters {
+        let type = (request.headers[.contentType] ?? "").prefix { $0 != ";" }.filter { !$0.isWhitespace }
+        guard type.lowercased() == FormParameters.mediaType else {
+            throw .invalidRequest("the body must be \(FormParameters.mediaType)")
+        }
+        guard let body = try? await request.body.collect(upTo: ControlAPI.bodyLimit),
+            let form = String(validating: body.readableBytesView, as: UTF8.self).flatMap({ FormParameters($0) })
+        else { throw .invalidRequest("the body is no \(FormParameters.mediaType)") }
+        return form
+    }
+
+    /// What is told of the token's holder and of what it wants: `ip`, `method`, `path` and `scope`.
+    private static func context(_ form: FormParameters) throws(OAuthError) -> RequestVerifier.Incoming {
+        var address: IPAddress?
+        if let text = try form.value("ip") {
+            guard let known = IPAddress(text) else { throw .invalidRequest("ip must be an address of IPv4 or IPv6") }
+            address = known
+        }
+        let path = try form.value("path") ?? ""
+        guard path.isEmpty || path == "*" || path.hasPrefix("/") else {
+            throw .invalidRequest("path must begin with /")
+        }
+        let scopes = (try form.value("scope") ?? "").split(separator: " ").map(String.init)
+        guard let needed = ScopeRequirement(scopes) else {
+            throw .invalidRequest("scope takes scopes without wildcards, separated by spaces")
+        }
+        return RequestVerifier.Incoming(
+            method: try form.value("method") ?? "", path: path, address: address, scopes: needed)
+    }
+}
+
+/// What clients may find out of themselves (RFC 8414 section 2). There is nothing here to authorize: keys are given out by admins.
+private struct ServerMetadata: Encodable {
+    let issuer: String
+
+    enum CodingKeys: String, CodingKey {
+        case issuer
+        case responseTypes = "response_types_supported"
+        case grantTypes = "grant_types_supported"
+        case endpoint = "introspection_endpoint"
+        case methods = "introspection_endpoint_auth_methods_supported"
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var members = encoder.container(keyedBy: CodingKeys.self)
+        try members.encode(issuer, forKey: .issuer)
+        try members.encode([String](), forKey: .responseTypes)
+        try members.encode([String](), forKey: .grantTypes)
+        try members.encode(issuer + IntrospectionRoutes.path, forKey: .endpoint)
+        try members.encode(["client_secret_basic", "Bearer"], forKey: .methods)
+    }
+}

@@ -1,0 +1,89 @@
+import AuthKeys
+
+/// What became of a key that somebody asked about. What is empty is left out.
+struct VerifyJSON: Encodable {
+    let valid: Bool
+    let code: Code
+    /// Of the answer that the gateway would give, and its challenge; for whoever passes it on.
+    let status: Int
+    let wwwAuthenticate: String?
+    let message: String?
+    /// The key's, if there is one, good or not.
+    let keyID: String?
+    let name: String?
+    let owner: String?
+    let scopes: [String]?
+    let metadata: JSONValue?
+    let expiresAt: String?
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case valid, code, status, message, name, owner, scopes, metadata
+        case wwwAuthenticate = "www_authenticate"
+        case keyID = "key_id"
+        case expiresAt = "expires_at"
+    }
+
+    init(_ decision: Decision, needed: ScopeRequirement) {
+        let profile: KeyProfile?
+        switch decision {
+        case .unavailable:
+            profile = nil
+            (valid, code, status, wwwAuthenticate) = (false, .unavailable, 503, nil)
+            message = ErrorText.unavailable.message
+        case .admitted(let admitted):
+            profile = admitted
+            (valid, code, status, wwwAuthenticate, message) = (true, .valid, 200, nil, nil)
+        case .refused(let refusal, let known):
+            profile = known
+            valid = false
+            code = Code(refusal, known)
+            status = refusal.kind.status
+            wwwAuthenticate = refusal.challenge(needing: needed)
+            message = refusal.message(needing: needed)
+        }
+        keyID = profile?.principal.keyID.description
+        name = profile?.principal.name
+        owner = profile?.principal.owner
+        scopes = profile.flatMap { $0.principal.scopes.isEmpty ? nil : $0.principal.scopes }
+        metadata = profile.flatMap { $0.metadata.isEmpty ? nil : JSONBody.value($0.metadata) }
+        expiresAt = profile?.principal.expiresAt?.description
+    }
+
+}
+
+extension VerifyJSON {
+    /// What became of it, for machines.
+    enum Code: String, CaseIterable, Encodable {
+        case valid = "VALID"
+        case notFound = "NOT_FOUND"
+        case malformed = "MALFORMED"
+        case disabled = "DISABLED"
+        case deactivated = "DEACTIVATED"
+        case expired = "EXPIRED"
+        case notYetValid = "NOT_YET_VALID"
+        case ipNotAllowed = "IP_NOT_ALLOWED"
+        case methodNotAllowed = "METHOD_NOT_ALLOWED"
+        case pathNotAllowed = "PATH_NOT_ALLOWED"
+        case pathAmbiguous = "PATH_AMBIGUOUS"
+        case scopeMissing = "SCOPE_MISSING"
+        /// Nobody knows: of one in a batch that would have to be looked for in a database that cannot be used now.
+        case unavailable = "UNAVAILABLE"
+
+        /// - Parameter profile: of the key, if there is one.
+        init(_ refusal: Refusal, _ profile: KeyProfile?) {
+            self =
+                switch refusal {
+                case .unknown: .notFound
+                case .missing, .malformed: .malformed
+                case .expired: .expired
+                case .inactive: profile?.state == .disabled ? .disabled : .deactivated
+                case .notYetValid: .notYetValid
+                case .ipNotAllowed: .ipNotAllowed
+                case .methodNotAllowed: .methodNotAllowed
+                case .pathNotAllowed: .pathNotAllowed
+                case .pathAmbiguous: .pathAmbiguous
+                case .scopeMissing: .scopeMissing
+                }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+import AuthKeys
+import Foundation
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import ControlAPI
+
+@Suite("Introspection (RFC 7662)")
+struct IntrospectionTests {
+    private func ask(
+        _ body: String, _ server: ControlServer, authorization: String? = "Bearer \(ControlServer.adminKey)",
+        type: String = "application/x-www-form-urlencoded"
+    ) async throws -> ControlServer.Answer {
+        let headers = [("Content-Type", type)] + [authorization].compactMap { $0.map { ("Authorization", $0) } }
+        return try await server.send(.POST, "/v1/introspect", body: body, admin: nil, headers: headers)
+    }
+
+    private func basic(_ user: String, _ password: String) -> String {
+        "Basic " + Data("\(user):\(password)".utf8).base64EncodedString()
+    }
+
+    private func key(_ server: ControlServer, _ members: String = "") async throws -> (id: String, token: String) {
+        let answer = try await server.create("{\"name\":\"billing\"\(members)}")
+        return try #require((answer.object["id"] as? String).map { ($0, answer.object["value"] as? String ?? "") })
+    }
+
+    @Test("an active key: every member of section 2.2 that it has")
+    func active() async throws {
+        try await ControlServer.with { server in
+            let before = Int(Date().timeIntervalSince1970)
+            let (id, token) = try await key(
+                server,
+                #","owner":"acme","scopes":["documents:*","x:read"],"expires_at":"2999-01-01T00:00:00.5Z","not_before":"2020-01-01T00:00:00Z""#
+            )
+            let answer = try await ask("token=\(token)&token_type_hint=refresh_token&unheard=of", server)
+            #expect(answer.status == 200 && answer.headers["Cache-Control"] == ["no-store"])
+            let told = answer.object
+            #expect(told["active"] as? Bool == true && told["scope"] as? String == "documents:* x:read")
+            #expect(told["client_id"] as? String == id && told["jti"] as? String == id)
+            #expect(told["username"] as? String == "billing" && told["sub"] as? String == "acme")
+            #expect(told["exp"] as? Int == 32_472_144_000 && told["nbf"] as? Int == 1_577_836_800)
+            let issued = try #require(told["iat"] as? Int)
+            #expect((before...before + 60).contains(issued))
+            #expect(told["iss"] as? String == ControlServer.issuer && told["token_type"] as? String == "Bearer")
+            #expect(told.count == 11)
+            let bare = try await key(server)
+            let little = try await ask("token=\(bare.token)", server).object
+            #expect(Set(little.keys) == ["active", "client_id", "iat", "iss", "jti", "sub", "token_type", "username"])
+            #expect(little["sub"] as? String == bare.id)
+        }
+    }
+
+    @Test("of a key that is not good, nothing is told")
+    func inactive() async throws {
+        try await ControlServer.with { server in
+            let limited = try await key(
+                server, #","allowed_cidrs":["192.0.2.0/24"],"allowed_paths":["/v1/*"],"scopes":["a"]"#)
+            let off = try await key(server, #","enabled":false"#)
+            for body in [
+                "token=\(Token.generate().value)", "token=junk", "token=\(off.token)", "token=\(limited.token)",
+                "token=\(limited.token)&ip=192.0.2.1", "token=\(limited.token)&ip=192.0.2.1&path=/v2",
+                "token=\(limited.token)&ip=192.0.2.1&path=/v1/x&scope=b",
+            ] {
+                let answer = try await ask(body, server)
+                #expect(answer.status == 200 && answer.text == #"{"active":false}"#, "\(body)")
+            }
+            let good = try await ask("ip=192.0.2.1&path=%2Fv1%2Fx&method=GET&scope=a&token=\(limited.token)", server)
+            #expect(good.object["active"] as? Bool == true)
+        }
+    }
+
+    @Test("clients authenticate by Bearer or Basic")
+    func clients() async throws {
+        try await ControlServer.with { server in
+            let created = try await server.send(
+                .POST, "/admin/api/v1/admin-keys", body: #"{"name":"n","permissions":["verify"],"owner":"acme"}"#)
+            let admin = try #require(created.object["value"] as? String)
+            let (_, own) = try await key(server, #","owner":"acme""#)
+            let (_, other) = try await key(server, #","owner":"else""#)
+            let encoded = admin.replacing("_", with: "%5F")
+            for authorization in [
+                "Bearer \(admin)", "bearer  \(admin)", basic("any", admin), basic("", admin), basic("a%3Ab", encoded),
+            ] {
+                let answer = try await ask("token=\(own)", server, authorization: authorization)
+                #expect(answer.object["active"] as? Bool == true, "\(authorization): \(answer.text)")
+                let hidden = try await ask("token=\(other)", server, authorization: authorization)
+                #expect(hidden.text == #"{"active":false}"#)
+            }
+        }
+    }
+
+    @Test("whoever does not authenticate is told how, in OAuth's form")
+    func strangers() async throws {
+        try await ControlServer.with { server in
+            let (_, token) = try await key(server)
+            for authorization in [
+                nil, "Bearer \(token)", "Bearer junk", "Bearer", "Basic !", basic("a", "b"),
+                "Basic " + Data("nocolon".utf8).base64EncodedString(), "Digest x",
+            ] {
+                let answer = try await ask("token=\(token)", server, authorization: authorization)
+                #expect(answer.status == 401 && answer.object["error"] as? String == "invalid_client")
+                let challenges = answer.headers["WWW-Authenticate"].joined(separator: ", ")
+                #expect(challenges.contains("Basic realm=") && challenges.contains("Bearer realm="))
+            }
+            let created = try await server.send(
+                .POST, "/admin/api/v1/admin-keys", body: #"{"name":"n","permissions":["keys:read"]}"#)
+            let reader = try #require(created.object["value"] as? String)
+            let refused = try await ask("token=\(token)", server, authorization: "Bearer \(reader)")
+            #expect(refused.status == 403 && refused.object["error"] as? String == "insufficient_scope")
+        }
+    }
+
+    @Test("bad requests say what is wrong, in OAuth's form, and repeat no token")
+    func faults() async throws {
+        try await ControlServer.with { server in
+            let (_, token) = try await key(server)
+            for (body, word) in [
+                ("", "token"), ("token=", "token"), ("token_type_hint=x", "token"),
+                ("token=\(token)&token=\(token)", "token"), ("token=\(token)&ip=here", "ip"),
+                ("token=\(token)&ip=192.0.2.1&ip=192.0.2.2", "ip"), ("token=\(token)&path=x", "path"),
+                ("token=\(token)&scope=a:*", "scope"), ("token=%zz", "body"), ("token=%ff", "body"),
+            ] {
+                let answer = try await ask(body, server)
+                #expect(answer.status == 400 && answer.object["error"] as? String == "invalid_request", "\(body)")
+                let description = answer.object["error_description"] as? String ?? ""
+                #expect(description.contains(word) && !answer.text.contains(token), "\(body): \(description)")
+            }
+            let json = try await ask("{\"token\":\"\(token)\"}", server, type: "application/json")
+            #expect(json.status == 400 && json.object["error"] as? String == "invalid_request")
+            let charset = try await ask(
+                "token=\(token)", server, type: "Application/X-WWW-Form-Urlencoded; charset=utf-8")
+            #expect(charset.object["active"] as? Bool == true)
+            #expect(try await server.send(.GET, "/v1/introspect?token=\(token)").status == 405)
+        }
+    }
+
+    @Test("a key that nobody knows of while the database is away is not judged")
+    func outage() async throws {
+        try await ControlServer.with { server in
+            server.store.isDown = true
+            let answer = try await ask("token=\(Token.generate().value)", server)
+            #expect(answer.status == 503 && answer.object["error"] as? String == "temporarily_unavailable")
+            #expect(answer.headers["Retry-After"] == ["1"])
+        }
+    }
+
+    @Test("the metadata name the endpoint (RFC 8414)")
+    func metadata() async throws {
+        try await ControlServer.with { server in
+            let answer = try await server.send(.GET, "/.well-known/oauth-authorization-server", admin: nil)
+            #expect(answer.status == 200 && answer.headers.first(name: "Content-Type") == "application/json")
+            #expect(answer.object["issuer"] as? String == ControlServer.issuer)
+            #expect(answer.object["introspection_endpoint"] as? String == ControlServer.issuer + "/v1/introspect")
+            #expect((answer.object["response_types_supported"] as? [String])?.isEmpty == true)
+            let methods = answer.object["introspection_endpoint_auth_methods_supported"] as? [String]
+            #expect(methods == ["client_secret_basic", "Bearer"])
+        }
+    }
+}
