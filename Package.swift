@@ -128,6 +128,10 @@ let package = Package(
             path: "Benchmarks/KeyBenchmark",
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "HummingbirdHello", dependencies: [hummingbird, logging], path: "Benchmarks/HummingbirdHello",
+            swiftSettings: strict
+        ),
         .target(
             name: "TestSupport",
             dependencies: [
@@ -185,6 +189,17 @@ let package = Package(
             dependencies: [
                 "AuthKeys", "Gateway", "KeywardServer", "keyward", "TestSupport", subprocess, system,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "DecisionTests",
+            dependencies: [
+                "KeywardMiddleware", "keyward", "TestSupport", hummingbird, logging,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],

@@ -42,8 +42,14 @@ class Server:
     """A gateway to be measured."""
 
     def __init__(self, name, process, port, key, tls_port=None):
-        self.name, self.pid, self.port, self.tls_port = name, process.pid, port, tls_port
+        self.name, self.pids, self.port, self.tls_port = name, [process.pid], port, tls_port
         self.credential = "Bearer " + key
+
+    def cpu_seconds(self):
+        return sum(map(bench.cpu_seconds, self.pids))
+
+    def resident_megabytes(self):
+        return sum(map(bench.resident_megabytes, self.pids))
 
     def url(self, path, tls=False):
         return "http%s://127.0.0.1:%d%s" % ("s" if tls else "", self.tls_port if tls else self.port, path)
@@ -52,7 +58,7 @@ class Server:
 class Place:
     """The upstreams, the peers, and a private PostgreSQL for Keyward; each is started when it is first asked for."""
 
-    def __init__(self):
+    def __init__(self, peers=True):
         chain, key = bench.certificate()
         bundle = bench.FOLDER + "/bundle.pem"
         with open(bundle, "w") as file:
@@ -70,7 +76,7 @@ class Place:
         self.keeper = bench.Instance()
         self.database = bench.private_database()
         self.key = self.keeper.admin("POST", body={"name": "benchmark"})["value"]
-        self.servers = [*self.peers(), self.keyward("keyward", self.database, self.key)]
+        self.servers = [*(self.peers() if peers else ()), self.keyward("keyward", self.database, self.key)]
 
     def config(self, name, **values):
         """A file of `peers` with its placeholders filled in; returns its path."""
@@ -124,13 +130,13 @@ def wrk(server, path, connections, script="", tls=False):
     name = bench.FOLDER + "/wrk.lua"
     with open(name, "w") as file:
         file.write(script + REPORT)
-    before = bench.cpu_seconds(server.pid)
+    before = server.cpu_seconds()
     out = subprocess.run(
         ["wrk", "-t1", "-c%d" % connections, "-d%ss" % SECONDS, "--timeout", "30s", "-s", name, "-H",
          "Authorization: " + server.credential, server.url(path, tls)],
         capture_output=True, text=True, check=True).stdout
     result = json.loads(re.search("RESULT (.*)", out).group(1))
-    result["cpu"] = bench.cpu_seconds(server.pid) - before
+    result["cpu"] = server.cpu_seconds() - before
     return result
 
 
@@ -168,12 +174,13 @@ def requests_table(title, samples):
 
 
 def requests(title, servers, path="/", connections=64, script="", tls=False):
-    def measure(server):
-        result = wrk(server, path, connections, script, tls)
-        result["resident"] = bench.resident_megabytes(server.pid)
-        return result
+    samples = interleave(servers, lambda server: sized(server, path, connections, script, tls))
+    requests_table(title, samples)
 
-    requests_table(title, interleave(servers, measure))
+
+def sized(server, *load):
+    """What came of a load, with the memory of whoever bore it."""
+    return {**wrk(server, *load), "resident": server.resident_megabytes()}
 
 
 def small(place):
@@ -210,7 +217,7 @@ def upload(server, size, count, parallel=2):
                 if response.status != 200:
                     bad.append(response.status)
 
-    before, began = bench.cpu_seconds(server.pid), time.perf_counter()
+    before, began = server.cpu_seconds(), time.perf_counter()
     threads = [threading.Thread(target=run) for _ in range(parallel)]
     for thread in threads:
         thread.start()
@@ -218,7 +225,7 @@ def upload(server, size, count, parallel=2):
         thread.join()
     return {
         "microseconds": (time.perf_counter() - began) * 1e6, "bytes": size * count, "bad": len(bad), "failed": 0,
-        "cpu": bench.cpu_seconds(server.pid) - before,
+        "cpu": server.cpu_seconds() - before,
     }
 
 
@@ -288,7 +295,7 @@ def million(place):
         for name in work if number % 2 else reversed(work):
             gateway, list_ = work[name]
             result = wrk(gateway, "/", 64, IN_TURN % ("%s/%s.keys" % (bench.FOLDER, list_)))
-            result["resident"] = bench.resident_megabytes(gateway.pid)
+            result["resident"] = gateway.resident_megabytes()
             samples[name].append(result)
     requests_table("one key beside a million, 64 kept connections", samples)
     for gateway in (one, server):
@@ -297,14 +304,14 @@ def million(place):
 
 def idle(server, count=1000):
     """Resident megabytes before and with `count` idle connections that had one request each."""
-    before = bench.resident_megabytes(server.pid)
+    before = server.resident_megabytes()
     request = ("GET / HTTP/1.1\r\nHost: benchmark\r\nAuthorization: %s\r\n\r\n" % server.credential).encode()
     connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(count)]
     for connection in connections:
         connection.sendall(request)
     bad = sum(not connection.recv(4096).startswith(b"HTTP/1.1 200") for connection in connections)
     time.sleep(1)
-    after = bench.resident_megabytes(server.pid)
+    after = server.resident_megabytes()
     for connection in connections:
         connection.close()
     return {"before": before, "after": after, "bad": bad}
@@ -327,7 +334,7 @@ def slow_stream(server, megabytes_a_second=250):
             received += count
             if time.time() - sampled > 0.2:
                 sampled = time.time()
-                samples.append(bench.resident_megabytes(server.pid))
+                samples.append(server.resident_megabytes())
             time.sleep(max(0, began + received / megabytes_a_second / 1e6 - time.time()))
     return samples
 

@@ -162,6 +162,11 @@ extension Timestamp: CustomStringConvertible {
     }
 }
 
+extension Timestamp {
+    /// Whole seconds since the Unix epoch; those of a fraction begin before it.
+    public var seconds: Int64 { microseconds.quotientAndRemainder(floorDividingBy: 1_000_000).quotient }
+}
+
 extension BinaryInteger {
     /// Division that rounds down, so that moments before 1970 fall into the right day.
     fileprivate func quotientAndRemainder(floorDividingBy divisor: Self) -> (quotient: Self, remainder: Self) {

@@ -27,6 +27,6 @@ struct FormParameters {
 
     /// Nil for what is not percent-encoded UTF-8.
     static func decoded(_ text: some StringProtocol) -> String? {
-        text.replacing("+", with: " ").removingPercentEncoding
+        String(text.map { $0 == "+" ? " " : $0 }).removingPercentEncoding
     }
 }

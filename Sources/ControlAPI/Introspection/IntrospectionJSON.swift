@@ -29,11 +29,6 @@ struct IntrospectionJSON: Encodable {
     static let inactive = IntrospectionJSON()
 }
 
-extension Timestamp {
-    /// Whole seconds since 1970, those before it.
-    fileprivate var seconds: Int64 { microseconds.quotientAndRemainder(floorDividingBy: 1_000_000).quotient }
-}
-
 extension IntrospectionJSON {
     init(_ key: KeyProfile, issuer: String) {
         let id = key.principal.keyID
@@ -42,9 +37,9 @@ extension IntrospectionJSON {
         clientID = id.description
         username = key.principal.name
         sub = key.principal.owner ?? id.description
-        exp = key.principal.expiresAt.map(\.seconds)
-        iat = id.createdAt.map(\.seconds)
-        nbf = key.notBefore.map { Timestamp(microseconds: $0.microseconds + 999_999).seconds }
+        exp = key.principal.expiresAt?.seconds
+        iat = id.createdAt?.seconds
+        nbf = key.notBefore.map { $0.seconds + ($0.microseconds % 1_000_000 == 0 ? 0 : 1) }
         jti = id.description
         iss = issuer
         tokenType = "Bearer"

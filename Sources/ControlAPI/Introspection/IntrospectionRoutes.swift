@@ -17,9 +17,9 @@ struct IntrospectionRoutes: Sendable {
 
     func add(to router: Router<ControlContext>) {
         router.post(RouterPath(Self.path)) { request, _ in
-            do throws(OAuthError) {
+            do {
                 return try JSONBody.response(try await answer(to: request))
-            } catch {
+            } catch let error as OAuthError {
                 return try error.response()
             }
         }

@@ -1,0 +1,179 @@
+import AsyncHTTPClient
+import Foundation
+import Hummingbird
+import HummingbirdTesting
+import KeywardMiddleware
+import Logging
+import NIOCore
+import NIOHTTP1
+import TestSupport
+import Testing
+
+/// The same cases on every way in: the gateway, forward-auth, verify, introspection, and the middleware in an app of its own. All
+/// are real, and so is the database between them.
+@Suite("One decision")
+struct DecisionTests {
+    @Test("keys in every state, with every limit, get the same verdict everywhere", .timeLimit(.minutes(2)))
+    func keys() async throws {
+        try await Ways.open { ways, database in
+            var tokens: [String] = []
+            for key in KeyCase.all {
+                let issued = try await ways.keyward.create(key.name, key.members)
+                tokens.append(issued.value)
+                switch key.ending {
+                case .none: break
+                case .deactivated: _ = try await ways.keyward.admin(.POST, "/\(issued.id)/deactivate")
+                case .expired:
+                    try await Psql.run(
+                        "UPDATE auth_keys SET expires_at = now() - interval '1 second' WHERE id = '\(issued.id)'",
+                        on: database)
+                }
+            }
+            let ended = zip(KeyCase.all, tokens).filter { $0.0.ending != .none }.map(\.1)
+            try await ways.settle(known: tokens, gone: ended)
+            for (key, token) in zip(KeyCase.all, tokens) {
+                for (call, verdict) in zip(Call.all, key.verdicts) {
+                    let name = "\(key.name): \(call.method) \(call.path) from \(call.client)"
+                    try await ways.expect(
+                        verdict, name, call, fields: [("Authorization", "Bearer \(token)")], asked: token)
+                }
+            }
+        }
+    }
+
+    @Test("credentials of every kind get the same verdict everywhere", .timeLimit(.minutes(2)))
+    func credentials() async throws {
+        try await Ways.open { ways, _ in
+            let (id, first) = try await ways.keyward.create("rotated")
+            func rotate() async throws -> String {
+                let answer = try await ways.keyward.admin(.POST, "/\(id)/rotate")
+                return try #require(answer.object["value"] as? String, "\(answer.text)")
+            }
+            let second = try await rotate()
+            let cut = try await ways.keyward.admin(.DELETE, "/\(id)/previous-secret")
+            #expect(cut.status == 200)
+            let third = try await rotate()
+            try await ways.settle(known: [third, second], gone: [first])
+            let unknown = try await ways.keyward.create("deleted")
+            _ = try await ways.keyward.admin(.POST, "/\(unknown.id)/deactivate")
+            _ = try await ways.keyward.admin(.DELETE, "/\(unknown.id)")
+            try await ways.settle(gone: [unknown.value])
+            for credential in CredentialCase.all(
+                good: third, replaced: second, ended: first, unknown: unknown.value)
+            {
+                try await ways.expect(
+                    credential.verdict, credential.name, .post, fields: credential.fields, asked: credential.token)
+            }
+        }
+    }
+}
+
+/// Every way in to one set of keys.
+struct Ways: Sendable {
+    let keyward: KeywardProcess
+    /// Of an app with the middleware.
+    let app: String
+
+    private static let clientProxies = "127.0.0.0/8"
+
+    static func open(_ body: @escaping @Sendable (Ways, _ database: String) async throws -> Void) async throws {
+        let database = try await TestDatabase.create()
+        let keyward = try await KeywardProcess.start(
+            database: database.connectionString,
+            arguments: ["--trusted-proxies", clientProxies, "--require", Call.rules.joined(separator: ",")])
+        let logger = Logger(label: "app") { _ in SwiftLogNoOpLogHandler() }
+        let verification = try Keyward(
+            database: database.connectionString,
+            options: KeywardOptions(require: Call.rules, trustedProxies: [clientProxies]), logger: logger)
+        let router = Router(context: PeerContext.self)
+        let routes = router.group().add(middleware: verification.keys())
+        for method in [HTTPRequest.Method.get, .post, .delete] {
+            routes.on("**", method: method) { _, context in context.principal?.name ?? "" }
+        }
+        var application = Application(router: router, services: [verification], logger: logger)
+        application.beforeServerStarts { try await verification.ready() }
+        try await application.test(.live) { client in
+            let port = try #require(client.port)
+            try await body(Ways(keyward: keyward, app: "http://127.0.0.1:\(port)"), database.connectionString)
+        }
+        #expect(try await keyward.stop() == 0)
+        try await database.drop()
+    }
+
+    /// Waits until both that have an index of their own know of these keys, and let in none that is gone.
+    func settle(known: [String] = [], gone: [String] = []) async throws {
+        func answers(_ base: String, _ token: String) async throws -> String? {
+            let answer = try await send("GET", base + "/any", [("Authorization", "Bearer \(token)")])
+            return answer.status == 200 ? "admitted" : answer.code
+        }
+        for token in known + gone {
+            let isSettled = try await eventually {
+                let (there, here) = try await (answers(keyward.gateway, token), answers(app, token))
+                return there == here && !(gone.contains(token) && there == "admitted")
+            }
+            #expect(isSettled)
+        }
+    }
+
+    /// - Parameter asked: the token that services ask about; nil where they cannot.
+    func expect(
+        _ verdict: Verdict, _ name: String, _ call: Call, fields: [(String, String)], asked: String?,
+        at place: SourceLocation = #_sourceLocation
+    ) async throws {
+        let from = fields + [("X-Forwarded-For", call.client)]
+        for (way, base) in [("gateway", keyward.gateway), ("middleware", app)] {
+            let answer = try await send(call.method, base + call.path, from)
+            let code = answer.status == 200 ? "admitted" : answer.code
+            #expect(code == verdict.rawValue, "\(way), \(name)", sourceLocation: place)
+            #expect(answer.status == verdict.status, "\(way), \(name)", sourceLocation: place)
+        }
+        let told = from + [("X-Forwarded-Method", call.method), ("X-Forwarded-Uri", call.path)]
+        let forwarded = try await send("GET", keyward.control + "/v1/forward-auth", told)
+        let forwardedCode = forwarded.status == 200 ? "admitted" : forwarded.code
+        #expect(forwardedCode == verdict.rawValue, "forward-auth, \(name)", sourceLocation: place)
+        #expect(forwarded.status == (verdict.status == 400 ? 403 : verdict.status), "\(name)", sourceLocation: place)
+
+        guard let asked else { return }
+        let admin = ("Authorization", "Bearer \(keyward.adminKey)")
+        let question = try JSONSerialization.data(
+            withJSONObject: ["key": asked, "method": call.method, "path": call.path, "ip": call.client])
+        let verified = try await send(
+            "POST", keyward.control + "/v1/verify", [admin], body: String(decoding: question, as: UTF8.self))
+        let code = verified.object["code"] as? String ?? ""
+        #expect(verdict.verifyCodes.contains(code), "verify, \(name): \(code)", sourceLocation: place)
+        #expect(verified.object["status"] as? Int == verdict.status, "verify, \(name)", sourceLocation: place)
+        #expect(verified.object["valid"] as? Bool == (verdict == .admitted), "verify, \(name)", sourceLocation: place)
+
+        let form = ["token": asked, "method": call.method, "path": call.path, "ip": call.client]
+            .map { "\($0.key)=\($0.value.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "")" }
+        let introspected = try await send(
+            "POST", keyward.control + "/v1/introspect",
+            [admin, ("Content-Type", "application/x-www-form-urlencoded")], body: form.joined(separator: "&"))
+        let isActive = introspected.object["active"] as? Bool
+        #expect(isActive == (verdict == .admitted), "introspection, \(name)", sourceLocation: place)
+    }
+
+    private func send(
+        _ method: String, _ url: String, _ fields: [(String, String)], body: String? = nil
+    ) async throws -> KeywardProcess.Answer {
+        var request = HTTPClientRequest(url: url)
+        request.method = HTTPMethod(rawValue: method)
+        request.headers = HTTPHeaders(fields)
+        if let body { request.body = .bytes(ByteBuffer(string: body)) }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let text = String(buffer: try await response.body.collect(upTo: 1 << 20))
+        return KeywardProcess.Answer(status: Int(response.status.code), headers: response.headers, text: text)
+    }
+}
+
+/// A context that knows who is at the other end.
+private struct PeerContext: KeyedRequestContext, RemoteAddressRequestContext {
+    var coreContext: CoreRequestContextStorage
+    var principal: Principal?
+    let remoteAddress: SocketAddress?
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        remoteAddress = source.channel.remoteAddress
+    }
+}
