@@ -73,7 +73,7 @@ struct VerifyRouteTests {
             let paused = try await key(server, ["enabled": false]).token
             let gone = try await key(server, [:])
             let off = try await server.send(.POST, "/admin/api/v1/auth-keys/\(gone.id)/deactivate")
-            #expect(off.status == 200)
+            #expect(off.status == 204)
             let good = ["method": "GET", "path": "/v1/x", "ip": "192.0.2.9"]
             for (token, change, code, status) in [
                 (limited, [:], "VALID", 200), (limited, ["method": "POST"], "METHOD_NOT_ALLOWED", 403),
@@ -138,7 +138,7 @@ struct VerifyRouteTests {
                     .POST, Self.path + "/batch", body: #"{"requests":[{"key":"k"},\#(body)]}"#)
                 #expect(batch.status == 400, "\(body): \(batch.text)")
                 #expect(batch.errorText("param") == "requests[1].\(param)", "\(body): \(batch.text)")
-                #expect(batch.errorText("message")?.hasPrefix("requests[1].\(param) ") == true || param == "key")
+                #expect(batch.errorText("message")?.contains("requests[1].\(param) ") == true, "\(batch.text)")
             }
             for body in [#"{"requests":[]}"#, "{}", #"{"requests":7}"#] {
                 let answer = try await server.send(.POST, Self.path + "/batch", body: body)

@@ -156,13 +156,16 @@ struct CredentialCase {
             CredentialCase("a scheme in capitals", [("Authorization", "BEARER \(good)")], good, .admitted),
             CredentialCase("a field of its own", [("X-API-Key", good)], good, .admitted),
             CredentialCase("the one replaced", [("Authorization", "Bearer \(replaced)")], replaced, .admitted),
-            CredentialCase("one whose grace is over", [("Authorization", "Bearer \(ended)")], ended, .unknown),
+            CredentialCase("one whose grace is over", [("Authorization", "Bearer \(ended)")], ended, .expired),
             CredentialCase("one never issued", [("X-API-Key", unknown)], unknown, .unknown),
             CredentialCase("a wrong check digit", [("Authorization", "Bearer \(broken)")], broken, .malformed),
             CredentialCase("no token at all", [("X-API-Key", "junk")], "junk", .malformed),
             CredentialCase("one too long", [("X-API-Key", good + good + good)], good + good + good, .malformed),
-            CredentialCase("both fields", [("Authorization", "Bearer \(good)"), ("X-API-Key", good)], nil, .twoKeys),
-            CredentialCase("two of a field", [("X-API-Key", good), ("X-API-Key", good)], nil, .twoKeys),
+            CredentialCase(
+                "the same in both fields", [("Authorization", "Bearer \(good)"), ("X-API-Key", good)], nil, .admitted),
+            CredentialCase(
+                "two in both fields", [("Authorization", "Bearer \(good)"), ("X-API-Key", replaced)], nil, .twoKeys),
+            CredentialCase("two of a field", [("X-API-Key", good), ("X-API-Key", replaced)], nil, .twoKeys),
         ]
     }
 
