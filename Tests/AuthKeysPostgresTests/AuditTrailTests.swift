@@ -147,6 +147,108 @@ struct AuditTrailTests {
         }
     }
 
+    @Test("nobody can add a seal that does not continue the chain, and sealing goes on")
+    func falseSeals() async throws {
+        try await StoreFixture.alone { fixture in
+            try await sealed(fixture, 2)
+            for _ in 0..<3 { try await fixture.create(StoreConformance.newKey()) }
+            let head = try #require(try await fixture.store.sealed(after: 1, limit: 1).first?.seal)
+            let events = try await fixture.store.unsealed(after: 0, limit: 10).events
+            let standing = try await fixture.store.standing()
+            #expect(events.map(\.id) == [3, 4, 5])
+            func seals(
+                _ events: some Sequence<AuditEvent>, after head: AuditSeal = head, at: Timestamp = standing.now,
+                horizon: UInt64 = standing.horizon, history: String = standing.history
+            ) -> [AuditSeal] {
+                SealingState(head: head, headTransaction: nil, history: history).seals(
+                    for: Array(events), horizon: horizon, isCut: false, now: at)
+            }
+            func link(_ sequence: Int64, horizon: UInt64 = head.horizon, hash: SecretDigest = head.hash) -> AuditSeal {
+                AuditSeal(
+                    sequence: sequence, event: head.event, hash: hash, at: head.at, horizon: horizon,
+                    history: head.history)
+            }
+            let earlier = try #require(try await fixture.store.sealed(after: 0, limit: 1).first?.seal)
+            for (what, wrong) in [
+                ("another link before it", seals(events, after: link(2, hash: earlier.hash))),
+                ("a gap", seals(events, after: link(3))),
+                ("an old moment", seals(events, at: standing.now.advanced(by: .seconds(-3_600)))),
+                ("a moment to come", seals(events, at: standing.now.advanced(by: .seconds(3_600)))),
+                ("transactions to come", seals(events, horizon: standing.horizon + 1_000)),
+                ("fewer transactions", seals(events, horizon: head.horizon - 1)),
+                ("an unfinished horizon", seals(events, after: link(2, horizon: 0))),
+                ("another cluster", seals(events, history: "another")),
+                ("the first left out", seals(events.dropFirst())), ("the last left out", seals(events.dropLast())),
+                ("one left out below", seals([events[1]], horizon: events[1].transaction)),
+                (
+                    "an event older than what is sealed",
+                    seals([events[0]]) + seals([events[1]], after: seals([events[0]])[0])
+                ),
+            ] {
+                let statement = AuditSQL.keep(wrong)
+                do {
+                    _ = try await fixture.admin.query(statement.sql, statement.parameters)
+                    Issue.record("allowed: \(what)")
+                } catch let error as PostgresError {
+                    #expect(error.sqlState == "23001", "\(what): \(error.debugDescription)")
+                }
+            }
+            let right = AuditSQL.keep(seals(events))
+            _ = try await fixture.admin.query(right.sql, right.parameters)
+            try await fixture.create(StoreConformance.newKey())
+            try await AdminConformance.sealAll(fixture.store, count: 6)
+            #expect(try await findings(fixture).isEmpty)
+        }
+    }
+
+    @Test("sealed events of another cluster hold nothing up once transactions here come to have their numbers")
+    func foreignTransactions() async throws {
+        try await StoreFixture.alone { fixture in
+            let count = SealingState.batch + 100
+            try await tamper(
+                fixture,
+                """
+                INSERT INTO audit_events (xid, actor, address, request_id, action, outcome)
+                SELECT (pg_current_xact_id()::text::bigint + 100 + n)::text::xid8, 'bootstrap', '', '', 'key.create', 'done'
+                FROM generate_series(1, \(count)) n
+                """)
+            try await AdminConformance.sealAll(fixture.store, count: count)
+            try await fixture.sql(
+                """
+                DO $$BEGIN
+                    FOR n IN 1..\(count + 200) LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP;
+                END$$
+                """)
+            try await fixture.create(StoreConformance.newKey())
+            try await AdminConformance.sealAll(fixture.store, count: count + 1)
+            #expect(try await findings(fixture).isEmpty)
+        }
+    }
+
+    @Test("an event is sealed whatever it says")
+    func anyEvent() async throws {
+        try await StoreFixture.with { fixture in
+            let texts = ["", "a", "\u{e9}\u{1F511}\u{1}\\x00", String(repeating: "\u{4E2D}", count: 9_000)]
+            try await fixture.store.record(
+                texts.map { text in
+                    var changes = AuditChanges()
+                    changes.set("name", to: .string(text))
+                    return NewAuditEvent(
+                        actor: .system, origin: CallOrigin(address: text, requestID: text), action: .keyUpdate,
+                        changes: changes)
+                })
+            try await tamper(
+                fixture,
+                """
+                INSERT INTO audit_events (at, actor, address, request_id, action, outcome)
+                SELECT at, '', '', '', '', 'done'
+                FROM unnest('{infinity,-infinity,1970-01-01,0044-03-15 BC,9999-12-31}'::timestamptz[]) AS t (at)
+                """)
+            try await AdminConformance.sealAll(fixture.store, count: texts.count + 5)
+            #expect(try await findings(fixture).isEmpty)
+        }
+    }
+
     @Test("a transaction that commits late is sealed after all, and nothing before it is missed")
     func lateCommit() async throws {
         try await StoreFixture.with { fixture in

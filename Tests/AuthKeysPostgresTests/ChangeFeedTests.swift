@@ -77,6 +77,32 @@ struct ChangeFeedTests {
         }
     }
 
+    @Test("secrets that are added by hand open their keys everywhere, whoever changes a key meanwhile")
+    func secretAdded() async throws {
+        try await StoreFixture.with { fixture in
+            let keys = ["one", "two"].map { StoreConformance.newKey(name: $0) }
+            for key in keys { try await fixture.create(key) }
+            let before = try await fixture.changes(since: nil)
+            #expect(before.entries.map(\.version) == [1, 1], "making a key is one change")
+            let added = [Token.generate().digest, Token.generate().digest]
+            let other = try await PostgresConnection.connect(to: fixture.target, logger: StoreFixture.logger)
+            try await other.execute(script: "BEGIN; UPDATE auth_keys SET description = 'changed' WHERE name = 'two'")
+            async let waiting = fixture.admin.query(
+                """
+                INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four)
+                SELECT CASE name WHEN 'one' THEN $1::bytea ELSE $2::bytea END, id, 'kw', '0000' FROM auth_keys
+                """, added.map { .bytes($0.bytes) })
+            try await Task.sleep(for: .milliseconds(50))
+            try await other.execute(script: "COMMIT")
+            _ = try await waiting
+            await other.close()
+            let entries = try await fixture.changes(since: before.batch.watermark).entries
+            #expect(Set(entries.map(\.digest)) == Set(keys.map(\.digest) + added))
+            #expect(
+                entries.allSatisfy { $0.state == .active && $0.version == ($0.name == "one" ? 2 : 3) }, "\(entries)")
+        }
+    }
+
     @Test("a secret that is deleted by itself is gone everywhere")
     func secretDeleted() async throws {
         try await StoreFixture.with { fixture in

@@ -15,7 +15,7 @@ struct RuntimeRoleTests {
             ).rows.map { try $0.text(0) }
             #expect(tables.sorted() == RuntimeGrants.tables.map(\.name).sorted())
             for table in RuntimeGrants.tables where table.name.hasPrefix("audit_") {
-                #expect(table.rights == "SELECT, INSERT")
+                #expect(table.rights.hasPrefix("SELECT, INSERT") && !table.rights.contains("UPDATE"))
             }
         }
     }
@@ -62,7 +62,11 @@ struct RuntimeRoleTests {
                     "ALTER TABLE audit_events DISABLE TRIGGER ALL", "ALTER TABLE audit_seals DISABLE TRIGGER USER",
                     "DROP TABLE audit_events", "DROP TRIGGER audit_events_refuse ON audit_events",
                     "SET session_replication_role = replica", "DELETE FROM admin_keys",
-                    "DELETE FROM keyward_migrations",
+                    "DELETE FROM keyward_migrations", "SELECT setval('audit_events_id_seq', 9000)",
+                    """
+                    INSERT INTO audit_events (id, actor, address, request_id, action, outcome) OVERRIDING SYSTEM VALUE
+                    VALUES (9000, 'bootstrap', '', '', 'key.create', 'done')
+                    """,
                     "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
                 ] {
                     do {

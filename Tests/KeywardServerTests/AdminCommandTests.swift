@@ -109,7 +109,7 @@ struct AdminCommandTests {
         #expect(early.status == 1 && early.error.contains("permission denied"), "\(early.error)")
         #expect(try await KeywardProcess.run(["migrate", "up"], environment: owner).status == 0)
         let printed = try await KeywardProcess.run(["migrate", "grants", role], environment: owner)
-        #expect(printed.output.contains("GRANT SELECT, INSERT ON audit_events TO \"\(role)\";"), "\(printed)")
+        #expect(printed.output.contains("GRANT SELECT, INSERT ON audit_seals TO \"\(role)\";"), "\(printed)")
         let less = try await KeywardProcess.run(["migrate", "grants", role, "--verify-only"], environment: owner)
         #expect(less.output.contains("GRANT SELECT ON auth_key_secrets TO \"\(role)\";"), "\(less)")
         #expect(

@@ -126,7 +126,18 @@ public struct KeyTexts {
             metadata: next(lengths.4))
     }
 
+    @inline(__always)
     private static func length(_ cursor: inout UnsafeRawPointer) -> Int {
+        let byte = cursor.load(as: UInt8.self)
+        guard byte >= 0x80 else {
+            cursor += 1
+            return Int(byte)
+        }
+        return longLength(&cursor)
+    }
+
+    @inline(never)
+    private static func longLength(_ cursor: inout UnsafeRawPointer) -> Int {
         var value = 0
         var shift = 0
         while true {

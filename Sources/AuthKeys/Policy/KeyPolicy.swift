@@ -104,10 +104,12 @@ struct PolicyView {
             guard visit(.allowedMethods, isIn ? nil : .methodNotAllowed) else { return }
         }
         if rules.contains(.allowedPaths) {
-            let isAmbiguous = PathPattern.isAmbiguous(request.path)
-            let isIn =
-                !isAmbiguous && !request.path.isEmpty && anyText(&cursor) { PathPattern.matches($0, request.path) }
-            guard visit(.allowedPaths, isIn ? nil : isAmbiguous ? .pathAmbiguous : .pathNotAllowed) else { return }
+            var refusal: Refusal? = .pathAmbiguous
+            if let path = PathPattern.unambiguous(request.path) {
+                let isIn = !request.path.isEmpty && anyText(&cursor) { PathPattern.matches($0, path) }
+                refusal = isIn ? nil : .pathNotAllowed
+            }
+            guard visit(.allowedPaths, refusal) else { return }
         }
         if !request.scopes.isEmpty {
             let hasAll = request.scopes.scopes.allSatisfy { ScopePattern.covers(scopes, $0) }

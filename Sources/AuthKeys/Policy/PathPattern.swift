@@ -29,11 +29,10 @@ public struct PathPattern: Sendable, Hashable {
         self.text = String(text)
     }
 
-    /// Whether a path, percent-encoded and not ambiguous, follows a pattern.
+    /// Whether a path, percent-encoded, as `unambiguous` gives it, follows a pattern.
     static func matches(_ pattern: UnsafeRawBufferPointer, _ path: UnsafeRawBufferPointer) -> Bool {
         let slash = UInt8(ascii: "/")
         var end = path.count
-        if let query = path.firstIndex(of: UInt8(ascii: "?")) { end = query }
         // Anything that is no path (`*`, RFC 9112 section 3.2.4) follows only the pattern for everything; an empty path is /
         // (RFC 9110 section 4.2.3).
         guard end == 0 || path[0] == slash else { return pattern.elementsEqual("/**".utf8) }
@@ -53,53 +52,19 @@ public struct PathPattern: Sendable, Hashable {
                 guard place < end else { return false }
                 place += 1
                 while wanted < patternEnd, pattern[wanted] != slash {
-                    guard place < end, let byte = decoded(path, &place), byte == pattern[wanted] else { return false }
+                    guard place < end else { return false }
+                    // A pattern has no `%`.
+                    if path[place] == pattern[wanted] {
+                        place += 1
+                    } else {
+                        guard decoded(path, &place) == pattern[wanted] else { return false }
+                    }
                     wanted += 1
                 }
                 guard place == end || path[place] == slash else { return false }
             }
         }
         return place == end
-    }
-
-    /// Whether a path could be read in two ways (RFC 3986 sections 5.2.4 and 6.2.2): with empty or dot segments, with
-    /// parameters, with a backslash, with a `#`, which no path has (RFC 9112 section 3.2), or with any of the others, a slash or a NUL percent-encoded, or with something encoded twice.
-    public static func isAmbiguous(_ path: UnsafeRawBufferPointer) -> Bool {
-        var place = 0
-        var segment = 0
-        while place < path.count, path[place] != UInt8(ascii: "?") {
-            switch path[place] {
-            case UInt8(ascii: "/"):
-                if place > 0, isUnclear(path, segment, place) { return true }
-                segment = place + 1
-            case UInt8(ascii: ";"), UInt8(ascii: "\\"), UInt8(ascii: "#"): return true
-            case UInt8(ascii: "%"):
-                guard place + 2 < path.count, let high = hexValue(path[place + 1]), let low = hexValue(path[place + 2])
-                else { return true }
-                switch high << 4 | low {
-                case 0x00, UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: ";"), UInt8(ascii: "\\"): return true
-                case UInt8(ascii: "%"):
-                    if place + 4 < path.count, hexValue(path[place + 3]) != nil, hexValue(path[place + 4]) != nil {
-                        return true
-                    }
-                default: break
-                }
-                place += 2
-            default: break
-            }
-            place += 1
-        }
-        // An empty last segment is a slash at the end.
-        return place > segment && isUnclear(path, segment, place)
-    }
-
-    private static func isUnclear(_ path: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Bool {
-        switch end - start {
-        case 0: true
-        case 1: path[start] == UInt8(ascii: ".")
-        case 2: path[start] == UInt8(ascii: ".") && path[start + 1] == UInt8(ascii: ".")
-        default: false
-        }
     }
 
     /// The byte at a place; moves behind it.
@@ -116,7 +81,7 @@ public struct PathPattern: Sendable, Hashable {
         return high << 4 | low
     }
 
-    private static func hexValue(_ byte: UInt8) -> UInt8? {
+    static func hexValue(_ byte: UInt8) -> UInt8? {
         switch byte {
         case 0x30...0x39: byte - 0x30
         case 0x41...0x46: byte - 0x37

@@ -42,7 +42,7 @@ public struct ScopeRules: Sendable {
     /// What a request needs; nil if its path is ambiguous, and there are rules.
     public func requirement(method: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer) -> ScopeRequirement? {
         if rules.isEmpty { return ScopeRequirement.none }
-        if PathPattern.isAmbiguous(path) { return nil }
+        guard let path = PathPattern.unambiguous(path) else { return nil }
         let rule = rules.first { rule in
             (rule.method.map { $0.withUnsafeBytes { MethodName.covers($0, method) } } ?? true)
                 && rule.path.withUnsafeBytes { PathPattern.matches($0, path) }

@@ -89,16 +89,14 @@ enum AuditSQL {
         LEFT JOIN audit_events e ON e.id = s.event_id
         """
 
-    /// The next events that can be sealed, behind a position, with whether they are not sealed: all of them, unless seals were
-    /// removed by hand.
+    /// The next events that can be sealed, behind a position. Some there may be sealed already: those of another cluster, when
+    /// transactions here come to have their numbers. OFFSET 0 has each looked for by itself.
     static let sealable = """
-        SELECT \(columns), pg_snapshot_xmin(pg_current_snapshot()), clock_timestamp(), s.event_id IS NULL
-        FROM (
-            SELECT * FROM audit_events e
-            WHERE (e.xid, e.id) > ($1, $2) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
-            ORDER BY e.xid, e.id LIMIT $3
-        ) e LEFT JOIN audit_seals s ON s.event_id = e.id
-        ORDER BY e.xid, e.id
+        SELECT \(columns), pg_snapshot_xmin(pg_current_snapshot()), clock_timestamp(), true
+        FROM audit_events e
+        WHERE (e.xid, e.id) > ($1, $2) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+            AND NOT EXISTS (SELECT FROM audit_seals s WHERE s.event_id = e.id OFFSET 0)
+        ORDER BY e.xid, e.id LIMIT $3
         """
 
     /// All unsealed events, with whether they can be sealed: of transactions that are over, or that cannot be this cluster's.
@@ -110,11 +108,23 @@ enum AuditSQL {
         ORDER BY e.id LIMIT $1
         """
 
-    static let seal = """
+    private static let seal = """
         INSERT INTO audit_seals (seq, event_id, hash, horizon, sealed_at, history)
         SELECT seq, event_id, hash, horizon::text::xid8, $5, $6
         FROM unnest($1::int8[], $2::int8[], $3::bytea[], $4::int8[]) AS t (seq, event_id, hash, horizon)
         """
+
+    /// Keeps seals that were made at one moment in one cluster. A trigger refuses those that do not continue the chain.
+    static func keep(_ seals: [AuditSeal]) -> PostgresStatement {
+        PostgresStatement(
+            seal,
+            [
+                .int64Array(seals.map(\.sequence)), .int64Array(seals.map(\.event)),
+                .bytesArray(seals.map(\.hash.bytes)), .int64Array(seals.map { Int64(bitPattern: $0.horizon) }),
+                .timestamp(microsecondsSinceUnixEpoch: seals.last?.at.microseconds ?? 0),
+                .text(seals.last?.history ?? ""),
+            ])
+    }
 
     static let sealed = """
         SELECT \(sealColumns), \(columns)

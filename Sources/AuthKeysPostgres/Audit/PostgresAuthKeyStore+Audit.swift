@@ -57,14 +57,9 @@ extension PostgresAuthKeyStore: AuditTrail {
         let seals = state.seals(
             for: events, horizon: try first.xid8(after), isCut: rows.count > limit,
             now: Timestamp(microseconds: try first.timestamp(after + 1)))
-        guard let last = seals.last else { return 0 }
-        _ = try await transaction.query(
-            AuditSQL.seal,
-            [
-                .int64Array(seals.map(\.sequence)), .int64Array(seals.map(\.event)),
-                .bytesArray(seals.map(\.hash.bytes)), .int64Array(seals.map { Int64(bitPattern: $0.horizon) }),
-                .timestamp(microsecondsSinceUnixEpoch: last.at.microseconds), .text(last.history),
-            ])
+        if seals.isEmpty { return 0 }
+        let statement = AuditSQL.keep(seals)
+        _ = try await transaction.query(statement.sql, statement.parameters)
         return seals.count
     }
 

@@ -100,10 +100,7 @@ enum KeySQL {
         WHERE key_id = $1
         """
 
-    /// A change of nothing that one sees: the next version.
-    static let touch = "UPDATE auth_keys SET updated_at = clock_timestamp() WHERE id = $1"
-
-    /// Adds a secret. The newest before it ends after the grace, unless it ends before; those older end now, and those that
+    /// Adds a secret, which stamps the key. The newest before it ends after the grace, unless it ends before; those older end now, and those that
     /// ended a month ago go.
     static let rotate = """
         WITH live AS (

@@ -68,15 +68,14 @@ extension PostgresAuthKeyStore {
                 return .ended
             }
             let secret = rotation.secret
-            _ = try await transaction.query(
-                KeySQL.rotate,
-                [
-                    .uuid(PostgresUUID(id)), .bytes(secret.digest.bytes), .text(secret.prefix.description),
-                    .text(secret.lastFour), .uuid(PostgresUUID(rotation.id)),
-                    .double(rotation.grace / .seconds(1)),
-                ])
             _ = try await transaction.pipeline([
-                PostgresStatement(KeySQL.touch, [.uuid(PostgresUUID(id))]),
+                PostgresStatement(
+                    KeySQL.rotate,
+                    [
+                        .uuid(PostgresUUID(id)), .bytes(secret.digest.bytes), .text(secret.prefix.description),
+                        .text(secret.lastFour), .uuid(PostgresUUID(rotation.id)),
+                        .double(rotation.grace / .seconds(1)),
+                    ]),
                 AuditSQL.append([NewAuditEvent(call, .keyRotate, of: key, AuditChanges(of: key, by: rotation))]),
             ])
             return .rotated(try await changed(id, in: transaction))

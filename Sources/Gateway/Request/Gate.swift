@@ -18,7 +18,7 @@ struct Gate {
     let time: TimeSource
     private let places: CredentialPlaces
     private let passesPreflights: Bool
-    /// Where the path says where a request goes, one that could be read in two ways is refused; else every path belongs to the
+    /// Where the path says where a request goes, one that could lead elsewhere is refused; else every path belongs to the
     /// upstream.
     private let refusesDotSegments: Bool
     private let scopes: ScopeRules
@@ -42,7 +42,9 @@ struct Gate {
     ) -> Outcome {
         identity.clear()
         if head.method == .connect || head.method == .trace { return Outcome(decision: .answer(.methodNotAllowed)) }
-        if refusesDotSegments && head.hasDotSegment(bytes) { return Outcome(decision: .answer(.malformedRequest)) }
+        if refusesDotSegments && PathPattern.hasDotSegment(bytes.part(head.path)) {
+            return outcome(verifier.refuse(.pathAmbiguous), needing: .none, after: answer)
+        }
         if passesPreflights && head.isPreflight { return Outcome(decision: .forward) }
         guard let request = request(head, bytes: bytes, from: forwarded) else {
             return outcome(verifier.refuse(.pathAmbiguous), needing: .none, after: answer)

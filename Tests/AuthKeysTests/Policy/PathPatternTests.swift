@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import AuthKeys
@@ -6,7 +7,9 @@ import Testing
 struct PathPatternTests {
     private func matches(_ pattern: String, _ path: String) -> Bool {
         Array(pattern.utf8).withUnsafeBytes { pattern in
-            Array(path.utf8).withUnsafeBytes { PathPattern.matches(pattern, $0) }
+            Array(path.utf8).withUnsafeBytes { path in
+                PathPattern.unambiguous(path).map { PathPattern.matches(pattern, $0) } ?? false
+            }
         }
     }
 
@@ -58,6 +61,28 @@ struct PathPatternTests {
             ("*", false),
         ])
     func ambiguous(_ path: String, _ isAmbiguous: Bool) {
-        #expect(Array(path.utf8).withUnsafeBytes { PathPattern.isAmbiguous($0) } == isAmbiguous)
+        #expect(Array(path.utf8).withUnsafeBytes { PathPattern.unambiguous($0) == nil } == isAmbiguous)
+    }
+
+    @Test("no path with a dot segment, however it is spelled, passes for an unambiguous one")
+    func dotSegments() {
+        let pieces = [
+            "/", ".", "..", "%2e", "%2E", "%252e", "%2f", "%25", "%", "2e", "\\", "%5C", ";", "%3b", "a", "?",
+        ]
+        var random = SeededRandom(state: 7)
+        var count = 0
+        for _ in 0..<100_000 {
+            let path =
+                "/"
+                + (0..<Int.random(in: 1...6, using: &random)).map { _ in
+                    pieces.randomElement(using: &random) ?? ""
+                }.joined()
+            Array(path.utf8).withUnsafeBytes { bytes in
+                guard PathPattern.hasDotSegment(bytes) else { return }
+                count += 1
+                if PathPattern.unambiguous(bytes) != nil { Issue.record("\(path)") }
+            }
+        }
+        #expect(count > 10_000)
     }
 }
