@@ -19,6 +19,9 @@ public struct ControlAPI: Sendable {
     private let issuer: String
     private let importPatience: ImportPatience
     private let time: TimeSource
+    private let requestMetrics = RequestMetrics()
+    /// For how long a connection may be idle.
+    private static let idleTimeout = Duration.seconds(60)
 
     /// - Parameters:
     ///   - verifier: decides for those who ask about keys.
@@ -49,7 +52,12 @@ public struct ControlAPI: Sendable {
     ) -> some ApplicationProtocol {
         Application(
             responder: router().buildResponder(),
-            server: .http1(configuration: .init(idleTimeout: .seconds(60))),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [
+                        DirectAnswers(routes: directRoutes, metrics: requestMetrics, idleTimeout: Self.idleTimeout)
+                    ],
+                    idleTimeout: TimeAmount(Self.idleTimeout))),
             configuration: ApplicationConfiguration(address: .hostname(host, port: port)),
             onServerRunning: { await onBound($0.localAddress?.port ?? port) },
             logger: logger)
@@ -59,10 +67,10 @@ public struct ControlAPI: Sendable {
         let routes = Router(context: ControlContext.self)
         addRoutes(to: routes)
         let router = Router(context: ControlContext.self, options: .autoGenerateHeadEndpoints)
-        router.add(middleware: RequestMetrics())
+        router.add(middleware: requestMetrics)
         router.add(middleware: UnreadBody())
         router.add(middleware: ResponseGuard(methods: RouteMethods(of: routes)))
-        router.add(middleware: ForwardAuth(verifier: verifier, proxies: proxies))
+        router.add(middleware: forwardAuth)
         router.add(middleware: BodyLimit(limit: Self.bodyLimit, streamed: [ImportRoute.path]))
         addRoutes(to: router)
         return router
@@ -72,12 +80,19 @@ public struct ControlAPI: Sendable {
         HealthRoutes(freshness: freshness, index: index).add(to: router)
         MetricsRoute(registry: metrics).add(to: router)
         OpenAPIRoute().add(to: router)
-        let verifyDoor = VerifyDoor(credentials: administration.credentials)
-        VerifyRoutes(verifier: verifier, door: verifyDoor).add(to: router)
-        IntrospectionRoutes(verifier: verifier, door: verifyDoor, issuer: issuer).add(to: router)
+        verify.add(to: router)
+        introspection.add(to: router)
         let door = AdminDoor(credentials: administration.credentials, refusals: administration.refusals)
         for group in adminRoutes { door.add(group, to: router) }
     }
+
+    private var verifyDoor: VerifyDoor { VerifyDoor(credentials: administration.credentials) }
+    private var forwardAuth: ForwardAuth { ForwardAuth(verifier: verifier, proxies: proxies) }
+    private var verify: VerifyRoutes { VerifyRoutes(verifier: verifier, door: verifyDoor) }
+    private var introspection: IntrospectionRoutes {
+        IntrospectionRoutes(verifier: verifier, door: verifyDoor, issuer: issuer)
+    }
+    private var directRoutes: [any DirectRoute] { [forwardAuth, verify, introspection] }
 
     var adminRoutes: [any AdminRoutes] {
         [

@@ -10,12 +10,16 @@ struct ControlContext: RequestContext {
     let requestID: String
 
     init(source: ApplicationRequestContextSource) {
-        var random = SystemRandomNumberGenerator()
         channel = source.channel
-        requestID = Self.hex(random.next()) + Self.hex(random.next())
+        requestID = Self.newRequestID()
         coreContext = .init(source: source)
         logger[metadataKey: "hb.request.id"] = nil
         logger[metadataKey: "request_id"] = "\(requestID)"
+    }
+
+    static func newRequestID() -> String {
+        var random = SystemRandomNumberGenerator()
+        return hex(random.next()) + hex(random.next())
     }
 
     private static func hex(_ word: UInt64) -> String {

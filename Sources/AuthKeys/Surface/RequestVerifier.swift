@@ -74,20 +74,19 @@ public struct RequestVerifier: Sendable {
     }
 
     public func decide(_ request: Incoming) async -> Outcome {
-        if passesPreflights, request.isPreflight { return .preflight }
-        guard let ruled = rules.requirement(method: request.method, path: request.path) else {
-            return refuse(.pathAmbiguous, needing: .none)
+        switch question(in: request) {
+        case .answered(let outcome): return outcome
+        case .token(let token, let needed):
+            return outcome(await verify(token, for: request, needing: needed), needing: needed)
         }
-        let needed = ruled.union(request.scopes)
-        switch credential(of: request) {
-        case .ambiguous: return .ambiguousCredentials
-        case .none: return refuse(.missing, needing: needed)
-        case .token(let token):
-            switch await verify(token, for: request, needing: needed) {
-            case .admitted(let profile): return .admitted(profile.principal)
-            case .refused(let refusal, _): return .refused(refusal, needing: needed)
-            case .unavailable: return .unavailable
-            }
+    }
+
+    /// The same where it can be told without a wait; nil where the database has to be asked.
+    public func decideNow(_ request: Incoming) -> Outcome? {
+        switch question(in: request) {
+        case .answered(let outcome): return outcome
+        case .token(let token, let needed):
+            return verifyNow(token, for: request, needing: needed).map { outcome($0, needing: needed) }
         }
     }
 
@@ -96,12 +95,47 @@ public struct RequestVerifier: Sendable {
     public func decide(
         about token: String, for request: Incoming, asker: Admin
     ) async -> (decision: Decision, needed: ScopeRequirement) {
-        guard let ruled = rules.requirement(method: request.method, path: request.path) else {
-            _ = verifier.refuse(.pathAmbiguous)
-            return (.refused(.pathAmbiguous, nil), .none)
-        }
-        let needed = ruled.union(request.scopes)
+        guard let needed = requirement(of: request) else { return (refused(.pathAmbiguous), .none) }
         return (await verify(token, for: request, needing: needed, asker: asker), needed)
+    }
+
+    /// The same where it can be told without a wait; nil where the database has to be asked.
+    public func decideNow(
+        about token: String, for request: Incoming, asker: Admin
+    ) -> (decision: Decision, needed: ScopeRequirement)? {
+        guard let needed = requirement(of: request) else { return (refused(.pathAmbiguous), .none) }
+        return verifyNow(token, for: request, needing: needed, asker: asker).map { ($0, needed) }
+    }
+
+    /// How far a request is decided by itself.
+    private enum Question {
+        case answered(Outcome)
+        case token(String, needing: ScopeRequirement)
+    }
+
+    private func question(in request: Incoming) -> Question {
+        if passesPreflights, request.isPreflight { return .answered(.preflight) }
+        guard let needed = requirement(of: request) else {
+            return .answered(outcome(refused(.pathAmbiguous), needing: .none))
+        }
+        switch credential(of: request) {
+        case .ambiguous: return .answered(.ambiguousCredentials)
+        case .none: return .answered(outcome(refused(.missing), needing: needed))
+        case .token(let token): return .token(token, needing: needed)
+        }
+    }
+
+    /// What a request needs, by the rules and by itself; nil where the rules cannot say.
+    private func requirement(of request: Incoming) -> ScopeRequirement? {
+        rules.requirement(method: request.method, path: request.path)?.union(request.scopes)
+    }
+
+    private func outcome(_ decision: Decision, needing needed: ScopeRequirement) -> Outcome {
+        switch decision {
+        case .admitted(let profile): .admitted(profile.principal)
+        case .refused(let refusal, _): .refused(refusal, needing: needed)
+        case .unavailable: .unavailable
+        }
     }
 
     private func verify(
@@ -112,8 +146,19 @@ public struct RequestVerifier: Sendable {
             agent: request.agent, countsUse: request.countsUse, asker: asker, time: time)
     }
 
-    private func refuse(_ refusal: Refusal, needing needed: ScopeRequirement) -> Outcome {
+    private func verifyNow(
+        _ token: String, for request: Incoming, needing needed: ScopeRequirement, asker: Admin? = nil
+    ) -> Decision? {
+        let attempt = verifier.attempt(
+            token, method: request.method, path: request.path, address: request.address, scopes: needed,
+            agent: request.agent, countsUse: request.countsUse, asker: asker, time: time)
+        guard case .decided(let decision) = attempt else { return nil }
+        return decision
+    }
+
+    /// A refusal before any token is looked at, counted.
+    private func refused(_ refusal: Refusal) -> Decision {
         _ = verifier.refuse(refusal)
-        return .refused(refusal, needing: needed)
+        return .refused(refusal, nil)
     }
 }

@@ -157,40 +157,65 @@ public final class KeyVerifier: Sendable {
         scopes: ScopeRequirement = .none, agent: String? = nil, countsUse: Bool = true, asker: Admin? = nil,
         time: TimeSource = .system
     ) async -> Decision {
-        let (token, method, path) = (Array(token.utf8), Array(method.utf8), Array(path.utf8))
+        func attempt() -> Attempt {
+            self.attempt(
+                token, method: method, path: path, address: address, scopes: scopes, agent: agent,
+                countsUse: countsUse, asker: asker, time: time)
+        }
+        switch attempt() {
+        case .decided(let decision): return decision
+        case .unresolved(let digest):
+            let answer = await resolve(digest)
+            if answer == .found, case .decided(let decision) = attempt() { return decision }
+            if case .refused(let refusal) = verdict(afterResolving: answer) { return .refused(refusal, nil) }
+            return .unavailable
+        }
+    }
+
+    /// What a look into the index came to.
+    enum Attempt {
+        case decided(Decision)
+        /// It holds no such key: the database has to be asked.
+        case unresolved(SecretDigest)
+    }
+
+    /// Verifies a token as far as the index knows. What is decided is counted.
+    func attempt(
+        _ token: String, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, agent: String?,
+        countsUse: Bool, asker: Admin?, time: TimeSource
+    ) -> Attempt {
+        var (token, method, path) = (token, method, path)
+        let now = time.now()
         var profile: KeyProfile?
         var digest: SecretDigest?
-        func attempt() -> Verdict {
-            token.withUnsafeBytes { token in
-                method.withUnsafeBytes { method in
-                    path.withUnsafeBytes { path in
-                        let request = AccessRequest(method: method, path: path, address: address, scopes: scopes)
-                        return verify(token, for: request, at: time.now()) { key in
-                            profile = key.profile
-                            digest = key.digest
-                        } refuse: { key in
-                            profile = key.profile
-                        }
+        let verdict = token.withUTF8 { token in
+            method.withUTF8 { method in
+                path.withUTF8 { path in
+                    let request = AccessRequest(
+                        method: UnsafeRawBufferPointer(method), path: UnsafeRawBufferPointer(path), address: address,
+                        scopes: scopes)
+                    return verify(UnsafeRawBufferPointer(token), for: request, at: now) { key in
+                        profile = key.profile
+                        digest = key.digest
+                    } refuse: { key in
+                        profile = key.profile
                     }
                 }
             }
         }
-        var verdict = attempt()
-        if case .unresolved(let digest) = verdict {
-            let answer = await resolve(digest)
-            if answer == .found { verdict = attempt() }
-            if case .unresolved = verdict { verdict = self.verdict(afterResolving: answer) }
+        if case .unresolved(let digest) = verdict { return .unresolved(digest) }
+        if let asker, let found = profile, !asker.sees(owner: found.principal.owner) {
+            return .decided(.refused(.unknown, nil))
         }
-        if let asker, let found = profile, !asker.sees(owner: found.principal.owner) { return .refused(.unknown, nil) }
         switch verdict {
         case .admitted:
-            guard let profile, let digest else { return .unavailable }
+            guard let profile, let digest else { return .decided(.unavailable) }
             if countsUse {
-                usage?.count(digest, of: profile.principal.keyID, at: time.now(), address: address, agent: agent)
+                usage?.count(digest, of: profile.principal.keyID, at: now, address: address, agent: agent)
             }
-            return .admitted(profile)
-        case .refused(let refusal): return .refused(refusal, profile)
-        case .unresolved, .unavailable: return .unavailable
+            return .decided(.admitted(profile))
+        case .refused(let refusal): return .decided(.refused(refusal, profile))
+        case .unresolved, .unavailable: return .decided(.unavailable)
         }
     }
 }

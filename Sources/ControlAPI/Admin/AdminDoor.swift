@@ -75,8 +75,8 @@ struct AdminDoor: Sendable {
     }
 
     /// The one admin credential of a request.
-    static func credential(of request: Request) throws(APIError) -> Substring {
-        let values = request.headers[values: .authorization]
+    static func credential(of head: HTTPRequest) throws(APIError) -> Substring {
+        let values = head.headerFields[values: .authorization]
         guard values.count <= 1 else {
             throw APIError(
                 .badRequest, .invalidRequest, "more than one Authorization header", param: "Authorization",
@@ -90,7 +90,7 @@ struct AdminDoor: Sendable {
     }
 
     private func authenticate(_ request: Request) async throws(APIError) -> Admin {
-        let candidate = try Self.credential(of: request)
+        let candidate = try Self.credential(of: request.head)
         let admin: Admin?
         do throws(StoreError) {
             admin = try await credentials.admin(presenting: candidate)

@@ -1,13 +1,12 @@
 import Foundation
 import HTTPTypes
-import Hummingbird
 
 /// What a client of introspection authenticates with: an admin key, as a Bearer token (RFC 6750 section 2.1) or as the password of
 /// HTTP Basic, with any user id (RFC 7617, RFC 6749 section 2.3.1).
 enum ClientCredential {
     /// What may be the admin key: of a password, as it is and as OAuth has it encoded, since clients differ in that.
-    static func candidates(in request: Request) throws(OAuthError) -> [String] {
-        let values = request.headers[values: .authorization]
+    static func candidates(in head: HTTPRequest) throws(OAuthError) -> [String] {
+        let values = head.headerFields[values: .authorization]
         guard values.count <= 1 else { throw .invalidRequest("there is more than one Authorization header field") }
         let parts = (values.first ?? "").split(separator: " ", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { throw .invalidClient }

@@ -6,7 +6,7 @@ import NIOCore
 /// `POST /v1/introspect` (RFC 7662), and the metadata that name it (RFC 8414): for proxies and frameworks that know keys as OAuth's
 /// tokens. The decision is the one of every other way in; what a client tells of its caller beside the token (section 2.1) goes
 /// into it.
-struct IntrospectionRoutes: Sendable {
+struct IntrospectionRoutes: DirectRoute {
     static let path = "/v1/introspect"
     static let metadataPath = "/.well-known/oauth-authorization-server"
 
@@ -29,20 +29,19 @@ struct IntrospectionRoutes: Sendable {
     }
 
     private func answer(to request: Request) async throws(OAuthError) -> IntrospectionJSON {
-        let admin = try await admit(request)
-        let form = try await Self.form(of: request)
-        guard let token = try form.value("token") else { throw .invalidRequest("token is required") }
-        let (decision, _) = await verifier.decide(about: token, for: try Self.context(form), asker: admin)
-        switch decision {
-        case .admitted(let key): return IntrospectionJSON(key, issuer: issuer)
-        case .refused: return .inactive
-        case .unavailable: throw OAuthError(.verificationUnavailable)
+        let admin = try await admit(request.head)
+        guard let body = try? await request.body.collect(upTo: ControlAPI.bodyLimit) else {
+            throw .invalidRequest("the body did not come to its end")
         }
+        let question = try Question(request.head, body)
+        let (decision, _) = await verifier.decide(about: question.token, for: question.request, asker: admin)
+        guard let answer = answer(decision) else { throw OAuthError(.verificationUnavailable) }
+        return answer
     }
 
-    private func admit(_ request: Request) async throws(OAuthError) -> Admin {
+    private func admit(_ head: HTTPRequest) async throws(OAuthError) -> Admin {
         var refusal = OAuthError.invalidClient
-        for candidate in try ClientCredential.candidates(in: request) {
+        for candidate in try ClientCredential.candidates(in: head) {
             do throws(APIError) {
                 return try await door.admit(candidate)
             } catch {
@@ -52,18 +51,51 @@ struct IntrospectionRoutes: Sendable {
         throw refusal
     }
 
-    private static func form(of request: Request) async throws(OAuthError) -> FormParameters {
-        let type = (request.headers[.contentType] ?? "").prefix { $0 != ";" }.filter { !$0.isWhitespace }
+    /// Nil where keys cannot be verified.
+    private func answer(_ decision: Decision) -> IntrospectionJSON? {
+        switch decision {
+        case .admitted(let key): IntrospectionJSON(key, issuer: issuer)
+        case .refused: .inactive
+        case .unavailable: nil
+        }
+    }
+
+    // MARK: - Answered at once
+
+    var pattern: String { Self.path }
+
+    func takes(_ head: HTTPRequest) -> Bool { head.method == .post && head.path == Self.path }
+
+    func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
+        guard let candidates = try? ClientCredential.candidates(in: head),
+            let admin = candidates.lazy.compactMap(door.known).first, let question = try? Question(head, body),
+            verifier.verifier.isServing,
+            let (decision, _) = verifier.decideNow(about: question.token, for: question.request, asker: admin)
+        else { return nil }
+        return answer(decision).flatMap { try? DirectAnswer(json: $0) }
+    }
+}
+
+/// What a client asks: about which token, and what it tells of its holder and of what that wants.
+private struct Question {
+    let token: String
+    let request: RequestVerifier.Incoming
+
+    init(_ head: HTTPRequest, _ body: ByteBuffer) throws(OAuthError) {
+        let type = (head.headerFields[.contentType] ?? "").prefix { $0 != ";" }.filter { !$0.isWhitespace }
         guard type.lowercased() == FormParameters.mediaType else {
             throw .invalidRequest("the body must be \(FormParameters.mediaType)")
         }
-        guard let body = try? await request.body.collect(upTo: ControlAPI.bodyLimit),
-            let form = String(validating: body.readableBytesView, as: UTF8.self).flatMap({ FormParameters($0) })
-        else { throw .invalidRequest("the body is no \(FormParameters.mediaType)") }
-        return form
+        guard let form = String(validating: body.readableBytesView, as: UTF8.self).flatMap({ FormParameters($0) })
+        else {
+            throw .invalidRequest("the body is no \(FormParameters.mediaType)")
+        }
+        guard let token = try form.value("token") else { throw .invalidRequest("token is required") }
+        self.token = token
+        request = try Self.context(form)
     }
 
-    /// What is told of the token's holder and of what it wants: `ip`, `method`, `path` and `scope`.
+    /// What is told of the holder and of what it wants: `ip`, `method`, `path` and `scope`.
     private static func context(_ form: FormParameters) throws(OAuthError) -> RequestVerifier.Incoming {
         var address: IPAddress?
         if let text = try form.value("ip") {

@@ -20,9 +20,15 @@ final class RequestMetrics: RouterMiddleware {
     ) async throws -> Response {
         let start = ContinuousClock.now
         let response = try await next(request, context)
-        let identity = Identity(
+        record(
             route: context.endpointPath ?? "none",
-            method: context.endpointPath == nil ? "other" : request.method.rawValue, status: response.status.code)
+            method: context.endpointPath == nil ? "other" : request.method.rawValue, status: response.status.code,
+            since: start)
+        return response
+    }
+
+    func record(route: String, method: String, status: Int, since start: ContinuousClock.Instant) {
+        let identity = Identity(route: route, method: method, status: status)
         let (counter, timer) = counters.withLock { counters in
             if let known = counters[identity] { return known }
             let made = Self.make(identity)
@@ -32,7 +38,6 @@ final class RequestMetrics: RouterMiddleware {
         counter.increment()
         let elapsed = (ContinuousClock.now - start).components
         timer.recordNanoseconds(elapsed.seconds * 1_000_000_000 + elapsed.attoseconds / 1_000_000_000)
-        return response
     }
 
     private static func make(_ identity: Identity) -> (Counter, Timer) {

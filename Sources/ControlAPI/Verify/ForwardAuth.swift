@@ -1,6 +1,7 @@
 import AuthKeys
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 /// `ANY /v1/forward-auth`: a proxy asks whether a request that it holds may pass.
@@ -9,65 +10,77 @@ import NIOCore
 /// and `-URI` or `-URL` (nginx), or the request itself with this path before its own (Envoy). A proxy overwrites the fields of its
 /// own way and may pass on what a client wrote into the others: where two of them disagree, the request is refused. So it is
 /// where the method or the path is not told: a proxy that does not tell it would pass on what a client says instead.
-struct ForwardAuth: RouterMiddleware {
+struct ForwardAuth: RouterMiddleware, DirectRoute {
     static let path = "/v1/forward-auth"
 
     let verifier: RequestVerifier
     /// Proxies before the one that asks.
     let proxies: [IPNetwork]
 
+    var pattern: String { Self.path }
+
     func handle(
         _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
     ) async throws -> Response {
-        let target = request.uri.string
-        guard target.hasPrefix(Self.path) else { return try await next(request, context) }
-        let rest = target.utf8.dropFirst(Self.path.utf8.count)
-        switch rest.first {
-        case nil, UInt8(ascii: "?"): return try await answer(request, context, original: nil)
-        case UInt8(ascii: "/"): return try await answer(request, context, original: String(Substring(rest)))
-        default: return try await next(request, context)
+        guard takes(request.head) else { return try await next(request, context) }
+        context.coreContext.endpointPath.value = Self.path
+        guard let incoming = try incoming(request.head) else { return Self.ambiguous.response }
+        return answer(await verifier.decide(incoming)).response
+    }
+
+    func takes(_ head: HTTPRequest) -> Bool {
+        guard let target = head.path, target.hasPrefix(Self.path) else { return false }
+        switch Self.rest(of: target).first {
+        case nil, UInt8(ascii: "?"), UInt8(ascii: "/"): return true
+        default: return false
         }
     }
 
-    /// - Parameter original: the path and query of the request itself, where that came with it.
-    private func answer(
-        _ request: Request, _ context: ControlContext, original: String?
-    ) async throws -> Response {
-        context.coreContext.endpointPath.value = Self.path
-        guard let incoming = try incoming(request, original: original) else {
-            return refusal(
-                type: Refusal.pathAmbiguous.kind.type, code: "ambiguous_request",
-                message: "the proxy has to tell method and path of the request, and its client nothing else of them",
-                status: .forbidden)
-        }
-        switch await verifier.decide(incoming) {
-        case .preflight: return Self.response(.ok, headers: Self.identity(nil))
-        case .admitted(let principal): return Self.response(.ok, headers: Self.identity(principal))
+    func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
+        guard let incoming = try? incoming(head) else { return nil }
+        return verifier.decideNow(incoming).map(answer)
+    }
+
+    /// What comes behind the path of this.
+    private static func rest(of target: String) -> Substring.UTF8View { target.utf8.dropFirst(path.utf8.count) }
+
+    private func answer(_ outcome: RequestVerifier.Outcome) -> DirectAnswer {
+        switch outcome {
+        case .preflight: return DirectAnswer(status: .ok, headers: Self.identity(nil))
+        case .admitted(let principal): return DirectAnswer(status: .ok, headers: Self.identity(principal))
         case .refused(let refused, let needed):
             var headers = HTTPFields()
             headers[.wwwAuthenticate] = refused.challenge(needing: needed)
             // Proxies know 401 and 403 as refusals, and take anything else for trouble of Keyward's.
-            return refusal(
+            return Self.refusal(
                 type: refused.kind.type, code: refused.code, message: refused.message(needing: needed),
                 status: refused.kind == .authentication ? .unauthorized : .forbidden, headers: headers)
         case .ambiguousCredentials:
             let text = ErrorText.ambiguous
-            return refusal(type: text.type, code: text.code, message: text.message, status: .forbidden)
+            return Self.refusal(type: text.type, code: text.code, message: text.message, status: .forbidden)
         case .unavailable:
             let text = ErrorText.unavailable
-            return refusal(
+            return Self.refusal(
                 type: text.type, code: text.code, message: text.message, status: .serviceUnavailable,
                 headers: [.retryAfter: "1"])
         }
     }
 
+    private static let ambiguous = refusal(
+        type: Refusal.pathAmbiguous.kind.type, code: "ambiguous_request",
+        message: "the proxy has to tell method and path of the request, and its client nothing else of them",
+        status: .forbidden)
+
     /// What the proxy tells; nil where it is told in two ways.
-    private func incoming(_ request: Request, original: String?) throws(APIError) -> RequestVerifier.Incoming? {
-        let headers = request.headers
+    private func incoming(_ head: HTTPRequest) throws(APIError) -> RequestVerifier.Incoming? {
+        let headers = head.headerFields
+        let rest = Self.rest(of: head.path ?? "")
+        // The path and query of the request itself, where that came with it.
+        let original = rest.first == UInt8(ascii: "/") ? String(Substring(rest)) : nil
         var methods = Self.values(headers, Name.method)
         var targets = Set(Self.values(headers, Name.target).map(Self.pathAndQuery))
         if let original {
-            methods.insert(request.method.rawValue)
+            methods.insert(head.method.rawValue)
             targets.insert(original)
         }
         guard methods.count == 1, targets.count == 1, let method = methods.first, let target = targets.first,
@@ -78,7 +91,7 @@ struct ForwardAuth: RouterMiddleware {
             path: target, address: address.known, agent: headers[.userAgent],
             isPreflight: method == "OPTIONS" && headers[values: .origin].count == 1
                 && headers[values: .accessControlRequestMethod].count == 1,
-            scopes: original == nil ? try Self.scopes(request) : .none)
+            scopes: original == nil && !rest.isEmpty ? try Self.scopes(URI(head.path ?? "")) : .none)
     }
 
     /// The values of fields that mean the same.
@@ -108,8 +121,8 @@ struct ForwardAuth: RouterMiddleware {
     }
 
     /// `?scope=`, repeated or separated by spaces.
-    private static func scopes(_ request: Request) throws(APIError) -> ScopeRequirement {
-        let names = request.uri.queryParameters.filter { $0.key == "scope" }
+    private static func scopes(_ uri: URI) throws(APIError) -> ScopeRequirement {
+        let names = uri.queryParameters.filter { $0.key == "scope" }
             .flatMap { $0.value.split(separator: " ").map(String.init) }
         guard let scopes = ScopeRequirement(names) else {
             throw .validation("scope takes scopes without wildcards, separated by spaces", param: "scope")
@@ -128,24 +141,15 @@ struct ForwardAuth: RouterMiddleware {
         return headers
     }
 
-    private func refusal(
+    private static func refusal(
         type: String, code: String, message: String, status: HTTPResponse.Status, headers: HTTPFields = [:]
-    ) -> Response {
+    ) -> DirectAnswer {
         var headers = headers
         let body = ErrorText.body(type: type, message: message, code: code)
         headers[.contentType] = "application/json"
         // nginx keeps nothing of a refusal but its fields.
         headers[Name.error] = body
-        return Self.response(status, headers: headers, body: body)
-    }
-
-    private static func response(
-        _ status: HTTPResponse.Status, headers: HTTPFields, body: String = ""
-    ) -> Response {
-        var headers = headers
-        headers[.contentLength] = String(body.utf8.count)
-        headers[.cacheControl] = "no-store"
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: body)))
+        return DirectAnswer(status: status, headers: headers, body: ByteBuffer(string: body))
     }
 
     private enum Name {

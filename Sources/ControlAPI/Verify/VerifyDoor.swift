@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPTypes
 import Hummingbird
 
 /// Lets in who may ask about keys: admin credentials with the permission `verify`. Those are known from memory, so that a question
@@ -16,8 +17,19 @@ struct VerifyDoor: Sendable {
     }
 
     /// Whoever sends a request, by `Authorization: Bearer`.
-    func admit(_ request: Request) async throws(APIError) -> Admin {
-        try await admit(try AdminDoor.credential(of: request))
+    func admit(_ head: HTTPRequest) async throws(APIError) -> Admin {
+        try await admit(try AdminDoor.credential(of: head))
+    }
+
+    /// The same from memory alone; nil for whoever cannot be let in that way.
+    func known(_ head: HTTPRequest) -> Admin? {
+        (try? AdminDoor.credential(of: head)).flatMap(known)
+    }
+
+    /// Whoever presents this, from memory alone.
+    func known(_ candidate: some StringProtocol) -> Admin? {
+        guard let admin = try? credentials.knownAdmin(presenting: candidate), admin.may(.verify) else { return nil }
+        return admin
     }
 
     private func identify(_ candidate: some StringProtocol & Sendable) async throws(APIError) -> Admin? {

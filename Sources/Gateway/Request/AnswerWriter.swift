@@ -1,5 +1,4 @@
 import AuthKeys
-import Glibc
 import NIOCore
 
 /// Writes the gateway's own answers, in the form that the contract gives errors.
@@ -18,7 +17,7 @@ enum AnswerWriter {
         let body = answer.body
         out.writeString(
             "HTTP/1.1 \(answer.status) \(answer.reason)\r\nContent-Type: application/json\r\nContent-Length: ")
-        out.writeString("\(body.utf8.count)\r\nDate: \(date())\r\nX-Request-Id: ")
+        out.writeString("\(body.utf8.count)\r\nDate: \(HTTPDate.now())\r\nX-Request-Id: ")
         context.id.write(to: &out)
         out.writeStaticString("\r\n")
         if let challenge = answer.challenge {
@@ -38,16 +37,5 @@ enum AnswerWriter {
         }
         out.writeStaticString("\r\n")
         if !context.isToHead { out.writeString(body) }
-    }
-
-    /// Now, as an IMF-fixdate (RFC 9110 section 5.6.7).
-    private static func date() -> String {
-        var seconds = time(nil)
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
-            let length = strftime(text.baseAddress, text.count, "%a, %d %b %Y %H:%M:%S GMT", &parts)
-            return String(decoding: UnsafeRawBufferPointer(text).prefix(length), as: UTF8.self)
-        }
     }
 }
