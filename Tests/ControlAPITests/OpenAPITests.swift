@@ -205,7 +205,7 @@ struct OpenAPITests {
         #expect(names("AuditEvent") == all(AuditEventJSON.CodingKeys.self))
         #expect(names("AuditVerification") == all(VerificationJSON.CodingKeys.self))
         #expect(names("KeyQuestion") == all(VerifyBody.CodingKeys.self))
-        #expect(names("KeyVerdict") == all(VerifyJSON.CodingKeys.self))
+        #expect(names("KeyVerdict") == Set(VerifyJSON.Member.allCases.map(\.rawValue)))
         #expect(names("Introspection") == all(IntrospectionJSON.CodingKeys.self))
         #expect(names("Usage") == all(UsageJSON.CodingKeys.self))
         #expect(names("ImportReport") == all(ImportReportJSON.CodingKeys.self))

@@ -42,6 +42,7 @@ public enum JSONValue: Sendable, Equatable {
 
     /// A string of RFC 8259 section 7.
     public static func quoted(_ text: String) -> String {
+        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }) { return "\"\(text)\"" }
         var result: [UInt8] = [0x22]
         for byte in text.utf8 {
             switch byte {

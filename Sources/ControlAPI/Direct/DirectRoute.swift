@@ -1,7 +1,6 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import NIOFoundationCompat
 
 /// A route that mostly can answer without a wait, out of memory. It is a route of the router too: what it cannot answer at once
 /// goes there.
@@ -23,10 +22,9 @@ struct DirectAnswer {
 }
 
 extension DirectAnswer {
-    /// A value as its body, as `JSONBody` has it.
-    init(json value: some Encodable) throws {
-        let data = try JSONBody.bytes(value)
-        self.init(status: .ok, headers: [.contentType: "application/json"], body: ByteBuffer(data: data))
+    /// - Parameter json: the body.
+    init(json: String) {
+        self.init(status: .ok, headers: [.contentType: "application/json"], body: ByteBuffer(string: json))
     }
 
     /// The same answer of the router.

@@ -15,8 +15,12 @@ enum JSONBody {
 
     /// A response with a value as its body.
     static func response(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
-        let body = ByteBuffer(data: try bytes(value))
-        return Response(
+        response(ByteBuffer(data: try bytes(value)), status: status)
+    }
+
+    /// A response with a JSON text as its body.
+    static func response(_ body: ByteBuffer, status: HTTPResponse.Status = .ok) -> Response {
+        Response(
             status: status,
             headers: [.contentType: "application/json", .contentLength: String(body.readableBytes)],
             body: ResponseBody(byteBuffer: body))

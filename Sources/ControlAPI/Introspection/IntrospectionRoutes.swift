@@ -72,7 +72,9 @@ struct IntrospectionRoutes: DirectRoute {
             verifier.verifier.isServing,
             let (decision, _) = verifier.decideNow(about: question.token, for: question.request, asker: admin)
         else { return nil }
-        return answer(decision).flatMap { try? DirectAnswer(json: $0) }
+        return answer(decision).flatMap { answer in
+            (try? JSONBody.bytes(answer)).map { DirectAnswer(json: String(decoding: $0, as: UTF8.self)) }
+        }
     }
 }
 
