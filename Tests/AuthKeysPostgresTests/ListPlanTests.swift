@@ -1,4 +1,5 @@
 import AuthKeys
+import Foundation
 import LibPQ
 import TestSupport
 import Testing
@@ -20,13 +21,14 @@ struct ListPlanTests {
                     // What is read first is read from the order's index, and no further than the page goes.
                     #expect(plan.contains(Self.index(of: order.field)) && !plan.contains("Seq Scan"), "\(plan)")
                 }
-                for (filter, index) in Self.filters {
+                for (filter, indexes) in Self.filters {
                     var query = filter
                     query.order = order
+                    let index = order.field == .lastUsed ? indexes.last : indexes.first
                     for after in [nil, cursor] {
                         query.after = after
                         let plan = try await Self.plan(query, fixture)
-                        #expect(plan.contains(index) && !plan.contains("Seq Scan"), "\(query)\n\(plan)")
+                        #expect(plan.contains(index ?? "none") && !plan.contains("Seq Scan"), "\(query)\n\(plan)")
                     }
                 }
             }
@@ -49,18 +51,170 @@ struct ListPlanTests {
         }
     }
 
-    /// What few keys pass, and the index that finds those.
-    private static let filters: [(KeyQuery, String)] = [
-        (KeyQuery(status: .deactivated), "auth_keys_deactivated"), (KeyQuery(status: .disabled), "auth_keys_disabled"),
-        (KeyQuery(status: .expired), "auth_keys_end"),
-        (KeyQuery(expiringWithin: .seconds(3_600)), "auth_keys_end"),
-        (KeyQuery(unusedFor: .seconds(60)), "auth_key_usage_latest"),
-        (KeyQuery(owner: "owner 7"), "auth_keys_owner"),
-        (KeyQuery(status: .active, owner: "owner 7"), "auth_keys_owner"),
-        (KeyQuery(label: .init(name: "tenant", value: "7")), "auth_keys_label_names"),
-        (KeyQuery(label: .init(name: "rare", value: nil)), "auth_keys_label_names"),
-        (KeyQuery(scope: "admin"), "auth_keys_scopes"), (KeyQuery(prefix: "rare"), "auth_key_secrets_prefix"),
-        (KeyQuery(lastFour: "0007"), "auth_key_secrets_last_four"), (KeyQuery(text: "y 1234"), "auth_keys_text"),
+    @Test(
+        "what one key in ten is, is found along the order past all others, and no key is looked at",
+        arguments: KeySet.allCases)
+    func sets(_ set: KeySet) async throws {
+        try await StoreFixture.with { fixture in
+            try await Self.fill(fixture)
+            let filter: KeyQuery
+            switch set {
+            case .owner: filter = KeyQuery(owner: "one in ten")
+            case .prefix: filter = KeyQuery(prefix: "tenth")
+            case .disabled:
+                filter = KeyQuery(status: .disabled)
+                try await fixture.sql("UPDATE auth_keys SET enabled = name !~ '5$'")
+            case .ending: filter = KeyQuery(expiringWithin: .seconds(2_000 * 3_600))
+            case .unused:
+                filter = KeyQuery(unusedFor: .seconds(86_400))
+                try await fixture.sql(
+                    """
+                    UPDATE auth_keys SET created_at = created_at - interval '2 days' WHERE name LIKE '%4';
+                    UPDATE auth_key_usage u SET last_used_at = CASE WHEN name LIKE '%04' THEN k.created_at END
+                    FROM auth_keys k WHERE k.id = u.key_id AND name LIKE '%4'
+                    """)
+            }
+            try await fixture.sql("VACUUM ANALYZE")
+            for order in KeyOrder.all {
+                var query = filter
+                query.limit = 700
+                query.order = order
+                guard KeySet(of: query) == set else { continue }
+                let size = try await fixture.pool.pipeline([KeySQL.count(set, of: query)]).first?.rows.first?.int64(0)
+                #expect(set.sizes.contains(try #require(size.map(Int.init))) && size ?? 0 > 1_500)
+                let plan = try await Self.plan(query, fixture, by: set)
+                let sign =
+                    switch (set, order.field) {
+                    case (.ending, _): "auth_keys_end"
+                    case (.unused, .expires): "auth_key_usage_never"
+                    default: "hashed SubPlan"
+                    }
+                #expect(plan.contains(sign), "\(plan)")
+                #expect(!plan.contains("Seq Scan"), "\(plan)")
+                for part in plan.components(separatedBy: "CTE s").dropFirst().map({
+                    $0.components(separatedBy: "->  Nested Loop")[0]
+                }) {
+                    #expect(!part.contains("on auth_keys k") || part.contains("Index Only Scan"), "\(part)")
+                }
+                var pages: [AuthKey] = []
+                repeat {
+                    let page = try await fixture.store.list(query)
+                    // What the planner finds without the set.
+                    let rows = try await fixture.pool.pipeline([KeySQL.listPlanning, KeySQL.list(query)]).last?.rows
+                    let expected = try rows?.map { try AuthKey(row: $0) }
+                    #expect(page == expected, "\(query)")
+                    pages += page
+                    query.after = page.count < query.limit ? nil : page.last.map { ListCursor(after: $0, in: order) }
+                } while query.after != nil
+                // Four of those that end soon are deactivated.
+                #expect(Int64(pages.count) == size.map { set == .ending ? $0 - 4 : $0 })
+                #expect(Set(pages.map(\.id)).count == pages.count)
+            }
+        }
+    }
+
+    @Test("by last use, all that is asked of keys but their names is in its index, and kept by whoever changes a key")
+    func use() async throws {
+        try await StoreFixture.with { fixture in
+            try await Self.fill(fixture)
+            let order = KeyOrder(.lastUsed, descending: true)
+            let scope = KeyQuery(limit: 10, order: order, scope: "half")
+            let label = KeyQuery(limit: 10, order: order, label: .init(name: "rare", value: nil))
+            for query in [scope, label] {
+                let plan = try await Self.plan(query, fixture)
+                #expect(plan.contains("u.terms") || plan.contains("(terms &"), "\(plan)")
+            }
+            // Keys that have ended are found a month at a time.
+            let ended = try await Self.plan(KeyQuery(order: order, status: .expired), fixture)
+            #expect(
+                ended.contains("Index Only Scan using auth_key_usage_end_month") && ended.contains("ProjectSet"))
+
+            let changed = StoreConformance.newKey(scopes: ["a"], labels: ["b": "c"])
+            try await fixture.create(changed)
+            let stranger = """
+                SELECT count(*) FROM auth_keys k LEFT JOIN auth_key_usage u ON u.key_id = k.id
+                WHERE (u.created_at, u.expires_at, u.is_deactivated, u.terms) IS DISTINCT FROM
+                    (k.created_at, k.expires_at, k.deactivated_at IS NOT NULL, (SELECT bits FROM auth_key_terms(k.scopes, k.labels)))
+                """
+            func strangers() async throws -> Int64? { try await fixture.admin.query(stranger).rows.first?.int64(0) }
+            #expect(try await strangers() == 0)
+            let end = Timestamp.now.advanced(by: .seconds(3_600))
+            _ = try await fixture.store.update(changed.id, version: nil) { current throws(AuthKeyError) in
+                var wanted = current
+                wanted.expiresAt = end
+                wanted.scopes = ["d", "e"]
+                wanted.labels = ["f": "g"]
+                return wanted
+            }
+            #expect(try await strangers() == 0)
+            for query in [
+                KeyQuery(order: order, expiringWithin: .seconds(3_700), scope: "e"),
+                KeyQuery(order: order, label: .init(name: "f", value: "g")),
+            ] {
+                #expect(try await fixture.store.list(query).map(\.id) == [changed.id])
+            }
+            _ = try await fixture.store.deactivate(changed.id)
+            #expect(try await strangers() == 0)
+            let gone = try await fixture.store.list(KeyQuery(limit: 1_000, order: order, status: .deactivated))
+            #expect(gone.contains { $0.id == changed.id })
+        }
+    }
+
+    @Test("keys that ended or will are the same, month by month or not", arguments: KeyOrder.all)
+    func months(_ order: KeyOrder) async throws {
+        try await StoreFixture.with { fixture in
+            try await Self.fill(fixture)
+            try await fixture.sql(
+                """
+                UPDATE auth_keys SET expires_at = now() + (hashtext(name) % 900) * interval '1 day' WHERE name !~ '3$';
+                UPDATE auth_keys SET expires_at = '-infinity' WHERE name = 'key 8';
+                UPDATE auth_keys SET expires_at = 'infinity' WHERE name = 'key 9'
+                """)
+            try await fixture.sql("VACUUM ANALYZE")
+            for filter in [KeyQuery(status: .expired), KeyQuery(expiringWithin: .seconds(80 * 86_400))] {
+                var query = filter
+                query.order = order
+                query.limit = 1_000
+                var found: [AuthKey] = []
+                repeat {
+                    let page = try await fixture.store.list(query)
+                    found += page
+                    query.after = page.count < query.limit ? nil : page.last.map { ListCursor(after: $0, in: order) }
+                } while query.after != nil
+                let count = try await fixture.store.count(query)
+                #expect(count.isExact && found.count == count.count && found.count > 500)
+                #expect(Set(found.map(\.id)).count == found.count)
+                let moments = found.map { key -> Int64 in
+                    switch order.field {
+                    case .created: key.createdAt.microseconds
+                    case .lastUsed: key.usage.lastUsedAt?.microseconds ?? .min
+                    case .expires: key.expiresAt?.microseconds ?? .max
+                    case .name: 0
+                    }
+                }
+                #expect(moments == moments.sorted { order.isDescending ? $0 > $1 : $0 < $1 })
+                if order.field == .name {
+                    let names = found.map(\.name)
+                    #expect(names == names.sorted { order.isDescending ? $0 > $1 : $0 < $1 })
+                }
+            }
+        }
+    }
+
+    /// What few keys pass, and the index that finds those; the second where the order is that of last use.
+    private static let filters: [(KeyQuery, [String])] = [
+        (KeyQuery(status: .deactivated), ["auth_keys_deactivated", "auth_key_usage_deactivated"]),
+        (KeyQuery(status: .disabled), ["auth_keys_disabled"]),
+        (KeyQuery(status: .expired), ["auth_keys_end", "auth_key_usage_end_month"]),
+        (KeyQuery(expiringWithin: .seconds(3_600)), ["auth_keys_end", "auth_key_usage_end_month"]),
+        (KeyQuery(unusedFor: .seconds(60)), ["auth_key_usage_latest"]),
+        (KeyQuery(owner: "owner 7"), ["auth_keys_owner"]),
+        (KeyQuery(status: .active, owner: "owner 7"), ["auth_keys_owner"]),
+        (KeyQuery(label: .init(name: "tenant", value: "7")), ["auth_keys_label_names"]),
+        (KeyQuery(label: .init(name: "rare", value: nil)), ["auth_keys_label_names"]),
+        (KeyQuery(scope: "admin"), ["auth_keys_scopes"]), (KeyQuery(prefix: "rare"), ["auth_key_secrets_of_prefix"]),
+        (KeyQuery(lastFour: "0007"), ["auth_key_secrets_last_four"]), (KeyQuery(text: "y 1234"), ["auth_keys_text"]),
+        (KeyQuery(text: "zq"), ["auth_keys_text"]),
     ]
 
     /// Seconds from now to the moment that half of the keys are before.
@@ -82,9 +236,9 @@ struct ListPlanTests {
     }
 
     private static func plan(
-        _ query: KeyQuery, _ fixture: StoreFixture, options: String = "COSTS off"
+        _ query: KeyQuery, _ fixture: StoreFixture, by set: KeySet? = nil, options: String = "COSTS off"
     ) async throws -> String {
-        var statement = KeySQL.list(query)
+        var statement = KeySQL.list(query, by: set)
         statement.sql = "EXPLAIN (\(options)) " + statement.sql
         let rows = try await fixture.admin.pipeline([KeySQL.listPlanning, statement]).last?.rows
         return try #require(rows).map { try $0.text(0) }.joined(separator: "\n")
@@ -95,14 +249,14 @@ struct ListPlanTests {
         try await fixture.sql(
             """
             INSERT INTO auth_keys (id, name, owner, scopes, labels, enabled, expires_at, deactivated_at, created_at)
-            SELECT gen_random_uuid(), 'key ' || n, 'owner ' || n % 1000,
+            SELECT gen_random_uuid(), 'key ' || n, CASE WHEN n % 10 = 6 THEN 'one in ten' ELSE 'owner ' || n % 1000 END,
                 CASE WHEN n % 500 = 1 THEN ARRAY['admin'] ELSE ARRAY['read'] END,
                 CASE WHEN n % 500 = 2 THEN '{"rare": "1"}' ELSE jsonb_build_object('tenant', (n % 1000)::text) END,
                 n % 500 <> 3, now() + (n - 40) * interval '1 hour', CASE WHEN n % 500 = 4 THEN now() END,
                 now() - n * interval '1 second'
             FROM generate_series(1, 20000) n;
             INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four)
-            SELECT sha256(id::text::bytea), id, CASE WHEN name LIKE '%777' THEN 'rare' ELSE 'kw' END,
+            SELECT sha256(id::text::bytea), id, CASE WHEN name LIKE '%777' THEN 'rare' WHEN name LIKE '%5' THEN 'tenth' ELSE 'kw' END,
                 lpad((hashtext(name) & 4095)::text, 4, '0') FROM auth_keys;
             UPDATE auth_key_usage u SET last_used_at = now() - interval '1 ms' * (hashtext(key_id::text) & 32767)
             WHERE hashtext(key_id::text) % 500 <> 0;

@@ -185,4 +185,27 @@ struct MigrationTests {
             #expect(try await runner([one]).up(on: connection).isEmpty)
         }
     }
+
+    @Test("keys that are there are told to the lists by use")
+    func listsByUse() async throws {
+        try await connected { connection in
+            try await runner(MigrationCatalogue.all.filter { $0.version < 11 }).up(on: connection)
+            try await connection.execute(
+                script: """
+                    INSERT INTO auth_keys (id, name, scopes, labels, expires_at, deactivated_at)
+                    SELECT gen_random_uuid(), 'key ' || n, ARRAY['a', 's' || n % 7], jsonb_build_object('l' || n % 3, n::text),
+                        CASE WHEN n % 2 = 0 THEN now() + n * interval '1 day' END, CASE WHEN n % 5 = 0 THEN now() END
+                    FROM generate_series(1, 100) n
+                    """)
+            try await runner(MigrationCatalogue.all).up(on: connection)
+            let told = """
+                SELECT count(*) FROM auth_keys k JOIN auth_key_usage u ON u.key_id = k.id
+                WHERE (u.created_at, u.is_deactivated) = (k.created_at, k.deactivated_at IS NOT NULL)
+                    AND u.expires_at IS NOT DISTINCT FROM k.expires_at AND u.terms <> 0
+                    AND u.terms & (SELECT bits FROM auth_key_terms(ARRAY['a'], '{}')) = (SELECT bits FROM auth_key_terms(ARRAY['a'], '{}'))
+                    AND u.terms = (SELECT bits FROM auth_key_terms(k.scopes, '{}')) | (SELECT bits FROM auth_key_terms('{}', k.labels))
+                """
+            #expect(try await count(connection, told) == 100)
+        }
+    }
 }

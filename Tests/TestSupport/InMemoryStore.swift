@@ -153,9 +153,18 @@ public final class InMemoryStore: Store, ChangeHints {
             guard isFound else { return false }
         }
         if let text = query.text?.lowercased() {
+            if KeyQuery.isWordBeginning(text) {
+                return Self.hasWord(text, in: key.name, after: KeyQuery.separatorsInNames)
+                    || Self.hasWord(text, in: key.description, after: KeyQuery.separatorsInDescriptions)
+            }
             return key.name.lowercased().contains(text) || key.description.lowercased().contains(text)
         }
         return true
+    }
+
+    private static func hasWord(_ text: String, in field: String, after separators: [String]) -> Bool {
+        let field = field.lowercased()
+        return field.hasPrefix(text) || separators.contains { field.contains($0 + text) }
     }
 
     public func key(_ id: KeyID) async throws(StoreError) -> AuthKey? {

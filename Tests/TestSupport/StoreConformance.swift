@@ -127,8 +127,29 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await names(KeyQuery(status: .disabled)).isEmpty, "disabled")
             try expect(try await names(KeyQuery(owner: "y")) == ["gamma"], "owner")
             try expect(try await names(KeyQuery(text: "ALPH")) == ["Alpha"], "text")
-            try expect(try await names(KeyQuery(text: "0%")) == ["beta 50%"], "percent is no wildcard")
+            try expect(try await names(KeyQuery(text: "50%")) == ["beta 50%"], "percent")
+            try expect(try await names(KeyQuery(text: "b%0")).isEmpty, "percent is no wildcard")
             try expect(try await names(KeyQuery(text: "_eta")).isEmpty, "underscore is no wildcard")
+        },
+        StoreConformance(description: "a text of one or two letters is found where words begin") { store in
+            let named = ["ci", "The CI of all", "team-ci", "team/cid", "a_ci.b", "excise", "c.i", "移动支付", "çi"]
+            for name in named { _ = try await store.create(newKey(name: name), claim: nil) }
+            let described = newKey(name: "described", description: "for Ci, and for precision")
+            let other = newKey(name: "other", description: "(ci) or precision")
+            for key in [described, other] { _ = try await store.create(key, claim: nil) }
+            func names(_ text: String) async throws -> Set<String> {
+                Set(try await store.list(KeyQuery(text: text)).map(\.name))
+            }
+            let ci: Set = ["ci", "The CI of all", "team-ci", "team/cid", "a_ci.b", "described"]
+            try expect(try await names("ci") == ci, "two letters")
+            try expect(try await names("cI") == ci, "in either case")
+            try expect(try await names("c") == ci.union(["c.i"]), "one letter")
+            try expect(try await names("c.i") == ["c.i"], "three, but not in a row")
+            try expect(try await names("cis") == ["excise", "described", "other"], "three are found anywhere")
+            try expect(try await names("-ci") == ["team-ci"], "what does not begin with a letter too")
+            try expect(try await names("_c") == ["a_ci.b"], "underscore is no wildcard")
+            try expect(try await names("支付") == ["移动支付"], "and what is no ASCII")
+            try expect(try await store.count(KeyQuery(text: "ci")) == KeyCount(6, isExact: true), "counted")
         },
         StoreConformance(description: "changes since a watermark are all that changed since") { store in
             let old = newKey(name: "old")
@@ -409,14 +430,16 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
 
     /// A key with a fresh secret.
     public static func newKey(
-        name: String = "key", id: KeyID = .generate(), owner: String? = nil, scopes: [String] = [],
-        labels: [String: String] = [:], expiresAt: Timestamp? = nil, digest: SecretDigest? = nil,
+        name: String = "key", description: String = "", id: KeyID = .generate(), owner: String? = nil,
+        scopes: [String] = [], labels: [String: String] = [:], expiresAt: Timestamp? = nil, digest: SecretDigest? = nil,
         prefix: String = TokenPrefix.standard.description
     ) -> NewKey {
         let token = Token.generate(prefix: TokenPrefix(prefix) ?? .standard)
         return NewKey(
             id: id,
-            attributes: KeyAttributes(name: name, owner: owner, scopes: scopes, labels: labels, expiresAt: expiresAt),
+            attributes: KeyAttributes(
+                name: name, description: description, owner: owner, scopes: scopes, labels: labels,
+                expiresAt: expiresAt),
             secret: NewSecret(digest: digest ?? token.digest, prefix: token.prefix, lastFour: token.lastFour))
     }
 

@@ -23,7 +23,8 @@ public struct KeyQuery: Sendable, Equatable {
     /// What a secret that is good begins with, and its last four characters: those of one and the same.
     public var prefix: String?
     public var lastFour: String?
-    /// Text that the name or the description contains, letters in either case.
+    /// Text that the name or the description contains, letters in either case; at the beginning of a word, if
+    /// `isWordBeginning` says so.
     public var text: String?
 
     public struct Label: Sendable, Equatable {
@@ -54,6 +55,22 @@ public struct KeyQuery: Sendable, Equatable {
         self.lastFour = lastFour
         self.text = text
     }
+}
+
+extension KeyQuery {
+    /// What words of a name begin after, if not with it; and those of a description.
+    public static let separatorsInNames = [" ", "-", "_", ".", "/"]
+    public static let separatorsInDescriptions = [" "]
+
+    /// Whether a text is looked for where words begin, and nowhere else: one of ASCII that begins with a letter or a digit and
+    /// has no three of them in a row. No index tells what contains it; and who gives so little means what begins with it. Other
+    /// scripts have words of two letters, and some no spaces between them.
+    public static func isWordBeginning(_ text: String) -> Bool {
+        guard text.utf8.allSatisfy({ $0 < 0x80 }), let first = text.first, isWordly(first) else { return false }
+        return text.split(whereSeparator: { !isWordly($0) }).allSatisfy { $0.count < 3 }
+    }
+
+    private static func isWordly(_ character: Character) -> Bool { character.isLetter || character.isNumber }
 }
 
 /// How many keys there are that a query finds, on all pages.

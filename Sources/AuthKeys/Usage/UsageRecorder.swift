@@ -7,8 +7,8 @@ import Synchronization
 /// Nothing is lost while the process ends in order: `flush` after the last `add`. A process that is killed loses what it counted
 /// since the last interval began.
 public final class UsageRecorder: Sendable {
-    /// The most keys in one statement.
-    private static let batch = 1_000
+    /// The most keys in one transaction, for which a change of one of them may have to wait: some ten milliseconds.
+    private static let batch = 250
     /// How long counters have to hand over once they are asked to.
     private static let handover = Duration.milliseconds(150)
 

@@ -34,6 +34,7 @@ public enum MigrationCatalogue {
         Migration(version: 8, name: "last_used", sql: text(PackageResources._008_last_used_sql)),
         Migration(version: 9, name: "fixed_search_path", sql: text(PackageResources._009_fixed_search_path_sql)),
         Migration(version: 10, name: "stamps_and_seals", sql: text(PackageResources._010_stamps_and_seals_sql)),
+        Migration(version: 11, name: "list_by_use", sql: text(PackageResources._011_list_by_use_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

@@ -5,52 +5,79 @@ extension KeySQL {
     /// Now, as an index can be asked for it: the moment at which the statement began.
     static let now = "statement_timestamp()"
 
-    /// What a key `k` has to be for a query to find it.
-    /// - Parameter usage: what the row of `auth_key_usage` is called, where it is at hand.
-    static func conditions(_ query: KeyQuery, usage: String?, _ bindings: inout Bindings) -> [String] {
-        var conditions: [String] = []
-        if let status = query.status { conditions.append(condition(status)) }
+    /// Conditions on the row `u` of `auth_key_usage`, which its indexes answer, and on the key `k`.
+    struct Conditions {
+        var ofUse: [String] = []
+        var ofKeys: [String] = []
+        var all: [String] { ofUse + ofKeys }
+    }
+
+    /// What a key has to be for a query to find it.
+    /// - Parameter byUse: whether the row `u` of `auth_key_usage` is at hand.
+    static func conditions(_ query: KeyQuery, byUse: Bool, _ bindings: inout Bindings) -> Conditions {
+        var found = Conditions()
+        if let status = query.status {
+            if byUse, let condition = useCondition(status) {
+                found.ofUse.append(condition)
+            } else {
+                found.ofKeys.append(condition(status))
+            }
+        }
         if let time = query.expiringWithin {
-            conditions.append(
-                "k.deactivated_at IS NULL AND k.expires_at > \(now) AND k.expires_at <= \(now) + \(bindings.add(time))")
+            let end = "\(now) + \(bindings.add(time))"
+            if byUse {
+                found.ofUse.append("NOT u.is_deactivated AND u.expires_at > \(now) AND u.expires_at <= \(end)")
+            } else {
+                found.ofKeys.append("k.deactivated_at IS NULL AND k.expires_at > \(now) AND k.expires_at <= \(end)")
+            }
         }
         if let time = query.unusedFor {
-            let since = "\(now) - \(bindings.add(time))"
-            func unused(_ row: String) -> String {
-                "(\(row).last_used_at IS NULL OR \(row).last_used_at < \(since))"
-            }
+            let since = since(time, &bindings)
+            let unused = "(u.last_used_at IS NULL OR u.last_used_at < \(since))"
             // A key is made before it is used.
-            conditions.append("k.created_at < \(since)")
-            conditions.append(
-                usage.map(unused) ?? "EXISTS (SELECT FROM auth_key_usage f WHERE f.key_id = k.id AND \(unused("f")))")
+            if byUse {
+                found.ofUse += ["u.created_at < \(since)", unused]
+            } else {
+                found.ofKeys += [
+                    "k.created_at < \(since)",
+                    "EXISTS (SELECT FROM auth_key_usage u WHERE u.key_id = k.id AND \(unused))",
+                ]
+            }
         }
-        if let owner = query.owner { conditions.append("k.owner = \(bindings.add(.text(owner)))") }
+        if let owner = query.owner { found.ofKeys.append("k.owner = \(bindings.add(.text(owner)))") }
         if let label = query.label {
             let name = bindings.add(.text(label.name))
-            conditions.append(
-                label.value.map { "k.labels @> jsonb_build_object(\(name)::text, \(bindings.add(.text($0)))::text)" }
-                    ?? "k.labels ? \(name)")
+            let value = label.value.map { bindings.add(.text($0)) } ?? "NULL"
+            let labels = "jsonb_build_object(\(name)::text, \(value)::text)"
+            found.ofKeys.append(label.value == nil ? "k.labels ? \(name)" : "k.labels @> \(labels)")
+            if byUse { found.ofUse.append(may(haveScopes: "'{}'", labels: labels)) }
         }
-        if let scope = query.scope { conditions.append("k.scopes @> ARRAY[\(bindings.add(.text(scope)))]") }
-        var secret: [String] = []
+        if let scope = query.scope {
+            let scopes = "ARRAY[\(bindings.add(.text(scope)))]"
+            found.ofKeys.append("k.scopes @> \(scopes)")
+            if byUse { found.ofUse.append(may(haveScopes: scopes, labels: "'{}'")) }
+        }
+        if query.prefix != nil || query.lastFour != nil {
+            let secret = secretConditions(query, &bindings).joined(separator: " AND ")
+            found.ofKeys.append("EXISTS (SELECT FROM auth_key_secrets f WHERE f.key_id = k.id AND \(secret))")
+        }
+        if let text = query.text { found.ofKeys.append(condition(text: text, &bindings)) }
+        return found
+    }
+
+    /// What a secret `f` has to be, one that is good.
+    static func secretConditions(_ query: KeyQuery, _ bindings: inout Bindings) -> [String] {
+        var conditions: [String] = []
         if let prefix = query.prefix {
             // Of tokens that came with an import, the separator is kept too.
-            secret.append("f.prefix IN (\(bindings.add(.text(prefix))), \(bindings.add(.text(prefix + "_"))))")
+            conditions.append("f.prefix IN (\(bindings.add(.text(prefix))), \(bindings.add(.text(prefix + "_"))))")
         }
-        if let lastFour = query.lastFour { secret.append("f.last_four = \(bindings.add(.text(lastFour)))") }
-        if !secret.isEmpty {
-            conditions.append(
-                """
-                EXISTS (SELECT FROM auth_key_secrets f WHERE f.key_id = k.id AND \(secret.joined(separator: " AND "))
-                    AND (f.expires_at IS NULL OR f.expires_at > \(now)))
-                """)
-        }
-        if let text = query.text {
-            let pattern = bindings.add(.text("%\(escapedForLike(text))%"))
-            conditions.append("(k.name ILIKE \(pattern) OR k.description ILIKE \(pattern))")
-        }
-        return conditions
+        if let lastFour = query.lastFour { conditions.append("f.last_four = \(bindings.add(.text(lastFour)))") }
+        return conditions + ["(f.expires_at IS NULL OR f.expires_at > \(now))"]
     }
+
+    /// The moment so long ago.
+    static func since(_ time: Duration, _ bindings: inout Bindings) -> String { "\(now) - \(bindings.add(time))" }
 
     private static func condition(_ status: KeyQuery.Status) -> String {
         switch status {
@@ -59,6 +86,35 @@ extension KeySQL {
         case .deactivated: "k.deactivated_at IS NOT NULL"
         case .expired: "k.deactivated_at IS NULL AND k.expires_at <= \(now)"
         }
+    }
+
+    private static func useCondition(_ status: KeyQuery.Status) -> String? {
+        switch status {
+        case .active, .disabled: nil
+        case .deactivated: "u.is_deactivated"
+        case .expired: "NOT u.is_deactivated AND u.expires_at <= \(now)"
+        }
+    }
+
+    /// Whether the key may have these scopes and labels. The planner takes a CASE for what half of the keys pass: it thinks of
+    /// how many have them once, for the condition on the key itself.
+    private static func may(haveScopes scopes: String, labels: String) -> String {
+        // Found out once, not for each key.
+        let terms = "(SELECT bits FROM auth_key_terms(\(scopes), \(labels)))"
+        return "CASE WHEN u.terms & \(terms) = \(terms) THEN true ELSE false END"
+    }
+
+    private static func condition(text: String, _ bindings: inout Bindings) -> String {
+        func patterns(_ separators: [String]) -> String {
+            let beginnings = [escapedForLike(text) + "%"] + separators.map { "%\(escapedForLike($0 + text))%" }
+            return "ILIKE ANY (\(bindings.add(.textArray(beginnings)))::text[])"
+        }
+        if KeyQuery.isWordBeginning(text) {
+            let name = patterns(KeyQuery.separatorsInNames)
+            return "(k.name \(name) OR k.description \(patterns(KeyQuery.separatorsInDescriptions)))"
+        }
+        let pattern = bindings.add(.text("%\(escapedForLike(text))%"))
+        return "(k.name ILIKE \(pattern) OR k.description ILIKE \(pattern))"
     }
 
     private static func escapedForLike(_ text: String) -> String {

@@ -12,22 +12,43 @@ extension KeySQL {
 
     /// The statement for a page: read from stretches of the order, each of which begins in an index, one after the other
     /// until it is full, so that the last page costs as much as the first.
-    static func list(_ query: KeyQuery) -> PostgresStatement {
+    /// - Parameters:
+    ///   - set: what the page is found by, if it is of a good size.
+    ///   - isFew: whether the set has so few keys that they are looked up and sorted.
+    static func list(_ query: KeyQuery, by set: KeySet? = nil, isFew: Bool = false) -> PostgresStatement {
         var bindings = Bindings()
-        let order = ListOrder(query)
-        let conditions = conditions(query, usage: order.usage, &bindings)
+        var order = ListOrder(query)
+        var ofSet: [String] = []
+        switch (set, order.field) {
+        case (nil, _): break
+        case (.ending, _): order.keys = KeySet.ending(query, &bindings)
+        case (.unused, .expires): order.usage = KeySet.unused(query, &bindings)
+        case (let set?, let field):
+            // A CASE, or the planner would make a join of it, as it may of few. The limit, which no set of a good size comes near,
+            // tells it that the ids can be remembered.
+            let isOne = "\(order.id) IN (\(set.ids(query, &bindings)) LIMIT \(set.sizes.upperBound * 4))"
+            ofSet.append(isFew ? isOne : "CASE WHEN \(isOne) THEN true ELSE false END")
+            if set == .unused, field == .created {
+                // Says where in the order they begin.
+                ofSet.append("k.created_at < \(since(query.unusedFor ?? .zero, &bindings))")
+            }
+        }
+        var conditions = conditions(set?.rest(of: query) ?? query, byUse: order.byUse, &bindings)
+        conditions.ofUse += ofSet
+        let months = ListMonths(query, order, &bindings)
         let limit = bindings.add(.int64(Int64(query.limit)))
         let stretches = order.stretches(&bindings)
         let parts = stretches.enumerated().map { number, stretch in
             let found = (0..<number).map { "(SELECT count(*) FROM s\($0))" }.joined(separator: " + ")
-            let filter = ([stretch] + conditions + (number == 0 ? [] : ["\(found) < \(limit)"]))
-            return """
-                s\(number) AS MATERIALIZED (
-                    SELECT \(order.columns) FROM \(order.source(joiningKeys: !conditions.isEmpty))
-                    WHERE \(filter.joined(separator: " AND "))
-                    ORDER BY \(order.terms) LIMIT \(limit)
-                )
+            let filter =
+                [stretch] + conditions.all + (months.map { [$0.condition] } ?? [])
+                + (number == 0 ? [] : ["\(found) < \(limit)"])
+            let page = """
+                SELECT \(order.columns) FROM \(order.source(joiningKeys: !conditions.ofKeys.isEmpty))
+                WHERE \(filter.joined(separator: " AND "))
+                ORDER BY \(order.terms) LIMIT \(limit)
                 """
+            return "s\(number) AS MATERIALIZED (\(months.map { $0.merged(page, limit) } ?? page))"
         }
         let all = stretches.indices.map { "SELECT * FROM s\($0)" }.joined(separator: " UNION ALL ")
         return PostgresStatement(
@@ -38,6 +59,14 @@ extension KeySQL {
             ) page JOIN auth_keys k ON k.id = page.id \(secretsOfKey) ORDER BY \(order.terms(of: "page"))
             """,
             bindings.parameters)
+    }
+
+    /// How many keys a set has, counted no further than one beyond those of a good size.
+    static func count(_ set: KeySet, of query: KeyQuery) -> PostgresStatement {
+        var bindings = Bindings()
+        let ids = set.ids(query, &bindings)
+        return PostgresStatement(
+            "SELECT count(*) FROM (\(ids) LIMIT \(set.sizes.upperBound + 1)) found", bindings.parameters)
     }
 
     /// How many keys there are, counted no further than one beyond what is exact.
@@ -55,7 +84,7 @@ extension KeySQL {
 
     private static func found(_ query: KeyQuery) -> PostgresStatement {
         var bindings = Bindings()
-        let conditions = conditions(query, usage: nil, &bindings)
+        let conditions = conditions(query, byUse: false, &bindings).all
         let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
         return PostgresStatement("SELECT 1 FROM auth_keys k" + filter, bindings.parameters)
     }

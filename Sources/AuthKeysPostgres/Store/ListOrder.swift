@@ -6,18 +6,25 @@ import LibPQ
 struct ListOrder {
     private let query: KeyQuery
     private var order: KeyOrder { query.order }
+    var field: KeyOrder.Field { order.field }
 
     init(_ query: KeyQuery) {
         self.query = query
+        usage = query.order.field == .lastUsed ? "auth_key_usage" : nil
     }
 
-    /// The row of `auth_key_usage`, where the order goes by it.
-    var usage: String? { order.field == .lastUsed ? "u" : nil }
+    /// The rows of `auth_key_usage` that the list is read from, unless it is read from those of `auth_keys`.
+    var usage: String?
+    /// The rows of `auth_keys`.
+    var keys = "auth_keys"
+
+    /// Whether the order goes by rows `u` of `auth_key_usage`.
+    var byUse: Bool { usage != nil }
 
     /// What the list is read from.
     func source(joiningKeys: Bool) -> String {
-        guard usage != nil else { return "auth_keys k" }
-        return "auth_key_usage u" + (joiningKeys ? " JOIN auth_keys k ON k.id = u.key_id" : "")
+        guard let usage else { return "\(keys) k" }
+        return "\(usage) u" + (joiningKeys ? " JOIN \(keys) k ON k.id = u.key_id" : "")
     }
 
     private var moment: String? {
@@ -25,7 +32,7 @@ struct ListOrder {
         case .created: "k.created_at"
         case .name: nil
         case .lastUsed: "u.last_used_at"
-        case .expires: "k.expires_at"
+        case .expires: byUse ? "u.expires_at" : "k.expires_at"
         }
     }
 
@@ -36,7 +43,7 @@ struct ListOrder {
         }
     }
 
-    private var id: String { usage == nil ? "k.id" : "u.key_id" }
+    var id: String { byUse ? "u.key_id" : "k.id" }
 
     /// What the list is ordered by, under the names that `terms(of:)` takes it by.
     var columns: String {
@@ -76,7 +83,7 @@ struct ListOrder {
             ]
         case .name: return [query.after.map { named(after: $0, &bindings) } ?? "true"]
         case .lastUsed: return stretches(by: "u.last_used_at", &bindings)
-        case .expires: return stretches(by: "k.expires_at", &bindings)
+        case .expires: return stretches(by: byUse ? "u.expires_at" : "k.expires_at", &bindings)
         }
     }
 
@@ -105,7 +112,7 @@ struct ListOrder {
     private func bound(_ bindings: inout Bindings) -> String? {
         if order.field == .expires, query.status == .active { return "k.expires_at > \(KeySQL.now)" }
         if order.field == .lastUsed, let time = query.unusedFor {
-            return "u.last_used_at < \(KeySQL.now) - \(bindings.add(time))"
+            return "u.last_used_at < \(KeySQL.since(time, &bindings))"
         }
         return nil
     }

@@ -2,29 +2,30 @@ import AuthKeys
 import LibPQ
 
 extension PostgresAuthKeyStore {
+    /// Writes use down, in one transaction that PostgreSQL ends without waiting for this instance: changes of the keys wait for it.
     static func record(_ counts: [UsageCount], on pool: PostgresPool) async throws {
         let keys = totals(counts) { $0.keyID }
         let secrets = totals(counts) { $0.digest }
-        try await pool.transaction { transaction in
-            _ = try await transaction.query(
+        _ = try await pool.pipeline([
+            PostgresStatement(
                 KeySQL.recordKeys,
                 [
                     .uuidArray(keys.map { PostgresUUID($0.keyID) }), moments(keys),
                     .textArray(keys.map { $0.address?.description }), .textArray(keys.map(\.agent)), requests(keys),
-                ])
-            _ = try await transaction.query(
+                ]),
+            PostgresStatement(
                 KeySQL.recordSecrets,
                 [
                     .bytesArray(secrets.map(\.digest.bytes)), .uuidArray(secrets.map { PostgresUUID($0.keyID) }),
                     moments(secrets), requests(secrets),
-                ])
-            _ = try await transaction.query(
+                ]),
+            PostgresStatement(
                 KeySQL.recordDays,
                 [
                     .uuidArray(counts.map { PostgresUUID($0.keyID) }), .int64Array(counts.map { Int64($0.day) }),
                     .bytesArray(counts.map(\.digest.bytes)), requests(counts),
-                ])
-        }
+                ]),
+        ])
     }
 
     static func usage(_ id: KeyID, days: Int, on pool: PostgresPool) async throws -> KeyUsageReport? {

@@ -35,10 +35,7 @@ public final class PostgresAuthKeyStore: Store {
     }
 
     public func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey] {
-        try await attempt {
-            let results = try await self.pool.pipeline([KeySQL.listPlanning, KeySQL.list(query)])
-            return try results.last?.rows.map(AuthKey.init) ?? []
-        }
+        try await attempt { try await Self.list(query, on: self.pool) }
     }
 
     public func count(_ query: KeyQuery) async throws(StoreError) -> KeyCount {

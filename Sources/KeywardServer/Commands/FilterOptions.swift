@@ -27,7 +27,8 @@ struct FilterOptions: ParsableArguments {
     var lastFour: String?
 
     @Option(
-        name: [.customShort("q"), .customLong("query")], help: "Only keys whose name or description contains this.")
+        name: [.customShort("q"), .customLong("query")],
+        help: "Only keys whose name or description contains this; one or two letters, where a word begins.")
     var text: String?
 
     var query: [(String, String)] {

@@ -2,6 +2,19 @@ import AuthKeys
 import LibPQ
 
 extension PostgresAuthKeyStore {
+    /// Reads a page by a set, if there is one of a good size, otherwise by what the planner finds best.
+    static func list(_ query: KeyQuery, on pool: PostgresPool) async throws -> [AuthKey] {
+        var (set, isFew) = (KeySet(of: query), false)
+        if let asked = set {
+            let counted = try await pool.pipeline([KeySQL.listPlanning, KeySQL.count(asked, of: query)])
+            let count = Int(try counted.last?.rows.first?.int64(0) ?? 0)
+            if !asked.sizes.contains(count) { set = nil }
+            isFew = count < KeySet.few
+        }
+        let results = try await pool.pipeline([KeySQL.listPlanning, KeySQL.list(query, by: set, isFew: isFew)])
+        return try results.last?.rows.map(AuthKey.init) ?? []
+    }
+
     /// Counts as far as a count is exact; beyond, asks the planner, who knows the tables' sizes and the shares of their values.
     static func count(_ query: KeyQuery, on pool: PostgresPool) async throws -> KeyCount {
         let counted = try await pool.pipeline([KeySQL.listPlanning, KeySQL.count(query)]).last?.rows.first
