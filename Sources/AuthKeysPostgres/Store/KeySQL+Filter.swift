@@ -10,6 +10,7 @@ extension KeySQL {
     static func conditions(_ query: KeyQuery, usage: String?, _ bindings: inout Bindings) -> [String] {
         var conditions: [String] = []
         if let status = query.status { conditions.append(condition(status)) }
+        if query.leavesOutDeactivated { conditions.append("k.deactivated_at IS NULL") }
         if let time = query.expiringWithin {
             conditions.append(
                 "k.deactivated_at IS NULL AND k.expires_at > \(now) AND k.expires_at <= \(now) + \(bindings.add(time))")
