@@ -82,6 +82,7 @@ public struct ControlAPI: Sendable {
         OpenAPIRoute().add(to: router)
         verify.add(to: router)
         introspection.add(to: router)
+        UnkeyVerifyRoutes(verifier: verifier, service: service, door: verifyDoor).add(to: router)
         let door = AdminDoor(credentials: administration.credentials, refusals: administration.refusals)
         for group in adminRoutes { door.add(group, to: router) }
     }
@@ -98,7 +99,7 @@ public struct ControlAPI: Sendable {
         [
             AuthKeyRoutes(service: service, time: time), ImportRoute(service: service, patience: importPatience),
             ExportRoute(service: service, time: time), AdminKeyRoutes(service: administration.keys, time: time),
-            AuditRoutes(trail: administration.trail),
+            AuditRoutes(trail: administration.trail), UnkeyKeyRoutes(service: service),
         ]
     }
 }

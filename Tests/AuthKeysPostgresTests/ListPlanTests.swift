@@ -211,6 +211,9 @@ struct ListPlanTests {
         (KeyQuery(owner: "owner 7"), ["auth_keys_owner"]),
         (KeyQuery(status: .active, owner: "owner 7"), ["auth_keys_owner"]),
         (KeyQuery(label: .init(name: "tenant", value: "7")), ["auth_keys_label_names"]),
+        (
+            KeyQuery(leavesOutDeactivated: true, label: .init(name: "tenant", value: "7")), ["auth_keys_label_names"]
+        ),
         (KeyQuery(label: .init(name: "rare", value: nil)), ["auth_keys_label_names"]),
         (KeyQuery(scope: "admin"), ["auth_keys_scopes"]), (KeyQuery(prefix: "rare"), ["auth_key_secrets_of_prefix"]),
         (KeyQuery(lastFour: "0007"), ["auth_key_secrets_last_four"]), (KeyQuery(text: "y 1234"), ["auth_keys_text"]),

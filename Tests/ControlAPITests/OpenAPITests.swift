@@ -161,6 +161,8 @@ struct OpenAPITests {
         #expect(values(parameter("Status")) == KeyQuery.Status.allCases.map(\.rawValue))
         let verdict = schemas["KeyVerdict"]?["properties"] as? [String: Object]
         #expect(values(verdict?["code"]) == VerifyJSON.Code.allCases.map(\.rawValue))
+        let unkey = schemas["UnkeyVerdict"]?["properties"] as? [String: Object]
+        #expect(values(unkey?["code"]) == UnkeyVerdictJSON.Code.allCases.map(\.rawValue))
         #expect(parameter("Limit")?["maximum"] as? Int == ListParameters.limits.upperBound)
     }
 
@@ -183,6 +185,15 @@ struct OpenAPITests {
         }
         let grace = member("NewRotation", "grace_seconds")
         #expect(grace["maximum"] as? Int64 == FieldRules.graceLimit.components.seconds)
+        let expiration = member("UnkeyReroll", "expiration")
+        #expect(expiration["maximum"] as? Int64 == FieldRules.graceLimit.components.seconds * 1_000)
+        for schema in ["UnkeyNewKey", "UnkeyKeyChange"] {
+            #expect(member(schema, "name")["maxLength"] as? Int == FieldRules.nameLimit)
+            #expect(member(schema, "externalId")["maxLength"] as? Int == FieldRules.ownerLimit)
+            #expect(member(schema, "permissions")["maxItems"] as? Int == FieldRules.scopesLimit)
+        }
+        let query = member("UnkeyVerification", "permissions")
+        #expect(query["maxLength"] as? Int == UnkeyPermissionQuery.lengthLimit)
         #expect(grace["default"] as? Int64 == FieldRules.defaultGrace.components.seconds)
     }
 
@@ -208,6 +219,18 @@ struct OpenAPITests {
         #expect(names("KeyVerdict") == Set(VerifyJSON.Member.allCases.map(\.rawValue)))
         #expect(names("Introspection") == all(IntrospectionJSON.CodingKeys.self))
         #expect(names("Usage") == all(UsageJSON.CodingKeys.self))
+        #expect(names("UnkeyKey") == all(UnkeyKeyJSON.CodingKeys.self))
+        #expect(names("UnkeyIssuedKey") == all(UnkeyIssuedJSON.CodingKeys.self))
+        #expect(names("UnkeyVerdict") == all(UnkeyVerdictJSON.CodingKeys.self))
+        #expect(names("UnkeyNewKey") == all(UnkeyCreateBody.CodingKeys.self))
+        #expect(names("UnkeyKeyChange") == all(UnkeyUpdateBody.CodingKeys.self))
+        #expect(names("UnkeyKeyQuestion") == all(UnkeyGetBody.CodingKeys.self))
+        #expect(names("UnkeyDeletion") == all(UnkeyDeleteBody.CodingKeys.self))
+        #expect(names("UnkeyReroll") == all(UnkeyRerollBody.CodingKeys.self))
+        #expect(names("UnkeyPermissions") == all(UnkeyPermissionsBody.CodingKeys.self))
+        #expect(names("UnkeyListQuestion") == all(UnkeyListBody.CodingKeys.self))
+        #expect(names("UnkeyVerification") == all(UnkeyVerifyBody.CodingKeys.self))
+        #expect(names("UnkeySecret") == all(UnkeyWhoamiBody.CodingKeys.self))
         #expect(names("ImportReport") == all(ImportReportJSON.CodingKeys.self))
     }
 }

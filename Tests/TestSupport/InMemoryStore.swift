@@ -129,6 +129,7 @@ public final class InMemoryStore: Store, ChangeHints {
         case .expired: guard key.deactivatedAt == nil, let end = key.expiresAt, end <= now else { return false }
         case nil: break
         }
+        if query.leavesOutDeactivated, key.deactivatedAt != nil { return false }
         if let time = query.expiringWithin {
             guard key.deactivatedAt == nil, let end = key.expiresAt, end > now, end <= now.advanced(by: time) else {
                 return false

@@ -125,6 +125,8 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await names(KeyQuery(status: .expired)) == ["beta 50%"], "expired")
             try expect(try await names(KeyQuery(status: .deactivated)) == ["gamma"], "deactivated")
             try expect(try await names(KeyQuery(status: .disabled)).isEmpty, "disabled")
+            let kept = try await names(KeyQuery(leavesOutDeactivated: true))
+            try expect(kept == ["Alpha", "beta 50%"], "all but deactivated ones")
             try expect(try await names(KeyQuery(owner: "y")) == ["gamma"], "owner")
             try expect(try await names(KeyQuery(text: "ALPH")) == ["Alpha"], "text")
             try expect(try await names(KeyQuery(text: "50%")) == ["beta 50%"], "percent")

@@ -18,4 +18,14 @@ public enum AuditAction: String, Sendable, CaseIterable {
     case auditExport = "audit.export"
     /// The trail goes on in another database cluster than it began in: it was restored.
     case auditRestored = "audit.restored"
+
+    /// Whether it only looks at what there is.
+    public var isRead: Bool {
+        switch self {
+        case .keyRead, .adminKeyRead, .auditRead, .auditExport: true
+        case .keyCreate, .keyUpdate, .keyRotate, .keyEndPreviousSecret, .keyDeactivate, .keyDelete, .keyImport,
+            .adminKeyCreate, .adminKeyUpdate, .adminKeyDeactivate, .auditRestored:
+            false
+        }
+    }
 }

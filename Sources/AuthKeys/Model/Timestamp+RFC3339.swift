@@ -165,6 +165,9 @@ extension Timestamp: CustomStringConvertible {
 extension Timestamp {
     /// Whole seconds since the Unix epoch; those of a fraction begin before it.
     public var seconds: Int64 { microseconds.quotientAndRemainder(floorDividingBy: 1_000_000).quotient }
+
+    /// Whole milliseconds since the Unix epoch, in the same way.
+    public var milliseconds: Int64 { microseconds.quotientAndRemainder(floorDividingBy: 1_000).quotient }
 }
 
 extension BinaryInteger {

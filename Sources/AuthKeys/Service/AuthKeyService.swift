@@ -93,11 +93,20 @@ public struct AuthKeyService: Sendable {
     public func update(
         _ id: String, version: Int64?, _ patch: KeyPatch, by call: AdminCall
     ) async throws(AuthKeyError) -> AuthKey {
+        try await update(id, version: version, by: call) { patch.applied(to: $0) }
+    }
+
+    /// Changes a key, in one transaction: `change` is given what is kept, and says what is to be, which is not yet checked.
+    /// - Parameter version: the version that the caller has seen; nil for any.
+    public func update(
+        _ id: String, version: Int64?, by call: AdminCall,
+        _ change: @escaping @Sendable (KeyAttributes) -> KeyAttributes
+    ) async throws(AuthKeyError) -> AuthKey {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
         let (now, lifetimes) = (time.now(), lifetimes)
         let outcome = try await ask { () async throws(StoreError) in
             try await store.update(keyID, version: version, by: call) { current throws(AuthKeyError) in
-                let wanted = try FieldRules.checked(patch.applied(to: current))
+                let wanted = try FieldRules.checked(change(current))
                 try Self.check(wanted.owner, isOf: call.admin)
                 if wanted.expiresAt != current.expiresAt {
                     try FieldRules.expiry(wanted.expiresAt, now: now, lifetimes: lifetimes)

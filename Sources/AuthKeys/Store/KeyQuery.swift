@@ -11,6 +11,8 @@ public struct KeyQuery: Sendable, Equatable {
     /// The last key of the page before, in the same order.
     public var after: ListCursor?
     public var status: Status?
+    /// Whether keys that are deactivated stay out, whatever else is asked for.
+    public var leavesOutDeactivated: Bool
     /// Keys that are not deactivated and that end from now on, but not later than after this time.
     public var expiringWithin: Duration?
     /// Keys that were last used longer ago than this, or made longer ago and never used.
@@ -39,6 +41,7 @@ public struct KeyQuery: Sendable, Equatable {
 
     public init(
         limit: Int = 100, order: KeyOrder = .newestFirst, after: ListCursor? = nil, status: Status? = nil,
+        leavesOutDeactivated: Bool = false,
         expiringWithin: Duration? = nil, unusedFor: Duration? = nil, owner: String? = nil, label: Label? = nil,
         scope: String? = nil, prefix: String? = nil, lastFour: String? = nil, text: String? = nil
     ) {
@@ -46,6 +49,7 @@ public struct KeyQuery: Sendable, Equatable {
         self.order = order
         self.after = after
         self.status = status
+        self.leavesOutDeactivated = leavesOutDeactivated
         self.expiringWithin = expiringWithin
         self.unusedFor = unusedFor
         self.owner = owner

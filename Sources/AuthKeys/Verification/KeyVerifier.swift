@@ -126,6 +126,42 @@ public final class KeyVerifier: Sendable {
         } ?? .ended(.unknown)
     }
 
+    /// Whose key a token is.
+    public enum Holder: Sendable, Equatable {
+        /// A key, good or not.
+        case key(KeyProfile)
+        case nobody
+        case unavailable
+    }
+
+    /// Says whose key a token is. That is no verification and no use: nothing is counted, and no rule looked at.
+    /// - Parameter asker: who may learn of some keys only: to it, others are unknown.
+    public func identify(_ token: String, asker: Admin) async -> Holder {
+        guard freshness.isServing else { return .unavailable }
+        let token = Array(token.utf8)
+        func look() -> (found: KeyProfile?, unknown: SecretDigest?) {
+            token.withUnsafeBytes { token in
+                let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
+                var (found, unknown): (KeyProfile?, SecretDigest?) = (nil, nil)
+                forEachAddress(of: token, own: own) { digest in
+                    found = found ?? index.withKey(for: digest) { $0.profile }
+                    unknown = unknown ?? digest
+                }
+                return (found, unknown)
+            }
+        }
+        var place = look()
+        if place.found == nil, let unknown = place.unknown {
+            switch await resolve(unknown) {
+            case .found: place = look()
+            case .absent: break
+            case .unavailable: return .unavailable
+            }
+        }
+        guard let found = place.found, asker.sees(owner: found.principal.owner) else { return .nobody }
+        return .key(found)
+    }
+
     /// Notes a refusal that was decided outside (a missing credential), so that all are counted.
     public func refuse(_ refusal: Refusal) -> Verdict {
         metrics.refused(refusal)

@@ -23,6 +23,13 @@ extension KeySQL {
                 found.ofKeys.append(condition(status))
             }
         }
+        if query.leavesOutDeactivated {
+            if byUse {
+                found.ofUse.append("NOT u.is_deactivated")
+            } else {
+                found.ofKeys.append("k.deactivated_at IS NULL")
+            }
+        }
         if let time = query.expiringWithin {
             let end = "\(now) + \(bindings.add(time))"
             if byUse {

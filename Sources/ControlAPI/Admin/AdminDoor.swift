@@ -6,6 +6,8 @@ import NIOCore
 /// A route of the admin API: what it needs, what the trail calls it, and what it does for whom.
 struct AdminRoute: Sendable {
     typealias Handler = @Sendable (Request, ControlContext, AdminCall) async throws -> Response
+    /// Says which key a request is about; nil for none in particular, or where the request does not tell.
+    typealias Subject = @Sendable (Request, ControlContext) async -> KeyID?
 
     let method: HTTPRequest.Method
     /// Behind the group's path.
@@ -15,19 +17,25 @@ struct AdminRoute: Sendable {
     /// What may stand in the query, once each.
     let parameters: [String]
     let action: AuditAction
+    let subject: Subject
     let handler: Handler
 
     init(
         _ method: HTTPRequest.Method, _ path: String = "", needs permissions: AdminPermission...,
-        takes parameters: [String] = [], as action: AuditAction, use handler: @escaping Handler
+        takes parameters: [String] = [], as action: AuditAction,
+        about subject: @escaping Subject = AdminRoute.subjectInPath,
+        use handler: @escaping Handler
     ) {
         self.method = method
         self.path = path
         self.permissions = permissions
         self.parameters = parameters
         self.action = action
+        self.subject = subject
         self.handler = handler
     }
+
+    static let subjectInPath: Subject = { _, context in context.parameters.get("id").flatMap { KeyID($0) } }
 }
 
 /// Routes of the admin API with a path in common.
@@ -62,12 +70,11 @@ struct AdminDoor: Sendable {
             try QueryCheck.check(request.uri, takes: route.parameters)
             return try await route.handler(request, context, AdminCall(admin: authenticated, origin: context.origin))
         } catch let error as APIError {
-            let isWrite = route.method != .get
-            if error.status.code < 500, isWrite || admin == nil || error.status == .forbidden {
+            if error.status.code < 500, !route.action.isRead || admin == nil || error.status == .forbidden {
                 refusals.record(
                     NewAuditEvent(
                         actor: admin?.actor ?? .anonymous, origin: context.origin, action: route.action,
-                        subject: context.parameters.get("id").flatMap { KeyID($0) }, owner: admin?.owner,
+                        subject: await route.subject(request, context), owner: admin?.owner,
                         refusal: error.code ?? error.kind.rawValue))
             }
             throw error

@@ -29,25 +29,35 @@ struct ResponseGuard: RouterMiddleware {
         do {
             response = try await next(request, context)
         } catch let error as APIError {
-            response = try error.response(from: request, context: context)
+            response = try answer(error, to: request, context)
         } catch let error as HTTPError where error.status == .notFound {
-            response = try noRoute(for: request).response(from: request, context: context)
+            response = try answer(noRoute(for: request), to: request, context)
         } catch {
             context.logger.error("request failed", metadata: ["error": "\(type(of: error))"])
-            response = try APIError.internal.response(from: request, context: context)
+            response = try answer(.internal, to: request, context)
         }
         response.headers[.requestID] = context.requestID
         // Answers about keys are for nobody's cache (RFC 9111 section 5.2.2.5), errors included.
-        if request.uri.path.hasPrefix("/admin") || request.uri.path.hasPrefix("/v1/") {
+        if ["/admin", "/v1/", UnkeyError.path].contains(where: { request.uri.path.hasPrefix($0) }) {
             response.headers[.cacheControl] = "no-store"
         }
         return request.method == .head ? response.createHeadResponse() : response
     }
 
+    private func answer(_ error: APIError, to request: Request, _ context: ControlContext) throws -> Response {
+        guard request.uri.path.hasPrefix(UnkeyError.path) else {
+            return try error.response(from: request, context: context)
+        }
+        return try UnkeyError(error, in: request, context).response()
+    }
+
     private func noRoute(for request: Request) -> APIError {
         let asked = "\(request.method.rawValue.prefix(40)) \(request.uri.path.prefix(200))"
         let allowed = methods.methods(for: request.uri.path).joined(separator: ", ")
-        if allowed.isEmpty { return APIError(.notFound, .notFound, "no such route: \(asked)") }
+        if allowed.isEmpty {
+            let reason = UnkeyError.absence(at: request.uri.path).map { ": \($0)" } ?? ""
+            return APIError(.notFound, .notFound, "no such route: \(asked)\(reason)")
+        }
         return APIError(
             .methodNotAllowed, .invalidRequest, "no such route: \(asked); the path takes \(allowed)",
             code: "unsupported_method", headers: [.allow: allowed])

@@ -1,0 +1,34 @@
+import Hummingbird
+
+/// What Unkey's API answers: `{"meta":{"requestId"},"data":…}`, and of a list, where it goes on.
+struct UnkeyAnswer<Content: Encodable>: Encodable {
+    let meta: UnkeyMeta
+    let data: Content
+    let pagination: UnkeyPagination?
+
+    static func response(
+        _ content: Content, _ context: ControlContext, pagination: UnkeyPagination? = nil
+    ) throws -> Response {
+        try JSONBody.response(UnkeyAnswer(meta: UnkeyMeta(context), data: content, pagination: pagination))
+    }
+}
+
+struct UnkeyMeta: Encodable {
+    let requestID: String
+
+    enum CodingKeys: String, CodingKey {
+        case requestID = "requestId"
+    }
+
+    init(_ context: ControlContext) {
+        requestID = context.requestID
+    }
+}
+
+struct UnkeyPagination: Encodable {
+    let hasMore: Bool
+    let cursor: String?
+}
+
+/// `{}`: it is done, and there is nothing to say.
+struct UnkeyNothing: Encodable {}

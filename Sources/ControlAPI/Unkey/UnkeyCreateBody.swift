@@ -1,0 +1,44 @@
+import AuthKeys
+
+/// The body of `keys.createKey`.
+struct UnkeyCreateBody: Decodable {
+    /// Bytes of randomness that a caller may ask for: Unkey's default, which its clients send always, and what every key of
+    /// Keyward's has.
+    static let byteLengths = [16, 32]
+
+    private let attributes: KeyAttributes
+    private let prefix: String?
+    private let namesExpiry: Bool
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case prefix, name, byteLength, meta, roles, permissions, expires, credits, ratelimits, enabled, recoverable
+        case apiID = "apiId"
+        case externalID = "externalId"
+    }
+
+    init(from decoder: any Decoder) throws {
+        let members = try UnkeyMembers(decoder, CodingKeys.self)
+        try members.refuse(.roles, "Keyward has no roles, only permissions")
+        try members.refuse(.credits, "Keyward has no credits")
+        try members.refuse(.ratelimits, "Keyward has no rate limits")
+        try members.refuse(.recoverable, "Keyward keeps no key, only its digest")
+        if let length = try members.value(.byteLength, Int.self), !Self.byteLengths.contains(length) {
+            throw UnkeyMembers.fault(CodingKeys.byteLength, "is not supported: every key has 32 bytes of randomness")
+        }
+        prefix = try members.value(.prefix)
+        namesExpiry = members.has(.expires)
+        attributes = KeyAttributes(
+            name: try members.value(.name) ?? UnkeyNames.unnamed, owner: try members.value(.externalID),
+            scopes: try members.value(.permissions) ?? [],
+            labels: [UnkeyNames.apiLabel: try members.text(.apiID)],
+            metadata: try members.value(.meta) ?? [:],
+            enabled: try members.value(.enabled) ?? true,
+            expiresAt: try members.value(.expires).map { try Timestamp(milliseconds: $0, param: "expires") })
+    }
+
+    /// The request for the domain, which checks what is in it.
+    func request(idempotencyKey: String?) -> KeyRequest {
+        KeyRequest(
+            attributes: attributes, prefix: prefix, idempotencyKey: idempotencyKey, namesExpiry: namesExpiry)
+    }
+}

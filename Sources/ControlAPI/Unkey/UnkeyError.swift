@@ -1,0 +1,86 @@
+import HTTPTypes
+import Hummingbird
+
+/// An error as Unkey's clients read it: `{"meta","error":{"title","detail","status","type"}}`, and of a bad request, `errors` that
+/// name the places. Everything below `UnkeyError.path` is answered so.
+struct UnkeyError: Encodable {
+    static let path = "/v2/"
+
+    let meta: UnkeyMeta
+    let error: Details
+    private let headers: HTTPFields
+
+    struct Details: Encodable {
+        let title: String
+        let detail: String
+        let status: Int
+        /// A URI that names the problem, with Keyward's code for it.
+        let type: String
+        let errors: [Fault]?
+    }
+
+    struct Fault: Encodable {
+        /// `body.expires`, `query.limit` or `header.Authorization`.
+        let location: String
+        let message: String
+    }
+
+    enum CodingKeys: CodingKey {
+        case meta, error
+    }
+
+    init(_ error: APIError, in request: Request, _ context: ControlContext) {
+        let name = error.param.map(UnkeyNames.member)
+        let detail =
+            if let param = error.param, let name, name != param {
+                error.message.replacing(param, with: name)
+            } else {
+                error.message
+            }
+        let isBadRequest = error.status == .badRequest
+        meta = UnkeyMeta(context)
+        self.error = Details(
+            title: error.status.reasonPhrase, detail: detail, status: error.status.code,
+            type: "urn:keyward:error:\(error.code ?? error.kind.rawValue)",
+            errors: isBadRequest ? [Fault(location: Self.location(name, in: request), message: detail)] : nil)
+        headers = error.headers
+    }
+
+    func response() throws -> Response {
+        var response = try JSONBody.response(self, status: HTTPResponse.Status(code: error.status))
+        response.headers.append(contentsOf: headers)
+        return response
+    }
+
+    private static func location(_ name: String?, in request: Request) -> String {
+        guard let name else { return "body" }
+        if request.uri.queryParameters[name[...]] != nil { return "query.\(name)" }
+        return ["Authorization", "Idempotency-Key"].contains(name) ? "header.\(name)" : "body.\(name)"
+    }
+
+    /// Why Keyward has nothing at one of the paths of Unkey's API; nil for a path that is none of them.
+    static func absence(at path: String) -> String? {
+        guard path.hasPrefix(Self.path) else { return nil }
+        let operation = path.dropFirst(Self.path.count)
+        switch operation.prefix(while: { $0 != "." }) {
+        case "apis":
+            return "Keyward has no APIs: a key may have any apiId, which it is listed by"
+        case "identities":
+            return "Keyward has no identities: a key's externalId is its owner"
+        case "permissions":
+            return "Keyward keeps no list of permissions and no roles: a key's permissions are its scopes"
+        case "ratelimit":
+            return "Keyward has no rate limits"
+        case "rootKeys":
+            return "admin keys are made under \(AdminKeyRoutes.path)"
+        case "keys" where operation == "keys.migrateKeys":
+            return "keys are brought in by \(ImportRoute.path)"
+        case "keys" where operation == "keys.updateCredits":
+            return "Keyward has no credits"
+        case "keys" where operation.hasSuffix("Roles"):
+            return "Keyward has no roles: a key's permissions are its scopes"
+        default:
+            return "Keyward has nothing of that kind"
+        }
+    }
+}

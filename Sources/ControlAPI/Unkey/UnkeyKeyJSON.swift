@@ -1,0 +1,81 @@
+import AuthKeys
+
+/// A key as Unkey's API shows it; moments are milliseconds since 1970, and what is empty is left out.
+struct UnkeyKeyJSON: Encodable {
+    let keyID: String
+    /// What the secret begins with, as far as that is kept: its prefix.
+    let start: String
+    let enabled: Bool
+    let createdAt: Int64
+    let name: String
+    let meta: [String: JSONValue]?
+    let updatedAt: Int64
+    let lastUsedAt: Int64?
+    let expires: Int64?
+    let permissions: [String]?
+    let identity: UnkeyIdentity?
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case start, enabled, createdAt, name, meta, updatedAt, lastUsedAt, expires, permissions, identity
+        case keyID = "keyId"
+    }
+
+    init(_ key: AuthKey) {
+        keyID = key.id.description
+        start = key.prefix
+        enabled = key.enabled
+        createdAt = key.createdAt.milliseconds
+        name = key.name
+        meta = key.metadata.isEmpty ? nil : key.metadata
+        updatedAt = key.updatedAt.milliseconds
+        lastUsedAt = key.usage.lastUsedAt?.milliseconds
+        expires = key.expiresAt?.milliseconds
+        permissions = key.scopes.isEmpty ? nil : key.scopes
+        identity = key.owner.map { UnkeyIdentity($0) }
+    }
+}
+
+/// An owner. It has no other id than its name.
+struct UnkeyIdentity: Encodable {
+    let id: String
+    let externalID: String
+
+    enum CodingKeys: String, CodingKey {
+        case id
+        case externalID = "externalId"
+    }
+
+    init(_ owner: String) {
+        id = owner
+        externalID = owner
+    }
+}
+
+/// A key just made, or its new secret: the only answer that has it.
+struct UnkeyIssuedJSON: Encodable {
+    let keyID: String
+    let key: String
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case key
+        case keyID = "keyId"
+    }
+
+    init(_ issued: IssuedKey) {
+        keyID = issued.key.id.description
+        key = issued.token.value
+    }
+}
+
+/// A scope. It has no other id than its text.
+struct UnkeyPermissionJSON: Encodable {
+    let id: String
+    let name: String
+    let slug: String
+
+    init(_ scope: String) {
+        id = scope
+        name = scope
+        slug = scope
+    }
+}

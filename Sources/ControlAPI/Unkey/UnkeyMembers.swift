@@ -1,0 +1,49 @@
+import AuthKeys
+
+/// The members of a body of Unkey's API. What is not known is refused, and so is what Keyward does not have, wherever it would
+/// have an effect there.
+struct UnkeyMembers<Name: CodingKey & CaseIterable> {
+    let container: KeyedDecodingContainer<Name>
+
+    init(_ decoder: any Decoder, _ names: Name.Type) throws {
+        try decoder.refuseMembers(beyond: names)
+        container = try decoder.container(keyedBy: names)
+    }
+
+    func has(_ name: Name) -> Bool { container.contains(name) }
+
+    /// The value of a member; nil where it is null or not there.
+    func value<Value: Decodable>(_ name: Name, _ type: Value.Type = Value.self) throws -> Value? {
+        try container.decodeIfPresent(type, forKey: name)
+    }
+
+    /// A text that has to be there.
+    func text(_ name: Name) throws -> String {
+        let text = try container.decode(String.self, forKey: name)
+        guard !text.isEmpty else { throw Self.fault(name, "is required") }
+        return text
+    }
+
+    /// Refuses what would have an effect.
+    func refuse(_ name: Name, _ reason: String) throws {
+        guard let given = try value(name, JSONValue.self), given.hasEffect else { return }
+        throw Self.fault(name, "is not supported: \(reason)")
+    }
+
+    static func fault(_ name: Name, _ reason: String) -> APIError {
+        .validation("\(name.stringValue) \(reason)", param: name.stringValue)
+    }
+}
+
+extension JSONValue {
+    /// Whether an option with this value may ask for anything: null, false, and what holds nothing else do not.
+    fileprivate var hasEffect: Bool {
+        switch self {
+        case .null, .bool(false): false
+        case .bool, .integer, .number: true
+        case .string(let text): !text.isEmpty
+        case .array(let values): !values.isEmpty
+        case .object(let members): members.values.contains(where: \.hasEffect)
+        }
+    }
+}

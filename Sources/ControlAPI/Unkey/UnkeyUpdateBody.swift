@@ -1,0 +1,44 @@
+import AuthKeys
+
+/// The body of `keys.updateKey`: what is not named stays, null clears, and `meta` takes the place of all that was there.
+struct UnkeyUpdateBody: Decodable {
+    let keyID: String
+    private let patch: KeyPatch
+    private let metadata: [String: JSONValue]?
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case name, meta, expires, credits, ratelimits, enabled, roles, permissions
+        case keyID = "keyId"
+        case externalID = "externalId"
+    }
+
+    init(from decoder: any Decoder) throws {
+        let members = try UnkeyMembers(decoder, CodingKeys.self)
+        try members.refuse(.roles, "Keyward has no roles, only permissions")
+        try members.refuse(.credits, "Keyward has no credits")
+        try members.refuse(.ratelimits, "Keyward has no rate limits")
+        keyID = try members.text(.keyID)
+        var patch = KeyPatch()
+        patch.name = try members.container.change(of: .name)
+        if patch.name == .cleared { patch.name = .set(UnkeyNames.unnamed) }
+        patch.owner = try members.container.change(of: .externalID)
+        patch.expiresAt =
+            switch try members.container.change(of: .expires) as KeyPatch.Change<Int64> {
+            case .unchanged: .unchanged
+            case .cleared: .cleared
+            case .set(let milliseconds): .set(try Timestamp(milliseconds: milliseconds, param: "expires"))
+            }
+        // Null is no value of these two: it leaves them as they are.
+        if let enabled = try members.value(.enabled, Bool.self) { patch.enabled = .set(enabled) }
+        if let permissions = try members.value(.permissions, [String].self) { patch.scopes = .set(permissions) }
+        self.patch = patch
+        metadata = members.has(.meta) ? try members.value(.meta) ?? [:] : nil
+    }
+
+    /// The attributes after the change, not yet checked.
+    func applied(to attributes: KeyAttributes) -> KeyAttributes {
+        var result = patch.applied(to: attributes)
+        if let metadata { result.metadata = metadata }
+        return result
+    }
+}

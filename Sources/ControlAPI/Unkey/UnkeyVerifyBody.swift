@@ -1,0 +1,43 @@
+import AuthKeys
+
+/// The body of `keys.verifyKey`. `tags` are for statistics of Unkey's that Keyward does not have, and change nothing.
+struct UnkeyVerifyBody: Decodable {
+    let key: String
+    let request: RequestVerifier.Incoming
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case key, tags, permissions, credits, keyspaces, ratelimits
+        case migrationID = "migrationId"
+    }
+
+    private struct Credits: Decodable {
+        let cost: Int
+    }
+
+    init(from decoder: any Decoder) throws {
+        let members = try UnkeyMembers(decoder, CodingKeys.self)
+        try members.refuse(.keyspaces, "Keyward has no keyspaces")
+        try members.refuse(.ratelimits, "Keyward has no rate limits")
+        try members.refuse(.migrationID, "keys are brought in by \(ImportRoute.path)")
+        if let credits = try members.value(.credits, Credits.self), credits.cost != 0 {
+            throw UnkeyMembers.fault(CodingKeys.credits, "is not supported with a cost: Keyward has no credits")
+        }
+        _ = try members.value(.tags, [String].self)
+        key = try members.text(.key)
+        let needed = try members.value(.permissions).map { try UnkeyPermissionQuery.scopes($0) }
+        request = RequestVerifier.Incoming(method: "", path: "", scopes: needed ?? ScopeRequirement.none)
+    }
+}
+
+/// The body of `keys.whoami`.
+struct UnkeyWhoamiBody: Decodable {
+    let key: String
+
+    enum CodingKeys: CodingKey, CaseIterable {
+        case key
+    }
+
+    init(from decoder: any Decoder) throws {
+        key = try UnkeyMembers(decoder, CodingKeys.self).text(.key)
+    }
+}

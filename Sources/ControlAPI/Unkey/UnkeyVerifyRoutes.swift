@@ -1,0 +1,45 @@
+import AuthKeys
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// `POST /v2/keys.verifyKey` and `POST /v2/keys.whoami`: Unkey's way to ask about a key. The decision is the one of every other way
+/// in, and needs what `/v1/verify` needs.
+struct UnkeyVerifyRoutes: Sendable {
+    static let path = "/v2/keys.verifyKey"
+    static let whoamiPath = "/v2/keys.whoami"
+
+    let verifier: RequestVerifier
+    let service: AuthKeyService
+    let door: VerifyDoor
+
+    func add(to router: Router<ControlContext>) {
+        router.post(RouterPath(Self.path)) { request, context in
+            let admin = try await door.admit(request.head)
+            let body = try JSONBody.decode(UnkeyVerifyBody.self, from: try await request.body.collect(upTo: .max))
+            let (decision, _) = await verifier.decide(about: body.key, for: body.request, asker: admin)
+            guard let verdict = UnkeyVerdictJSON(decision) else { throw APIError.verificationUnavailable }
+            return try UnkeyAnswer.response(verdict, context)
+        }
+        router.post(RouterPath(Self.whoamiPath)) { request, context in
+            let admin = try await door.admit(request.head)
+            let body = try JSONBody.decode(UnkeyWhoamiBody.self, from: try await request.body.collect(upTo: .max))
+            return try UnkeyAnswer.response(try await whoami(body.key, context, for: admin), context)
+        }
+    }
+
+    private func whoami(
+        _ token: String, _ context: ControlContext, for admin: Admin
+    ) async throws(APIError) -> UnkeyKeyJSON {
+        let id: KeyID
+        switch await verifier.verifier.identify(token, asker: admin) {
+        case .key(let profile): id = profile.principal.keyID
+        case .nobody: throw APIError(.notFound, .notFound, "no auth key has this secret")
+        case .unavailable: throw .verificationUnavailable
+        }
+        let key = try await context.ask { () async throws(AuthKeyError) in
+            try await service.keptKey(id.description, for: admin)
+        }
+        return UnkeyKeyJSON(key)
+    }
+}
