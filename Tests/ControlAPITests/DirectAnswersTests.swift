@@ -1,0 +1,197 @@
+import AuthKeys
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import TestSupport
+import Testing
+
+@testable import ControlAPI
+
+@Suite("Answers without the router")
+struct DirectAnswersTests {
+    /// What a server says on one connection until it has given so many answers.
+    private func talk(_ text: String, answers: Int, to server: ControlServer) async throws -> [String] {
+        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .connect(host: "127.0.0.1", port: server.port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: text))
+            var said = ""
+            for try await part in inbound {
+                said += String(buffer: part)
+                let whole = said.components(separatedBy: "HTTP/1.1 ").dropFirst().filter(isWhole)
+                if whole.count == answers { break }
+            }
+            return said.components(separatedBy: "HTTP/1.1 ").dropFirst().map { $0 }
+        }
+    }
+
+    private func isWhole(_ answer: String) -> Bool {
+        let parts = answer.components(separatedBy: "\r\n\r\n")
+        let length = parts[0].lowercased().firstMatch(of: /content-length: (\d+)/).flatMap { Int($0.1) }
+        return parts.count == 2 && parts[1].utf8.count == length
+    }
+
+    private func post(_ path: String, _ body: String, _ more: String = "", admin: String = ControlServer.adminKey)
+        -> String
+    {
+        """
+        POST \(path) HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(admin)\r\n\(more)Content-Length: \(body.utf8.count)\r\n\r\n\(body)
+        """
+    }
+
+    private func key(_ server: ControlServer, _ members: String = "") async throws -> String {
+        try #require(try await server.create("{\"name\":\"n\"\(members)}").object["value"] as? String)
+    }
+
+    private func series(_ server: ControlServer, _ route: String) async throws -> Int {
+        let text = try await server.send(.GET, "/metrics", admin: nil).text
+        return text.split(separator: "\n").filter {
+            $0.hasPrefix("keyward_control_requests_total{") && $0.contains("\"\(route)\"")
+        }.compactMap { Int($0.split(separator: " ").last ?? "") }.reduce(0, +)
+    }
+
+    @Test("they are those that the router gives, and are counted as those are")
+    func same() async throws {
+        try await ControlServer.with(rules: ScopeRules(["GET /v1/**=a:read"].compactMap { ScopeRules.Rule($0) })) {
+            server in
+            let good = try await key(server, #","scopes":["a:*"],"owner":"o","metadata":{"a":"\"b\\"}"#)
+            let poor = try await key(server, #","allowed_cidrs":["192.0.2.0/24"]"#)
+            let form = "Content-Type: application/x-www-form-urlencoded\r\n"
+            var requests: [(String, (String) -> String)] = []
+            for token in [good, poor, "junk"] {
+                for path in ["/v1/x", "/v1/%2e%2e", "/y"] {
+                    requests.append(
+                        (
+                            "/v1/forward-auth",
+                            {
+                                """
+                                GET /v1/forward-auth?scope=a:write HTTP/1.1\r\nHost: a\r\nX-API-Key: \(token)\r\n\
+                                X-Original-Method: GET\r\nX-Original-URI: \(path)\r\n\($0)\r\n
+                                """
+                            }
+                        ))
+                    let question =
+                        #"{"key":"\#(token)", "method":"GET","path":"\#(path)","ip":"192.0.2.1","scopes":["a:b"]}"#
+                    requests.append(("/v1/verify", { post("/v1/verify", question, $0) }))
+                    requests.append(
+                        ("/v1/introspect", { post("/v1/introspect", "token=\(token)&path=\(path)", form + $0) }))
+                }
+            }
+            for (route, request) in requests {
+                let before = try await series(server, route)
+                let direct = try await talk(request(""), answers: 1, to: server)
+                let routed = try await talk(request("Connection: close\r\n"), answers: 1, to: server)
+                #expect(comparable(direct[0]) == comparable(routed[0]), "\(request(""))")
+                #expect(direct[0].lowercased().contains("x-request-id: ") && direct[0].contains("Date: "))
+                #expect(try await series(server, route) == before + 2)
+            }
+        }
+    }
+
+    /// An answer without what is never twice the same: its fields in one order, and its body.
+    private func comparable(_ answer: String) -> [String] {
+        let parts = answer.components(separatedBy: "\r\n\r\n")
+        let lines = parts[0].components(separatedBy: "\r\n").map { $0.lowercased() }
+        return lines.filter { !$0.hasPrefix("date:") && !$0.hasPrefix("x-request-id:") && !$0.hasPrefix("connection:") }
+            .sorted() + [parts[1]]
+    }
+
+    @Test("requests that follow each other on a connection are answered in order, whoever answers")
+    func order() async throws {
+        try await ControlServer.with { server in
+            let token = try await key(server)
+            let known = post("/v1/verify", #"{"key":"\#(token)"}"#)
+            let unknown = post("/v1/verify", #"{"key":"\#(Token.generate().value)"}"#)
+            let escaped = post("/v1/verify", #"{"key":"\u006aunk"}"#)
+            let wrong = post("/v1/verify", "{}")
+            let health = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+            let all = try await talk(
+                known + health + known + unknown + known + escaped + wrong + known + health + known, answers: 10,
+                to: server)
+            let codes = all.map { answer in
+                ["VALID", "NOT_FOUND", "MALFORMED", "validation_failed", "alive"].first {
+                    answer.contains($0)
+                }
+            }
+            #expect(
+                codes == [
+                    "VALID", "alive", "VALID", "NOT_FOUND", "VALID", "MALFORMED", "validation_failed", "VALID", "alive",
+                    "VALID",
+                ], "\(all)")
+        }
+    }
+
+    @Test("a body that is too large, and one that comes in pieces")
+    func bodies() async throws {
+        try await ControlServer.with { server in
+            let token = try await key(server)
+            let large = post("/v1/verify", #"{"key":"\#(String(repeating: "a", count: ControlAPI.bodyLimit))"}"#)
+            #expect(try await talk(large, answers: 1, to: server)[0].hasPrefix("413 "))
+            let chunked = """
+                POST /v1/verify HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(ControlServer.adminKey)\r\n\
+                Transfer-Encoding: chunked\r\n\r\n7\r\n{"key":\r\n\(String(token.utf8.count + 3, radix: 16))\r\n"\(token)"}\r\n0\r\n\r\n
+                """
+            #expect(try await talk(chunked, answers: 1, to: server)[0].contains("\"VALID\""))
+        }
+    }
+
+    @Test("strangers are refused as by the router")
+    func strangers() async throws {
+        try await ControlServer.with { server in
+            let token = try await key(server)
+            let question = post("/v1/verify", #"{"key":"\#(token)"}"#, admin: token)
+            #expect(try await talk(question + question, answers: 2, to: server).allSatisfy { $0.hasPrefix("401 ") })
+        }
+    }
+}
+
+@Suite("JSON that is written plainly")
+struct PlainJSONTests {
+    private func members(_ text: String) -> [String: String]? {
+        var found: [String: String] = [:]
+        let isPlain = PlainJSON.forEachMember(of: ByteBuffer(string: text)) { name, value in
+            switch value {
+            case .string(let text): found[name] = text
+            case .strings(let texts): found[name] = texts.joined(separator: "|")
+            }
+            return true
+        }
+        return isPlain ? found : nil
+    }
+
+    @Test("objects of strings and of arrays of them")
+    func plain() {
+        #expect(members(#"{"a":"b"}"#) == ["a": "b"])
+        #expect(
+            members(" {\n\"a\" : \"\u{e9}\" ,\t\"b\":[ \"x\" , \"y\" ],\"c\":[]}\r\n") == [
+                "a": "\u{e9}", "b": "x|y", "c": "",
+            ])
+        #expect(members(#"{"":""}"#) == ["": ""])
+    }
+
+    @Test(
+        "anything else is left to others",
+        arguments: [
+            "", "{", "{}", "[]", "null", #""a""#, #"{"a"}"#, #"{"a":}"#, #"{"a":"b",}"#, #"{"a":"b"}}"#,
+            #"{"a":"b"} x"#,
+            #"{"a":"b""c":"d"}"#, #"{"a":["b",]}"#, #"{"a":["b"}"#, #"{"a":["b"]"#, #"{"a":"b\n"}"#, #"{"a":"b"#,
+            #"{"a":1}"#,
+            #"{"a":null}"#, #"{"a":[1]}"#, #"{"a":[["b"]]}"#, #"{"a":{"b":"c"}}"#, "{\"a\":\"\u{1}\"}", #"{a:"b"}"#,
+            #"{'a':'b'}"#,
+            "\u{feff}{\"a\":\"b\"}",
+        ])
+    func other(_ text: String) {
+        #expect(members(text) == nil)
+    }
+
+    @Test("bytes that are no UTF-8 are left to others, too")
+    func bytes() {
+        let body = ByteBuffer(bytes: Array(#"{"a":""#.utf8) + [0xFF] + Array(#""}"#.utf8))
+        #expect(!PlainJSON.forEachMember(of: body) { _, _ in true })
+    }
+}
