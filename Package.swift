@@ -78,7 +78,9 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
             ],
-            resources: [.embedInCode("OpenAPI/openapi.json")],
+            resources: [
+                .embedInCode("OpenAPI/openapi.json"), .embedInCode("OpenAPI/Reference/reference.css"),
+            ],
             swiftSettings: strict
         ),
         .target(
@@ -207,6 +209,10 @@ let package = Package(
         ),
         .testTarget(
             name: "ExamplesTests", dependencies: ["AuthKeys", "keyward", "TestSupport"] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "ClientTests",
+            dependencies: ["keyward", "TestSupport", .product(name: "NIOHTTP1", package: "swift-nio")],
+            exclude: ["Python"], swiftSettings: strict),
         .testTarget(
             name: "EmbeddedPostgresTests",
             dependencies: ["EmbeddedPostgres", "TestSupport", logging, subprocess, system],

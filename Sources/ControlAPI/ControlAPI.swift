@@ -72,6 +72,7 @@ public struct ControlAPI: Sendable {
         HealthRoutes(freshness: freshness, index: index).add(to: router)
         MetricsRoute(registry: metrics).add(to: router)
         OpenAPIRoute().add(to: router)
+        ReferenceRoute().add(to: router)
         let verifyDoor = VerifyDoor(credentials: administration.credentials)
         VerifyRoutes(verifier: verifier, door: verifyDoor).add(to: router)
         IntrospectionRoutes(verifier: verifier, door: verifyDoor, issuer: issuer).add(to: router)

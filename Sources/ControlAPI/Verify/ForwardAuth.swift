@@ -109,7 +109,7 @@ struct ForwardAuth: RouterMiddleware {
 
     /// `?scope=`, repeated or separated by spaces.
     private static func scopes(_ request: Request) throws(APIError) -> ScopeRequirement {
-        let names = request.uri.queryParameters.filter { $0.key == "scope" }
+        let names = request.uri.parameters.filter { $0.key == "scope" }
             .flatMap { $0.value.split(separator: " ").map(String.init) }
         guard let scopes = ScopeRequirement(names) else {
             throw .validation("scope takes scopes without wildcards, separated by spaces", param: "scope")

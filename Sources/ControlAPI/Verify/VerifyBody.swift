@@ -34,7 +34,7 @@ struct VerifyBody: Decodable {
         guard let needed = ScopeRequirement(scopes) else {
             throw fault(.scopes, "takes scopes without wildcards")
         }
-        if let cost = try members.decodeIfPresent(Int.self, forKey: .cost), cost < 0 {
+        if let cost = try members.wholeNumber(forKey: .cost), cost < 0 {
             throw fault(.cost, "must be at least 0")
         }
         request = RequestVerifier.Incoming(
