@@ -80,7 +80,9 @@ let package = Package(
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],
-            resources: [.embedInCode("OpenAPI/openapi.json")],
+            resources: [
+                .embedInCode("OpenAPI/openapi.json"), .embedInCode("OpenAPI/Reference/reference.css"),
+            ],
             swiftSettings: strict
         ),
         .target(
@@ -209,6 +211,10 @@ let package = Package(
         ),
         .testTarget(
             name: "ExamplesTests", dependencies: ["AuthKeys", "keyward", "TestSupport"] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "ClientTests",
+            dependencies: ["keyward", "TestSupport", .product(name: "NIOHTTP1", package: "swift-nio")],
+            exclude: ["Python"], swiftSettings: strict),
         .testTarget(
             name: "EmbeddedPostgresTests",
             dependencies: ["EmbeddedPostgres", "TestSupport", logging, subprocess, system],

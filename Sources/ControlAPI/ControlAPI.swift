@@ -80,6 +80,7 @@ public struct ControlAPI: Sendable {
         HealthRoutes(freshness: freshness, index: index).add(to: router)
         MetricsRoute(registry: metrics).add(to: router)
         OpenAPIRoute().add(to: router)
+        ReferenceRoute().add(to: router)
         verify.add(to: router)
         introspection.add(to: router)
         UnkeyVerifyRoutes(verifier: verifier, service: service, door: verifyDoor).add(to: router)

@@ -82,6 +82,19 @@ struct AuthKeyRoutesTests {
         }
     }
 
+    @Test("a plus sign in a query is a space, as clients write it")
+    func plus() async throws {
+        try await ControlServer.with { server in
+            for name in ["build server", "build+server"] { _ = try await server.create(#"{"name":"\#(name)"}"#) }
+            for (query, name) in [
+                ("build+server", "build server"), ("build%20server", "build server"), ("d%2Bs", "build+server"),
+            ] {
+                let found = try await server.send(.GET, "\(path)?q=\(query)").objects
+                #expect(found.map { $0["name"] as? String } == [name], "\(query)")
+            }
+        }
+    }
+
     @Test(
         "bad list parameters are refused by name",
         arguments: [
@@ -94,7 +107,8 @@ struct AuthKeyRoutesTests {
             ("expiring_within=-1d", "expiring_within"), ("unused_for=1y", "unused_for"),
             ("unused_for=99999999999", "unused_for"), ("scope=%00", "scope"), ("prefix=Bad", "prefix"),
             ("prefix=_a", "prefix"), ("last_four=abc", "last_four"), ("last_four=abcde", "last_four"),
-            ("total=yes", "total"), ("total=", "total"),
+            ("total=yes", "total"), ("total=", "total"), ("owner=", "owner"), ("label=", "label"), ("scope=", "scope"),
+            ("q=", "q"), ("prefix=", "prefix"), ("last_four=", "last_four"), ("cursor=", "cursor"),
         ])
     func badParameters(query: String, param: String) async throws {
         try await ControlServer.with { server in

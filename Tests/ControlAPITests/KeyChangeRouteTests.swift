@@ -132,7 +132,10 @@ struct KeyChangeRouteTests {
             let last = try await server.send(.POST, "\(path)/\(id)/rotate", body: #"{"grace_seconds":0}"#)
             #expect(last.status == 201)
             #expect(!isGood(old, server))
-            for body in [#"{"grace_seconds":-1}"#, #"{"grace_seconds":99999999999}"#, #"{"grace_seconds":"1"}"#] {
+            for body in [
+                #"{"grace_seconds":-1}"#, #"{"grace_seconds":99999999999}"#, #"{"grace_seconds":"1"}"#,
+                #"{"grace_seconds":1e30}"#,
+            ] {
                 let refused = try await server.send(.POST, "\(path)/\(id)/rotate", body: body)
                 #expect(refused.status == 400)
                 #expect(refused.errorText("param") == "grace_seconds")

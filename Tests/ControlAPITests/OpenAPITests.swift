@@ -24,7 +24,7 @@ struct OpenAPITests {
 
     /// What anybody may read who reaches the listener.
     private static let open: Set = [
-        "/healthz", "/readyz", "/metrics", "/openapi.json", IntrospectionRoutes.metadataPath,
+        "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", IntrospectionRoutes.metadataPath,
     ]
 
     private func document() throws -> Object {
@@ -143,6 +143,20 @@ struct OpenAPITests {
                 for route in group.routes {
                     let name = "\(route.method) \(type(of: group).path)\(route.path)"
                     #expect(expected[name] == Set(route.parameters), "\(name)")
+                }
+            }
+        }
+    }
+
+    @Test("every body has an example, but those that are pages and documents")
+    func examples() throws {
+        let all = try operations()
+        #expect(!all.isEmpty)
+        for operation in all where !["/openapi.json", "/docs"].contains(operation.path) {
+            let responses = operation.responses.filter { $0.key.hasPrefix("2") }.values.compactMap { $0 as? Object }
+            for part in responses + [operation.content["requestBody"] as? Object].compactMap(\.self) {
+                for (type, content) in part["content"] as? [String: Object] ?? [:] {
+                    #expect(content["example"] != nil, "\(operation.name): \(type)")
                 }
             }
         }

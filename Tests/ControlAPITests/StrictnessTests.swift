@@ -94,6 +94,8 @@ struct StrictnessTests {
                 (.POST, "\(Self.keys)/\(Self.id)", "DELETE, GET, HEAD, PATCH"),
                 (.GET, "\(Self.keys)/\(Self.id)/rotate", "POST"), (.HEAD, "\(Self.keys)/\(Self.id)/rotate", "POST"),
                 (.DELETE, "\(Self.audit)", "GET, HEAD"), (.POST, "/healthz", "GET, HEAD"),
+                // No key's path, though a key's id stands where its name does.
+                (.DELETE, "\(Self.keys)/export", "GET, HEAD"), (.OPTIONS, "\(Self.keys)/import", "POST"),
             ] {
                 let answer = try await server.send(method, path, admin: nil)
                 #expect(answer.status == 405 && answer.headers.first(name: "Allow") == allowed, "\(method) \(path)")

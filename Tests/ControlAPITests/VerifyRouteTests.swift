@@ -130,6 +130,7 @@ struct VerifyRouteTests {
                 ("{}", "key"), (#"{"key":7}"#, "key"), (#"{"key":"k","ip":"here"}"#, "ip"),
                 (#"{"key":"k","path":"v1"}"#, "path"), (#"{"key":"k","scopes":["a:*"]}"#, "scopes"),
                 (#"{"key":"k","scopes":"a"}"#, "scopes"), (#"{"key":"k","cost":-1}"#, "cost"),
+                (#"{"key":"k","cost":1.5}"#, "cost"), (#"{"key":"k","cost":3146063894520044453888}"#, "cost"),
                 (#"{"key":"k","keys":1}"#, "keys"),
             ] {
                 let answer = try await server.send(.POST, Self.path, body: body)

@@ -15,26 +15,17 @@ enum ProxyKind: String, CaseIterable, CustomTestStringConvertible {
     /// What runs the files of its example, in the folder that they are in.
     fileprivate var command: (executable: String?, arguments: [String]) {
         switch self {
-        case .nginx: (Self.installed("nginx"), ["-p", ".", "-e", "stderr", "-c", "nginx.conf"])
-        case .haproxy: (Self.installed("haproxy"), ["-db", "-f", "haproxy.cfg"])
-        case .caddy: (Self.tool("caddy"), ["run", "--config", "Caddyfile", "--adapter", "caddyfile"])
-        case .traefik: (Self.tool("traefik"), ["--configFile=traefik.yml"])
+        case .nginx: (TestTool.installed("nginx"), ["-p", ".", "-e", "stderr", "-c", "nginx.conf"])
+        case .haproxy: (TestTool.installed("haproxy"), ["-db", "-f", "haproxy.cfg"])
+        case .caddy: (TestTool.required("caddy"), ["run", "--config", "Caddyfile", "--adapter", "caddyfile"])
+        case .traefik: (TestTool.required("traefik"), ["--configFile=traefik.yml"])
         case .envoy:
-            (Self.tool("envoy"), ["-c", "envoy.yaml", "--concurrency", "1", "--disable-hot-restart", "-l", "warning"])
+            (
+                TestTool.required("envoy"),
+                ["-c", "envoy.yaml", "--concurrency", "1", "--disable-hot-restart", "-l", "warning"]
+            )
         }
     }
-
-    private static func installed(_ name: String) -> String? {
-        ["/usr/sbin/", "/usr/bin/", "/usr/local/sbin/", "/usr/local/bin/"].map { $0 + name }
-            .first(where: FileManager.default.isExecutableFile)
-    }
-
-    private static func tool(_ name: String) -> String? {
-        let path = repository.appending(path: ".build/tools/bin/\(name)").path
-        return FileManager.default.isExecutableFile(atPath: path) ? path : nil
-    }
-
-    static let repository = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
 }
 
 /// A proxy that runs its example.
@@ -96,7 +87,7 @@ struct ProxyServer {
     private static func copyExample(
         _ kind: ProxyKind, to folder: String, ports: [Int: Int], question: String
     ) throws {
-        let example = ProxyKind.repository.appending(path: "examples/\(kind)")
+        let example = TestTool.repository.appending(path: "examples/\(kind)")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         for name in try FileManager.default.contentsOfDirectory(atPath: example.path) {
             let text = try String(contentsOf: example.appending(path: name), encoding: .utf8)

@@ -28,6 +28,8 @@ struct CommandTests {
         #expect(!listed.output.contains(value) && listed.error == "2 keys")
         let part = try await keyward("list", "--limit", "1", "--sort", "name")
         #expect(part.output.contains("second") && part.error == "1 of 2 keys; --all lists them")
+        let descending = try await keyward("list", "--sort", "-name", "--limit", "1")
+        #expect(descending.output.contains("é build") && !descending.output.contains("second"))
         let found = try await keyward("list", "--scope", "b", "--prefix", "kw", "--last-four", String(value.suffix(4)))
         #expect(found.output.contains("é build") && found.error == "1 key")
         let wrongSort = try await keyward("list", "--sort", "id")

@@ -23,7 +23,7 @@ struct AdminKeyRoutes: AdminRoutes {
     private func list(
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
-        let parameters = request.uri.queryParameters
+        let parameters = request.uri.parameters
         let limit = try ListParameters.limit(parameters["limit"])
         let after = try ListParameters.cursor(parameters["cursor"]) { text in
             ListCursor(encoded: text).flatMap { $0.order == .newestFirst ? $0 : nil }

@@ -10,7 +10,7 @@ struct AuditParameters {
     private let items: [String]
 
     init(_ uri: URI) throws(APIError) {
-        let parameters = uri.queryParameters
+        let parameters = uri.parameters
         var query = AuditQuery(limit: try ListParameters.limit(parameters["limit"]))
         var items: [String] = []
         query.after = try ListParameters.cursor(parameters["cursor"]) { AuditCursor(encoded: $0) }
@@ -45,10 +45,15 @@ struct AuditParameters {
             query.refused = text == AuditEvent.refused
         }
         query.owner = try given("owner")
-        query.since = try given("since").map { text throws(APIError) in try Timestamp(text, param: "since") }
-        query.until = try given("until").map { text throws(APIError) in try Timestamp(text, param: "until") }
+        query.since = try given("since").map { text throws(APIError) in try Self.moment(text, param: "since") }
+        query.until = try given("until").map { text throws(APIError) in try Self.moment(text, param: "until") }
         asked = query
         self.items = items
+    }
+
+    /// A moment with an offset such as +02:00, the plus sign of which stands for a space in a query where it is not encoded.
+    private static func moment(_ text: String, param: String) throws(APIError) -> Timestamp {
+        try Timestamp(text.replacing(/[ ](?=\d\d:\d\d$)/, with: "+"), param: param)
     }
 
     /// What an admin gets to see of what was asked for; nil for nothing.

@@ -11,10 +11,10 @@ struct ExplainParameters {
     let scopes: ScopeRequirement
 
     init(_ uri: URI) throws(APIError) {
-        let parameters = uri.queryParameters
+        let parameters = uri.parameters
         method = parameters["method"].map { $0.uppercased() } ?? ""
         path = parameters["path"].map(String.init) ?? ""
-        if let text = parameters["ip"], !text.isEmpty {
+        if let text = parameters["ip"] {
             guard let address = IPAddress(text) else {
                 throw .validation("ip must be an address of IPv4 or IPv6", param: "ip")
             }

@@ -71,7 +71,6 @@ struct RotateBody: Decodable {
 
     init(from decoder: any Decoder) throws {
         try decoder.refuseMembers(beyond: CodingKeys.self)
-        graceSeconds = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(
-            Int64.self, forKey: .graceSeconds)
+        graceSeconds = try decoder.container(keyedBy: CodingKeys.self).wholeNumber(forKey: .graceSeconds)
     }
 }

@@ -85,11 +85,11 @@ struct ListParameters {
         return cursor
     }
 
-    /// Nil for an empty one, too.
+    /// An empty one is refused: whoever sent it meant to say which, and is not to get all of them.
     static func text(_ raw: Substring?, param: String, limit: Int) throws(APIError) -> String? {
-        guard let raw, !raw.isEmpty else { return nil }
-        guard raw.unicodeScalars.count <= limit, !raw.utf8.contains(0) else {
-            throw .validation("\(param) must be at most \(limit) characters, without NUL", param: param)
+        guard let raw else { return nil }
+        guard (1...limit).contains(raw.unicodeScalars.count), !raw.utf8.contains(0) else {
+            throw .validation("\(param) must be 1 to \(limit) characters, without NUL", param: param)
         }
         return String(raw)
     }
@@ -109,7 +109,7 @@ private struct Reader {
     }
 
     mutating func substring(_ name: String) -> Substring? {
-        guard let value = uri.queryParameters[name[...]] else { return nil }
+        guard let value = uri.parameters[name[...]] else { return nil }
         items.append((name, String(value)))
         return value
     }

@@ -13,7 +13,7 @@ struct UsageParameters {
     let days: Int
 
     init(_ uri: URI) throws(APIError) {
-        guard let text = uri.queryParameters["days"] else {
+        guard let text = uri.parameters["days"] else {
             days = 30
             return
         }

@@ -26,7 +26,9 @@ struct RouteMethods: Sendable {
             route.segments.count == segments.count
                 && zip(route.segments, segments).allSatisfy { known, given in known.map { $0 == given } ?? true }
         }
-        let methods = Set(found.map(\.method))
+        // A path that is there itself is none of those that may be anything.
+        let exact = found.filter { !$0.segments.contains(nil) }
+        let methods = Set((exact.isEmpty ? found : exact).map(\.method))
         return (methods.contains(.get) ? methods.union([.head]) : methods).map(\.rawValue).sorted()
     }
 

@@ -122,7 +122,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
 
     /// `?scope=`, repeated or separated by spaces.
     private static func scopes(_ uri: URI) throws(APIError) -> ScopeRequirement {
-        let names = uri.queryParameters.filter { $0.key == "scope" }
+        let names = uri.parameters.filter { $0.key == "scope" }
             .flatMap { $0.value.split(separator: " ").map(String.init) }
         guard let scopes = ScopeRequirement(names) else {
             throw .validation("scope takes scopes without wildcards, separated by spaces", param: "scope")

@@ -19,7 +19,7 @@ struct VerifyBody: Decodable {
         question.path = try members.decodeIfPresent(String.self, forKey: .path)
         question.ip = try members.decodeIfPresent(String.self, forKey: .ip)
         question.scopes = try members.decodeIfPresent([String].self, forKey: .scopes)
-        question.cost = try members.decodeIfPresent(Int.self, forKey: .cost)
+        question.cost = try members.wholeNumber(forKey: .cost)
         question.agent = try members.decodeIfPresent(String.self, forKey: .userAgent)
         do throws(Fault) {
             self = try VerifyBody(question)
@@ -58,7 +58,7 @@ struct VerifyBody: Decodable {
         var path: String?
         var ip: String?
         var scopes: [String]?
-        var cost: Int?
+        var cost: Int64?
         var agent: String?
     }
 

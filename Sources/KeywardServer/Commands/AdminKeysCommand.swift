@@ -9,6 +9,7 @@ struct AdminKeysCommand: AsyncParsableCommand {
 
     /// What an admin key may do, as the API has it.
     private static let permissions = AdminPermission.allCases.map(\.rawValue).joined(separator: ", ")
+    private static let permissionCompletion = CompletionKind.list(AdminPermission.allCases.map(\.rawValue))
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -22,8 +23,8 @@ struct AdminKeysCommand: AsyncParsableCommand {
         @Option(
             name: .customLong("permission"),
             help:
-                "What it may do, any of \(AdminKeysCommand.permissions); repeatable. Nobody gives what they do not have."
-        )
+                "What it may do, any of \(AdminKeysCommand.permissions); repeatable. Nobody gives what they do not have.",
+            completion: AdminKeysCommand.permissionCompletion)
         var permissions: [String]
 
         @Option(help: "Whose keys alone it may see and change. Default: all.")
@@ -89,7 +90,8 @@ struct AdminKeysCommand: AsyncParsableCommand {
 
         @Option(
             name: .customLong("permission"),
-            help: "What it may do, any of \(AdminKeysCommand.permissions); repeatable. All of them, not one more.")
+            help: "What it may do, any of \(AdminKeysCommand.permissions); repeatable. All of them, not one more.",
+            completion: AdminKeysCommand.permissionCompletion)
         var permissions: [String] = []
 
         @Option(help: "When it ends, an RFC 3339 moment; empty for never.")

@@ -25,7 +25,9 @@ struct AttributeOptions: ParsableArguments {
     @Option(help: "Before when the key opens nothing, an RFC 3339 moment; empty for no such moment.")
     var notBefore: String?
 
-    @Option(name: .customLong("allow-method"), help: "A method that the key is good for; repeatable. Empty for any.")
+    @Option(
+        name: .customLong("allow-method"), help: "A method that the key is good for; repeatable. Empty for any.",
+        completion: .methods)
     var allowedMethods: [String] = []
 
     @Option(
@@ -41,7 +43,8 @@ struct AttributeOptions: ParsableArguments {
 
     @Option(
         name: .customLong("report-only"),
-        help: "A rule that only reports what it would have refused, such as allowed_paths; repeatable. Empty for none.")
+        help: "A rule that only reports what it would have refused, such as allowed_paths; repeatable. Empty for none.",
+        completion: .list(PolicyRule.allCases.map(\.rawValue)))
     var reportOnly: [String] = []
 
     /// The members of the request's body.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import AuthKeys
 import Glibc
 
 /// `keyward audit`.
@@ -9,10 +10,14 @@ struct AuditCommand: AsyncParsableCommand {
 
     /// Which events.
     struct Filter: ParsableArguments {
-        @Option(help: "Only of this actor: bootstrap, anonymous, system or the id of an admin key.")
+        @Option(
+            help: "Only of this actor: bootstrap, anonymous, system or the id of an admin key.",
+            completion: .list(["bootstrap", "anonymous", "system"]))
         var actor: String?
 
-        @Option(help: "Only this action, such as key.deactivate.")
+        @Option(
+            help: "Only this action, such as key.deactivate.",
+            completion: .list(AuditAction.allCases.map(\.rawValue)))
         var action: String?
 
         @Option(help: "Only about this key, or admin key.")
@@ -21,7 +26,7 @@ struct AuditCommand: AsyncParsableCommand {
         @Option(help: "Only about keys of this owner.")
         var owner: String?
 
-        @Option(help: "done or refused.")
+        @Option(help: "done or refused.", completion: .list(["done", "refused"]))
         var outcome: String?
 
         @Option(help: "The first moment, such as 2030-01-31T12:00:00Z.")

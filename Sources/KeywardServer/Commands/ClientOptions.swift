@@ -7,11 +7,13 @@ struct ClientOptions: ParsableArguments {
     @Option(help: "The control listener (KEYWARD_CONTROL_URL). Default: http://127.0.0.1:9090.")
     var controlUrl: String?
 
-    @Option(help: "A file that holds the admin key (or the key itself in KEYWARD_ADMIN_KEY).")
+    @Option(
+        help: "A file that holds the admin key (or the key itself in KEYWARD_ADMIN_KEY).", completion: .file())
     var adminKeyFile: String?
 
     @Option(
-        help: "Keyward's folder, where the admin key is looked for otherwise (KEYWARD_DATA_DIR). Default: .keyward.")
+        help: "Keyward's folder, where the admin key is looked for otherwise (KEYWARD_DATA_DIR). Default: .keyward.",
+        completion: .directory)
     var dataDir: String?
 
     @Flag(help: "Print what the API answers, for machines.")

@@ -1,8 +1,11 @@
 import ArgumentParser
+import AuthKeys
 
 /// Which keys `keys list` and `keys export` show.
 struct FilterOptions: ParsableArguments {
-    @Option(help: "active, disabled, deactivated or expired.")
+    @Option(
+        help: "active, disabled, deactivated or expired.",
+        completion: .list(KeyQuery.Status.allCases.map(\.rawValue)))
     var status: String?
 
     @Option(help: "Only keys that end within this time, such as 30d or 12h.")

@@ -23,7 +23,8 @@ struct GatewayOptions: ParsableArguments {
         help: """
             PEM file of the authorities to trust for https:// upstreams (KEYWARD_UPSTREAM_CA_FILE). \
             Default: the system's.
-            """)
+            """,
+        completion: .file())
     var upstreamCAFile: String?
 
     @Option(
@@ -36,17 +37,20 @@ struct GatewayOptions: ParsableArguments {
         help: """
             PEM file of the gateway's certificate chain; then it speaks TLS, HTTP/1.1 and HTTP/2. \
             Read again on SIGHUP (KEYWARD_GATEWAY_CERTIFICATE_FILE).
-            """)
+            """,
+        completion: .file())
     var certificateFile: String?
 
     @Option(
         name: .customLong("gateway-key-file"),
-        help: "PEM file of its private key (KEYWARD_GATEWAY_KEY_FILE).")
+        help: "PEM file of its private key (KEYWARD_GATEWAY_KEY_FILE).",
+        completion: .file())
     var keyFile: String?
 
     @Option(
         name: .customLong("credentials"),
-        help: "Where keys are looked for (KEYWARD_CREDENTIALS). Default: authorization,x-api-key.")
+        help: "Where keys are looked for (KEYWARD_CREDENTIALS). Default: authorization,x-api-key.",
+        completion: .list(["authorization", "x-api-key", "authorization,x-api-key"]))
     var credentials: String?
 
     @Flag(
@@ -56,7 +60,8 @@ struct GatewayOptions: ParsableArguments {
 
     @Option(
         name: .customLong("pass-preflights"),
-        help: "Whether CORS preflights pass without a key (KEYWARD_PASS_PREFLIGHTS). Default: true.")
+        help: "Whether CORS preflights pass without a key (KEYWARD_PASS_PREFLIGHTS). Default: true.",
+        completion: .booleans)
     var passPreflights: String?
 
     @Option(
@@ -64,7 +69,8 @@ struct GatewayOptions: ParsableArguments {
         help: """
             Whether what runs for a key is cut when the key ends (KEYWARD_CUT_REVOKED). Default: \
             true.
-            """)
+            """,
+        completion: .booleans)
     var cutRevoked: String?
 
     @Option(

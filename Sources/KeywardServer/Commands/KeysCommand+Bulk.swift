@@ -20,7 +20,7 @@ extension KeysCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Argument(help: "The file; - for standard input.")
+        @Argument(help: "The file; - for standard input.", completion: .file())
         var file: String
 
         @Option(help: "atomic: all lines or none. skip: those that are good.")
@@ -72,7 +72,7 @@ extension KeysCommand {
 
         @OptionGroup var filters: FilterOptions
 
-        @Option(help: "The file to write, instead of standard output.")
+        @Option(help: "The file to write, instead of standard output.", completion: .file())
         var output: String?
 
         func run() async throws {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import AuthKeys
 
 /// `keyward keys`.
 struct KeysCommand: AsyncParsableCommand {
@@ -45,7 +46,10 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(help: "How many, 1 to 1,000.")
         var limit = 100
 
-        @Option(help: "created, name, last_used or expires; with - before it for descending. Default: -created.")
+        @Option(
+            parsing: .unconditional,
+            help: "created, name, last_used or expires; with - before it for descending. Default: -created.",
+            completion: .list(KeyOrder.all.map(\.description)))
         var sort: String?
 
         @OptionGroup var filters: FilterOptions
@@ -120,7 +124,7 @@ struct KeysCommand: AsyncParsableCommand {
         @Argument(help: "The key's id.")
         var id: String
 
-        @Option(help: "The request's method.")
+        @Option(help: "The request's method.", completion: .methods)
         var method: String?
 
         @Option(help: "The request's path.")

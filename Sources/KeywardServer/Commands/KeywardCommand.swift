@@ -6,10 +6,17 @@ public enum KeywardProgram {
     /// Wrong usage; ArgumentParser's own would be 64.
     private static let usageStatus: Int32 = 2
 
+    /// The command line; with what the parser itself has for completions as the command that it is here.
+    private static var arguments: [String] {
+        CommandLine.arguments.dropFirst().enumerated().map { number, argument in
+            number == 0 && argument == "--generate-completion-script" ? "completions" : argument
+        }
+    }
+
     /// Reads the command line, does what it says, and ends the process: 0, 1 (refused or failed), 2 (usage).
     public static func run() async -> Never {
         do {
-            var command = try KeywardCommand.parseAsRoot()
+            var command = try KeywardCommand.parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -34,7 +41,7 @@ struct KeywardCommand: AsyncParsableCommand {
         version: KeywardVersion.current,
         subcommands: [
             ServeCommand.self, MigrateCommand.self, KeysCommand.self, AdminKeysCommand.self, AuditCommand.self,
-            DoctorCommand.self, OpenAPICommand.self,
+            DoctorCommand.self, OpenAPICommand.self, CompletionsCommand.self,
         ])
 }
 

@@ -1,9 +1,11 @@
 import ArgumentParser
 import FoundationEssentials
+import Logging
 
 /// The flags of a server's settings. Each is also a variable of the environment, and a member of the configuration file.
 struct SettingsOptions: ParsableArguments {
-    @Option(help: "A JSON file of settings (KEYWARD_CONFIG), read after flags and environment.")
+    @Option(
+        help: "A JSON file of settings (KEYWARD_CONFIG), read after flags and environment.", completion: .file())
     var config: String?
 
     @Option(
@@ -18,7 +20,9 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "How long to wait for the database at start (KEYWARD_DATABASE_WAIT). Default: 30s.")
     var databaseWait: String?
 
-    @Option(help: "A file that holds the admin key, at least 32 characters (or the key itself in KEYWARD_ADMIN_KEY).")
+    @Option(
+        help: "A file that holds the admin key, at least 32 characters (or the key itself in KEYWARD_ADMIN_KEY).",
+        completion: .file())
     var adminKeyFile: String?
 
     @OptionGroup(title: "Gateway")
@@ -35,7 +39,7 @@ struct SettingsOptions: ParsableArguments {
     )
     var issuer: String?
 
-    @Option(help: "Keyward's own folder (KEYWARD_DATA_DIR). Default: .keyward.")
+    @Option(help: "Keyward's own folder (KEYWARD_DATA_DIR). Default: .keyward.", completion: .directory)
     var dataDir: String?
 
     @Option(help: "How long keys are honoured while the database cannot be read (KEYWARD_MAX_STALENESS). Default: 1h.")
@@ -53,10 +57,14 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "How long a key may live at most (KEYWARD_KEY_MAX_LIFETIME). Default: no limit.")
     var keyMaxLifetime: String?
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical (KEYWARD_LOG_LEVEL). Default: info.")
+    @Option(
+        help: "trace, debug, info, notice, warning, error or critical (KEYWARD_LOG_LEVEL). Default: info.",
+        completion: .list(Logger.Level.allCases.map(\.rawValue)))
     var logLevel: String?
 
-    @Option(help: "json or text (KEYWARD_LOG_FORMAT). Default: json, text on a terminal.")
+    @Option(
+        help: "json or text (KEYWARD_LOG_FORMAT). Default: json, text on a terminal.",
+        completion: .list(["json", "text"]))
     var logFormat: String?
 
     /// What flags, environment and file say together.

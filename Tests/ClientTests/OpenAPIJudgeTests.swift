@@ -1,0 +1,105 @@
+import Foundation
+import NIOHTTP1
+import TestSupport
+import Testing
+
+/// What programs that know OpenAPI, and nothing of Keyward, say of the document, of a running Keyward, and of both together.
+@Suite("The OpenAPI document, before its judges", .timeLimit(.minutes(5)))
+struct OpenAPIJudgeTests {
+    private static let scripts = TestTool.repository.appending(path: "Tests/ClientTests/Python")
+
+    private static func withKeyward(_ act: (KeywardProcess) async throws -> Void) async throws {
+        let database = try await TestDatabase.create()
+        let keyward = try await KeywardProcess.start(database: database.connectionString, logLevel: "error")
+        do {
+            try await act(keyward)
+        } catch {
+            await keyward.crash()
+            throw error
+        }
+        _ = try await keyward.stop()
+        try await database.drop()
+    }
+
+    @Test("openapi-spec-validator finds it valid")
+    func valid() async throws {
+        let document = try await KeywardProcess.run(["openapi"])
+        let folder = try TestFolder.make("openapi")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for (name, text, status) in [
+            ("good.json", document.output, Int32(0)),
+            ("bad.json", document.output.replacing("\"operationId\"", with: "\"operationID\": 1, \"responses\""), 1),
+        ] {
+            try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
+            let verdict = try await TestTool.run("openapi-spec-validator", ["\(folder)/\(name)"])
+            #expect(verdict.status == status, "\(name): \(verdict.output) \(verdict.error)")
+        }
+    }
+
+    @Test("schemathesis finds nothing that a running Keyward does otherwise, by any of its checks")
+    func schemathesis() async throws {
+        try await Self.withKeyward { keyward in
+            let key = try await keyward.create("of the judge", #","scopes":["*"]"#)
+            let folder = try TestFolder.make("schemathesis")
+            // It leaves files where it runs, and looks for its hooks there.
+            try FileManager.default.copyItem(atPath: Self.scripts.path, toPath: folder)
+            let verdict = try await TestTool.run(
+                "schemathesis",
+                [
+                    "run", keyward.control + "/openapi.json", "--checks", "all", "--no-color",
+                ],
+                environment: ["ADMIN_KEY": keyward.adminKey, "KEY": key.value, "HOME": folder], folder: folder)
+            #expect(verdict.status == 0, "\(verdict.output.suffix(8_000))\n\(verdict.error.suffix(2_000))")
+            #expect(verdict.output.contains("Tested: "), "\(verdict.output.suffix(2_000))")
+            #expect(!keyward.logText.contains("request failed"), "\(keyward.logText.suffix(2_000))")
+        }
+    }
+
+    @Test("every command on the reference page does what it says, as it stands there")
+    func commands() async throws {
+        try await Self.withKeyward { keyward in
+            let page = try await keyward.send(.GET, keyward.control + "/docs", key: nil).text
+            let commands = page.matches(of: /<pre>(curl[^<]*)<\/pre>/).map { Self.plain(String($0.1)) }
+            #expect(commands.count > 25)
+            let folder = try TestFolder.make("reference")
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try #"{"name":"brought","token":"legacy-4f1b2c9e7a60d853","prefix":"legacy"}"#
+                .write(toFile: folder + "/keys.ndjson", atomically: true, encoding: .utf8)
+            let (shell, curl) = (try #require(TestTool.installed("sh")), try #require(TestTool.installed("curl")))
+            for command in commands {
+                let id =
+                    command.contains("/admin-keys/")
+                    ? try await Self.adminKey(keyward) : try await keyward.create("of a command").id
+                if command.contains("-X DELETE"), !command.contains("previous-secret") {
+                    _ = try await keyward.admin(.POST, "/\(id)/deactivate")
+                }
+                let key = try await keyward.create("caller").value
+                let process = ChildProcess(
+                    shell, ["-c", command.replacing(/^curl/, with: "\(curl) -s -o answer -w '%{http_code}'")],
+                    environment: [
+                        "KEYWARD_CONTROL_URL": keyward.control, "KEYWARD_ADMIN_KEY": keyward.adminKey,
+                        "KEYWARD_KEY": key, "ID": id,
+                    ], folder: folder)
+                _ = try await process.waitForExit()
+                let answer = try? String(contentsOfFile: folder + "/answer", encoding: .utf8)
+                #expect(
+                    process.output.text.hasPrefix("20"),
+                    "\(command): \(process.output.text) \(process.log.text) \(answer?.prefix(300) ?? "")")
+            }
+        }
+    }
+
+    private static func adminKey(_ keyward: KeywardProcess) async throws -> String {
+        let made = try await keyward.send(
+            .POST, keyward.control + "/admin/api/v1/admin-keys", key: keyward.adminKey,
+            body: #"{"name":"of a command","permissions":["keys:read"]}"#)
+        return try #require(made.object["id"] as? String)
+    }
+
+    /// The text of a piece of HTML without elements.
+    private static func plain(_ html: String) -> String {
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")].reduce(html) { text, entity in
+            text.replacing(entity.0, with: entity.1)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+"""What schemathesis cannot know from the document: how lines are sent, and what only the moment decides."""
+
+import datetime
+import ipaddress
+import json
+import re
+
+import schemathesis
+from schemathesis import GenerationMode
+
+CENTURY = 36_525 * 86_400
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value):
+    return value if isinstance(value, (bytes, str)) else json.dumps(value)
+
+
+@schemathesis.hook
+def filter_case(context, case):
+    """Leaves out what fits the document and is rightly refused all the same, for reasons that no schema can say."""
+    if case.meta is None:
+        return True
+    bad_parts = [place.value for place, part in case.meta.components.items() if part.mode == GenerationMode.NEGATIVE]
+    if case.meta.generation.mode == GenerationMode.NEGATIVE:
+        # Whatever the body is, it is lines, and what is wrong with them is in the report.
+        return not (bad_parts == ["body"] and case.media_type == "application/x-ndjson")
+    # A number for a text with quotes, which schemathesis 4.32 calls good.
+    if not re.fullmatch(r'\*|"[0-9]+"', (case.headers or {}).get("If-Match", "*")):
+        return False
+    query, body = case.query or {}, case.body if isinstance(case.body, dict) else {}
+    # A cursor is one that a list gave out.
+    if "cursor" in query:
+        return False
+    if any(is_too_long(query.get(name)) for name in ("expiring_within", "unused_for")):
+        return False
+    # A key ends in the future, and begins before it ends.
+    expires, begins = moment(body.get("expires_at")), moment(body.get("not_before"))
+    if expires and (expires <= datetime.datetime.now(datetime.timezone.utc) or begins and begins >= expires):
+        return False
+    # The bits of a network behind its prefix are zero.
+    if not all(map(is_network, body.get("allowed_cidrs") or [])):
+        return False
+    metadata = json.dumps(body.get("metadata"), separators=(",", ":"))
+    return "\\u0000" not in metadata and len(metadata) <= 4_096
+
+
+def moment(text):
+    try:
+        return datetime.datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
+    except (AttributeError, ValueError):
+        return None
+
+
+def is_network(text):
+    try:
+        return ipaddress.ip_network(text) is not None
+    except ValueError:
+        return False
+
+
+def is_too_long(time):
+    if time is None:
+        return False
+    digits = time.rstrip("dhms")
+    return int(digits) * SECONDS[time[len(digits) :] or "s"] > CENTURY

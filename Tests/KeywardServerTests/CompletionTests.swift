@@ -1,0 +1,108 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Completions", .timeLimit(.minutes(2)))
+struct CompletionTests {
+    private static let shells = ["bash", "zsh", "fish"]
+
+    private static func script(_ shell: String) async throws -> String {
+        let result = try await KeywardProcess.run(["completions", shell])
+        #expect(result.status == 0 && result.error.isEmpty)
+        return result.output + "\n"
+    }
+
+    private static func file(_ shell: String) async throws -> String {
+        let path = try TestFolder.make("keyward-completions")
+        try await script(shell).write(toFile: path, atomically: true, encoding: .utf8)
+        return path
+    }
+
+    /// Runs a program, if it is installed, and returns what it printed.
+    private static func output(of program: String, _ arguments: [String]) async throws -> [String]? {
+        guard let path = TestTool.installed(program) else { return nil }
+        let process = ChildProcess(path, arguments, environment: ["HOME": "/", "TERM": "dumb"])
+        let status = try await process.waitForExit()
+        #expect(status == 0, "\(program): \(process.log.text)")
+        return process.output.all
+    }
+
+    @Test("each has the commands, the options and their values", arguments: shells)
+    func contents(_ shell: String) async throws {
+        let script = try await Self.script(shell)
+        for word in ["keys", "admin-keys", "create", "rotate", "audit", "gateway-key-file", "-last_used", "atomic"] {
+            #expect(script.contains(word), "\(word)")
+        }
+        let flag = try await KeywardProcess.run(["--generate-completion-script", shell])
+        #expect(flag.status == 0 && flag.output + "\n" == script)
+    }
+
+    @Test("each shell reads its own", arguments: shells)
+    func syntax(_ shell: String) async throws {
+        _ = try await Self.output(of: shell, ["-n", try await Self.file(shell)])
+    }
+
+    @Test("a shell that there is none for is refused")
+    func unknown() async throws {
+        let result = try await KeywardProcess.run(["completions", "tcsh"])
+        #expect(result.status == 2 && result.error.contains("bash, zsh or fish"))
+    }
+
+    /// What each line offers, at its end. Bash is told the words that it would have made of it.
+    static let lines: [(line: String, offered: Set<String>)] = [
+        ("keyward key", ["keys"]),
+        ("keyward keys cr", ["create"]),
+        ("keyward keys create --own", ["--owner"]),
+        ("keyward keys list --status ", ["active", "disabled", "deactivated", "expired"]),
+        ("keyward keys list --sort -na", ["-name"]),
+        ("keyward keys import --mode ", ["atomic", "skip"]),
+        ("keyward keys create --report-only allowed_p", ["allowed_paths"]),
+        ("keyward keys create --allow-method P", ["POST", "PUT", "PATCH"]),
+        ("keyward admin-keys create --permission keys:r", ["keys:read", "keys:rotate"]),
+        ("keyward admin-keys create --name x --permission au", ["audit:read"]),
+        ("keyward keys list --control-url http://127.0.0.1:9090 --stat", ["--status"]),
+        ("keyward audit list --outcome ", ["done", "refused"]),
+        ("keyward serve --log-format ", ["json", "text"]),
+        ("keyward serve --config /etc/hostn", ["/etc/hostname"]),
+        ("keyward serve --gateway-certificate-file /etc/hostn", ["/etc/hostname"]),
+        ("keyward keys import /etc/hostn", ["/etc/hostname"]),
+        ("keyward completions ", ["bash", "zsh", "fish"]),
+    ]
+
+    @Test("bash offers what fits", arguments: lines)
+    func bash(_ line: String, _ offered: Set<String>) async throws {
+        let words = Self.bashWords(of: line)
+        let current = words.last.map { $0 == ":" ? "" : $0 } ?? ""
+        let program = """
+            source "$0"; COMP_LINE="$1"; COMP_POINT=${#1}; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+            function=$(complete -p keyward | sed 's/.* -F \\([^ ]*\\) .*/\\1/')
+            "$function" keyward '\(current)' "${COMP_WORDS[COMP_CWORD - 1]}"
+            printf '%s\\n' "${COMPREPLY[@]}"
+            """
+        let found = try #require(
+            try await Self.output(of: "bash", ["-c", program, try await Self.file("bash"), line] + words))
+        // Bash itself keeps what is before the last colon.
+        let last = line.split(separator: " ", omittingEmptySubsequences: false).last ?? ""
+        let before = last.lastIndex(of: ":").map { String(last[...$0]) } ?? ""
+        #expect(Set(found.filter { !$0.isEmpty }.map { before + $0 }) == offered)
+    }
+
+    /// A line as bash takes it apart: at spaces, and at colons, which are words of their own.
+    private static func bashWords(of line: String) -> [String] {
+        line.split(separator: " ", omittingEmptySubsequences: false).flatMap { word -> [String] in
+            let parts = word.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+            let pieces = parts.enumerated().flatMap { $0 == 0 ? [$1] : [":", $1] }
+            return pieces.count > 1 && pieces.last == "" ? pieces.dropLast() : pieces
+        }
+    }
+
+    /// Fish takes a value that begins with a minus sign for an option.
+    @Test("fish offers what fits", arguments: lines.filter { !$0.line.contains("--sort -") })
+    func fish(_ line: String, _ offered: Set<String>) async throws {
+        let program = "source $argv[1]; complete -C $argv[2]"
+        let arguments = ["-N", "-c", program, try await Self.file("fish"), line]
+        guard let found = try await Self.output(of: "fish", arguments) else { return }
+        let words = Set(found.compactMap { $0.split(separator: "\t").first.map(String.init) })
+        #expect(words == offered)
+    }
+}
