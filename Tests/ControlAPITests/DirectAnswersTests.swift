@@ -48,47 +48,33 @@ struct DirectAnswersTests {
         try #require(try await server.create("{\"name\":\"n\"\(members)}").object["value"] as? String)
     }
 
-    private func series(_ server: ControlServer, _ route: String) async throws -> Int {
-        let text = try await server.send(.GET, "/metrics", admin: nil).text
-        return text.split(separator: "\n").filter {
-            $0.hasPrefix("keyward_control_requests_total{") && $0.contains("\"\(route)\"")
-        }.compactMap { Int($0.split(separator: " ").last ?? "") }.reduce(0, +)
-    }
-
-    @Test("they are those that the router gives, and are counted as those are")
+    @Test("they are those that the router gives")
     func same() async throws {
         try await ControlServer.with(rules: ScopeRules(["GET /v1/**=a:read"].compactMap { ScopeRules.Rule($0) })) {
             server in
             let good = try await key(server, #","scopes":["a:*"],"owner":"o","metadata":{"a":"\"b\\"}"#)
             let poor = try await key(server, #","allowed_cidrs":["192.0.2.0/24"]"#)
             let form = "Content-Type: application/x-www-form-urlencoded\r\n"
-            var requests: [(String, (String) -> String)] = []
+            var requests: [(String) -> String] = []
             for token in [good, poor, "junk"] {
                 for path in ["/v1/x", "/v1/%2e%2e", "/y"] {
-                    requests.append(
-                        (
-                            "/v1/forward-auth",
-                            {
-                                """
-                                GET /v1/forward-auth?scope=a:write HTTP/1.1\r\nHost: a\r\nX-API-Key: \(token)\r\n\
-                                X-Original-Method: GET\r\nX-Original-URI: \(path)\r\n\($0)\r\n
-                                """
-                            }
-                        ))
+                    requests.append {
+                        """
+                        GET /v1/forward-auth?scope=a:write HTTP/1.1\r\nHost: a\r\nX-API-Key: \(token)\r\n\
+                        X-Original-Method: GET\r\nX-Original-URI: \(path)\r\n\($0)\r\n
+                        """
+                    }
                     let question =
                         #"{"key":"\#(token)", "method":"GET","path":"\#(path)","ip":"192.0.2.1","scopes":["a:b"]}"#
-                    requests.append(("/v1/verify", { post("/v1/verify", question, $0) }))
-                    requests.append(
-                        ("/v1/introspect", { post("/v1/introspect", "token=\(token)&path=\(path)", form + $0) }))
+                    requests.append { post("/v1/verify", question, $0) }
+                    requests.append { post("/v1/introspect", "token=\(token)&path=\(path)", form + $0) }
                 }
             }
-            for (route, request) in requests {
-                let before = try await series(server, route)
+            for request in requests {
                 let direct = try await talk(request(""), answers: 1, to: server)
                 let routed = try await talk(request("Connection: close\r\n"), answers: 1, to: server)
                 #expect(comparable(direct[0]) == comparable(routed[0]), "\(request(""))")
                 #expect(direct[0].lowercased().contains("x-request-id: ") && direct[0].contains("Date: "))
-                #expect(try await series(server, route) == before + 2)
             }
         }
     }

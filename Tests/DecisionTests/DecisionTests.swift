@@ -38,6 +38,14 @@ struct DecisionTests {
                         verdict, name, call, fields: [("Authorization", "Bearer \(token)")], asked: token)
                 }
             }
+            let metrics = try await ways.keyward.send(.GET, ways.keyward.control + "/metrics", key: nil).text
+            for route in ["/v1/forward-auth", "/v1/verify", "/v1/introspect"] {
+                let counts = metrics.split(separator: "\n").filter {
+                    $0.hasPrefix("keyward_control_requests_total{") && $0.contains("\"\(route)\"")
+                }
+                let sum = counts.compactMap { Int($0.split(separator: " ").last ?? "") }.reduce(0, +)
+                #expect(sum == KeyCase.all.count * Call.all.count, "\(route)")
+            }
         }
     }
 

@@ -36,14 +36,17 @@ struct UnkeyMembers<Name: CodingKey & CaseIterable> {
 }
 
 extension JSONValue {
-    /// Whether an option with this value may ask for anything: null, false, and what holds nothing else do not.
+    /// Whether an option with this value may ask for anything: null, false, what is empty, and an object of such do not.
     fileprivate var hasEffect: Bool {
         switch self {
         case .null, .bool(false): false
         case .bool, .integer, .number: true
         case .string(let text): !text.isEmpty
         case .array(let values): !values.isEmpty
-        case .object(let members): members.values.contains(where: \.hasEffect)
+        case .object(let members):
+            members.values.contains { member in
+                if case .object = member { true } else { member.hasEffect }
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ import datetime
 import ipaddress
 import json
 import re
+import time
 
 import schemathesis
 from schemathesis import GenerationMode
@@ -31,13 +32,19 @@ def filter_case(context, case):
         return False
     query, body = case.query or {}, case.body if isinstance(case.body, dict) else {}
     # A cursor is one that a list gave out.
-    if "cursor" in query:
+    if "cursor" in query or body.get("cursor"):
+        return False
+    # Queries for permissions are a language of their own.
+    if isinstance(body.get("permissions"), str) and not re.fullmatch(r"[a-z]+:[a-z]+( AND [a-z]+:[a-z]+)*", body["permissions"]):
         return False
     if any(is_too_long(query.get(name)) for name in ("expiring_within", "unused_for")):
         return False
     # A key ends in the future, and begins before it ends.
     expires, begins = moment(body.get("expires_at")), moment(body.get("not_before"))
     if expires and (expires <= datetime.datetime.now(datetime.timezone.utc) or begins and begins >= expires):
+        return False
+    # In Unkey's form, in milliseconds.
+    if isinstance(body.get("expires"), int) and body["expires"] <= time.time() * 1_000:
         return False
     # The bits of a network behind its prefix are zero.
     if not all(map(is_network, body.get("allowed_cidrs") or [])):
@@ -60,8 +67,8 @@ def is_network(text):
         return False
 
 
-def is_too_long(time):
-    if time is None:
+def is_too_long(text):
+    if text is None:
         return False
-    digits = time.rstrip("dhms")
-    return int(digits) * SECONDS[time[len(digits) :] or "s"] > CENTURY
+    digits = text.rstrip("dhms")
+    return int(digits) * SECONDS[text[len(digits) :] or "s"] > CENTURY
