@@ -32,7 +32,7 @@ def filter_case(context, case):
         return False
     query, body = case.query or {}, case.body if isinstance(case.body, dict) else {}
     # A cursor is one that a list gave out.
-    if "cursor" in query or body.get("cursor"):
+    if "cursor" in query or body.get("cursor") is not None:
         return False
     # Queries for permissions are a language of their own.
     if isinstance(body.get("permissions"), str) and not re.fullmatch(r"[a-z]+:[a-z]+( AND [a-z]+:[a-z]+)*", body["permissions"]):
@@ -49,7 +49,7 @@ def filter_case(context, case):
     # The bits of a network behind its prefix are zero.
     if not all(map(is_network, body.get("allowed_cidrs") or [])):
         return False
-    metadata = json.dumps(body.get("metadata"), separators=(",", ":"))
+    metadata = json.dumps(body.get("metadata") or body.get("meta"), separators=(",", ":"))
     return "\\u0000" not in metadata and len(metadata) <= 4_096
 
 
