@@ -272,7 +272,9 @@ struct AdminKeyRouteTests {
     @Test("without a key of the operator's, the last one that can administer stays")
     func last() async throws {
         try await ControlServer.with(hasBootstrapKey: false) { server in
-            let made = try await AdminKeyService(store: server.store, hasBootstrapKey: true).create(
+            let made = try await AdminKeyService(
+                store: server.store, hasBootstrapKey: true, credentials: server.administration.credentials
+            ).create(
                 AdminKeyAttributes(name: "root", permissions: Set(AdminPermission.allCases)), by: .test)
             let (id, root) = (made.key.id, made.token.value)
             #expect(try await server.send(.GET, keys).status == 401, "there is no key of the operator's")
@@ -304,6 +306,50 @@ struct AdminKeyRouteTests {
             #expect(try await server.send(.GET, keys, admin: brief.token.value).status == 200)
             try await Task.sleep(for: .milliseconds(250))
             #expect(try await server.send(.GET, keys, admin: brief.token.value).status == 401)
+        }
+    }
+
+    @Test("owners that look alike are others", arguments: [("Kappa", "\u{212A}appa"), ("caf\u{e9}", "cafe\u{301}")])
+    func lookalikes(_ owner: String, _ other: String) async throws {
+        #expect(owner == other, "to Swift")
+        try await ControlServer.with { server in
+            let created = try await server.create("{\"name\":\"n\",\"owner\":\"\(owner)\"}")
+            let (id, token) = (created.object["id"] as? String ?? "", created.object["value"] as? String ?? "")
+            let made = try await server.send(
+                .POST, path,
+                body:
+                    "{\"name\":\"n\",\"owner\":\"\(other)\",\"permissions\":[\"keys:write\",\"keys:read\",\"verify\",\"admin\"]}"
+            )
+            let admin = try #require(made.object["value"] as? String, "\(made.text)")
+            for (method, suffix, body) in [
+                (HTTPMethod.GET, "", nil), (.PATCH, "", #"{"enabled":false}"#),
+                (.POST, "/rotate", #"{"grace_seconds":0}"#),
+                (.POST, "/deactivate", nil), (.GET, "/explain", nil), (.GET, "/usage", nil),
+            ] as [(HTTPMethod, String, String?)] {
+                let answer = try await server.send(method, "\(keys)/\(id)\(suffix)", body: body, admin: admin)
+                #expect(answer.status == 404, "\(method) \(suffix): \(answer.text)")
+            }
+            for target in [keys, path] {
+                let answer = try await server.send(
+                    .POST, target, body: "{\"name\":\"n\",\"owner\":\"\(owner)\",\"permissions\":[\"verify\"]}",
+                    admin: admin)
+                #expect(answer.status == 403 && answer.errorText("code") == "owner_not_allowed", "\(answer.text)")
+            }
+            let asked = try await server.send(.POST, "/v1/verify", body: "{\"key\":\"\(token)\"}", admin: admin)
+            #expect(asked.object["code"] as? String == "NOT_FOUND", "\(asked.text)")
+            #expect(try await server.send(.GET, keys, admin: admin).text == "[]")
+        }
+    }
+
+    @Test("a deactivated admin key asks nothing more, once that was answered")
+    func copies() async throws {
+        try await ControlServer.with { server in
+            let (id, value) = try await adminKey(server, "verify")
+            try await server.administration.credentials.refresh()
+            let question = #"{"key":"k"}"#
+            #expect(try await server.send(.POST, "/v1/verify", body: question, admin: value).status == 200)
+            #expect(try await server.send(.POST, "\(path)/\(id)/deactivate").status == 204)
+            #expect(try await server.send(.POST, "/v1/verify", body: question, admin: value).status == 401)
         }
     }
 }

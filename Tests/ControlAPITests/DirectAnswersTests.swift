@@ -126,6 +126,19 @@ struct DirectAnswersTests {
         }
     }
 
+    @Test("forward-auth waits for no body, and nothing is answered behind an answer that was the last")
+    func ends() async throws {
+        try await ControlServer.with { server in
+            let token = try await key(server)
+            let told = "X-API-Key: \(token)\r\nX-Original-Method: POST\r\nX-Original-URI: /\r\n"
+            let announced = "GET /v1/forward-auth HTTP/1.1\r\nHost: a\r\n\(told)Content-Length: 5\r\n\r\n"
+            #expect(try await talk(announced, answers: 1, to: server)[0].hasPrefix("200 "))
+            let large = post("/v1/verify", #"{"key":"\#(String(repeating: "a", count: ControlAPI.bodyLimit))"}"#)
+            let known = post("/v1/verify", #"{"key":"\#(token)"}"#)
+            #expect(try await talk(large + known + known, answers: 2, to: server).map { $0.prefix(3) } == ["413"])
+        }
+    }
+
     @Test("strangers are refused as by the router")
     func strangers() async throws {
         try await ControlServer.with { server in

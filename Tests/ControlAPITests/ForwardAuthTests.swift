@@ -103,6 +103,8 @@ struct ForwardAuthTests {
                 (.traefik, ("X-Original-URI", "/public")), (.traefik, ("X-Original-URL", "https://a/public")),
                 (.envoy, ("X-Forwarded-Uri", "/public")), (.envoy, ("X-Original-Method", "HEAD")),
                 (.nginx, ("X-Original-URI", "/public")),
+                // Equal to what the proxy tells, to Swift: a sign for Kelvin, and a letter with its accent apart.
+                (.nginx, ("X-Forwarded-Uri", "/private".replacing("p", with: "p\u{301}"))),
             ] {
                 let answer = try await dialect.ask("GET", "/private", bearer + [more], server)
                 #expect(answer.status == 403 && answer.errorText("code") == "ambiguous_request", "\(dialect) \(more)")

@@ -8,10 +8,12 @@ extension InMemoryStore: AdminKeyStore {
             (-(cursor.moment?.microseconds ?? 0), cursor.name, cursor.id.description)
         }
         return try read { state in
-            state.adminKeys.values.map(\.key).filter { owner == nil || $0.owner == owner }
-                .sorted { order(ListCursor(after: $0)) < order(ListCursor(after: $1)) }
-                .drop { key in after.map { order(ListCursor(after: key)) <= order($0) } ?? false }
-                .prefix(limit).map(\.self)
+            state.adminKeys.values.map(\.key).filter { key in
+                owner.map { key.owner?.utf8.elementsEqual($0.utf8) == true } ?? true
+            }
+            .sorted { order(ListCursor(after: $0)) < order(ListCursor(after: $1)) }
+            .drop { key in after.map { order(ListCursor(after: key)) <= order($0) } ?? false }
+            .prefix(limit).map(\.self)
         }
     }
 

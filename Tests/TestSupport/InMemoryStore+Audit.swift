@@ -52,7 +52,8 @@ struct InMemoryTrail {
                 && (query.action.map { $0.rawValue == event.action } ?? true)
                 && (query.subject.map { $0 == event.subject } ?? true)
                 && (query.refused.map { $0 == (event.outcome == AuditEvent.refused) } ?? true)
-                && (query.owner.map { $0 == event.owner } ?? true) && (query.since.map { event.at >= $0 } ?? true)
+                && (query.owner.map { event.owner?.utf8.elementsEqual($0.utf8) == true } ?? true)
+                && (query.since.map { event.at >= $0 } ?? true)
                 && (query.until.map { event.at < $0 } ?? true)
         }
         .sorted { ($0.at, $0.id) < ($1.at, $1.id) }

@@ -21,8 +21,12 @@ public struct Admin: Sendable, Equatable {
 
     public func may(_ permission: AdminPermission) -> Bool { permissions.contains(permission) }
 
-    /// Whether something of that owner's is any of this admin's business.
-    public func sees(owner other: String?) -> Bool { owner.map { $0 == other } ?? true }
+    /// Whether something of that owner's is any of this admin's business. Owners are compared as PostgreSQL does, byte by byte: to
+    /// Swift, texts are equal that look alike (Unicode's canonical equivalence), such as `K` and the sign for Kelvin.
+    public func sees(owner other: String?) -> Bool {
+        guard let owner else { return true }
+        return other?.utf8.elementsEqual(owner.utf8) ?? false
+    }
 }
 
 /// An admin's request: who asks, from where, and what the request is called.

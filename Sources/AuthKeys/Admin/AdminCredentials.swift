@@ -12,6 +12,8 @@ public final class AdminCredentials: Sendable {
         var keys: [SecretDigest: AdminKey] = [:]
         /// When it was read; nil before it was.
         var readAt: Duration?
+        /// When something here was changed last by itself: what was read earlier is older than that.
+        var changedAt: Duration?
         var budget: RateBudget
     }
 
@@ -80,9 +82,19 @@ public final class AdminCredentials: Sendable {
         let start = time.uptime()
         let keys = try await store.adminKeysByDigest()
         copy.withLock { copy in
-            guard copy.readAt.map({ $0 <= start }) ?? true else { return }
+            guard start >= copy.readAt ?? start, start >= copy.changedAt ?? start else { return }
             copy.keys = keys
             copy.readAt = start
+        }
+    }
+
+    /// A key was changed here: it is known as it is now before whoever changed it is told so. Other instances learn of it with the
+    /// next look.
+    public func note(_ key: AdminKey) {
+        copy.withLock { copy in
+            copy.changedAt = time.uptime()
+            guard let digest = copy.keys.first(where: { $0.value.id == key.id })?.key else { return }
+            copy.keys[digest] = key
         }
     }
 

@@ -2,11 +2,17 @@
 public struct AdminKeyService: Sendable {
     private let store: any AdminKeyStore
     private let keepsLast: Bool
+    private let credentials: AdminCredentials
     private let time: TimeSource
 
-    /// - Parameter hasBootstrapKey: whether there is a key beside the admin keys, with which all can be put right.
-    public init(store: any AdminKeyStore, hasBootstrapKey: Bool, time: TimeSource = .system) {
+    /// - Parameters:
+    ///   - hasBootstrapKey: whether there is a key beside the admin keys, with which all can be put right.
+    ///   - credentials: who is told of changes.
+    public init(
+        store: any AdminKeyStore, hasBootstrapKey: Bool, credentials: AdminCredentials, time: TimeSource = .system
+    ) {
         self.store = store
+        self.credentials = credentials
         keepsLast = !hasBootstrapKey
         self.time = time
     }
@@ -67,7 +73,7 @@ public struct AdminKeyService: Sendable {
                 return wanted
             }
         }
-        return try Self.key(of: outcome, id)
+        return try changed(outcome, id)
     }
 
     /// Revokes an admin key for good; again and again is fine.
@@ -76,12 +82,14 @@ public struct AdminKeyService: Sendable {
         let outcome = try await ask { () async throws(StoreError) in
             try await store.deactivateAdminKey(keyID, keepsLast: keepsLast, by: call)
         }
-        _ = try Self.key(of: outcome, id)
+        _ = try changed(outcome, id)
     }
 
-    private static func key(of outcome: AdminKeyOutcome, _ id: String) throws(AuthKeyError) -> AdminKey {
+    private func changed(_ outcome: AdminKeyOutcome, _ id: String) throws(AuthKeyError) -> AdminKey {
         switch outcome {
-        case .changed(let key): return key
+        case .changed(let key):
+            credentials.note(key)
+            return key
         case .unknown: throw .notFound(id: id)
         case .outdated: throw .outdated
         case .refused(let error): throw error

@@ -16,7 +16,8 @@ public struct Administration: Sendable {
     ) {
         credentials = AdminCredentials(
             bootstrap: bootstrap, store: store, maxStaleness: maxStaleness, time: time, logger: logger)
-        keys = AdminKeyService(store: store, hasBootstrapKey: bootstrap != nil, time: time)
+        keys = AdminKeyService(
+            store: store, hasBootstrapKey: bootstrap != nil, credentials: credentials, time: time)
         trail = store
         refusals = RefusalLog(trail: store, time: time)
     }

@@ -44,7 +44,7 @@ public struct AuthKeyService: Sendable {
     /// A query as far as an admin may see; nil for one that finds nothing.
     static func seen(_ query: KeyQuery, by admin: Admin) -> KeyQuery? {
         guard let owner = admin.owner else { return query }
-        guard query.owner ?? owner == owner else { return nil }
+        guard admin.sees(owner: query.owner ?? owner) else { return nil }
         var query = query
         query.owner = owner
         return query

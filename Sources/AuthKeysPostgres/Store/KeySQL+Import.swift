@@ -50,9 +50,10 @@ extension KeySQL {
         SELECT line, reason, is_token, count(*) OVER () FROM gone ORDER BY line LIMIT $1
         """
 
+    /// In the order of the ids: two imports of the same keys wait for each other, and not in a circle.
     static let keepKeys = """
         INSERT INTO auth_keys (id, created_at, updated_at, deactivated_at, \(attributeColumns))
-        SELECT id, created_at, updated_at, deactivated_at, \(attributeValues) FROM import_stage
+        SELECT id, created_at, updated_at, deactivated_at, \(attributeValues) FROM import_stage ORDER BY id
         """
 
     /// In the order of the digests, which is that of their index.

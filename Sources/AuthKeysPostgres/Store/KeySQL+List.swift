@@ -35,6 +35,11 @@ extension KeySQL {
         }
         var conditions = conditions(set?.rest(of: query) ?? query, byUse: order.byUse, &bindings)
         conditions.ofUse += ofSet
+        if order.byUse, conditions.ofKeys.isEmpty {
+            // A row that an instance of an earlier version left behind of a deleted key would make the page one too short.
+            conditions.ofUse.append(
+                "CASE WHEN EXISTS (SELECT FROM auth_keys o WHERE o.id = u.key_id) THEN true ELSE false END")
+        }
         let months = ListMonths(query, order, &bindings)
         let limit = bindings.add(.int64(Int64(query.limit)))
         let stretches = order.stretches(&bindings)

@@ -59,7 +59,7 @@ struct AuditParameters {
     /// What an admin gets to see of what was asked for; nil for nothing.
     func query(for admin: Admin) -> AuditQuery? {
         guard let owner = admin.owner else { return asked }
-        guard asked.owner ?? owner == owner else { return nil }
+        guard admin.sees(owner: asked.owner ?? owner) else { return nil }
         var query = asked
         query.owner = owner
         return query

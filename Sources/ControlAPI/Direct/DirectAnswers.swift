@@ -29,19 +29,24 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     private var held: Held?
     /// Requests that the router has been given and has not answered.
     private var due = 0
-    /// Behind here, connections are closed that are idle for longer than this: a request passes now and then, to say that this one
-    /// is not.
+    /// Behind here, connections are closed that are idle, a dozen times longer than this: a request passes now and then, to say that
+    /// this one is not.
     private let passEvery: Duration
     private var lastPass = ContinuousClock.now
     private var hasWritten = false
+    /// Whether an answer said that it is the last one (RFC 9112 section 9.6).
+    private var isClosing = false
+    private var hasClosed = false
 
     init(routes: [any DirectRoute], metrics: RequestMetrics, idleTimeout: Duration) {
         self.routes = routes
         self.metrics = metrics
-        passEvery = idleTimeout / 2
+        passEvery = idleTimeout / 12
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // Behind the last answer, nothing is looked at (RFC 9112 section 9.6).
+        if hasClosed { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
             if let request = hold(head, context) { held = request } else { pass(data, context) }
@@ -75,7 +80,17 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) { due = max(0, due - 1) }
+        if hasClosed {
+            promise?.succeed()
+            return
+        }
+        switch unwrapOutboundIn(data) {
+        case .head(let head): isClosing = isClosing || head.headerFields[.connection]?.lowercased() == "close"
+        case .body: break
+        case .end:
+            due = max(0, due - 1)
+            hasClosed = isClosing
+        }
         context.write(data, promise: promise)
     }
 
@@ -86,8 +101,9 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func hold(_ head: HTTPRequest, _ context: ChannelHandlerContext) -> Held? {
-        guard due == 0, context.channel.isWritable, head.method != .head,
-            let route = routes.first(where: { $0.takes(head) }), Self.isPlain(head.headerFields)
+        guard due == 0, !isClosing, context.channel.isWritable, head.method != .head,
+            let route = routes.first(where: { $0.takes(head) }), Self.isPlain(head.headerFields),
+            route.readsBody || Self.announcesNoBody(head.headerFields)
         else { return nil }
         let now = ContinuousClock.now
         return now - lastPass < passEvery ? Held(head: head, route: route, start: now) : nil
@@ -97,6 +113,10 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     private static func isPlain(_ headers: HTTPFields) -> Bool {
         headers[.expect] == nil && headers[.upgrade] == nil
             && headers[.connection].map { $0.lowercased() == "keep-alive" } ?? true
+    }
+
+    private static func announcesNoBody(_ headers: HTTPFields) -> Bool {
+        headers[.transferEncoding] == nil && headers[.contentLength].map { $0 == "0" } ?? true
     }
 
     private func pass(_ head: NIOAny, _ context: ChannelHandlerContext) {

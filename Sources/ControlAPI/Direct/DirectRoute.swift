@@ -10,8 +10,15 @@ protocol DirectRoute: Sendable {
 
     func takes(_ head: HTTPRequest) -> Bool
 
+    /// Whether it waits for a request's body.
+    var readsBody: Bool { get }
+
     /// Nil where the answer has to wait, or is an error that the router tells better. What is answered is counted and final.
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer?
+}
+
+extension DirectRoute {
+    var readsBody: Bool { true }
 }
 
 /// A whole answer.

@@ -18,6 +18,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
     let proxies: [IPNetwork]
 
     var pattern: String { Self.path }
+    var readsBody: Bool { false }
 
     func handle(
         _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
@@ -78,13 +79,13 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         // The path and query of the request itself, where that came with it.
         let original = rest.first == UInt8(ascii: "/") ? String(Substring(rest)) : nil
         var methods = Self.values(headers, Name.method)
-        var targets = Set(Self.values(headers, Name.target).map(Self.pathAndQuery))
+        var targets = Self.values(headers, Name.target).map(Self.pathAndQuery)
         if let original {
-            methods.insert(head.method.rawValue)
-            targets.insert(original)
+            methods.append(head.method.rawValue)
+            targets.append(original)
         }
-        guard methods.count == 1, targets.count == 1, let method = methods.first, let target = targets.first,
-            !method.isEmpty, target.hasPrefix("/") || target == "*", let address = address(headers)
+        guard let method = Self.agreed(methods), let target = Self.agreed(targets), !method.isEmpty,
+            target.utf8.first == UInt8(ascii: "/") || target == "*", let address = address(headers)
         else { return nil }
         return RequestVerifier.Incoming(
             authorization: headers[values: .authorization], apiKey: headers[values: Name.apiKey], method: method,
@@ -95,15 +96,24 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
     }
 
     /// The values of fields that mean the same.
-    private static func values(_ headers: HTTPFields, _ names: [HTTPField.Name]) -> Set<String> {
-        Set(names.flatMap { headers[values: $0] })
+    private static func values(_ headers: HTTPFields, _ names: [HTTPField.Name]) -> [String] {
+        names.flatMap { headers[values: $0] }
+    }
+
+    /// What is told, if it is told in one way, byte by byte, and in ASCII, as methods and targets are (RFC 9112 section 3).
+    private static func agreed(_ values: [String]) -> String? {
+        guard let first = values.first, first.utf8.allSatisfy({ $0 < 0x80 }),
+            values.allSatisfy({ $0.utf8.elementsEqual(first.utf8) })
+        else { return nil }
+        return first
     }
 
     /// An absolute URL without what comes before its path.
     private static func pathAndQuery(_ target: String) -> String {
-        guard !target.hasPrefix("/"), let scheme = target.firstRange(of: "://") else { return target }
+        guard target.utf8.first != UInt8(ascii: "/"), let scheme = target.firstRange(of: "://") else { return target }
         let rest = target[scheme.upperBound...]
-        return rest.firstIndex { $0 == "/" || $0 == "?" }.map { String(rest[$0...]) } ?? "/"
+        let begin = rest.utf8.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
+        return begin.map { String(rest[$0...]) } ?? "/"
     }
 
     private struct Address {
