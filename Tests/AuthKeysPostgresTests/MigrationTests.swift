@@ -145,6 +145,42 @@ struct MigrationTests {
         }
     }
 
+    @Test("a migration may take longer than a statement of the connection, and than one of the role")
+    func long() async throws {
+        let database = try await TestDatabase.create()
+        let connection = try await PostgresConnection.connect(
+            to: PostgresTarget(database.connectionString),
+            settings: ConnectionSettings(statementTimeout: .milliseconds(400), queryTimeout: .milliseconds(400)),
+            logger: StoreFixture.logger)
+        let long = Migration(version: 2, name: "long", sql: "SELECT pg_sleep(1.5); CREATE TABLE two (id int)")
+        #expect(try await runner([one, long]).up(on: connection) == [one, long])
+        // What is meant for short statements is meant for them again.
+        await #expect(throws: PostgresError.self) { try await connection.execute(script: "SELECT pg_sleep(5)") }
+        await connection.close()
+        try await database.drop()
+    }
+
+    @Test("a migration that loses a deadlock is tried again, not for ever")
+    func again() async throws {
+        try await connected { connection in
+            // A sequence is not rolled back.
+            try await connection.execute(script: "CREATE SEQUENCE tries")
+            func losing(_ times: Int) -> Migration {
+                Migration(
+                    version: 1, name: "losing",
+                    sql: """
+                        DO $$ BEGIN
+                            IF nextval('tries') <= \(times) THEN RAISE EXCEPTION 'lost' USING ERRCODE = 'deadlock_detected'; END IF;
+                        END $$
+                        """)
+            }
+            let refused = await refusal(runner([losing(100)]), on: connection)
+            #expect(refused.contains("migration 1 (losing)") && refused.contains("lost"))
+            #expect(try await count(connection, "SELECT last_value FROM tries") == 3)
+            #expect(try await runner([losing(5)]).up(on: connection) == [losing(5)])
+        }
+    }
+
     @Test("a role that may not make pg_trgm gets everything but the index for text")
     func withoutTrigrams() async throws {
         try await connected { connection in
@@ -183,29 +219,6 @@ struct MigrationTests {
         try await connected { connection in
             try await runner([one, two]).up(on: connection)
             #expect(try await runner([one]).up(on: connection).isEmpty)
-        }
-    }
-
-    @Test("keys that are there are told to the lists by use")
-    func listsByUse() async throws {
-        try await connected { connection in
-            try await runner(MigrationCatalogue.all.filter { $0.version < 11 }).up(on: connection)
-            try await connection.execute(
-                script: """
-                    INSERT INTO auth_keys (id, name, scopes, labels, expires_at, deactivated_at)
-                    SELECT gen_random_uuid(), 'key ' || n, ARRAY['a', 's' || n % 7], jsonb_build_object('l' || n % 3, n::text),
-                        CASE WHEN n % 2 = 0 THEN now() + n * interval '1 day' END, CASE WHEN n % 5 = 0 THEN now() END
-                    FROM generate_series(1, 100) n
-                    """)
-            try await runner(MigrationCatalogue.all).up(on: connection)
-            let told = """
-                SELECT count(*) FROM auth_keys k JOIN auth_key_usage u ON u.key_id = k.id
-                WHERE (u.created_at, u.is_deactivated) = (k.created_at, k.deactivated_at IS NOT NULL)
-                    AND u.expires_at IS NOT DISTINCT FROM k.expires_at AND u.terms <> 0
-                    AND u.terms & (SELECT bits FROM auth_key_terms(ARRAY['a'], '{}')) = (SELECT bits FROM auth_key_terms(ARRAY['a'], '{}'))
-                    AND u.terms = (SELECT bits FROM auth_key_terms(k.scopes, '{}')) | (SELECT bits FROM auth_key_terms('{}', k.labels))
-                """
-            #expect(try await count(connection, told) == 100)
         }
     }
 }

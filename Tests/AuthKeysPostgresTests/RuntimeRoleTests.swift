@@ -34,6 +34,7 @@ struct RuntimeRoleTests {
         let role = "keyward_run"
         try await StoreFixture.alone { fixture, server in
             let target = try PostgresTarget(try await server.admit(role: role))
+            try await fixture.sql("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC")
             for statement in try RuntimeGrants.statements(for: role) { try await fixture.sql(statement) }
             let promises =
                 StoreConformance.all.filter { $0.description != "a closed store is unavailable" }.map {

@@ -14,9 +14,12 @@ struct StoreFixture: Sendable {
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// Runs `body` with a fixture, and lets go of everything afterwards.
-    static func with<R: Sendable>(_ body: @Sendable (StoreFixture) async throws -> R) async throws -> R {
+    /// - Parameter migrations: how far the database is migrated.
+    static func with<R: Sendable>(
+        migrations: [Migration] = MigrationCatalogue.all, _ body: @Sendable (StoreFixture) async throws -> R
+    ) async throws -> R {
         let database = try await TestDatabase.create()
-        let result = try await with(database.connectionString, body)
+        let result = try await with(database.connectionString, migrations: migrations, body)
         try await database.drop()
         return result
     }
@@ -37,11 +40,12 @@ struct StoreFixture: Sendable {
     }
 
     private static func with<R: Sendable>(
-        _ connectionString: String, _ body: @Sendable (StoreFixture) async throws -> R
+        _ connectionString: String, migrations: [Migration] = MigrationCatalogue.all,
+        _ body: @Sendable (StoreFixture) async throws -> R
     ) async throws -> R {
         let target = try PostgresTarget(connectionString)
         let admin = try await PostgresConnection.connect(to: target, logger: logger)
-        try await MigrationRunner(logger: logger).up(on: admin)
+        try await MigrationRunner(migrations: migrations, logger: logger).up(on: admin)
         let pool = PostgresPool(target: target, logger: logger)
         let fixture = StoreFixture(
             store: PostgresAuthKeyStore(pool: pool, logger: logger), pool: pool, target: target, admin: admin)

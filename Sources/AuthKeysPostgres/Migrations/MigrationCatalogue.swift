@@ -35,6 +35,9 @@ public enum MigrationCatalogue {
         Migration(version: 9, name: "fixed_search_path", sql: text(PackageResources._009_fixed_search_path_sql)),
         Migration(version: 10, name: "stamps_and_seals", sql: text(PackageResources._010_stamps_and_seals_sql)),
         Migration(version: 11, name: "list_by_use", sql: text(PackageResources._011_list_by_use_sql)),
+        Migration(
+            version: 12, name: "list_by_use_filled", sql: text(PackageResources._012_list_by_use_filled_sql)),
+        Migration(version: 13, name: "list_by_use_only", sql: text(PackageResources._013_list_by_use_only_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

@@ -10,6 +10,12 @@ public struct MigrationRunner: Sendable {
     /// "keyward" as a number: the key of `pg_advisory_lock`.
     private static let lockKey: Int64 = 0x6B65_7977_6172_64
 
+    /// How long one migration may take, whatever the connection's statements may: it may make indexes of all keys.
+    private static let timeout = Duration.seconds(6 * 3_600)
+
+    /// How often a migration is tried that lost a deadlock (40P01), or a lock to `lock_timeout` (55P03).
+    private static let attempts = 3
+
     private let migrations: [Migration]
     private let lockAttempts: Int
     private let logger: Logger
@@ -48,27 +54,40 @@ public struct MigrationRunner: Sendable {
     }
 
     private func apply(_ migration: Migration, on connection: PostgresConnection) async throws(MigrationError) {
-        let start = ContinuousClock.now
-        do {
-            try await connection.transaction { transaction in
-                try await transaction.execute(script: migration.sql)
-                let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
-                _ = try await transaction.query(
-                    """
-                    INSERT INTO keyward_migrations (version, name, sha256, milliseconds) VALUES ($1, $2, $3, $4)
-                    """,
-                    [
-                        .int32(migration.version), .text(migration.name), .bytes(migration.checksum),
-                        .int64(Int64(milliseconds)),
-                    ])
+        var attempt = 1
+        while true {
+            do {
+                try await carryOut(migration, on: connection)
+                break
+            } catch let error as PostgresError where !error.isUnavailable {
+                guard attempt < Self.attempts, ["40P01", "55P03"].contains(error.sqlState) else {
+                    throw .failed(migration.version, migration.name, reason: error.debugDescription)
+                }
+                attempt += 1
+            } catch {
+                throw .database(reason: "\(error)")
             }
-        } catch let error as PostgresError where !error.isUnavailable {
-            throw .failed(migration.version, migration.name, reason: error.debugDescription)
-        } catch {
-            throw .database(reason: "\(error)")
         }
         logger.info(
             "migration applied", metadata: ["version": "\(migration.version)", "migration": "\(migration.name)"])
+    }
+
+    /// In one transaction with its book-keeping, bounded by nothing that is meant for short statements.
+    private func carryOut(_ migration: Migration, on connection: PostgresConnection) async throws {
+        let start = ContinuousClock.now
+        try await connection.transaction { transaction in
+            try await transaction.execute(script: "SET LOCAL statement_timeout = 0")
+            try await transaction.execute(script: migration.sql, timeout: Self.timeout)
+            let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
+            _ = try await transaction.query(
+                """
+                INSERT INTO keyward_migrations (version, name, sha256, milliseconds) VALUES ($1, $2, $3, $4)
+                """,
+                [
+                    .int32(migration.version), .text(migration.name), .bytes(migration.checksum),
+                    .int64(Int64(milliseconds)),
+                ])
+        }
     }
 
     private func applied(on connection: PostgresConnection) async throws(MigrationError) -> [AppliedMigration] {

@@ -12,6 +12,13 @@ public enum RuntimeGrants {
             case .verify: RuntimeGrants.verificationTables
             }
         }
+
+        var functions: [String] {
+            switch self {
+            case .serve: RuntimeGrants.functions
+            case .verify: []
+            }
+        }
     }
 
     /// The rights, table by table. A test compares the list with a migrated database.
@@ -30,6 +37,9 @@ public enum RuntimeGrants {
         ("idempotency_claims", "SELECT, INSERT, UPDATE, DELETE"),
         ("keyward_migrations", "SELECT"),
     ]
+
+    /// What statements and triggers call; anybody may, unless that was taken away from `PUBLIC`.
+    private static let functions = ["auth_key_terms(text[], jsonb)"]
 
     private static let verificationTables: [(name: String, rights: String)] = [
         ("auth_keys", "SELECT"),
@@ -52,6 +62,8 @@ public enum RuntimeGrants {
         guard (1...63).contains(role.utf8.count), !role.utf8.contains(0) else { throw BadRole() }
         let quoted = "\"" + role.map { $0 == "\"" ? "\"\"" : String($0) }.joined() + "\""
         return tables.map { "REVOKE ALL ON \($0.name) FROM \(quoted);" }
+            + functions.map { "REVOKE ALL ON FUNCTION \($0) FROM \(quoted);" }
             + purpose.tables.map { "GRANT \($0.rights) ON \($0.name) TO \(quoted);" }
+            + purpose.functions.map { "GRANT EXECUTE ON FUNCTION \($0) TO \(quoted);" }
     }
 }
