@@ -9,6 +9,9 @@ public struct ControlAPI: Sendable {
     /// The largest request body in bytes.
     static let bodyLimit = 64 * 1024
 
+    /// Paths whose bodies are read as they come.
+    private static let streamed: Set = [ImportRoute.path]
+
     private let service: AuthKeyService
     private let administration: Administration
     private let index: KeyIndex
@@ -18,6 +21,7 @@ public struct ControlAPI: Sendable {
     private let proxies: [IPNetwork]
     private let issuer: String
     private let importPatience: ImportPatience
+    private let requestPatience: Duration
     private let time: TimeSource
     private let requestMetrics = RequestMetrics()
     /// For how long a connection may be idle.
@@ -26,13 +30,15 @@ public struct ControlAPI: Sendable {
     /// - Parameters:
     ///   - verifier: decides for those who ask about keys.
     ///   - issuer: the URL of this listener, without a slash at its end, as clients of introspection know it.
+    ///   - requestPatience: how long the body of a request may take to come; those of imports have `importPatience`.
     ///   - proxies: whose word about a client's address is believed, beside the proxy that asks.
     public init(
         service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
         metrics: PrometheusRegistry, verifier: RequestVerifier, issuer: String, proxies: [IPNetwork] = [],
-        importPatience: ImportPatience = ImportPatience(),
+        importPatience: ImportPatience = ImportPatience(), requestPatience: Duration = .seconds(60),
         time: TimeSource = .system
     ) {
+        self.requestPatience = requestPatience
         self.importPatience = importPatience
         self.verifier = verifier
         self.issuer = issuer
@@ -46,16 +52,20 @@ public struct ControlAPI: Sendable {
     }
 
     /// The server, bound when it runs.
-    /// - Parameter onBound: called with the port once it is listening.
+    /// - Parameters:
+    ///   - connections: keeps those that are open: whoever shuts down may close them.
+    ///   - onBound: called with the port once it is listening.
     public func application(
-        host: String, port: Int, logger: Logger, onBound: @escaping @Sendable (Int) async -> Void
+        host: String, port: Int, logger: Logger, connections: OpenConnections = OpenConnections(),
+        onBound: @escaping @Sendable (Int) async -> Void
     ) -> some ApplicationProtocol {
         Application(
             responder: router().buildResponder(),
             server: .http1(
                 configuration: .init(
                     additionalChannelHandlers: [
-                        DirectAnswers(routes: directRoutes, metrics: requestMetrics, idleTimeout: Self.idleTimeout)
+                        RequestDeadline(connections: connections, limit: requestPatience, streamed: Self.streamed),
+                        DirectAnswers(routes: directRoutes, metrics: requestMetrics, idleTimeout: Self.idleTimeout),
                     ],
                     idleTimeout: TimeAmount(Self.idleTimeout))),
             configuration: ApplicationConfiguration(address: .hostname(host, port: port)),
@@ -71,7 +81,7 @@ public struct ControlAPI: Sendable {
         router.add(middleware: UnreadBody())
         router.add(middleware: ResponseGuard(methods: RouteMethods(of: routes)))
         router.add(middleware: forwardAuth)
-        router.add(middleware: BodyLimit(limit: Self.bodyLimit, streamed: [ImportRoute.path]))
+        router.add(middleware: BodyLimit(limit: Self.bodyLimit, streamed: Self.streamed))
         addRoutes(to: router)
         return router
     }
@@ -88,7 +98,9 @@ public struct ControlAPI: Sendable {
         for group in adminRoutes { door.add(group, to: router) }
     }
 
-    private var verifyDoor: VerifyDoor { VerifyDoor(credentials: administration.credentials) }
+    private var verifyDoor: VerifyDoor {
+        VerifyDoor(credentials: administration.credentials, refusals: administration.refusals)
+    }
     private var forwardAuth: ForwardAuth { ForwardAuth(verifier: verifier, proxies: proxies) }
     private var verify: VerifyRoutes { VerifyRoutes(verifier: verifier, door: verifyDoor) }
     private var introspection: IntrospectionRoutes {

@@ -102,12 +102,19 @@ struct IntrospectionTests {
                 #expect(answer.status == 401 && answer.object["error"] as? String == "invalid_client")
                 let challenges = answer.headers["WWW-Authenticate"].joined(separator: ", ")
                 #expect(challenges.contains("Basic realm=") && challenges.contains("Bearer realm="))
+                // RFC 6750 section 3.1: of a token that was none, and not where none was presented.
+                let isWrong = ["Bearer \(token)", "Bearer junk"].contains(authorization)
+                #expect(challenges.contains("error=\"invalid_token\"") == isWrong, "\(authorization ?? "")")
             }
             let created = try await server.send(
                 .POST, "/admin/api/v1/admin-keys", body: #"{"name":"n","permissions":["keys:read"]}"#)
             let reader = try #require(created.object["value"] as? String)
             let refused = try await ask("token=\(token)", server, authorization: "Bearer \(reader)")
             #expect(refused.status == 403 && refused.object["error"] as? String == "insufficient_scope")
+            #expect(
+                refused.headers["WWW-Authenticate"] == [
+                    "Bearer realm=\"keyward-admin\", error=\"insufficient_scope\""
+                ])
         }
     }
 

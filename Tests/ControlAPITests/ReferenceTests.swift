@@ -63,7 +63,7 @@ struct ReferenceTests {
         let elements = try #require(Elements(page))
         #expect(elements.names.isDisjoint(with: ["script", "link", "img", "iframe", "object", "form", "base"]))
         #expect(!elements.attributes.contains { $0.hasPrefix("on") || $0 == "src" || $0 == "style" })
-        #expect(elements.links.allSatisfy { $0.hasPrefix("#") || $0 == "openapi.json" })
+        #expect(elements.links.allSatisfy { $0.hasPrefix("#") || $0 == "/openapi.json" })
         #expect(!page.contains("url(") && !page.contains("@import"))
     }
 

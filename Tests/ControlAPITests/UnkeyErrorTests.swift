@@ -102,6 +102,17 @@ struct UnkeyErrorTests {
         }
     }
 
+    @Test("only the member that a message begins with is renamed in it")
+    func prose() async throws {
+        try await ControlServer.with { server in
+            let admin = try await server.adminKey(#""permissions":["keys:write"],"owner":"acme""#)
+            let answer = try await server.unkey(
+                "keys.createKey", ["apiId": "a", "externalId": "other"], admin: admin)
+            #expect(answer.status == 403, "\(answer.text)")
+            #expect(answer.errorText("detail") == "the admin key is for the keys of one owner alone")
+        }
+    }
+
     @Test("what Keyward has not is said to be that")
     func absent() async throws {
         try await ControlServer.with { server in

@@ -2,6 +2,8 @@
 public enum AuditAction: String, Sendable, CaseIterable {
     /// Looking at keys: only refused attempts are in the trail.
     case keyRead = "key.read"
+    /// Asking about keys: only refused attempts are in the trail.
+    case keyVerify = "key.verify"
     case keyCreate = "key.create"
     case keyUpdate = "key.update"
     case keyRotate = "key.rotate"
@@ -22,7 +24,7 @@ public enum AuditAction: String, Sendable, CaseIterable {
     /// Whether it only looks at what there is.
     public var isRead: Bool {
         switch self {
-        case .keyRead, .adminKeyRead, .auditRead, .auditExport: true
+        case .keyRead, .keyVerify, .adminKeyRead, .auditRead, .auditExport: true
         case .keyCreate, .keyUpdate, .keyRotate, .keyEndPreviousSecret, .keyDeactivate, .keyDelete, .keyImport,
             .adminKeyCreate, .adminKeyUpdate, .adminKeyDeactivate, .auditRestored:
             false

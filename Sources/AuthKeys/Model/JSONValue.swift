@@ -66,6 +66,15 @@ public enum JSONValue: Sendable, Equatable {
         }
     }
 
+    /// Whether arrays and objects lie in it more than so many levels deep.
+    func isDeeper(than levels: Int) -> Bool {
+        switch self {
+        case .null, .bool, .integer, .number, .string: false
+        case .array(let values): levels <= 0 || values.contains { $0.isDeeper(than: levels - 1) }
+        case .object(let members): levels <= 0 || members.values.contains { $0.isDeeper(than: levels - 1) }
+        }
+    }
+
     /// Whether a text in it has a NUL, which PostgreSQL cannot keep.
     var hasNUL: Bool {
         switch self {

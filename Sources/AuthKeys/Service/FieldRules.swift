@@ -11,6 +11,8 @@ public enum FieldRules {
     public static let labelsLimit = 64
     /// Bytes of the metadata, as JSON without white space.
     public static let metadataLimit = 4_096
+    /// Levels of the metadata: in the body of a request it is one level deeper.
+    public static let metadataDepthLimit = JSONDepth.limit - 1
     public static let graceLimit = Duration.seconds(90 * 86_400)
     public static let defaultGrace = Duration.seconds(86_400)
 
@@ -148,6 +150,10 @@ public enum FieldRules {
     }
 
     static func metadata(_ metadata: [String: JSONValue]) throws(AuthKeyError) {
+        guard !JSONValue.object(metadata).isDeeper(than: metadataDepthLimit) else {
+            throw .invalid(
+                param: "metadata", message: "metadata must not be nested more than \(metadataDepthLimit) levels deep")
+        }
         guard JSONValue.object(metadata).size <= metadataLimit else {
             throw .invalid(param: "metadata", message: "metadata must be at most \(metadataLimit) bytes of JSON")
         }

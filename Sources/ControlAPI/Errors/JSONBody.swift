@@ -31,13 +31,18 @@ enum JSONBody {
         try encoder().encode(value)
     }
 
-    /// The value of a text that was kept as JSON; null for what is none.
+    /// The value of a text that was kept as JSON; null for what is none, and for what is deeper than anything that may be kept
+    /// now: reading that would cost a second. What is kept may have levels around what was sent, as the trail's changes have.
     static func value(_ text: String) -> JSONValue {
-        (try? FoundationEssentials.JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))) ?? .null
+        if JSONDepth.isExceeded(by: text.utf8, limit: JSONDepth.limit + 8) { return .null }
+        return (try? FoundationEssentials.JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))) ?? .null
     }
+
+    static let tooDeep = "it is nested more than \(JSONDepth.limit) levels deep"
 
     /// Reads an object. What is wrong with it is said in the caller's terms, and names the member.
     static func decode<Value: Decodable>(_ type: Value.Type, from body: ByteBuffer) throws(APIError) -> Value {
+        guard !JSONDepth.isExceeded(by: body.readableBytesView) else { throw .invalidJSON(tooDeep) }
         do {
             return try FoundationEssentials.JSONDecoder().decode(type, from: Data(body.readableBytesView))
         } catch let error as APIError {

@@ -91,6 +91,9 @@ private struct LineParser {
     }
 
     private func read(_ text: ByteBuffer) -> Result<ImportRequest, ImportProblem> {
+        if JSONDepth.isExceeded(by: text.readableBytesView) {
+            return .failure(ImportProblem(line: number, param: nil, message: JSONBody.tooDeep))
+        }
         do {
             return .success(try decoder.decode(ImportLineBody.self, from: Data(text.readableBytesView)).request)
         } catch let error as APIError {

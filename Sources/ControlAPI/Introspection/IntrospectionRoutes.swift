@@ -16,9 +16,9 @@ struct IntrospectionRoutes: DirectRoute {
     let issuer: String
 
     func add(to router: Router<ControlContext>) {
-        router.post(RouterPath(Self.path)) { request, _ in
+        router.post(RouterPath(Self.path)) { request, context in
             do {
-                return try JSONBody.response(try await answer(to: request))
+                return try JSONBody.response(try await answer(to: request, context))
             } catch let error as OAuthError {
                 return try error.response()
             }
@@ -28,8 +28,10 @@ struct IntrospectionRoutes: DirectRoute {
         }
     }
 
-    private func answer(to request: Request) async throws(OAuthError) -> IntrospectionJSON {
-        let admin = try await admit(request.head)
+    private func answer(
+        to request: Request, _ context: ControlContext
+    ) async throws(OAuthError) -> IntrospectionJSON {
+        let admin = try await admit(request.head, context)
         guard let body = try? await request.body.collect(upTo: ControlAPI.bodyLimit) else {
             throw .invalidRequest("the body did not come to its end")
         }
@@ -39,16 +41,20 @@ struct IntrospectionRoutes: DirectRoute {
         return answer
     }
 
-    private func admit(_ head: HTTPRequest) async throws(OAuthError) -> Admin {
-        var refusal = OAuthError.invalidClient
-        for candidate in try ClientCredential.candidates(in: head) {
-            do throws(APIError) {
-                return try await door.admit(candidate)
-            } catch {
-                refusal = OAuthError(error)
-            }
+    private func admit(_ head: HTTPRequest, _ context: ControlContext) async throws(OAuthError) -> Admin {
+        let candidates: [String]
+        do {
+            candidates = try ClientCredential.candidates(in: head)
+        } catch {
+            door.record(
+                error.status == .unauthorized ? Refusal.missing.code : ErrorText.ambiguous.code, of: nil, context)
+            throw error
         }
-        throw refusal
+        do throws(APIError) {
+            return try await door.admit(anyOf: candidates, context)
+        } catch {
+            throw OAuthError(error, isBearer: ClientCredential.isBearer(head))
+        }
     }
 
     /// Nil where keys cannot be verified.

@@ -17,22 +17,28 @@ struct OAuthError: Error {
     static let invalidClient = OAuthError(
         status: .unauthorized, error: "invalid_client",
         description: "an admin key is required, as the password of HTTP Basic or as a Bearer token",
-        headers: challenges)
+        headers: challenge(basic, bearer))
 
-    private static var challenges: HTTPFields {
+    private static let basic = "Basic realm=\"keyward-admin\", charset=\"UTF-8\""
+    private static let bearer = "Bearer realm=\"keyward-admin\""
+
+    private static func challenge(_ values: String...) -> HTTPFields {
         var headers = HTTPFields()
-        headers[values: .wwwAuthenticate] = [
-            "Basic realm=\"keyward-admin\", charset=\"UTF-8\"", "Bearer realm=\"keyward-admin\"",
-        ]
+        headers[values: .wwwAuthenticate] = values
         return headers
     }
 
     /// The same refusal in this form.
-    init(_ refusal: APIError) {
+    /// - Parameter isBearer: whether a Bearer token was presented: then its challenge says what is wrong with it.
+    init(_ refusal: APIError, isBearer: Bool = false) {
         switch refusal.status {
-        case .unauthorized: self = .invalidClient
+        case .unauthorized:
+            self = .invalidClient
+            if isBearer { headers = Self.challenge(Self.basic, "\(Self.bearer), error=\"invalid_token\"") }
         case .forbidden:
-            self.init(status: .forbidden, error: "insufficient_scope", description: refusal.message)
+            self.init(
+                status: .forbidden, error: "insufficient_scope", description: refusal.message,
+                headers: Self.challenge("\(Self.bearer), error=\"insufficient_scope\""))
         case .serviceUnavailable:
             self.init(
                 status: .serviceUnavailable, error: "temporarily_unavailable", description: refusal.message,

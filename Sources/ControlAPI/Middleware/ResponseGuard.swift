@@ -17,7 +17,7 @@ extension HTTPField.Name {
     }
 }
 
-/// The outermost: every response has a request id, none of an admin route is cached, none to HEAD has a body, and every failure is
+/// The outermost: every response has a request id, none but of the documents is cached, none to HEAD has a body, and every failure is
 /// an error of the API, with no reason from inside.
 struct ResponseGuard: RouterMiddleware {
     let methods: RouteMethods
@@ -38,14 +38,22 @@ struct ResponseGuard: RouterMiddleware {
         }
         response.headers[.requestID] = context.requestID
         // Answers about keys are for nobody's cache (RFC 9111 section 5.2.2.5), errors included.
-        if ["/admin", "/v1/", UnkeyError.path].contains(where: { request.uri.path.hasPrefix($0) }) {
+        if !Self.documents.contains(Self.path(of: request)) {
             response.headers[.cacheControl] = "no-store"
         }
         return request.method == .head ? response.createHeadResponse() : response
     }
 
+    /// What is the same for everybody.
+    private static let documents = ["/docs", "/openapi.json"]
+
+    /// The path as the router reads it: empty segments do not count.
+    private static func path(of request: Request) -> String {
+        "/" + request.uri.path.split(separator: "/").joined(separator: "/")
+    }
+
     private func answer(_ error: APIError, to request: Request, _ context: ControlContext) throws -> Response {
-        guard request.uri.path.hasPrefix(UnkeyError.path) else {
+        guard Self.path(of: request).hasPrefix(UnkeyError.path) else {
             return try error.response(from: request, context: context)
         }
         return try UnkeyError(error, in: request, context).response()
@@ -55,7 +63,7 @@ struct ResponseGuard: RouterMiddleware {
         let asked = "\(request.method.rawValue.prefix(40)) \(request.uri.path.prefix(200))"
         let allowed = methods.methods(for: request.uri.path).joined(separator: ", ")
         if allowed.isEmpty {
-            let reason = UnkeyError.absence(at: request.uri.path).map { ": \($0)" } ?? ""
+            let reason = UnkeyError.absence(at: Self.path(of: request)).map { ": \($0)" } ?? ""
             return APIError(.notFound, .notFound, "no such route: \(asked)\(reason)")
         }
         return APIError(

@@ -31,12 +31,7 @@ struct UnkeyError: Encodable {
 
     init(_ error: APIError, in request: Request, _ context: ControlContext) {
         let name = error.param.map(UnkeyNames.member)
-        let detail =
-            if let param = error.param, let name, name != param {
-                error.message.replacing(param, with: name)
-            } else {
-                error.message
-            }
+        let detail = Self.renamed(error.message, error.param, name)
         let isBadRequest = error.status == .badRequest
         meta = UnkeyMeta(context)
         self.error = Details(
@@ -50,6 +45,15 @@ struct UnkeyError: Encodable {
         var response = try JSONBody.response(self, status: HTTPResponse.Status(code: error.status))
         response.headers.append(contentsOf: headers)
         return response
+    }
+
+    /// A message with the member that it begins with under its name here: further on, the same word is one of prose.
+    private static func renamed(_ message: String, _ param: String?, _ name: String?) -> String {
+        for start in ["", "invalid request body: ", "each of "] {
+            guard let param, let name, message.hasPrefix("\(start)\(param) ") else { continue }
+            return start + name + message.dropFirst(start.count + param.count)
+        }
+        return message
     }
 
     private static func location(_ name: String?, in request: Request) -> String {

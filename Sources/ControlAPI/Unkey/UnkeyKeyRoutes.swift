@@ -98,7 +98,7 @@ struct UnkeyKeyRoutes: AdminRoutes {
     }
 
     /// Deactivates the key, and removes it where that is asked for. Once more is as good as once, so that a client may ask again
-    /// that got no answer.
+    /// that got no answer; but a key that was removed is not found.
     private func delete(
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {

@@ -25,8 +25,15 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
     ) async throws -> Response {
         guard takes(request.head) else { return try await next(request, context) }
         context.coreContext.endpointPath.value = Self.path
-        guard let incoming = try incoming(request.head) else { return Self.ambiguous.response }
-        return answer(await verifier.decide(incoming)).response
+        do throws(APIError) {
+            guard let incoming = try incoming(request.head) else { return Self.ambiguous.response }
+            return answer(await verifier.decide(incoming)).response
+        } catch {
+            return Self.refusal(
+                type: error.kind.rawValue, code: error.code ?? error.kind.rawValue, message: error.message,
+                status: .forbidden
+            ).response
+        }
     }
 
     func takes(_ head: HTTPRequest) -> Bool {
@@ -130,14 +137,21 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         return real.allSatisfy { $0 == last } ? Address(known: last) : nil
     }
 
-    /// `?scope=`, repeated or separated by spaces.
+    /// `?scope=`, repeated or separated by spaces. A query that asks for anything else, or for no scope, is a mistake in the proxy's
+    /// configuration, which must not open what it was to protect.
     private static func scopes(_ uri: URI) throws(APIError) -> ScopeRequirement {
-        let names = uri.parameters.filter { $0.key == "scope" }
-            .flatMap { $0.value.split(separator: " ").map(String.init) }
-        guard let scopes = ScopeRequirement(names) else {
-            throw .validation("scope takes scopes without wildcards, separated by spaces", param: "scope")
+        var names: [String] = []
+        for (name, value) in uri.parameters where !(name.isEmpty && value.isEmpty) {
+            let asked = value.split(separator: " ").map(String.init)
+            guard name == "scope", !asked.isEmpty else { throw misspelt }
+            names += asked
         }
+        guard let scopes = ScopeRequirement(names) else { throw misspelt }
         return scopes
+    }
+
+    private static var misspelt: APIError {
+        .validation("the query takes scope alone: scopes without wildcards, separated by spaces", param: "scope")
     }
 
     /// All fields of the identity, empty ones too: so a proxy that copies them overwrites whatever a client sent under their

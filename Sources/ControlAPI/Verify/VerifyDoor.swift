@@ -3,22 +3,45 @@ import HTTPTypes
 import Hummingbird
 
 /// Lets in who may ask about keys: admin credentials with the permission `verify`. Those are known from memory, so that a question
-/// costs no statement; one that is not known yet is looked for in the database, a bounded number of times a second.
+/// costs no statement; one that is not known yet is looked for in the database, a bounded number of times a second. Who is turned
+/// away is put into the trail.
 struct VerifyDoor: Sendable {
     let credentials: AdminCredentials
-
-    /// Whoever presents this.
-    func admit(_ candidate: some StringProtocol & Sendable) async throws(APIError) -> Admin {
-        guard let admin = try await identify(candidate) else {
-            throw APIError.unauthorized(.unknown, message: "the admin key is not known")
-        }
-        guard admin.may(.verify) else { throw APIError.permissionMissing(.verify) }
-        return admin
-    }
+    let refusals: RefusalLog
 
     /// Whoever sends a request, by `Authorization: Bearer`.
-    func admit(_ head: HTTPRequest) async throws(APIError) -> Admin {
-        try await admit(try AdminDoor.credential(of: head))
+    func admit(_ request: Request, _ context: ControlContext) async throws(APIError) -> Admin {
+        let candidate: Substring
+        do {
+            candidate = try AdminDoor.credential(of: request.head)
+        } catch {
+            record(error.code ?? error.kind.rawValue, of: nil, context)
+            throw error
+        }
+        return try await admit(anyOf: [candidate], context)
+    }
+
+    /// Whoever presents one of these, which are readings of the same.
+    func admit(
+        anyOf candidates: [some StringProtocol & Sendable], _ context: ControlContext
+    ) async throws(APIError) -> Admin {
+        var (refusal, known) = (APIError.unauthorized(.unknown, message: "the admin key is not known"), Admin?.none)
+        for candidate in candidates {
+            guard let admin = try await identify(candidate) else { continue }
+            if admin.may(.verify) { return admin }
+            (refusal, known) = (.permissionMissing(.verify), admin)
+        }
+        record(refusal.code ?? refusal.kind.rawValue, of: known, context)
+        throw refusal
+    }
+
+    /// Puts an attempt that was refused into the trail.
+    /// - Parameter admin: nil for nobody known.
+    func record(_ refusal: String, of admin: Admin?, _ context: ControlContext) {
+        refusals.record(
+            NewAuditEvent(
+                actor: admin?.actor ?? .anonymous, origin: context.origin, action: .keyVerify, owner: admin?.owner,
+                refusal: refusal))
     }
 
     /// The same from memory alone; nil for whoever cannot be let in that way.

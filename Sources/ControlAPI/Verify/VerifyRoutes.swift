@@ -12,15 +12,15 @@ struct VerifyRoutes: DirectRoute {
     let door: VerifyDoor
 
     func add(to router: Router<ControlContext>) {
-        router.post(RouterPath(Self.path)) { request, _ in
-            let admin = try await door.admit(request.head)
+        router.post(RouterPath(Self.path)) { request, context in
+            let admin = try await door.admit(request, context)
             let question = try JSONBody.decode(VerifyBody.self, from: try await request.body.collect(upTo: .max))
             let verdict = await verdict(on: question, for: admin)
             guard verdict.code != .unavailable else { throw APIError.verificationUnavailable }
             return JSONBody.response(ByteBuffer(string: verdict.text))
         }
-        router.post(RouterPath(Self.path + "/batch")) { request, _ in
-            let admin = try await door.admit(request.head)
+        router.post(RouterPath(Self.path + "/batch")) { request, context in
+            let admin = try await door.admit(request, context)
             let batch = try JSONBody.decode(VerifyBatchBody.self, from: try await request.body.collect(upTo: .max))
             var results: [String] = []
             for question in batch.requests { results.append(await verdict(on: question, for: admin).text) }

@@ -81,7 +81,9 @@ struct Instance: Service {
         let report = StartReport(
             migrated: migrated, keys: index.count, isPrivate: database.embedded != nil, adminKeyPath: adminKeyPath,
             isEcho: echo != nil, isSecure: settings.gateway.certificate != nil)
-        let listener = ControlListener(api: control, address: settings.control, logger: logger) { port in
+        let listener = ControlListener(
+            api: control, address: settings.control, drain: settings.gateway.timeouts.drain, logger: logger
+        ) { port in
             onListening(
                 Listening(gateway: gatewayAddress, control: ListenAddress(host: settings.control.host, port: port)),
                 report)

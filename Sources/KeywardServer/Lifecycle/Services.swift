@@ -29,16 +29,28 @@ struct EmbeddedWatch: Service {
     }
 }
 
-/// The control listener, with its failure to listen said in the settings' terms.
+/// The control listener, with its failure to listen said in the settings' terms. At shutdown, what is under way on its connections
+/// has a time to end; then they are closed.
 struct ControlListener: Service {
     let api: ControlAPI
     let address: ListenAddress
+    /// How long shutdown waits.
+    let drain: Duration
     let logger: Logger
     let onBound: @Sendable (Int) -> Void
 
     func run() async throws {
+        let connections = OpenConnections()
+        let cut = Task {
+            try await gracefulShutdown()
+            try await Task.sleep(for: drain)
+            connections.close()
+        }
+        defer { cut.cancel() }
         do {
-            try await api.application(host: address.host, port: address.port, logger: logger) { onBound($0) }.run()
+            try await api.application(
+                host: address.host, port: address.port, logger: logger, connections: connections
+            ) { onBound($0) }.run()
         } catch let error as IOError {
             let reason =
                 error.errnoCode == EADDRINUSE

@@ -73,7 +73,7 @@ struct ReferencePage {
         <header>
         <h1>\(text: reference.title)</h1>
         <p>\(HTML.prose(reference.description))</p>
-        <p>This page is made of the <a href="openapi.json">OpenAPI 3.1 document</a>, for generators of clients and other tools. \
+        <p>This page is made of the <a href="/openapi.json">OpenAPI 3.1 document</a>, for generators of clients and other tools. \
         The commands on it take these from the shell:</p>
         <pre>export KEYWARD_CONTROL_URL=http://127.0.0.1:9090
         export KEYWARD_ADMIN_KEY="$(cat .keyward/admin-key)"</pre>
