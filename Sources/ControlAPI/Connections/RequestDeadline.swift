@@ -11,6 +11,8 @@ final class RequestDeadline: ChannelInboundHandler, RemovableChannelHandler {
     private let limit: TimeAmount
     /// Paths whose bodies may take longer, since whoever answers there has a patience of its own.
     private let streamed: Set<String>
+    /// Whether a request has begun that has to end in time.
+    private var isDue = false
     private var deadline: Scheduled<Void>?
 
     /// - Parameter limit: from the end of a request's head to the end of its body.
@@ -35,20 +37,23 @@ final class RequestDeadline: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head(let head): begin(head, context)
+        case .head(let head): isDue = !streamed.contains(String((head.path ?? "").prefix { $0 != "?" }))
         case .body: break
         case .end:
+            isDue = false
             deadline?.cancel()
             deadline = nil
         }
         context.fireChannelRead(data)
     }
 
-    private func begin(_ head: HTTPRequest, _ context: ChannelHandlerContext) {
-        let path = (head.path ?? "").prefix { $0 != "?" }
-        guard !streamed.contains(String(path)) else { return }
-        let channel = context.channel
-        deadline = context.eventLoop.scheduleTask(in: limit) { channel.close(promise: nil) }
+    /// Most requests have ended by now.
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if isDue, deadline == nil {
+            let channel = context.channel
+            deadline = context.eventLoop.scheduleTask(in: limit) { channel.close(promise: nil) }
+        }
+        context.fireChannelReadComplete()
     }
 
     private func end(_ context: ChannelHandlerContext) {
