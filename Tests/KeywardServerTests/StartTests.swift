@@ -39,6 +39,21 @@ struct StartTests {
         #expect(!result.error.contains("canary") && !result.error.contains(":pw@"))
     }
 
+    @Test("an issuer that nobody can reach is warned of")
+    func issuer() async throws {
+        let database = try await TestDatabase.create()
+        for (arguments, warns) in [
+            (["--control", "0.0.0.0:0"], true), (["--control", "0.0.0.0:0", "--issuer", "https://keys.test"], false),
+            ([], false),
+        ] {
+            let instance = try await KeywardProcess.start(
+                database: database.connectionString, arguments: arguments)
+            let status = try await instance.stop()
+            #expect(status == 0)
+            #expect(instance.logText.contains("set KEYWARD_ISSUER") == warns, "\(instance.logText)")
+        }
+    }
+
     @Test("an unknown flag is a usage error")
     func usage() async throws {
         for arguments in [["serve", "--nonsense"], ["nonsense"], ["keys", "create"], ["keys", "show"]] {

@@ -69,6 +69,11 @@ struct Instance: Service {
         let gateway = Gateway(
             configuration: try await configuration(echo: echo), verifier: verifier, usage: usage, logger: logger)
         let gatewayAddress = try await bind(gateway)
+        if settings.isIssuerUnreachable {
+            logger.warning(
+                "clients of introspection cannot reach this listener by its issuer: set \(Setting.issuer.environment)",
+                metadata: ["issuer": "\(settings.issuer)"])
+        }
         let control = ControlAPI(
             service: AuthKeyService(
                 store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes,

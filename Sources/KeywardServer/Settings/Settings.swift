@@ -19,6 +19,8 @@ struct Settings: Sendable {
     var control: ListenAddress
     /// The control listener's URL, as clients of introspection know it.
     var issuer: String
+    /// Whether nobody can reach it by that URL: it listens on all addresses, and no issuer was given.
+    var isIssuerUnreachable: Bool
     var dataDirectory: String
     var maxStaleness: Duration
     var lifetimes: KeyLifetimes
@@ -32,7 +34,9 @@ struct Settings: Sendable {
         adminKey = try Self.adminKey(source)
         gateway = try GatewayConfiguration(source)
         control = try source.address(.controlAddress, default: ListenAddress(host: "127.0.0.1", port: 9090))
-        issuer = try Self.issuer(source) ?? "http://\(control)"
+        let issuer = try Self.issuer(source)
+        self.issuer = issuer ?? "http://\(control)"
+        isIssuerUnreachable = issuer == nil && ["0.0.0.0", "::"].contains(control.host)
         dataDirectory = source.text(.dataDirectory) ?? ".keyward"
         maxStaleness = try source.duration(.maxStaleness, default: .seconds(3_600))
         lifetimes = try Self.lifetimes(source)
