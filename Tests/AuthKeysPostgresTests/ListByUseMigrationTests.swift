@@ -69,7 +69,7 @@ struct ListByUseMigrationTests {
         "keys that are there, and those that change between two migrations, are told to the lists by use; what is gone goes"
     )
     func fills() async throws {
-        try await StoreFixture.with(migrations: Self.before) { fixture in
+        try await StoreFixture.alone(migrations: Self.before) { fixture in
             try await Self.fill(fixture, 100)
             try await fixture.sql(
                 """
@@ -100,7 +100,7 @@ struct ListByUseMigrationTests {
 
     @Test("a scope or label has two bits, seldom one, and a key those of all that it has")
     func terms() async throws {
-        try await StoreFixture.with { fixture in
+        try await StoreFixture.alone { fixture in
             let bits = """
                 SELECT length(replace(bits::bit(64)::text, '0', '')) AS bits
                 FROM generate_series(1, 1000) n, auth_key_terms(ARRAY['scope ' || n], '{}')
@@ -132,7 +132,7 @@ struct ListByUseMigrationTests {
         "whoever changes or deletes keys in any order waits in no circle with those who write use down",
         .timeLimit(.minutes(1)))
     func order() async throws {
-        try await StoreFixture.with { fixture in
+        try await StoreFixture.alone { fixture in
             try await Self.fill(fixture, 400)
             let traffic = Traffic()
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -164,7 +164,7 @@ struct ListByUseMigrationTests {
 
     @Test("what lists by use need of a key follows every change, and another change writes none of it")
     func follows() async throws {
-        try await StoreFixture.with { fixture in
+        try await StoreFixture.alone { fixture in
             try await Self.fill(fixture, 20)
             try await fixture.sql(
                 "UPDATE auth_keys SET expires_at = now(), labels = '{\"x\": \"y\"}' WHERE name < 'key 2'")
@@ -199,7 +199,7 @@ struct ListByUseMigrationTests {
 
     @Test("instances go on while it is done: none of what they do fails", .timeLimit(.minutes(2)))
     func traffic() async throws {
-        try await StoreFixture.with(migrations: Self.before) { fixture in
+        try await StoreFixture.alone(migrations: Self.before) { fixture in
             try await Self.fill(fixture, 4_000)
             let keys = try await fixture.store.list(KeyQuery(limit: 1_000)).filter { $0.deactivatedAt == nil }
             let traffic = Traffic()

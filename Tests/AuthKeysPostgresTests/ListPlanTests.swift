@@ -10,7 +10,7 @@ import Testing
 struct ListPlanTests {
     @Test("a page is found in an index, in any order, wherever it begins and whatever it is filtered by")
     func plans() async throws {
-        try await StoreFixture.with { fixture in
+        try await StoreFixture.alone { fixture in
             // Filling takes a while.
             let start = Timestamp.now
             try await Self.fill(fixture)
@@ -39,7 +39,7 @@ struct ListPlanTests {
 
     @Test("a page that begins in the middle is read from there")
     func ranges() async throws {
-        try await StoreFixture.with { fixture in
+        try await StoreFixture.alone { fixture in
             try await Self.fill(fixture)
             for order in KeyOrder.all {
                 let pages = try await fixture.store.list(KeyQuery(limit: 1_000, order: order))
@@ -57,7 +57,7 @@ struct ListPlanTests {
         "what one key in ten is, is found along the order past all others, and no key is looked at",
         arguments: KeySet.allCases)
     func sets(_ set: KeySet) async throws {
-        try await StoreFixture.with { fixture in
+        try await StoreFixture.alone { fixture in
             try await Self.fill(fixture)
             let filter: KeyQuery
             switch set {
@@ -117,7 +117,7 @@ struct ListPlanTests {
 
     @Test("by last use, all that is asked of keys but their names is in its index, and kept by whoever changes a key")
     func use() async throws {
-        try await StoreFixture.with { fixture in
+        try await StoreFixture.alone { fixture in
             try await Self.fill(fixture)
             let order = KeyOrder(.lastUsed, descending: true)
             let scope = KeyQuery(limit: 10, order: order, scope: "half")
@@ -164,7 +164,7 @@ struct ListPlanTests {
 
     @Test("keys that ended or will are the same, month by month or not", arguments: KeyOrder.all)
     func months(_ order: KeyOrder) async throws {
-        try await StoreFixture.with { fixture in
+        try await StoreFixture.alone { fixture in
             try await Self.fill(fixture)
             try await fixture.sql(
                 """

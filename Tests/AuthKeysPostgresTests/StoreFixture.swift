@@ -24,17 +24,20 @@ struct StoreFixture: Sendable {
         return result
     }
 
-    /// The same on a server of its own, where no other test's transactions hold the watermark back.
-    static func alone<R: Sendable>(_ body: @Sendable (StoreFixture) async throws -> R) async throws -> R {
-        try await alone { fixture, _ in try await body(fixture) }
+    /// The same on a server of its own, where no other test's transactions hold the watermark back, and these hold nobody's.
+    static func alone<R: Sendable>(
+        migrations: [Migration] = MigrationCatalogue.all, _ body: @Sendable (StoreFixture) async throws -> R
+    ) async throws -> R {
+        try await alone(migrations: migrations) { fixture, _ in try await body(fixture) }
     }
 
     /// The same, with the server.
     static func alone<R: Sendable>(
+        migrations: [Migration] = MigrationCatalogue.all,
         _ body: @Sendable (StoreFixture, TestServer) async throws -> R
     ) async throws -> R {
         let server = try await TestServer.start()
-        let result = try await with(server.connectionString) { try await body($0, server) }
+        let result = try await with(server.connectionString, migrations: migrations) { try await body($0, server) }
         await server.destroy()
         return result
     }

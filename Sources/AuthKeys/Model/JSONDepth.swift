@@ -3,6 +3,8 @@
 public enum JSONDepth {
     /// Levels of arrays and objects in a text that is sent.
     public static let limit = 32
+    /// Levels in a text that is kept, around which the trail puts some of its own.
+    public static let keptLimit = limit + 8
 
     /// Whether arrays and objects lie in one another more than `limit` levels deep. What is in strings does not count; a text
     /// that is no JSON is looked at as if it were.

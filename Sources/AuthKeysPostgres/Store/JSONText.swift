@@ -3,8 +3,9 @@ import FoundationEssentials
 
 /// Objects of `jsonb` for the domain.
 enum JSONText {
-    /// What is not of that shape was put there by hand: it counts as nothing.
+    /// What is not of that shape, or is nested too deep, was put there by hand: it counts as nothing.
     static func decode<Value: Decodable>(_ type: [String: Value].Type, _ text: String) -> [String: Value] {
-        (try? JSONDecoder().decode(type, from: Data(text.utf8))) ?? [:]
+        if JSONDepth.isExceeded(by: text.utf8, limit: JSONDepth.keptLimit) { return [:] }
+        return (try? JSONDecoder().decode(type, from: Data(text.utf8))) ?? [:]
     }
 }

@@ -34,7 +34,7 @@ enum JSONBody {
     /// The value of a text that was kept as JSON; null for what is none, and for what is deeper than anything that may be kept
     /// now: reading that would cost a second. What is kept may have levels around what was sent, as the trail's changes have.
     static func value(_ text: String) -> JSONValue {
-        if JSONDepth.isExceeded(by: text.utf8, limit: JSONDepth.limit + 8) { return .null }
+        if JSONDepth.isExceeded(by: text.utf8, limit: JSONDepth.keptLimit) { return .null }
         return (try? FoundationEssentials.JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))) ?? .null
     }
 
