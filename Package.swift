@@ -202,7 +202,6 @@ let package = Package(
             name: "DecisionTests",
             dependencies: [
                 "KeywardMiddleware", "keyward", "TestSupport", hummingbird, logging,
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

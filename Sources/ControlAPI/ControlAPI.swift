@@ -59,7 +59,8 @@ public struct ControlAPI: Sendable {
         host: String, port: Int, logger: Logger, connections: OpenConnections = OpenConnections(),
         onBound: @escaping @Sendable (Int) async -> Void
     ) -> some ApplicationProtocol {
-        Application(
+        let directRoutes: [any DirectRoute] = [forwardAuth, verify, introspection]
+        return Application(
             responder: router().buildResponder(),
             server: .http1(
                 configuration: .init(
@@ -106,7 +107,6 @@ public struct ControlAPI: Sendable {
     private var introspection: IntrospectionRoutes {
         IntrospectionRoutes(verifier: verifier, door: verifyDoor, issuer: issuer)
     }
-    private var directRoutes: [any DirectRoute] { [forwardAuth, verify, introspection] }
 
     var adminRoutes: [any AdminRoutes] {
         [

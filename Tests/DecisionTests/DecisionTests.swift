@@ -1,4 +1,3 @@
-import AsyncHTTPClient
 import Foundation
 import Hummingbird
 import HummingbirdTesting
@@ -164,13 +163,7 @@ struct Ways: Sendable {
     private func send(
         _ method: String, _ url: String, _ fields: [(String, String)], body: String? = nil
     ) async throws -> KeywardProcess.Answer {
-        var request = HTTPClientRequest(url: url)
-        request.method = HTTPMethod(rawValue: method)
-        request.headers = HTTPHeaders(fields)
-        if let body { request.body = .bytes(ByteBuffer(string: body)) }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
-        let text = String(buffer: try await response.body.collect(upTo: 1 << 20))
-        return KeywardProcess.Answer(status: Int(response.status.code), headers: response.headers, text: text)
+        try await keyward.send(HTTPMethod(rawValue: method), url, key: nil, fields: fields, body: body)
     }
 }
 

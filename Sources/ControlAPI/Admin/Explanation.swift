@@ -14,19 +14,14 @@ struct ExplainParameters {
         let parameters = uri.parameters
         method = parameters["method"].map { $0.uppercased() } ?? ""
         path = parameters["path"].map(String.init) ?? ""
-        if let text = parameters["ip"] {
-            guard let address = IPAddress(text) else {
-                throw .validation("ip must be an address of IPv4 or IPv6", param: "ip")
-            }
-            self.address = address
-        } else {
-            address = nil
-        }
         let names = parameters["scope"].map { $0.split(separator: " ").map(String.init) } ?? []
-        guard let scopes = ScopeRequirement(names) else {
-            throw .validation("scope takes scopes without wildcards, separated by spaces", param: "scope")
+        do throws(ToldRequest.Fault) {
+            if let ip = parameters["ip"] { address = try ToldRequest.address(ip) } else { address = nil }
+            scopes = try ToldRequest.scopes(names)
+        } catch {
+            let name = error.part == .address ? "ip" : "scope"
+            throw .validation("\(name) \(error.reason)", param: name)
         }
-        self.scopes = scopes
     }
 }
 

@@ -103,7 +103,7 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     private func hold(_ head: HTTPRequest, _ context: ChannelHandlerContext) -> Held? {
         guard due == 0, !isClosing, context.channel.isWritable, head.method != .head,
             let route = routes.first(where: { $0.takes(head) }), Self.isPlain(head.headerFields),
-            route.readsBody || Self.announcesNoBody(head.headerFields)
+            route.readsBody || !head.headerFields.announceBody
         else { return nil }
         let now = ContinuousClock.now
         return now - lastPass < passEvery ? Held(head: head, route: route, start: now) : nil
@@ -113,10 +113,6 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     private static func isPlain(_ headers: HTTPFields) -> Bool {
         headers[.expect] == nil && headers[.upgrade] == nil
             && headers[.connection].map { $0.lowercased() == "keep-alive" } ?? true
-    }
-
-    private static func announcesNoBody(_ headers: HTTPFields) -> Bool {
-        headers[.transferEncoding] == nil && headers[.contentLength].map { $0 == "0" } ?? true
     }
 
     private func pass(_ head: NIOAny, _ context: ChannelHandlerContext) {

@@ -5,9 +5,10 @@ import NIOCore
 /// A route that mostly can answer without a wait, out of memory. It is a route of the router too: what it cannot answer at once
 /// goes there.
 protocol DirectRoute: Sendable {
-    /// In metrics.
+    /// Its path, as metrics name it.
     var pattern: String { get }
 
+    /// Unless it says otherwise, a POST to its path.
     func takes(_ head: HTTPRequest) -> Bool
 
     /// Whether it waits for a request's body.
@@ -19,6 +20,8 @@ protocol DirectRoute: Sendable {
 
 extension DirectRoute {
     var readsBody: Bool { true }
+
+    func takes(_ head: HTTPRequest) -> Bool { head.method == .post && head.path == pattern }
 }
 
 /// A whole answer.

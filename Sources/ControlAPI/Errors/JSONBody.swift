@@ -15,12 +15,8 @@ enum JSONBody {
 
     /// A response with a value as its body.
     static func response(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
-        response(ByteBuffer(data: try bytes(value)), status: status)
-    }
-
-    /// A response with a JSON text as its body.
-    static func response(_ body: ByteBuffer, status: HTTPResponse.Status = .ok) -> Response {
-        Response(
+        let body = ByteBuffer(data: try bytes(value))
+        return Response(
             status: status,
             headers: [.contentType: "application/json", .contentLength: String(body.readableBytes)],
             body: ResponseBody(byteBuffer: body))

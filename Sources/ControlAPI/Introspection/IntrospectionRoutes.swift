@@ -70,8 +70,6 @@ struct IntrospectionRoutes: DirectRoute {
 
     var pattern: String { Self.path }
 
-    func takes(_ head: HTTPRequest) -> Bool { head.method == .post && head.path == Self.path }
-
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
         guard let candidates = try? ClientCredential.candidates(in: head),
             let admin = candidates.lazy.compactMap(door.known).first, let question = try? Question(head, body),
@@ -105,21 +103,23 @@ private struct Question {
 
     /// What is told of the holder and of what it wants: `ip`, `method`, `path` and `scope`.
     private static func context(_ form: FormParameters) throws(OAuthError) -> RequestVerifier.Incoming {
-        var address: IPAddress?
-        if let text = try form.value("ip") {
-            guard let known = IPAddress(text) else { throw .invalidRequest("ip must be an address of IPv4 or IPv6") }
-            address = known
+        let (ip, path, scope) = (try form.value("ip"), try form.value("path"), try form.value("scope") ?? "")
+        let method = try form.value("method") ?? ""
+        do throws(ToldRequest.Fault) {
+            var address: IPAddress?
+            if let ip { address = try ToldRequest.address(ip) }
+            return RequestVerifier.Incoming(
+                method: method, path: try ToldRequest.path(path), address: address,
+                scopes: try ToldRequest.scopes(scope.split(separator: " ").map(String.init)))
+        } catch {
+            let name =
+                switch error.part {
+                case .address: "ip"
+                case .path: "path"
+                case .scopes: "scope"
+                }
+            throw .invalidRequest("\(name) \(error.reason)")
         }
-        let path = try form.value("path") ?? ""
-        guard path.isEmpty || path == "*" || path.hasPrefix("/") else {
-            throw .invalidRequest("path must begin with /")
-        }
-        let scopes = (try form.value("scope") ?? "").split(separator: " ").map(String.init)
-        guard let needed = ScopeRequirement(scopes) else {
-            throw .invalidRequest("scope takes scopes without wildcards, separated by spaces")
-        }
-        return RequestVerifier.Incoming(
-            method: try form.value("method") ?? "", path: path, address: address, scopes: needed)
     }
 }
 

@@ -13,7 +13,7 @@ struct UnreadBody: RouterMiddleware {
         let body = WatchedBody(base: request.body)
         request.body = RequestBody(asyncSequence: body)
         var response = try await next(request, context)
-        if body.progress.isOver || Self.announcesNone(request) { return response }
+        if body.progress.isOver || !request.headers.announceBody { return response }
         response.headers[.connection] = "close"
         let (written, channel) = (response.body, context.channel)
         // The client gets a second to read the answer: closing at once would reset it away (RFC 9112 section 9.6).
@@ -23,10 +23,12 @@ struct UnreadBody: RouterMiddleware {
         }
         return response
     }
+}
 
-    private static func announcesNone(_ request: Request) -> Bool {
-        let length = request.headers[.contentLength]
-        return request.headers[.transferEncoding] == nil && (length == nil || length == "0")
+extension HTTPFields {
+    /// Whether a request with these fields has a body (RFC 9112 section 6.3).
+    var announceBody: Bool {
+        self[.transferEncoding] != nil || self[.contentLength].map { $0 != "0" } ?? false
     }
 }
 

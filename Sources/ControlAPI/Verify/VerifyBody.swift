@@ -21,12 +21,22 @@ struct VerifyBody: Decodable {
         question.scopes = try members.decodeIfPresent([String].self, forKey: .scopes)
         question.cost = try members.wholeNumber(forKey: .cost)
         question.agent = try members.decodeIfPresent(String.self, forKey: .userAgent)
-        do throws(Fault) {
+        let (member, reason): (CodingKeys, String)
+        do throws(ToldRequest.Fault) {
             self = try VerifyBody(question)
+            guard let cost = question.cost, cost < 0 else { return }
+            (member, reason) = (.cost, "must be at least 0")
         } catch {
-            let member = decoder.member(error.member)
-            throw APIError.validation("\(member) \(error.reason)", param: member)
+            member =
+                switch error.part {
+                case .address: .ip
+                case .path: .path
+                case .scopes: .scopes
+                }
+            reason = error.reason
         }
+        let name = decoder.member(member)
+        throw APIError.validation("\(name) \(reason)", param: name)
     }
 
     /// Reads a body that is written plainly, as most are, in a fraction of the time; nil for one that is not, or that is wrong.
@@ -62,30 +72,13 @@ struct VerifyBody: Decodable {
         var agent: String?
     }
 
-    private struct Fault: Error {
-        let member: CodingKeys
-        let reason: String
-    }
-
-    private init(_ question: Question) throws(Fault) {
+    private init(_ question: Question) throws(ToldRequest.Fault) {
         var address: IPAddress?
-        if let text = question.ip {
-            guard let known = IPAddress(text) else {
-                throw Fault(member: .ip, reason: "must be an address of IPv4 or IPv6")
-            }
-            address = known
-        }
-        let path = question.path ?? ""
-        guard path.isEmpty || path == "*" || path.utf8.first == UInt8(ascii: "/") else {
-            throw Fault(member: .path, reason: "must begin with /")
-        }
-        guard let needed = ScopeRequirement(question.scopes ?? []) else {
-            throw Fault(member: .scopes, reason: "takes scopes without wildcards")
-        }
-        if let cost = question.cost, cost < 0 { throw Fault(member: .cost, reason: "must be at least 0") }
+        if let text = question.ip { address = try ToldRequest.address(text) }
         key = question.key
         request = RequestVerifier.Incoming(
-            method: question.method ?? "", path: path, address: address, agent: question.agent, scopes: needed)
+            method: question.method ?? "", path: try ToldRequest.path(question.path), address: address,
+            agent: question.agent, scopes: try ToldRequest.scopes(question.scopes ?? [], isList: true))
     }
 }
 

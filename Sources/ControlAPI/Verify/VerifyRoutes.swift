@@ -17,14 +17,14 @@ struct VerifyRoutes: DirectRoute {
             let question = try JSONBody.decode(VerifyBody.self, from: try await request.body.collect(upTo: .max))
             let verdict = await verdict(on: question, for: admin)
             guard verdict.code != .unavailable else { throw APIError.verificationUnavailable }
-            return JSONBody.response(ByteBuffer(string: verdict.text))
+            return DirectAnswer(json: verdict.text).response
         }
         router.post(RouterPath(Self.path + "/batch")) { request, context in
             let admin = try await door.admit(request, context)
             let batch = try JSONBody.decode(VerifyBatchBody.self, from: try await request.body.collect(upTo: .max))
             var results: [String] = []
             for question in batch.requests { results.append(await verdict(on: question, for: admin).text) }
-            return JSONBody.response(ByteBuffer(string: "{\"results\":[\(results.joined(separator: ","))]}"))
+            return DirectAnswer(json: "{\"results\":[\(results.joined(separator: ","))]}").response
         }
     }
 
@@ -36,8 +36,6 @@ struct VerifyRoutes: DirectRoute {
     // MARK: - One question, answered at once
 
     var pattern: String { Self.path }
-
-    func takes(_ head: HTTPRequest) -> Bool { head.method == .post && head.path == Self.path }
 
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
         guard let admin = door.known(head), let question = VerifyBody(plain: body),
