@@ -180,7 +180,7 @@ struct ImportRouteTests {
 
     @Test("lines that come too slowly, or not at all, end the import, and leave the turn to the next")
     func slow() async throws {
-        let patience = ImportPatience(batch: .milliseconds(400), total: .seconds(600))
+        let patience = ImportPatience(batch: .seconds(2), total: .seconds(600))
         try await ControlServer.with(importPatience: patience) { server in
             let client = try await begin(server, line("slow") + "\n")
             let trickle = Task {
@@ -189,7 +189,7 @@ struct ImportRouteTests {
                     try await Task.sleep(for: .milliseconds(50))
                 }
             }
-            try await Task.sleep(for: .milliseconds(100))
+            #expect(await eventually { server.store.isImporting })
             let busy = try await server.send(.POST, path, body: line("a"))
             #expect(busy.status == 409 && busy.errorText("code") == "import_running")
             #expect(try await eventually { try await server.send(.POST, path, body: line("b")).status == 200 })

@@ -49,6 +49,8 @@ public final class InMemoryStore: Store, ChangeHints {
         var position: UInt64 = 1
         var history = "one"
         var isDown = false
+        /// Imports that are under way.
+        var stages = 0
         var isClosed = false
         var finds = 0
         var schemes: [TokenScheme] = []
@@ -83,6 +85,9 @@ public final class InMemoryStore: Store, ChangeHints {
         self.time = time
         (hints, hint) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
+
+    /// Whether an import is under way.
+    public var isImporting: Bool { state.withLock { $0.stages > 0 } }
 
     /// While true, every call fails as unavailable.
     public var isDown: Bool {
@@ -395,6 +400,8 @@ public final class InMemoryStore: Store, ChangeHints {
         _ body: @Sendable (any ImportStage) async throws -> R
     ) async throws -> R {
         let stage = Stage(self)
+        state.withLock { $0.stages += 1 }
+        defer { state.withLock { $0.stages -= 1 } }
         let result = try await body(stage)
         let (keys, schemes, event) = stage.kept.withLock(\.self)
         let now = time.now()
