@@ -22,7 +22,11 @@ struct PrivateDatabaseTests {
     func wholeLife() async throws {
         let folder = try TestFolder.make("serve") + "/data"
         let instance = try await KeywardProcess.start(dataDirectory: folder)
-        #expect(instance.outputText.contains("curl") && instance.outputText.contains("\(folder)/admin-key"))
+        // It says where it listens first, and what to try after that.
+        let isTold = await eventually(within: .seconds(30)) {
+            instance.outputText.contains("curl -i") && instance.outputText.contains("\(folder)/admin-key")
+        }
+        #expect(isTold, "\(instance.outputText)")
         #expect(!instance.outputText.contains(instance.adminKey))
         let attributes = try FileManager.default.attributesOfItem(atPath: folder + "/admin-key")
         #expect(attributes[.posixPermissions] as? Int == 0o600)
