@@ -107,6 +107,7 @@ public struct KeyTexts {
         self.metadata = metadata
     }
 
+    @inline(__always)
     init(at details: UnsafeRawPointer?) {
         guard var cursor = details else {
             let none = UnsafeRawBufferPointer(start: nil, count: 0)

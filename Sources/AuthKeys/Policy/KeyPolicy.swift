@@ -73,6 +73,7 @@ struct PolicyView {
     }
 
     /// Goes through the rules in order; `visit` is told of each that there is and what it finds, and says whether to go on.
+    @inline(__always)
     func check(
         _ request: AccessRequest, scopes: UnsafeRawBufferPointer, at now: Timestamp,
         visit: (PolicyRule, Refusal?) -> Bool

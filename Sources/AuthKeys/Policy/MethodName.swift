@@ -10,6 +10,12 @@ enum MethodName {
     }
 
     static func covers(_ rule: UnsafeRawBufferPointer, _ method: UnsafeRawBufferPointer) -> Bool {
-        rule.elementsEqual(method) || rule.elementsEqual("GET".utf8) && method.elementsEqual("HEAD".utf8)
+        isSame(rule, method) || rule.elementsEqual("GET".utf8) && method.elementsEqual("HEAD".utf8)
+    }
+
+    private static func isSame(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
+        guard one.count == other.count else { return false }
+        for place in 0..<one.count where one[place] != other[place] { return false }
+        return true
     }
 }

@@ -7,11 +7,19 @@ extension PathPattern {
         var place = 0
         var segment = 0
         scan: while place < path.count {
-            switch path[place] {
-            case UInt8(ascii: "?"): break scan
-            case UInt8(ascii: "/"):
+            let byte = path[place]
+            if isPlain(byte) {
+                place += 1
+                continue
+            }
+            if byte == UInt8(ascii: "/") {
                 if place > 0, isUnclear(path, segment, place) { return nil }
-                segment = place + 1
+                place += 1
+                segment = place
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "?"): break scan
             case UInt8(ascii: ";"), UInt8(ascii: "\\"), UInt8(ascii: "#"): return nil
             case UInt8(ascii: "%"):
                 guard place + 2 < path.count, let high = hexValue(path[place + 1]), let low = hexValue(path[place + 2])
@@ -32,6 +40,13 @@ extension PathPattern {
         // An empty last segment is a slash at the end.
         if place > segment, isUnclear(path, segment, place) { return nil }
         return UnsafeRawBufferPointer(rebasing: path[..<place])
+    }
+
+    /// Whether a byte says nothing but itself: most do, so that this is asked first, of a set that is one number.
+    @inline(__always)
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        let others: UInt64 = 1 << 0x23 | 1 << 0x25 | 1 << 0x2F | 1 << 0x3B | 1 << 0x3F  // # % / ; ?
+        return byte < 0x40 ? others >> UInt64(byte) & 1 == 0 : byte != UInt8(ascii: "\\")
     }
 
     private static func isUnclear(_ path: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Bool {

@@ -38,7 +38,8 @@ public struct PathPattern: Sendable, Hashable {
         guard end == 0 || path[0] == slash else { return pattern.elementsEqual("/**".utf8) }
         if end > 0, path[end - 1] == slash { end -= 1 }
         let patternEnd = pattern.count == 1 ? 0 : pattern.count
-        var (place, wanted) = (0, 0)
+        let same = sameSegments(pattern, patternEnd, path, end)
+        var (place, wanted) = (same, same)
         while wanted < patternEnd {
             // Each stands at the slash before a segment, or at the end.
             wanted += 1
@@ -65,6 +66,27 @@ public struct PathPattern: Sendable, Hashable {
             }
         }
         return place == end
+    }
+
+    /// Where the segments end that both begin with, byte for byte, at a slash: eight bytes at a time.
+    @inline(__always)
+    private static func sameSegments(
+        _ pattern: UnsafeRawBufferPointer, _ patternEnd: Int, _ path: UnsafeRawBufferPointer, _ end: Int
+    ) -> Int {
+        let limit = min(patternEnd, end)
+        var same = 0
+        while same + 8 <= limit {
+            let difference =
+                UInt64(littleEndian: pattern.loadUnaligned(fromByteOffset: same, as: UInt64.self))
+                ^ UInt64(littleEndian: path.loadUnaligned(fromByteOffset: same, as: UInt64.self))
+            guard difference == 0 else {
+                same += difference.trailingZeroBitCount / 8
+                break
+            }
+            same += 8
+        }
+        while same > 0, same >= limit || pattern[same] != UInt8(ascii: "/") || path[same] != pattern[same] { same -= 1 }
+        return same
     }
 
     /// The byte at a place; moves behind it.

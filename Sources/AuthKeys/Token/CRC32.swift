@@ -22,22 +22,34 @@ enum CRC32 {
 
     private static let tables = Tables()
 
+    /// The bytes that do not fill eight come first: as the end of a word whose beginning is zeros, which say nothing to a
+    /// remainder of zero. The ones that a checksum starts with are put on the first four bytes instead.
     static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         let table = tables.entries
-        var crc = UInt32.max
-        var offset = 0
-        while offset + 8 <= bytes.count {
-            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) ^ UInt64(crc)
-            crc = table[7 * 256 + Int(word & 0xFF)] ^ table[6 * 256 + Int(word >> 8 & 0xFF)]
-            crc ^= table[5 * 256 + Int(word >> 16 & 0xFF)] ^ table[4 * 256 + Int(word >> 24 & 0xFF)]
-            crc ^= table[3 * 256 + Int(word >> 32 & 0xFF)] ^ table[2 * 256 + Int(word >> 40 & 0xFF)]
-            crc ^= table[256 + Int(word >> 48 & 0xFF)] ^ table[Int(word >> 56)]
-            offset += 8
+        guard bytes.count >= 8 else {
+            return ~bytes.reduce(.max) { crc, byte in crc >> 8 ^ table[Int((crc ^ UInt32(byte)) & 0xFF)] }
         }
-        while offset < bytes.count {
-            crc = crc >> 8 ^ table[Int((crc ^ UInt32(bytes[offset])) & 0xFF)]
-            offset += 1
+        func word(at offset: Int) -> UInt64 {
+            UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        }
+        let head = bytes.count % 8
+        var crc = UInt32.max
+        if head > 0 {
+            crc = remainder(of: (word(at: 0) ^ UInt64(crc)) << UInt64(64 - 8 * head), table) ^ crc >> UInt32(8 * head)
+        }
+        for offset in stride(from: head, to: bytes.count, by: 8) {
+            crc = remainder(of: word(at: offset) ^ UInt64(crc), table)
         }
         return ~crc
+    }
+
+    /// What eight bytes leave.
+    @inline(__always)
+    private static func remainder(of word: UInt64, _ table: UnsafePointer<UInt32>) -> UInt32 {
+        let low = table[7 * 256 + Int(word & 0xFF)] ^ table[6 * 256 + Int(word >> 8 & 0xFF)]
+        let lower = table[5 * 256 + Int(word >> 16 & 0xFF)] ^ table[4 * 256 + Int(word >> 24 & 0xFF)]
+        let higher = table[3 * 256 + Int(word >> 32 & 0xFF)] ^ table[2 * 256 + Int(word >> 40 & 0xFF)]
+        let high = table[256 + Int(word >> 48 & 0xFF)] ^ table[Int(word >> 56)]
+        return (low ^ lower) ^ (higher ^ high)
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -30,6 +31,34 @@ struct PathPatternTests {
         #expect(PathPattern(pattern) != nil)
         for path in fitting { #expect(matches(pattern, path), "\(path)") }
         for path in others { #expect(!matches(pattern, path), "\(path)") }
+    }
+
+    @Test("what they fit, segment by segment, at random")
+    func random() throws {
+        let parts = ["a", "ab", "abcdefgh", "abcdefgi", "abcdefghijklmnop", "*", "**", "%61", "%2A", "a.b"]
+        func segments(_ count: ClosedRange<Int>) -> [String] {
+            (0..<Int.random(in: count)).map { _ in parts.randomElement() ?? "a" }
+        }
+        func expected(_ pattern: ArraySlice<String>, _ path: ArraySlice<String>) -> Bool {
+            guard let wanted = pattern.first else { return path.isEmpty }
+            if wanted == "**" { return true }
+            guard let segment = path.first else { return false }
+            return (wanted == "*" || wanted == segment.removingPercentEncoding)
+                && expected(pattern.dropFirst(), path.dropFirst())
+        }
+        var fitting = 0
+        for _ in 0..<20_000 {
+            var path = segments(0...4)
+            let pattern = Bool.random() ? segments(0...4) : path.map { Int.random(in: 0..<4) == 0 ? "*" : $0 }
+            let text = "/" + pattern.joined(separator: "/")
+            guard PathPattern(text) != nil else { continue }
+            if path.isEmpty, Bool.random() { path = segments(1...4) }
+            let isFitting = expected(pattern[...], path[...])
+            let slash = !path.isEmpty && Bool.random() ? "/" : ""
+            #expect(matches(text, "/" + path.joined(separator: "/") + slash) == isFitting, "\(text) \(path)")
+            fitting += isFitting ? 1 : 0
+        }
+        #expect(fitting > 1_000)
     }
 
     @Test(

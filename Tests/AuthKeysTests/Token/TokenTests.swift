@@ -27,6 +27,15 @@ struct TokenTests {
         #expect(Array("".utf8).withUnsafeBytes { CRC32.checksum($0) } == 0)
     }
 
+    @Test("the checksum is the same by the byte and by the word, at every length", arguments: 0...80)
+    func checksumByTheByte(_ length: Int) {
+        let bytes = (0..<length).map { _ in UInt8.random(in: 0...255) }
+        let expected = bytes.reduce(UInt32.max) { crc, byte in
+            (0..<8).reduce(crc ^ UInt32(byte)) { crc, _ in crc & 1 == 0 ? crc >> 1 : crc >> 1 ^ 0xEDB8_8320 }
+        }
+        #expect(bytes.withUnsafeBytes { CRC32.checksum($0) } == ~expected, "\(bytes)")
+    }
+
     @Test("the digest is SHA-256 of the whole token")
     func digest() {
         let digest = Array("abc".utf8).withUnsafeBytes { SecretDigest(hashing: $0) }
