@@ -8,6 +8,9 @@ struct ControlContext: RequestContext {
     let channel: any Channel
     /// In every response and log line of the request.
     let requestID: String
+    /// Throws what an admin is told who may not, or not any more, do what the request asks: for what goes on for longer than a
+    /// revocation may take.
+    var authorizeAgain: @Sendable () async throws -> Void = {}
 
     init(source: ApplicationRequestContextSource) {
         channel = source.channel

@@ -164,6 +164,33 @@ struct ChangeFeedTests {
         }
     }
 
+    @Test("stamping a restored dump anew may take longer than any other statement")
+    func restoredSlowly() async throws {
+        try await StoreFixture.alone { fixture in
+            try await fixture.create(StoreConformance.newKey())
+            try await fixture.sql(
+                """
+                ALTER TABLE auth_keys DISABLE TRIGGER USER;
+                UPDATE auth_keys SET changed_xid = '999999999999';
+                ALTER TABLE auth_keys ENABLE TRIGGER USER;
+                CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NEW; END';
+                CREATE TRIGGER slowly BEFORE UPDATE ON auth_keys FOR EACH ROW EXECUTE FUNCTION slowly();
+                """)
+            var settings = ConnectionSettings()
+            settings.queryTimeout = .milliseconds(500)
+            settings.statementTimeout = .milliseconds(500)
+            let pool = PostgresPool(target: fixture.target, settings: settings, logger: StoreFixture.logger)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await pool.run() }
+                try await PostgresAuthKeyStore(pool: pool, logger: StoreFixture.logger).adoptRestoredRows()
+                await pool.close()
+                try await group.waitForAll()
+            }
+            let left = try await fixture.admin.query("SELECT FROM auth_keys WHERE changed_xid = '999999999999'")
+            #expect(left.rows.isEmpty)
+        }
+    }
+
     @Test("a look at the changes is found in an index")
     func plan() async throws {
         try await StoreFixture.with { fixture in

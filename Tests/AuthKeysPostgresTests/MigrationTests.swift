@@ -202,6 +202,55 @@ struct MigrationTests {
         }
     }
 
+    @Test("triggers call PostgreSQL's own functions, and find their tables, whatever else is in the way")
+    func ownFunctions() async throws {
+        try await StoreFixture.with { fixture in
+            for number in 0..<3 {
+                try await fixture.create(
+                    StoreConformance.newKey(scopes: ["documents:read"], labels: ["number": "\(number)"]))
+            }
+            func terms() async throws -> [Int64] {
+                try await fixture.admin.query("SELECT terms FROM auth_key_usage ORDER BY key_id").rows.map {
+                    try $0.int64(0)
+                }
+            }
+            let before = try await terms()
+            // Each fits better than PostgreSQL's, where that one's types are not spelled out.
+            let decoys = [
+                "hashtextextended(text, integer) RETURNS bigint", "unnest(text[]) RETURNS SETOF text",
+                "clock_timestamp(VARIADIC integer[]) RETURNS timestamptz", "bit_or(bigint[]) RETURNS bigint",
+                "taken(bigint, integer) RETURNS bigint",
+            ]
+            for decoy in decoys {
+                try await fixture.sql(
+                    "CREATE FUNCTION \(decoy) LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''a decoy ran''; END'")
+            }
+            try await fixture.sql(
+                "CREATE OPERATOR & (FUNCTION = taken, LEFTARG = bigint, RIGHTARG = integer)")
+            try await fixture.sql("UPDATE auth_keys SET labels = '{}'")
+            try await fixture.sql(
+                "UPDATE auth_keys SET labels = l FROM (SELECT id AS i, jsonb_build_object('number', (row_number() OVER (ORDER BY created_at) - 1)::text) AS l FROM auth_keys) t WHERE i = id"
+            )
+            #expect(try await terms() == before && Set(before).count == 3)
+            // By hand, with another path.
+            let schema = try await fixture.admin.query("SELECT current_schema()::text").rows.map { try $0.text(0) }[0]
+            try await fixture.sql(
+                """
+                SET search_path = pg_catalog;
+                UPDATE \(schema).auth_keys SET deactivated_at = clock_timestamp();
+                UPDATE \(schema).auth_key_secrets SET expires_at = clock_timestamp();
+                INSERT INTO \(schema).auth_key_secrets (digest, key_id, prefix, last_four) SELECT '\\xabababababababababababababababababababababababababababababababab', id, 'kw', 'abcd' FROM \(schema).auth_keys LIMIT 1;
+                DELETE FROM \(schema).auth_key_secrets WHERE last_four = 'abcd';
+                DELETE FROM \(schema).auth_keys;
+                RESET search_path;
+                """)
+            for table in ["auth_keys", "auth_key_usage", "auth_key_secret_usage"] {
+                #expect(try await fixture.admin.query("SELECT FROM \(table)").rows.isEmpty, "\(table)")
+            }
+            #expect(try await fixture.admin.query("SELECT FROM auth_key_tombstones").rows.count == 4)
+        }
+    }
+
     @Test("the lock is waited for with a bound")
     func locked() async throws {
         let database = try await TestDatabase.create()

@@ -130,4 +130,45 @@ struct PostgresAuthKeyStoreTests {
         #expect(PostgresAuthKeyStore.expectedRows("Seq Scan on k  (cost=0.00..1.50 rows=77 width=4)") == 77)
         #expect(PostgresAuthKeyStore.expectedRows("Result") == nil)
     }
+
+    @Test("a secret that has ended in the database has ended by whatever clock")
+    func endedByAnyClock() async throws {
+        try await StoreFixture.with { fixture in
+            let key = StoreConformance.newKey()
+            try await fixture.create(key)
+            let behind = Timestamp.now.advanced(by: .seconds(-3_600))
+            for grace in [Duration.zero, .seconds(60)] {
+                let outcome = try await fixture.store.rotate(
+                    key.id, version: nil, StoreConformance.rotation(grace: grace), claim: nil)
+                guard case .rotated(let changed) = outcome else { throw StoreError(.failed, detail: "not rotated") }
+                let ended = changed.entries.filter { $0.expiresAt.map { $0 <= behind } ?? false }
+                #expect(ended.map(\.digest) == [key.digest])
+            }
+            let left = try await fixture.store.endPreviousSecrets(key.id)
+            #expect(left?.count { $0.expiresAt.map { $0 <= behind } ?? false } == 2)
+            let fed = try await fixture.changes(since: nil).entries
+            #expect(fed.count { $0.expiresAt.map { $0 <= behind } ?? false } == 2 && fed.count == 3)
+        }
+    }
+
+    @Test("ending secrets waits for whoever changes the key, and holds none of its secrets meanwhile")
+    func lockOrder() async throws {
+        try await StoreFixture.alone { fixture in
+            let key = StoreConformance.newKey()
+            try await fixture.create(key)
+            _ = try await fixture.store.rotate(
+                key.id, version: nil, StoreConformance.rotation(grace: .seconds(60)), claim: nil)
+            try await fixture.sql("BEGIN; SELECT FROM auth_keys FOR UPDATE")
+            async let ended = fixture.store.endPreviousSecrets(key.id)
+            let other = try await PostgresConnection.connect(to: fixture.target, logger: StoreFixture.logger)
+            let isWaiting = try await eventually {
+                try await other.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'").rows.count == 1
+            }
+            #expect(isWaiting)
+            _ = try await other.query("SELECT FROM auth_key_secrets FOR UPDATE NOWAIT")
+            await other.close()
+            try await fixture.sql("COMMIT")
+            #expect(try await ended?.count == 2)
+        }
+    }
 }

@@ -1,5 +1,7 @@
+import AsyncHTTPClient
 import AuthKeys
 import Foundation
+import NIOCore
 import NIOHTTP1
 import TestSupport
 import Testing
@@ -350,6 +352,61 @@ struct AdminKeyRouteTests {
             #expect(try await server.send(.POST, "/v1/verify", body: question, admin: value).status == 200)
             #expect(try await server.send(.POST, "\(path)/\(id)/deactivate").status == 204)
             #expect(try await server.send(.POST, "/v1/verify", body: question, admin: value).status == 401)
+        }
+    }
+
+    @Test("an import that is under way when its admin key is deactivated keeps nothing")
+    func revokedDuringImport() async throws {
+        try await ControlServer.with { server in
+            let (id, value) = try await adminKey(server, "keys:write")
+            let (lines, writer) = AsyncStream.makeStream(of: ByteBuffer.self)
+            var request = HTTPClientRequest(url: server.url + keys + "/import")
+            request.method = .POST
+            request.headers.add(name: "Authorization", value: "Bearer \(value)")
+            request.body = .stream(lines, length: .unknown)
+            let importing = Task { [request] in
+                let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+                return (response.status.code, try await response.body.collect(upTo: 65_536))
+            }
+            let token = Token.generate().value
+            writer.yield(ByteBuffer(string: #"{"name":"mine","key":"\#(token)"}"# + "\n"))
+            #expect(await eventually { server.store.isImporting })
+            #expect(try await server.send(.POST, "\(path)/\(id)/deactivate").status == 204)
+            writer.finish()
+            let (status, body) = try await importing.value
+            #expect(status == 401, "\(String(buffer: body))")
+            #expect(try await server.store.list(KeyQuery()).isEmpty)
+            await server.administration.refusals.close()
+            let events = try await server.store.events(AuditQuery(limit: 10))
+            #expect(events.contains { $0.action == "key.import" && $0.outcome == AuditEvent.refused })
+        }
+    }
+
+    @Test("an export that is under way when its admin key is deactivated is cut")
+    func revokedDuringExport() async throws {
+        try await ControlServer.with { server in
+            let (id, value) = try await adminKey(server, "keys:read")
+            let text = String(repeating: "x", count: 4_000)
+            for _ in 0..<8_000 {
+                _ = try await server.store.create(StoreConformance.newKey(description: text), claim: nil)
+            }
+            var request = HTTPClientRequest(url: server.url + keys + "/export")
+            request.headers.add(name: "Authorization", value: "Bearer \(value)")
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+            #expect(response.status == .ok)
+            var count = 0
+            var isCut = false
+            do {
+                for try await part in response.body {
+                    if count == 0 {
+                        #expect(try await server.send(.POST, "\(path)/\(id)/deactivate").status == 204)
+                    }
+                    count += part.readableBytesView.count { $0 == 0x0A }
+                }
+            } catch {
+                isCut = true
+            }
+            #expect(isCut && count < 8_000, "\(count)")
         }
     }
 }

@@ -24,6 +24,7 @@ struct ControlServer: Sendable {
     let metrics: PrometheusRegistry
     let service: AuthKeyService
     let administration: Administration
+    let usage: UsageRecorder
 
     struct Answer: Sendable {
         let status: Int
@@ -72,7 +73,7 @@ struct ControlServer: Sendable {
                 ControlServer(
                     api: api, url: "http://127.0.0.1:\(port)", port: port, store: store, index: index,
                     freshness: freshness,
-                    metrics: metrics, service: service, administration: administration))
+                    metrics: metrics, service: service, administration: administration, usage: usage))
             group.cancelAll()
         }
     }

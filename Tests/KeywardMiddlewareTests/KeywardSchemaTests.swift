@@ -129,6 +129,7 @@ struct KeywardSchemaTests {
             for statement in [
                 "UPDATE auth_keys SET enabled = true", "INSERT INTO auth_keys DEFAULT VALUES", "DELETE FROM auth_keys",
                 "DELETE FROM auth_key_secrets", "DELETE FROM auth_key_usage", "TRUNCATE auth_key_usage",
+                "UPDATE auth_key_usage SET terms = 0", "UPDATE auth_key_usage SET is_deactivated = true",
                 "SELECT FROM admin_keys", "SELECT FROM audit_events", "SELECT FROM audit_seals",
                 "SELECT FROM idempotency_claims", "DELETE FROM keyward_migrations", "CREATE TABLE x ()",
             ] {

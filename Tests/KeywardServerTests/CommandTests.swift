@@ -159,6 +159,10 @@ struct CommandTests {
         for check in ["settings", "database", "clock", "migrations", "gateway port", "control port"] {
             #expect(well.output.contains("ok    \(check)"), "\(well.output)")
         }
+        try await Psql.run("GRANT CREATE ON SCHEMA public TO PUBLIC", on: database.connectionString)
+        let open = try await KeywardProcess.run(["doctor"] + ports, environment: environment)
+        #expect(open.status == 1 && open.output.contains("FAIL  schema"), "\(open.output)")
+        try await Psql.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC", on: database.connectionString)
         let alone = try await KeywardProcess.run(
             ["doctor", "--data-dir", "/nonexistent"] + ports, environment: [:])
         #expect(alone.status == 0, "\(alone.output)")

@@ -276,6 +276,14 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             let good = changed.entries.filter { $0.expiresAt.map { $0 > now } ?? true }.map(\.digest)
             try expect(good == [second.secret.digest], "one is good")
             try expect(try await store.rotate(key.id, version: 1, second, claim: nil) == .outdated, "outdated")
+            let again = IdempotencyClaim(key: Token.generate().digest, request: Token.generate().digest)
+            try expect(
+                try await store.rotate(key.id, version: 1, rotation(grace: .zero), claim: again) == .outdated,
+                "outdated, with a claim")
+            guard
+                case .rotated = try await store.rotate(
+                    key.id, version: changed.key.version, rotation(grace: .zero), claim: again)
+            else { throw broken("what was refused as outdated can be asked again") }
             _ = try await store.deactivate(key.id)
             let claim = IdempotencyClaim(key: Token.generate().digest, request: Token.generate().digest)
             try expect(
@@ -468,7 +476,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
         }
     }
 
-    static func rotation(grace: Duration) -> Rotation {
+    public static func rotation(grace: Duration) -> Rotation {
         Rotation(id: .generate(), secret: NewSecret(Token.generate()), grace: grace)
     }
 

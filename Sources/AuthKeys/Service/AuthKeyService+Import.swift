@@ -4,9 +4,11 @@ extension AuthKeyService {
     /// Brings keys in, in batches of lines, one batch being read while the one before is staged. What is kept reaches this
     /// instance's index, as everybody's, with the change feed; until then its tokens are looked up.
     /// Only for admins of all owners' keys.
-    /// - Throws: `AuthKeyError`, or what the lines throw: then nothing was kept.
+    /// - Parameter authorizeAgain: called when all is done but the commit; throws if the admin may not do that any more.
+    /// - Throws: `AuthKeyError`, or what the lines or `authorizeAgain` throw: then nothing was kept.
     public func importKeys<Lines: AsyncSequence>(
-        _ options: ImportOptions, lines: Lines, by call: AdminCall
+        _ options: ImportOptions, lines: Lines, by call: AdminCall,
+        authorizeAgain: @escaping @Sendable () async throws -> Void = {}
     ) async throws -> ImportReport where Lines.Element == [ImportLine], Lines: Sendable {
         guard call.admin.owner == nil else { throw AuthKeyError.otherOwner }
         guard importTurn.take() else { throw AuthKeyError.conflict(.importRunning) }
@@ -21,7 +23,9 @@ extension AuthKeyService {
                     keys = try await iterator.next().map { checks.check($0) }
                     try await staged
                 }
-                return try await finish(checks, options, on: stage, by: call)
+                let finished = try await finish(checks, options, on: stage, by: call)
+                try await authorizeAgain()
+                return finished
             }
             index.schemes.add(schemes)
             return report

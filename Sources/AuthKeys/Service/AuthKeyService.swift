@@ -192,7 +192,9 @@ public struct AuthKeyService: Sendable {
         try await apply(id) { keyID throws(StoreError) in try await store.deactivate(keyID, by: call) }
         // The key is revoked: nothing that goes wrong from here on may say otherwise.
         if let known = await recentUse(of: id, for: call.admin) { return known }
-        guard let usage, await usage.collect() else { return nil }
+        guard let usage, let keyID = KeyID(id) else { return nil }
+        if let counted = await usage.lastUse(of: keyID), counted.isRecentUse(at: time.now()) { return counted }
+        // It may have been written down meanwhile.
         return await recentUse(of: id, for: call.admin)
     }
 

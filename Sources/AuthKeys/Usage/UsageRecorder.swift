@@ -16,13 +16,21 @@ public final class UsageRecorder: Sendable {
     private let interval: Duration
     private let time: TimeSource
     private let logger: Logger
-    private let pending = Mutex<[[UsageCount]]>([])
+    private let unwritten = Mutex(Unwritten())
     private let asked = Atomic<UInt64>(0)
     /// Of those who have no ledger of their own.
     private let ledger = Mutex(UsageLedger())
 
     private let failures = Counter(label: "keyward_usage_write_failures_total")
     private let writes = Timer(label: "keyward_usage_write_seconds")
+
+    /// What is counted, and in no database for all we know.
+    private struct Unwritten {
+        var pending: [[UsageCount]] = []
+        /// What is being written, and by how many.
+        var current: [[UsageCount]] = []
+        var writers = 0
+    }
 
     public init(
         store: any Store, interval: Duration = .seconds(30), time: TimeSource = .system, logger: Logger
@@ -51,7 +59,7 @@ public final class UsageRecorder: Sendable {
 
     /// Takes counts in.
     public func add(_ counts: [UsageCount]) {
-        if !counts.isEmpty { pending.withLock { $0.append(counts) } }
+        if !counts.isEmpty { unwritten.withLock { $0.pending.append(counts) } }
     }
 
     /// Writes at the interval, until the task is cancelled.
@@ -64,18 +72,40 @@ public final class UsageRecorder: Sendable {
     /// Has everybody hand over what they counted, and writes it. False if the task was cancelled meanwhile.
     @discardableResult
     public func collect() async -> Bool {
+        guard await handOver() else { return false }
+        await flush()
+        return true
+    }
+
+    /// When a key was last used, as far as that was counted here and is not known to be written down; nil if it is not at all.
+    func lastUse(of keyID: KeyID) async -> Timestamp? {
+        guard await handOver() else { return nil }
+        return unwritten.withLock { unwritten in
+            (unwritten.pending + unwritten.current).joined().lazy.filter { $0.keyID == keyID }.map(\.lastUsedAt).max()
+        }
+    }
+
+    private func handOver() async -> Bool {
         asked.wrappingAdd(1, ordering: .relaxed)
         guard (try? await time.sleep(Self.handover)) != nil else { return false }
-        await flush()
+        add(ledger.withLock { $0.take() })
         return true
     }
 
     /// Writes what there is now.
     public func flush() async {
         add(ledger.withLock { $0.take() })
-        let counts = pending.withLock { pending in
-            defer { pending = [] }
-            return pending
+        let counts = unwritten.withLock { unwritten in
+            defer { unwritten.pending = [] }
+            unwritten.current += unwritten.pending
+            unwritten.writers += 1
+            return unwritten.pending
+        }
+        defer {
+            unwritten.withLock { unwritten in
+                unwritten.writers -= 1
+                if unwritten.writers == 0 { unwritten.current = [] }
+            }
         }
         guard !counts.isEmpty else { return }
         let start = time.uptime()

@@ -47,7 +47,9 @@ public enum RuntimeGrants {
         ("auth_key_secret_usage", "SELECT, INSERT, UPDATE"),
         ("auth_key_secrets", "SELECT"),
         ("auth_key_tombstones", "SELECT"),
-        ("auth_key_usage", "SELECT, INSERT, UPDATE"),
+        // Not what keys are listed by: a key cannot be hidden from its admins.
+        ("auth_key_usage", "SELECT"),
+        ("auth_key_usage", "UPDATE (last_used_at, last_address, last_agent, requests)"),
         ("auth_key_usage_days", "SELECT, INSERT, UPDATE"),
         ("keyward_migrations", "SELECT"),
     ]

@@ -57,9 +57,10 @@ extension KeySQL {
         """
 
     /// In the order of the digests, which is that of their index.
+    /// None from the future, as the database's clock has it: the newest secret of a key is the one that was made last.
     static let keepSecrets = """
         INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, created_at, whole_prefix)
-        SELECT digest, id, prefix, last_four, created_at, true FROM import_stage ORDER BY digest
+        SELECT digest, id, prefix, last_four, LEAST(created_at, clock_timestamp()), true FROM import_stage ORDER BY digest
         """
 
     static let keepSchemes = """

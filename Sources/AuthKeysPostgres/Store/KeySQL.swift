@@ -26,11 +26,13 @@ enum KeySQL {
         LEFT JOIN LATERAL (SELECT * FROM auth_key_usage WHERE key_id = k.id OFFSET 0) u ON true
         """
 
-    /// One row a secret, as the index wants it.
+    /// One row a secret, as the index wants it. A secret that has ended here has ended everywhere, whatever the clock of who reads
+    /// this says.
     static let entryColumns = """
         s.digest, k.id, k.version, \
         (CASE WHEN k.deactivated_at IS NOT NULL THEN 3 WHEN NOT k.enabled THEN 2 ELSE 1 END)::int2 AS state, \
-        LEAST(CASE WHEN 'expires_at' <> ALL (k.report_only) THEN k.expires_at END, s.expires_at) AS expires_at, \
+        LEAST(CASE WHEN 'expires_at' <> ALL (k.report_only) THEN k.expires_at END, \
+            CASE WHEN s.expires_at <= clock_timestamp() THEN 'epoch' ELSE s.expires_at END) AS expires_at, \
         k.name, k.owner, array_to_string(k.scopes, ' ') AS scopes, \
         CASE WHEN 'expires_at' = ANY (k.report_only) THEN k.expires_at END AS reported_expiry, k.not_before, \
         NULLIF(array_to_string(k.allowed_methods, E'\n'), '') AS methods, \

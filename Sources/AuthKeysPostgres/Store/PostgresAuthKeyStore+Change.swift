@@ -60,12 +60,12 @@ extension PostgresAuthKeyStore {
                 case .claimedOtherwise: return .claimedOtherwise
                 }
             }
-            if let version, version != key.version { return .outdated }
+            let isOutdated = version.map { $0 != key.version } ?? false
             let isOpen = key.deactivatedAt == nil && key.attributes.expiresAt.map { $0 > .now } ?? true
-            guard isOpen else {
+            guard !isOutdated, isOpen else {
                 // The claim goes too: what was refused may be asked again.
                 if let claim { _ = try await transaction.query(KeySQL.forgetClaim, [.bytes(claim.key.bytes)]) }
-                return .ended
+                return isOutdated ? .outdated : .ended
             }
             let secret = rotation.secret
             _ = try await transaction.pipeline([
@@ -79,6 +79,15 @@ extension PostgresAuthKeyStore {
                 AuditSQL.append([NewAuditEvent(call, .keyRotate, of: key, AuditChanges(of: key, by: rotation))]),
             ])
             return .rotated(try await changed(id, in: transaction))
+        }
+    }
+
+    /// Holds the key before its secrets, as all do who change both, so that none waits for another in a circle.
+    static func endPreviousSecrets(_ id: KeyID, by call: AdminCall, on pool: PostgresPool) async throws {
+        try await pool.transaction { transaction in
+            guard try await hold(id, for: call.admin, in: transaction) != nil else { return }
+            _ = try await transaction.query(
+                KeySQL.endPreviousSecrets, [.uuid(PostgresUUID(id))] + AuditSQL.parameters(of: call))
         }
     }
 

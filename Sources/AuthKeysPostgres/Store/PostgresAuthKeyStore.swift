@@ -88,10 +88,7 @@ public final class PostgresAuthKeyStore: Store {
     }
 
     public func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
-        _ = try await attempt {
-            try await self.pool.query(
-                KeySQL.endPreviousSecrets, [.uuid(PostgresUUID(id))] + AuditSQL.parameters(of: call))
-        }
+        try await attempt { try await Self.endPreviousSecrets(id, by: call, on: self.pool) }
         notifier.changed()
         return try await knownEntries(id, for: call.admin)
     }
@@ -186,9 +183,15 @@ public final class PostgresAuthKeyStore: Store {
         await feedPool.close()
     }
 
-    /// Stamps rows anew that carry a transaction id of another history (a restored dump). To be called at start-up.
+    /// Stamps rows anew that carry a transaction id of another history (a restored dump). To be called at start-up. Where all are
+    /// such rows it takes a minute or two for a million keys, which is no reason to end it.
     public func adoptRestoredRows() async throws(StoreError) {
-        _ = try await attempt { try await self.pool.query(KeySQL.restamp) }
+        try await attempt {
+            try await self.pool.transaction { transaction in
+                try await transaction.execute(script: "SET LOCAL statement_timeout = 0")
+                _ = try await transaction.query(KeySQL.restamp, timeout: .seconds(3_600))
+            }
+        }
     }
 
     func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {

@@ -44,15 +44,18 @@ public enum VerificationSchema {
         on connection: PostgresConnection, recordsUse: Bool
     ) async throws(VerificationSchemaError) -> [Missing] {
         let wanted = RuntimeGrants.Purpose.verify.tables.flatMap { table in
-            table.rights.split(separator: ", ").filter { recordsUse || $0 == "SELECT" }
-                .map { (table: table.name, right: String($0)) }
+            let isOfColumns = table.rights.contains("(")
+            let rights = isOfColumns ? [table.rights] : table.rights.split(separator: ", ").map(String.init)
+            return rights.filter { recordsUse || $0 == "SELECT" }.map { (table: table.name, right: $0) }
         }
         do {
             return try await connection.query(
                 """
                 SELECT name, wanted, to_regclass(name) IS NOT NULL
                 FROM unnest($1::text[], $2::text[]) AS t (name, wanted)
-                WHERE COALESCE(has_table_privilege(to_regclass(name), wanted), false) IS FALSE
+                WHERE COALESCE(CASE WHEN wanted LIKE '%(%'
+                    THEN has_any_column_privilege(to_regclass(name), split_part(wanted, ' ', 1))
+                    ELSE has_table_privilege(to_regclass(name), wanted) END, false) IS FALSE
                 """,
                 [.textArray(wanted.map(\.table)), .textArray(wanted.map(\.right))]
             ).rows.map { Missing(table: try $0.text(0), right: try $0.text(1), exists: try $0.bool(2)) }

@@ -62,12 +62,18 @@ struct AdminDoor: Sendable {
     private func pass(_ request: Request, _ context: ControlContext, to route: AdminRoute) async throws -> Response {
         var admin: Admin?
         do {
-            let authenticated = try await authenticate(request)
+            let authenticated = try await authenticate(request.head)
             admin = authenticated
-            guard route.permissions.contains(where: authenticated.may) else {
-                throw APIError.permissionMissing(route.permissions[0])
-            }
+            try Self.check(authenticated, for: route)
             try QueryCheck.check(request.uri, takes: route.parameters)
+            var context = context
+            context.authorizeAgain = { [head = request.head] in
+                let now = try await authenticate(head)
+                try Self.check(now, for: route)
+                guard now.owner == authenticated.owner else {
+                    throw APIError.unauthorized(.unknown, message: "the admin key's owner was changed meanwhile")
+                }
+            }
             return try await route.handler(request, context, AdminCall(admin: authenticated, origin: context.origin))
         } catch let error as APIError {
             if error.status.code < 500, !route.action.isRead || admin == nil || error.status == .forbidden {
@@ -96,8 +102,14 @@ struct AdminDoor: Sendable {
         return candidate
     }
 
-    private func authenticate(_ request: Request) async throws(APIError) -> Admin {
-        let candidate = try Self.credential(of: request.head)
+    private static func check(_ admin: Admin, for route: AdminRoute) throws(APIError) {
+        guard route.permissions.contains(where: admin.may) else {
+            throw APIError.permissionMissing(route.permissions[0])
+        }
+    }
+
+    private func authenticate(_ head: HTTPRequest) async throws(APIError) -> Admin {
+        let candidate = try Self.credential(of: head)
         let admin: Admin?
         do throws(StoreError) {
             admin = try await credentials.admin(presenting: candidate)

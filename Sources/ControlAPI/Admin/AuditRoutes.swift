@@ -65,6 +65,7 @@ struct AuditRoutes: AdminRoutes {
                     try await writer.write(buffer)
                     guard page.count == Self.pageSize, let last = page.last else { break }
                     query.after = AuditCursor(after: last)
+                    try await context.authorizeAgain()
                     page = try await trail.events(query)
                 }
                 try await writer.finish(nil)

@@ -30,6 +30,7 @@ struct ExportRoute: AdminRoutes {
                 try await writer.write(try lines(current.keys))
                 guard let next = current.next else { break }
                 query.after = next
+                try await context.authorizeAgain()
                 current = try await page(query, context, call)
             }
             try await writer.finish(nil)

@@ -26,7 +26,10 @@ struct ImportRoute: AdminRoutes {
             guard channel.isActive, announced == nil || announced == bytes else { throw ImportLines.incomplete }
         }
         do {
-            let report = try await wait.limit { try await service.importKeys(options, lines: lines, by: call) }
+            let report = try await wait.limit {
+                try await service.importKeys(
+                    options, lines: lines, by: call, authorizeAgain: context.authorizeAgain)
+            }
             return try JSONBody.response(ImportReportJSON(report, options), status: status(of: report, options))
         } catch let error as AuthKeyError {
             throw context.apiError(error)

@@ -69,6 +69,7 @@ struct DoctorCommand: AsyncParsableCommand {
                 checkClock(Timestamp(microseconds: try row.timestamp(0)), between: before, and: after, &report)
             }
             await checkMigrations(connection, logger, &report)
+            try await checkSchema(connection, &report)
             if settings.adminKey == nil { try await checkAdministrators(connection, &report) }
             await connection.close()
         } catch {
@@ -110,6 +111,21 @@ struct DoctorCommand: AsyncParsableCommand {
         } else {
             report.fail("rights", "no table can be made: GRANT CREATE ON SCHEMA \(schema) to the role that migrates")
         }
+    }
+
+    /// Who makes functions where the tables are can have them called instead of PostgreSQL's.
+    private func checkSchema(_ connection: PostgresConnection, _ report: inout Report) async throws {
+        let result = try await connection.query(
+            """
+            SELECT n.nspname::text FROM pg_namespace n, aclexplode(n.nspacl) a
+            WHERE n.nspname = current_schema() AND a.grantee = 0 AND a.privilege_type = 'CREATE'
+            """)
+        guard let row = result.rows.first else { return report.pass("schema", "not everybody may create in it") }
+        let schema = try row.text(0)
+        report.fail(
+            "schema",
+            "whoever can connect may create functions in schema \(schema), and have them run by Keyward: REVOKE CREATE ON SCHEMA \(schema) FROM PUBLIC"
+        )
     }
 
     /// Whether a Keyward's control listener answers there.

@@ -94,6 +94,26 @@ struct UsageTests {
         #expect(order == order.sorted() && order.count == keys.count)
     }
 
+    @Test("what a key was last used for is known before, while and after it is written, and writes nothing")
+    func lastUse() async throws {
+        let store = InMemoryStore()
+        let key = StoreConformance.newKey()
+        _ = try await store.create(key, claim: nil)
+        let recorder = UsageRecorder(store: store, logger: quiet)
+        #expect(await recorder.lastUse(of: key.id) == nil)
+        recorder.add([UsageCount(digest: key.digest, keyID: key.id, day: 1, requests: 4, lastUsedAt: noon)])
+        recorder.count(key.digest, of: .generate(), at: noon, address: nil, agent: nil)
+        #expect(await recorder.lastUse(of: key.id) == noon)
+        #expect(try await store.key(key.id)?.usage.requests == 0)
+        store.isDown = true
+        await recorder.flush()
+        #expect(await recorder.lastUse(of: key.id) == noon, "it could not be written")
+        store.isDown = false
+        await recorder.flush()
+        #expect(try await store.key(key.id)?.usage.requests == 4)
+        #expect(await recorder.lastUse(of: key.id) == nil)
+    }
+
     @Test("counters are asked at the interval, and what they hand over is written")
     func interval() async throws {
         let clock = ManualClock()
