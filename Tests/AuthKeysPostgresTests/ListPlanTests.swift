@@ -212,9 +212,9 @@ struct ListPlanTests {
         (KeyQuery(unusedFor: .seconds(60)), ["auth_key_usage_latest"]),
         (KeyQuery(owner: "owner 7"), ["auth_keys_owner"]),
         (KeyQuery(status: .active, owner: "owner 7"), ["auth_keys_owner"]),
-        (KeyQuery(label: .init(name: "tenant", value: "7")), ["auth_keys_label_names"]),
+        (KeyQuery(label: .init(name: "tenant", value: "7")), ["auth_keys_labels"]),
         (
-            KeyQuery(leavesOutDeactivated: true, label: .init(name: "tenant", value: "7")), ["auth_keys_label_names"]
+            KeyQuery(leavesOutDeactivated: true, label: .init(name: "tenant", value: "7")), ["auth_keys_labels"]
         ),
         (KeyQuery(label: .init(name: "rare", value: nil)), ["auth_keys_label_names"]),
         (KeyQuery(scope: "admin"), ["auth_keys_scopes"]), (KeyQuery(prefix: "rare"), ["auth_key_secrets_of_prefix"]),

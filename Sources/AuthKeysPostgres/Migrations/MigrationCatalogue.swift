@@ -39,6 +39,8 @@ public enum MigrationCatalogue {
             version: 12, name: "list_by_use_filled", sql: text(PackageResources._012_list_by_use_filled_sql)),
         Migration(version: 13, name: "list_by_use_only", sql: text(PackageResources._013_list_by_use_only_sql)),
         Migration(version: 14, name: "own_functions", sql: text(PackageResources._014_own_functions_sql)),
+        Migration(version: 15, name: "label_values", sql: text(PackageResources._015_label_values_sql)),
+        Migration(version: 16, name: "label_values_only", sql: text(PackageResources._016_label_values_only_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

@@ -56,7 +56,8 @@ extension KeySQL {
             let name = bindings.add(.text(label.name))
             let value = label.value.map { bindings.add(.text($0)) } ?? "NULL"
             let labels = "jsonb_build_object(\(name)::text, \(value)::text)"
-            found.ofKeys.append(label.value == nil ? "k.labels ? \(name)" : "k.labels @> \(labels)")
+            // Each has an index of its own.
+            found.ofKeys.append(label.value == nil ? "(k.labels || '{}') ? \(name)" : "k.labels @> \(labels)")
             if byUse { found.ofUse.append(may(haveScopes: "'{}'", labels: labels)) }
         }
         if let scope = query.scope {
