@@ -4,14 +4,16 @@
 -- While it does, keys cannot be changed; lists, keys and what changed can be read, and traffic goes on. docs/operations.md says for
 -- how long. Instances of the version before go on beside this one.
 
--- Not for longer than it may be had soon: see 0011.
+-- Not at any price at once: see 0011. One lock alone makes no circle, so that it may be waited for longer and longer, up to 3 s: also
+-- for a vacuum, which gives way after a second.
 DO $$
 DECLARE
     last_try timestamptz := clock_timestamp() + interval '10 minutes';
     limit_before text := current_setting('lock_timeout');
+    patience int := 200;
 BEGIN
-    PERFORM set_config('lock_timeout', '200ms', true);
     LOOP
+        PERFORM set_config('lock_timeout', patience::text, true);
         BEGIN
             LOCK TABLE auth_keys IN SHARE MODE;
             EXIT;
@@ -21,6 +23,7 @@ BEGIN
                     USING ERRCODE = 'object_in_use';
             END IF;
         END;
+        patience := least(patience + 100, 3000);
         PERFORM pg_sleep(0.1 + random() * 0.1);
     END LOOP;
     PERFORM set_config('lock_timeout', limit_before, true);
@@ -31,3 +34,6 @@ CREATE INDEX auth_keys_labels ON auth_keys USING gin (labels jsonb_path_ops);
 
 -- By what is the same: so that the planner, to which both indexes cost the same, does not look for values here.
 CREATE INDEX auth_keys_names_of_labels ON auth_keys USING gin ((labels || '{}'::jsonb));
+
+-- What the planner knows of names, it knows from here on of that index.
+ANALYZE auth_keys;

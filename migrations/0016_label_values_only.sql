@@ -1,14 +1,15 @@
 -- The index of labels that 0015 has made others for. Instances of the version before list keys by the name of a label without one from
 -- here on.
 
--- See 0011. Here it is had for milliseconds.
+-- See 0015. Here it is had for milliseconds.
 DO $$
 DECLARE
     last_try timestamptz := clock_timestamp() + interval '10 minutes';
     limit_before text := current_setting('lock_timeout');
+    patience int := 200;
 BEGIN
-    PERFORM set_config('lock_timeout', '200ms', true);
     LOOP
+        PERFORM set_config('lock_timeout', patience::text, true);
         BEGIN
             LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE;
             EXIT;
@@ -18,6 +19,7 @@ BEGIN
                     USING ERRCODE = 'object_in_use';
             END IF;
         END;
+        patience := least(patience + 100, 3000);
         PERFORM pg_sleep(0.1 + random() * 0.1);
     END LOOP;
     PERFORM set_config('lock_timeout', limit_before, true);

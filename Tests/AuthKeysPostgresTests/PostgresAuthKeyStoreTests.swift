@@ -146,8 +146,19 @@ struct PostgresAuthKeyStoreTests {
             }
             let left = try await fixture.store.endPreviousSecrets(key.id)
             #expect(left?.count { $0.expiresAt.map { $0 <= behind } ?? false } == 2)
+            // A grace that ran out by itself is ended for whose clock is behind, too; the trail has what was good.
+            _ = try await fixture.store.rotate(
+                key.id, version: nil, StoreConformance.rotation(grace: .milliseconds(1)), claim: nil)
+            try await Task.sleep(for: .milliseconds(20))
+            let before = try await fixture.store.key(key.id)?.version
+            let again = try await fixture.store.endPreviousSecrets(key.id)
+            #expect(again?.count { $0.expiresAt.map { $0 <= behind } ?? false } == 3)
+            #expect(try await fixture.store.key(key.id)?.version ?? 0 > before ?? 0)
+            let events = try await fixture.admin.query(
+                "SELECT FROM audit_events WHERE action = 'key.end_previous_secret'")
+            #expect(events.rows.count == 1)
             let fed = try await fixture.changes(since: nil).entries
-            #expect(fed.count { $0.expiresAt.map { $0 <= behind } ?? false } == 2 && fed.count == 3)
+            #expect(fed.count { $0.expiresAt.map { $0 <= behind } ?? false } == 3 && fed.count == 4)
         }
     }
 

@@ -16,7 +16,7 @@ public struct KeyView {
     public var id: KeyID { KeyID(high: slot.id.0, low: slot.id.1) }
     public var digest: SecretDigest { SecretDigest(words: slot.digest) }
     public var version: UInt32 { slot.version }
-    /// In milliseconds, rounded down.
+    /// In milliseconds, rounded down; the beginning of the epoch for what was ended.
     public var expiresAt: Timestamp? { slot.expiresAt }
     /// Name, owner, scopes.
     public var texts: KeyTexts { KeyTexts(at: details) }
@@ -65,6 +65,6 @@ public struct KeyView {
             name: String(decoding: texts.name, as: UTF8.self),
             owner: texts.owner.isEmpty ? nil : String(decoding: texts.owner, as: UTF8.self),
             scopes: String(decoding: texts.scopes, as: UTF8.self).split(separator: " ").map(String.init),
-            expiresAt: expiresAt)
+            expiresAt: expiresAt.flatMap { $0.microseconds == 0 ? nil : $0 })
     }
 }

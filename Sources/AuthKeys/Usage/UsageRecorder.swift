@@ -80,9 +80,8 @@ public final class UsageRecorder: Sendable {
     /// When a key was last used, as far as that was counted here and is not known to be written down; nil if it is not at all.
     func lastUse(of keyID: KeyID) async -> Timestamp? {
         guard await handOver() else { return nil }
-        return unwritten.withLock { unwritten in
-            (unwritten.pending + unwritten.current).joined().lazy.filter { $0.keyID == keyID }.map(\.lastUsedAt).max()
-        }
+        let (pending, current) = unwritten.withLock { ($0.pending, $0.current) }
+        return [pending, current].joined().joined().lazy.filter { $0.keyID == keyID }.map(\.lastUsedAt).max()
     }
 
     private func handOver() async -> Bool {
@@ -102,9 +101,12 @@ public final class UsageRecorder: Sendable {
             return unwritten.pending
         }
         defer {
-            unwritten.withLock { unwritten in
+            // Freed once the lock is: counters wait for it.
+            _ = unwritten.withLock { unwritten in
                 unwritten.writers -= 1
+                let done = unwritten.current
                 if unwritten.writers == 0 { unwritten.current = [] }
+                return done
             }
         }
         guard !counts.isEmpty else { return }

@@ -76,7 +76,7 @@ public struct MigrationRunner: Sendable {
     private func carryOut(_ migration: Migration, on connection: PostgresConnection) async throws {
         let start = ContinuousClock.now
         try await connection.transaction { transaction in
-            try await transaction.execute(script: "SET LOCAL statement_timeout = 0")
+            try await transaction.execute(script: LongTransaction.begin)
             try await transaction.execute(script: migration.sql, timeout: Self.timeout)
             let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
             _ = try await transaction.query(

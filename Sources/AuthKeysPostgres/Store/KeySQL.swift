@@ -26,13 +26,14 @@ enum KeySQL {
         LEFT JOIN LATERAL (SELECT * FROM auth_key_usage WHERE key_id = k.id OFFSET 0) u ON true
         """
 
-    /// One row a secret, as the index wants it. A secret that has ended here has ended everywhere, whatever the clock of who reads
-    /// this says.
+    /// One row a secret, as the index wants it. One that ended before its key was changed last has ended whatever the clock says, of
+    /// who reads this or of this server, which may be another than the one that ended it.
     static let entryColumns = """
         s.digest, k.id, k.version, \
         (CASE WHEN k.deactivated_at IS NOT NULL THEN 3 WHEN NOT k.enabled THEN 2 ELSE 1 END)::int2 AS state, \
         LEAST(CASE WHEN 'expires_at' <> ALL (k.report_only) THEN k.expires_at END, \
-            CASE WHEN s.expires_at <= clock_timestamp() THEN 'epoch' ELSE s.expires_at END) AS expires_at, \
+            CASE WHEN s.expires_at <= GREATEST(clock_timestamp(), k.updated_at) THEN 'epoch' ELSE s.expires_at END) \
+            AS expires_at, \
         k.name, k.owner, array_to_string(k.scopes, ' ') AS scopes, \
         CASE WHEN 'expires_at' = ANY (k.report_only) THEN k.expires_at END AS reported_expiry, k.not_before, \
         NULLIF(array_to_string(k.allowed_methods, E'\n'), '') AS methods, \
@@ -119,21 +120,25 @@ enum KeySQL {
         INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, rotation_id) VALUES ($2, $1, $3, $4, $5)
         """
 
-    /// Ends all secrets but the newest. The parameters from $2 on are `AuditSQL.parameters(of:)` of the call.
+    /// Ends all secrets but the newest; those that ended within the hour once more, for whose clock is behind. The parameters from $2 on are `AuditSQL.parameters(of:)` of the call.
     static let endPreviousSecrets = """
         WITH k AS (
             SELECT id, owner FROM auth_keys WHERE id = $1 AND ($6::text IS NULL OR owner = $6)
-        ), ended AS (
-            UPDATE auth_key_secrets s SET expires_at = clock_timestamp()
-            FROM k
-            WHERE s.key_id = k.id AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp()) AND s.digest <> (
+        ), previous AS (
+            SELECT s.digest, s.prefix || '_...' || s.last_four AS redacted_value,
+                s.expires_at IS NULL OR s.expires_at > clock_timestamp() AS is_good
+            FROM k JOIN auth_key_secrets s ON s.key_id = k.id
+            WHERE (s.expires_at IS NULL OR s.expires_at > clock_timestamp() - interval '1 hour') AND s.digest <> (
                 SELECT digest FROM auth_key_secrets WHERE key_id = $1 ORDER BY created_at DESC LIMIT 1)
-            RETURNING s.prefix || '_...' || s.last_four AS redacted_value
+        ), ended AS (
+            UPDATE auth_key_secrets s SET expires_at = LEAST(s.expires_at, clock_timestamp())
+            FROM previous WHERE s.digest = previous.digest
         ), trail AS (
             INSERT INTO audit_events (actor, actor_name, address, request_id, action, key_id, owner, outcome, changes)
             SELECT $2, $3, $4, $5, 'key.end_previous_secret', k.id, k.owner, 'done', jsonb_build_object(
-                'previous_secret', jsonb_build_object('from', (SELECT max(redacted_value) FROM ended), 'to', NULL))
-            FROM k WHERE EXISTS (SELECT FROM ended)
+                'previous_secret', jsonb_build_object(
+                    'from', (SELECT max(redacted_value) FROM previous WHERE is_good), 'to', NULL))
+            FROM k WHERE EXISTS (SELECT FROM previous WHERE is_good)
         )
         SELECT id FROM k
         """

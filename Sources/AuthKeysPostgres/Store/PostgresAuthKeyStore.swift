@@ -188,7 +188,7 @@ public final class PostgresAuthKeyStore: Store {
     public func adoptRestoredRows() async throws(StoreError) {
         try await attempt {
             try await self.pool.transaction { transaction in
-                try await transaction.execute(script: "SET LOCAL statement_timeout = 0")
+                try await transaction.execute(script: LongTransaction.begin)
                 _ = try await transaction.query(KeySQL.restamp, timeout: .seconds(3_600))
             }
         }

@@ -118,7 +118,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let result = try await connection.query(
             """
             SELECT n.nspname::text FROM pg_namespace n, aclexplode(n.nspacl) a
-            WHERE n.nspname = current_schema() AND a.grantee = 0 AND a.privilege_type = 'CREATE'
+            WHERE n.nspname = ANY (current_schemas(false)) AND a.grantee = 0 AND a.privilege_type = 'CREATE'
             """)
         guard let row = result.rows.first else { return report.pass("schema", "not everybody may create in it") }
         let schema = try row.text(0)
