@@ -5,18 +5,16 @@
 --
 -- Instances of the version before go on beside this one.
 
--- Takes all locks in front, and lets go of them where one is not to be had soon, or, as the tries go on, a little later: so nobody queues
--- up for long behind a lock that waits, and a circle ends here, before PostgreSQL looks for one (`deadlock_timeout`, 1 s) and ends
--- somebody else. Not to wait at all
+-- Takes all locks in front, and lets go of them where one is not to be had soon: so nobody queues up for long behind a lock that
+-- waits, and a circle ends here, before PostgreSQL looks for one (`deadlock_timeout`, 1 s) and ends somebody else. Not to wait at all
 -- would be to wait for a moment without traffic. Here they are had for milliseconds.
 DO $$
 DECLARE
     last_try timestamptz := clock_timestamp() + interval '10 minutes';
     limit_before text := current_setting('lock_timeout');
-    patience int := 200;
 BEGIN
+    PERFORM set_config('lock_timeout', '200ms', true);
     LOOP
-        PERFORM set_config('lock_timeout', patience::text, true);
         BEGIN
             LOCK TABLE auth_keys IN SHARE ROW EXCLUSIVE MODE;
             LOCK TABLE auth_key_usage IN ACCESS EXCLUSIVE MODE;
@@ -27,7 +25,6 @@ BEGIN
                     USING ERRCODE = 'object_in_use';
             END IF;
         END;
-        patience := least(patience + 50, 900);
         PERFORM pg_sleep(0.1 + random() * 0.1);
     END LOOP;
     PERFORM set_config('lock_timeout', limit_before, true);

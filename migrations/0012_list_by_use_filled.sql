@@ -8,10 +8,9 @@ DO $$
 DECLARE
     last_try timestamptz := clock_timestamp() + interval '10 minutes';
     limit_before text := current_setting('lock_timeout');
-    patience int := 200;
 BEGIN
+    PERFORM set_config('lock_timeout', '200ms', true);
     LOOP
-        PERFORM set_config('lock_timeout', patience::text, true);
         BEGIN
             LOCK TABLE auth_keys, auth_key_secrets, auth_key_usage, auth_key_secret_usage IN SHARE ROW EXCLUSIVE MODE;
             EXIT;
@@ -21,7 +20,6 @@ BEGIN
                     USING ERRCODE = 'object_in_use';
             END IF;
         END;
-        patience := least(patience + 50, 900);
         PERFORM pg_sleep(0.1 + random() * 0.1);
     END LOOP;
     PERFORM set_config('lock_timeout', limit_before, true);

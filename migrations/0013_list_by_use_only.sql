@@ -3,17 +3,17 @@
 -- Before the locks: there may be many days, and nobody else writes those.
 DELETE FROM auth_key_usage_days u WHERE NOT EXISTS (SELECT FROM auth_keys k WHERE k.id = u.key_id);
 
--- All locks or none: see 0011. Here they are had for milliseconds.
+-- All locks or none: see 0011. Here they are had for milliseconds, in the order in which traffic takes them, so that whoever has one already
+-- gets the other and goes.
 DO $$
 DECLARE
     last_try timestamptz := clock_timestamp() + interval '10 minutes';
     limit_before text := current_setting('lock_timeout');
-    patience int := 200;
 BEGIN
+    PERFORM set_config('lock_timeout', '200ms', true);
     LOOP
-        PERFORM set_config('lock_timeout', patience::text, true);
         BEGIN
-            LOCK TABLE auth_key_usage, auth_key_secrets IN ACCESS EXCLUSIVE MODE;
+            LOCK TABLE auth_key_secrets, auth_key_usage IN ACCESS EXCLUSIVE MODE;
             EXIT;
         EXCEPTION WHEN lock_not_available THEN
             IF clock_timestamp() > last_try THEN
@@ -21,7 +21,6 @@ BEGIN
                     USING ERRCODE = 'object_in_use';
             END IF;
         END;
-        patience := least(patience + 50, 900);
         PERFORM pg_sleep(0.1 + random() * 0.1);
     END LOOP;
     PERFORM set_config('lock_timeout', limit_before, true);
