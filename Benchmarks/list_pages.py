@@ -114,18 +114,19 @@ FILTERS = (
 
 # What takes longer, and how long at most (docs/operations.md says why): in the order of creation, and in any other.
 HARD_BY_CREATION = {
-    "none, 1,000 keys": 40, "label env=canary": 20, "text 777777": 30, "text %": 2000, "text server 12": 1500, "text 7": 20, "text 77": 60,
-    "text ag": 20,
+    "none, 1,000 keys": 40, "label env=canary": 30, "scope one:hundredth": 25, "text 7": 20, "text 77": 250, "text %": 2500,
 }
 HARD = {
-    "none, 1,000 keys": 60, "label env=canary": 30, "scope one:hundredth": 30, "owner one in ten": 15, "text %": 3000,
-    "text server": 200, "text customer": 150, "text server 12": 1500, "text server 1234": 30, "text 777777": 50, "text 7": 30,
-    "text 77": 100, "text ag": 2000, "active, owner 1%": 30, "disabled, prod": 150, "scope, agent": 250,
+    "none, 1,000 keys": 60, "disabled": 15, "deactivated": 15, "expired": 15, "expiring 90d": 15, "unused 7d": 20, "unused 90d": 150,
+    "unused 700d": 30, "owner one in a hundred": 15, "owner one in a thousand": 15, "label env=canary": 30, "label beta=yes": 15,
+    "scope one:hundredth": 30, "scope one:thousandth": 15, "prefix tenth": 20, "prefix thousandth": 20, "text server": 150,
+    "text customer": 110, "text server 12": 20, "text server 1234": 20, "text 7": 20, "text 77": 250, "text ag": 350, "text %": 2500,
+    "active, owner 1%": 40, "disabled, prod": 40, "deactivated, beta": 20, "scope, agent": 220, "unused 90d, active": 150,
 }
 # A status and a text: neither knows of the other.
 for status in ("active", "disabled", "deactivated", "expired"):
     for text in ("server", "777777", "ag"):
-        HARD["%s, %s" % (status, text)] = HARD_BY_CREATION["%s, %s" % (status, text)] = 2000
+        HARD["%s, %s" % (status, text)] = HARD_BY_CREATION["%s, %s" % (status, text)] = 400
 
 
 def rows(statement):
