@@ -12,7 +12,8 @@ enum EntityTag {
         guard values.count == 1, value.hasPrefix("\""), value.hasSuffix("\""),
             let version = Int64(value.dropFirst().dropLast())
         else {
-            throw .validation("If-Match must be the ETag of the auth key, or *", param: "If-Match")
+            throw .validation(
+                "If-Match must be the ETag of the auth key, in its quotes (\"2\"), or *", param: "If-Match")
         }
         return version
     }

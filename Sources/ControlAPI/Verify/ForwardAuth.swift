@@ -76,7 +76,8 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
 
     private static let ambiguous = refusal(
         type: Refusal.pathAmbiguous.kind.type, code: "ambiguous_request",
-        message: "the proxy has to tell method and path of the request, and its client nothing else of them",
+        message:
+            "the proxy has to tell method and path of the request, as X-Forwarded-Method and X-Forwarded-Uri or X-Original-Method and X-Original-URI, and its client nothing else of them",
         status: .forbidden)
 
     /// What the proxy tells; nil where it is told in two ways.
