@@ -387,7 +387,7 @@ struct AdminKeyRouteTests {
         try await ControlServer.with { server in
             let (id, value) = try await adminKey(server, "keys:read")
             let text = String(repeating: "x", count: 4_000)
-            for _ in 0..<8_000 {
+            for _ in 0..<4_000 {
                 _ = try await server.store.create(StoreConformance.newKey(description: text), claim: nil)
             }
             var request = HTTPClientRequest(url: server.url + keys + "/export")
@@ -406,7 +406,7 @@ struct AdminKeyRouteTests {
             } catch {
                 isCut = true
             }
-            #expect(isCut && count < 8_000, "\(count)")
+            #expect(isCut && count < 4_000, "\(count)")
         }
     }
 }
