@@ -19,9 +19,9 @@ final class SocketPoller: Sendable {
 
     private let state = Mutex(State())
 
-    /// Calls `handler` once, on the poller's thread, when `descriptor` can be read; then again after each `arm`. Nil when
-    /// the system refuses.
-    func add(_ descriptor: Int32, handler: @escaping @Sendable () -> Void) -> UInt64? {
+    /// Calls `handler` once, on the poller's thread, when `descriptor` can be read; then again after each `arm`. It is given the token,
+    /// since it may be called before this returns. Nil when the system refuses.
+    func add(_ descriptor: Int32, handler: @escaping @Sendable (_ token: UInt64) -> Void) -> UInt64? {
         state.withLock { state in
             guard let epoll = state.epoll ?? start() else { return nil }
             state.epoll = epoll
@@ -29,7 +29,7 @@ final class SocketPoller: Sendable {
             state.lastToken += 1
             let token = state.lastToken
             guard Self.control(epoll, EPOLL_CTL_ADD, descriptor, token, write: false) else { return nil }
-            state.handlers[token] = handler
+            state.handlers[token] = { handler(token) }
             return token
         }
     }

@@ -11,6 +11,7 @@ final class SocketWatch: @unchecked Sendable {
     private let queue: DispatchQueue
     private let onEvent: @Sendable () -> Void
     private var token: UInt64?
+    private var isCancelled = false
 
     /// Calls `onEvent` on `queue` whenever `socket` has something to read, again and again until it is read. Nil when no
     /// descriptor is left.
@@ -19,8 +20,8 @@ final class SocketWatch: @unchecked Sendable {
         self.queue = queue
         self.onEvent = onEvent
         guard descriptor >= 0 else { return nil }
-        token = SocketPoller.shared.add(descriptor) { [weak self, queue] in
-            queue.async { [weak self] in self?.event() }
+        token = SocketPoller.shared.add(descriptor) { [weak self, queue] token in
+            queue.async { [weak self] in self?.event(token) }
         }
         guard token != nil else {
             close(descriptor)
@@ -46,14 +47,16 @@ final class SocketWatch: @unchecked Sendable {
     func cancel() {
         guard let token else { return }
         self.token = nil
+        isCancelled = true
         SocketPoller.shared.remove(descriptor, token: token)
         close(descriptor)
     }
 
-    private func event() {
-        guard token != nil else { return }
+    /// Perhaps before `token` is kept: so it goes by the poller's.
+    private func event(_ token: UInt64) {
+        guard !isCancelled else { return }
         onEvent()
         // What has been left unread is told again: the poller reports once for each time it is armed.
-        if let token { SocketPoller.shared.arm(descriptor, token: token, write: false) }
+        if !isCancelled { SocketPoller.shared.arm(descriptor, token: token, write: false) }
     }
 }

@@ -30,6 +30,27 @@ import Testing
         close(near)
     }
 
+    @Test func whatCanBeReadBeforeItIsWatchedIsTold() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    let queue = DispatchQueue(label: "test")
+                    for _ in 0..<500 {
+                        let (near, far) = try socketPair()
+                        close(far)
+                        let count = Shared(0)
+                        let watch = try #require(SocketWatch(socket: near, queue: queue) { count.withLock { $0 += 1 } })
+                        // The first may come before the watch is made; it has to arm the next.
+                        try await eventually("it is told again") { count.withLock { $0 } >= 2 }
+                        queue.sync { watch.cancel() }
+                        close(near)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
     @Test func nothingIsToldAfterCancelling() async throws {
         let (near, far) = try socketPair()
         let events = Shared(0)
