@@ -3,8 +3,7 @@
 -- Before the locks: there may be many days, and nobody else writes those.
 DELETE FROM auth_key_usage_days u WHERE NOT EXISTS (SELECT FROM auth_keys k WHERE k.id = u.key_id);
 
--- All locks or none: see 0011. Here they are had for milliseconds, in the order in which traffic takes them, so that whoever has one already
--- gets the other and goes.
+-- All locks or none: see 0011. Here they are had for milliseconds.
 DO $$
 DECLARE
     last_try timestamptz := clock_timestamp() + interval '10 minutes';
@@ -13,7 +12,7 @@ BEGIN
     PERFORM set_config('lock_timeout', '200ms', true);
     LOOP
         BEGIN
-            LOCK TABLE auth_key_secrets, auth_key_usage IN ACCESS EXCLUSIVE MODE;
+            LOCK TABLE auth_key_usage, auth_key_secrets IN ACCESS EXCLUSIVE MODE;
             EXIT;
         EXCEPTION WHEN lock_not_available THEN
             IF clock_timestamp() > last_try THEN
