@@ -251,6 +251,29 @@ struct MigrationTests {
         }
     }
 
+    @Test("a migration's locks are taken in front, and let go of while others have them")
+    func locks() async throws {
+        let database = try await TestDatabase.create()
+        let (holder, other) = (try await connect(database), try await connect(database))
+        try await holder.execute(script: "CREATE TABLE busy ()")
+        try await holder.execute(script: "BEGIN; LOCK TABLE busy IN ACCESS SHARE MODE")
+        let migration = Migration(
+            version: 1, name: "locking", locks: "LOCK TABLE busy IN ACCESS EXCLUSIVE MODE", sql: "CREATE TABLE made ()")
+        let runner = runner([migration])
+        async let applied = runner.up(on: other)
+        let third = try await connect(database)
+        // Others get past, time and again.
+        for _ in 0..<5 {
+            _ = try await third.query("SELECT FROM busy")
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        #expect(try await count(third, "SELECT count(*) FROM pg_class WHERE relname = 'made'") == 0)
+        try await holder.execute(script: "COMMIT")
+        #expect(try await applied == [migration])
+        for connection in [holder, other, third] { await connection.close() }
+        try await database.drop()
+    }
+
     @Test("the lock is waited for with a bound")
     func locked() async throws {
         let database = try await TestDatabase.create()

@@ -8,13 +8,16 @@ public struct Migration: Sendable, Equatable {
     public let name: String
     /// The file's text.
     public let sql: String
+    /// A statement for the locks that it needs, which the runner takes in front (`LOCK`); nil where the file sees to that.
+    public let locks: String?
 
     /// SHA-256 of the file.
     public var checksum: [UInt8] { Array(SHA256.hash(data: Array(sql.utf8))) }
 
-    public init(version: Int32, name: String, sql: String) {
+    public init(version: Int32, name: String, locks: String? = nil, sql: String) {
         self.version = version
         self.name = name
+        self.locks = locks
         self.sql = sql
     }
 }
@@ -39,8 +42,12 @@ public enum MigrationCatalogue {
             version: 12, name: "list_by_use_filled", sql: text(PackageResources._012_list_by_use_filled_sql)),
         Migration(version: 13, name: "list_by_use_only", sql: text(PackageResources._013_list_by_use_only_sql)),
         Migration(version: 14, name: "own_functions", sql: text(PackageResources._014_own_functions_sql)),
-        Migration(version: 15, name: "label_values", sql: text(PackageResources._015_label_values_sql)),
-        Migration(version: 16, name: "label_values_only", sql: text(PackageResources._016_label_values_only_sql)),
+        Migration(
+            version: 15, name: "label_values", locks: "LOCK TABLE auth_keys IN SHARE MODE",
+            sql: text(PackageResources._015_label_values_sql)),
+        Migration(
+            version: 16, name: "label_values_only", locks: "LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE",
+            sql: text(PackageResources._016_label_values_only_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

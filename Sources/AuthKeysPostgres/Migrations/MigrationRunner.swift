@@ -16,6 +16,10 @@ public struct MigrationRunner: Sendable {
     /// How often a migration is tried that lost a deadlock (40P01), or a lock to `lock_timeout` (55P03).
     private static let attempts = 3
 
+    /// How long a migration's locks are tried for. Each try is a transaction of its own, and waits no longer than 0.2 s, so that nobody
+    /// queues up for long behind it, nor for a transaction that only waits.
+    private static let lockPatience = Duration.seconds(600)
+
     private let migrations: [Migration]
     private let lockAttempts: Int
     private let logger: Logger
@@ -55,11 +59,16 @@ public struct MigrationRunner: Sendable {
 
     private func apply(_ migration: Migration, on connection: PostgresConnection) async throws(MigrationError) {
         var attempt = 1
+        let lastTry = ContinuousClock.now + Self.lockPatience
         while true {
             do {
                 try await carryOut(migration, on: connection)
                 break
             } catch let error as PostgresError where !error.isUnavailable {
+                if migration.locks != nil, error.sqlState == "55P03", .now < lastTry {
+                    try? await Task.sleep(for: .milliseconds(.random(in: 100...200)))
+                    continue
+                }
                 guard attempt < Self.attempts, ["40P01", "55P03"].contains(error.sqlState) else {
                     throw .failed(migration.version, migration.name, reason: error.debugDescription)
                 }
@@ -77,6 +86,11 @@ public struct MigrationRunner: Sendable {
         let start = ContinuousClock.now
         try await connection.transaction { transaction in
             try await transaction.execute(script: LongTransaction.begin)
+            if let locks = migration.locks {
+                let before = try await transaction.query("SELECT current_setting('lock_timeout')").rows.first?.text(0)
+                try await transaction.execute(script: "SET LOCAL lock_timeout = '200ms'; \(locks)")
+                _ = try await transaction.query("SELECT set_config('lock_timeout', $1, true)", [.text(before ?? "0")])
+            }
             try await transaction.execute(script: migration.sql, timeout: Self.timeout)
             let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
             _ = try await transaction.query(
