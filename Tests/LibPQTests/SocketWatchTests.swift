@@ -30,24 +30,35 @@ import Testing
         close(near)
     }
 
-    @Test func whatCanBeReadBeforeItIsWatchedIsTold() async throws {
+    /// Runs `body` again and again from many threads, each with a queue and socket pairs of its own.
+    private func fromManyThreads(
+        rounds: Int,
+        _ body: @escaping @Sendable (_ near: Int32, _ far: Int32, DispatchQueue) async throws -> SocketWatch
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<8 {
                 group.addTask {
                     let queue = DispatchQueue(label: "test")
-                    for _ in 0..<500 {
+                    for _ in 0..<rounds {
                         let (near, far) = try socketPair()
-                        close(far)
-                        let count = Shared(0)
-                        let watch = try #require(SocketWatch(socket: near, queue: queue) { count.withLock { $0 += 1 } })
-                        // The first may come before the watch is made; it has to arm the next.
-                        try await eventually("it is told again") { count.withLock { $0 } >= 2 }
+                        let watch = try await body(near, far, queue)
                         queue.sync { watch.cancel() }
                         close(near)
                     }
                 }
             }
             try await group.waitForAll()
+        }
+    }
+
+    @Test func whatCanBeReadBeforeItIsWatchedIsTold() async throws {
+        try await fromManyThreads(rounds: 500) { near, far, queue in
+            close(far)
+            let count = Shared(0)
+            let watch = try #require(SocketWatch(socket: near, queue: queue) { count.withLock { $0 += 1 } })
+            // The first may come before the watch is made; it has to arm the next.
+            try await eventually("it is told again") { count.withLock { $0 } >= 2 }
+            return watch
         }
     }
 
@@ -68,22 +79,12 @@ import Testing
     }
 
     @Test func watchesOfBrokenSocketsComeAndGoFromManyThreads() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<8 {
-                group.addTask {
-                    let queue = DispatchQueue(label: "test")
-                    for _ in 0..<300 {
-                        let (near, far) = try socketPair()
-                        let ended = OneShot<Void>()
-                        let watch = try #require(SocketWatch(socket: near, queue: queue) { ended.settle(()) })
-                        close(far)
-                        await ended.value()
-                        queue.sync { watch.cancel() }
-                        close(near)
-                    }
-                }
-            }
-            try await group.waitForAll()
+        try await fromManyThreads(rounds: 300) { near, far, queue in
+            let ended = OneShot<Void>()
+            let watch = try #require(SocketWatch(socket: near, queue: queue) { ended.settle(()) })
+            close(far)
+            await ended.value()
+            return watch
         }
     }
 }

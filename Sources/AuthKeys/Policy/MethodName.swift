@@ -13,6 +13,7 @@ enum MethodName {
         isSame(rule, method) || rule.elementsEqual("GET".utf8) && method.elementsEqual("HEAD".utf8)
     }
 
+    /// `elementsEqual`, which the compiler does not make one piece with the loop around it.
     private static func isSame(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
         guard one.count == other.count else { return false }
         for place in 0..<one.count where one[place] != other[place] { return false }

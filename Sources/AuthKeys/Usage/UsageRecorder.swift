@@ -80,20 +80,21 @@ public final class UsageRecorder: Sendable {
     /// When a key was last used, as far as that was counted here and is not known to be written down; nil if it is not at all.
     func lastUse(of keyID: KeyID) async -> Timestamp? {
         guard await handOver() else { return nil }
+        takeLedger()
         let (pending, current) = unwritten.withLock { ($0.pending, $0.current) }
         return [pending, current].joined().joined().lazy.filter { $0.keyID == keyID }.map(\.lastUsedAt).max()
     }
 
     private func handOver() async -> Bool {
         asked.wrappingAdd(1, ordering: .relaxed)
-        guard (try? await time.sleep(Self.handover)) != nil else { return false }
-        add(ledger.withLock { $0.take() })
-        return true
+        return (try? await time.sleep(Self.handover)) != nil
     }
+
+    private func takeLedger() { add(ledger.withLock { $0.take() }) }
 
     /// Writes what there is now.
     public func flush() async {
-        add(ledger.withLock { $0.take() })
+        takeLedger()
         let counts = unwritten.withLock { unwritten in
             defer { unwritten.pending = [] }
             unwritten.current += unwritten.pending

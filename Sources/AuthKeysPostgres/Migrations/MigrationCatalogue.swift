@@ -8,7 +8,7 @@ public struct Migration: Sendable, Equatable {
     public let name: String
     /// The file's text.
     public let sql: String
-    /// A statement for the locks that it needs, which the runner takes in front (`LOCK`); nil where the file sees to that.
+    /// A statement for all the locks that it has to wait for, which the runner takes in front (`LOCK`); nil where the file sees to that.
     public let locks: String?
 
     /// SHA-256 of the file.

@@ -16,8 +16,8 @@ public struct MigrationRunner: Sendable {
     /// How often a migration is tried that lost a deadlock (40P01), or a lock to `lock_timeout` (55P03).
     private static let attempts = 3
 
-    /// How long a migration's locks are tried for. Each try is a transaction of its own, and waits no longer than 0.2 s, so that nobody
-    /// queues up for long behind it, nor for a transaction that only waits.
+    /// How long a migration's locks are tried for. Each try is a transaction of its own and waits no longer than 0.2 s, so that nobody
+    /// queues up for long behind it, and between tries nothing holds back the feed or the sealing of the trail.
     private static let lockPatience = Duration.seconds(600)
 
     private let migrations: [Migration]
@@ -87,9 +87,7 @@ public struct MigrationRunner: Sendable {
         try await connection.transaction { transaction in
             try await transaction.execute(script: LongTransaction.begin)
             if let locks = migration.locks {
-                let before = try await transaction.query("SELECT current_setting('lock_timeout')").rows.first?.text(0)
                 try await transaction.execute(script: "SET LOCAL lock_timeout = '200ms'; \(locks)")
-                _ = try await transaction.query("SELECT set_config('lock_timeout', $1, true)", [.text(before ?? "0")])
             }
             try await transaction.execute(script: migration.sql, timeout: Self.timeout)
             let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)

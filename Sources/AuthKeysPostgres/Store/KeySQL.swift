@@ -120,7 +120,8 @@ enum KeySQL {
         INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, rotation_id) VALUES ($2, $1, $3, $4, $5)
         """
 
-    /// Ends all secrets but the newest; those that ended within the hour once more, for whose clock is behind. The parameters from $2 on are `AuditSQL.parameters(of:)` of the call.
+    /// Ends all secrets but the newest; those that ended within the hour once more, for whose clock is behind. The parameters from $2
+    /// on are `AuditSQL.parameters(of:)` of the call.
     static let endPreviousSecrets = """
         WITH k AS (
             SELECT id, owner FROM auth_keys WHERE id = $1 AND ($6::text IS NULL OR owner = $6)

@@ -70,7 +70,7 @@ struct AdminDoor: Sendable {
             context.authorizeAgain = { [head = request.head] in
                 let now = try await authenticate(head)
                 try Self.check(now, for: route)
-                guard now.owner == authenticated.owner else {
+                guard now.sees(owner: authenticated.owner) else {
                     throw APIError.unauthorized(.unknown, message: "the admin key's owner was changed meanwhile")
                 }
             }
@@ -81,7 +81,7 @@ struct AdminDoor: Sendable {
                     NewAuditEvent(
                         actor: admin?.actor ?? .anonymous, origin: context.origin, action: route.action,
                         subject: await route.subject(request, context), owner: admin?.owner,
-                        refusal: error.code ?? error.kind.rawValue))
+                        refusal: error.shortName))
             }
             throw error
         }

@@ -17,6 +17,9 @@ public struct APIError: HTTPResponseError, Equatable {
         case `internal` = "internal_error"
     }
 
+    /// The code, or the kind where there is none: what the trail and others call it.
+    var shortName: String { code ?? kind.rawValue }
+
     public let status: HTTPResponse.Status
     public let kind: Kind
     public let message: String

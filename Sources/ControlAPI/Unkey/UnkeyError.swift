@@ -36,7 +36,7 @@ struct UnkeyError: Encodable {
         meta = UnkeyMeta(context)
         self.error = Details(
             title: error.status.reasonPhrase, detail: detail, status: error.status.code,
-            type: "urn:keyward:error:\(error.code ?? error.kind.rawValue)",
+            type: "urn:keyward:error:\(error.shortName)",
             errors: isBadRequest ? [Fault(location: Self.location(name, in: request), message: detail)] : nil)
         headers = error.headers
     }

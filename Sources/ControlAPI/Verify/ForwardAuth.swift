@@ -30,7 +30,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
             return answer(await verifier.decide(incoming)).response
         } catch {
             return Self.refusal(
-                type: error.kind.rawValue, code: error.code ?? error.kind.rawValue, message: error.message,
+                type: error.kind.rawValue, code: error.shortName, message: error.message,
                 status: .forbidden
             ).response
         }

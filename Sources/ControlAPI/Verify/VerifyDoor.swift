@@ -15,7 +15,7 @@ struct VerifyDoor: Sendable {
         do {
             candidate = try AdminDoor.credential(of: request.head)
         } catch {
-            record(error.code ?? error.kind.rawValue, of: nil, context)
+            record(error.shortName, of: nil, context)
             throw error
         }
         return try await admit(anyOf: [candidate], context)
@@ -31,7 +31,7 @@ struct VerifyDoor: Sendable {
             if admin.may(.verify) { return admin }
             (refusal, known) = (.permissionMissing(.verify), admin)
         }
-        record(refusal.code ?? refusal.kind.rawValue, of: known, context)
+        record(refusal.shortName, of: known, context)
         throw refusal
     }
 
