@@ -112,7 +112,8 @@ public struct ControlAPI: Sendable {
         [
             AuthKeyRoutes(service: service, time: time), ImportRoute(service: service, patience: importPatience),
             ExportRoute(service: service, time: time), AdminKeyRoutes(service: administration.keys, time: time),
-            AuditRoutes(trail: administration.trail), UnkeyKeyRoutes(service: service),
+            AuditRoutes(trail: administration.trail), InstanceRoutes(service: service),
+            UnkeyKeyRoutes(service: service),
         ]
     }
 }

@@ -48,6 +48,8 @@ public final class InMemoryStore: Store, ChangeHints {
         var buried: [(entry: KeyEntry, changed: UInt64)] = []
         var position: UInt64 = 1
         var history = "one"
+        /// For the next read.
+        var order: FeedReading.Order?
         var isDown = false
         /// Imports that are under way.
         var stages = 0
@@ -101,6 +103,25 @@ public final class InMemoryStore: Store, ChangeHints {
     /// Begins another history, as a restored database does.
     public func beginHistory(_ name: String) {
         state.withLock { $0.history = name }
+    }
+
+    /// All that it holds, for `restore`.
+    public struct Snapshot: Sendable {
+        let state: State
+    }
+
+    public func snapshot() -> Snapshot { Snapshot(state: state.withLock { $0 }) }
+
+    /// Takes everything back to a snapshot, but what positions are given out.
+    public func restore(_ snapshot: Snapshot, as history: String, order: FeedReading.Order? = nil) {
+        state.withLock { state in
+            let position = state.position
+            state = snapshot.state
+            state.history = history
+            state.position = position
+            state.order = order
+        }
+        hint.yield()
     }
 
     /// Removes a key without leaving a trace in the feed.
@@ -342,7 +363,75 @@ public final class InMemoryStore: Store, ChangeHints {
             )
         }
         for entry in entries { apply(entry) }
-        return ChangeBatch(watermark: reached, count: entries.count, skipped: 0)
+        return batch(at: reached, since: watermark, count: entries.count)
+    }
+
+    public func entries(
+        in range: DigestRange, since watermark: Watermark, apply: @escaping @Sendable (KeyEntry) -> Void
+    ) async throws(StoreError) -> ChangeBatch {
+        let (entries, reached): ([KeyEntry], Watermark) = try read { state in
+            (
+                state.rows.values.flatMap(Self.entries).filter { entry in
+                    let start = Array(entry.digest.bytes.prefix(8))
+                    return !start.lexicographicallyPrecedes(range.lowerBound)
+                        && range.upperBound.map { start.lexicographicallyPrecedes($0) } ?? true
+                },
+                Watermark(history: state.history, position: state.position + 1)
+            )
+        }
+        for entry in entries { apply(entry) }
+        return batch(at: reached, since: watermark, count: entries.count)
+    }
+
+    private func batch(at reached: Watermark, since watermark: Watermark?, count: Int) -> ChangeBatch {
+        let order = state.withLock { state in
+            defer { if watermark != nil { state.order = nil } }
+            return watermark == nil ? nil : state.order
+        }
+        return ChangeBatch(
+            reading: FeedReading(watermark: reached, nextTransaction: .max, order: order), count: count, skipped: 0)
+    }
+
+    public func writeBack(_ ends: [DisputedEnd]) async throws(StoreError) {
+        let now = time.now()
+        try read { state in
+            for end in ends {
+                guard var row = state.rows[end.keyID] else { continue }
+                var changes = AuditChanges()
+                switch end.kind {
+                case .key:
+                    guard row.deactivatedAt == nil else { continue }
+                    row.deactivatedAt = now
+                    changes.set("deactivated_at", to: .string(now.description))
+                case .secret(let moment):
+                    guard let place = row.secrets.firstIndex(where: { $0.digest == end.digest }),
+                        row.secrets[place].expiresAt.map({ $0 > moment }) ?? true
+                    else { continue }
+                    row.secrets[place].expiresAt = moment
+                }
+                changes.set("reason", to: .string("the database had lost this"))
+                state.keep(&row, now: now)
+                let action: AuditAction = end.kind == .key ? .keyDeactivate : .keyEndPreviousSecret
+                state.trail.append(
+                    [
+                        NewAuditEvent(
+                            actor: .system, origin: CallOrigin(address: "", requestID: ""), action: action,
+                            subject: row.id, owner: row.attributes.owner, changes: changes)
+                    ], now: now)
+            }
+        }
+        hint.yield()
+    }
+
+    public func order(_ order: FeedReading.Order, by call: AdminCall) async throws(StoreError) {
+        let now = time.now()
+        try read { state in
+            state.order = order
+            var changes = AuditChanges()
+            changes.set("accept_database", to: .bool(order == .acceptDatabase))
+            state.trail.append([NewAuditEvent(call, .instancesResync, changes: changes)], now: now)
+        }
+        hint.yield()
     }
 
     /// The stage of an import: keys wait in it, and in nothing else.

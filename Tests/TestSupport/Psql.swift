@@ -14,6 +14,15 @@ public enum Psql {
         -> String
     {
         let arguments = ["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", connectionString] + statements.flatMap { ["-c", $0] }
+        return try await tool("psql", arguments, user: user)
+    }
+
+    /// Runs a program of PostgreSQL's, such as `pg_dump`, and returns what it wrote.
+    ///
+    /// - Throws: `TestSupportError` with what it said when it fails.
+    @discardableResult
+    public static func tool(_ name: String, _ arguments: [String], user: UInt32? = nil) async throws -> String {
+        let program = program(name)
         let switching = user.map { ["--reuid=\($0)", "--regid=\($0)", "--clear-groups", program] }
         let result = try await Subprocess.run(
             switching == nil ? .path(FilePath(program)) : .name("setpriv"),
@@ -28,9 +37,9 @@ public enum Psql {
     }
 
     /// The program itself where the packages put it; the one in `/usr/bin` may be a slow wrapper.
-    private static let program: String = {
+    private static func program(_ name: String) -> String {
         let packaged = "/usr/lib/postgresql"
         let folders = Files.names(in: packaged).compactMap { Int($0) }.sorted(by: >).map { "\(packaged)/\($0)/bin" }
-        return folders.map { $0 + "/psql" }.first { access($0, X_OK) == 0 } ?? "/usr/bin/psql"
-    }()
+        return folders.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 } ?? "/usr/bin/\(name)"
+    }
 }

@@ -12,7 +12,7 @@ extension StoreConformance {
             let full = imported(1, attributes, deactivatedAt: moment(2_000))
             attributes = KeyAttributes(name: "plain")
             let plain = imported(2, attributes, lastFour: "")
-            let (all, watermark) = try await collect(store, since: nil)
+            let (all, reading) = try await collect(store, since: nil)
             try expect(all.isEmpty, "empty before")
             let kept = try await store.stageImport { stage in
                 try await stage.add([full])
@@ -29,7 +29,7 @@ extension StoreConformance {
             try expect(shown?.redactedValue == "sk_gom_...abcd", "redacted: \(shown?.redactedValue ?? "")")
             try expect(try await store.key(plain.id)?.redactedValue == "sk_gom_...", "nothing known of its end")
             try expect(try await store.find([plain.digest]) == [plain.entry], "found")
-            let changed = try await collect(store, since: watermark).0.map(compact)
+            let changed = try await collect(store, since: reading.watermark).0.map(compact)
             try expect(
                 changed.count == 2 && changed.contains(full.entry) && changed.contains(plain.entry), "in the feed")
             try expect(Set(try await store.schemes()) == [try scheme], "schemes")

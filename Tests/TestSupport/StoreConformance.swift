@@ -158,14 +158,65 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             _ = try await store.create(old, claim: nil)
             let (all, start) = try await collect(store, since: nil)
             try expect(all == [old.entry], "full load")
-            let (none, same) = try await collect(store, since: start)
-            try expect(none.allSatisfy { $0 == old.entry } && same.continues(start), "nothing new")
+            let (none, same) = try await collect(store, since: start.watermark)
+            try expect(
+                none.allSatisfy { $0 == old.entry } && start.watermark.continuity(to: same) == .continues, "nothing new"
+            )
             let new = newKey(name: "new")
             _ = try await store.create(new, claim: nil)
             let revoked = try await store.deactivate(old.id)
-            let (changed, next) = try await collect(store, since: same)
-            try expect(Set(changed.map(\.keyID)) == [old.id, new.id] && next.continues(same), "changed")
+            let (changed, next) = try await collect(store, since: same.watermark)
+            try expect(
+                Set(changed.map(\.keyID)) == [old.id, new.id] && same.watermark.continuity(to: next) == .continues,
+                "changed")
             try expect(changed.filter { $0.keyID == old.id } == revoked, "revoked")
+        },
+        StoreConformance(description: "a range of digests has the entries of its secrets, and no others") { store in
+            let keys = (0..<40).map { newKey(name: "n\($0)") }
+            for key in keys { _ = try await store.create(key, claim: nil) }
+            let watermark = try await collect(store, since: nil).reading.watermark
+            let found = Collected()
+            for number in 0..<256 {
+                let range = DigestRange(number: number, bits: 8)
+                let before = found.entries.count
+                let batch = try await store.entries(in: range, since: watermark) { found.append($0) }
+                try expect(found.entries[before...].allSatisfy { $0.digest.bytes[0] == number }, "of the range")
+                try expect(watermark.continuity(to: batch.reading) == .continues, "of the same database")
+            }
+            try expect(Set(found.entries.map(\.digest)) == Set(keys.map(\.digest)), "all")
+            try expect(found.entries.count == keys.count, "once each")
+        },
+        StoreConformance(description: "an end is written back once, by the system, with the reason") { store in
+            let (key, rotated) = (newKey(name: "revoked"), newKey(name: "rotated"))
+            for key in [key, rotated] { _ = try await store.create(key, claim: nil) }
+            let end = Timestamp(microseconds: Timestamp.now.microseconds - 60_000_000)
+            let ends = [
+                DisputedEnd(digest: key.digest, keyID: key.id, kind: .key),
+                DisputedEnd(digest: rotated.digest, keyID: rotated.id, kind: .secret(at: end)),
+                DisputedEnd(digest: Token.generate().digest, keyID: .generate(), kind: .key),
+            ]
+            for _ in 0..<2 { try await store.writeBack(ends) }
+            let entries = try await collect(store, since: nil).entries
+            try expect(entries.first { $0.keyID == key.id }?.state == .deactivated, "deactivated")
+            let secret = entries.first { $0.keyID == rotated.id }
+            try expect(secret?.endsSecret == true && secret?.expiresAt.map { $0 <= end } == true, "ended")
+            let events = try await trail(of: store).filter { $0.actor == AuditActor.system.text }
+            try expect(
+                Set(events.map(\.action)) == ["key.deactivate", "key.end_previous_secret"] && events.count == 2, "trail"
+            )
+            try expect(events.allSatisfy { $0.changes.contains("the database had lost this") }, "reason")
+        },
+        StoreConformance(description: "an order reaches every later read once, and is in the trail") { store in
+            let start = try await collect(store, since: nil).reading
+            try expect(start.order == nil, "none")
+            try await store.order(.acceptDatabase, by: .test)
+            let ordered = try await collect(store, since: start.watermark).reading
+            try expect(ordered.order == .acceptDatabase, "ordered")
+            try expect(try await collect(store, since: ordered.watermark).reading.order == nil, "once")
+            try await store.order(.resync, by: .test)
+            try expect(try await collect(store, since: ordered.watermark).reading.order == .resync, "resync")
+            let events = try await trail(of: store).filter { $0.action == AuditAction.instancesResync.rawValue }
+            try expect(events.count == 2, "trail")
         },
         StoreConformance(description: "an update is of the version that was seen, and of nothing is none") { store in
             let key = newKey(name: "before", labels: ["env": "test"])
@@ -223,7 +274,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await store.delete(key.id, version: nil) == .notDeactivated, "active")
             _ = try await store.deactivate(key.id)
             try expect(try await store.delete(key.id, version: 1) == .outdated, "outdated")
-            let (_, watermark) = try await collect(store, since: nil)
+            let watermark = try await collect(store, since: nil).reading.watermark
             guard case .deleted(let entries) = try await store.delete(key.id, version: 2) else {
                 throw broken("deleted")
             }
@@ -482,10 +533,15 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
 
     static func collect(
         _ store: any Store, since watermark: Watermark?
-    ) async throws -> (entries: [KeyEntry], watermark: Watermark) {
+    ) async throws -> (entries: [KeyEntry], reading: FeedReading) {
         let collected = Collected()
         let batch = try await store.changes(since: watermark) { collected.append($0) }
-        return (collected.entries, batch.watermark)
+        return (collected.entries, batch.reading)
+    }
+
+    private static func trail(of store: any Store) async throws -> [AuditEvent] {
+        guard let trail = store as? any AuditTrail else { throw broken("no trail") }
+        return try await trail.events(AuditQuery(limit: 100))
     }
 
     static func expect(_ condition: Bool, _ what: String) throws {

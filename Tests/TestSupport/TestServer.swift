@@ -1,7 +1,8 @@
 public import EmbeddedPostgres
-import FoundationEssentials
+import Foundation
 import Glibc
 import Logging
+import Subprocess
 import Synchronization
 
 /// A PostgreSQL of its own for one test, which may stop, pause or kill it.
@@ -89,6 +90,33 @@ public final class TestServer: Sendable {
     public func crash() async {
         kill(current.processID, SIGKILL)
         _ = await current.waitForExit()
+    }
+
+    /// Copies the data folder of a server that is stopped, for `replaceData`.
+    public func copyData() async throws -> String {
+        let copy = try TestFolder.make("copy")
+        try await Self.run("cp", ["-a", directory + "/cluster", copy])
+        return copy
+    }
+
+    /// Puts a copy in the place of the data folder of a server that is stopped: its past is taken back.
+    /// - Parameter promoted: whether the server begins a new timeline, as a standby does that is promoted.
+    public func replaceData(with copy: String, promoted: Bool = false) async throws {
+        try await Self.run("rm", ["-rf", directory + "/cluster"])
+        try await Self.run("cp", ["-a", copy, directory + "/cluster"])
+        guard promoted else { return }
+        try await Self.run("cp", ["-a", directory + "/cluster/PG_VERSION", directory + "/cluster/recovery.signal"])
+        let settings = "restore_command = 'false'\nrecovery_target_action = 'promote'\n"
+        let file = FileHandle(forWritingAtPath: directory + "/cluster/postgresql.auto.conf")
+        try file?.seekToEnd()
+        try file?.write(contentsOf: Data(settings.utf8))
+        try file?.close()
+    }
+
+    private static func run(_ program: String, _ arguments: [String]) async throws {
+        let result = try await Subprocess.run(
+            .name(program), arguments: Arguments(arguments), output: .discarded, error: .string(limit: 1 << 16))
+        guard result.terminationStatus.isSuccess else { throw TestSupportError(result.standardError) }
     }
 
     /// Ends it and removes its folder.

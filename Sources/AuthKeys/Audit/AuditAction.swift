@@ -20,13 +20,15 @@ public enum AuditAction: String, Sendable, CaseIterable {
     case auditExport = "audit.export"
     /// The trail goes on in another database cluster than it began in: it was restored.
     case auditRestored = "audit.restored"
+    /// All instances were told to load all keys again, and perhaps to believe the database where it revives a key.
+    case instancesResync = "instances.resync"
 
     /// Whether it only looks at what there is.
     public var isRead: Bool {
         switch self {
         case .keyRead, .keyVerify, .adminKeyRead, .auditRead, .auditExport: true
         case .keyCreate, .keyUpdate, .keyRotate, .keyEndPreviousSecret, .keyDeactivate, .keyDelete, .keyImport,
-            .adminKeyCreate, .adminKeyUpdate, .adminKeyDeactivate, .auditRestored:
+            .adminKeyCreate, .adminKeyUpdate, .adminKeyDeactivate, .auditRestored, .instancesResync:
             false
         }
     }

@@ -57,6 +57,12 @@ struct DetailArena: ~Copyable {
         KeyTexts(at: pointer(at: offset))
     }
 
+    /// Whether the texts at a place are those of an entry.
+    func holds(_ entry: KeyEntry, at offset: UInt32) -> Bool {
+        let held = texts(at: offset)
+        return entry.withTexts { $0.isEqual(to: held) }
+    }
+
     /// Notes that the texts at a place are not needed any more.
     mutating func waste(at offset: UInt32) {
         wasted += texts(at: offset).size
@@ -87,6 +93,11 @@ public struct KeyTexts {
 
     /// What they take in memory, unless one is longer than 127 bytes.
     var size: Int { 5 + name.count + owner.count + scopes.count + policy.count + metadata.count }
+
+    func isEqual(to other: KeyTexts) -> Bool {
+        name.elementsEqual(other.name) && owner.elementsEqual(other.owner) && scopes.elementsEqual(other.scopes)
+            && policy.elementsEqual(other.policy) && metadata.elementsEqual(other.metadata)
+    }
 
     func inOrder(_ body: (UnsafeRawBufferPointer) -> Void) {
         body(name)

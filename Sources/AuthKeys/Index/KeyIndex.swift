@@ -4,7 +4,8 @@ import Synchronization
 ///
 /// Any thread may read and write. The index is split by the first bits of the digest into tables, each behind a lock that is
 /// held for some tens of nanoseconds; nothing is allocated to look a key up, and nothing is copied to change one.
-/// Whatever the order in which changes arrive, the highest version of a key stays, and a key that has ended stays so.
+/// Whatever the order in which changes arrive, the highest version of a key stays, and the end of a key or secret stays, even if
+/// the database lost it (`disputedEnds`).
 public final class KeyIndex: Sendable {
     private static let shardBits = 8
     private static let shardCount = 1 << shardBits
@@ -52,6 +53,8 @@ public final class KeyIndex: Sendable {
     private let shards: Shards
     private let generation = Atomic<UInt16>(0)
     private let changes = Atomic<UInt64>(0)
+    private let disputes = Mutex<[SecretDigest: DisputedEnd]>([:])
+    private let hasDisputes = Atomic<Bool>(false)
 
     public init() {
         shards = Shards(count: Self.shardCount, skippedBits: Self.shardBits)
@@ -73,35 +76,93 @@ public final class KeyIndex: Sendable {
         }
     }
 
-    /// How the key behind a digest stands, a deleted one too; nil if there never was one, as far as the index knows.
+    /// Whether the index knows the digest, also as a deleted key's.
+    func holds(_ digest: SecretDigest) -> Bool { state(of: digest) != nil }
+
+    /// The state of the key behind a digest, a deleted one too; nil if there never was one, as far as the index knows.
     func state(of digest: SecretDigest) -> KeyEntry.State? {
         withTable(of: digest) { table in table.find(digest.words).flatMap { table.slot(at: $0).state } }
     }
 
-    /// Takes a change in. False if the index held that version of the key, or a newer one, already.
+    /// Applies a change. False if the index held that version of the key, or a newer one, already.
     @discardableResult
     public func apply(_ entry: KeyEntry) -> Bool {
-        apply(entry, isLoad: false)
+        apply(entry, .change)
     }
 
-    /// Takes an entry of a full load in: it replaces what the index held before the load began, whatever its version.
+    /// Applies an entry of the change feed, which is the database's form of a change.
     @discardableResult
-    public func load(_ entry: KeyEntry) -> Bool {
-        apply(entry, isLoad: true)
+    func follow(_ entry: KeyEntry) -> Bool {
+        apply(entry, .feed)
     }
 
-    /// Begins a full load: what neither it nor any change brings from here on is removed by `finishLoad`. One load at a time.
+    /// Applies an entry of a full load: it replaces what the index held before the load began, whatever its version, but not an end.
+    /// - Parameter acceptsDatabase: whether ends that the load denies are forgotten.
+    @discardableResult
+    public func load(_ entry: KeyEntry, acceptsDatabase: Bool = false) -> Bool {
+        apply(entry, acceptsDatabase ? .acceptingLoad : .load)
+    }
+
+    /// Replaces a wrong entry, whatever the versions, but not an end.
+    @discardableResult
+    func repair(_ entry: KeyEntry) -> Bool {
+        apply(entry, .repair)
+    }
+
+    /// Removes an entry that the database does not hold, unless it is an end.
+    @discardableResult
+    func remove(_ digest: SecretDigest) -> Bool {
+        let isRemoved = withTable(of: digest) { $0.remove(digest) }
+        if isRemoved { changes.wrappingAdd(1, ordering: .releasing) }
+        return isRemoved
+    }
+
+    /// Begins a full load: `finishLoad` removes what neither it nor any change brings from here on. One load at a time.
     public func beginLoad() {
         generation.wrappingAdd(1, ordering: .relaxed)
     }
 
-    /// Ends a full load that saw everything. Returns how many entries are gone.
-    @discardableResult
-    public func finishLoad() -> Int {
+    /// The number of entries that `finishLoad` would remove now, ends not counted.
+    func countUnseen() -> Int {
         let generation = generation.load(ordering: .relaxed)
-        let removed = sum { $0.sweep(keeping: generation) }
+        return sum { $0.countUnseen(by: generation) }
+    }
+
+    /// Ends a full load that saw everything. Ends that it did not see stay, unless they are forgotten.
+    /// - Returns: the number of entries removed.
+    @discardableResult
+    public func finishLoad(acceptsDatabase: Bool = false) -> Int {
+        let generation = generation.load(ordering: .relaxed)
+        let removed = sum { $0.sweep(keeping: generation, forgettingEnds: acceptsDatabase) }
+        if acceptsDatabase { disputes.withLock { $0.removeAll() } }
         if removed > 0 { changes.wrappingAdd(1, ordering: .releasing) }
         return removed
+    }
+
+    /// The ends that the index holds and the database denied, as of the last entry of each secret.
+    var disputedEnds: [DisputedEnd] { disputes.withLock { Array($0.values) } }
+
+    /// The number of `disputedEnds`.
+    public var disputedEndCount: Int { disputes.withLock { $0.count } }
+
+    func comparison(with entry: KeyEntry, at now: Timestamp) -> EntryComparison {
+        withTable(of: entry.digest) { $0.comparison(with: entry, at: now) }
+    }
+
+    /// The secrets in a range that are not deleted, with the versions of their keys.
+    func versions(in range: DigestRange) -> [SecretDigest: UInt32] {
+        withTable(Int(range.first >> UInt64(64 - Self.shardBits))) { table in
+            var versions: [SecretDigest: UInt32] = [:]
+            table.forEach(in: range) { versions[$0] = $1 }
+            return versions
+        }
+    }
+
+    /// The key of a secret, a deleted one's too.
+    func keyID(of digest: SecretDigest) -> KeyID? {
+        withTable(of: digest) { table in
+            table.find(digest.words).map { KeyID(high: table.slot(at: $0).id.0, low: table.slot(at: $0).id.1) }
+        }
     }
 
     /// Another number after every change: for whoever wants to know whether to look again.
@@ -121,11 +182,28 @@ public final class KeyIndex: Sendable {
     /// Bytes of memory held.
     public var memory: Int { Self.shardCount * Shards.stride + sum { $0.memory } }
 
-    private func apply(_ entry: KeyEntry, isLoad: Bool) -> Bool {
+    private func apply(_ entry: KeyEntry, _ mode: ApplyMode) -> Bool {
         let generation = generation.load(ordering: .relaxed)
-        let isNew = withTable(of: entry.digest) { $0.apply(entry, generation: generation, isLoad: isLoad) }
-        if isNew { changes.wrappingAdd(1, ordering: .releasing) }
-        return isNew
+        let outcome = withTable(of: entry.digest) { $0.apply(entry, generation: generation, mode: mode) }
+        note(outcome.dispute, of: entry)
+        if outcome.isChange { changes.wrappingAdd(1, ordering: .releasing) }
+        return outcome.isChange
+    }
+
+    private func note(_ dispute: ApplyOutcome.Dispute, of entry: KeyEntry) {
+        switch dispute {
+        case .raised(let kind):
+            disputes.withLock {
+                $0[entry.digest] = DisputedEnd(digest: entry.digest, keyID: entry.keyID, kind: kind)
+                hasDisputes.store(true, ordering: .relaxed)
+            }
+        case .settled where hasDisputes.load(ordering: .relaxed):
+            disputes.withLock {
+                $0[entry.digest] = nil
+                hasDisputes.store(!$0.isEmpty, ordering: .relaxed)
+            }
+        case .settled, .unchanged: break
+        }
     }
 
     private func sum(_ value: (inout KeyTable) -> Int) -> Int {

@@ -1,5 +1,6 @@
-/// One place of a table: a cache line. Bits of `meta`: 48 for the expiry in milliseconds (all ones: never), 12 for the load
-/// that last saw it, 1 for whether there is a policy, 3 for the state (0: the place is free).
+/// One slot of a table: a cache line. Bits of `meta`: 48 for the expiry in milliseconds (all ones: never), 11 for the load
+/// that last saw it, 1 for whether the expiry is the secret's own, 1 for whether there is a policy, 3 for the state (0: the slot is
+/// free).
 struct KeySlot {
     var digest: (UInt64, UInt64, UInt64, UInt64)
     var id: (UInt64, UInt64)
@@ -10,7 +11,8 @@ struct KeySlot {
 
     static let free = KeySlot(digest: (0, 0, 0, 0), id: (0, 0), meta: 0, version: 0, details: 0)
 
-    static let generationMask: UInt16 = 0xFFF
+    static let generationMask: UInt16 = 0x7FF
+    private static let generationShift: UInt64 = 5
     private static let never: UInt64 = 0xFFFF_FFFF_FFFF
 
     @inline(__always) var isFree: Bool { meta & 7 == 0 }
@@ -19,9 +21,18 @@ struct KeySlot {
     @inline(__always) var state: KeyEntry.State? { KeyEntry.State(rawValue: UInt8(meta & 7)) }
 
     var generation: UInt16 {
-        get { UInt16(meta >> 4 & UInt64(Self.generationMask)) }
-        set { meta = meta & ~(UInt64(Self.generationMask) << 4) | UInt64(newValue & Self.generationMask) << 4 }
+        get { UInt16(meta >> Self.generationShift & UInt64(Self.generationMask)) }
+        set {
+            let mask = UInt64(Self.generationMask)
+            meta = meta & ~(mask << Self.generationShift) | (UInt64(newValue) & mask) << Self.generationShift
+        }
     }
+
+    /// `meta` without the load that last saw the slot.
+    var content: UInt64 { meta & ~(UInt64(Self.generationMask) << Self.generationShift) }
+
+    /// The secret's own end; nil where the key's ends before it, or there is none.
+    var secretEnd: Timestamp? { meta & 16 != 0 ? expiresAt : nil }
 
     /// Whether more than state and expiry limits the key.
     @inline(__always) var hasPolicy: Bool { meta & 8 != 0 }
@@ -33,13 +44,30 @@ struct KeySlot {
 
     /// Disables a key that is active.
     mutating func close() {
-        if state == .active { meta = meta & ~7 | UInt64(KeyEntry.State.disabled.rawValue) }
+        if state == .active { setState(.disabled) }
+    }
+
+    mutating func setState(_ state: KeyEntry.State) {
+        meta = meta & ~7 | UInt64(state.rawValue)
+    }
+
+    /// Whether the load of this generation has not met the entry.
+    func isUnseen(by generation: UInt16) -> Bool {
+        !isFree && self.generation != generation & Self.generationMask
+    }
+
+    /// Whether state and expiry are those of an entry. An end of the secret that has passed is the same whenever it was.
+    func agrees(with entry: KeyEntry, at now: Timestamp) -> Bool {
+        let other = KeySlot(digest: digest, id: id, meta: Self.meta(of: entry, generation: 0), version: 0, details: 0)
+        if content == other.content { return true }
+        guard let end = secretEnd, let otherEnd = other.secretEnd, end <= now, otherEnd <= now else { return false }
+        return content & 0xFFFF == other.content & 0xFFFF
     }
 
     static func meta(of entry: KeyEntry, generation: UInt16) -> UInt64 {
         let milliseconds = entry.expiresAt.map { min(UInt64(max(0, $0.microseconds / 1_000)), never - 1) } ?? never
-        return milliseconds << 16 | UInt64(generation & generationMask) << 4 | (entry.policy.isEmpty ? 0 : 8)
-            | UInt64(entry.state.rawValue)
+        return milliseconds << 16 | UInt64(generation & generationMask) << generationShift
+            | (entry.endsSecret ? 16 : 0) | (entry.policy.isEmpty ? 0 : 8) | UInt64(entry.state.rawValue)
     }
 
     @inline(__always)

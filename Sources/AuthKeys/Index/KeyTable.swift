@@ -58,23 +58,47 @@ struct KeyTable: ~Copyable {
         arena.pointer(at: slot.details)
     }
 
-    /// Takes an entry in, unless the table holds something that stands above it. False also when memory is exhausted.
+    /// Applies an entry, unless the table holds something that stands above it. Unchanged also when memory is exhausted.
     ///
-    /// A higher version stands above a lower one; and the end of a key, which is permanent, above anything that is not one.
-    /// A full load stands above all that the table held before it began, whatever the versions: they count anew in a database
-    /// that was restored or failed over.
-    mutating func apply(_ entry: KeyEntry, generation: UInt16, isLoad: Bool) -> Bool {
-        if let place = find(entry.digest.words), let slots {
-            let isFromBefore = slots[place].generation != generation & KeySlot.generationMask
-            slots[place].generation = generation
-            let ends = entry.state.isFinal && slots[place].state?.isFinal == false
-            guard slots[place].version < entry.version || ends || isLoad && isFromBefore else { return false }
-            replace(slots + place, with: entry, generation: generation, isLoad: isLoad)
-            return true
+    /// A higher version stands above a lower one; the end of a key or of a secret, which is permanent, above anything that is not
+    /// one. A full load stands above all else that the table held before it began, whatever the versions: they count anew in a
+    /// database that was restored or failed over.
+    mutating func apply(_ entry: KeyEntry, generation: UInt16, mode: ApplyMode) -> ApplyOutcome {
+        guard let place = find(entry.digest.words), let slots else { return insert(entry, generation: generation) }
+        let slot = slots + place
+        let isFromBefore = slot.pointee.generation != generation & KeySlot.generationMask
+        slot.pointee.generation = generation
+        // What was read before the table's entry came says nothing against it.
+        let isStale =
+            mode.isChange && entry.version < slot.pointee.version || mode == .load && !isFromBefore
+        // An end settles a dispute whatever its version: the database may count from an older one.
+        var (entry, dispute) = (entry, isStale && !entry.state.isFinal ? ApplyOutcome.Dispute.unchanged : .settled)
+        if mode != .acceptingLoad, !entry.state.isFinal {
+            if slot.pointee.state?.isFinal == true {
+                return ApplyOutcome(dispute: isStale ? .unchanged : .raised(.key))
+            }
+            if let end = slot.pointee.secretEnd, !entry.keepsEnd(end) {
+                entry = entry.ending(at: end)
+                if !isStale { dispute = .raised(.secret(at: end)) }
+            }
         }
+        let ends = entry.state.isFinal && slot.pointee.state?.isFinal == false
+        let isOtherForm =
+            mode == .feed && slot.pointee.version == entry.version
+            && (slot.pointee.content != KeySlot.meta(of: entry, generation: 0)
+                || !arena.holds(entry, at: slot.pointee.details))
+        guard
+            slot.pointee.version < entry.version || ends || isOtherForm || mode.isLoad && isFromBefore
+                || mode == .repair
+        else { return ApplyOutcome(dispute: dispute) }
+        replace(slot, with: entry, generation: generation, setsVersion: !mode.isChange)
+        return ApplyOutcome(isChange: true, dispute: dispute)
+    }
+
+    private mutating func insert(_ entry: KeyEntry, generation: UInt16) -> ApplyOutcome {
         if (count + 1) * 20 > homes * 17 { rebuild(homes: max(8, homes + homes / 8, count + 1)) }
         while true {
-            guard let details = arena.append(entry) else { return false }
+            guard let details = arena.append(entry) else { return ApplyOutcome() }
             let slot = KeySlot(
                 digest: entry.digest.words, id: (entry.keyID.high, entry.keyID.low),
                 meta: KeySlot.meta(of: entry, generation: generation),
@@ -84,27 +108,80 @@ struct KeyTable: ~Copyable {
             arena.waste(at: details)
             let before = homes
             rebuild(homes: homes + homes / 8 + 1)
-            if homes == before { return false }
+            if homes == before { return ApplyOutcome() }
         }
         count += 1
         if entry.state == .deleted { tombstones += 1 }
-        return true
+        return ApplyOutcome(isChange: true)
     }
 
-    /// Removes what the load of this generation has not seen. Returns how many.
-    mutating func sweep(keeping generation: UInt16) -> Int {
+    /// The number of entries that a sweep for this generation would remove, ends not counted.
+    func countUnseen(by generation: UInt16) -> Int {
+        guard let slots else { return 0 }
+        return (0..<total).count { slots[$0].isUnseen(by: generation) && slots[$0].state?.isFinal == false }
+    }
+
+    /// Removes the entries that the load of this generation has not seen. An end that the load has not seen stays as a tombstone,
+    /// so that no later database revives the key, unless ends are forgotten.
+    /// - Returns: the number of entries removed, kept ends not counted.
+    mutating func sweep(keeping generation: UInt16, forgettingEnds: Bool) -> Int {
         guard let slots else { return 0 }
         var removed = 0
         var place = total - 1
         while place >= 0 {
-            if !slots[place].isFree, slots[place].generation != generation & KeySlot.generationMask {
-                remove(at: place)
-                removed += 1
+            if slots[place].isUnseen(by: generation) {
+                if slots[place].state?.isFinal == true, !forgettingEnds {
+                    bury(at: place)
+                } else {
+                    remove(at: place)
+                    removed += 1
+                }
             }
             place -= 1
         }
         compactIfWasteful()
         return removed
+    }
+
+    /// Removes one entry, unless it is an end. Returns whether it did.
+    mutating func remove(_ digest: SecretDigest) -> Bool {
+        guard let slots, let place = find(digest.words), slots[place].state?.isFinal == false else { return false }
+        remove(at: place)
+        compactIfWasteful()
+        return true
+    }
+
+    private mutating func bury(at place: Int) {
+        guard let slots, slots[place].state != .deleted else { return }
+        slots[place].setState(.deleted)
+        tombstones += 1
+    }
+
+    /// Compares what the table holds with an entry.
+    func comparison(with entry: KeyEntry, at now: Timestamp) -> EntryComparison {
+        guard let slots, let place = find(entry.digest.words) else { return .absent }
+        let slot = slots[place]
+        if slot.version != entry.version { return slot.version < entry.version ? .older : .newer }
+        let isSame =
+            slot.state == .deleted && entry.state == .deleted
+            || slot.id == (entry.keyID.high, entry.keyID.low) && slot.agrees(with: entry, at: now)
+                && arena.holds(entry, at: slot.details)
+        return isSame ? .same : .different
+    }
+
+    /// Calls `body` with the digest and the version of each entry in a range that is no tombstone, in order.
+    func forEach(in range: DigestRange, _ body: (SecretDigest, UInt32) -> Void) {
+        guard let slots else { return }
+        // Entries stand at their homes or to the right of them.
+        var place = home(of: (range.first, 0, 0, 0))
+        while place < total {
+            let slot = slots[place]
+            if !slot.isFree, slot.digest.0 > range.last { return }
+            if !slot.isFree, slot.digest.0 >= range.first, slot.state != .deleted {
+                body(SecretDigest(words: slot.digest), slot.version)
+            }
+            place += 1
+        }
     }
 
     /// Makes room for as many entries at once, so that a load grows nothing step by step.
@@ -123,7 +200,7 @@ struct KeyTable: ~Copyable {
     /// The state is replaced in any case; the texts stay as they were if memory is exhausted, and a key whose policy could not
     /// be kept opens nothing.
     private mutating func replace(
-        _ slot: UnsafeMutablePointer<KeySlot>, with entry: KeyEntry, generation: UInt16, isLoad: Bool
+        _ slot: UnsafeMutablePointer<KeySlot>, with entry: KeyEntry, generation: UInt16, setsVersion: Bool
     ) {
         let details = arena.append(entry)
         if let details {
@@ -134,7 +211,7 @@ struct KeyTable: ~Copyable {
         if entry.state == .deleted { tombstones += 1 }
         slot.pointee.meta = KeySlot.meta(of: entry, generation: generation)
         if details == nil, !entry.policy.isEmpty { slot.pointee.close() }
-        slot.pointee.version = isLoad ? entry.version : max(entry.version, slot.pointee.version)
+        slot.pointee.version = setsVersion ? entry.version : max(entry.version, slot.pointee.version)
         compactIfWasteful()
     }
 

@@ -57,11 +57,13 @@ public struct KeyAttributes: Sendable, Equatable {
         let policy = KeyPolicy(
             expiresAt: reportsExpiry ? expiresAt : nil, notBefore: notBefore, cidrs: allowedCIDRs,
             methods: allowedMethods, paths: allowedPaths, reportOnly: reportOnly)
-        let ends = [reportsExpiry ? nil : expiresAt, secretExpiresAt].compactMap(\.self)
+        let ownEnd = reportsExpiry ? nil : expiresAt
         return KeyEntry(
             digest: digest, keyID: id, version: version,
-            state: deactivated ? .deactivated : enabled && policy != nil ? .active : .disabled, expiresAt: ends.min(),
-            name: name, owner: owner, scopes: scopes.joined(separator: " "), policy: policy ?? .none,
+            state: deactivated ? .deactivated : enabled && policy != nil ? .active : .disabled,
+            expiresAt: [ownEnd, secretExpiresAt].compactMap(\.self).min(),
+            endsSecret: secretExpiresAt.map { end in ownEnd.map { end <= $0 } ?? true } ?? false, name: name,
+            owner: owner, scopes: scopes.joined(separator: " "), policy: policy ?? .none,
             metadata: metadata.isEmpty ? "" : JSONValue.object(metadata).text)
     }
 }

@@ -10,7 +10,7 @@ public struct KeyEntry: Sendable, Equatable {
         /// The record is gone; kept so that nothing older brings it back.
         case deleted = 4
 
-        /// Whether there is no way back.
+        /// Whether the state is permanent.
         var isFinal: Bool { self == .deactivated || self == .deleted }
     }
 
@@ -20,7 +20,9 @@ public struct KeyEntry: Sendable, Equatable {
     public let version: UInt32
     public let state: State
     /// The earlier of the key's and the secret's own end; nil for none.
-    public let expiresAt: Timestamp?
+    public private(set) var expiresAt: Timestamp?
+    /// Whether `expiresAt` is the secret's own end, set by a rotation, which nothing moves later.
+    public private(set) var endsSecret: Bool
     public let name: String
     public let owner: String?
     /// Separated by single spaces, as in RFC 6749 section 3.3; empty for none.
@@ -30,9 +32,11 @@ public struct KeyEntry: Sendable, Equatable {
     public let metadata: String
 
     public init(
-        digest: SecretDigest, keyID: KeyID, version: UInt32, state: State, expiresAt: Timestamp? = nil, name: String,
-        owner: String? = nil, scopes: String = "", policy: KeyPolicy = .none, metadata: String = ""
+        digest: SecretDigest, keyID: KeyID, version: UInt32, state: State, expiresAt: Timestamp? = nil,
+        endsSecret: Bool = false, name: String, owner: String? = nil, scopes: String = "", policy: KeyPolicy = .none,
+        metadata: String = ""
     ) {
+        self.endsSecret = endsSecret && expiresAt != nil
         self.digest = digest
         self.keyID = keyID
         self.version = version
@@ -43,5 +47,13 @@ public struct KeyEntry: Sendable, Equatable {
         self.scopes = scopes
         self.policy = policy
         self.metadata = metadata
+    }
+
+    /// The entry with an earlier end of its secret.
+    func ending(at end: Timestamp) -> KeyEntry {
+        var entry = self
+        entry.expiresAt = min(end, expiresAt ?? end)
+        entry.endsSecret = true
+        return entry
     }
 }

@@ -222,7 +222,7 @@ public struct AuthKeyService: Sendable {
         return changed.key
     }
 
-    private func ask<R: Sendable>(
+    func ask<R: Sendable>(
         _ question: () async throws(StoreError) -> R
     ) async throws(AuthKeyError) -> R {
         do { return try await question() } catch { throw AuthKeyError(error) }

@@ -43,10 +43,24 @@ public protocol Store: KeyFinder {
     func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]?
 
     /// Hands over every entry that changed at or after the watermark (all of them for nil), in no particular order and
-    /// possibly again, as of one moment, and says where to go on. Entries that make no sense are left out and counted.
+    /// possibly again, as of one moment, and returns the next position. Rows that cannot be decoded are left out and counted.
+    /// - Throws: `.unavailable` also where the database is not whole, as in the middle of a restore: then no entry is handed over.
     func changes(
         since watermark: Watermark?, apply: @escaping @Sendable (KeyEntry) -> Void
     ) async throws(StoreError) -> ChangeBatch
+
+    /// Hands over the entries of all secrets in a range of digests, as of one moment.
+    /// - Throws: as `changes`.
+    func entries(
+        in range: DigestRange, since watermark: Watermark, apply: @escaping @Sendable (KeyEntry) -> Void
+    ) async throws(StoreError) -> ChangeBatch
+
+    /// Writes ends back that the database lost, each with an event of the system's in the trail. An end that the database has
+    /// already, from another instance for example, stays as it is.
+    func writeBack(_ ends: [DisputedEnd]) async throws(StoreError)
+
+    /// Orders all instances to load all keys again, with an event in the trail where they are to accept the database.
+    func order(_ order: FeedReading.Order, by call: AdminCall) async throws(StoreError)
 
     /// Adds what was counted to what is written down. Counts come a secret and day each, in the order of key, day and digest;
     /// those of keys that are gone are left out.
@@ -77,36 +91,4 @@ public protocol KeyFinder: Sendable {
 public protocol ChangeHints: Sendable {
     /// An element whenever a look at the changes is worth while. Elements that come while nobody looks become one.
     var hints: AsyncStream<Void> { get }
-}
-
-/// Where the change feed stands.
-public struct Watermark: Sendable, Equatable {
-    /// Names the history that the position belongs to; a position of another history means nothing.
-    public let history: String
-    public let position: UInt64
-
-    public init(history: String, position: UInt64) {
-        self.history = history
-        self.position = position
-    }
-
-    /// Whether what was read since `earlier` is all that changed since then. If not, only a full load helps.
-    public func continues(_ earlier: Watermark) -> Bool {
-        history == earlier.history && position >= earlier.position
-    }
-}
-
-/// The result of one look at the changes.
-public struct ChangeBatch: Sendable, Equatable {
-    public let watermark: Watermark
-    /// Entries handed over.
-    public let count: Int
-    /// Rows that made no sense and were left out.
-    public let skipped: Int
-
-    public init(watermark: Watermark, count: Int, skipped: Int) {
-        self.watermark = watermark
-        self.count = count
-        self.skipped = skipped
-    }
 }

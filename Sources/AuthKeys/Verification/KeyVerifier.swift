@@ -8,15 +8,21 @@ public final class KeyVerifier: Sendable {
     public let index: KeyIndex
     private let freshness: IndexFreshness
     private let lookup: UnknownKeyLookup
+    private let reads: FeedReads
+    private let time: TimeSource
     private let metrics = VerificationMetrics()
     private let reports: PolicyReports
     private let usage: UsageRecorder?
 
-    /// - Parameter usage: who is told of the keys that `verify(_:method:…)` admits; whoever calls the other `verify` counts.
+    /// - Parameters:
+    ///   - reads: the follower's reads, which an instance that slept waits for.
+    ///   - usage: counts the keys that `verify(_:method:…)` admits; callers of the other `verify` count themselves.
     public init(
-        index: KeyIndex, freshness: IndexFreshness, lookup: UnknownKeyLookup, usage: UsageRecorder? = nil,
-        time: TimeSource = .system, logger: Logger = Logger(label: "keyward.policy")
+        index: KeyIndex, freshness: IndexFreshness, lookup: UnknownKeyLookup, reads: FeedReads = FeedReads(),
+        usage: UsageRecorder? = nil, time: TimeSource = .system, logger: Logger = Logger(label: "keyward.policy")
     ) {
+        self.reads = reads
+        self.time = time
         self.usage = usage
         reports = PolicyReports(metrics: metrics, logger: logger, time: time)
         self.index = index
@@ -30,16 +36,32 @@ public final class KeyVerifier: Sendable {
         _ token: UnsafeRawBufferPointer, for request: AccessRequest = .unknown, at now: Timestamp,
         admit: (KeyView) -> Void = { _ in }, refuse: (KeyView) -> Void = { _ in }
     ) -> Verdict {
-        guard freshness.isServing else {
+        let service = freshness.service(at: now)
+        if service == .stopped {
             metrics.unavailable()
             return .unavailable
         }
         let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
+        if service == .asleep { return unresolved(token, own: own) }
         if !index.schemes.isEmpty {
             return verifyAmongSchemes(token, own: own, for: request, at: now, admit: admit, refuse: refuse)
         }
         guard let own else { return self.refuse(.malformed) }
-        return judge(own, for: request, at: now, admit: admit, refuse: refuse) ?? .unresolved(own)
+        return judge(own, for: request, at: now, admit: admit, refuse: refuse) ?? absent(own)
+    }
+
+    /// The verdict on a digest that no key in the index has: a deleted key's needs no lookup, since it is deleted for good.
+    @inline(never)
+    private func absent(_ digest: SecretDigest) -> Verdict {
+        index.state(of: digest) == .deleted ? refuse(.unknown) : .unresolved(digest)
+    }
+
+    /// The verdict on a token while the index may lack revocations.
+    @inline(never)
+    private func unresolved(_ token: UnsafeRawBufferPointer, own: SecretDigest?) -> Verdict {
+        var first: SecretDigest?
+        forEachAddress(of: token, own: own) { first = first ?? $0 }
+        return first.map { .unresolved($0) } ?? refuse(.malformed)
     }
 
     /// What becomes of the key behind a digest; nil if the index holds none.
@@ -87,8 +109,8 @@ public final class KeyVerifier: Sendable {
             }
             unknown = unknown ?? digest
         }
-        guard var deciding = found else { return unknown.map { .unresolved($0) } ?? self.refuse(.malformed) }
         if wasDeleted { return self.refuse(.unknown) }
+        guard var deciding = found else { return unknown.map { .unresolved($0) } ?? self.refuse(.malformed) }
         if isOneOfSeveral {
             var refusing: SecretDigest?
             forEachAddress(of: token, own: own) { digest in
@@ -137,7 +159,8 @@ public final class KeyVerifier: Sendable {
     /// Says whose key a token is. That is no verification and no use: nothing is counted, and no rule looked at.
     /// - Parameter asker: who may learn of some keys only: to it, others are unknown.
     public func identify(_ token: String, asker: Admin) async -> Holder {
-        guard freshness.isServing else { return .unavailable }
+        let service = freshness.service(at: time.now())
+        if service == .stopped { return .unavailable }
         let token = Array(token.utf8)
         func look() -> (found: KeyProfile?, unknown: SecretDigest?) {
             token.withUnsafeBytes { token in
@@ -151,7 +174,8 @@ public final class KeyVerifier: Sendable {
             }
         }
         var place = look()
-        if place.found == nil, let unknown = place.unknown {
+        if let unknown = place.unknown, service == .asleep || place.found == nil && index.state(of: unknown) != .deleted
+        {
             switch await resolve(unknown) {
             case .found: place = look()
             case .absent: break
@@ -168,15 +192,23 @@ public final class KeyVerifier: Sendable {
         return .refused(refusal)
     }
 
-    /// Looks a digest up once more, in the database, bounded and shared with whoever asks for the same.
+    /// Waits until an instance that slept has read the changes; then looks up a digest that the index does not hold in the database,
+    /// bounded, and shared with other callers that ask for the same.
     public func resolve(_ digest: SecretDigest) async -> UnknownKeyLookup.Answer {
+        if freshness.service(at: time.now()) == .asleep {
+            // A read that failed has woken the instance too: it serves from memory then, as far as that is allowed.
+            _ = await reads.next()
+            guard freshness.service(at: time.now()) == .serving else { return .unavailable }
+            if index.holds(digest) { return .found }
+        }
         let answer = await lookup.resolve(digest)
         return answer == .absent && freshness.standing != .ready ? .unavailable : answer
     }
 
-    /// Ends the verification of a token that stayed unresolved. Found, and gone again before it could be verified, is absent.
+    /// Ends the verification of a token that stayed unresolved. One that was found, and could not be verified even so, is not the
+    /// caller's fault: the instance slept again.
     public func verdict(afterResolving answer: UnknownKeyLookup.Answer) -> Verdict {
-        guard answer == .unavailable else { return refuse(.unknown) }
+        if answer == .absent { return refuse(.unknown) }
         metrics.unavailable()
         return .unavailable
     }

@@ -5,8 +5,10 @@
 /// while a flood of junk soon comes down to one statement a second. What was just found absent is remembered for a second.
 struct LookupBudget {
     enum Decision: Equatable {
-        /// Not there, as far as we may look.
+        /// Not there, as a statement found a moment ago.
         case absent
+        /// The budget is used up: the next read of the changes will tell.
+        case exhausted
         /// Wait for the statement that will ask for it.
         case wait
         /// Ask for these now.
@@ -35,12 +37,12 @@ struct LookupBudget {
         if asking.contains(digest) || pending.contains(digest) { return .wait }
         if absent.contains(digest) { return .absent }
         if asking.isEmpty {
-            guard tokens >= 1 else { return .absent }
+            guard tokens >= 1 else { return .exhausted }
             asking = [digest]
             tokens -= 1
             return .ask([digest])
         }
-        guard pending.count < Self.batchLimit, tokens >= 1 else { return .absent }
+        guard pending.count < Self.batchLimit, tokens >= 1 else { return .exhausted }
         pending.insert(digest)
         return .wait
     }

@@ -3,49 +3,77 @@ import Synchronization
 
 /// Looks up well-formed tokens that the index does not hold, so that a key made on one instance works at once on all.
 public final class UnknownKeyLookup: Sendable {
-    /// What a look-up came to.
+    /// The result of a lookup.
     public enum Answer: Sendable, Equatable {
         /// The index holds the digest now.
         case found
-        /// There is no such key, as far as the budget let us look.
+        /// There is no such key.
         case absent
         /// The database could not be asked.
         case unavailable
     }
 
+    /// The result of a lookup in the database.
+    private enum Statement {
+        case absent
+        /// There was no budget for a statement.
+        case notAsked
+        case failed
+    }
+
     private struct State {
         var budget: LookupBudget
-        var waiters: [SecretDigest: [CheckedContinuation<Answer, Never>]] = [:]
+        var waiters: [SecretDigest: [CheckedContinuation<Statement, Never>]] = [:]
     }
 
     private let store: any KeyFinder
     private let index: KeyIndex
+    private let reads: FeedReads
     private let time: TimeSource
     private let state: Mutex<State>
     private let statements = Counter(label: "keyward_unknown_key_statements_total")
 
-    public init(store: any KeyFinder, index: KeyIndex, time: TimeSource = .system) {
+    /// - Parameter reads: the follower's reads, the next of which is waited for where there is no budget for a statement.
+    public init(
+        store: any KeyFinder, index: KeyIndex, reads: FeedReads = FeedReads(), time: TimeSource = .system
+    ) {
         self.store = store
         self.index = index
+        self.reads = reads
         self.time = time
         state = Mutex(State(budget: LookupBudget(now: time.uptime())))
     }
 
-    /// Asks the database for a digest, or waits for the answer that somebody else gets.
+    /// Asks the database for a digest, shares the statement of another caller, or waits for the next read of the changes.
     public func resolve(_ digest: SecretDigest) async -> Answer {
-        let answer = await withCheckedContinuation { (continuation: CheckedContinuation<Answer, Never>) in
+        let statement = await ask(for: digest)
+        if index.holds(digest) { return .found }
+        switch statement {
+        case .absent: return .absent
+        case .failed: return .unavailable
+        case .notAsked:
+            let outcome = await reads.next()
+            return index.holds(digest) ? .found : outcome == .worked ? .absent : .unavailable
+        }
+    }
+
+    private func ask(for digest: SecretDigest) async -> Statement {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Statement, Never>) in
             let decision = state.withLock { state in
                 let decision = state.budget.request(digest, now: time.uptime())
-                if decision != .absent { state.waiters[digest, default: []].append(continuation) }
+                switch decision {
+                case .wait, .ask: state.waiters[digest, default: []].append(continuation)
+                case .absent, .exhausted: break
+                }
                 return decision
             }
             switch decision {
             case .absent: continuation.resume(returning: .absent)
+            case .exhausted: continuation.resume(returning: .notAsked)
             case .wait: break
             case .ask(let digests): Task { await self.run(digests) }
             }
         }
-        return index.withKey(for: digest) { _ in .found } ?? answer
     }
 
     private func run(_ first: [SecretDigest]) async {
@@ -54,13 +82,17 @@ public final class UnknownKeyLookup: Sendable {
             statements.increment()
             let found = await ask(for: asking)
             let asked = asking
-            var waiters: [CheckedContinuation<Answer, Never>] = []
+            var (answered, left) = (
+                [CheckedContinuation<Statement, Never>](), [CheckedContinuation<Statement, Never>]()
+            )
             asking = state.withLock { state in
                 let next = state.budget.answered(found: found, now: time.uptime())
-                for digest in asked + next.giveUp { waiters += state.waiters.removeValue(forKey: digest) ?? [] }
+                for digest in asked { answered += state.waiters.removeValue(forKey: digest) ?? [] }
+                for digest in next.giveUp { left += state.waiters.removeValue(forKey: digest) ?? [] }
                 return next.ask
             }
-            for waiter in waiters { waiter.resume(returning: found == nil ? .unavailable : .absent) }
+            for waiter in answered { waiter.resume(returning: found == nil ? .failed : .absent) }
+            for waiter in left { waiter.resume(returning: .notAsked) }
         }
     }
 

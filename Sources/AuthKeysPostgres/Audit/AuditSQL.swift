@@ -81,10 +81,11 @@ enum AuditSQL {
 
     static let lock = "SELECT pg_try_advisory_xact_lock($1)"
 
-    /// The cluster, and the newest seal with the transaction of its event.
+    /// The cluster, and the newest seal with the transaction of its event. Fails where the database is not whole: a seal among half of
+    /// the restored events would break the chain.
     static let state = """
         SELECT c.system_identifier::text, e.xid, \(sealColumns)
-        FROM pg_control_system() c
+        FROM (SELECT * FROM pg_control_system() WHERE require_whole_database('auth_keys'::regclass)) c
         LEFT JOIN LATERAL (SELECT * FROM audit_seals ORDER BY seq DESC LIMIT 1) s ON true
         LEFT JOIN audit_events e ON e.id = s.event_id
         """

@@ -4,35 +4,34 @@ import Synchronization
 
 /// Reads the change feed with COPY, so that a full load of millions of keys streams through bounded memory.
 enum ChangeReader {
-    /// What one read has come to. Rows come one at a time, on the connection's executor.
+    /// The result of one read so far. Rows come one at a time, on the connection's executor.
     private final class Progress: Sendable {
         struct State {
-            var watermark: Watermark?
+            var reading: FeedReading?
             var count = 0
             var skipped = 0
         }
         let state = Mutex(State())
     }
 
-    /// - Parameter timeout: for the whole; nil bounds each wait for the server instead (by the pool's query timeout): for a full
-    ///   load, which takes as long as it takes to send all keys, and after a look that did not end in time.
+    /// - Parameters:
+    ///   - sql: a statement of `FeedSQL`.
+    ///   - timeout: for the whole; nil bounds each wait for the server instead (by the pool's query timeout): for a full load, which
+    ///     takes as long as it takes to send all keys, and after a read that did not end in time.
     static func read(
-        since watermark: Watermark?, timeout: Duration?, from pool: PostgresPool,
-        apply: @escaping @Sendable (KeyEntry) -> Void
+        _ sql: String, timeout: Duration?, from pool: PostgresPool, apply: @escaping @Sendable (KeyEntry) -> Void
     ) async throws -> ChangeBatch {
         let progress = Progress()
         try await pool.withConnection { connection in
-            _ = try await connection.copyOut(
-                KeySQL.changes(since: watermark?.position ?? 0), timeout: timeout
-            ) { row in
+            _ = try await connection.copyOut(sql, timeout: timeout) { row in
                 try progress.state.withLock { try take(&row, into: &$0, apply: apply) }
             }
         }
         let result = progress.state.withLock { $0 }
-        guard let reached = result.watermark else {
+        guard let reading = result.reading else {
             throw StoreError(.failed, detail: "the change feed did not say where it stands")
         }
-        return ChangeBatch(watermark: reached, count: result.count, skipped: result.skipped)
+        return ChangeBatch(reading: reading, count: result.count, skipped: result.skipped)
     }
 
     private static func take(
@@ -40,7 +39,7 @@ enum ChangeReader {
     ) throws(PostgresError) {
         guard let digest = try row.nextOptionalBytes() else {
             for _ in 0..<8 + PolicyColumns.count { try row.skip() }
-            state.watermark = Watermark(history: try row.nextText(), position: try row.nextXid8())
+            state.reading = FeedReading(state: try row.nextText(), position: try row.nextXid8())
             return
         }
         let raw = RawEntry(

@@ -48,6 +48,9 @@ public enum MigrationCatalogue {
         Migration(
             version: 16, name: "label_values_only", locks: "LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE",
             sql: text(PackageResources._016_label_values_only_sql)),
+        Migration(
+            version: 17, name: "feed_epochs", locks: "LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE",
+            sql: text(PackageResources._017_feed_epochs_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

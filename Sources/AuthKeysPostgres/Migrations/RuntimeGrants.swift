@@ -16,7 +16,7 @@ public enum RuntimeGrants {
         var functions: [String] {
             switch self {
             case .serve: RuntimeGrants.functions
-            case .verify: []
+            case .verify: [RuntimeGrants.wholeness]
             }
         }
     }
@@ -34,12 +34,15 @@ public enum RuntimeGrants {
         ("auth_key_tombstones", "SELECT, INSERT, UPDATE, DELETE"),
         ("auth_key_usage", "SELECT, INSERT, UPDATE, DELETE"),
         ("auth_key_usage_days", "SELECT, INSERT, UPDATE, DELETE"),
+        ("feed_epochs", "SELECT, INSERT, DELETE"),
         ("idempotency_claims", "SELECT, INSERT, UPDATE, DELETE"),
         ("keyward_migrations", "SELECT"),
     ]
 
     /// What statements and triggers call; anybody may, unless that was taken away from `PUBLIC`.
-    private static let functions = ["auth_key_terms(text[], jsonb)"]
+    private static let functions = ["auth_key_terms(text[], jsonb)", wholeness]
+
+    private static let wholeness = "require_whole_database(regclass)"
 
     private static let verificationTables: [(name: String, rights: String)] = [
         ("auth_keys", "SELECT"),
@@ -51,6 +54,7 @@ public enum RuntimeGrants {
         ("auth_key_usage", "SELECT"),
         ("auth_key_usage", "UPDATE (last_used_at, last_address, last_agent, requests)"),
         ("auth_key_usage_days", "SELECT, INSERT, UPDATE"),
+        ("feed_epochs", "SELECT"),
         ("keyward_migrations", "SELECT"),
     ]
 

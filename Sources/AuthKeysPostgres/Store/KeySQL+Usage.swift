@@ -1,5 +1,8 @@
 /// The statements about use. Rows are locked in the order of key, day and digest, and a key's in one transaction.
 extension KeySQL {
+    /// Fails where the database is not whole: a row that is written in the middle of a restore is in the way of the restored one.
+    static let requireWhole = "SELECT require_whole_database('auth_keys'::regclass)"
+
     /// A key has its row from its beginning to its end: what is not there belongs to a key that is gone, and is not made again.
     static let recordKeys = """
         WITH t AS (

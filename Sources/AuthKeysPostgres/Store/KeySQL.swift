@@ -26,11 +26,13 @@ enum KeySQL {
         LEFT JOIN LATERAL (SELECT * FROM auth_key_usage WHERE key_id = k.id OFFSET 0) u ON true
         """
 
-    /// One row a secret, as the index wants it. One that ended before its key was changed last has ended whatever the clock says, of
+    /// One row a secret, as the index wants it. The state has 8 added where the expiry is the secret's own. One that ended before its key was changed last has ended whatever the clock says, of
     /// who reads this or of this server, which may be another than the one that ended it.
     static let entryColumns = """
         s.digest, k.id, k.version, \
-        (CASE WHEN k.deactivated_at IS NOT NULL THEN 3 WHEN NOT k.enabled THEN 2 ELSE 1 END)::int2 AS state, \
+        (CASE WHEN k.deactivated_at IS NOT NULL THEN 3 WHEN NOT k.enabled THEN 2 ELSE 1 END \
+            + CASE WHEN s.expires_at <= CASE WHEN 'expires_at' = ANY (k.report_only) THEN 'infinity' \
+                ELSE COALESCE(k.expires_at, 'infinity') END THEN 8 ELSE 0 END)::int2 AS state, \
         LEAST(CASE WHEN 'expires_at' <> ALL (k.report_only) THEN k.expires_at END, \
             CASE WHEN s.expires_at <= GREATEST(clock_timestamp(), k.updated_at) THEN 'epoch' ELSE s.expires_at END) \
             AS expires_at, \
@@ -183,27 +185,6 @@ enum KeySQL {
     static let forgetClaims =
         "DELETE FROM idempotency_claims WHERE created_at < clock_timestamp() - interval '24 hours'"
 
-    /// What changed since a position of the feed: a row that says where the feed stands, and a row a secret. Text, not a
-    /// parameter, because COPY takes none; the position is a number of ours.
-    static func changes(since position: UInt64) -> String {
-        """
-        COPY (
-            SELECT NULL::bytea, NULL::uuid, NULL::int8, 0::int2, NULL::timestamptz, NULL::text, NULL::text, NULL::text,
-                NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
-                (SELECT system_identifier::text FROM pg_control_system()) || '/' || CASE WHEN pg_is_in_recovery()
-                    THEN 'standby' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
-                pg_snapshot_xmin(pg_current_snapshot())
-            UNION ALL
-            SELECT \(entryColumns), NULL, NULL FROM auth_keys k JOIN auth_key_secrets s ON s.key_id = k.id
-            WHERE k.changed_xid >= '\(position)'::xid8
-            UNION ALL
-            SELECT digest, key_id, version, 4::int2, NULL, '', NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-            FROM auth_key_tombstones
-            WHERE changed_xid >= '\(position)'::xid8
-        ) TO STDOUT (FORMAT binary)
-        """
-    }
-
     /// Transaction ids begin again in a restored dump: rows from the future would be re-read for ever, and hide changes.
     static let restamp = """
         WITH future AS (SELECT pg_snapshot_xmax(pg_current_snapshot()) AS xid), keys AS (
@@ -211,5 +192,4 @@ enum KeySQL {
         )
         UPDATE auth_key_tombstones SET changed_xid = pg_current_xact_id() WHERE changed_xid > (SELECT xid FROM future)
         """
-
 }

@@ -7,6 +7,7 @@ extension PostgresAuthKeyStore {
         let keys = totals(counts) { $0.keyID }
         let secrets = totals(counts) { $0.digest }
         _ = try await pool.pipeline([
+            PostgresStatement(KeySQL.requireWhole),
             PostgresStatement(
                 KeySQL.recordKeys,
                 [

@@ -10,11 +10,11 @@ public final class PostgresAuthKeyStore: Store {
     private static let createConcurrency = 1
 
     let pool: PostgresPool
-    private let feedPool: PostgresPool
-    private let lookTimeout: Duration
-    /// The last look at the changes did not end in time: the next may take longer.
-    private let lookTimedOut = Atomic<Bool>(false)
-    private let notifier: ChangeNotifier
+    let feedPool: PostgresPool
+    let lookTimeout: Duration
+    /// The last read of the changes did not end in time: the next may take longer.
+    let lookTimedOut = Atomic<Bool>(false)
+    let notifier: ChangeNotifier
     private let creations: GroupCommit<Creation, AuthKey>
 
     /// The pools are the caller's to run.
@@ -123,23 +123,6 @@ public final class PostgresAuthKeyStore: Store {
         }
     }
 
-    public func changes(
-        since watermark: Watermark?, apply: @escaping @Sendable (KeyEntry) -> Void
-    ) async throws(StoreError) -> ChangeBatch {
-        let isPatient = watermark == nil || lookTimedOut.load(ordering: .relaxed)
-        return try await attempt {
-            do {
-                let batch = try await ChangeReader.read(
-                    since: watermark, timeout: isPatient ? nil : self.lookTimeout, from: self.feedPool, apply: apply)
-                self.lookTimedOut.store(false, ordering: .relaxed)
-                return batch
-            } catch {
-                if (error as? PostgresError)?.kind == .timeout { self.lookTimedOut.store(true, ordering: .relaxed) }
-                throw error
-            }
-        }
-    }
-
     public func record(_ usage: [UsageCount]) async throws(StoreError) {
         try await attempt { try await Self.record(usage, on: self.pool) }
     }
@@ -181,17 +164,6 @@ public final class PostgresAuthKeyStore: Store {
     public func close() async {
         await pool.close()
         await feedPool.close()
-    }
-
-    /// Stamps rows anew that carry a transaction id of another history (a restored dump). To be called at start-up. Where all are
-    /// such rows it takes a minute or two for a million keys, which is no reason to end it.
-    public func adoptRestoredRows() async throws(StoreError) {
-        try await attempt {
-            try await self.pool.transaction { transaction in
-                try await transaction.execute(script: LongTransaction.begin)
-                _ = try await transaction.query(KeySQL.restamp, timeout: .seconds(3_600))
-            }
-        }
     }
 
     func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {

@@ -53,8 +53,11 @@ extension KeyEntry {
     }
 }
 
-/// What a row says of a secret, before it is known to make sense.
+/// The columns of a secret's row, not checked yet.
 struct RawEntry {
+    /// Added to the state of a secret whose expiry is its own.
+    private static let secretEnds: Int16 = 8
+
     let digest: SecretDigest?
     let id: KeyID
     let version: Int64
@@ -67,21 +70,26 @@ struct RawEntry {
     let policy: KeyPolicy?
     let metadata: String?
 
+    private var keyState: KeyEntry.State? {
+        UInt8(exactly: state & ~Self.secretEnds).flatMap(KeyEntry.State.init)
+    }
+
     /// Whether the row is one that Keyward could have written.
     var makesSense: Bool {
-        digest != nil && UInt32(exactly: version) != nil && UInt8(exactly: state).flatMap(KeyEntry.State.init) != nil
+        digest != nil && UInt32(exactly: version) != nil && keyState != nil
             && expiresAt?.isRepresentable ?? true && policy != nil
-            && (!name.isEmpty || state == KeyEntry.State.deleted.rawValue)
+            && (!name.isEmpty || keyState == .deleted)
     }
 
     /// The entry for the index; nil if not even the digest and the version can be read. A row that makes no sense otherwise
     /// becomes a disabled key, since a key that was good before must not go on being so because its row was spoilt.
     var entry: KeyEntry? {
         guard let digest, let version = UInt32(exactly: version) else { return nil }
-        let state = makesSense ? UInt8(exactly: state).flatMap(KeyEntry.State.init) ?? .disabled : .disabled
+        let keyState = makesSense ? keyState ?? .disabled : .disabled
         return KeyEntry(
-            digest: digest, keyID: id, version: version, state: state,
-            expiresAt: expiresAt, name: name, owner: owner, scopes: scopes, policy: policy ?? .none,
+            digest: digest, keyID: id, version: version, state: keyState,
+            expiresAt: expiresAt, endsSecret: state & Self.secretEnds != 0, name: name, owner: owner, scopes: scopes,
+            policy: policy ?? .none,
             metadata: metadata ?? "")
     }
 }

@@ -17,10 +17,12 @@ public struct PostgresVerification: Sendable {
     /// Nothing is connected before `withConnections`.
     /// - Parameters:
     ///   - direct: straight to PostgreSQL, where the target is a transaction pooler's; nil where it is not.
+    ///   - reconciliation: how long the comparison of the index with the table takes; nil for none.
+    ///   - writesBack: whether ends of keys that the database lost are written back.
     ///   - usageInterval: how often use is written down; nil for not at all.
     public init(
         target: PostgresTarget, direct: PostgresTarget? = nil, maxStaleness: Duration, usageInterval: Duration?,
-        logger: Logger
+        reconciliation: Duration? = nil, writesBack: Bool = false, logger: Logger
     ) {
         var connections = ConnectionSettings()
         if direct != nil { connections.preparedStatements = 0 }
@@ -33,11 +35,14 @@ public struct PostgresVerification: Sendable {
         hints = PostgresChangeHints(target: direct ?? target, logger: logger)
         index = KeyIndex()
         freshness = IndexFreshness(maxStaleness: maxStaleness)
-        follower = IndexFollower(store: store, hints: hints, index: index, freshness: freshness, logger: logger)
+        let reads = FeedReads()
+        follower = IndexFollower(
+            store: store, hints: hints, index: index, freshness: freshness, reads: reads, writesBack: writesBack,
+            reconciliation: reconciliation, logger: logger)
         usage = UsageRecorder(store: store, interval: usageInterval ?? .seconds(30), logger: logger)
         verifier = KeyVerifier(
-            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index),
-            usage: usageInterval == nil ? nil : usage, logger: logger)
+            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index, reads: reads),
+            reads: reads, usage: usageInterval == nil ? nil : usage, logger: logger)
     }
 
     /// Runs `body` while there are connections, and lets go of them afterwards.
@@ -59,6 +64,11 @@ public struct PostgresVerification: Sendable {
     /// Loads all keys and says where the changes go on.
     public func load() async throws(StoreError) -> Watermark {
         try await follower.load()
+    }
+
+    /// Loads all keys again at the next chance.
+    public func resync(_ order: FeedReading.Order) {
+        follower.resync(order)
     }
 
     /// Follows the changes from a watermark on and writes down what is used, until the task is cancelled. `usage.flush()` writes

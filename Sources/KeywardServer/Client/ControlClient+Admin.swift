@@ -121,6 +121,11 @@ extension ControlClient {
         _ = try await send(.POST, "\(Self.adminKeys)/\(PercentEncoding.encode(id))/deactivate")
     }
 
+    func resync(acceptDatabase: Bool) async throws -> Answer {
+        let members: [String: Member] = ["accept_database": .flag(acceptDatabase)]
+        return try await send(.POST, "/admin/api/v1/instances/resync", body: Array(try JSONEncoder().encode(members)))
+    }
+
     func auditEvents(query: [(String, String)]) async throws -> Answer {
         try await send(.GET, Self.audit + Self.text(query))
     }

@@ -41,7 +41,7 @@ struct KeywardCommand: AsyncParsableCommand {
         version: KeywardVersion.current,
         subcommands: [
             ServeCommand.self, MigrateCommand.self, KeysCommand.self, AdminKeysCommand.self, AuditCommand.self,
-            DoctorCommand.self, OpenAPICommand.self, CompletionsCommand.self,
+            InstancesCommand.self, DoctorCommand.self, OpenAPICommand.self, CompletionsCommand.self,
         ])
 }
 

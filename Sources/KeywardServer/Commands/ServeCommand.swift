@@ -42,13 +42,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    /// A terminal that closes ends Keyward too, its private PostgreSQL with it; unless the caller wants it to stay (`nohup`),
-    /// or the signal means to read the certificate again.
     private static func endingSignals(_ settings: Settings) -> [UnixSignal] {
-        var action = sigaction()
-        sigaction(SIGHUP, nil, &action)
-        let isIgnored = unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
-        let reloads = settings.gateway.certificate != nil
-        return [.sigterm, .sigint] + (isIgnored || reloads ? [] : [.sighup])
+        [.sigterm, .sigint] + (settings.endsWithTerminal ? [.sighup] : [])
     }
 }

@@ -45,6 +45,12 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "How long keys are honoured while the database cannot be read (KEYWARD_MAX_STALENESS). Default: 1h.")
     var maxStaleness: String?
 
+    @Option(
+        help:
+            "How long one comparison of all keys in memory with the database takes, 1s to 24h (KEYWARD_RECONCILE_INTERVAL). Default: 10m."
+    )
+    var reconcileInterval: String?
+
     @Option(help: "How often the use of keys is written down, 1s to 60s (KEYWARD_USAGE_INTERVAL). Default: 30s.")
     var usageInterval: String?
 
@@ -73,7 +79,8 @@ struct SettingsOptions: ParsableArguments {
         let options: [Setting: String?] = [
             .databaseURL: databaseUrl, .listenDatabaseURL: listenDatabaseUrl, .databaseWait: databaseWait,
             .adminKeyFile: adminKeyFile, .controlAddress: controlAddress, .issuer: issuer, .dataDirectory: dataDir,
-            .maxStaleness: maxStaleness, .usageInterval: usageInterval, .keyDefaultLifetime: keyDefaultLifetime,
+            .maxStaleness: maxStaleness, .reconcileInterval: reconcileInterval, .usageInterval: usageInterval,
+            .keyDefaultLifetime: keyDefaultLifetime,
             .keyMaxLifetime: keyMaxLifetime,
             .logLevel: logLevel, .logFormat: logFormat,
         ]

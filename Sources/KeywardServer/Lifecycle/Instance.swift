@@ -43,7 +43,8 @@ struct Instance: Service {
         // An address of its own for LISTEN says that the other one is a pooler's.
         let verification = PostgresVerification(
             target: database.target, direct: settings.listenDatabase, maxStaleness: settings.maxStaleness,
-            usageInterval: settings.usageInterval, logger: logger)
+            usageInterval: settings.usageInterval, reconciliation: settings.reconcileInterval, writesBack: true,
+            logger: logger)
         try await verification.withConnections {
             try await serve(from: database, verification: verification, migrated: migrated.count)
         }
@@ -96,13 +97,19 @@ struct Instance: Service {
         var services: [any Service] = [
             RunsUntilShutdown { await verification.follow(from: watermark) },
             RunsUntilShutdown { await Self.prune(store, logger: logger) },
+            RunsUntilShutdown { await Self.mark(store, logger: logger) },
             RunsUntilShutdown { await administration.credentials.run() },
             RunsUntilShutdown { await AuditSealer(trail: store, logger: logger).run() },
         ]
         if let embedded = database.embedded { services.insert(EmbeddedWatch(embedded: embedded), at: 0) }
         if let echo { services.append(echo) }
         services += [gateway, listener]
-        if settings.gateway.certificate != nil { services.append(CertificateReload(gateway: gateway, logger: logger)) }
+        if !settings.endsWithTerminal {
+            services.append(
+                Reload(
+                    gateway: gateway, hasCertificate: settings.gateway.certificate != nil,
+                    resync: { verification.resync(.resync) }, logger: logger))
+        }
         do {
             try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
         } catch {
@@ -123,6 +130,17 @@ struct Instance: Service {
                 logger.debug("old rows not removed yet", metadata: ["error": "\(error)"])
             }
         }
+    }
+
+    /// Leaves a mark in the database now and then, until shutdown, by which all instances know that its past is still the same.
+    private static func mark(_ store: PostgresAuthKeyStore, logger: Logger) async {
+        repeat {
+            do throws(StoreError) {
+                try await store.mark()
+            } catch {
+                logger.debug("no mark left in the database", metadata: ["error": "\(error)"])
+            }
+        } while (try? await Task.sleep(for: .seconds(20))) != nil
     }
 
     /// Without a key of the operator's, the database has to hold one with which admin keys can be administered.
@@ -193,6 +211,7 @@ struct Instance: Service {
     ) {
         metrics.gauge("keyward_index_keys") { Double(index.count) }
         metrics.gauge("keyward_index_bytes") { Double(index.memory) }
+        metrics.gauge("keyward_disputed_ends") { Double(index.disputedEndCount) }
         metrics.gauge("keyward_index_age_seconds") { freshness.age.map { $0 / .seconds(1) } }
         metrics.gauge("keyward_pool_connections_idle") { Double(pool.statistics.idle) }
         metrics.gauge("keyward_pool_connections_leased") { Double(pool.statistics.leased) }

@@ -60,15 +60,19 @@ struct ControlListener: Service {
     }
 }
 
-/// Reads the gateway's certificate again on SIGHUP. Connections that there are keep the one they began with.
-struct CertificateReload: Service {
+/// On SIGHUP, reads the gateway's certificate again and loads all keys again. Open connections keep the certificate they began with.
+struct Reload: Service {
     let gateway: Gateway
+    let hasCertificate: Bool
+    let resync: @Sendable () -> Void
     let logger: Logger
 
     func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sighup)
         await cancelWhenGracefulShutdown {
             for await _ in signals {
+                resync()
+                guard hasCertificate else { continue }
                 do throws(GatewayError) {
                     try gateway.reloadCertificate()
                     logger.notice("certificate reloaded")

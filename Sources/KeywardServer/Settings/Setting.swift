@@ -41,6 +41,7 @@ enum Setting: String, CaseIterable, Sendable {
     case minUploadBytes = "min_upload_bytes"
     case threads = "threads"
     case maxStaleness = "max_staleness"
+    case reconcileInterval = "reconcile_interval"
     case logLevel = "log_level"
     case logFormat = "log_format"
 
@@ -93,6 +94,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .maxUpstreamConnections: "a number from 1 to 65536, for each thread"
         case .minUploadBytes: "a number of bytes from 0 to 1048576"
         case .threads: "a number from 1 to 1024"
+        case .reconcileInterval: "a duration from 1s to 24h"
         case .maxStaleness: "a duration such as 1h, 30m, 10s, or 0"
         case .logLevel: "one of trace, debug, info, notice, warning, error, critical"
         case .logFormat: "json or text"

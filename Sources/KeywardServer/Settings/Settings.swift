@@ -2,6 +2,7 @@ import AuthKeys
 import ControlAPI
 import FoundationEssentials
 import Gateway
+import Glibc
 import LibPQ
 import Logging
 
@@ -23,6 +24,11 @@ struct Settings: Sendable {
     var isIssuerUnreachable: Bool
     var dataDirectory: String
     var maxStaleness: Duration
+    /// The time that one comparison of all keys in memory with the database takes.
+    var reconcileInterval: Duration
+    /// Whether SIGHUP ends Keyward, its private PostgreSQL with it, as it does when a terminal closes. Elsewhere, under `nohup` and
+    /// with a certificate, it means to read again.
+    var endsWithTerminal: Bool
     var lifetimes: KeyLifetimes
     /// How often the use of keys is written down.
     var usageInterval: Duration
@@ -39,6 +45,11 @@ struct Settings: Sendable {
         isIssuerUnreachable = issuer == nil && ["0.0.0.0", "::"].contains(control.host)
         dataDirectory = source.text(.dataDirectory) ?? ".keyward"
         maxStaleness = try source.duration(.maxStaleness, default: .seconds(3_600))
+        reconcileInterval = try source.duration(.reconcileInterval, default: .seconds(600))
+        guard (.seconds(1) ... .seconds(86_400)).contains(reconcileInterval) else {
+            throw SettingsError(.reconcileInterval)
+        }
+        endsWithTerminal = gateway.certificate == nil && isatty(STDIN_FILENO) == 1 && !Self.ignoresHangUp
         lifetimes = try Self.lifetimes(source)
         usageInterval = try source.duration(.usageInterval, default: .seconds(30))
         guard (.seconds(1) ... .seconds(60)).contains(usageInterval) else { throw SettingsError(.usageInterval) }
@@ -48,6 +59,12 @@ struct Settings: Sendable {
         if database == nil, listenDatabase != nil {
             throw SettingsError(.listenDatabaseURL, "it is of no use without \(Setting.databaseURL.environment)")
         }
+    }
+
+    private static var ignoresHangUp: Bool {
+        var action = sigaction()
+        sigaction(SIGHUP, nil, &action)
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 
     private static func target(_ setting: Setting, _ source: SettingsSource) throws(SettingsError) -> PostgresTarget? {

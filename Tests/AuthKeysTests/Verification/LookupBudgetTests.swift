@@ -26,11 +26,11 @@ struct LookupBudgetTests {
             #expect(budget.request(digests[number], now: .zero) == .ask([digests[number]]))
             if number < LookupBudget.burst - 1 { #expect(budget.answered(found: [], now: .zero) == ([], [])) }
         }
-        #expect(budget.request(digests[40], now: .zero) == .absent)
+        #expect(budget.request(digests[40], now: .zero) == .exhausted)
         #expect(budget.request(digests[41], now: .seconds(1)) == .wait)
         #expect(Set(budget.answered(found: [], now: .seconds(1)).ask) == [digests[41]])
         #expect(budget.answered(found: [], now: .seconds(1)) == ([], []))
-        #expect(budget.request(digests[42], now: .milliseconds(1_900)) == .absent)
+        #expect(budget.request(digests[42], now: .milliseconds(1_900)) == .exhausted)
         #expect(budget.request(digests[42], now: .seconds(2)) == .ask([digests[42]]))
     }
 

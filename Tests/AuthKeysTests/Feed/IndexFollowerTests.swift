@@ -82,15 +82,78 @@ struct IndexFollowerTests {
         }
     }
 
-    @Test("another history means a full load, which forgets what is not in it")
+    @Test("another history means a full load, which is believed when a second one lacks the same keys")
     func history() async throws {
         let key = StoreConformance.newKey()
         _ = try await store.create(key, claim: nil)
         try await following {
+            #expect(await eventually { clock.sleepers == 1 })
             store.forget(key.id)
             store.beginHistory("two")
             _ = try await store.create(StoreConformance.newKey(), claim: nil)
-            #expect(await eventually { state(key) == nil && index.count == 1 })
+            #expect(await eventually { index.count == 2 && clock.sleepers == 2 && freshness.standing == .degraded })
+            #expect(state(key) == .active, "served until it is confirmed")
+            clock.advance(by: .seconds(2))
+            #expect(await eventually { state(key) == nil && index.count == 1 && freshness.standing == .ready })
+        }
+    }
+
+    @Test("a key that appears between two loads was in the middle of a restore, and is served throughout")
+    func restore() async throws {
+        let keys = (0..<3).map { _ in StoreConformance.newKey() }
+        for key in keys { _ = try await store.create(key, claim: nil) }
+        try await following {
+            #expect(await eventually { clock.sleepers == 1 })
+            for key in keys { store.forget(key.id) }
+            store.beginHistory("two")
+            for (number, key) in keys.enumerated() {
+                _ = try await store.create(key, claim: nil)
+                if number == 0 {
+                    let isAsked = await eventually { clock.sleepers == 2 }
+                    #expect(isAsked)
+                }
+                if number > 0 { clock.advance(by: .seconds(2)) }
+                #expect(keys.allSatisfy { state($0) == .active })
+            }
+            #expect(await eventually { freshness.standing == .ready })
+            #expect(keys.allSatisfy { state($0) == .active })
+        }
+    }
+
+    @Test("ends that a database lost are kept, and written back once")
+    func writeBack() async throws {
+        let (revoked, deleted, other) = (
+            StoreConformance.newKey(), StoreConformance.newKey(), StoreConformance.newKey()
+        )
+        for key in [revoked, deleted, other] { _ = try await store.create(key, claim: nil) }
+        let saved = store.snapshot()
+        _ = try await store.deactivate(revoked.id)
+        _ = try await store.deactivate(deleted.id)
+        _ = try await store.delete(deleted.id, version: nil)
+        try await following {
+            #expect(state(revoked) == .deactivated && state(deleted) == nil)
+            store.restore(saved, as: "two")
+            #expect(await eventually { (try? await store.key(revoked.id))?.deactivatedAt != nil })
+            #expect(await eventually { (try? await store.key(deleted.id))?.deactivatedAt != nil })
+            #expect(await eventually { index.disputedEndCount == 0 })
+            #expect(state(revoked) == .deactivated && state(deleted) != .active && state(other) == .active)
+            let events = try await store.events(AuditQuery(limit: 100)).filter { $0.actor == "system" }
+            #expect(Set(events.map(\.subject)) == [revoked.id, deleted.id] && events.count == 2)
+        }
+    }
+
+    @Test("an operator who accepts the database revives what it revives")
+    func accept() async throws {
+        let key = StoreConformance.newKey()
+        _ = try await store.create(key, claim: nil)
+        let saved = store.snapshot()
+        _ = try await store.deactivate(key.id)
+        try await following {
+            #expect(state(key) == .deactivated)
+            store.restore(saved, as: "one", order: .acceptDatabase)
+            #expect(await eventually { state(key) == .active })
+            let kept = try await store.key(key.id)
+            #expect(kept != nil && kept?.deactivatedAt == nil)
         }
     }
 }

@@ -1,0 +1,33 @@
+/// A part of all digests: those whose first bits have one value. The first 8 bits at least, so that one table of the index holds all.
+public struct DigestRange: Sendable, Hashable {
+    /// The first digest's first word.
+    let first: UInt64
+    /// The last digest's first word.
+    let last: UInt64
+
+    /// The range number `number` of `2^bits` ranges. `bits` is 8 to 32.
+    public init(number: Int, bits: Int) {
+        let shift = UInt64(64 - bits)
+        first = UInt64(number) << shift
+        last = first | ((1 << shift) - 1)
+    }
+
+    /// The bits of ranges that hold about 1,000 of so many keys each.
+    static func bits(forKeys count: Int) -> Int {
+        var bits = 8
+        while bits < 32, count >> bits > 1_000 { bits += 1 }
+        return bits
+    }
+
+    func contains(_ digest: SecretDigest) -> Bool {
+        (first...last).contains(digest.words.0)
+    }
+
+    /// The lower bound of the digests, 8 bytes.
+    public var lowerBound: [UInt8] { withUnsafeBytes(of: first.bigEndian) { Array($0) } }
+
+    /// The first 8 bytes behind the digests; nil where there are none.
+    public var upperBound: [UInt8]? {
+        last == .max ? nil : withUnsafeBytes(of: (last + 1).bigEndian) { Array($0) }
+    }
+}

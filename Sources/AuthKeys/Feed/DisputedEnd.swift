@@ -1,0 +1,21 @@
+/// An end that this instance knows and the database denies: the database lost it in a crash, a failover or a restore.
+///
+/// The index keeps the end. The database gets it back, unless an operator accepts the database as it is.
+public struct DisputedEnd: Sendable, Hashable {
+    public enum Kind: Sendable, Hashable {
+        /// The key was deactivated or deleted.
+        case key
+        /// A rotation ended the secret, at that moment.
+        case secret(at: Timestamp)
+    }
+
+    public let digest: SecretDigest
+    public let keyID: KeyID
+    public let kind: Kind
+
+    public init(digest: SecretDigest, keyID: KeyID, kind: Kind) {
+        self.digest = digest
+        self.keyID = keyID
+        self.kind = kind
+    }
+}

@@ -1,0 +1,90 @@
+import Synchronization
+
+/// Lets callers wait for the next read of the changes: one that begins after they asked, and so sees all that was committed before.
+public final class FeedReads: Sendable {
+    /// The end of a wait.
+    enum Outcome: Sendable, Equatable {
+        /// A read that began after the call worked.
+        case worked
+        /// It failed, did not end in time, or too many callers wait already.
+        case failed
+    }
+
+    private struct Waiter {
+        /// The number of the read that has to end.
+        let read: UInt64
+        let deadline: Duration
+        let continuation: CheckedContinuation<Outcome, Never>
+    }
+
+    private struct State {
+        /// Nil before the first follower.
+        var isFollowed: Bool?
+        /// The number of the newest read that began.
+        var begun: UInt64 = 0
+        var waiters: [Waiter] = []
+    }
+
+    /// The longest wait for a read.
+    static let timeout = Duration.seconds(2)
+
+    private let limit: Int
+    private let time: TimeSource
+    private let state = Mutex(State())
+
+    /// - Parameter limit: the number of callers that may wait at once.
+    public init(limit: Int = 10_000, time: TimeSource = .system) {
+        self.limit = limit
+        self.time = time
+    }
+
+    /// Waits for the next read, 2 s at most. Where nothing ever followed, there are no changes to read.
+    func next() async -> Outcome {
+        await withCheckedContinuation { continuation in
+            let now = time.uptime()
+            let outcome: Outcome? = state.withLock { state in
+                guard let isFollowed = state.isFollowed else { return .worked }
+                guard isFollowed, state.waiters.count < limit else { return .failed }
+                state.waiters.append(
+                    Waiter(read: state.begun + 1, deadline: now + Self.timeout, continuation: continuation))
+                return nil
+            }
+            if let outcome { continuation.resume(returning: outcome) }
+        }
+    }
+
+    /// A follower begins or ends. With its end, all waits end.
+    func follow(_ isFollowed: Bool) {
+        state.withLock { $0.isFollowed = isFollowed }
+        if !isFollowed { resume(returning: .failed) { _ in true } }
+    }
+
+    /// A read begins. Returns its number.
+    func begin() -> UInt64 {
+        state.withLock { state in
+            state.begun += 1
+            return state.begun
+        }
+    }
+
+    /// A read ended.
+    func end(_ read: UInt64, worked: Bool) {
+        resume(returning: worked ? .worked : .failed) { $0.read <= read }
+    }
+
+    /// Ends the waits whose time is over. To be called several times a second.
+    func expire() {
+        let now = time.uptime()
+        resume(returning: .failed) { $0.deadline <= now }
+    }
+
+    private func resume(returning outcome: Outcome, where matches: (Waiter) -> Bool) {
+        let ended = state.withLock { state in
+            if state.waiters.isEmpty { return [Waiter]() }
+            let ended = state.waiters.filter(matches)
+            state.waiters.removeAll(where: matches)
+            return ended
+        }
+        for waiter in ended { waiter.continuation.resume(returning: outcome) }
+    }
+}

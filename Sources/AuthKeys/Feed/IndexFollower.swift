@@ -1,0 +1,233 @@
+public import Logging
+import Metrics
+import Synchronization
+
+/// Keeps the index true to the database: loads it once, then reads the changes, whenever a hint arrives and at least once a second.
+/// It never gives up; while the database is away, the index is served as far as `IndexFreshness` allows.
+///
+/// No position is trusted across a lost past (`Watermark.continuity`), no smaller world is believed at first sight (`load`), and what
+/// no feed tells is found by the reconciliation (`Reconciler`).
+public final class IndexFollower: Sendable {
+    let store: any Store
+    private let hints: any ChangeHints
+    let index: KeyIndex
+    let freshness: IndexFreshness
+    let reads: FeedReads
+    private let interval: Duration
+    private let writesBack: Bool
+    let time: TimeSource
+    let logger: Logger
+    private let reconciler: Reconciler?
+
+    private let state = Mutex(State())
+
+    private struct State {
+        var wake: AsyncStream<Void>.Continuation?
+        var resync: FeedReading.Order?
+        /// The ends that were disputed after the read before.
+        var disputed: Set<DisputedEnd> = []
+        /// The disputed ends that have been logged as not written back.
+        var unwritten: Set<DisputedEnd> = []
+    }
+
+    private let syncs = Timer(label: "keyward_feed_sync_seconds")
+    private let failures = Counter(label: "keyward_feed_failures_total")
+    private let rereads = Counter(label: "keyward_feed_rereads_total")
+    let loads = Counter(label: "keyward_feed_full_loads_total")
+    private let skipped = Gauge(label: "keyward_feed_skipped_rows")
+    private let writtenBack = Counter(label: "keyward_ends_written_back_total")
+    private let notWrittenBack = Counter(label: "keyward_ends_not_written_back_total")
+
+    /// How often the follower shows that the process runs, and looks whether a read is due.
+    static let tick = Duration.milliseconds(100)
+
+    /// - Parameters:
+    ///   - reads: where callers wait for the follower's reads.
+    ///   - writesBack: whether ends that the database lost are written back; a role that only verifies has no right to.
+    ///   - reconciliation: how long the comparison of the index with the table takes; nil for none.
+    public init(
+        store: any Store, hints: any ChangeHints, index: KeyIndex, freshness: IndexFreshness,
+        reads: FeedReads = FeedReads(), interval: Duration = .seconds(1), writesBack: Bool = true,
+        reconciliation: Duration? = nil, time: TimeSource = .system, logger: Logger
+    ) {
+        self.store = store
+        self.hints = hints
+        self.index = index
+        self.freshness = freshness
+        self.reads = reads
+        self.interval = interval
+        self.writesBack = writesBack
+        self.time = time
+        self.logger = logger
+        reconciler = reconciliation.map {
+            Reconciler(store: store, index: index, reads: reads, period: $0, time: time, logger: logger)
+        }
+    }
+
+    /// Loads all keys again at the next chance.
+    /// - Parameter order: whether the database is believed where it revives a key.
+    public func resync(_ order: FeedReading.Order) {
+        let wake = state.withLock { state in
+            if state.resync != .acceptDatabase { state.resync = order }
+            return state.wake
+        }
+        wake?.yield()
+    }
+
+    /// Follows the changes from a watermark on, until the task is cancelled.
+    public func follow(from watermark: Watermark) async {
+        let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        state.withLock { $0.wake = wake }
+        reads.follow(true)
+        freshness.pulse()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [hints] in
+                for await _ in hints.hints { wake.yield() }
+            }
+            group.addTask {
+                await self.pulse { wake.yield() }
+                wake.finish()
+            }
+            group.addTask { [reconciler] in await reconciler?.run() }
+            group.addTask {
+                var current = watermark
+                for await _ in wakes {
+                    current = await self.sync(from: current)
+                    self.reconciler?.follow(current)
+                }
+            }
+        }
+        freshness.endPulse()
+        reads.follow(false)
+    }
+
+    /// Shows that the process runs, and wakes the reader once an interval, and at once after the process slept.
+    private func pulse(_ wake: () -> Void) async {
+        var lastWake = time.uptime()
+        var wasLate = false
+        while (try? await time.sleep(Self.tick)) != nil {
+            let now = time.uptime()
+            let hasSlept = freshness.pulse()
+            reads.expire()
+            let isLate = freshness.isLate
+            if isLate, !wasLate { logger.warning("the database does not answer in time, serving keys from memory") }
+            wasLate = isLate
+            if hasSlept || now - lastWake >= interval {
+                lastWake = now
+                wake()
+            }
+        }
+    }
+
+    private func sync(from watermark: Watermark) async -> Watermark {
+        let (start, number) = (time.uptime(), reads.begin())
+        do throws(StoreError) {
+            var reached = try await obeyOrder()
+            if reached == nil { reached = try await readOn(from: watermark) }
+            reads.end(number, worked: true)
+            if freshness.standing != .ready { logger.notice("database is back, keys are fresh again") }
+            freshness.recordSync(startedAt: start)
+            syncs.recordNanoseconds((time.uptime() - start).nanoseconds)
+            await writeBack()
+            return reached ?? watermark
+        } catch {
+            reads.end(number, worked: false)
+            if !freshness.hasFailed {
+                logger.warning("database cannot be read, serving keys from memory", metadata: ["error": "\(error)"])
+            }
+            failures.increment()
+            freshness.recordFailure(startedAt: start)
+            return watermark
+        }
+    }
+
+    /// Loads all keys if this instance was told to. Nil if not.
+    private func obeyOrder() async throws(StoreError) -> Watermark? {
+        guard let order = state.withLock({ $0.resync }) else { return nil }
+        let watermark = try await load(acceptsDatabase: order == .acceptDatabase)
+        state.withLock { if $0.resync == order { $0.resync = nil } }
+        return watermark
+    }
+
+    /// Reads what changed since a watermark, as often as the proof needs that nothing is missing, or loads all.
+    private func readOn(from watermark: Watermark) async throws(StoreError) -> Watermark {
+        var start = watermark
+        while true {
+            let batch = try await read(since: start)
+            switch watermark.continuity(to: batch.reading) {
+            case .continues:
+                guard let order = batch.reading.order else { return batch.watermark }
+                logger.notice("an operator ordered all keys to be loaded again")
+                return try await load(acceptsDatabase: order == .acceptDatabase)
+            case .rereads(let position) where start.position <= position:
+                return batch.watermark
+            case .rereads(let position):
+                rereads.increment()
+                start = watermark.rewound(to: position)
+            case .broken(let reason):
+                logger.warning(
+                    "change feed broke off, loading all keys again", metadata: ["reason": "\(reason.rawValue)"])
+                // An order in a replaced database is one only if it was given for this very database, which the store checks.
+                return try await load(acceptsDatabase: batch.reading.order == .acceptDatabase)
+            }
+        }
+    }
+
+    /// Reads the changes, or all keys, into the index.
+    func read(since watermark: Watermark?, acceptsDatabase: Bool = false) async throws(StoreError) -> ChangeBatch {
+        // Before the keys, which may be millions: a hint of a new scheme is followed by a read of its own.
+        index.schemes.add(try await store.schemes())
+        let batch = try await store.changes(since: watermark) { [index] entry in
+            if watermark == nil {
+                index.load(entry, acceptsDatabase: acceptsDatabase)
+            } else {
+                index.follow(entry)
+            }
+        }
+        if batch.skipped > 0 || watermark == nil { skipped.record(batch.skipped) }
+        return batch
+    }
+
+    /// Gives the database the ends back that it lost: those that it still denied in a read after the one that found them, since a
+    /// row may have been read a moment before its key ended here.
+    private func writeBack() async {
+        let disputed = Set(index.disputedEnds)
+        let (ends, isNew) = state.withLock { state in
+            let confirmed = disputed.intersection(state.disputed)
+            let isNew = !disputed.subtracting(state.disputed).isEmpty
+            state.disputed = disputed
+            state.unwritten.formIntersection(disputed)
+            return (confirmed.sorted { ($0.keyID.high, $0.keyID.low) < ($1.keyID.high, $1.keyID.low) }, isNew)
+        }
+        if isNew { state.withLock { $0.wake }?.yield() }
+        if ends.isEmpty { return }
+        var reason = "this role may not change keys"
+        if writesBack {
+            do throws(StoreError) {
+                try await store.writeBack(ends)
+                writtenBack.increment(by: ends.count)
+                log(ends, "the database had lost the end of a key, which was written back")
+                return
+            } catch {
+                reason = "\(error)"
+            }
+        }
+        let new = state.withLock { state in
+            let new = ends.filter { !state.unwritten.contains($0) }
+            state.unwritten.formUnion(new)
+            return new
+        }
+        notWrittenBack.increment(by: new.count)
+        log(new, "the database lost the end of a key, which cannot be written back: it is kept here", reason: reason)
+    }
+
+    /// One line a key, for as many as an operator reads.
+    private func log(_ ends: [DisputedEnd], _ message: Logger.Message, reason: String? = nil) {
+        for end in ends.prefix(100) {
+            var metadata: Logger.Metadata = ["key_id": "\(end.keyID)"]
+            metadata["reason"] = reason.map { "\($0)" }
+            logger.warning(message, metadata: metadata)
+        }
+        if ends.count > 100 { logger.warning("more keys than are listed", metadata: ["keys": "\(ends.count - 100)"]) }
+    }
+}

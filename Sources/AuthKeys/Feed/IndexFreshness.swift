@@ -1,0 +1,187 @@
+import Metrics
+import Synchronization
+
+/// The age of the index, and whether keys may be verified with it.
+///
+/// A read of the changes that worked makes the index fresh. Keys are honoured for `maxStaleness` after the last such read; with zero,
+/// until the first read that fails or is late. Before the first load nothing is served.
+///
+/// A follower calls `pulse` several times a second. An instance whose pulse stopped, because the process was stopped or starved, may
+/// have missed revocations: it serves nothing until a read that began after it woke has ended.
+public final class IndexFreshness: Sendable {
+    /// The state that health checks and callers see.
+    public enum Standing: String, Sendable {
+        /// Loaded, and the last read of the changes worked and is not late.
+        case ready
+        /// Served from memory: the changes cannot be read.
+        case degraded
+        /// Not served.
+        case unavailable
+    }
+
+    /// The answer to one verification.
+    enum Service {
+        case serving
+        /// The instance was stopped: it has to read the changes first.
+        case asleep
+        case stopped
+    }
+
+    private struct State {
+        var lastSync: Duration?
+        var failedSince: Duration?
+        /// The last pulse; nil without a follower.
+        var pulse: Duration?
+        /// The pulse that found that the ones before had stopped.
+        var wokeAt: Duration?
+    }
+
+    /// The longest time between two pulses of a process that runs: one poll.
+    static let pulseTimeout = Duration.seconds(1)
+    /// The age from which on a read is late: one poll, and as long again for the read.
+    public static let lateAfter = Duration.seconds(2)
+
+    private let maxStaleness: Duration
+    private let time: TimeSource
+    private let state = Mutex(State())
+    /// The times of day, in microseconds, within which keys may be verified without another look at this state. The window is moved
+    /// with each pulse, and is empty where there is no service. A clock that is set back or forward leaves it.
+    private let from = Atomic<Int64>(.max)
+    private let until = Atomic<Int64>(.min)
+
+    public init(maxStaleness: Duration, time: TimeSource = .system) {
+        self.maxStaleness = maxStaleness
+        self.time = time
+    }
+
+    /// The service at a time of day. Two relaxed loads while keys are served.
+    @inline(__always)
+    func service(at now: Timestamp) -> Service {
+        if now.microseconds >= from.load(ordering: .relaxed), now.microseconds <= until.load(ordering: .relaxed) {
+            return .serving
+        }
+        return slowService()
+    }
+
+    @inline(never)
+    private func slowService() -> Service {
+        let now = time.uptime()
+        return state.withLock { state in
+            if !mayServe(state, now: now) { return .stopped }
+            return isAwake(state, now: now) ? .serving : .asleep
+        }
+    }
+
+    /// Whether keys may be verified, after a read of the changes if need be.
+    public var isServing: Bool {
+        let now = time.uptime()
+        return state.withLock { mayServe($0, now: now) }
+    }
+
+    public var standing: Standing {
+        let now = time.uptime()
+        return state.withLock { state in
+            guard mayServe(state, now: now) else { return .unavailable }
+            return state.failedSince == nil && !isLate(state, now: now) ? .ready : .degraded
+        }
+    }
+
+    /// Whether the last read failed.
+    var hasFailed: Bool { state.withLock { $0.failedSince != nil } }
+
+    /// Whether a read is late that has not failed.
+    var isLate: Bool {
+        let now = time.uptime()
+        return state.withLock { $0.failedSince == nil && isLate($0, now: now) }
+    }
+
+    /// Time since the last read that worked; nil before the first.
+    public var age: Duration? {
+        state.withLock { $0.lastSync }.map { time.uptime() - $0 }
+    }
+
+    /// A read that began at `start` worked: the index is as of then.
+    public func recordSync(startedAt start: Duration) {
+        update { state, _ in
+            state.lastSync = max(state.lastSync ?? start, start)
+            state.failedSince = nil
+            Self.noteEnd(ofReadFrom: start, in: &state)
+        }
+    }
+
+    /// A read that began at `start` failed.
+    public func recordFailure(startedAt start: Duration) {
+        update { state, now in
+            state.failedSince = state.failedSince ?? now
+            Self.noteEnd(ofReadFrom: start, in: &state)
+        }
+    }
+
+    /// A read failed.
+    public func recordFailure() {
+        recordFailure(startedAt: time.uptime())
+    }
+
+    /// The process runs. Returns whether it did not since the pulse before.
+    @discardableResult
+    func pulse() -> Bool {
+        update { state, now in
+            let hasSlept = state.pulse.map { now - $0 > Self.pulseTimeout } ?? false
+            if hasSlept { state.wokeAt = now }
+            state.pulse = now
+            return hasSlept
+        }
+    }
+
+    /// The follower ended: nothing pulses any more.
+    func endPulse() {
+        update { state, _ in state.pulse = nil }
+    }
+
+    private static func noteEnd(ofReadFrom start: Duration, in state: inout State) {
+        if let wokeAt = state.wokeAt, start >= wokeAt { state.wokeAt = nil }
+    }
+
+    private func update<R: Sendable>(_ body: (inout State, Duration) -> R) -> R {
+        let (uptime, now) = (time.uptime(), time.now())
+        return state.withLock { state in
+            let result = body(&state, uptime)
+            moveWindow(state, uptime: uptime, now: now)
+            return result
+        }
+    }
+
+    private func moveWindow(_ state: State, uptime: Duration, now: Timestamp) {
+        guard mayServe(state, now: uptime), isAwake(state, now: uptime) else {
+            until.store(.min, ordering: .relaxed)
+            from.store(.max, ordering: .relaxed)
+            return
+        }
+        var end = state.pulse.map { $0 + Self.pulseTimeout }
+        if let stale = servesUntil(state) { end = min(end ?? stale, stale) }
+        // Another thread's reading of the clock may be a moment older.
+        from.store(end == nil ? .min : now.advanced(by: .milliseconds(-500)).microseconds, ordering: .relaxed)
+        until.store(end.map { now.advanced(by: $0 - uptime).microseconds } ?? .max, ordering: .relaxed)
+    }
+
+    private func isAwake(_ state: State, now: Duration) -> Bool {
+        state.wokeAt == nil && state.pulse.map { now - $0 <= Self.pulseTimeout } ?? true
+    }
+
+    private func mayServe(_ state: State, now: Duration) -> Bool {
+        guard state.lastSync != nil, maxStaleness > .zero || state.failedSince == nil else { return false }
+        return servesUntil(state).map { now <= $0 } ?? true
+    }
+
+    /// The uptime until which the index may be served; nil for no limit: nothing is late where nothing follows.
+    private func servesUntil(_ state: State) -> Duration? {
+        guard let lastSync = state.lastSync else { return nil }
+        if maxStaleness > .zero { return lastSync + maxStaleness }
+        return state.pulse == nil ? nil : lastSync + Self.lateAfter
+    }
+
+    private func isLate(_ state: State, now: Duration) -> Bool {
+        guard state.pulse != nil, let lastSync = state.lastSync else { return false }
+        return now - lastSync > Self.lateAfter
+    }
+}

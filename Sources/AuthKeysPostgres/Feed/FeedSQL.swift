@@ -1,0 +1,102 @@
+import AuthKeys
+
+/// The statements of the change feed. Text, not parameters, because COPY takes none: what is put in is of Keyward's own making, numbers
+/// and UUIDs.
+enum FeedSQL {
+    /// All changes since a watermark: a row for the state of the feed, and a row a secret. All keys for nil.
+    static func changes(since watermark: Watermark?) -> String {
+        let changed = "changed_xid >= '\(watermark?.position ?? 0)'::xid8"
+        return copy(since: watermark, keys: "k.\(changed)", tombstones: changed)
+    }
+
+    /// All secrets in a range of digests. Tombstones are of no interest there: what is in memory and not in the table is found so.
+    static func entries(in range: DigestRange, since watermark: Watermark) -> String {
+        var condition = "s.digest >= '\(bytes(range.lowerBound))'"
+        if let upper = range.upperBound { condition += " AND s.digest < '\(bytes(upper))'" }
+        return copy(since: watermark, keys: condition, tombstones: "false")
+    }
+
+    /// The fields of the state are separated by `|`, which none of them holds; `ChangeReader` reads them in this order.
+    private static func copy(since watermark: Watermark?, keys: String, tombstones: String) -> String {
+        """
+        COPY (
+            WITH feed AS MATERIALIZED (\(state(since: watermark)))
+            SELECT NULL::bytea, NULL::uuid, NULL::int8, 0::int2, NULL::timestamptz, NULL::text, NULL::text, NULL::text,
+                NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
+                concat_ws('|', history, next, checkpoint, checkpoint_next, durable_log, server_start, session, number, epoch, knows,
+                    instruction), position
+            FROM feed
+            UNION ALL
+            SELECT \(KeySQL.entryColumns), NULL, NULL FROM auth_keys k JOIN auth_key_secrets s ON s.key_id = k.id
+            WHERE (SELECT is_whole FROM feed) AND \(keys)
+            UNION ALL
+            SELECT digest, key_id, version, 4::int2, NULL, '', NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+            FROM auth_key_tombstones
+            WHERE (SELECT is_whole FROM feed) AND \(tombstones)
+        ) TO STDOUT (FORMAT binary)
+        """
+    }
+
+    /// The identity of the database: what a failover, another cluster, another database or replaced tables change.
+    static let history = """
+        (SELECT system_identifier::text FROM pg_control_system()) || '/' || CASE WHEN pg_is_in_recovery()
+            THEN 'standby' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END || '/' ||
+        (SELECT oid FROM pg_database WHERE datname = current_database()) || '/' || 'auth_keys'::regclass::oid || '/' ||
+        'auth_key_secrets'::regclass::oid || '/' || 'auth_key_tombstones'::regclass::oid || '/' || 'feed_epochs'::regclass::oid
+        """
+
+    /// A backend's process id and start: no session of a server process that a crash ended has both.
+    private static let session = """
+        pg_backend_pid() || '@' || COALESCE((
+            SELECT extract(epoch FROM backend_start)::text FROM pg_stat_get_activity(pg_backend_pid())
+        ), '')
+        """
+
+    private static func state(since watermark: Watermark?) -> String {
+        let epoch = watermark?.epoch
+        let (number, name) = (epoch?.number ?? 0, epoch?.name ?? "00000000-0000-0000-0000-000000000000")
+        let knows =
+            epoch == nil ? "true" : "EXISTS (SELECT FROM feed_epochs WHERE id = \(number) AND epoch = '\(name)')"
+        let orders =
+            watermark == nil
+            ? "NULL"
+            : """
+            (SELECT CASE WHEN bool_or(o.instruction = 'accept' AND o.history = s.history
+                    AND o.created_at > clock_timestamp() - interval '10 minutes') THEN 'accept' ELSE min(o.instruction) END
+                FROM feed_epochs o WHERE o.instruction IS NOT NULL AND (o.id > \(number) OR NOT s.knows)
+                    AND (o.instruction = 'resync' OR o.history = s.history
+                        AND o.created_at > clock_timestamp() - interval '10 minutes'))
+            """
+        return """
+            SELECT s.*, \(orders) AS instruction, require_whole_database('auth_keys'::regclass) AS is_whole
+            FROM (
+                SELECT \(history) AS history, pg_snapshot_xmin(now.snapshot) AS position, pg_snapshot_xmax(now.snapshot) AS next,
+                    c.checkpoint_lsn || '@' || extract(epoch FROM c.checkpoint_time) AS checkpoint,
+                    (split_part(c.next_xid, ':', 1)::bigint << 32) + split_part(c.next_xid, ':', 2)::bigint AS checkpoint_next,
+                    CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn() - '0/0' ELSE 0 END AS durable_log,
+                    extract(epoch FROM pg_postmaster_start_time()) AS server_start, \(session) AS session, newest.id AS number, newest.epoch, \(knows) AS knows
+                FROM pg_control_checkpoint() c, (SELECT pg_current_snapshot() AS snapshot) now
+                LEFT JOIN LATERAL (SELECT id, epoch FROM feed_epochs ORDER BY id DESC LIMIT 1) newest ON true
+            ) s
+            """
+    }
+
+    private static func bytes(_ bytes: [UInt8]) -> String {
+        "\\x" + bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+    }
+
+    /// Leaves a mark, unless one was left within the minute, and removes those of more than a week ago but the newest.
+    static let mark = """
+        WITH old AS (
+            DELETE FROM feed_epochs WHERE created_at < clock_timestamp() - interval '7 days'
+                AND id < (SELECT max(id) FROM feed_epochs)
+        )
+        INSERT INTO feed_epochs (epoch)
+        SELECT gen_random_uuid() WHERE require_whole_database('auth_keys'::regclass) AND NOT EXISTS (
+            SELECT FROM feed_epochs WHERE id = (SELECT max(id) FROM feed_epochs)
+                AND created_at BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp())
+        """
+
+    /// Leaves an order for all instances.
+    static let order = "INSERT INTO feed_epochs (instruction, history) SELECT $1, \(history)"
+}

@@ -1,0 +1,46 @@
+import AuthKeys
+import HTTPTypes
+import Hummingbird
+
+/// `/admin/api/v1/instances`.
+struct InstanceRoutes: AdminRoutes {
+    static let path = "/admin/api/v1/instances"
+
+    let service: AuthKeyService
+
+    var routes: [AdminRoute] {
+        [AdminRoute(.post, "/resync", needs: .admin, as: .instancesResync, use: resync)]
+    }
+
+    private struct Order: Codable {
+        let acceptDatabase: Bool?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case acceptDatabase = "accept_database"
+        }
+
+        init(acceptDatabase: Bool) {
+            self.acceptDatabase = acceptDatabase
+        }
+
+        init(from decoder: any Decoder) throws {
+            try decoder.refuseMembers(beyond: CodingKeys.self)
+            acceptDatabase = try decoder.container(keyedBy: CodingKeys.self)
+                .decodeIfPresent(Bool.self, forKey: .acceptDatabase)
+        }
+    }
+
+    /// 202: the order is in the database, and each instance carries it out with its next read of the changes.
+    private func resync(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
+        var request = request
+        let body = try await request.collectBody(upTo: .max)
+        let order = body.readableBytes == 0 ? nil : try JSONBody.decode(Order.self, from: body)
+        let acceptsDatabase = order?.acceptDatabase ?? false
+        try await context.ask(about: "instance") { () async throws(AuthKeyError) in
+            try await service.resync(acceptsDatabase: acceptsDatabase, by: call)
+        }
+        return try JSONBody.response(Order(acceptDatabase: acceptsDatabase), status: .accepted)
+    }
+}

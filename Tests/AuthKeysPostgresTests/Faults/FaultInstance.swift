@@ -1,0 +1,97 @@
+import AuthKeysPostgres
+import LibPQ
+import Logging
+import TestSupport
+
+@testable import AuthKeys
+
+/// An instance that verifies from a PostgreSQL of its own test, which breaks in one way or another.
+struct FaultInstance: Sendable {
+    let verification: PostgresVerification
+    let server: TestServer
+    let database: String
+
+    /// The database of all instances of these tests.
+    static let database = "faults"
+
+    var store: PostgresAuthKeyStore { verification.store }
+    var index: KeyIndex { verification.index }
+
+    /// Migrates a database of a server, loads, follows, and runs `body` meanwhile.
+    static func with(
+        _ server: TestServer, reconciliation: Duration = .seconds(600),
+        _ body: @Sendable (FaultInstance) async throws -> Void
+    ) async throws {
+        try await Psql.run("CREATE DATABASE \(Self.database)", on: server.connectionString)
+        let target = try PostgresTarget(server.connectionString(database: Self.database))
+        let connection = try await PostgresConnection.connect(to: target, logger: StoreFixture.logger)
+        try await MigrationRunner(logger: StoreFixture.logger).up(on: connection)
+        await connection.close()
+        let verification = PostgresVerification(
+            target: target, maxStaleness: .seconds(3_600), usageInterval: nil, reconciliation: reconciliation,
+            writesBack: true, logger: StoreFixture.logger)
+        let instance = FaultInstance(verification: verification, server: server, database: Self.database)
+        try await verification.withConnections {
+            let watermark = try await verification.load()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await verification.follow(from: watermark) }
+                defer { group.cancelAll() }
+                try await body(instance)
+            }
+        }
+    }
+
+    func create(_ name: String) async throws -> NewKey {
+        let key = StoreConformance.newKey(name: name)
+        guard case .created = try await store.create(key, claim: nil) else {
+            throw StoreError(.failed, detail: "not created")
+        }
+        return key
+    }
+
+    func createMany(_ count: Int) async throws -> [NewKey] {
+        try await withThrowingTaskGroup(of: NewKey.self) { group in
+            for number in 0..<count { group.addTask { try await create("n\(number)") } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+
+    /// Whether a key is accepted.
+    func accepts(_ key: NewKey) -> Bool { accepts(key.digest) }
+
+    func accepts(_ digest: SecretDigest) -> Bool {
+        index.withKey(for: digest) { $0.judge(.unknown, at: .now).refusal == nil } ?? false
+    }
+
+    /// Statements of an operator's, each tried until the server takes it.
+    func sql(_ statements: String...) async throws {
+        for statement in statements {
+            var last: (any Error)?
+            let isDone = await eventually(within: .seconds(20)) {
+                do {
+                    try await Psql.run(statement, on: server.connectionString(database: database))
+                    return true
+                } catch {
+                    last = error
+                    return false
+                }
+            }
+            if !isDone, let last { throw last }
+        }
+    }
+
+    /// The differences between the table and the index, in words. Keys that ended in both are alike.
+    func differences() async throws -> [String] {
+        let rows = Collected()
+        _ = try await store.changes(since: nil) { rows.append($0) }
+        var found: [String] = []
+        for row in rows.entries where !(row.state.isFinal && index.state(of: row.digest)?.isFinal == true) {
+            let comparison = index.comparison(with: row, at: .now)
+            if comparison != .same { found.append("\(row.name): \(comparison), version \(row.version) \(row.state)") }
+        }
+        let known = Set(rows.entries.map(\.digest))
+        let held = (0..<256).flatMap { index.versions(in: DigestRange(number: $0, bits: 8)).keys }
+        if !known.isSuperset(of: held) { found.append("keys in memory that are not in the table") }
+        return found
+    }
+}

@@ -1,0 +1,106 @@
+import TestSupport
+import Testing
+
+@testable import AuthKeys
+
+@Suite("Index freshness")
+struct IndexFreshnessTests {
+    let clock = ManualClock()
+
+    private func freshness(maxStaleness: Duration) -> IndexFreshness {
+        IndexFreshness(maxStaleness: maxStaleness, time: clock.source)
+    }
+
+    private func service(_ freshness: IndexFreshness) -> IndexFreshness.Service {
+        freshness.service(at: clock.source.now())
+    }
+
+    @Test("keys are honoured for as long as is allowed after the last read that worked")
+    func staleness() {
+        let freshness = freshness(maxStaleness: .seconds(60))
+        #expect(freshness.standing == .unavailable && freshness.age == nil && service(freshness) == .stopped)
+        freshness.recordSync(startedAt: .zero)
+        #expect(freshness.standing == .ready && service(freshness) == .serving)
+        clock.advance(by: .seconds(59))
+        freshness.recordFailure()
+        #expect(freshness.standing == .degraded && freshness.age == .seconds(59) && service(freshness) == .serving)
+        clock.advance(by: .seconds(2))
+        #expect(freshness.standing == .unavailable && service(freshness) == .stopped)
+        freshness.recordSync(startedAt: clock.source.uptime())
+        #expect(freshness.standing == .ready && freshness.age == .zero && service(freshness) == .serving)
+    }
+
+    @Test("with zero, keys are honoured until the first read that fails")
+    func zero() {
+        let freshness = freshness(maxStaleness: .zero)
+        freshness.recordSync(startedAt: .zero)
+        clock.advance(by: .seconds(5))
+        #expect(freshness.isServing && service(freshness) == .serving)
+        freshness.recordFailure()
+        #expect(!freshness.isServing && service(freshness) == .stopped)
+    }
+
+    @Test("with zero, keys are honoured until a read is late")
+    func zeroLate() {
+        let freshness = freshness(maxStaleness: .zero)
+        freshness.recordSync(startedAt: .zero)
+        for _ in 0..<20 {
+            freshness.pulse()
+            #expect(service(freshness) == .serving)
+            clock.advance(by: .milliseconds(100))
+        }
+        freshness.pulse()
+        clock.advance(by: .milliseconds(100))
+        freshness.pulse()
+        #expect(service(freshness) == .stopped)
+    }
+
+    @Test("a read that does not come back counts as late, and the age is compared at each verification")
+    func late() {
+        let freshness = freshness(maxStaleness: .seconds(10))
+        freshness.recordSync(startedAt: .zero)
+        for step in 0..<101 {
+            freshness.pulse()
+            #expect(service(freshness) == .serving)
+            #expect(freshness.standing == (step > 20 ? .degraded : .ready), "\(step)")
+            clock.advance(by: .milliseconds(100))
+        }
+        #expect(service(freshness) == .stopped, "no pulse came since")
+        #expect(freshness.standing == .unavailable)
+    }
+
+    @Test("an instance that was stopped serves nothing until a read that began after it woke has ended")
+    func sleep() {
+        let freshness = freshness(maxStaleness: .seconds(60))
+        freshness.recordSync(startedAt: .zero)
+        freshness.pulse()
+        #expect(service(freshness) == .serving)
+        let before = clock.source.uptime()
+        clock.advance(by: .milliseconds(1_100))
+        #expect(service(freshness) == .asleep, "before the first pulse")
+        #expect(freshness.pulse())
+        #expect(service(freshness) == .asleep)
+        freshness.recordSync(startedAt: before)
+        #expect(service(freshness) == .asleep, "that read began before")
+        freshness.recordSync(startedAt: clock.source.uptime())
+        #expect(service(freshness) == .serving)
+        clock.advance(by: .seconds(2))
+        freshness.pulse()
+        freshness.recordFailure(startedAt: clock.source.uptime())
+        #expect(service(freshness) == .serving, "the database is away: from memory, then")
+    }
+
+    @Test("a clock that is set does not make stale keys fresh, nor fresh ones stale")
+    func clockSet() {
+        let freshness = freshness(maxStaleness: .seconds(60))
+        freshness.recordSync(startedAt: .zero)
+        freshness.pulse()
+        for jump in [-3_600, 3_600] {
+            #expect(freshness.service(at: clock.source.now().advanced(by: .seconds(jump))) == .serving)
+        }
+        clock.advance(by: .seconds(2))
+        for jump in [-3_600, 0, 3_600] {
+            #expect(freshness.service(at: clock.source.now().advanced(by: .seconds(jump))) == .asleep)
+        }
+    }
+}

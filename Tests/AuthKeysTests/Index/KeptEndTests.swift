@@ -1,0 +1,111 @@
+import TestSupport
+import Testing
+
+@testable import AuthKeys
+
+@Suite("Ends in the index")
+struct KeptEndTests {
+    let index = KeyIndex()
+    let digest = Token.generate().digest
+    let id = KeyID.generate()
+    let past = Timestamp(microseconds: 1_700_000_000_000_000)
+
+    private func entry(
+        version: UInt32 = 1, state: KeyEntry.State = .active, secretEnd: Timestamp? = nil, name: String = "name"
+    ) -> KeyEntry {
+        KeyEntry(
+            digest: digest, keyID: id, version: version, state: state, expiresAt: secretEnd,
+            endsSecret: secretEnd != nil, name: name)
+    }
+
+    private var state: KeyEntry.State? { index.state(of: digest) }
+
+    @Test("a load that lacks a revocation keeps it, and the dispute is known until the database agrees")
+    func lostRevocation() {
+        index.apply(entry(version: 5, state: .deactivated))
+        index.beginLoad()
+        #expect(!index.load(entry(version: 4)))
+        index.finishLoad()
+        #expect(state == .deactivated)
+        #expect(index.disputedEnds == [DisputedEnd(digest: digest, keyID: id, kind: .key)])
+        index.follow(entry(version: 5, state: .deactivated))
+        #expect(index.disputedEnds.isEmpty && state == .deactivated)
+    }
+
+    @Test("no version revives a key, as triggers that were off would")
+    func higherVersion() {
+        index.apply(entry(version: 2, state: .deactivated))
+        #expect(!index.follow(entry(version: 3)))
+        #expect(state == .deactivated && index.disputedEndCount == 1)
+    }
+
+    @Test("a row that was read before the key ended is no dispute")
+    func staleRow() {
+        index.apply(entry(version: 2, state: .deactivated))
+        #expect(!index.follow(entry(version: 1)))
+        index.beginLoad()
+        index.apply(entry(version: 2, state: .deactivated))
+        index.load(entry(version: 1))
+        index.finishLoad()
+        #expect(state == .deactivated && index.disputedEndCount == 0)
+    }
+
+    @Test("a load that lacks an ended key altogether leaves a tombstone, and a later one does not revive it")
+    func missingEnd() {
+        for end in [KeyEntry.State.deactivated, .deleted] {
+            let index = KeyIndex()
+            index.apply(entry(version: 5, state: end))
+            index.beginLoad()
+            #expect(index.countUnseen() == 0)
+            #expect(index.finishLoad() == 0)
+            #expect(index.count == 0 && index.state(of: digest) == .deleted)
+            index.beginLoad()
+            index.load(entry(version: 1))
+            index.finishLoad()
+            #expect(index.state(of: digest) == .deleted && index.disputedEndCount == 1)
+        }
+    }
+
+    @Test("the end of a secret stays over a load that lacks the rotation, and gets no later")
+    func lostRotation() {
+        index.apply(entry(version: 5, secretEnd: past))
+        index.beginLoad()
+        #expect(index.load(entry(version: 4)))
+        index.finishLoad()
+        #expect(index.withKey(for: digest) { $0.expiresAt } == past)
+        #expect(index.disputedEnds == [DisputedEnd(digest: digest, keyID: id, kind: .secret(at: past))])
+        index.follow(entry(version: 5, secretEnd: past.advanced(by: .seconds(60))))
+        #expect(index.withKey(for: digest) { $0.expiresAt } == past && index.disputedEndCount == 1)
+        index.follow(entry(version: 6, secretEnd: Timestamp(microseconds: 0)))
+        #expect(index.withKey(for: digest) { $0.expiresAt } == Timestamp(microseconds: 0))
+        #expect(index.disputedEndCount == 0)
+    }
+
+    @Test("a load that an operator accepts revives, and forgets what it lacks")
+    func accepted() {
+        let lost = Token.generate().digest
+        index.apply(entry(version: 5, state: .deactivated))
+        index.apply(KeyEntry(digest: lost, keyID: .generate(), version: 2, state: .deleted, name: ""))
+        index.beginLoad()
+        index.load(entry(version: 4), acceptsDatabase: true)
+        #expect(index.finishLoad(acceptsDatabase: true) == 1)
+        #expect(state == .active && index.state(of: lost) == nil && index.disputedEndCount == 0)
+    }
+
+    @Test("a key's own expiry may be moved later again")
+    func ownExpiry() {
+        let other = KeyEntry(digest: digest, keyID: id, version: 1, state: .active, expiresAt: past, name: "name")
+        index.apply(other)
+        #expect(index.follow(entry(version: 2)))
+        #expect(index.withKey(for: digest) { $0.expiresAt } == .some(nil) && index.disputedEndCount == 0)
+    }
+
+    @Test("of one version, the database's form counts")
+    func form() {
+        index.apply(entry(version: 2, name: "mine"))
+        #expect(!index.apply(entry(version: 2, name: "other")))
+        #expect(index.follow(entry(version: 2, name: "theirs")))
+        #expect(!index.follow(entry(version: 2, name: "theirs")))
+        #expect(index.withKey(for: digest) { $0.principal.name } == "theirs")
+    }
+}
