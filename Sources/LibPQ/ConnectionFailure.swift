@@ -4,8 +4,13 @@ enum ConnectionFailure {
     /// The words for an SQLSTATE (PostgreSQL manual, appendix A).
     private static let refusals: [String: String] = [
         "28P01": "the password is not accepted", "28000": "the server does not let this user in (pg_hba.conf)",
-        "3D000": "there is no such database", "53300": "the server has no connection free",
+        "3D000": "there is no such database: create it, with ENCODING 'UTF8' TEMPLATE template0",
+        "53300": "the server has no connection free",
         "57P03": "the server is starting up or shutting down",
+        "42501": "the role may not connect to this database (GRANT CONNECT), or not change a setting in options",
+        "42601": "the server cannot read options (or PGOPTIONS)",
+        "42704": "the server does not know a setting in options (or PGOPTIONS)",
+        "22023": "the server does not accept the value of a setting in options (or PGOPTIONS, PGTZ, PGDATESTYLE)",
     ]
 
     /// The words for what libpq says itself. It does so in English unless a program calls `setlocale`, which this one does not.
@@ -26,6 +31,10 @@ enum ConnectionFailure {
 
     /// What can be said about it; nil for nothing.
     static func words(message: String, sqlState: String?) -> String? {
-        sqlState.flatMap { refusals[$0] } ?? causes.first { message.contains($0.sign) }?.words
+        // The name of the function that raised the error is not translated (miscinit.c).
+        if sqlState == "28000", message.contains("InitializeSessionUserId") {
+            return "the role does not exist, or may not log in: CREATE ROLE ... LOGIN, or name another in user"
+        }
+        return sqlState.flatMap { refusals[$0] } ?? causes.first { message.contains($0.sign) }?.words
     }
 }

@@ -110,17 +110,27 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, 
     /// One constant sentence, with the cause of a failed connection and the SQLSTATE where they are known.
     public var description: String {
         var text = sentence
-        if kind == .connectionFailed, let words = ConnectionFailure.words(message: storage.detail, sqlState: sqlState) {
-            text += ": \(words)"
+        switch kind {
+        case .connectionFailed:
+            let words = ConnectionFailure.words(message: storage.detail, sqlState: sqlState)
+            if let words = words ?? OptionRefusal.reason(in: storage.detail) { text += ": \(words)" }
+        case .invalidTarget where !storage.detail.isEmpty: text += ": \(storage.detail)"
+        default: break
         }
         return sqlState.map { "\(text) (SQLSTATE \($0))" } ?? text
     }
 
-    /// Whether trying again will not help before somebody changes something: the user, the password or the database's name
-    /// is wrong.
+    /// Whether an attempt to connect fails until someone changes something: libpq refuses an option, or the server refuses the
+    /// role, the password, the database or a setting (PostgreSQL manual, appendix A: classes 22, 28, 3D and 42).
     public var isRefusedForGood: Bool {
-        sqlState.map { $0.hasPrefix("28") || $0 == "3D000" } ?? false
+        guard kind == .connectionFailed else { return false }
+        guard let sqlState else { return OptionRefusal.reason(in: storage.detail) != nil }
+        return ["22", "28", "3D", "42"].contains(sqlState.prefix(2))
     }
+
+    /// Whether the server refused a write because the session is read-only or the server a standby. Another connection may
+    /// lead to a server that accepts writes.
+    public var isReadOnly: Bool { sqlState == "25006" }
 
     /// Everything known, the server's words included: for a developer's eyes, not for logs. (Swift takes it where an error
     /// is printed inside an optional, an array or a `dump`.)
