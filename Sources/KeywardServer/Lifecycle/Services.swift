@@ -63,13 +63,16 @@ struct ControlListener: Service {
 /// Reads the gateway's certificate again on SIGHUP. Connections that there are keep the one they began with.
 struct CertificateReload: Service {
     let gateway: Gateway
+    /// The file of the private key, to which the rule for files with secrets applies each time.
+    let keyFile: String
     let logger: Logger
 
     func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sighup)
         await cancelWhenGracefulShutdown {
             for await _ in signals {
-                do throws(GatewayError) {
+                do {
+                    SecretFile.log(try SecretFile.inspect(keyFile).map { [$0] } ?? [], to: logger)
                     try gateway.reloadCertificate()
                     logger.notice("certificate reloaded")
                 } catch {
