@@ -1,6 +1,6 @@
 /// What went wrong between this program and PostgreSQL.
 ///
-/// `description` is made of constant sentences and at most an SQLSTATE: fit for logs and for callers' answers. SQL, parameters,
+/// `description` is made of constant sentences, at most an SQLSTATE, and libpq's reason where it refuses an option: fit for logs and for callers' answers. SQL, parameters,
 /// the server's message and its detail are only in `debugDescription`.
 public struct PostgresError: Error, Sendable {
     /// The class of failure, for callers that branch.
@@ -120,15 +120,18 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, 
         return sqlState.map { "\(text) (SQLSTATE \($0))" } ?? text
     }
 
-    /// Whether an attempt to connect fails until someone changes something: libpq refuses an option, or the server refuses the
-    /// role, the password, the database or a setting (PostgreSQL manual, appendix A: classes 22, 28, 3D and 42).
+    /// True if attempts to connect fail until someone changes something. libpq refuses an option or the server's certificate, or
+    /// has no password. Or the server refuses the role, the password, the database or a setting (PostgreSQL manual, appendix A:
+    /// classes 22, 28, 3D, 42 and 55).
     public var isRefusedForGood: Bool {
         guard kind == .connectionFailed else { return false }
-        guard let sqlState else { return OptionRefusal.reason(in: storage.detail) != nil }
-        return ["22", "28", "3D", "42"].contains(sqlState.prefix(2))
+        guard let sqlState else {
+            return OptionRefusal.reason(in: storage.detail) != nil || ConnectionFailure.isMistake(storage.detail)
+        }
+        return ["22", "28", "3D", "42", "55"].contains(sqlState.prefix(2))
     }
 
-    /// Whether the server refused a write because the session is read-only or the server a standby. Another connection may
+    /// True if the server refused a write because the session is read-only or the server a standby. Another connection may
     /// lead to a server that accepts writes.
     public var isReadOnly: Bool { sqlState == "25006" }
 

@@ -92,6 +92,29 @@ struct ConnectionStringTests {
         await server.destroy()
     }
 
+    @Test(
+        "a failure that only a change of settings fixes is told from one that passes",
+        arguments: [
+            ("connection to server at \"a\", port 1 failed: fe_sendauth: no password supplied", true),
+            ("connection to server at \"a\", port 1 failed: server does not support SSL, but SSL was required", true),
+            ("connection to server at \"a\", port 1 failed: root certificate file \"/x\" does not exist", true),
+            ("connection to server at \"a\", port 1 failed: SSL error: certificate verify failed", true),
+            ("private key file \"/x\" has group or world access", true),
+            ("invalid gssencmode value: \"x\"", true),
+            ("connection to server at \"a\", port 1 failed: Connection refused", false),
+            ("could not translate host name \"a\" to address: Name or service not known", false),
+            ("connection to server on socket \"/a\" failed: No such file or directory", false),
+            (
+                "connection to server at \"a\", port 1 failed: SSL error: certificate verify failed\n"
+                    + "connection to server at \"b\", port 1 failed: Connection refused", false
+            ),
+        ])
+    func mistakes(message: String, isForGood: Bool) {
+        let error = PostgresError(.connectionFailed, detail: message, nothingWasSent: true)
+        #expect(error.isRefusedForGood == isForGood)
+        #expect("\(error)" != "no connection to the database")
+    }
+
     @Test("a database that is away is waited for until the time is over, and asked once more then")
     func waitsToTheEnd() async throws {
         let limit = Duration.milliseconds(1_200)

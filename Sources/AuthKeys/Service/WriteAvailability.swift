@@ -7,7 +7,7 @@ public final class WriteAvailability: Sendable {
     /// Writes count as accepted until one is refused.
     public init() {}
 
-    /// Whether the database refuses writes because it is read-only or a standby.
+    /// True while the database refuses writes because it is read-only or a standby.
     public var isReadOnly: Bool { refused.load(ordering: .relaxed) }
 
     /// Records the outcome of a write or a probe. Returns true where it differs from the one before.

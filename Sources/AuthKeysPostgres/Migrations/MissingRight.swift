@@ -6,7 +6,7 @@ public struct MissingRight: Sendable {
     public let table: String
     /// As in `GRANT`, with columns where it is about columns.
     public let right: String
-    /// Whether the role finds the table at all.
+    /// False where the role does not find the table at all.
     public let exists: Bool
 
     /// The right and the table, as in `GRANT`.

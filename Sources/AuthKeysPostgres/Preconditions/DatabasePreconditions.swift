@@ -5,7 +5,7 @@ public enum DatabasePreconditions {
     /// Transaction ids as `xid8`, which the change feed reads, came with version 13.
     static let oldestMajor = 13
 
-    /// How often both sessions are asked for their processes. A pooler that serves others meanwhile may answer from the same
+    /// The number of times that both sessions are asked for their processes. A pooler that serves others meanwhile may answer from the same
     /// session once by chance.
     private static let rounds = 3
 
@@ -33,7 +33,7 @@ public enum DatabasePreconditions {
         return problems
     }
 
-    /// Whether each of two connections to the same address has a server process of its own that stays the same. A pooler in
+    /// Returns true if each of two connections to the same address has a server process of its own that stays the same. A pooler in
     /// transaction or statement mode answers both from one process, or one from several.
     public static func keepSessions(
         _ first: PostgresConnection, _ second: PostgresConnection

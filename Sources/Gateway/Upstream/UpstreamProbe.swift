@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Why no connection to an upstream can be opened.
+/// The reason why no connection to an upstream can be opened.
 public struct UpstreamProbeError: Error, CustomStringConvertible {
     public let description: String
 }
