@@ -105,6 +105,16 @@ struct SettingValueTests {
         #expect(try source([:], file: try write("{\"issuer\":\"http://a\"}", mode: 0o666)).warnings.isEmpty)
     }
 
+    @Test("a data folder in which others can replace files is warned about")
+    func folders() throws {
+        let folder = try folder()
+        for (mode, warns) in [(0o700, false), (0o711, false), (0o755, false), (0o775, true), (0o777, true)] {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: folder)
+            #expect((SecretFile.inspectFolder(folder) != nil) == warns)
+        }
+        #expect(SecretFile.inspectFolder(folder + "/none") == nil)
+    }
+
     @Test("a file with a secret that belongs to another user is refused", .enabled(if: geteuid() == 0))
     func owners() throws {
         let path = try write(Self.key, owner: 65_534)

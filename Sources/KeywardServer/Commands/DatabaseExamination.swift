@@ -52,6 +52,7 @@ struct DatabaseExamination {
 
     /// The file that `serve` reads with a private PostgreSQL, or makes.
     private func checkAdminKeyFile(_ report: inout DoctorReport) {
+        if let warning = SecretFile.inspectFolder(settings.dataDirectory) { report.warn("secrets", warning) }
         let path = settings.dataDirectory + "/admin-key"
         guard settings.adminKey == nil, access(path, F_OK) == 0 else { return }
         do {

@@ -26,6 +26,7 @@ struct Database: Sendable {
         } catch {
             throw SettingsError(.dataDirectory, cannot: "\(settings.dataDirectory) cannot be made: \(error)")
         }
+        SecretFile.log(SecretFile.inspectFolder(settings.dataDirectory).map { [$0] } ?? [], to: logger)
         let embedded = try await EmbeddedPostgres.start(settings.privatePostgres, logger: logger)
         let target = try PostgresTarget(embedded.connectionString)
         return Database(target: target, direct: target, directSetting: .dataDirectory, embedded: embedded)

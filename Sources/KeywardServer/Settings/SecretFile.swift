@@ -60,10 +60,19 @@ enum SecretFile {
         return "\(path) can be read by every user of this machine (mode \(mode)): chmod o-r \(path)"
     }
 
-    /// Logs the warnings of `read` and `inspect`.
+    /// Returns a warning about a folder with secrets in which others can replace files; nil where there is no such folder.
+    static func inspectFolder(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        guard let access = Files.access(ofOpen: descriptor), access.mode & 0o022 != 0 else { return nil }
+        return "files in \(path) can be replaced by others (mode \(String(access.mode, radix: 8))): chmod go-w \(path)"
+    }
+
+    /// Logs the warnings of the other functions.
     static func log(_ warnings: [String], to logger: Logger) {
         for warning in warnings {
-            logger.warning("a file with a secret can be read by others", metadata: ["detail": "\(warning)"])
+            logger.warning("other users can reach a secret", metadata: ["detail": "\(warning)"])
         }
     }
 
