@@ -16,6 +16,7 @@ public struct ControlAPI: Sendable {
     private let administration: Administration
     private let index: KeyIndex
     private let freshness: IndexFreshness
+    private let writes: WriteAvailability
     private let metrics: PrometheusRegistry
     private let verifier: RequestVerifier
     private let proxies: [IPNetwork]
@@ -34,7 +35,8 @@ public struct ControlAPI: Sendable {
     ///   - proxies: whose word about a client's address is believed, beside the proxy that asks.
     public init(
         service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
-        metrics: PrometheusRegistry, verifier: RequestVerifier, issuer: String, proxies: [IPNetwork] = [],
+        writes: WriteAvailability = WriteAvailability(), metrics: PrometheusRegistry, verifier: RequestVerifier,
+        issuer: String, proxies: [IPNetwork] = [],
         importPatience: ImportPatience = ImportPatience(), requestPatience: Duration = .seconds(60),
         time: TimeSource = .system
     ) {
@@ -47,6 +49,7 @@ public struct ControlAPI: Sendable {
         self.administration = administration
         self.index = index
         self.freshness = freshness
+        self.writes = writes
         self.metrics = metrics
         self.time = time
     }
@@ -88,7 +91,7 @@ public struct ControlAPI: Sendable {
     }
 
     private func addRoutes(to router: Router<ControlContext>) {
-        HealthRoutes(freshness: freshness, index: index).add(to: router)
+        HealthRoutes(freshness: freshness, index: index, writes: writes).add(to: router)
         MetricsRoute(registry: metrics).add(to: router)
         OpenAPIRoute().add(to: router)
         ReferenceRoute().add(to: router)

@@ -47,14 +47,19 @@ struct DataFolder: Sendable {
     }
 
     /// Refuses when the server's account cannot enter the folder or one above it, naming the first such folder.
-    ///
-    /// The kernel is asked, as that account: mode bits alone would miss access control lists.
     func checkReachable(tool: Tool) async throws(EmbeddedPostgresError) {
+        try await Self.checkReachable(ancestors + [path], for: path, tool: tool)
+    }
+
+    /// The kernel is asked, as that account: mode bits alone would miss access control lists.
+    private static func checkReachable(
+        _ folders: [String], for path: String, tool: Tool
+    ) async throws(EmbeddedPostgresError) {
         guard tool.account.isSwitched else { return }
         let script = #"for folder; do [ -x "$folder" ] || { printf %s "$folder"; exit 1; }; done"#
         let outcome: Tool.Outcome
         do {
-            outcome = try await tool.run("/bin/sh", ["-c", script, "sh"] + ancestors + [path])
+            outcome = try await tool.run("/bin/sh", ["-c", script, "sh"] + folders)
         } catch {
             guard !Task.isCancelled else { throw .cancelled }
             throw EmbeddedPostgresError(
@@ -72,7 +77,20 @@ struct DataFolder: Sendable {
     }
 
     /// The folders above, outermost first.
-    private var ancestors: [String] {
+    private var ancestors: [String] { Self.ancestors(of: path) }
+
+    private static func ancestors(of path: String) -> [String] {
         path.indices.dropFirst().filter { path[$0] == "/" }.map { String(path[..<$0]) }
+    }
+
+    /// Checks that the folder could be made at this absolute path, without making it.
+    static func checkCanBeMade(_ path: String, tool: Tool) async throws(EmbeddedPostgresError) {
+        let existing = ancestors(of: path).prefix { Files.status($0) != nil }
+        let nearest = existing.last ?? "/"
+        guard access(nearest, W_OK | X_OK) == 0 else {
+            throw EmbeddedPostgresError(
+                .directoryUnusable, "the folder \(path) cannot be made in \(nearest): \(Errno.last)")
+        }
+        try await checkReachable(Array(existing), for: path, tool: tool)
     }
 }

@@ -7,9 +7,17 @@ extension EmbeddedPostgres {
     /// A folder without a cluster gets one; a server that a crashed owner left running is taken over as it is. As root
     /// the server runs as an unprivileged user: the owner of the cluster, else `postgres`, else `nobody`. A start that
     /// throws, or whose task is cancelled, leaves no process behind.
+    ///
+    /// libpq's variables are removed from this process's environment: see `ClientEnvironment`.
     public static func start(
         _ configuration: EmbeddedPostgresConfiguration, logger: Logger
     ) async throws(EmbeddedPostgresError) -> EmbeddedPostgres {
+        let removed = ClientEnvironment.clear()
+        if !removed.isEmpty {
+            logger.notice(
+                "variables of libpq are ignored for the private PostgreSQL",
+                metadata: ["variables": "\(removed.joined(separator: " "))"])
+        }
         let folder = try DataFolder(configuration.directory)
         let account = try ServerAccount(cluster: folder.cluster)
         try folder.admit(account)

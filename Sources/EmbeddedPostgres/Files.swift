@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 package import SystemPackage
 
 extension Errno {
@@ -13,6 +13,13 @@ package enum Files {
     static func status(_ path: String) -> stat? {
         var status = stat()
         return lstat(path, &status) == 0 ? status : nil
+    }
+
+    /// The owner, the permission bits and the kind of an open file.
+    package static func access(ofOpen descriptor: Int32) -> (owner: UInt32, mode: UInt32, isRegular: Bool)? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        return (status.st_uid, status.st_mode & 0o777, status.st_mode & S_IFMT == S_IFREG)
     }
 
     static func isFolder(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFDIR }
@@ -77,12 +84,28 @@ package enum Files {
         }
     }
 
-    /// Makes a folder, and whatever is missing above it.
-    static func makeFolders(_ path: String, mode: mode_t) throws(Errno) {
-        if mkdir(path, mode) == 0 || errno == EEXIST { return }
-        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else { throw .last }
+    /// Makes a folder with this mode, and whatever is missing above it with mode 0755, whatever the umask. Folders that exist
+    /// keep their modes.
+    package static func makeFolders(_ path: String, mode: mode_t) throws(Errno) {
+        var path = path
+        while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+        if try makeFolder(path, mode: mode) { return }
+        guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { throw .noSuchFileOrDirectory }
         try makeFolders(String(path[..<slash]), mode: 0o755)
-        guard mkdir(path, mode) == 0 || errno == EEXIST else { throw .last }
+        guard try makeFolder(path, mode: mode) else { throw .noSuchFileOrDirectory }
+    }
+
+    /// False where the folder above is missing.
+    private static func makeFolder(_ path: String, mode: mode_t) throws(Errno) -> Bool {
+        guard mkdir(path, mode) == 0 else {
+            switch errno {
+            case EEXIST: return true
+            case ENOENT: return false
+            default: throw .last
+            }
+        }
+        try own(path, user: unchanged, group: unchanged, mode: mode)
+        return true
     }
 
     /// Leaves an owner as it is (chown(2)).

@@ -24,14 +24,18 @@ struct Takeover: Sendable {
         guard let socketFolder = running.file.socketFolder, let port = running.file.port,
             await ServerProbe.answers(socket: SocketFolder.socket(in: socketFolder, port: port), limit: limits.takeover)
         else {
+            // One that was killed a moment ago may still be listed with its socket open.
+            let hasEnded = await Poll.until(limits.immediateShutdown) { running.process.isAlive ? nil : true }
             guard !Task.isCancelled else { throw .cancelled }
+            if hasEnded == true { return nil }
             throw running.stuck(in: folder, "does not answer")
         }
         return Takeover(processes: running.processes, process: running.process, socketFolder: socketFolder, port: port)
     }
 
-    /// Clears what would keep a new server from starting: orphans of a dead postmaster, and a `postmaster.pid` whose
-    /// number an unrelated process has now. Any other stale file PostgreSQL clears itself, with checks of its own.
+    /// Clears what would keep a new server from starting: orphans of a dead postmaster, and a `postmaster.pid` whose number the
+    /// kernel still knows, because the dead postmaster is a zombie that its parent has not waited for, or because an unrelated
+    /// process has the number now. Any other stale file PostgreSQL clears itself, with checks of its own.
     static func clear(
         _ folder: DataFolder, limits: EmbeddedPostgresConfiguration.Limits
     ) async throws(EmbeddedPostgresError) {
@@ -46,7 +50,8 @@ struct Takeover: Sendable {
         }
         guard let stale = PostmasterFile.read(cluster: folder.cluster) else { return }
         if let former = stale.socketFolder { SocketFolder(path: former).removeIfTemporary() }
-        if ServerProcess(id: stale.processID) != nil { unlink(folder.cluster + "/postmaster.pid") }
+        // PostgreSQL asks the same question (miscinit.c, CreateLockFile), and takes a zombie for a running server.
+        if kill(stale.processID, 0) == 0 { unlink(folder.cluster + "/postmaster.pid") }
     }
 
     /// The postmaster that a `postmaster.pid` names, when it lives and is really one of this cluster.

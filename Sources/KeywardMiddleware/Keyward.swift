@@ -118,7 +118,7 @@ public final class Keyward: KeyVerification {
         do throws(PostgresError) {
             return try PostgresTarget(text)
         } catch {
-            throw KeywardError(.option, "\(name) takes a PostgreSQL URI or keyword string, as libpq has them")
+            throw KeywardError(.option, "\(name) takes a PostgreSQL URI or keyword string, as libpq has them: \(error)")
         }
     }
 }

@@ -1,24 +1,27 @@
 public import Logging
 
 extension PostgresConnection {
-    /// Connects. While the database cannot be reached, tries again until the time is over; not where only somebody's hand would
-    /// help (`isRefusedForGood`).
+    /// Connects. While the database cannot be reached, tries again until the time is over; not where only a change of the
+    /// settings or of the server would help (`isRefusedForGood`). The last attempt is made when the time is over.
     /// - Throws: `PostgresError`, or `CancellationError` where the task is cancelled between two attempts.
     public static func connect(
-        to target: PostgresTarget, retryingFor limit: Duration, logger: Logger
+        to target: PostgresTarget, settings: ConnectionSettings = .init(), retryingFor limit: Duration, logger: Logger
     ) async throws -> PostgresConnection {
         let deadline = ContinuousClock.now + limit
+        var settings = settings
+        let longest = settings.connectTimeout
         var pause = Duration.milliseconds(100)
         while true {
             do {
-                return try await connect(to: target, logger: logger)
+                return try await connect(to: target, settings: settings, logger: logger)
             } catch {
-                guard error.isUnavailable || error.isRetryable, !error.isRefusedForGood,
-                    ContinuousClock.now + pause < deadline
-                else { throw error }
+                guard error.isUnavailable || error.isRetryable, !error.isRefusedForGood, .now < deadline else {
+                    throw error
+                }
                 logger.info("waiting for the database", metadata: ["error": "\(error)"])
             }
-            try await Task.sleep(for: pause)
+            try await Task.sleep(for: max(.zero, min(pause, deadline - .now)))
+            settings.connectTimeout = min(longest, max(.seconds(1), deadline - .now))
             pause = min(pause * 2, .seconds(2))
         }
     }

@@ -1,6 +1,6 @@
 /// What went wrong between this program and PostgreSQL.
 ///
-/// `description` is made of constant sentences and at most an SQLSTATE: fit for logs and for callers' answers. SQL, parameters,
+/// `description` is made of constant sentences, at most an SQLSTATE, and libpq's reason where it refuses an option: fit for logs and for callers' answers. SQL, parameters,
 /// the server's message and its detail are only in `debugDescription`.
 public struct PostgresError: Error, Sendable {
     /// The class of failure, for callers that branch.
@@ -110,17 +110,30 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, 
     /// One constant sentence, with the cause of a failed connection and the SQLSTATE where they are known.
     public var description: String {
         var text = sentence
-        if kind == .connectionFailed, let words = ConnectionFailure.words(message: storage.detail, sqlState: sqlState) {
-            text += ": \(words)"
+        switch kind {
+        case .connectionFailed:
+            let words = ConnectionFailure.words(message: storage.detail, sqlState: sqlState)
+            if let words = words ?? OptionRefusal.reason(in: storage.detail) { text += ": \(words)" }
+        case .invalidTarget where !storage.detail.isEmpty: text += ": \(storage.detail)"
+        default: break
         }
         return sqlState.map { "\(text) (SQLSTATE \($0))" } ?? text
     }
 
-    /// Whether trying again will not help before somebody changes something: the user, the password or the database's name
-    /// is wrong.
+    /// True if attempts to connect fail until someone changes something. libpq refuses an option or the server's certificate, or
+    /// has no password. Or the server refuses the role, the password, the database or a setting (PostgreSQL manual, appendix A:
+    /// classes 22, 28, 3D, 42 and 55).
     public var isRefusedForGood: Bool {
-        sqlState.map { $0.hasPrefix("28") || $0 == "3D000" } ?? false
+        guard kind == .connectionFailed else { return false }
+        guard let sqlState else {
+            return OptionRefusal.reason(in: storage.detail) != nil || ConnectionFailure.isMistake(storage.detail)
+        }
+        return ["22", "28", "3D", "42", "55"].contains(sqlState.prefix(2))
     }
+
+    /// True if the server refused a write because the session is read-only or the server a standby. Another connection may
+    /// lead to a server that accepts writes.
+    public var isReadOnly: Bool { sqlState == "25006" }
 
     /// Everything known, the server's words included: for a developer's eyes, not for logs. (Swift takes it where an error
     /// is printed inside an optional, an array or a `dump`.)

@@ -64,14 +64,20 @@ public final class PostgresPool: PostgresExecutor {
     /// What the pool holds now.
     public var statistics: PoolStatistics { guarded.withLock { $0.state.statistics } }
 
-    /// Lends a connection to `body`. It must not be kept: one that comes back busy or in a transaction is closed.
+    /// Lends a connection to `body`. It must not be kept: one that comes back busy or in a transaction is closed, and so is one
+    /// whose session turned out to be read-only, because a new one may lead to a server that accepts writes.
     /// - Throws: `.poolExhausted`, `.connectionFailed`, `.poolClosed`, `.cancelled`, or what `body` throws.
     public func withConnection<R: Sendable>(
         _ body: @Sendable (PostgresConnection) async throws -> R
     ) async throws -> R {
         let (id, connection) = try await lease()
         defer { giveBack(id, connection) }
-        return try await body(connection)
+        do {
+            return try await body(connection)
+        } catch let error as PostgresError {
+            if error.isReadOnly { connection.abandon() }
+            throw error
+        }
     }
 
     /// Runs `body` in a transaction on a connection of its own (`PostgresConnection.transaction`).
@@ -84,39 +90,50 @@ public final class PostgresPool: PostgresExecutor {
     public func query(
         _ sql: String, _ parameters: [PostgresParameter] = [], timeout: Duration? = nil
     ) async throws(PostgresError) -> PostgresResult {
-        let start = ContinuousClock.now
-        let (id, connection) = try await lease(timeout)
-        defer { giveBack(id, connection) }
-        return try await connection.query(sql, parameters, timeout: timeout.map { $0 - (.now - start) })
+        try await lend(timeout) { connection, left throws(PostgresError) in
+            try await connection.query(sql, parameters, timeout: left)
+        }
     }
 
     public func execute(script: String, timeout: Duration? = nil) async throws(PostgresError) {
-        let start = ContinuousClock.now
-        let (id, connection) = try await lease(timeout)
-        defer { giveBack(id, connection) }
-        try await connection.execute(script: script, timeout: timeout.map { $0 - (.now - start) })
+        try await lend(timeout) { connection, left throws(PostgresError) in
+            try await connection.execute(script: script, timeout: left)
+        }
     }
 
     public func pipeline(
         _ statements: [PostgresStatement], timeout: Duration? = nil
     ) async throws(PostgresError) -> [PostgresResult] {
-        let start = ContinuousClock.now
-        let (id, connection) = try await lease(timeout)
-        defer { giveBack(id, connection) }
-        return try await connection.pipeline(statements, timeout: timeout.map { $0 - (.now - start) })
+        try await lend(timeout) { connection, left throws(PostgresError) in
+            try await connection.pipeline(statements, timeout: left)
+        }
     }
 
     public func copyOut(
         _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout CopyRow) throws -> Void
     ) async throws(PostgresError) -> Int {
-        let start = ContinuousClock.now
-        let (id, connection) = try await lease(timeout)
-        defer { giveBack(id, connection) }
-        return try await connection.copyOut(sql, timeout: timeout.map { $0 - (.now - start) }, row: row)
+        try await lend(timeout) { connection, left throws(PostgresError) in
+            try await connection.copyOut(sql, timeout: left, row: row)
+        }
     }
 }
 
 extension PostgresPool {
+    /// As `withConnection`, for one call, which gets what is left of the timeout.
+    private func lend<R: Sendable>(
+        _ timeout: Duration?, _ body: (PostgresConnection, Duration?) async throws(PostgresError) -> R
+    ) async throws(PostgresError) -> R {
+        let start = ContinuousClock.now
+        let (id, connection) = try await lease(timeout)
+        defer { giveBack(id, connection) }
+        do throws(PostgresError) {
+            return try await body(connection, timeout.map { $0 - (.now - start) })
+        } catch {
+            if error.isReadOnly { connection.abandon() }
+            throw error
+        }
+    }
+
     private func lease(
         _ timeout: Duration? = nil
     ) async throws(PostgresError) -> (PoolState.ConnectionID, PostgresConnection) {

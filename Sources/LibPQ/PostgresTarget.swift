@@ -10,11 +10,14 @@ public struct PostgresTarget: Sendable {
     let options: [(keyword: String, value: String)]
 
     /// Parses `conninfo` (libpq, "PQconninfoParse").
-    /// - Throws: `.invalidTarget`. libpq's own words are left out: they quote the string, password and all.
+    /// - Throws: `.invalidTarget`, whose description says what to change. libpq's own words are left out: they quote the string,
+    ///   password and all.
     public init(_ conninfo: String) throws(PostgresError) {
-        guard !conninfo.utf8.contains(0), var parsed = Self.parse(conninfo) else {
-            throw PostgresError(.invalidTarget, detail: "not a libpq URI or keyword string", nothingWasSent: true)
+        let read = conninfo.utf8.contains(0) ? nil : Self.parse(conninfo)
+        if let problem = ConnectionStringCheck.problem(in: conninfo, parsed: read) {
+            throw PostgresError(.invalidTarget, detail: problem, nothingWasSent: true)
         }
+        guard var parsed = read else { throw PostgresError(.invalidTarget, nothingWasSent: true) }
         parsed["client_encoding"] = "UTF8"
         var defaults = ["fallback_application_name": "keyward"]
         if parsed["service"] == nil {

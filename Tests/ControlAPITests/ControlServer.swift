@@ -21,6 +21,7 @@ struct ControlServer: Sendable {
     let store: InMemoryStore
     let index: KeyIndex
     let freshness: IndexFreshness
+    let writes: WriteAvailability
     let metrics: PrometheusRegistry
     let service: AuthKeyService
     let administration: Administration
@@ -47,6 +48,7 @@ struct ControlServer: Sendable {
         let store = InMemoryStore()
         let index = KeyIndex()
         let freshness = IndexFreshness(maxStaleness: .seconds(3_600))
+        let writes = WriteAvailability()
         let metrics = PrometheusRegistry()
         let logger = Logger(label: "test") { _ in log.handler }
         let administration = Administration(
@@ -56,8 +58,8 @@ struct ControlServer: Sendable {
         let verifier = KeyVerifier(
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index), usage: usage)
         let api = ControlAPI(
-            service: service, administration: administration, index: index, freshness: freshness, metrics: metrics,
-            verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true),
+            service: service, administration: administration, index: index, freshness: freshness, writes: writes,
+            metrics: metrics, verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true),
             issuer: Self.issuer, proxies: proxies,
             importPatience: importPatience, requestPatience: requestPatience)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
@@ -72,7 +74,7 @@ struct ControlServer: Sendable {
             try await body(
                 ControlServer(
                     api: api, url: "http://127.0.0.1:\(port)", port: port, store: store, index: index,
-                    freshness: freshness,
+                    freshness: freshness, writes: writes,
                     metrics: metrics, service: service, administration: administration, usage: usage))
             group.cancelAll()
         }

@@ -29,6 +29,22 @@ struct HealthTests {
         }
     }
 
+    @Test("readiness is degraded, with the reason, while the database refuses writes")
+    func readOnly() async throws {
+        try await ControlServer.with { server in
+            let before = try await server.send(.GET, "/readyz", admin: nil)
+            #expect(before.object["reason"] == nil)
+            #expect(server.writes.record(isReadOnly: true))
+            #expect(!server.writes.record(isReadOnly: true))
+            let during = try await server.send(.GET, "/readyz", admin: nil)
+            #expect(during.status == 200 && during.object["status"] as? String == "degraded")
+            #expect(during.object["reason"] as? String == "database_read_only")
+            #expect(server.writes.record(isReadOnly: false))
+            let after = try await server.send(.GET, "/readyz", admin: nil)
+            #expect(after.object["status"] as? String == "ready" && after.object["reason"] == nil)
+        }
+    }
+
     @Test("every answer has a request id of its own, and unknown routes are errors of the API")
     func requestIDs() async throws {
         try await ControlServer.with { server in

@@ -101,6 +101,46 @@ struct CrashTests {
         }
     }
 
+    @Test("a postmaster that is a zombie, because its parent has not waited for it, is no obstacle")
+    func zombie() async throws {
+        let configuration = configuration(try TestFolder.make("zombie"))
+        let cluster = configuration.directory + "/cluster"
+        let server = try await EmbeddedPostgres.start(configuration, logger: silent)
+        let file = try Files.read(cluster + "/postmaster.pid", limit: 4096)
+        await server.stop()
+        let account = try ServerAccount(cluster: cluster)
+        // A child of this process that nobody waits for before the start.
+        let arguments =
+            account.isSwitched
+            ? ["setpriv", "--reuid=\(account.user)", "--regid=\(account.group)", "--clear-groups", "true"] : ["true"]
+        var pointers = arguments.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        var child: pid_t = 0
+        try #require(posix_spawnp(&child, arguments[0], nil, nil, &pointers, nil) == 0)
+        defer { waitpid(child, nil, 0) }
+        #expect(try await eventually { try Files.read("/proc/\(child)/stat", limit: 4096).contains(") Z ") })
+        let rest = file.split(separator: "\n", omittingEmptySubsequences: false).dropFirst()
+        let stale = ([Substring("\(child)")] + rest).joined(separator: "\n")
+        try Files.replace(cluster + "/postmaster.pid", with: stale, mode: 0o600)
+        chown(cluster + "/postmaster.pid", account.user, account.group)
+        try await withServer(configuration) { server in
+            let answer = try await Psql.run("SELECT 1", on: server.connectionString)
+            #expect(answer == "1")
+        }
+    }
+
+    @Test("a start in the moment after the postmaster was killed succeeds", arguments: 1...3)
+    func killedThisMoment(round: Int) async throws {
+        let configuration = configuration(try TestFolder.make("moment"))
+        let former = try await abandon(configuration)
+        kill(former.processID, SIGKILL)
+        try await withServer(configuration) { server in
+            #expect(server.processID != former.processID)
+            let answer = try await Psql.run("SELECT 1", on: server.connectionString)
+            #expect(answer == "1")
+        }
+    }
+
     @Test("backends that a dead postmaster left frozen are ended before the next start")
     func orphans() async throws {
         let configuration = configuration(try TestFolder.make("orphans"), limit: .milliseconds(500))

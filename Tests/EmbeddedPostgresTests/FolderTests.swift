@@ -81,6 +81,42 @@ struct FolderTests {
         #expect(Files.status(full).map { $0.st_mode & 0o777 } == 0o700)
     }
 
+    @Test(
+        "has the mode that was asked for, and folders above it 0755, whatever the umask",
+        arguments: [0o000, 0o077, 0o002])
+    func umask(mask: Int) async throws {
+        let parent = try TestFolder.make("umask")
+        // In a process of its own, for it changes the umask.
+        await #expect(processExitsWith: .success) { [parent = parent as String, mask = mask as Int] in
+            Glibc.umask(mode_t(mask))
+            try Files.makeFolders(parent + "/data/", mode: 0o710)
+            #expect(Files.status(parent).map { $0.st_mode & 0o777 } == 0o755)
+            #expect(Files.status(parent + "/data").map { $0.st_mode & 0o777 } == 0o710)
+            // What exists stays as it is.
+            try Files.makeFolders(parent + "/data", mode: 0o700)
+            #expect(Files.status(parent + "/data").map { $0.st_mode & 0o777 } == 0o710)
+        }
+    }
+
+    @Test("is examined without being made: which PostgreSQL would run, as which user")
+    func examination() async throws {
+        let directory = try TestFolder.make("examined") + "/data"
+        let before = try await EmbeddedPostgres.examine(configuration(directory))
+        #expect(before.version >= 13 && !before.isInUse)
+        #expect(!exists(directory))
+        try await withServer(configuration(directory)) { _ in
+            let during = try await EmbeddedPostgres.examine(configuration(directory))
+            #expect(during.isInUse && during.binaries == before.binaries && during.user == before.user)
+        }
+        let after = try await EmbeddedPostgres.examine(configuration(directory))
+        #expect(!after.isInUse)
+        try Files.replace(directory + "/cluster/PG_VERSION", with: "9\n", mode: 0o644)
+        let error = await #expect(throws: EmbeddedPostgresError.self) {
+            try await EmbeddedPostgres.examine(configuration(directory))
+        }
+        #expect(error?.code == .versionMismatch)
+    }
+
     @Test("is refused when its cluster belongs to root", .enabled(if: isRoot))
     func rootsCluster() async throws {
         let directory = try TestFolder.make("roots")

@@ -33,6 +33,21 @@ struct LifecycleTests {
         }
     }
 
+    @Test("takes libpq's variables out of the process's environment")
+    func environment() async throws {
+        let directory = try TestFolder.make("environment")
+        await #expect(processExitsWith: .success) { [directory = directory as String] in
+            for name in ["PGHOSTADDR", "PGSERVICE", "PGOPTIONS", "PGTZ", "PGDATA"] { setenv(name, "elsewhere", 1) }
+            setenv("KEYWARD_PG", "kept", 1)
+            try await withServer(configuration(directory)) { server in
+                for name in ["PGHOSTADDR", "PGSERVICE", "PGOPTIONS", "PGTZ", "PGDATA"] { #expect(getenv(name) == nil) }
+                #expect(getenv("KEYWARD_PG") != nil)
+                let answer = try await Psql.run("SELECT 1", on: server.connectionString)
+                #expect(answer == "1")
+            }
+        }
+    }
+
     @Test("stops once, for everyone who asks, and leaves no process and no lock")
     func stopIsIdempotent() async throws {
         let configuration = configuration(try TestFolder.make("stop"))

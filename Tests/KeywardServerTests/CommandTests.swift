@@ -164,10 +164,31 @@ struct CommandTests {
         #expect(open.status == 1 && open.output.contains("FAIL  schema"), "\(open.output)")
         try await Psql.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC", on: database.connectionString)
         let alone = try await KeywardProcess.run(
-            ["doctor", "--data-dir", "/nonexistent"] + ports, environment: [:])
+            ["doctor", "--data-dir", try TestFolder.make("doctor")] + ports, environment: [:])
         #expect(alone.status == 0, "\(alone.output)")
+        let folder = try TestFolder.make("doctor")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Data("short".utf8).write(to: URL(filePath: folder + "/admin-key"))
+        let short = try await KeywardProcess.run(["doctor", "--data-dir", folder] + ports, environment: [:])
+        #expect(short.status == 1 && short.output.contains("FAIL  admin key"), "\(short.output)")
+        let impossible = try await KeywardProcess.run(
+            ["doctor", "--data-dir", "/dev/null/x"] + ports, environment: [:])
+        #expect(impossible.status == 1 && impossible.output.contains("FAIL  database"), "\(impossible.output)")
         for check in ["database", "clock", "migrations"] { #expect(alone.output.contains("ok    \(check)")) }
         let instance = try await KeywardProcess.start(database: database.connectionString)
+        for (upstream, says) in [
+            (instance.control, "ok    upstream: \(instance.control) accepts connections"),
+            ("http://127.0.0.1:1", "FAIL  upstream: http://127.0.0.1:1 accepts no connection: Connection refused"),
+            (instance.control.replacing("http:", with: "https:"), "FAIL  upstream: https:"),
+        ] {
+            let tried = try await KeywardProcess.run(
+                ["doctor", "--upstream", upstream] + ports, environment: environment)
+            #expect(tried.output.contains(says) && tried.status == (says.hasPrefix("ok") ? 0 : 1), "\(tried.output)")
+        }
+        let files = try await KeywardProcess.run(
+            ["doctor", "--gateway-certificate-file", "/none.pem", "--gateway-key-file", "/none.pem"] + ports,
+            environment: environment)
+        #expect(files.status == 1 && files.output.contains("FAIL  certificate: /none.pem"), "\(files.output)")
         let address = try #require(instance.gateway.split(separator: "/").last)
         let taken = try await KeywardProcess.run(
             ["doctor", "--gateway", String(address), "--control", "127.0.0.1:0"], environment: environment)

@@ -94,6 +94,44 @@ struct PrivateDatabaseTests {
         _ = try? await lock.value
     }
 
+    @Test("libpq's variables do not lead elsewhere, and the start says that they are ignored")
+    func clientEnvironment() async throws {
+        let folder = try TestFolder.make("serve") + "/data"
+        let variables = [
+            "PGHOST": "/nonexistent", "PGHOSTADDR": "127.0.0.1", "PGPORT": "1", "PGDATABASE": "none", "PGUSER": "none",
+            "PGSERVICE": "none", "PGSERVICEFILE": "/nonexistent", "PGOPTIONS": "-c search_path=nowhere",
+            "PGTARGETSESSIONATTRS": "standby", "PGSSLMODE": "verify-full", "PGREQUIREPEER": "none", "PGTZ": "Nowhere",
+            "PGDATESTYLE": "nonsense", "PGGEQO": "perhaps", "PGCLIENTENCODING": "none", "PGCHANNELBINDING": "require",
+            "PGCONNECT_TIMEOUT": "soon", "PGDATA": "/nonexistent", "PGGSSENCMODE": "none", "PGAPPNAME": "none",
+            "LC_ALL": "tr_TR.UTF-8", "LC_MESSAGES": "de_DE.UTF-8", "TZ": "Asia/Kathmandu",
+        ]
+        let instance = try await KeywardProcess.start(dataDirectory: folder, environment: variables)
+        let key = try await instance.create()
+        #expect(try await instance.call(key.value).status == 200)
+        #expect(instance.logText.contains("PGTARGETSESSIONATTRS"), "\(instance.logText)")
+        _ = try await instance.stop()
+        let migrations = try await KeywardProcess.run(
+            ["migrate", "status", "--data-dir", folder], environment: variables)
+        #expect(migrations.status == 0 && migrations.output.contains("applied  1  "), "\(migrations.error)")
+    }
+
+    @Test("the data folder's mode does not depend on the umask", arguments: ["000", "027", "077"])
+    func umask(mask: String) async throws {
+        let parent = try TestFolder.make("umask")
+        let folder = parent + "/data"
+        let process = ChildProcess(
+            "/bin/sh",
+            ["-c", "umask \(mask); exec \"$0\" migrate up --data-dir \"$1\"", KeywardProcess.executable, folder])
+        let status = try await process.waitForExit()
+        #expect(status == 0, "\(process.log.text)")
+        func mode(_ path: String) throws -> Int? {
+            try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        }
+        #expect(try mode(parent) == 0o755)
+        #expect(try mode(folder) == (geteuid() == 0 ? 0o711 : 0o700))
+        #expect(try mode(folder + "/postgres") == (geteuid() == 0 ? 0o710 : 0o700))
+    }
+
     @Test("if PostgreSQL is killed under it, Keyward says so and ends")
     func databaseKilled() async throws {
         let folder = try TestFolder.make("serve") + "/data"

@@ -29,6 +29,27 @@ import Testing
         #expect(error?.kind == .poolClosed)
     }
 
+    @Test("a connection on which a write is refused as read-only is replaced")
+    func readOnlySessionsAreReplaced() async throws {
+        try await withPool(.init(maximumConnections: 1)) { pool in
+            func process() async throws -> Int32 {
+                try await pool.query("SELECT pg_backend_pid()").rows[0].int32(0)
+            }
+            try await pool.execute(script: "SET default_transaction_read_only = on")
+            let before = try await process()
+            let refused = await postgresError { try await pool.execute(script: "CREATE TABLE never (i int)") }
+            #expect(refused?.isReadOnly == true && refused?.isUnavailable == true)
+            let after = try await process()
+            #expect(after != before)
+            try await pool.withConnection { try await $0.execute(script: "SET default_transaction_read_only = on") }
+            let again = await postgresError {
+                try await pool.transaction { try await $0.execute(script: "CREATE TABLE never (i int)") }
+            }
+            #expect(again?.isReadOnly == true)
+            #expect(try await process() != after)
+        }
+    }
+
     @Test func waitersAreServedInOrderAndCancelledOnesNotAtAll() async throws {
         try await withPool(.init(maximumConnections: 1, acquireTimeout: .seconds(60))) { pool in
             let order = Shared<[Int]>([])

@@ -23,9 +23,10 @@ package final class KeywardProcess: Sendable {
     /// - Parameter adminKey: one that the database holds; then the instance gets none of its own.
     package static func start(
         database: String? = nil, listenDatabase: String? = nil, dataDirectory: String? = nil, upstream: String? = nil,
-        adminKey: String? = nil, arguments: [String] = [], logLevel: String = "info"
+        adminKey: String? = nil, arguments: [String] = [], environment more: [String: String] = [:],
+        logLevel: String = "info"
     ) async throws -> KeywardProcess {
-        var environment = ["KEYWARD_LOG_LEVEL": logLevel, "KEYWARD_LOG_FORMAT": "json"]
+        var environment = more.merging(["KEYWARD_LOG_LEVEL": logLevel, "KEYWARD_LOG_FORMAT": "json"]) { $1 }
         environment["KEYWARD_DATABASE_URL"] = database
         environment["KEYWARD_LISTEN_DATABASE_URL"] = listenDatabase
         environment["KEYWARD_UPSTREAM_URL"] = upstream

@@ -136,7 +136,11 @@ public struct MigrationRunner: Sendable {
                             """)
                     return
                 }
-                if attempt == 1 { logger.info("waiting for another instance that is migrating") }
+                if attempt % 40 == 1 {
+                    let holder = try await holder(on: connection).map { "\($0)" } ?? "unknown"
+                    logger.info(
+                        "waiting for another instance that is migrating", metadata: ["held_by_pid": "\(holder)"])
+                }
                 try await Task.sleep(for: .milliseconds(250))
             }
         } catch let error as PostgresError where error.sqlState == "42501" {
@@ -146,6 +150,18 @@ public struct MigrationRunner: Sendable {
             throw .database(reason: "\(error)")
         }
         throw .locked
+    }
+
+    /// Returns the server process that holds the lock.
+    private func holder(on connection: PostgresConnection) async throws(PostgresError) -> Int32? {
+        try await connection.query(
+            """
+            SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted
+                AND classid::int8 << 32 | objid::int8 = $1
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """,
+            [.int64(Self.lockKey)]
+        ).rows.first?.int32(0)
     }
 
     /// Lets go of the lock; a connection on which even that fails is closed, which lets go of it too.

@@ -15,6 +15,7 @@ public final class PostgresAuthKeyStore: Store {
     /// The last read of the changes did not end in time: the next may take longer.
     let lookTimedOut = Atomic<Bool>(false)
     let notifier: ChangeNotifier
+    private let writeMonitor: WriteMonitor
     private let creations: GroupCommit<Creation, AuthKey>
 
     /// The pools are the caller's to run.
@@ -29,6 +30,7 @@ public final class PostgresAuthKeyStore: Store {
         self.pool = pool
         self.feedPool = feedPool ?? pool
         notifier = ChangeNotifier(pool: pool, logger: logger)
+        writeMonitor = WriteMonitor(availability: WriteAvailability(), logger: logger)
         creations = GroupCommit(limit: Self.createBatch, concurrency: Self.createConcurrency) { [pool] creations in
             await Self.create(creations, on: pool)
         }
@@ -146,6 +148,7 @@ public final class PostgresAuthKeyStore: Store {
             notifier.changed()
             return result
         } catch let error as PostgresError {
+            writeMonitor.note(error)
             throw StoreError(error)
         }
     }
@@ -161,12 +164,25 @@ public final class PostgresAuthKeyStore: Store {
         }
     }
 
+    /// The state of the database's writes, as far as `monitorWrites()` and the store's own writes find out.
+    public var writes: WriteAvailability { writeMonitor.availability }
+
+    /// Probes every few seconds whether the database accepts writes, until the task is cancelled, and logs each change.
+    public func monitorWrites() async {
+        await writeMonitor.run(on: pool)
+    }
+
     public func close() async {
         await pool.close()
         await feedPool.close()
     }
 
     func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {
-        do { return try await body() } catch { throw StoreError(error) }
+        do {
+            return try await body()
+        } catch {
+            writeMonitor.note(error)
+            throw StoreError(error)
+        }
     }
 }

@@ -32,33 +32,11 @@ public enum VerificationSchema {
         guard missing.isEmpty else { throw .denied(missing.map(\.text)) }
     }
 
-    private struct Missing {
-        let table: String
-        let right: String
-        let exists: Bool
-
-        var text: String { "\(right) on \(table)" }
-    }
-
     private static func missing(
         on connection: PostgresConnection, recordsUse: Bool
-    ) async throws(VerificationSchemaError) -> [Missing] {
-        let wanted = RuntimeGrants.Purpose.verify.tables.flatMap { table in
-            let isOfColumns = table.rights.contains("(")
-            let rights = isOfColumns ? [table.rights] : table.rights.split(separator: ", ").map(String.init)
-            return rights.filter { recordsUse || $0 == "SELECT" }.map { (table: table.name, right: $0) }
-        }
+    ) async throws(VerificationSchemaError) -> [MissingRight] {
         do {
-            return try await connection.query(
-                """
-                SELECT name, wanted, to_regclass(name) IS NOT NULL
-                FROM unnest($1::text[], $2::text[]) AS t (name, wanted)
-                WHERE COALESCE(CASE WHEN wanted LIKE '%(%'
-                    THEN has_any_column_privilege(to_regclass(name), split_part(wanted, ' ', 1))
-                    ELSE has_table_privilege(to_regclass(name), wanted) END, false) IS FALSE
-                """,
-                [.textArray(wanted.map(\.table)), .textArray(wanted.map(\.right))]
-            ).rows.map { Missing(table: try $0.text(0), right: try $0.text(1), exists: try $0.bool(2)) }
+            return try await MissingRight.all(.verify, on: connection) { recordsUse || $0 == "SELECT" }
         } catch {
             throw .database(reason: "\(error)")
         }

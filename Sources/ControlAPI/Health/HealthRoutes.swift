@@ -6,6 +6,7 @@ import Hummingbird
 struct HealthRoutes {
     let freshness: IndexFreshness
     let index: KeyIndex
+    let writes: WriteAvailability
 
     func add(to router: Router<ControlContext>) {
         router.get("healthz") { _, _ in try JSONBody.response(["status": "alive"]) }
@@ -14,11 +15,12 @@ struct HealthRoutes {
 
     private struct Readiness: Encodable {
         let status: String
+        let reason: String?
         let indexAgeSeconds: Double?
         let keys: Int
 
         enum CodingKeys: String, CodingKey {
-            case status, keys
+            case status, reason, keys
             case indexAgeSeconds = "index_age_seconds"
         }
     }
@@ -26,8 +28,12 @@ struct HealthRoutes {
     private func ready(_ request: Request, _ context: ControlContext) async throws -> Response {
         let standing = freshness.standing
         let age = freshness.age.map { ($0 / .milliseconds(1)).rounded() / 1_000 }
+        let isReadOnly = writes.isReadOnly
+        let status = standing == .ready && isReadOnly ? .degraded : standing
         return try JSONBody.response(
-            Readiness(status: standing.rawValue, indexAgeSeconds: age, keys: index.count),
+            Readiness(
+                status: status.rawValue, reason: isReadOnly ? "database_read_only" : nil, indexAgeSeconds: age,
+                keys: index.count),
             status: standing == .unavailable ? .serviceUnavailable : .ok)
     }
 }

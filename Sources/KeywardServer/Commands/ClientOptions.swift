@@ -21,7 +21,8 @@ struct ClientOptions: ParsableArguments {
 
     func make() throws -> ControlClient {
         let environment = ProcessInfo.processInfo.environment
-        var base = controlUrl ?? environment["KEYWARD_CONTROL_URL"] ?? "http://127.0.0.1:9090"
+        var base =
+            try Self.text("KEYWARD_CONTROL_URL", "--control-url", controlUrl, environment) ?? "http://127.0.0.1:9090"
         while base.hasSuffix("/") { base.removeLast() }
         guard base.hasPrefix("http://") || base.hasPrefix("https://") else {
             throw StartError("--control-url (KEYWARD_CONTROL_URL) takes a URL such as http://127.0.0.1:9090")
@@ -75,14 +76,25 @@ struct ClientOptions: ParsableArguments {
     }
 
     private func adminKey(_ environment: [String: String]) throws -> String {
-        if adminKeyFile == nil, let key = environment["KEYWARD_ADMIN_KEY"], !key.isEmpty { return key }
-        let folder = dataDir ?? environment["KEYWARD_DATA_DIR"] ?? ".keyward"
-        let path = adminKeyFile ?? environment["KEYWARD_ADMIN_KEY_FILE"] ?? folder + "/admin-key"
-        guard let key = AdminKeyFile.read(path) else {
+        let named = try Self.text("KEYWARD_ADMIN_KEY_FILE", "--admin-key-file", adminKeyFile, environment)
+        if adminKeyFile == nil, let key = try Self.text("KEYWARD_ADMIN_KEY", nil, nil, environment) { return key }
+        let folder = try Self.text("KEYWARD_DATA_DIR", "--data-dir", dataDir, environment) ?? ".keyward"
+        do {
+            let (key, warning) = try AdminKeyFile.read(named ?? folder + "/admin-key")
+            if let warning { Console.error("keyward: warning: \(warning)") }
+            return key
+        } catch {
             throw StartError(
-                "no admin key: set KEYWARD_ADMIN_KEY, name a file with --admin-key-file, or Keyward's folder with --data-dir (\(path) cannot be read)"
+                "no admin key: set KEYWARD_ADMIN_KEY, name a file with --admin-key-file, or Keyward's folder with --data-dir (\(error))"
             )
         }
-        return key
+    }
+
+    /// The flag's value, or the variable's, under the rule for all settings.
+    private static func text(
+        _ variable: String, _ flag: String?, _ given: String?, _ environment: [String: String]
+    ) throws -> String? {
+        guard let text = given ?? environment[variable] else { return nil }
+        return try SettingText.clean(text, variable + (flag.map { " (\($0))" } ?? ""))
     }
 }

@@ -1,10 +1,7 @@
 import ArgumentParser
 import AsyncHTTPClient
-import AuthKeys
-import AuthKeysPostgres
 import Gateway
-import LibPQ
-import Logging
+import Glibc
 import NIOCore
 import NIOPosix
 
@@ -12,15 +9,13 @@ import NIOPosix
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Check settings, database, migrations, ports and clock, before or beside a running Keyward.")
+        abstract:
+            "Check settings, database, migrations, upstreams, ports and clock, before or beside a running Keyward.")
 
     @OptionGroup var options: SettingsOptions
 
-    /// How far the database's clock may be from ours: expiry is compared with ours.
-    private static let clockTolerance = Duration.seconds(2)
-
     func run() async throws {
-        var report = Report()
+        var report = DoctorReport()
         let settings: Settings
         do {
             settings = try Settings(try options.source())
@@ -29,7 +24,10 @@ struct DoctorCommand: AsyncParsableCommand {
             report.fail("settings", "\(error)")
             throw ExitCode.failure
         }
-        await checkDatabase(settings, &report)
+        for warning in settings.warnings { report.warn("secrets", warning) }
+        await DatabaseExamination(settings).run(&report)
+        checkFiles(settings, &report)
+        await checkUpstreams(settings, &report)
         let isRunning = await Self.isKeyward(settings.control)
         await checkPort(
             ListenAddress(host: settings.gateway.host, port: settings.gateway.port), "gateway port", isRunning, &report)
@@ -37,95 +35,36 @@ struct DoctorCommand: AsyncParsableCommand {
         if report.failures > 0 { throw ExitCode.failure }
     }
 
-    private struct Report {
-        var failures = 0
-
-        func pass(_ check: String, _ detail: String) {
-            Console.out("ok    \(check): \(detail)")
-        }
-
-        mutating func fail(_ check: String, _ detail: String) {
-            failures += 1
-            Console.out("FAIL  \(check): \(detail)")
-        }
-    }
-
-    private func checkDatabase(_ settings: Settings, _ report: inout Report) async {
-        guard settings.database != nil else {
-            report.pass("database", "a private PostgreSQL in \(settings.dataDirectory), started with serve")
-            report.pass("migrations", "serve applies them at start")
-            report.pass("clock", "the database's is this machine's")
-            return
-        }
-        let logger = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
-        do {
-            let database = try await Database.open(settings, logger: logger)
-            let connection = try await database.connect(waiting: .zero, logger: logger)
-            let before = Timestamp.now
-            let result = try await connection.query("SELECT clock_timestamp(), current_setting('server_version')")
-            let after = Timestamp.now
-            if let row = result.rows.first {
-                report.pass("database", "\(database.direct), PostgreSQL \(try row.text(1))")
-                checkClock(Timestamp(microseconds: try row.timestamp(0)), between: before, and: after, &report)
-            }
-            await checkMigrations(connection, logger, &report)
-            try await checkSchema(connection, &report)
-            if settings.adminKey == nil { try await checkAdministrators(connection, &report) }
-            await connection.close()
-        } catch {
-            report.fail("database", "\(error)")
-        }
-    }
-
-    private func checkMigrations(_ connection: PostgresConnection, _ logger: Logger, _ report: inout Report) async {
-        do {
-            let (applied, plan) = try await MigrationRunner(logger: logger).status(on: connection)
-            report.pass(
-                "migrations",
-                "\(applied.count) applied, \(plan.pending.count) pending, \(plan.newer.count) of a newer build")
-            if !plan.pending.isEmpty { try await checkRights(connection, &report) }
-        } catch {
-            report.fail("migrations", "\(error)")
-        }
-    }
-
-    /// Without a key of the operator's, the database has to hold one with which admin keys can be administered.
-    private func checkAdministrators(_ connection: PostgresConnection, _ report: inout Report) async throws {
-        if try await AdminKeyCheck.canAdminister(on: connection) {
-            report.pass("admin key", "none is set, and the database holds an active one with the permission admin")
-        } else {
+    private func checkFiles(_ settings: Settings, _ report: inout DoctorReport) {
+        let descriptors = DescriptorBudget.raised().limit
+        if descriptors < DescriptorBudget.minimum {
             report.fail(
-                "admin key",
-                "\(Setting.adminKey.environment) (or --admin-key-file) is required, since the database holds no active admin "
-                    + "key with the permission admin")
+                "files", "\(descriptors) may be open: at least \(DescriptorBudget.minimum) are needed (ulimit -n)")
+        }
+        do throws(GatewayError) {
+            try settings.gateway.checkFiles()
+            if settings.gateway.certificate != nil { report.pass("certificate", "the gateway's can be used") }
+        } catch {
+            report.fail("certificate", "\(error)")
         }
     }
 
-    private func checkRights(_ connection: PostgresConnection, _ report: inout Report) async throws {
-        let result = try await connection.query(
-            "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), coalesce(current_schema(), '')")
-        guard let row = result.rows.first else { return }
-        let schema = try row.text(1)
-        if try row.bool(0) {
-            report.pass("rights", "tables can be made in schema \(schema)")
-        } else {
-            report.fail("rights", "no table can be made: GRANT CREATE ON SCHEMA \(schema) to the role that migrates")
+    /// Opens a connection to each upstream, as the gateway does for a request.
+    private func checkUpstreams(_ settings: Settings, _ report: inout DoctorReport) async {
+        if settings.gateway.routes.isEmpty { report.pass("upstream", "none is set: the built-in echo") }
+        for route in settings.gateway.routes {
+            for upstream in route.upstreams {
+                let address = ListenAddress(host: upstream.host, port: upstream.port)
+                let url = "\(upstream.isSecure ? "https" : "http")://\(address)"
+                do throws(UpstreamProbeError) {
+                    try await upstream.probe(
+                        trust: settings.gateway.upstreamTrust, timeout: settings.gateway.timeouts.connect)
+                    report.pass("upstream", "\(url) accepts connections")
+                } catch {
+                    report.fail("upstream", "\(url) accepts no connection: \(error)")
+                }
+            }
         }
-    }
-
-    /// Who makes functions where the tables are can have them called instead of PostgreSQL's.
-    private func checkSchema(_ connection: PostgresConnection, _ report: inout Report) async throws {
-        let result = try await connection.query(
-            """
-            SELECT n.nspname::text FROM pg_namespace n, aclexplode(n.nspacl) a
-            WHERE n.nspname = ANY (current_schemas(false)) AND a.grantee = 0 AND a.privilege_type = 'CREATE'
-            """)
-        guard let row = result.rows.first else { return report.pass("schema", "not everybody may create in it") }
-        let schema = try row.text(0)
-        report.fail(
-            "schema",
-            "whoever can connect may create functions in schema \(schema), and have them run by Keyward: REVOKE CREATE ON SCHEMA \(schema) FROM PUBLIC"
-        )
     }
 
     /// Whether a Keyward's control listener answers there.
@@ -140,20 +79,8 @@ struct DoctorCommand: AsyncParsableCommand {
         return body.map { String(buffer: $0).contains("index_age_seconds") } ?? false
     }
 
-    private func checkClock(
-        _ theirs: Timestamp, between before: Timestamp, and after: Timestamp, _ report: inout Report
-    ) {
-        let tolerance = Int64(Self.clockTolerance / .microseconds(1))
-        let ahead = max(0, theirs.microseconds - after.microseconds, before.microseconds - theirs.microseconds)
-        if ahead <= tolerance {
-            report.pass("clock", "within 2 s of the database's")
-        } else {
-            report.fail("clock", "\(ahead / 1_000) ms from the database's: expiry would be judged wrongly")
-        }
-    }
-
     private func checkPort(
-        _ address: ListenAddress, _ check: String, _ isRunning: Bool, _ report: inout Report
+        _ address: ListenAddress, _ check: String, _ isRunning: Bool, _ report: inout DoctorReport
     ) async {
         do {
             let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -168,7 +95,8 @@ struct DoctorCommand: AsyncParsableCommand {
                 report.fail(check, "\(address) is in use")
             }
         } catch {
-            report.fail(check, "\(address) cannot be listened on")
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            report.fail(check, "\(address) cannot be listened on: \(reason)")
         }
     }
 }

@@ -41,7 +41,7 @@ struct MigrateCommand: AsyncParsableCommand {
         var dryRun = false
 
         func run() async throws {
-            try await MigrateCommand.connected(options) { connection, logger in
+            try await MigrateCommand.connected(options, writes: !dryRun) { connection, logger in
                 let runner = MigrationRunner(logger: logger)
                 guard dryRun else {
                     let done = try await runner.up(on: connection)
@@ -88,7 +88,7 @@ struct MigrateCommand: AsyncParsableCommand {
                     for line in try RuntimeGrants.statements(for: role, to: purpose) { Console.out(line) }
                 }
             }
-            try await MigrateCommand.connected(options) { connection, _ in
+            try await MigrateCommand.connected(options, writes: true) { connection, _ in
                 for statement in try RuntimeGrants.statements(for: role, to: purpose) {
                     try await connection.execute(script: statement)
                 }
@@ -97,18 +97,24 @@ struct MigrateCommand: AsyncParsableCommand {
         }
     }
 
+    /// Runs `body` on a connection straight to PostgreSQL.
+    /// - Parameter writes: whether the preconditions of `serve` apply; looking at migrations needs none of them.
     private static func connected(
-        _ options: SettingsOptions, _ body: (PostgresConnection, Logger) async throws -> Void
+        _ options: SettingsOptions, writes: Bool = false, _ body: (PostgresConnection, Logger) async throws -> Void
     ) async throws {
         try await Console.failing {
             let source = try options.source()
             let settings = try Settings(source)
             try LogFormat.bootstrap(source)
             let logger = Logger(label: "keyward")
+            SecretFile.log(settings.warnings, to: logger)
             let database = try await Database.open(settings, logger: logger)
             do {
                 let connection = try await database.connect(waiting: settings.databaseWait, logger: logger)
-                try await body(connection, logger)
+                if writes { try await database.check(connection, logger: logger) }
+                try await LockWatch(target: database.direct, logger: logger).watching {
+                    try await body(connection, logger)
+                }
                 await connection.close()
             } catch {
                 await database.embedded?.stop()

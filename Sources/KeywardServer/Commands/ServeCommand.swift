@@ -23,6 +23,7 @@ struct ServeCommand: AsyncParsableCommand {
             MetricsSystem.bootstrap(metrics)
             signal(SIGPIPE, SIG_IGN)
             let logger = Logger(label: "keyward")
+            SecretFile.log(settings.warnings, to: logger)
             let instance = Instance(settings: settings, metrics: metrics, logger: logger) { listening, report in
                 for line in report.lines(listening) { Console.out(line) }
                 logger.info(

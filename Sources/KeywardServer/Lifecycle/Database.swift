@@ -1,40 +1,44 @@
 import AuthKeysPostgres
 import EmbeddedPostgres
-import FoundationEssentials
+import Glibc
 import LibPQ
 import Logging
 
-/// The PostgreSQL that an instance works with: somebody's, or a private one that lives and dies with it.
+/// The PostgreSQL that an instance works with: one that the operator runs, or a private one that lives and ends with the instance.
 struct Database: Sendable {
     let target: PostgresTarget
     /// Straight to PostgreSQL, past any pooler.
     let direct: PostgresTarget
+    /// The setting that says where `direct` leads.
+    let directSetting: Setting
     /// Nil unless it is private.
     let embedded: EmbeddedPostgres?
 
     static func open(_ settings: Settings, logger: Logger) async throws -> Database {
         if let target = settings.database {
-            return Database(target: target, direct: settings.listenDatabase ?? target, embedded: nil)
+            return Database(
+                target: target, direct: settings.listenDatabase ?? target,
+                directSetting: settings.listenDatabase == nil ? .databaseURL : .listenDatabaseURL, embedded: nil)
         }
-        let directory = settings.dataDirectory + "/postgres"
         do {
-            try FileManager.default.createDirectory(
-                atPath: settings.dataDirectory, withIntermediateDirectories: true)
+            // Root's PostgreSQL runs as another user, who has to enter the folder.
+            try Files.makeFolders(settings.dataDirectory, mode: geteuid() == 0 ? 0o711 : 0o700)
         } catch {
-            throw SettingsError(.dataDirectory, "\(settings.dataDirectory) cannot be made")
+            throw SettingsError(.dataDirectory, cannot: "\(settings.dataDirectory) cannot be made: \(error)")
         }
-        let embedded = try await EmbeddedPostgres.start(
-            EmbeddedPostgresConfiguration(directory: directory), logger: logger)
+        SecretFile.log(SecretFile.inspectFolder(settings.dataDirectory).map { [$0] } ?? [], to: logger)
+        let embedded = try await EmbeddedPostgres.start(settings.privatePostgres, logger: logger)
         let target = try PostgresTarget(embedded.connectionString)
-        return Database(target: target, direct: target, embedded: embedded)
+        return Database(target: target, direct: target, directSetting: .dataDirectory, embedded: embedded)
     }
 
     /// A connection straight to PostgreSQL. While the database cannot be reached, tries again until the time is over.
     func connect(waiting limit: Duration, logger: Logger) async throws -> PostgresConnection {
         do {
-            return try await PostgresConnection.connect(to: direct, retryingFor: limit, logger: logger)
+            return try await PostgresConnection.connect(
+                to: direct, settings: DatabasePreconditions.connectionSettings, retryingFor: limit, logger: logger)
         } catch let error as PostgresError {
-            throw StartError("the database cannot be reached (\(Setting.databaseURL.environment), \(direct)): \(error)")
+            throw StartError("the database cannot be reached (\(directSetting.environment), \(direct)): \(error)")
         }
     }
 
@@ -42,6 +46,7 @@ struct Database: Sendable {
     func migrate(waiting limit: Duration, logger: Logger) async throws -> [Migration] {
         let connection = try await connect(waiting: limit, logger: logger)
         do {
+            try await check(connection, logger: logger)
             let done = try await MigrationRunner(logger: logger).up(on: connection)
             await connection.close()
             return done
@@ -49,5 +54,58 @@ struct Database: Sendable {
             await connection.close()
             throw StartError("\(error)")
         }
+    }
+}
+
+/// The preconditions, which `serve`, `migrate` and `doctor` check alike.
+extension Database {
+    /// Refuses a database with which Keyward cannot work, with all reasons in one line.
+    /// - Parameter connection: of `connect`.
+    func check(_ connection: PostgresConnection, logger: Logger) async throws {
+        let problems = try await problems(connection, logger: logger)
+        guard problems.isEmpty else { throw StartError(problems.joined(separator: "; ")) }
+    }
+
+    /// Returns each reason with the setting and the remedy.
+    func problems(_ connection: PostgresConnection, logger: Logger) async throws -> [String] {
+        var found = try await DatabasePreconditions.problems(on: connection).map { text($0, directSetting, direct) }
+        guard embedded == nil else { return found }
+        let keepsSessions = try await connected(directSetting, direct, logger: logger) { second in
+            try await DatabasePreconditions.keepSessions(connection, second)
+        }
+        if !keepsSessions { found.append(text(.sessionsNotKept, directSetting, direct)) }
+        guard directSetting == .listenDatabaseURL else { return found }
+        return try await found
+            + connected(.databaseURL, target, logger: logger) { pooled in
+                try await DatabasePreconditions.problems(onPooled: pooled, direct: connection)
+            }.map { text($0, .databaseURL, target) }
+    }
+
+    /// Runs `body` with a connection of its own, closed afterwards.
+    private func connected<R: Sendable>(
+        _ setting: Setting, _ target: PostgresTarget, logger: Logger,
+        _ body: (PostgresConnection) async throws -> R
+    ) async throws -> R {
+        let connection: PostgresConnection
+        do throws(PostgresError) {
+            connection = try await PostgresConnection.connect(
+                to: target, settings: DatabasePreconditions.connectionSettings, logger: logger)
+        } catch {
+            throw StartError("the database cannot be reached (\(setting.environment), \(target)): \(error)")
+        }
+        do {
+            let result = try await body(connection)
+            await connection.close()
+            return result
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    private func text(_ problem: DatabaseProblem, _ setting: Setting, _ target: PostgresTarget) -> String {
+        let remedy =
+            problem == .sessionsNotKept ? ", with \(Setting.listenDatabaseURL.names)" : ""
+        return "the database cannot be used (\(setting.environment), \(target)): \(problem)\(remedy)"
     }
 }

@@ -38,7 +38,9 @@ struct Instance: Service {
 
     private func run(on database: Database) async throws {
         let migrated = try await cancelWhenGracefulShutdown {
-            try await database.migrate(waiting: settings.databaseWait, logger: logger)
+            try await LockWatch(target: database.direct, logger: logger).watching {
+                try await database.migrate(waiting: settings.databaseWait, logger: logger)
+            }
         }
         // An address of its own for LISTEN says that the other one is a pooler's.
         let verification = PostgresVerification(
@@ -58,9 +60,11 @@ struct Instance: Service {
         let administration = Administration(
             store: store, bootstrap: bootstrap, maxStaleness: settings.maxStaleness, logger: logger)
         let watermark = try await cancelWhenGracefulShutdown {
-            try await store.adoptRestoredRows()
-            if bootstrap == nil { try await checkAdministrators(administration.credentials) }
-            return try await verification.load()
+            try await LockWatch(target: database.direct, logger: logger).watching {
+                try await store.adoptRestoredRows()
+                if bootstrap == nil { try await checkAdministrators(administration.credentials) }
+                return try await verification.load()
+            }
         }
         let (index, freshness) = (verification.index, verification.freshness)
         let (verifier, usage) = (verification.verifier, verification.usage)
@@ -79,7 +83,7 @@ struct Instance: Service {
             service: AuthKeyService(
                 store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes,
                 usage: usage),
-            administration: administration, index: index, freshness: freshness, metrics: metrics,
+            administration: administration, index: index, freshness: freshness, writes: store.writes, metrics: metrics,
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
                 passesPreflights: settings.gateway.passesPreflights),
@@ -96,6 +100,7 @@ struct Instance: Service {
         }
         var services: [any Service] = [
             RunsUntilShutdown { await verification.follow(from: watermark) },
+            RunsUntilShutdown { await store.monitorWrites() },
             RunsUntilShutdown { await Self.prune(store, logger: logger) },
             RunsUntilShutdown { await Self.mark(store, logger: logger) },
             RunsUntilShutdown { await administration.credentials.run() },
@@ -107,7 +112,7 @@ struct Instance: Service {
         if !settings.endsWithTerminal {
             services.append(
                 Reload(
-                    gateway: gateway, hasCertificate: settings.gateway.certificate != nil,
+                    gateway: gateway, keyFile: settings.gateway.certificate?.key,
                     resync: { verification.resync(.resync) }, logger: logger))
         }
         do {
@@ -155,9 +160,17 @@ struct Instance: Service {
     private func bootstrap(isPrivate: Bool) throws -> (key: BootstrapKey?, path: String?) {
         if let key = settings.adminKey { return (key, nil) }
         guard isPrivate else { return (nil, nil) }
-        let (text, path) = try AdminKeyFile.readOrCreate(in: settings.dataDirectory)
+        let text: String
+        let path: String
+        let warning: String?
+        do {
+            (text, path, warning) = try AdminKeyFile.readOrCreate(in: settings.dataDirectory)
+        } catch let refusal as SecretFile.Refusal {
+            throw SettingsError(.dataDirectory, cannot: "\(refusal)")
+        }
+        SecretFile.log(warning.map { [$0] } ?? [], to: logger)
         guard let key = BootstrapKey(text) else {
-            throw SettingsError(.adminKeyFile, "\(path) holds fewer")
+            throw SettingsError(.adminKeyFile, "\(path) holds \(text.count)")
         }
         return (key, path)
     }

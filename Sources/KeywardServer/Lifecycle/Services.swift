@@ -63,7 +63,8 @@ struct ControlListener: Service {
 /// On SIGHUP, reads the gateway's certificate again and loads all keys again. Open connections keep the certificate they began with.
 struct Reload: Service {
     let gateway: Gateway
-    let hasCertificate: Bool
+    /// The file of the certificate's private key, to which the rule for files with secrets applies each time; nil without TLS.
+    let keyFile: String?
     let resync: @Sendable () -> Void
     let logger: Logger
 
@@ -72,8 +73,9 @@ struct Reload: Service {
         await cancelWhenGracefulShutdown {
             for await _ in signals {
                 resync()
-                guard hasCertificate else { continue }
-                do throws(GatewayError) {
+                guard let keyFile else { continue }
+                do {
+                    SecretFile.log(try SecretFile.inspect(keyFile).map { [$0] } ?? [], to: logger)
                     try gateway.reloadCertificate()
                     logger.notice("certificate reloaded")
                 } catch {

@@ -1,34 +1,41 @@
 import AuthKeys
-import FoundationEssentials
 import Glibc
 
 /// The admin key in a file.
 enum AdminKeyFile {
-    /// The file's text without white space around it; nil if it cannot be read.
-    static func read(_ path: String) -> String? {
-        guard let data = try? Data(contentsOf: URL(filePath: path)), let text = String(data: data, encoding: .utf8)
-        else {
-            return nil
+    /// Returns the key, without the white space around it, and a warning where others can read the file.
+    /// - Throws: where the file cannot be used, or holds no single line.
+    static func read(_ path: String) throws -> (key: String, warning: String?) {
+        let (text, warning) = try SecretFile.read(path)
+        guard let key = try SettingText.clean(text, path) else {
+            throw SecretFile.Refusal(description: "\(path) is empty")
         }
-        let trimmed = text.drop(while: \.isWhitespace)
-        return String(trimmed.prefix(trimmed.count - trimmed.reversed().prefix(while: \.isWhitespace).count))
+        return (key, warning)
     }
 
-    /// The key in `<folder>/admin-key`, made there if need be, for nobody else to read (mode 0600).
-    static func readOrCreate(in folder: String) throws(SettingsError) -> (key: String, path: String) {
+    /// Returns the key in `<folder>/admin-key`. Makes it where there is none, with mode 0600.
+    static func readOrCreate(in folder: String) throws -> (key: String, path: String, warning: String?) {
         let path = folder + "/admin-key"
-        if let key = read(path) { return (key, path) }
+        if access(path, F_OK) == 0 {
+            let (key, warning) = try read(path)
+            return (key, path, warning)
+        }
         let key = "kwadmin_" + Token.generate().value.suffix(49)
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw SettingsError(.dataDirectory, "\(path) cannot be written (\(String(cString: strerror(errno))))")
-        }
+        guard descriptor >= 0 else { throw unwritable(path) }
         defer { close(descriptor) }
         let line = Array((key + "\n").utf8)
-        guard write(descriptor, line, line.count) == line.count, fsync(descriptor) == 0 else {
+        // The mode that was asked for, whatever the umask.
+        guard fchmod(descriptor, 0o600) == 0, write(descriptor, line, line.count) == line.count, fsync(descriptor) == 0
+        else {
+            let error = unwritable(path)
             unlink(path)
-            throw SettingsError(.dataDirectory, "\(path) cannot be written (\(String(cString: strerror(errno))))")
+            throw error
         }
-        return (key, path)
+        return (key, path, nil)
+    }
+
+    private static func unwritable(_ path: String) -> SettingsError {
+        SettingsError(.dataDirectory, cannot: "\(path) cannot be written: \(String(cString: strerror(errno)))")
     }
 }

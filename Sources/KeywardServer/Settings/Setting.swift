@@ -60,6 +60,9 @@ enum Setting: String, CaseIterable, Sendable {
         }
     }
 
+    /// Its names in the environment and on the command line, for error messages.
+    var names: String { environment + (flag.map { " (\($0))" } ?? "") }
+
     /// What it takes, for error messages.
     var takes: String {
         switch self {
@@ -108,18 +111,16 @@ struct SettingsError: Error, CustomStringConvertible {
     let description: String
 
     init(_ setting: Setting, _ problem: String? = nil) {
-        let names =
-            [setting.environment, setting.flag].compactMap(\.self).joined(separator: " (")
-            + (setting.flag == nil ? "" : ")")
-        description = "\(names) takes \(setting.takes)" + (problem.map { ": \($0)" } ?? "")
+        self.init(message: "\(setting.names) takes \(setting.takes)" + (problem.map { ": \($0)" } ?? ""))
     }
 
     /// The setting can be read, and what it says cannot be done.
     init(_ setting: Setting, cannot problem: String) {
-        description = "\(setting.environment) (\(setting.flag ?? "-")): \(problem)"
+        self.init(message: "\(setting.names): \(problem)")
     }
 
+    /// A line break in the message, such as one in a file's name, is shown as a space.
     init(message: String) {
-        description = message
+        description = String(message.map { $0.isNewline ? " " : $0 })
     }
 }

@@ -1,5 +1,6 @@
 import AuthKeys
 import ControlAPI
+import EmbeddedPostgres
 import FoundationEssentials
 import Gateway
 import Glibc
@@ -32,13 +33,17 @@ struct Settings: Sendable {
     var lifetimes: KeyLifetimes
     /// How often the use of keys is written down.
     var usageInterval: Duration
+    /// About files with secrets that others can read, for the log.
+    var warnings: [String]
 
     init(_ source: SettingsSource) throws(SettingsError) {
         database = try Self.target(.databaseURL, source)
         listenDatabase = try Self.target(.listenDatabaseURL, source)
         databaseWait = try source.duration(.databaseWait, default: .seconds(30))
-        adminKey = try Self.adminKey(source)
+        warnings = source.warnings
+        adminKey = try Self.adminKey(source, &warnings)
         gateway = try GatewayConfiguration(source)
+        if let path = gateway.certificate?.key { try Self.inspect(path, .keyFile, &warnings) }
         control = try source.address(.controlAddress, default: ListenAddress(host: "127.0.0.1", port: 9090))
         let issuer = try Self.issuer(source)
         self.issuer = issuer ?? "http://\(control)"
@@ -67,10 +72,18 @@ struct Settings: Sendable {
         return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 
+    /// The private PostgreSQL's, where there is no database URL.
+    var privatePostgres: EmbeddedPostgresConfiguration {
+        EmbeddedPostgresConfiguration(directory: dataDirectory + "/postgres")
+    }
+
     private static func target(_ setting: Setting, _ source: SettingsSource) throws(SettingsError) -> PostgresTarget? {
         guard let text = source.text(setting) else { return nil }
-        guard let target = try? PostgresTarget(text) else { throw SettingsError(setting) }
-        return target
+        do throws(PostgresError) {
+            return try PostgresTarget(text)
+        } catch {
+            throw SettingsError(setting, "\(error)")
+        }
     }
 
     /// A URL without query and fragment (RFC 8414 section 2), and without a slash at its end.
@@ -97,16 +110,35 @@ struct Settings: Sendable {
         return KeyLifetimes(standard: standard, longest: longest)
     }
 
-    private static func adminKey(_ source: SettingsSource) throws(SettingsError) -> BootstrapKey? {
+    private static func adminKey(
+        _ source: SettingsSource, _ warnings: inout [String]
+    ) throws(SettingsError) -> BootstrapKey? {
         if let path = source.text(.adminKeyFile) {
-            guard let key = AdminKeyFile.read(path) else {
-                throw SettingsError(.adminKeyFile, "\(path) cannot be read")
+            let key: String
+            let warning: String?
+            do {
+                (key, warning) = try AdminKeyFile.read(path)
+            } catch {
+                throw SettingsError(.adminKeyFile, "\(error)")
             }
-            guard let adminKey = BootstrapKey(key) else { throw SettingsError(.adminKeyFile, "\(path) holds fewer") }
+            if let warning { warnings.append(warning) }
+            guard let adminKey = BootstrapKey(key) else {
+                throw SettingsError(.adminKeyFile, "\(path) holds \(key.count)")
+            }
             return adminKey
         }
         guard let key = source.text(.adminKey) else { return nil }
         guard let adminKey = BootstrapKey(key) else { throw SettingsError(.adminKey, "it has \(key.count)") }
         return adminKey
+    }
+
+    private static func inspect(
+        _ path: String, _ setting: Setting, _ warnings: inout [String]
+    ) throws(SettingsError) {
+        do throws(SecretFile.Refusal) {
+            if let warning = try SecretFile.inspect(path) { warnings.append(warning) }
+        } catch {
+            throw SettingsError(setting, cannot: "\(error)")
+        }
     }
 }

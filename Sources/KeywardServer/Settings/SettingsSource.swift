@@ -1,9 +1,14 @@
 import Configuration
 import FoundationEssentials
 
-/// Where settings come from: flags, then the environment, then a file.
+/// Settings from flags, then the environment, then a file. `SettingText` applies to each.
 struct SettingsSource {
-    private let reader: ConfigReader
+    /// Warnings about the configuration file, for the log.
+    private(set) var warnings: [String] = []
+    private var texts: [Setting: String] = [:]
+
+    /// Settings whose values may hold a secret.
+    private static let secrets: Set<Setting> = [.adminKey, .databaseURL, .listenDatabaseURL]
 
     /// - Parameters:
     ///   - flags: what the command line said.
@@ -15,17 +20,32 @@ struct SettingsSource {
             InMemoryProvider(name: "flags", values: Self.values(flags)),
             EnvironmentVariablesProvider(environmentVariables: environment).prefixKeys(with: "keyward"),
         ]
-        if let file { providers.append(InMemoryProvider(name: "file", values: Self.values(try Self.read(file)))) }
-        reader = ConfigReader(providers: providers)
+        if let file = try file.flatMap({ path throws(SettingsError) in
+            try SettingText.clean(path, "--config (KEYWARD_CONFIG)")
+        }) {
+            let settings = try Self.read(file)
+            if let warning = try Self.inspect(file, settings) { warnings.append(warning) }
+            providers.append(InMemoryProvider(name: "file", values: Self.values(settings)))
+        }
+        let reader = ConfigReader(providers: providers)
+        for setting in Setting.allCases {
+            let key = ConfigKey(setting.rawValue)
+            guard let text = reader.string(forKey: key, isSecret: Self.secrets.contains(setting)) else { continue }
+            texts[setting] = try SettingText.clean(text, setting.names)
+        }
     }
 
     /// The text of a setting; nil when it is not set or empty.
-    func text(_ setting: Setting) -> String? {
-        let secret = [.adminKey, .databaseURL, .listenDatabaseURL].contains(setting)
-        guard let text = reader.string(forKey: ConfigKey(setting.rawValue), isSecret: secret), !text.isEmpty else {
-            return nil
+    func text(_ setting: Setting) -> String? { texts[setting] }
+
+    /// Refuses a file with secrets that others can write; warns of one that others can read.
+    private static func inspect(_ path: String, _ settings: [Setting: String]) throws(SettingsError) -> String? {
+        guard !secrets.isDisjoint(with: settings.keys) else { return nil }
+        do throws(SecretFile.Refusal) {
+            return try SecretFile.inspect(path)
+        } catch {
+            throw SettingsError(message: "--config: \(error)")
         }
-        return text
     }
 
     private static func values(_ settings: [Setting: String]) -> [AbsoluteConfigKey: ConfigValue] {

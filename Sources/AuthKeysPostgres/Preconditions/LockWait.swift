@@ -1,0 +1,40 @@
+public import LibPQ
+
+/// A session of Keyward's that waits for a lock, and a session that holds or awaits the lock before it.
+public struct LockWait: Sendable, Equatable {
+    /// The table, or the kind of what is locked where it is no table.
+    public let object: String
+    /// The mode that is waited for (PostgreSQL manual, "Explicit Locking").
+    public let mode: String
+    /// The server process of the other session, for `pg_terminate_backend`; 0 for a prepared transaction.
+    public let holder: Int32
+    /// The other session's role, application and state; empty where this role may not see them.
+    public let role: String
+    public let application: String
+    public let state: String
+    /// For how long its transaction has run, in seconds; nil where this role may not see it.
+    public let seconds: Int64?
+
+    /// Finds such sessions: those of the connection's role and `application_name` in its database. Statements are not read,
+    /// because they may hold secrets.
+    public static func all(on connection: PostgresConnection) async throws(PostgresError) -> [LockWait] {
+        try await connection.query(
+            """
+            SELECT coalesce(l.relation::regclass::text, l.locktype), l.mode, b.pid, coalesce(h.usename::text, ''),
+                coalesce(h.application_name, ''), coalesce(h.state, ''),
+                extract(epoch FROM clock_timestamp() - h.xact_start)::int8
+            FROM pg_stat_activity w
+            JOIN pg_locks l ON l.pid = w.pid AND NOT l.granted
+            CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS b (pid)
+            LEFT JOIN pg_stat_activity h ON h.pid = b.pid
+            WHERE w.datname = current_database() AND w.usename = current_user
+                AND w.application_name = current_setting('application_name')
+            ORDER BY h.xact_start NULLS LAST, b.pid LIMIT 5
+            """
+        ).rows.map { row throws(PostgresError) in
+            LockWait(
+                object: try row.text(0), mode: try row.text(1), holder: try row.int32(2), role: try row.text(3),
+                application: try row.text(4), state: try row.text(5), seconds: try row.optionalInt64(6))
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// The reason why no connection to an upstream can be opened.
+public struct UpstreamProbeError: Error, CustomStringConvertible {
+    public let description: String
+}
+
+extension Upstream {
+    /// Opens a connection as the gateway does, with the handshake where the upstream speaks TLS, and closes it.
+    public func probe(
+        trust: UpstreamTrust, timeout: Duration
+    ) async throws(UpstreamProbeError) {
+        do {
+            let tls = isSecure ? try TLSContexts.client(trust) : nil
+            let address = try? SocketAddress(ipAddress: host, port: port)
+            let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connectTimeout(TimeAmount(timeout))
+                .channelOption(.autoRead, value: false)
+            let connecting = address.map { bootstrap.connect(to: $0) } ?? bootstrap.connect(host: host, port: port)
+            let channel = try await connecting.get()
+            if let tls {
+                let name = address == nil ? host : nil
+                try await channel.eventLoop.flatSubmit {
+                    let handshake = channel.eventLoop.makePromise(of: Void.self)
+                    do {
+                        try channel.pipeline.syncOperations.addHandlers([
+                            try NIOSSLClientHandler(context: tls, serverHostname: name),
+                            UpstreamHandshake(limit: TimeAmount(timeout)) { handshake.completeWith($0) },
+                        ])
+                    } catch {
+                        channel.close(promise: nil)
+                        handshake.fail(error)
+                    }
+                    return handshake.futureResult
+                }.get()
+            }
+            try? await channel.close().get()
+        } catch {
+            throw UpstreamProbeError(description: Self.words(for: error))
+        }
+    }
+
+    private static func words(for error: any Error) -> String {
+        switch error {
+        case let error as GatewayError: "\(error)"
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case let error as NIOConnectionError:
+            error.connectionErrors.first.map { words(for: $0.error) } ?? "the host name is not known"
+        case ChannelError.connectTimeout: "no response in time"
+        case is NIOSSLError, is NIOSSLExtraError: "the TLS handshake fails: \(error)"
+        case ChannelError.eof: "the upstream ends the connection during the TLS handshake"
+        default: "\(error)"
+        }
+    }
+}
+
+extension GatewayConfiguration {
+    /// Reads the certificate, the key and the authorities as a start does.
+    public func checkFiles() throws(GatewayError) {
+        if let certificate { _ = try TLSContexts.server(certificate) }
+        if routes.contains(where: { $0.upstreams.contains(where: \.isSecure) }) {
+            _ = try TLSContexts.client(upstreamTrust)
+        }
+    }
+}

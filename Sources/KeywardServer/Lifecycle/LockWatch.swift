@@ -1,0 +1,57 @@
+import AuthKeysPostgres
+import LibPQ
+import Logging
+
+/// Says during the start which lock it waits for, and who holds it. Nothing listens meanwhile, so the log is all that an operator
+/// sees.
+struct LockWatch: Sendable {
+    /// The time that a start may take before its locks are looked for.
+    static let delay = Duration.seconds(3)
+    /// A migration waits for its locks in short attempts, so a look may fall between two.
+    private static let interval = Duration.milliseconds(500)
+    private static let repetition = Duration.seconds(30)
+
+    let target: PostgresTarget
+    let logger: Logger
+
+    /// Runs `body`, watched.
+    func watching<R: Sendable>(_ body: () async throws -> R) async throws -> R {
+        let watch = Task { try await run() }
+        defer { watch.cancel() }
+        return try await body()
+    }
+
+    private func run() async throws {
+        try await Task.sleep(for: Self.delay)
+        // The start itself logs that it waits for the database.
+        let connection = try await PostgresConnection.connect(
+            to: target, settings: DatabasePreconditions.connectionSettings, retryingFor: .seconds(86_400),
+            logger: Logger(label: "lock watch") { _ in SwiftLogNoOpLogHandler() })
+        var last: (wait: LockWait, at: ContinuousClock.Instant)?
+        while !Task.isCancelled, connection.isUsable {
+            let isTold = last.map { .now - $0.at < Self.repetition } ?? false
+            if let wait = try? await LockWait.all(on: connection).first, !isTold || last?.wait.isSame(as: wait) != true
+            {
+                log(wait)
+                last = (wait, .now)
+            }
+            try? await Task.sleep(for: Self.interval)
+        }
+        await connection.close()
+    }
+
+    private func log(_ wait: LockWait) {
+        var metadata: Logger.Metadata = [
+            "locked": "\(wait.object)", "mode": "\(wait.mode)", "held_by_pid": "\(wait.holder)",
+            "held_by_role": "\(wait.role)", "held_by_application": "\(wait.application)", "state": "\(wait.state)",
+        ]
+        if let seconds = wait.seconds { metadata["transaction_seconds"] = "\(seconds)" }
+        logger.warning(
+            "the start is not finished: a session of Keyward waits for a lock that another session holds",
+            metadata: metadata)
+    }
+}
+
+extension LockWait {
+    fileprivate func isSame(as other: LockWait) -> Bool { object == other.object && holder == other.holder }
+}

@@ -1,0 +1,143 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import KeywardServer
+
+@Suite("Values of settings", .timeLimit(.minutes(2)))
+struct SettingValueTests {
+    private static let key = "canary-" + String(repeating: "k", count: 32)
+
+    private func source(
+        _ environment: [String: String], flags: [Setting: String] = [:], file: String? = nil
+    ) throws -> SettingsSource {
+        try SettingsSource(flags: flags, environment: environment, file: file)
+    }
+
+    private func folder() throws -> String {
+        let folder = try TestFolder.make("values")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        return folder
+    }
+
+    private func write(_ text: String, mode: Int = 0o600, owner: Int? = nil) throws -> String {
+        let path = try folder() + "/file"
+        try Data(text.utf8).write(to: URL(filePath: path))
+        var attributes: [FileAttributeKey: Any] = [.posixPermissions: mode]
+        attributes[.ownerAccountID] = owner
+        try FileManager.default.setAttributes(attributes, ofItemAtPath: path)
+        return path
+    }
+
+    @Test("white space at the ends is taken away, from variables, flags and files alike")
+    func trimmed() throws {
+        let file = try write("{\"admin_key\": \"\\n  \(Self.key) \\r\\n\", \"data_dir\": \" a b \"}")
+        let fromFile = try source([:], file: " \(file)\n")
+        #expect(fromFile.text(.adminKey) == Self.key && fromFile.text(.dataDirectory) == "a b")
+        let fromVariables = try source(["KEYWARD_ADMIN_KEY": "\t\(Self.key)\n", "KEYWARD_ISSUER": " \r\n"])
+        #expect(fromVariables.text(.adminKey) == Self.key && fromVariables.text(.issuer) == nil)
+        #expect(try source([:], flags: [.dataDirectory: " x "]).text(.dataDirectory) == "x")
+        #expect(try AdminKeyFile.read(try write("\n \(Self.key)\r\n\n")).key == Self.key)
+    }
+
+    @Test(
+        "quotes around a value, and line breaks and control characters in it, are refused by name and not shown",
+        arguments: [
+            ("\"\(key)\"", "quotes"), ("'\(key)'", "quotes"), (" '\(key)' \n", "quotes"),
+            ("\(key)\n\(key)", "line break"), ("\(key)\r\n\(key)", "line break"), ("\(key)\u{2028}x", "line break"),
+            ("\(key)\u{7}x", "control character"),
+        ])
+    func refused(text: String, says: String) throws {
+        func expect(_ error: (any Error)?, _ name: String) {
+            let shown = error.map { "\($0)" } ?? ""
+            #expect(shown.contains(name) && shown.contains(says), "\(shown)")
+            #expect(!shown.contains("canary") && !shown.contains { $0.isNewline })
+        }
+        for setting in Setting.allCases {
+            expect(#expect(throws: SettingsError.self) { try source([setting.environment: text]) }, setting.environment)
+        }
+        expect(#expect(throws: SettingsError.self) { try source([:], flags: [.issuer: text]) }, "--issuer")
+        let member = String(decoding: try JSONEncoder().encode(["database_url": text]), as: UTF8.self)
+        let file = try write(member)
+        expect(
+            #expect(throws: SettingsError.self) { try source([:], file: file) }, "KEYWARD_DATABASE_URL")
+        let path = try write(text)
+        expect(
+            #expect(throws: SettingsError.self) { try Settings(source(["KEYWARD_ADMIN_KEY_FILE": path])) },
+            "KEYWARD_ADMIN_KEY_FILE")
+    }
+
+    @Test("values with quotes or a tab inside stay as they are")
+    func kept() throws {
+        for text in ["host='/tmp/a b'", "'", "a'b", "host=a\tport=1", "\"a", "it's"] {
+            #expect(try source(["KEYWARD_DATABASE_URL": text]).text(.databaseURL) == text)
+        }
+    }
+
+    @Test("an error about a name with line breaks is one line")
+    func oneLine() throws {
+        let variable = #expect(throws: SettingsError.self) { try source(["KEYWARD_A\nB": "x"]) }
+        #expect(variable.map { "\($0)".contains { $0.isNewline } } == false)
+        let member = #expect(throws: SettingsError.self) { try source([:], file: try write("{\"a\\nb\": \"x\"}")) }
+        #expect(member.map { "\($0)".contains { $0.isNewline } } == false)
+    }
+
+    @Test("a file with a secret that others can write is refused, one that others can read is warned about")
+    func modes() throws {
+        for mode in [0o620, 0o602, 0o666] {
+            let path = try write(Self.key, mode: mode)
+            let error = #expect(throws: SettingsError.self) { try Settings(source(["KEYWARD_ADMIN_KEY_FILE": path])) }
+            #expect(error.map { "\($0)".contains("can be written by others") } == true, "\(error as Any)")
+            let config = try write("{\"admin_key\":\"\(Self.key)\"}", mode: mode)
+            #expect(throws: SettingsError.self) { try source([:], file: config) }
+            let certificate = ["KEYWARD_GATEWAY_KEY_FILE": path, "KEYWARD_GATEWAY_CERTIFICATE_FILE": "/none"]
+            let key = #expect(throws: SettingsError.self) { try Settings(source(certificate)) }
+            #expect(key.map { "\($0)".contains("KEYWARD_GATEWAY_KEY_FILE") } == true)
+        }
+        for (mode, warns) in [(0o600, false), (0o640, false), (0o644, true), (0o444, true)] {
+            let path = try write(Self.key, mode: mode)
+            let settings = try Settings(source(["KEYWARD_ADMIN_KEY_FILE": path]))
+            #expect(settings.adminKey != nil && settings.warnings.contains { $0.contains(path) } == warns)
+            let config = try write("{\"database_url\":\"host=x\"}", mode: mode)
+            #expect(try source([:], file: config).warnings.isEmpty != warns)
+        }
+        // No secret, no matter.
+        #expect(try source([:], file: try write("{\"issuer\":\"http://a\"}", mode: 0o666)).warnings.isEmpty)
+    }
+
+    @Test("a data folder in which others can replace files is warned about")
+    func folders() throws {
+        let folder = try folder()
+        for (mode, warns) in [(0o700, false), (0o711, false), (0o755, false), (0o775, true), (0o777, true)] {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: folder)
+            #expect((SecretFile.inspectFolder(folder) != nil) == warns)
+        }
+        #expect(SecretFile.inspectFolder(folder + "/none") == nil)
+    }
+
+    @Test("a file with a secret that belongs to another user is refused", .enabled(if: geteuid() == 0))
+    func owners() throws {
+        let path = try write(Self.key, owner: 65_534)
+        let error = #expect(throws: SettingsError.self) { try Settings(source(["KEYWARD_ADMIN_KEY_FILE": path])) }
+        #expect(error.map { "\($0)".contains("belongs to user id 65534") } == true, "\(error as Any)")
+    }
+
+    @Test("commands read the admin key by the same rule")
+    func commands() async throws {
+        let listener = ["KEYWARD_CONTROL_URL": "http://127.0.0.1:1"]
+        for (variables, names) in [
+            (["KEYWARD_ADMIN_KEY": "'\(Self.key)'"], "KEYWARD_ADMIN_KEY"),
+            (["KEYWARD_ADMIN_KEY": "\(Self.key)\nx"], "KEYWARD_ADMIN_KEY"),
+            (["KEYWARD_ADMIN_KEY_FILE": try write(Self.key, mode: 0o666)], "can be written by others"),
+        ] {
+            let result = try await KeywardProcess.run(
+                ["keys", "list"], environment: variables.merging(listener) { $1 })
+            #expect(result.status == 1 && result.error.contains(names), "\(result.error)")
+            #expect(result.error.split(separator: "\n").count == 1 && !result.error.contains("canary"))
+        }
+        let readable = try await KeywardProcess.run(
+            ["keys", "list"],
+            environment: ["KEYWARD_ADMIN_KEY_FILE": try write(Self.key, mode: 0o644)].merging(listener) { $1 })
+        #expect(readable.error.contains("warning") && readable.error.contains("cannot be reached"), "\(readable.error)")
+    }
+}
