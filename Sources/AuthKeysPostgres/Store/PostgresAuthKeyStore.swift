@@ -52,7 +52,7 @@ public final class PostgresAuthKeyStore: Store {
         _ key: NewKey, claim: IdempotencyClaim?, by call: AdminCall
     ) async throws(StoreError) -> CreateOutcome {
         let creation = Creation(key: key, call: call)
-        let outcome = try await attempt {
+        let outcome = try await change {
             guard let claim else { return CreateOutcome.created(try await self.creations.submit(creation)) }
             return try await Self.create(creation, claim: claim, on: self.pool)
         }
@@ -64,7 +64,9 @@ public final class PostgresAuthKeyStore: Store {
         _ id: KeyID, version: Int64?, by call: AdminCall,
         _ change: @escaping @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
     ) async throws(StoreError) -> UpdateOutcome {
-        let outcome = try await attempt { try await Self.update(id, version: version, by: call, on: self.pool, change) }
+        let outcome = try await self.change {
+            try await Self.update(id, version: version, by: call, on: self.pool, change)
+        }
         if case .updated = outcome { notifier.changed() }
         return outcome
     }
@@ -72,7 +74,7 @@ public final class PostgresAuthKeyStore: Store {
     public func delete(
         _ id: KeyID, version: Int64?, by call: AdminCall
     ) async throws(StoreError) -> DeleteOutcome {
-        let outcome = try await attempt { try await Self.delete(id, version: version, by: call, on: self.pool) }
+        let outcome = try await change { try await Self.delete(id, version: version, by: call, on: self.pool) }
         if case .deleted = outcome { notifier.changed() }
         return outcome
     }
@@ -80,7 +82,7 @@ public final class PostgresAuthKeyStore: Store {
     public func rotate(
         _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?, by call: AdminCall
     ) async throws(StoreError) -> RotateOutcome {
-        let outcome = try await attempt {
+        let outcome = try await change {
             try await Self.rotate(id, version: version, rotation, claim: claim, by: call, on: self.pool)
         }
         if case .rotated = outcome { notifier.changed() }
@@ -88,14 +90,15 @@ public final class PostgresAuthKeyStore: Store {
     }
 
     public func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
-        try await attempt { try await Self.endPreviousSecrets(id, by: call, on: self.pool) }
+        try await change { try await Self.endPreviousSecrets(id, by: call, on: self.pool) }
         notifier.changed()
         return try await knownEntries(id, for: call.admin)
     }
 
     public func deactivate(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
-        let changed = try await entries(
-            KeySQL.deactivate, [.uuid(PostgresUUID(id))] + AuditSQL.parameters(of: call))
+        let changed = try await change {
+            try await self.entries(KeySQL.deactivate, [.uuid(PostgresUUID(id))] + AuditSQL.parameters(of: call))
+        }
         if !changed.isEmpty {
             notifier.changed()
             return changed.compactMap(\.self)
@@ -104,16 +107,18 @@ public final class PostgresAuthKeyStore: Store {
     }
 
     private func knownEntries(_ id: KeyID, for admin: Admin) async throws(StoreError) -> [KeyEntry]? {
-        let known = try await entries(
-            KeySQL.entriesOfOwnersKey, [.uuid(PostgresUUID(id)), admin.owner.map { .text($0) } ?? .null])
+        let known = try await attempt {
+            try await self.entries(
+                KeySQL.entriesOfOwnersKey, [.uuid(PostgresUUID(id)), admin.owner.map { .text($0) } ?? .null])
+        }
         return known.isEmpty ? nil : known.compactMap(\.self)
     }
 
     /// A row for the key, or one for each of its secrets; no row if there is no key.
-    private func entries(_ sql: String, _ parameters: [PostgresParameter]) async throws(StoreError) -> [KeyEntry?] {
-        try await attempt {
-            try await self.pool.query(sql, parameters).rows.map { try KeyEntry(row: $0, from: 1) }
-        }
+    private func entries(
+        _ sql: String, _ parameters: [PostgresParameter]
+    ) async throws(PostgresError) -> [KeyEntry?] {
+        try await pool.query(sql, parameters).rows.map { row throws(PostgresError) in try KeyEntry(row: row, from: 1) }
     }
 
     public func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry] {
@@ -163,7 +168,8 @@ public final class PostgresAuthKeyStore: Store {
             notifier.changed()
             return result
         } catch let error as PostgresError {
-            throw StoreError(error)
+            // The lines cannot be read a second time: nothing is repeated here.
+            throw StoreError(error, isChange: true)
         }
     }
 
@@ -186,15 +192,6 @@ public final class PostgresAuthKeyStore: Store {
     /// Stamps rows anew that carry a transaction id of another history (a restored dump). To be called at start-up. Where all are
     /// such rows it takes a minute or two for a million keys, which is no reason to end it.
     public func adoptRestoredRows() async throws(StoreError) {
-        try await attempt {
-            try await self.pool.transaction { transaction in
-                try await transaction.execute(script: LongTransaction.begin)
-                _ = try await transaction.query(KeySQL.restamp, timeout: .seconds(3_600))
-            }
-        }
-    }
-
-    func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {
-        do { return try await body() } catch { throw StoreError(error) }
+        _ = try await attempt { try await self.pool.query(KeySQL.restamp, timeout: .seconds(3_600)) }
     }
 }

@@ -250,7 +250,9 @@ struct ControlClient {
             if let idempotencyKey { request.headers.add(name: "Idempotency-Key", value: idempotencyKey) }
             let response = try await client.execute(request, timeout: patience)
             let bytes = Array(try await response.body.collect(upTo: Self.bodyLimit).readableBytesView)
-            guard (200..<300).contains(response.status.code) else { throw Self.refusal(response.status, bytes) }
+            guard (200..<300).contains(response.status.code) else {
+                throw Self.refusal(response.status, bytes, requestID: response.headers.first(name: "X-Request-Id"))
+            }
             return Answer(
                 body: bytes, warning: response.headers.first(name: "X-Keyward-Warning"),
                 next: response.headers.first(name: "Link").flatMap(Self.next), total: Total(response.headers))
@@ -309,12 +311,18 @@ struct ControlClient {
         let error: Inner
     }
 
-    static func refusal(_ status: HTTPResponseStatus, _ body: [UInt8]) -> StartError {
+    static func refusal(_ status: HTTPResponseStatus, _ body: [UInt8], requestID: String? = nil) -> StartError {
         guard let error = (try? JSONDecoder().decode(ErrorBody.self, from: Data(body)))?.error else {
             return StartError("the control listener answered \(status.code)")
         }
-        return StartError(
-            error.code == "feature_unavailable" ? "\(error.message): Keyward cannot reach its database" : error.message)
+        switch error.code {
+        case "feature_unavailable":
+            return StartError("\(error.message): Keyward cannot use its database now. Nothing was changed")
+        case "outcome_unknown":
+            let command = requestID.map { ". To look for it: keyward audit list --request-id \($0)" } ?? ""
+            return StartError(error.message + command)
+        default: return StartError(error.message)
+        }
     }
 
     /// The target in `<target>; rel="next"` (RFC 8288); only one of the same listener.

@@ -1,0 +1,50 @@
+import Foundation
+import Glibc
+import TestSupport
+
+/// A PgBouncer in transaction mode, in front of one database.
+enum PgBouncer {
+    /// Runs `body` with the address of the database through a pooler. It has three server connections, so that transactions of one
+    /// client run on several.
+    static func with<R: Sendable>(
+        in fixture: StoreFixture, _ body: @Sendable (String) async throws -> R
+    ) async throws -> R {
+        guard let program = TestTool.installed("pgbouncer") else {
+            throw TestSupportError("pgbouncer is not here: run scripts/test-tools")
+        }
+        // The pooler does not run as root, and PostgreSQL does not admit the user that it runs as: the relay connects for it.
+        let relay = try await LossyProxy.start(to: fixture.connectionString)
+        var template = Array("/tmp/keyward-pgbouncer-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw TestSupportError("no folder can be made in /tmp") }
+        let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let configuration = """
+            [databases]
+            pooled = host=127.0.0.1 port=\(relay.port) dbname=\(fixture.database) user=keyward
+            [pgbouncer]
+            unix_socket_dir = \(folder)
+            listen_port = 6432
+            auth_type = any
+            pool_mode = transaction
+            default_pool_size = 3
+            """
+        try configuration.write(toFile: folder + "/pgbouncer.ini", atomically: true, encoding: .utf8)
+        let isRoot = geteuid() == 0
+        if isRoot, let nobody = getpwnam("nobody") { chown(folder, nobody.pointee.pw_uid, nobody.pointee.pw_gid) }
+        let process = ChildProcess(program, (isRoot ? ["-u", "nobody"] : []) + [folder + "/pgbouncer.ini"])
+        let address = "host=\(folder) port=6432 dbname=pooled user=keyward"
+        let result: Result<R, any Error>
+        do {
+            let isUp = await eventually(within: .seconds(30)) {
+                (try? await Psql.run("SELECT 1", on: address)) != nil
+            }
+            guard isUp else { throw TestSupportError("pgbouncer did not start: \(process.log.text)") }
+            result = .success(try await body(address))
+        } catch {
+            result = .failure(error)
+        }
+        try await process.stop()
+        await relay.stop()
+        try? FileManager.default.removeItem(atPath: folder)
+        return try result.get()
+    }
+}
