@@ -4,9 +4,6 @@ public struct ConnectionSettings: Sendable {
     /// target wins.
     public var connectTimeout: Duration
 
-    /// The server's own bound on a statement (`statement_timeout`); nil for none, whatever the role's default is.
-    public var statementTimeout: Duration?
-
     /// How long a call that names no timeout waits, its turn on the connection included. Then the statement is
     /// cancelled, and if that brings no answer within half a second the connection is closed.
     public var queryTimeout: Duration
@@ -21,17 +18,13 @@ public struct ConnectionSettings: Sendable {
     /// Bounds that suit short statements; what is left out keeps its default.
     public init(
         connectTimeout: Duration = .seconds(5),
-        statementTimeout: Duration? = nil,
         queryTimeout: Duration = .seconds(30),
         preparedStatements: Int = 128,
         isPooled: Bool = false
     ) {
         self.connectTimeout = connectTimeout
-        self.statementTimeout = statementTimeout
         self.queryTimeout = queryTimeout
         self.preparedStatements = preparedStatements
         self.isPooled = isPooled
     }
-
-    var session: SessionSettings { SessionSettings(statementTimeout: statementTimeout) }
 }

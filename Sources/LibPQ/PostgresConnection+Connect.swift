@@ -64,7 +64,7 @@ extension PostgresConnection {
     /// Gives the session its settings. A connection that cannot have them is not one.
     private func setUp(_ patience: Patience) async throws(PostgresError) {
         do throws(PostgresError) {
-            try await run(script: settings.session.sessionScript, patience: patience)
+            try await run(script: SessionSettings.sessionScript, patience: patience)
         } catch {
             throw .unusableSession(error)
         }

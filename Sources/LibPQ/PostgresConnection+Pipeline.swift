@@ -26,7 +26,7 @@ extension PostgresConnection {
         // Through a pooler, a transaction that begins here begins with the session's settings.
         let preamble =
             settings.isPooled && isAlone
-            ? try settings.session.transactionStatements.map { sql throws(PostgresError) in
+            ? try SessionSettings.transactionStatements.map { sql throws(PostgresError) in
                 PreparedCall(sql: sql, parameters: try EncodedParameters([]))
             } : []
         let mode = AttemptMode(

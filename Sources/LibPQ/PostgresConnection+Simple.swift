@@ -38,7 +38,7 @@ extension PostgresConnection {
 
     /// The statements that a transaction begins with which begins here.
     private var preamble: [String] {
-        settings.isPooled && session?.isIdle == true ? settings.session.transactionStatements + [""] : []
+        settings.isPooled && session?.isIdle == true ? SessionSettings.transactionStatements + [""] : []
     }
 
     /// Runs a COPY to here. The caller owns the connection.

@@ -2,10 +2,7 @@
 ///
 /// Statements mean the same, and work, on every server. The list comes from all settings of PostgreSQL 13 to 18 that a user can
 /// change (`pg_settings`, contexts `user` and `superuser`); docs/operations.md says of each why it is here or left alone.
-struct SessionSettings {
-    /// A bound of the server's own on each statement; nil for none.
-    var statementTimeout: Duration?
-
+enum SessionSettings {
     static let fixed: [(name: String, value: String)] = [
         // Transactions: what they see, and whether they can write.
         ("default_transaction_isolation", "read committed"),
@@ -13,6 +10,7 @@ struct SessionSettings {
         ("default_transaction_deferrable", "off"),
         ("session_replication_role", "origin"),
         // Time limits: the caller has its own, and cancels. A transaction that a stalled process leaves open ends after a minute.
+        ("statement_timeout", "0"),
         ("lock_timeout", "0"),
         ("transaction_timeout", "0"),
         ("idle_session_timeout", "0"),
@@ -43,32 +41,24 @@ struct SessionSettings {
     /// For a connection straight to PostgreSQL: one script, for the whole session.
     ///
     /// The first statement is so small that it ends within any statement timeout.
-    var sessionScript: String { "SET statement_timeout = 0; \(assignments(isLocal: false))" }
+    static let sessionScript = "SET statement_timeout = 0; \(assignments(isLocal: false))"
 
     /// For a connection through a transaction pooler: the statements that each transaction begins with.
     ///
     /// A `SET` of the transaction's own settings ends with the transaction, as no SELECT could do it: that takes a snapshot first.
-    var transactionStatements: [String] {
-        [
-            "SET transaction_isolation = 'read committed'", "SET transaction_read_only = off",
-            assignments(isLocal: true),
-        ]
-    }
+    static let transactionStatements = [
+        "SET transaction_isolation = 'read committed'", "SET transaction_read_only = off",
+        assignments(isLocal: true),
+    ]
 
     /// Changes what differs. A setting that this version of PostgreSQL lacks is left out. Of `synchronous_commit` only `off` is
     /// changed: an acknowledged commit has to survive a crash, and the other values are the operator's choice among replicas.
-    private func assignments(isLocal: Bool) -> String {
-        let all = Self.fixed + [("statement_timeout", milliseconds)]
-        let rows = all.map { "('\($0.name)', '\($0.value)')" }.joined(separator: ", ")
+    private static func assignments(isLocal: Bool) -> String {
+        let rows = fixed.map { "('\($0.name)', '\($0.value)')" }.joined(separator: ", ")
         return """
             SELECT pg_catalog.set_config(name, value, \(isLocal)) FROM (VALUES \(rows), \
             ('synchronous_commit', CASE pg_catalog.current_setting('synchronous_commit') WHEN 'off' THEN 'on' END)) \
             AS wanted (name, value) WHERE pg_catalog.current_setting(name, true) <> value
             """
-    }
-
-    /// The statement timeout as PostgreSQL reads it: milliseconds in 32 bits, and 0 is no limit.
-    private var milliseconds: String {
-        statementTimeout.map { String(Int(min(max($0 / .milliseconds(1), 1), Double(Int32.max)))) } ?? "0"
     }
 }

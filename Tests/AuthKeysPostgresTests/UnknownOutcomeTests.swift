@@ -4,24 +4,20 @@ import LibPQ
 import TestSupport
 import Testing
 
-@Suite("A change whose answer is lost", .timeLimit(.minutes(5)))
+@Suite("A change whose answer is lost", .serialized, .timeLimit(.minutes(5)))
 struct UnknownOutcomeTests {
-    private static let marker = "request-that-is-lost"
-
-    @Test(
-        "has an unknown outcome, and was carried out once",
-        arguments: StoreChange.allCases, [LossyProxy.Fault.disconnect, .silence])
-    func lostAnswer(_ change: StoreChange, _ fault: LossyProxy.Fault) async throws {
+    @Test("has an unknown outcome, and was carried out once", arguments: [LossyProxy.Fault.disconnect, .silence])
+    func lostAnswer(_ fault: LossyProxy.Fault) async throws {
         try await Self.with { fixture, store, proxy in
-            let keys = try await StoreChange.prepare(store)
-            proxy.set(fault, after: Self.marker)
-            let kind = try await Self.failure { try await change.run(store, on: keys, requestID: Self.marker) }
-            #expect(kind == .outcomeUnknown)
-            #expect(proxy.faults == 1)
-            #expect(try await Self.events(fixture) == 1)
-            // The next change has another connection, and an answer.
-            proxy.set(nil)
-            try await change.run(store, on: try await StoreChange.prepare(store), requestID: "another")
+            for change in StoreChange.allCases {
+                let keys = try await StoreChange.prepare(store)
+                let (request, before) = ("lost-\(change)", proxy.faults)
+                proxy.set(fault, after: request)
+                let kind = try await Self.failure { try await change.run(store, on: keys, requestID: request) }
+                #expect(kind == .outcomeUnknown && proxy.faults == before + 1, "\(change)")
+                #expect(try await Self.events(request, fixture) == 1, "\(change)")
+                proxy.set(nil)
+            }
         }
     }
 
@@ -29,12 +25,12 @@ struct UnknownOutcomeTests {
     func lostBatch() async throws {
         try await Self.with { fixture, store, proxy in
             let keys = try await StoreChange.prepare(store)
-            proxy.set(.disconnect, after: Self.marker)
+            proxy.set(.disconnect, after: "lost-batch")
             let kinds = try await withThrowingTaskGroup(of: StoreError.Kind?.self) { group in
                 for _ in 0..<20 {
                     group.addTask {
                         try await Self.failure {
-                            try await StoreChange.create.run(store, on: keys, requestID: Self.marker)
+                            try await StoreChange.create.run(store, on: keys, requestID: "lost-batch")
                         }
                     }
                 }
@@ -42,22 +38,25 @@ struct UnknownOutcomeTests {
             }
             #expect(kinds == Array(repeating: .outcomeUnknown, count: 20))
             #expect(proxy.faults < 20)
-            #expect(try await Self.events(fixture) == 20)
+            #expect(try await Self.events("lost-batch", fixture) == 20)
         }
     }
 
-    @Test(
-        "is unavailable where the connection was lost before the commit was sent",
-        arguments: [
-            StoreChange.createWithClaim, .update, .delete, .rotate, .updateAdminKey, .deactivateAdminKey, .importKeys,
-        ])
-    func lostBeforeCommit(_ change: StoreChange) async throws {
+    @Test("is unavailable where the connection was lost before the commit was sent")
+    func lostBeforeCommit() async throws {
         try await Self.with { fixture, store, proxy in
-            let keys = try await StoreChange.prepare(store)
-            proxy.set(.cut, after: Self.marker)
-            let kind = try await Self.failure { try await change.run(store, on: keys, requestID: Self.marker) }
-            #expect(kind == .unavailable)
-            #expect(try await Self.events(fixture) == 0)
+            let changes: [StoreChange] = [
+                .createWithClaim, .update, .delete, .rotate, .updateAdminKey, .deactivateAdminKey, .importKeys,
+            ]
+            for change in changes {
+                let keys = try await StoreChange.prepare(store)
+                let request = "lost-\(change)"
+                proxy.set(.cut, after: request)
+                let kind = try await Self.failure { try await change.run(store, on: keys, requestID: request) }
+                #expect(kind == .unavailable, "\(change)")
+                #expect(try await Self.events(request, fixture) == 0, "\(change)")
+                proxy.set(nil)
+            }
         }
     }
 
@@ -85,7 +84,7 @@ struct UnknownOutcomeTests {
         }
     }
 
-    private static func events(_ fixture: StoreFixture) async throws -> Int {
-        try await fixture.admin.query("SELECT FROM audit_events WHERE request_id = $1", [.text(marker)]).rows.count
+    private static func events(_ request: String, _ fixture: StoreFixture) async throws -> Int {
+        try await fixture.admin.query("SELECT FROM audit_events WHERE request_id = $1", [.text(request)]).rows.count
     }
 }

@@ -25,11 +25,11 @@ struct SessionSettingsTests {
             try await Psql.run(
                 "ALTER DATABASE \(database.name) SET \(name) = '\(value)'", on: database.maintenanceConnectionString)
         }
-        #expect(Set(Self.others.keys) == Set(SessionSettings.fixed.map(\.name) + ["statement_timeout"]))
+        #expect(Set(Self.others.keys) == Set(SessionSettings.fixed.map(\.name)))
         let connection = try await PostgresConnection.connect(
             to: PostgresTarget(database.connectionString), settings: ConnectionSettings(isPooled: isPooled),
             logger: quiet)
-        for (name, value) in SessionSettings.fixed + [("statement_timeout", "0")] where name != "transaction_timeout" {
+        for (name, value) in SessionSettings.fixed where name != "transaction_timeout" {
             let seen = try await connection.query("SELECT current_setting($1)", [.text(name)]).rows[0].text(0)
             #expect(seen == value, "\(name)")
         }
