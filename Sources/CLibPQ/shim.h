@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 /* Field codes of PQresultErrorField: character constants in libpq's header, which Swift does not import. */
+static const int KEYWARD_DIAG_SEVERITY = 'V';
 static const int KEYWARD_DIAG_SQLSTATE = 'C';
 static const int KEYWARD_DIAG_MESSAGE = 'M';
 static const int KEYWARD_DIAG_DETAIL = 'D';

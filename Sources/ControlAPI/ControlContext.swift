@@ -11,6 +11,8 @@ struct ControlContext: RequestContext {
     /// Throws what an admin is told who may not, or not any more, do what the request asks: for what goes on for longer than a
     /// revocation may take.
     var authorizeAgain: @Sendable () async throws -> Void = {}
+    /// Shared by all requests of a listener, so that each cause is logged once a second.
+    var failures: FailureLog?
 
     init(source: ApplicationRequestContextSource) {
         channel = source.channel

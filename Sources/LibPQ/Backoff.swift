@@ -1,12 +1,18 @@
 /// Waiting between attempts: doubling, capped, with full jitter, so that many clients of a returning server spread out
 /// (M. Brooker, "Exponential Backoff And Jitter").
-struct Backoff {
-    var base: Duration = .milliseconds(25)
-    var cap: Duration = .milliseconds(500)
-    private(set) var failures = 0
+package struct Backoff {
+    private let base: Duration
+    private let cap: Duration
+    package private(set) var failures = 0
+
+    /// Waits of `base` and of `cap` at most.
+    package init(base: Duration = .milliseconds(25), cap: Duration = .milliseconds(500)) {
+        self.base = base
+        self.cap = cap
+    }
 
     /// How long to wait after one more failure; `fraction` is a random number from 0 to 1.
-    mutating func failed(fraction: Double) -> Duration {
+    package mutating func failed(fraction: Double) -> Duration {
         failures += 1
         let ceiling = min(cap, base * (1 << min(failures, 16)))
         return ceiling * fraction

@@ -24,6 +24,11 @@ enum ConnectionFailure {
         ("Network is unreachable", "the network cannot be reached"),
         ("timeout expired", "the server did not answer in time"),
         ("Permission denied", "the socket may not be opened"),
+        (
+            "session_replication_role",
+            "session_replication_role is 'replica' or 'local' by default, and only a superuser can change it back"
+        ),
+        ("transaction_read_only", "the server is a standby, behind a transaction pooler"),
     ]
 
     /// As `causes`, where only a change of the settings, the files or the server helps.

@@ -58,10 +58,15 @@ extension PostgresConnection {
             throw PostgresError(.connectionFailed, detail: "no descriptor or memory left", nothingWasSent: true)
         }
         self.session = session
-        if let limit = settings.statementTimeout {
-            // PostgreSQL counts milliseconds in 32 bits, and 0 is no limit.
-            let milliseconds = Int(min(max(limit / .milliseconds(1), 1), Double(Int32.max)))
-            try await run(script: "SET statement_timeout = \(milliseconds)", patience: patience)
+        if !settings.isPooled { try await setUp(patience) }
+    }
+
+    /// Gives the session its settings. A connection that cannot have them is not one.
+    private func setUp(_ patience: Patience) async throws(PostgresError) {
+        do throws(PostgresError) {
+            try await run(script: SessionSettings.sessionScript, patience: patience)
+        } catch {
+            throw .unusableSession(error)
         }
     }
 

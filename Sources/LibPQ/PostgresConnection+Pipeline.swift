@@ -23,17 +23,34 @@ extension PostgresConnection {
         try transaction?.check()
         var patience = patience
         let isAlone = session?.isIdle == true
+        // Through a pooler, a transaction that begins here begins with the session's settings.
+        let preamble =
+            settings.isPooled && isAlone
+            ? try SessionSettings.transactionStatements.map { sql throws(PostgresError) in
+                PreparedCall(sql: sql, parameters: try EncodedParameters([]))
+            } : []
+        let mode = AttemptMode(
+            isAlone: isAlone, mayCommit: transaction == nil, preambleCount: preamble.count)
         do throws(PostgresError) {
-            return try await attempt(calls, mayDeallocate: isAlone, &patience)
+            return try await attempt(preamble + calls, mode, &patience)
         } catch {
             // Outside a transaction block the failed pipeline has left nothing behind.
             guard error.isStalePlan, isAlone, !isClosed, patience.interruption == nil else { throw error }
-            return try await attempt(calls, mayDeallocate: isAlone, &patience)
+            return try await attempt(preamble + calls, mode, &patience)
         }
     }
 
+    private struct AttemptMode {
+        /// No transaction block is open.
+        let isAlone: Bool
+        /// The statements commit when they succeed, by themselves or as a COMMIT.
+        let mayCommit: Bool
+        /// The number of statements at the beginning that are not the caller's.
+        let preambleCount: Int
+    }
+
     private func attempt(
-        _ calls: [PreparedCall], mayDeallocate: Bool, _ patience: inout Patience
+        _ calls: [PreparedCall], _ mode: AttemptMode, _ patience: inout Patience
     ) async throws(PostgresError) -> [PostgresResult] {
         var commands: [WireCommand] = []
         var prepared: [Int: (key: StatementCache.Key, name: String)] = [:]
@@ -54,12 +71,14 @@ extension PostgresConnection {
         }
         commands.append(.sync)
         let ownCommands = commands.count
-        if mayDeallocate, !abandonedStatements.isEmpty {
+        if mode.isAlone, !abandonedStatements.isEmpty {
             // Behind a sync of its own: its failure must not undo the caller's work.
             commands += abandonedStatements.map { .deallocate(name: $0) } + [.sync]
             abandonedStatements = []
         }
-        let outcomes = try await exchange(commands, &patience).prefix(ownCommands)
+        let outcomes = try await exchange(
+            commands, own: ownCommands, mayCommit: mode.mayCommit, &patience
+        ).prefix(ownCommands)
 
         for (index, statement) in prepared {
             guard case .success = outcomes[index] else { continue }
@@ -67,13 +86,17 @@ extension PostgresConnection {
                 abandonedStatements.append(evicted)
             }
         }
-        if let error = outcomes.lazy.compactMap(\.failure).first {
+        if let (index, error) = outcomes.enumerated().lazy.compactMap({ index, outcome in
+            outcome.failure.map { (index, $0) }
+        }).first {
+            if index < mode.preambleCount { throw .unusableSession(error) }
             if error.isStalePlan { forget(calls, serverForgot: error.sqlState == "26000") }
             throw error.sqlState == "57014" ? patience.interruption ?? error : error
         }
-        return outcomes.enumerated().compactMap { index, outcome in
+        let results: [PostgresResult] = outcomes.enumerated().compactMap { index, outcome in
             if case .success(let result) = outcome, prepared[index] == nil { result } else { nil }
         }
+        return Array(results.dropFirst(mode.preambleCount))
     }
 
     private func forget(_ calls: [PreparedCall], serverForgot: Bool) {
@@ -92,18 +115,21 @@ extension PostgresConnection {
 extension PostgresConnection {
     /// Sends `commands` and reads their outcomes at the same time, so that neither side waits for the other to read
     /// (libpq, "Pipeline Mode"). Each command has one outcome.
+    /// - Parameter own: how many commands are the caller's, up to and with its sync. Once their outcomes have arrived, a fault of
+    ///   the connection is none of the caller's.
+    /// - Throws: an error of unknown outcome if they may commit, the sync was sent, and neither its answer nor an error that rules
+    ///   a commit out arrived.
     private func exchange(
-        _ commands: [WireCommand], _ patience: inout Patience
+        _ commands: [WireCommand], own: Int, mayCommit: Bool, _ patience: inout Patience
     ) async throws(PostgresError) -> [CommandOutcome] {
         guard isAlive(), let pointer = session?.pointer, PQenterPipelineMode(pointer) == 1 else {
             shutDown()
             throw .closed()
         }
-        var outcomes: [CommandOutcome] = []
-        outcomes.reserveCapacity(commands.count)
+        var answers = Answers(to: commands)
+        var sent = 0
         do throws(PostgresError) {
-            var sent = 0
-            while outcomes.count < commands.count || isCancelUnderWay {
+            while answers.outcomes.count < commands.count || isCancelUnderWay {
                 guard let session else { throw PostgresError(.connectionLost) }
                 if let interruption = patience.interruption, sent < commands.count {
                     // To go on with a sync would commit the half that was sent.
@@ -111,20 +137,46 @@ extension PostgresConnection {
                     throw interruption
                 }
                 let isBlocked = try send(commands, &sent, on: session)
-                try collect(&outcomes, upTo: sent, from: session)
-                if outcomes.count < commands.count || isCancelUnderWay {
+                try collect(&answers, upTo: sent, from: session)
+                if answers.outcomes.count < commands.count || isCancelUnderWay {
                     try await progress(&patience, write: isBlocked)
                 }
             }
         } catch {
-            // What the server said before it hung up tells more.
-            throw outcomes.lazy.compactMap(\.failure).first ?? error
+            if answers.outcomes.count >= own {
+                shutDown()
+                return answers.outcomes
+            }
+            // An error of the server tells more than the loss of the connection, and one that is not fatal rules a commit out.
+            let failure = answers.firstFailure
+            if let failure, !failure.isFatal { throw failure }
+            throw mayCommit && sent >= own ? (failure ?? error).withUnknownOutcome : failure ?? error
         }
-        guard let session, PQexitPipelineMode(session.pointer) == 1 else {
-            shutDown()
-            throw PostgresError(.connectionLost, detail: "the pipeline did not end")
+        if session.map({ PQexitPipelineMode($0.pointer) }) != 1 { shutDown() }
+        return answers.outcomes
+    }
+
+    private struct Answers {
+        let commands: [WireCommand]
+        var outcomes: [CommandOutcome] = []
+        /// The error of a commit: it arrives before the end of the sync that commits.
+        var commitFailure: PostgresError?
+
+        init(to commands: [WireCommand]) {
+            self.commands = commands
+            outcomes.reserveCapacity(commands.count)
         }
-        return outcomes
+
+        var firstFailure: PostgresError? { outcomes.lazy.compactMap(\.failure).first ?? commitFailure }
+
+        mutating func fail(_ error: PostgresError) {
+            if case .sync = commands[outcomes.count] { commitFailure = error } else { outcomes.append(.failure(error)) }
+        }
+
+        mutating func synced() {
+            outcomes.append(commitFailure.map { .failure($0) } ?? .synced)
+            commitFailure = nil
+        }
     }
 
     /// Sends as much as the socket takes; true if there is more.
@@ -144,10 +196,10 @@ extension PostgresConnection {
     }
 
     private func collect(
-        _ outcomes: inout [CommandOutcome], upTo sent: Int, from session: Session
+        _ answers: inout Answers, upTo sent: Int, from session: Session
     ) throws(PostgresError) {
         var consecutiveEnds = 0
-        while outcomes.count < sent, PQisBusy(session.pointer) == 0 {
+        while answers.outcomes.count < sent, PQisBusy(session.pointer) == 0 {
             guard let pointer = PQgetResult(session.pointer) else {
                 // One nil ends each command's results; more than that, and libpq expects nothing any more.
                 consecutiveEnds += 1
@@ -157,11 +209,11 @@ extension PostgresConnection {
             consecutiveEnds = 0
             let result = PostgresResult(pointer)
             switch PQresultStatus(pointer) {
-            case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: outcomes.append(.success(result))
-            case PGRES_PIPELINE_ABORTED: outcomes.append(.skipped)
-            case PGRES_PIPELINE_SYNC: outcomes.append(.synced)
+            case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: answers.outcomes.append(.success(result))
+            case PGRES_PIPELINE_ABORTED: answers.outcomes.append(.skipped)
+            case PGRES_PIPELINE_SYNC: answers.synced()
             case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH: throw copyRefused()
-            default: outcomes.append(.failure(PostgresError(result: pointer)))
+            default: answers.fail(PostgresError(result: pointer))
             }
         }
     }

@@ -10,7 +10,20 @@ extension PostgresConnection {
         defer { endTurn(.wire) }
         try transaction?.check()
         var patience = patience
-        try begin { PQsendQuery($0, script) }
+        let text = preamble.joined(separator: "; ") + script
+        try begin { PQsendQuery($0, text) }
+        let failure: PostgresError?
+        do throws(PostgresError) {
+            failure = try await results(&patience)
+        } catch {
+            throw transaction == nil ? error.withUnknownOutcome : error
+        }
+        if let failure, failure.isFatal, transaction == nil { throw failure.withUnknownOutcome }
+        try await finish(&patience, failure)
+    }
+
+    /// Reads the results of a script to the end, and returns its error.
+    private func results(_ patience: inout Patience) async throws(PostgresError) -> PostgresError? {
         try await flushAll(&patience)
         var failure: PostgresError?
         while let result = try await nextResult(&patience) {
@@ -20,7 +33,12 @@ extension PostgresConnection {
             default: failure = failure ?? PostgresError(result: result.pointer)
             }
         }
-        try await finish(&patience, failure)
+        return failure
+    }
+
+    /// The statements that a transaction begins with which begins here.
+    private var preamble: [String] {
+        settings.isPooled && session?.isIdle == true ? SessionSettings.transactionStatements + [""] : []
     }
 
     /// Runs a COPY to here. The caller owns the connection.
@@ -33,12 +51,21 @@ extension PostgresConnection {
         defer { endTurn(.wire) }
         try transaction?.check()
         var patience = patience
-        // One statement only, as the extended protocol has it.
-        try begin { PQsendQueryParams($0, sql, 0, nil, nil, nil, nil, 1) }
+        let text = preamble.joined(separator: "; ") + sql
+        // The results of the preamble come first.
+        var ignored = max(preamble.count - 1, 0)
+        try begin {
+            // One statement only, as the extended protocol has it, unless there are those that a pooler makes necessary.
+            settings.isPooled ? PQsendQuery($0, text) : PQsendQueryParams($0, text, 0, nil, nil, nil, nil, 1)
+        }
         try await flushAll(&patience)
         var stream = CopyStream()
         var failure: PostgresError?
         while let result = try await nextResult(&patience) {
+            if ignored > 0, [PGRES_COMMAND_OK, PGRES_TUPLES_OK].contains(PQresultStatus(result.pointer)) {
+                ignored -= 1
+                continue
+            }
             switch PQresultStatus(result.pointer) {
             case PGRES_COPY_OUT:
                 if PQbinaryTuples(result.pointer) != 1 {
@@ -53,7 +80,7 @@ extension PostgresConnection {
             default: failure = failure ?? PostgresError(result: result.pointer)
             }
         }
-        try await finish(&patience, failure)
+        try await finish(&patience, ignored > 0 ? failure.map { .unusableSession($0) } : failure)
         // Rows that came after the interruption were discarded, even if the server had no more use for it.
         if let interruption = patience.interruption { throw interruption }
         guard stream.isComplete else { throw PostgresError(.decoding, detail: "the COPY stream has no end") }

@@ -40,7 +40,7 @@ public actor PostgresConnection: PostgresExecutor {
         self.settings = settings
         self.logger = logger
         self.observer = observer
-        statements = StatementCache(capacity: settings.preparedStatements)
+        statements = StatementCache(capacity: settings.isPooled ? 0 : settings.preparedStatements)
     }
 
     /// Whether the connection has not been closed or found broken. True is no promise: only a statement can tell.

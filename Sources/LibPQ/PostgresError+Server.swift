@@ -16,7 +16,8 @@ extension PostgresError {
         let changedPlan = sqlState == "0A000" && field(KEYWARD_DIAG_SOURCE_FUNCTION) == "RevalidateCachedQuery"
         self.init(
             .server(sqlState: sqlState), detail: message.joined(separator: "; "), sqlState: sqlState,
-            constraintName: field(KEYWARD_DIAG_CONSTRAINT), isStalePlan: changedPlan || sqlState == "26000")
+            constraintName: field(KEYWARD_DIAG_CONSTRAINT), isFatal: field(KEYWARD_DIAG_SEVERITY) != "ERROR",
+            isStalePlan: changedPlan || sqlState == "26000")
     }
 
     /// The error of a connection attempt. libpq has no field for its SQLSTATE, but writes it into the message when the
@@ -37,6 +38,12 @@ extension PostgresError {
             }
         }
         return nil
+    }
+
+    /// A session that could not have its settings: nothing of the caller's was carried out on it.
+    static func unusableSession(_ cause: PostgresError) -> PostgresError {
+        let kind = [.timeout, .cancelled].contains(cause.kind) ? cause.kind : .connectionFailed
+        return PostgresError(kind, detail: cause.debugDescription, sqlState: cause.sqlState, nothingWasSent: true)
     }
 
     /// A connection that was already gone when asked.

@@ -37,18 +37,22 @@ public struct PostgresError: Error, Sendable {
         let constraintName: String?
         let detail: String
         let nothingWasSent: Bool
+        let isOutcomeUnknown: Bool
+        let isFatal: Bool
         let isStalePlan: Bool
         let underlying: (any Error)?
 
         init(
             kind: Kind, sqlState: String?, constraintName: String?, detail: String, nothingWasSent: Bool,
-            isStalePlan: Bool, underlying: (any Error)?
+            isOutcomeUnknown: Bool, isFatal: Bool, isStalePlan: Bool, underlying: (any Error)?
         ) {
             self.kind = kind
             self.sqlState = sqlState
             self.constraintName = constraintName
             self.detail = detail
             self.nothingWasSent = nothingWasSent
+            self.isOutcomeUnknown = isOutcomeUnknown
+            self.isFatal = isFatal
             self.isStalePlan = isStalePlan
             self.underlying = underlying
         }
@@ -59,11 +63,13 @@ public struct PostgresError: Error, Sendable {
 
     init(
         _ kind: Kind, detail: String = "", sqlState: String? = nil, constraintName: String? = nil,
-        nothingWasSent: Bool = false, isStalePlan: Bool = false, underlying: (any Error)? = nil
+        nothingWasSent: Bool = false, isOutcomeUnknown: Bool = false, isFatal: Bool = false, isStalePlan: Bool = false,
+        underlying: (any Error)? = nil
     ) {
         storage = Storage(
             kind: kind, sqlState: sqlState, constraintName: constraintName, detail: detail,
-            nothingWasSent: nothingWasSent, isStalePlan: isStalePlan, underlying: underlying)
+            nothingWasSent: nothingWasSent, isOutcomeUnknown: isOutcomeUnknown, isFatal: isFatal,
+            isStalePlan: isStalePlan, underlying: underlying)
     }
 
     /// The class of failure.
@@ -81,15 +87,45 @@ public struct PostgresError: Error, Sendable {
     /// Whether it is certain that nothing of the statement reached the server.
     public var nothingWasSent: Bool { storage.nothingWasSent }
 
+    /// Whether a COMMIT, or a statement outside a transaction, was sent and its answer was lost: it may have been carried out, or
+    /// may still be. False says that it was not.
+    ///
+    /// After an error of the severity ERROR the transaction is rolled back. After FATAL it may have been a pooler that lost the
+    /// server (PgBouncer sends 08P01), so that counts as no answer.
+    public var isOutcomeUnknown: Bool { storage.isOutcomeUnknown }
+
+    /// The server, or a pooler, ends the connection with this error.
+    var isFatal: Bool { storage.isFatal }
+
+    /// The same error, of a commit whose answer was lost.
+    var withUnknownOutcome: PostgresError {
+        PostgresError(
+            kind, detail: storage.detail, sqlState: sqlState, constraintName: constraintName, isOutcomeUnknown: true,
+            isFatal: isFatal, isStalePlan: isStalePlan, underlying: underlying)
+    }
+
     /// The server no longer knows the prepared statement, or its plan no longer fits the tables.
     var isStalePlan: Bool { storage.isStalePlan }
 }
 
 extension PostgresError {
     /// Whether doing the same again is safe: nothing was sent, or the server rolled everything back for a reason that
-    /// passes (`serialization_failure`, `deadlock_detected`).
-    public var isRetryable: Bool {
-        nothingWasSent || sqlState == "40001" || sqlState == "40P01"
+    /// passes.
+    public var isRetryable: Bool { nothingWasSent || isConflict }
+
+    /// Whether the server rolled a transaction back because of others at the same time (`serialization_failure`,
+    /// `deadlock_detected`): the same transaction succeeds when it is repeated.
+    public var isConflict: Bool { (sqlState == "40001" || sqlState == "40P01") && !isOutcomeUnknown }
+
+    /// Whether the trouble is the server's and not the statement's, so that the same call can succeed later: `isUnavailable`, or
+    /// PostgreSQL lacks a resource, was told to stop, cannot read or write a file, or did not get a lock (PostgreSQL manual,
+    /// appendix A).
+    public var isTransient: Bool {
+        if isUnavailable || isStalePlan { return true }
+        guard case .server(let sqlState) = kind else { return false }
+        // transaction_rollback, insufficient_resources, operator_intervention, system_error; then
+        // idle_in_transaction_session_timeout, transaction_timeout, lock_not_available.
+        return ["40", "53", "57", "58"].contains(sqlState.prefix(2)) || ["25P03", "25P04", "55P03"].contains(sqlState)
     }
 
     /// Whether the database cannot be reached, is starting or stopping, is read-only, or does not answer in time: the

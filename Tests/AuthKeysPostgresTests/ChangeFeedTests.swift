@@ -175,10 +175,9 @@ struct ChangeFeedTests {
                 ALTER TABLE auth_keys ENABLE TRIGGER USER;
                 CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NEW; END';
                 CREATE TRIGGER slowly BEFORE UPDATE ON auth_keys FOR EACH ROW EXECUTE FUNCTION slowly();
+                ALTER DATABASE \(fixture.database) SET statement_timeout = '500ms';
                 """)
-            var settings = ConnectionSettings()
-            settings.queryTimeout = .milliseconds(500)
-            settings.statementTimeout = .milliseconds(500)
+            let settings = ConnectionSettings(queryTimeout: .milliseconds(500))
             let pool = PostgresPool(target: fixture.target, settings: settings, logger: StoreFixture.logger)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }

@@ -148,10 +148,11 @@ struct MigrationTests {
     @Test("a migration may take longer than a statement of the connection, and than one of the role")
     func long() async throws {
         let database = try await TestDatabase.create()
+        try await Psql.run(
+            "ALTER DATABASE \(database.name) SET statement_timeout = '400ms'", on: database.maintenanceConnectionString)
         let connection = try await PostgresConnection.connect(
             to: PostgresTarget(database.connectionString),
-            settings: ConnectionSettings(statementTimeout: .milliseconds(400), queryTimeout: .milliseconds(400)),
-            logger: StoreFixture.logger)
+            settings: ConnectionSettings(queryTimeout: .milliseconds(400)), logger: StoreFixture.logger)
         let long = Migration(version: 2, name: "long", sql: "SELECT pg_sleep(1.5); CREATE TABLE two (id int)")
         #expect(try await runner([one, long]).up(on: connection) == [one, long])
         // What is meant for short statements is meant for them again.

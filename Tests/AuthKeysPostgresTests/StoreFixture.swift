@@ -8,17 +8,30 @@ import TestSupport
 struct StoreFixture: Sendable {
     let store: PostgresAuthKeyStore
     let pool: PostgresPool
+    let connectionString: String
+    /// The name of the database.
+    var database: String {
+        connectionString.split(separator: " ").first { $0.hasPrefix("dbname=") }?.dropFirst(7).filter { $0 != "'" }
+            ?? ""
+    }
     let target: PostgresTarget
     let admin: PostgresConnection
 
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// Runs `body` with a fixture, and lets go of everything afterwards.
-    /// - Parameter migrations: how far the database is migrated.
+    /// - Parameters:
+    ///   - migrations: how far the database is migrated.
+    ///   - defaults: settings that the database has for every session.
     static func with<R: Sendable>(
-        migrations: [Migration] = MigrationCatalogue.all, _ body: @Sendable (StoreFixture) async throws -> R
+        migrations: [Migration] = MigrationCatalogue.all, defaults: [String: String] = [:],
+        _ body: @Sendable (StoreFixture) async throws -> R
     ) async throws -> R {
         let database = try await TestDatabase.create()
+        for (name, value) in defaults {
+            try await Psql.run(
+                "ALTER DATABASE \(database.name) SET \(name) = '\(value)'", on: database.maintenanceConnectionString)
+        }
         let result = try await with(database.connectionString, migrations: migrations, body)
         try await database.drop()
         return result
@@ -51,7 +64,8 @@ struct StoreFixture: Sendable {
         try await MigrationRunner(migrations: migrations, logger: logger).up(on: admin)
         let pool = PostgresPool(target: target, logger: logger)
         let fixture = StoreFixture(
-            store: PostgresAuthKeyStore(pool: pool, logger: logger), pool: pool, target: target, admin: admin)
+            store: PostgresAuthKeyStore(pool: pool, logger: logger), pool: pool, connectionString: connectionString,
+            target: target, admin: admin)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run() }
             let result: Result<R, any Error>
@@ -61,6 +75,24 @@ struct StoreFixture: Sendable {
             group.cancelAll()
             try await group.waitForAll()
             return try result.get()
+        }
+    }
+
+    /// Runs `body` with another store on the same database, reached at another address.
+    func withStore<R: Sendable>(
+        at connectionString: String, settings: ConnectionSettings,
+        _ body: @Sendable (PostgresAuthKeyStore) async throws -> R
+    ) async throws -> R {
+        let pool = PostgresPool(target: try PostgresTarget(connectionString), settings: settings, logger: Self.logger)
+        let running = Task { await pool.run() }
+        do {
+            let result = try await body(PostgresAuthKeyStore(pool: pool, logger: Self.logger))
+            await pool.close()
+            await running.value
+            return result
+        } catch {
+            await pool.close()
+            throw error
         }
     }
 

@@ -66,15 +66,6 @@ import Testing
         await connection.close()
     }
 
-    @Test func theServersOwnStatementTimeoutIsSet() async throws {
-        try await withConnection(ConnectionSettings(statementTimeout: .milliseconds(100))) { connection in
-            let error = await postgresError { _ = try await connection.query("SELECT pg_sleep(60)") }
-            #expect(error?.sqlState == "57014")
-            #expect(error?.kind == .server(sqlState: "57014"))
-            #expect(connection.isUsable)
-        }
-    }
-
     @Test func closingFailsTheCallInFlight() async throws {
         try await withConnection { observer in
             let connection = try await connect()

@@ -51,6 +51,7 @@ public final class InMemoryStore: Store, ChangeHints {
         /// For the next read.
         var order: FeedReading.Order?
         var isDown = false
+        var losesAnswers = false
         /// Imports that are under way.
         var stages = 0
         var isClosed = false
@@ -95,6 +96,12 @@ public final class InMemoryStore: Store, ChangeHints {
     public var isDown: Bool {
         get { state.withLock { $0.isDown } }
         set { state.withLock { $0.isDown = newValue } }
+    }
+
+    /// While true, every change is carried out and fails with an unknown outcome.
+    public var losesAnswers: Bool {
+        get { state.withLock { $0.losesAnswers } }
+        set { state.withLock { $0.losesAnswers = newValue } }
     }
 
     /// How many times `find` was called.
@@ -520,7 +527,12 @@ public final class InMemoryStore: Store, ChangeHints {
     func read<R: Sendable>(_ body: (inout State) -> R) throws(StoreError) -> R {
         let result: Result<R, StoreError> = state.withLock { state in
             guard !state.isDown, !state.isClosed else { return .failure(StoreError(.unavailable, detail: "down")) }
-            return .success(body(&state))
+            let before = state.trail.events.count
+            let answer = body(&state)
+            guard !state.losesAnswers || state.trail.events.count == before else {
+                return .failure(StoreError(.outcomeUnknown, detail: "lost"))
+            }
+            return .success(answer)
         }
         return try result.get()
     }

@@ -8,6 +8,8 @@ public struct TestDatabase: Sendable {
     public let name: String
     /// Where to connect, as a libpq keyword string.
     public let connectionString: String
+    /// Where to connect to another database of the same server, whose sessions have none of this one's defaults.
+    public let maintenanceConnectionString: String
 
     private static let server = Task { try await TestServer.start() }
     private static let count = Atomic(0)
@@ -18,7 +20,9 @@ public struct TestDatabase: Sendable {
         let name = "test_\(count.add(1, ordering: .relaxed).newValue)"
         try await Psql.run(
             "CREATE DATABASE \(name) TEMPLATE \(template ?? "template1")", on: server.connectionString)
-        return TestDatabase(name: name, connectionString: server.connectionString(database: name))
+        return TestDatabase(
+            name: name, connectionString: server.connectionString(database: name),
+            maintenanceConnectionString: server.connectionString)
     }
 
     /// Removes it, and throws out who is still connected.

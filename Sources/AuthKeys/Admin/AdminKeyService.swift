@@ -48,7 +48,9 @@ public struct AdminKeyService: Sendable {
         try FieldRules.expiry(attributes.expiresAt, now: now, lifetimes: KeyLifetimes())
         let token = Token.generate(prefix: AdminKey.prefix)
         let key = NewAdminKey(id: .generate(at: now), attributes: attributes, secret: NewSecret(token))
-        let created = try await ask { () async throws(StoreError) in try await store.createAdminKey(key, by: call) }
+        let created = try await ask(repetition: .duplicating) { () async throws(StoreError) in
+            try await store.createAdminKey(key, by: call)
+        }
         return (created, token)
     }
 
@@ -115,8 +117,8 @@ public struct AdminKeyService: Sendable {
     }
 
     private func ask<R: Sendable>(
-        _ question: () async throws(StoreError) -> R
+        repetition: AuthKeyError.Repetition = .harmless, _ question: () async throws(StoreError) -> R
     ) async throws(AuthKeyError) -> R {
-        do { return try await question() } catch { throw AuthKeyError(error) }
+        do { return try await question() } catch { throw AuthKeyError(error, repetition: repetition) }
     }
 }

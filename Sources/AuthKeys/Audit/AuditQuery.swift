@@ -10,6 +10,7 @@ public struct AuditQuery: Sendable, Equatable {
     public var subject: KeyID?
     public var refused: Bool?
     public var owner: String?
+    public var requestID: String?
     /// The first moment.
     public var since: Timestamp?
     /// The moment after the last.
@@ -18,7 +19,7 @@ public struct AuditQuery: Sendable, Equatable {
     public init(
         limit: Int = 100, oldestFirst: Bool = false, after: AuditCursor? = nil, actor: String? = nil,
         action: AuditAction? = nil, subject: KeyID? = nil, refused: Bool? = nil, owner: String? = nil,
-        since: Timestamp? = nil, until: Timestamp? = nil
+        requestID: String? = nil, since: Timestamp? = nil, until: Timestamp? = nil
     ) {
         self.limit = limit
         self.oldestFirst = oldestFirst
@@ -28,6 +29,7 @@ public struct AuditQuery: Sendable, Equatable {
         self.subject = subject
         self.refused = refused
         self.owner = owner
+        self.requestID = requestID
         self.since = since
         self.until = until
     }

@@ -14,8 +14,10 @@ public enum AuthKeyError: Error, Sendable, Equatable {
     case outdated
     /// The request contradicts what was done before.
     case conflict(Conflict)
-    /// The database cannot be used now; nothing is known of whether a change was made.
-    case unavailable
+    /// The database cannot be used now, and no change was made; the detail is for logs.
+    case unavailable(detail: String)
+    /// The change was sent and not confirmed: it may have been carried out, or may still be; the detail is for logs.
+    case outcomeUnknown(Repetition, detail: String)
     /// A fault of ours; the detail is for logs.
     case failed(detail: String)
 
@@ -38,9 +40,21 @@ public enum AuthKeyError: Error, Sendable, Equatable {
         case lastAdminCredential
     }
 
-    public init(_ error: StoreError) {
+    /// The effect of sending a request again whose outcome is not known.
+    public enum Repetition: Sendable, Equatable {
+        /// The same state as after one request.
+        case harmless
+        /// With the same `Idempotency-Key`, which the request had, it is carried out once.
+        case sameIdempotencyKey
+        /// A second key, or a second secret.
+        case duplicating
+    }
+
+    /// - Parameter repetition: the effect of sending the request again.
+    public init(_ error: StoreError, repetition: Repetition = .harmless) {
         switch error.kind {
-        case .unavailable: self = .unavailable
+        case .unavailable: self = .unavailable(detail: error.detail)
+        case .outcomeUnknown: self = .outcomeUnknown(repetition, detail: error.detail)
         case .conflict: self = .conflict(.duplicate)
         case .failed: self = .failed(detail: error.detail)
         }

@@ -77,7 +77,8 @@ public struct AuthKeyService: Sendable {
         let token = Token.generate(prefix: try FieldRules.prefix(request.prefix, default: defaultPrefix))
         let key = NewKey(id: .generate(at: now), attributes: attributes, secret: NewSecret(token))
         let claim = request.claim(by: call.admin.actor)
-        let outcome = try await ask { () async throws(StoreError) in try await store.create(key, claim: claim, by: call)
+        let outcome = try await ask(repetition: .of(claim)) { () async throws(StoreError) in
+            try await store.create(key, claim: claim, by: call)
         }
         switch outcome {
         case .created(let created):
@@ -167,7 +168,7 @@ public struct AuthKeyService: Sendable {
         let claim = IdempotencyClaim(
             idempotencyKey: idempotencyKey, by: call.admin.actor,
             fields: ["rotate", keyID.description, "\(grace.components.seconds)"])
-        let outcome = try await ask { () async throws(StoreError) in
+        let outcome = try await ask(repetition: .of(claim)) { () async throws(StoreError) in
             try await store.rotate(keyID, version: version, rotation, claim: claim, by: call)
         }
         switch outcome {
@@ -223,8 +224,15 @@ public struct AuthKeyService: Sendable {
     }
 
     func ask<R: Sendable>(
-        _ question: () async throws(StoreError) -> R
+        repetition: AuthKeyError.Repetition = .harmless, _ question: () async throws(StoreError) -> R
     ) async throws(AuthKeyError) -> R {
-        do { return try await question() } catch { throw AuthKeyError(error) }
+        do { return try await question() } catch { throw AuthKeyError(error, repetition: repetition) }
+    }
+}
+
+extension AuthKeyError.Repetition {
+    /// The effect of sending again a request that creates a key or a secret.
+    fileprivate static func of(_ claim: IdempotencyClaim?) -> Self {
+        claim == nil ? .duplicating : .sameIdempotencyKey
     }
 }

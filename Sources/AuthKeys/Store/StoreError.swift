@@ -1,9 +1,12 @@
-/// Why a store could not do what was asked.
+/// A failure of a store.
 public struct StoreError: Error, Sendable, Equatable {
     public enum Kind: String, Sendable {
-        /// The database cannot be reached, is starting, stopping or read-only, or did not answer in time. Whether a change was
-        /// made is not known; every change of this protocol can be repeated.
+        /// The database cannot be used now: it cannot be reached, is starting, stopping or read-only, lacks a resource or its
+        /// schema, or did not answer in time. No change was made.
         case unavailable
+        /// The commit of a change was sent, and its answer was lost: the change may have been made, or may still be made. The trail
+        /// tells, by the request id of the call.
+        case outcomeUnknown
         /// Something with this identity exists already.
         case conflict
         /// Anything else: a fault of ours or of the schema.

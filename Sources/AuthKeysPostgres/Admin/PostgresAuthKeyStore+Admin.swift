@@ -42,7 +42,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
     }
 
     public func createAdminKey(_ key: NewAdminKey, by call: AdminCall) async throws(StoreError) -> AdminKey {
-        try await attempt {
+        try await change {
             var changes = AuditChanges(from: nil, to: key.attributes)
             changes.setSecret(to: key.secret.redactedValue)
             let statements = [
@@ -70,8 +70,8 @@ extension PostgresAuthKeyStore: AdminKeyStore {
         _ id: KeyID, version: Int64?, keepsLast: Bool, by call: AdminCall,
         _ change: @escaping @Sendable (AdminKeyAttributes) throws(AuthKeyError) -> AdminKeyAttributes
     ) async throws(StoreError) -> AdminKeyOutcome {
-        try await attempt {
-            try await self.change(id, keepsLast: keepsLast, by: call) { key, transaction in
+        try await self.change {
+            try await self.changeAdminKey(id, keepsLast: keepsLast, by: call) { key, transaction in
                 if let version, version != key.version { return .outdated }
                 let wanted: AdminKeyAttributes
                 do throws(AuthKeyError) {
@@ -97,8 +97,8 @@ extension PostgresAuthKeyStore: AdminKeyStore {
     public func deactivateAdminKey(
         _ id: KeyID, keepsLast: Bool, by call: AdminCall
     ) async throws(StoreError) -> AdminKeyOutcome {
-        try await attempt {
-            try await self.change(id, keepsLast: keepsLast, by: call) { key, transaction in
+        try await change {
+            try await self.changeAdminKey(id, keepsLast: keepsLast, by: call) { key, transaction in
                 if key.deactivatedAt != nil { return .changed(key) }
                 var changes = AuditChanges()
                 changes.set("active", from: .bool(key.isActive(at: .now)), to: .bool(false))
@@ -116,7 +116,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
     }
 
     /// Changes an admin key, one change at a time in the whole database; undone where it takes from who can administer.
-    private func change(
+    private func changeAdminKey(
         _ id: KeyID, keepsLast: Bool, by call: AdminCall,
         _ body: @Sendable (AdminKey, PostgresTransaction) async throws -> AdminKeyOutcome
     ) async throws -> AdminKeyOutcome {

@@ -66,6 +66,7 @@ enum AuditSQL {
         // Written out, so that the index on refused ones serves.
         if let refused = query.refused { conditions.append("e.outcome = '\(refused ? "refused" : "done")'") }
         if let owner = query.owner { conditions.append("e.owner = \(bind(.text(owner)))") }
+        if let requestID = query.requestID { conditions.append("e.request_id = \(bind(.text(requestID)))") }
         if let since = query.since { conditions.append("e.at >= \(bind(since))") }
         if let until = query.until { conditions.append("e.at < \(bind(until))") }
         let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")

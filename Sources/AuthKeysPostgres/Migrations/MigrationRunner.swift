@@ -81,11 +81,10 @@ public struct MigrationRunner: Sendable {
             "migration applied", metadata: ["version": "\(migration.version)", "migration": "\(migration.name)"])
     }
 
-    /// In one transaction with its book-keeping, bounded by nothing that is meant for short statements.
+    /// In one transaction with its book-keeping. The session has no statement timeout of the server's.
     private func carryOut(_ migration: Migration, on connection: PostgresConnection) async throws {
         let start = ContinuousClock.now
         try await connection.transaction { transaction in
-            try await transaction.execute(script: LongTransaction.begin)
             if let locks = migration.locks {
                 try await transaction.execute(script: "SET LOCAL lock_timeout = '200ms'; \(locks)")
             }

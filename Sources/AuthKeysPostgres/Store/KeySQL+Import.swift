@@ -3,7 +3,6 @@
 extension KeySQL {
     /// An import takes as long as its lines take to come; how long they may is for whoever reads them.
     static let createStage = """
-        \(LongTransaction.begin);
         SET LOCAL idle_in_transaction_session_timeout = 0;
         CREATE TEMPORARY TABLE import_stage (
             name text COLLATE "C", description text, owner text, scopes text, labels text, metadata text, enabled text,

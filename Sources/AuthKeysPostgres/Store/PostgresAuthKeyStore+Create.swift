@@ -15,7 +15,7 @@ struct Creation: Sendable {
 }
 
 extension PostgresAuthKeyStore {
-    /// Creates many keys in one statement. Should that fail for a reason that need not concern all, each is tried by itself.
+    /// Creates many keys in one statement. If that fails for a reason that need not concern all, each is created by itself.
     static func create(_ creations: [Creation], on pool: PostgresPool) async -> [Result<AuthKey, any Error>] {
         do {
             let created = try await insert(creations, with: pool)
@@ -23,7 +23,7 @@ extension PostgresAuthKeyStore {
                 created[creation.key.id].map { .success($0) }
                     ?? .failure(StoreError(.failed, detail: "no row for a new key"))
             }
-        } catch let error as PostgresError where creations.count > 1 && !error.isUnavailable {
+        } catch  where creations.count > 1 && [.conflict, .failed].contains(StoreError(error, isChange: true).kind) {
             var outcomes: [Result<AuthKey, any Error>] = []
             for creation in creations { outcomes += await create([creation], on: pool) }
             return outcomes

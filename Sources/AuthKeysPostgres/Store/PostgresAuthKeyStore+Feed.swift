@@ -35,7 +35,7 @@ extension PostgresAuthKeyStore {
         let secrets = ends.compactMap { end in
             if case .secret(let moment) = end.kind { (end.digest, moment) } else { nil }
         }
-        try await attempt {
+        try await change {
             _ = try await self.pool.pipeline([
                 PostgresStatement(EndSQL.deactivate, [.uuidArray(keys)]),
                 PostgresStatement(
@@ -50,7 +50,7 @@ extension PostgresAuthKeyStore {
         var changes = AuditChanges()
         changes.set("accept_database", to: .bool(order == .acceptDatabase))
         let event = AuditSQL.append([NewAuditEvent(call, .instancesResync, changes: changes)])
-        try await attempt {
+        try await change {
             _ = try await self.pool.pipeline([
                 PostgresStatement(FeedSQL.order, [.text(order == .acceptDatabase ? "accept" : "resync")]), event,
             ])
@@ -66,11 +66,6 @@ extension PostgresAuthKeyStore {
     /// Stamps rows anew that carry a transaction id of another history (a restored dump). To be called at start-up. Where all are
     /// such rows it takes a minute or two for a million keys, which is no reason to end it.
     public func adoptRestoredRows() async throws(StoreError) {
-        try await attempt {
-            try await self.pool.transaction { transaction in
-                try await transaction.execute(script: LongTransaction.begin)
-                _ = try await transaction.query(KeySQL.restamp, timeout: .seconds(3_600))
-            }
-        }
+        _ = try await attempt { try await self.pool.query(KeySQL.restamp, timeout: .seconds(3_600)) }
     }
 }

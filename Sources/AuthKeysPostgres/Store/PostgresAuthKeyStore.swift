@@ -15,7 +15,7 @@ public final class PostgresAuthKeyStore: Store {
     /// The last read of the changes did not end in time: the next may take longer.
     let lookTimedOut = Atomic<Bool>(false)
     let notifier: ChangeNotifier
-    private let writeMonitor: WriteMonitor
+    let writeMonitor: WriteMonitor
     private let creations: GroupCommit<Creation, AuthKey>
 
     /// The pools are the caller's to run.
@@ -54,7 +54,7 @@ public final class PostgresAuthKeyStore: Store {
         _ key: NewKey, claim: IdempotencyClaim?, by call: AdminCall
     ) async throws(StoreError) -> CreateOutcome {
         let creation = Creation(key: key, call: call)
-        let outcome = try await attempt {
+        let outcome = try await change {
             guard let claim else { return CreateOutcome.created(try await self.creations.submit(creation)) }
             return try await Self.create(creation, claim: claim, on: self.pool)
         }
@@ -66,7 +66,9 @@ public final class PostgresAuthKeyStore: Store {
         _ id: KeyID, version: Int64?, by call: AdminCall,
         _ change: @escaping @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
     ) async throws(StoreError) -> UpdateOutcome {
-        let outcome = try await attempt { try await Self.update(id, version: version, by: call, on: self.pool, change) }
+        let outcome = try await self.change {
+            try await Self.update(id, version: version, by: call, on: self.pool, change)
+        }
         if case .updated = outcome { notifier.changed() }
         return outcome
     }
@@ -74,7 +76,7 @@ public final class PostgresAuthKeyStore: Store {
     public func delete(
         _ id: KeyID, version: Int64?, by call: AdminCall
     ) async throws(StoreError) -> DeleteOutcome {
-        let outcome = try await attempt { try await Self.delete(id, version: version, by: call, on: self.pool) }
+        let outcome = try await change { try await Self.delete(id, version: version, by: call, on: self.pool) }
         if case .deleted = outcome { notifier.changed() }
         return outcome
     }
@@ -82,7 +84,7 @@ public final class PostgresAuthKeyStore: Store {
     public func rotate(
         _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?, by call: AdminCall
     ) async throws(StoreError) -> RotateOutcome {
-        let outcome = try await attempt {
+        let outcome = try await change {
             try await Self.rotate(id, version: version, rotation, claim: claim, by: call, on: self.pool)
         }
         if case .rotated = outcome { notifier.changed() }
@@ -90,14 +92,15 @@ public final class PostgresAuthKeyStore: Store {
     }
 
     public func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
-        try await attempt { try await Self.endPreviousSecrets(id, by: call, on: self.pool) }
+        try await change { try await Self.endPreviousSecrets(id, by: call, on: self.pool) }
         notifier.changed()
         return try await knownEntries(id, for: call.admin)
     }
 
     public func deactivate(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
-        let changed = try await entries(
-            KeySQL.deactivate, [.uuid(PostgresUUID(id))] + AuditSQL.parameters(of: call))
+        let changed = try await change {
+            try await self.entries(KeySQL.deactivate, [.uuid(PostgresUUID(id))] + AuditSQL.parameters(of: call))
+        }
         if !changed.isEmpty {
             notifier.changed()
             return changed.compactMap(\.self)
@@ -106,16 +109,18 @@ public final class PostgresAuthKeyStore: Store {
     }
 
     private func knownEntries(_ id: KeyID, for admin: Admin) async throws(StoreError) -> [KeyEntry]? {
-        let known = try await entries(
-            KeySQL.entriesOfOwnersKey, [.uuid(PostgresUUID(id)), admin.owner.map { .text($0) } ?? .null])
+        let known = try await attempt {
+            try await self.entries(
+                KeySQL.entriesOfOwnersKey, [.uuid(PostgresUUID(id)), admin.owner.map { .text($0) } ?? .null])
+        }
         return known.isEmpty ? nil : known.compactMap(\.self)
     }
 
     /// A row for the key, or one for each of its secrets; no row if there is no key.
-    private func entries(_ sql: String, _ parameters: [PostgresParameter]) async throws(StoreError) -> [KeyEntry?] {
-        try await attempt {
-            try await self.pool.query(sql, parameters).rows.map { try KeyEntry(row: $0, from: 1) }
-        }
+    private func entries(
+        _ sql: String, _ parameters: [PostgresParameter]
+    ) async throws(PostgresError) -> [KeyEntry?] {
+        try await pool.query(sql, parameters).rows.map { row throws(PostgresError) in try KeyEntry(row: row, from: 1) }
     }
 
     public func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry] {
@@ -149,7 +154,8 @@ public final class PostgresAuthKeyStore: Store {
             return result
         } catch let error as PostgresError {
             writeMonitor.note(error)
-            throw StoreError(error)
+            // The lines cannot be read a second time: nothing is repeated here.
+            throw StoreError(error, isChange: true)
         }
     }
 
@@ -175,14 +181,5 @@ public final class PostgresAuthKeyStore: Store {
     public func close() async {
         await pool.close()
         await feedPool.close()
-    }
-
-    func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {
-        do {
-            return try await body()
-        } catch {
-            writeMonitor.note(error)
-            throw StoreError(error)
-        }
     }
 }

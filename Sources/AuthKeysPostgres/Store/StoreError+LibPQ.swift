@@ -2,21 +2,30 @@ import AuthKeys
 import LibPQ
 
 extension StoreError {
-    /// What a failure of the database means to the domain.
-    init(_ error: any Error) {
-        guard let error = error as? PostgresError else {
-            self.init(.failed, detail: error is CancellationError ? "cancelled" : "\(type(of: error))")
-            return
-        }
+    /// The schema is not the one that the statements need (PostgreSQL manual, appendix A: undefined_table, undefined_column,
+    /// undefined_function, undefined_object, invalid_schema_name, insufficient_privilege). All statements are constant: migrations
+    /// or grants are missing, or a dump is being restored.
+    private static let schemaStates: Set = ["42P01", "42703", "42883", "42704", "3F000", "42501"]
+
+    /// The meaning of a failure of the database to the domain.
+    /// - Parameter isChange: whether the call changes something that must not be done twice unawares.
+    init(_ error: any Error, isChange: Bool = false) {
+        switch error {
+        case let error as StoreError: self = error
         // Raised by `require_whole_database`, or by an event that no trigger completed.
-        if error.sqlState == "KW001" || error.sqlState == "23502" {
-            self.init(
-                .unavailable, detail: "the database is not whole: a restore is under way, or part of it is missing")
-            return
+        case let error as PostgresError where ["KW001", "23502"].contains(error.sqlState):
+            self.init(.unavailable, detail: "the database is not whole: part of it is missing, or a restore is under way")
+        case is CancellationError: self.init(.unavailable, detail: "the call was cancelled")
+        case let error as PostgresError:
+            self.init(Self.kind(of: error, isChange: isChange), detail: "\(error)")
+        default: self.init(.failed, detail: "\(type(of: error))")
         }
-        let kind: Kind =
-            error.isUnavailable || error.kind == .poolClosed
-            ? .unavailable : error.sqlState == "23505" ? .conflict : .failed
-        self.init(kind, detail: "\(error)")
+    }
+
+    private static func kind(of error: PostgresError, isChange: Bool) -> Kind {
+        if error.isOutcomeUnknown, isChange { return .outcomeUnknown }
+        if error.isTransient || [.poolClosed, .cancelled].contains(error.kind) { return .unavailable }
+        guard let sqlState = error.sqlState else { return .failed }
+        return schemaStates.contains(sqlState) ? .unavailable : sqlState == "23505" ? .conflict : .failed
     }
 }

@@ -25,7 +25,7 @@ public struct PostgresVerification: Sendable {
         reconciliation: Duration? = nil, writesBack: Bool = false, logger: Logger
     ) {
         var connections = ConnectionSettings()
-        if direct != nil { connections.preparedStatements = 0 }
+        connections.isPooled = direct != nil
         feedPool = PostgresPool(
             target: target, settings: connections, configuration: PoolConfiguration(maximumConnections: 2),
             logger: logger)

@@ -62,13 +62,13 @@ struct AdminDoor: Sendable {
     private func pass(_ request: Request, _ context: ControlContext, to route: AdminRoute) async throws -> Response {
         var admin: Admin?
         do {
-            let authenticated = try await authenticate(request.head)
+            let authenticated = try await authenticate(request.head, context)
             admin = authenticated
             try Self.check(authenticated, for: route)
             try QueryCheck.check(request.uri, takes: route.parameters)
             var context = context
-            context.authorizeAgain = { [head = request.head] in
-                let now = try await authenticate(head)
+            context.authorizeAgain = { [head = request.head, context] in
+                let now = try await authenticate(head, context)
                 try Self.check(now, for: route)
                 guard now.sees(owner: authenticated.owner) else {
                     throw APIError.unauthorized(.unknown, message: "the admin key's owner was changed meanwhile")
@@ -108,13 +108,13 @@ struct AdminDoor: Sendable {
         }
     }
 
-    private func authenticate(_ head: HTTPRequest) async throws(APIError) -> Admin {
+    private func authenticate(_ head: HTTPRequest, _ context: ControlContext) async throws(APIError) -> Admin {
         let candidate = try Self.credential(of: head)
         let admin: Admin?
         do throws(StoreError) {
             admin = try await credentials.admin(presenting: candidate)
         } catch {
-            throw APIError(AuthKeyError(error))
+            throw context.apiError(AuthKeyError(error))
         }
         guard let admin else { throw APIError.unauthorized(.unknown, message: "the admin key is not known") }
         return admin

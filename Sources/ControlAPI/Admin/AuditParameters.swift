@@ -3,7 +3,7 @@ import HummingbirdCore
 
 /// The query of the routes of the trail, and the `Link` to the next page.
 struct AuditParameters {
-    static let filters = ["actor", "action", "key_id", "outcome", "owner", "since", "until"]
+    static let filters = ["actor", "action", "key_id", "outcome", "owner", "request_id", "since", "until"]
 
     private let asked: AuditQuery
     /// The filters as they came, for the link.
@@ -45,6 +45,7 @@ struct AuditParameters {
             query.refused = text == AuditEvent.refused
         }
         query.owner = try given("owner")
+        query.requestID = try given("request_id")
         query.since = try given("since").map { text throws(APIError) in try Self.moment(text, param: "since") }
         query.until = try given("until").map { text throws(APIError) in try Self.moment(text, param: "until") }
         asked = query

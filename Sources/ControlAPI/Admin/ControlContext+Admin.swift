@@ -9,7 +9,7 @@ extension ControlContext {
         CallOrigin(address: channel.remoteAddress?.ipAddress ?? "", requestID: requestID)
     }
 
-    /// Asks the domain. A failure of ours is logged, and all of them become errors of the API.
+    /// Asks the domain. Its failures become errors of the API, and those that an operator has to know of are logged.
     /// - Parameter noun: what the question is about, for messages.
     func ask<R>(
         about noun: String = APIError.authKey, _ question: () async throws(AuthKeyError) -> R
@@ -21,11 +21,15 @@ extension ControlContext {
         }
     }
 
-    /// What a failure of the domain is to a caller; what is for our eyes only goes to the log.
+    /// A failure of the domain, as the caller gets it. The detail goes to the log alone.
     func apiError(_ error: AuthKeyError, about noun: String = APIError.authKey) -> APIError {
-        if case .failed(let detail) = error {
-            logger.error("admin request failed", metadata: ["error": "\(detail)"])
+        switch error {
+        case .failed(let detail): failures?.log(.error, "admin request failed", cause: detail, to: logger)
+        case .unavailable(let detail): failures?.log(.warning, "database unavailable", cause: detail, to: logger)
+        case .outcomeUnknown(_, let detail):
+            failures?.log(.warning, "outcome of a change unknown", cause: detail, to: logger)
+        default: break
         }
-        return APIError(error, about: noun)
+        return APIError(error, about: noun, requestID: requestID)
     }
 }

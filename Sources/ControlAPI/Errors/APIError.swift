@@ -110,9 +110,11 @@ extension APIError {
         .forbidden, .permission, "the admin key is for the keys of one owner alone", param: "owner",
         code: "owner_not_allowed")
 
-    /// What a failure of the domain is to a caller.
-    /// - Parameter noun: what the request was about.
-    init(_ error: AuthKeyError, about noun: String = APIError.authKey) {
+    /// A failure of the domain, as the caller gets it.
+    /// - Parameters:
+    ///   - noun: the subject of the request.
+    ///   - requestID: the id of the request, under which the trail has what it changed.
+    init(_ error: AuthKeyError, about noun: String = APIError.authKey, requestID: String) {
         switch error {
         case .invalid(let param, let message):
             self = .validation(message, param: param)
@@ -169,6 +171,8 @@ extension APIError {
             self.init(
                 .serviceUnavailable, .invalidRequest, "auth keys feature is unavailable", code: "feature_unavailable",
                 headers: [.retryAfter: "1"])
+        case .outcomeUnknown(let repetition, _):
+            self = .outcomeUnknown(repetition, requestID: requestID)
         case .failed:
             self = .internal
         }

@@ -21,10 +21,15 @@ extension HTTPField.Name {
 /// an error of the API, with no reason from inside.
 struct ResponseGuard: RouterMiddleware {
     let methods: RouteMethods
+    private let failures = FailureLog()
+
+    init(methods: RouteMethods) { self.methods = methods }
 
     func handle(
         _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
     ) async throws -> Response {
+        var context = context
+        context.failures = failures
         var response: Response
         do {
             response = try await next(request, context)
@@ -33,7 +38,7 @@ struct ResponseGuard: RouterMiddleware {
         } catch let error as HTTPError where error.status == .notFound {
             response = try answer(noRoute(for: request), to: request, context)
         } catch {
-            context.logger.error("request failed", metadata: ["error": "\(type(of: error))"])
+            failures.log(.error, "request failed", cause: "\(type(of: error))", to: context.logger)
             response = try answer(.internal, to: request, context)
         }
         response.headers[.requestID] = context.requestID

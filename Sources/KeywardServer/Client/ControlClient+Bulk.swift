@@ -30,7 +30,7 @@ extension ControlClient {
     private static let patience = TimeAmount.hours(24)
 
     func importKeys(_ pieces: FilePieces, query: [(String, String)]) async throws -> Answer {
-        try await withClient(read: Self.patience) { client in
+        try await withClient(read: Self.patience, isChange: true) { client in
             var request = request(.POST, Self.path + "/import" + Self.text(query))
             request.headers.add(name: "Content-Type", value: "application/x-ndjson")
             request.body = .stream(pieces, length: .unknown)
@@ -38,7 +38,7 @@ extension ControlClient {
             let body = Array(try await response.body.collect(upTo: Self.bodyLimit).readableBytesView)
             let isReport = [.ok, .unprocessableEntity, .conflict].contains(response.status)
             guard isReport, (try? JSONDecoder().decode(ImportReport.self, from: Data(body))) != nil else {
-                throw Self.refusal(response.status, body)
+                throw Self.refusal(response.status, body, requestID: response.headers.first(name: "X-Request-Id"))
             }
             return Answer(body: body)
         }

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import AuthKeys
 import ControlAPI
 import FoundationEssentials
+import Glibc
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
@@ -240,7 +241,7 @@ struct ControlClient {
         _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
         version: Int64? = nil, patience: TimeAmount = .seconds(60)
     ) async throws -> Answer {
-        try await withClient(read: max(.seconds(30), patience)) { client in
+        try await withClient(read: max(.seconds(30), patience), isChange: method != .GET) { client in
             var request = request(method, target)
             if let body {
                 request.headers.add(name: "Content-Type", value: "application/json")
@@ -250,7 +251,9 @@ struct ControlClient {
             if let idempotencyKey { request.headers.add(name: "Idempotency-Key", value: idempotencyKey) }
             let response = try await client.execute(request, timeout: patience)
             let bytes = Array(try await response.body.collect(upTo: Self.bodyLimit).readableBytesView)
-            guard (200..<300).contains(response.status.code) else { throw Self.refusal(response.status, bytes) }
+            guard (200..<300).contains(response.status.code) else {
+                throw Self.refusal(response.status, bytes, requestID: response.headers.first(name: "X-Request-Id"))
+            }
             return Answer(
                 body: bytes, warning: response.headers.first(name: "X-Keyward-Warning"),
                 next: response.headers.first(name: "Link").flatMap(Self.next), total: Total(response.headers))
@@ -281,9 +284,13 @@ struct ControlClient {
         query.isEmpty ? "" : "?" + query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
     }
 
-    /// Runs a request to its end on a client of its own, and says what went wrong in the operator's terms.
-    /// - Parameter read: how long the listener may say nothing.
-    func withClient<R>(read: TimeAmount = .seconds(30), _ body: (HTTPClient) async throws -> R) async throws -> R {
+    /// Runs a request to its end on a client of its own, and reports a failure in the operator's terms.
+    /// - Parameters:
+    ///   - read: the longest time without a byte of the response.
+    ///   - isChange: whether the request changes something.
+    func withClient<R>(
+        read: TimeAmount = .seconds(30), isChange: Bool = false, _ body: (HTTPClient) async throws -> R
+    ) async throws -> R {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout = .init(connect: .seconds(5), read: read)
         let client = HTTPClient(configuration: configuration)
@@ -293,12 +300,22 @@ struct ControlClient {
             return result
         } catch {
             try? await client.shutdown()
-            if error is StartError { throw error }
-            if let error = error as? HTTPClientError, [.readTimeout, .deadlineExceeded].contains(error) {
-                throw StartError("the control listener at \(base) did not answer in time")
-            }
-            throw StartError("the control listener at \(base) cannot be reached: is 'keyward serve' running?")
+            throw error is StartError ? error : failure(error, isChange: isChange)
         }
+    }
+
+    private func failure(_ error: any Error, isChange: Bool) -> StartError {
+        let clientError = error as? HTTPClientError
+        let isSilent = clientError == .readTimeout || clientError == .deadlineExceeded
+        let isCut =
+            clientError == .remoteConnectionClosed
+            || (error as? IOError).map { [ECONNRESET, EPIPE].contains($0.errnoCode) } ?? false
+        guard isSilent || isCut else {
+            return StartError("the control listener at \(base) cannot be reached: is 'keyward serve' running?")
+        }
+        let advice = isChange ? ". The change may have been carried out: keyward audit list shows it then" : ""
+        return StartError(
+            "the control listener at \(base) \(isSilent ? "did not answer in time" : "closed the connection")\(advice)")
     }
 
     private struct ErrorBody: Decodable {
@@ -309,12 +326,18 @@ struct ControlClient {
         let error: Inner
     }
 
-    static func refusal(_ status: HTTPResponseStatus, _ body: [UInt8]) -> StartError {
+    static func refusal(_ status: HTTPResponseStatus, _ body: [UInt8], requestID: String? = nil) -> StartError {
         guard let error = (try? JSONDecoder().decode(ErrorBody.self, from: Data(body)))?.error else {
             return StartError("the control listener answered \(status.code)")
         }
-        return StartError(
-            error.code == "feature_unavailable" ? "\(error.message): Keyward cannot reach its database" : error.message)
+        switch error.code {
+        case "feature_unavailable":
+            return StartError("\(error.message): Keyward cannot use its database now. Nothing was changed")
+        case "outcome_unknown":
+            let command = requestID.map { ". To look for it: keyward audit list --request-id \($0)" } ?? ""
+            return StartError(error.message + command)
+        default: return StartError(error.message)
+        }
     }
 
     /// The target in `<target>; rel="next"` (RFC 8288); only one of the same listener.

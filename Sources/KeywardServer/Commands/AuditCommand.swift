@@ -29,6 +29,9 @@ struct AuditCommand: AsyncParsableCommand {
         @Option(help: "done or refused.", completion: .list(["done", "refused"]))
         var outcome: String?
 
+        @Option(help: "Only of the request with this id, as X-Request-Id gives it.")
+        var requestId: String?
+
         @Option(help: "The first moment, such as 2030-01-31T12:00:00Z.")
         var since: String?
 
@@ -38,7 +41,7 @@ struct AuditCommand: AsyncParsableCommand {
         var query: [(String, String)] {
             [
                 ("actor", actor), ("action", action), ("key_id", keyId), ("owner", owner), ("outcome", outcome),
-                ("since", since), ("until", until),
+                ("request_id", requestId), ("since", since), ("until", until),
             ].compactMap { name, value in value.map { (name, $0) } }
         }
     }

@@ -122,8 +122,10 @@ struct AuthKeyServiceTests {
     @Test("a database that is away costs changes, and says so")
     func away() async {
         store.isDown = true
-        await #expect(throws: AuthKeyError.unavailable) { try await service.create(KeyRequest(name: "n")) }
-        await #expect(throws: AuthKeyError.unavailable) { try await service.list(KeyQuery()) }
+        await #expect(throws: AuthKeyError.unavailable(detail: "down")) {
+            try await service.create(KeyRequest(name: "n"))
+        }
+        await #expect(throws: AuthKeyError.unavailable(detail: "down")) { try await service.list(KeyQuery()) }
         #expect(index.count == 0)
     }
 }

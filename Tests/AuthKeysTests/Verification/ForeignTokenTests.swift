@@ -223,7 +223,7 @@ struct ForeignTokenTests {
         continuation.finish()
         #expect(try await first.imported == 0)
         store.isDown = true
-        await #expect(throws: AuthKeyError.unavailable) {
+        await #expect(throws: AuthKeyError.unavailable(detail: "down")) {
             try await bring([ImportRequest.Secret(token: "0123456789abcdef", prefix: "")])
         }
         store.isDown = false

@@ -1,0 +1,57 @@
+import Testing
+
+@testable import LibPQ
+
+@Suite("The outcome of a statement that fails")
+struct OutcomeTests {
+    @Test("a statement that fails at its commit fails, and the connection goes on")
+    func failureAtCommit() async throws {
+        try await withConnection { connection in
+            try await connection.execute(
+                script: "CREATE TEMP TABLE t (i int8 UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO t VALUES (1)")
+            for _ in 0..<2 {
+                let error = await postgresError { _ = try await connection.query("INSERT INTO t VALUES (1)") }
+                #expect(error?.sqlState == "23505" && error?.isOutcomeUnknown == false)
+            }
+            #expect(connection.isUsable)
+            #expect(try await connection.query("SELECT count(*) FROM t").rows[0].int64(0) == 1)
+        }
+    }
+
+    @Test("a lost connection leaves the outcome of a statement unknown outside a transaction, and known inside one")
+    func lostConnection() async throws {
+        try await withConnection { observer in
+            for isInTransaction in [false, true] {
+                let connection = try await connect()
+                let process = try await connection.query("SELECT pg_backend_pid()").rows[0].int32(0)
+                let call = Task {
+                    guard isInTransaction else {
+                        _ = try await connection.query("SELECT pg_sleep(60)")
+                        return
+                    }
+                    try await connection.transaction { _ = try await $0.query("SELECT pg_sleep(60)") }
+                }
+                try await eventually("the statement runs") {
+                    let active = try await observer.query(
+                        "SELECT FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%pg_sleep(60)%'", [.int32(process)]
+                    )
+                    return active.rows.count == 1
+                }
+                _ = try await observer.query("SELECT pg_terminate_backend($1)", [.int32(process)])
+                let error = await postgresError { try await call.value }
+                #expect(error?.isUnavailable == true)
+                #expect(error?.isOutcomeUnknown == !isInTransaction)
+            }
+        }
+    }
+
+    @Test("a statement that is cancelled in time is known to have done nothing")
+    func timeout() async throws {
+        try await withConnection { connection in
+            let error = await postgresError {
+                _ = try await connection.query("SELECT pg_sleep(60)", timeout: .milliseconds(50))
+            }
+            #expect(error?.kind == .timeout && error?.isOutcomeUnknown == false)
+        }
+    }
+}

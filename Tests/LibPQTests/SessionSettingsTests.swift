@@ -1,0 +1,75 @@
+import TestSupport
+import Testing
+
+@testable import LibPQ
+
+@Suite("Session settings")
+struct SessionSettingsTests {
+    /// Another value for each setting that is set.
+    private static let others = [
+        "default_transaction_isolation": "serializable", "default_transaction_read_only": "on",
+        "default_transaction_deferrable": "on", "session_replication_role": "replica", "lock_timeout": "10min",
+        "transaction_timeout": "10min", "idle_session_timeout": "10min", "idle_in_transaction_session_timeout": "10min",
+        "statement_timeout": "10min", "standard_conforming_strings": "off", "backslash_quote": "off",
+        "transform_null_equals": "on", "array_nulls": "off", "bytea_output": "escape", "extra_float_digits": "-15",
+        "DateStyle": "SQL, DMY", "IntervalStyle": "sql_standard", "TimeZone": "Asia/Kathmandu",
+        "timezone_abbreviations": "India", "xmloption": "document", "xmlbinary": "hex", "quote_all_identifiers": "on",
+        "gin_fuzzy_search_limit": "1", "exit_on_error": "on", "check_function_bodies": "off",
+        "plpgsql.extra_errors": "all", "client_min_messages": "error",
+    ]
+
+    @Test("are the same whatever the defaults of the database are", arguments: [false, true])
+    func values(isPooled: Bool) async throws {
+        let database = try await TestDatabase.create()
+        for (name, value) in Self.others where name != "transaction_timeout" {
+            try await Psql.run(
+                "ALTER DATABASE \(database.name) SET \(name) = '\(value)'", on: database.maintenanceConnectionString)
+        }
+        #expect(Set(Self.others.keys) == Set(SessionSettings.fixed.map(\.name)))
+        let connection = try await PostgresConnection.connect(
+            to: PostgresTarget(database.connectionString), settings: ConnectionSettings(isPooled: isPooled),
+            logger: quiet)
+        for (name, value) in SessionSettings.fixed where name != "transaction_timeout" {
+            let seen = try await connection.query("SELECT current_setting($1)", [.text(name)]).rows[0].text(0)
+            #expect(seen == value, "\(name)")
+        }
+        await connection.close()
+        try await database.drop()
+    }
+
+    @Test("change a synchronous_commit that is off, and no other", arguments: ["on", "off", "local", "remote_apply"])
+    func synchronousCommit(_ value: String) async throws {
+        let database = try await TestDatabase.create()
+        try await Psql.run(
+            "ALTER DATABASE \(database.name) SET synchronous_commit = '\(value)'",
+            on: database.maintenanceConnectionString)
+        let connection = try await PostgresConnection.connect(
+            to: PostgresTarget(database.connectionString), logger: quiet)
+        let seen = try await connection.query("SHOW synchronous_commit").rows[0].text(0)
+        #expect(seen == (value == "off" ? "on" : value))
+        await connection.close()
+        try await database.drop()
+    }
+
+    @Test("transactions through a pooler have the settings, and leave none behind")
+    func pooled() async throws {
+        try await withConnection(ConnectionSettings(isPooled: true)) { connection in
+            let script = "SET default_transaction_isolation = serializable; SET TimeZone = 'Asia/Kathmandu'"
+            try await connection.execute(script: script)
+            let seen = "SELECT current_setting('transaction_isolation') || ' ' || current_setting('TimeZone')"
+            #expect(try await connection.query(seen).rows[0].text(0) == "read committed UTC")
+            let inside = try await connection.transaction { try await $0.query(seen).rows[0].text(0) }
+            #expect(inside == "read committed UTC")
+            let copied = Shared("")
+            _ = try await connection.copyOut("COPY (\(seen)) TO STDOUT (FORMAT binary)") { row in
+                let text = try row.nextText()
+                copied.withLock { $0 = text }
+            }
+            #expect(copied.withLock { $0 } == "read committed UTC")
+            let error = await postgresError { _ = try await connection.copyOut("SELECT 1") { _ in } }
+            #expect(error?.kind == .invalidParameter)
+            #expect(await postgresError { _ = try await connection.query("SELECT 1/0") }?.sqlState == "22012")
+            #expect(connection.isUsable)
+        }
+    }
+}
