@@ -104,7 +104,7 @@ struct Instance: Service {
         services += [gateway, listener]
         if settings.gateway.certificate != nil { services.append(CertificateReload(gateway: gateway, logger: logger)) }
         do {
-            try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
+            try await ServiceGroup(configuration: .init(services: services, endingInOrder: logger)).run()
         } catch {
             await administration.refusals.close()
             await usage.flush()
