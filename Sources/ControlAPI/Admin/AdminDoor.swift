@@ -65,11 +65,13 @@ struct AdminDoor: Sendable {
             admin = try await authenticate(request.head, for: route)
         } catch {
             if error.error.status.code < 500 {
+                context.checkedCredential(isValid: false)
                 let event = await event(error.error, of: error.admin, for: route, request, context)
                 refusals.record(event, isAuthenticated: false)
             }
             throw error.error
         }
+        context.checkedCredential(isValid: true)
         do {
             try Self.check(admin, for: route)
             try QueryCheck.check(request.uri, takes: route.parameters)

@@ -29,6 +29,7 @@ struct VerifyDoor: Sendable {
         for candidate in candidates {
             switch try await authenticate(candidate) {
             case .valid(let admin) where admin.may(.verify):
+                context.checkedCredential(isValid: true)
                 return admin
             case .valid(let admin): refusal = CredentialRefusal(error: .permissionMissing(.verify), admin: admin)
             case .refused(let admin, let reason): refusal = .ended(admin, reason)
@@ -45,6 +46,7 @@ struct VerifyDoor: Sendable {
     ///   - admin: nil where the caller is not known.
     ///   - isAuthenticated: whether the credential is valid, and does not suffice.
     func record(_ refusal: String, of admin: Admin?, isAuthenticated: Bool = false, _ context: ControlContext) {
+        context.checkedCredential(isValid: isAuthenticated)
         let event = NewAuditEvent(
             actor: admin?.actor ?? .anonymous, origin: context.origin, action: .keyVerify, owner: admin?.owner,
             refusal: refusal)

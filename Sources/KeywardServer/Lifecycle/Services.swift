@@ -72,17 +72,14 @@ struct ControlListener: Service {
     let onBound: @Sendable (Int) -> Void
 
     func run() async throws {
-        let connections = OpenConnections()
         let cut = Task {
             try await gracefulShutdown()
             try await Task.sleep(for: drain)
-            connections.close()
+            api.connections.close()
         }
         defer { cut.cancel() }
         do {
-            try await api.application(
-                host: address.host, port: address.port, logger: logger, connections: connections
-            ) { onBound($0) }.run()
+            try await api.application(host: address.host, port: address.port, logger: logger) { onBound($0) }.run()
         } catch let error as IOError {
             let reason =
                 error.errnoCode == EADDRINUSE

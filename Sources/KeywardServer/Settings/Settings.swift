@@ -17,6 +17,8 @@ struct Settings: Sendable {
     /// Without routes: the built-in echo upstream is put in.
     var gateway: GatewayConfiguration
     var control: ListenAddress
+    /// Of the control listener.
+    var connections: ConnectionLimits
     /// The control listener's URL, as clients of introspection know it.
     var issuer: String
     /// Whether nobody can reach it by that URL: it listens on all addresses, and no issuer was given.
@@ -34,6 +36,7 @@ struct Settings: Sendable {
         adminKey = try Self.adminKey(source)
         gateway = try GatewayConfiguration(source)
         control = try source.address(.controlAddress, default: ListenAddress(host: "127.0.0.1", port: 9090))
+        connections = try ConnectionLimits(source)
         let issuer = try Self.issuer(source)
         self.issuer = issuer ?? "http://\(control)"
         isIssuerUnreachable = issuer == nil && ["0.0.0.0", "::"].contains(control.host)
