@@ -60,9 +60,13 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "Listening", dependencies: [logging, .product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: strict
+        ),
+        .target(
             name: "Gateway",
             dependencies: [
-                "AuthKeys", lifecycle, logging, metrics,
+                "AuthKeys", "Listening", lifecycle, logging, metrics,
                 .product(name: "NIOHPACK", package: "swift-nio-http2"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -73,7 +77,7 @@ let package = Package(
         .target(
             name: "ControlAPI",
             dependencies: [
-                "AuthKeys", hummingbird, crypto, logging, metrics,
+                "AuthKeys", "Listening", hummingbird, crypto, logging, metrics,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -168,7 +172,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "AuthKeys", "Gateway", "TestSupport", lifecycle, logging, metrics,
+                "AuthKeys", "Gateway", "Listening", "TestSupport", lifecycle, logging, metrics,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHPACK", package: "swift-nio-http2"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
@@ -192,7 +196,7 @@ let package = Package(
         .testTarget(
             name: "KeywardServerTests",
             dependencies: [
-                "AuthKeys", "Gateway", "KeywardServer", "keyward", "TestSupport", subprocess, system,
+                "AuthKeys", "ControlAPI", "Gateway", "KeywardServer", "keyward", "TestSupport", subprocess, system,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

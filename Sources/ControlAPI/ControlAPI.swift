@@ -1,5 +1,7 @@
 public import AuthKeys
 public import Hummingbird
+import HummingbirdCore
+import Listening
 public import Logging
 import NIOCore
 
@@ -22,25 +24,27 @@ public struct ControlAPI: Sendable {
     private let proxies: [IPNetwork]
     private let issuer: String
     private let importPatience: ImportPatience
-    private let requestPatience: Duration
+    private let limits: ConnectionLimits
+    /// The connections that are open.
+    public let connections: OpenConnections
     private let time: TimeSource
     private let requestMetrics = RequestMetrics()
-    /// For how long a connection may be idle.
-    private static let idleTimeout = Duration.seconds(60)
 
     /// - Parameters:
     ///   - verifier: decides for those who ask about keys.
     ///   - issuer: the URL of this listener, without a slash at its end, as clients of introspection know it.
-    ///   - requestPatience: how long the body of a request may take to come; those of imports have `importPatience`.
+    ///   - limits: of connections; imports have `importPatience` for their bodies.
     ///   - proxies: whose word about a client's address is believed, beside the proxy that asks.
     public init(
         service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
         writes: WriteAvailability = WriteAvailability(), metrics: PrometheusRegistry, verifier: RequestVerifier,
         issuer: String, proxies: [IPNetwork] = [],
-        importPatience: ImportPatience = ImportPatience(), requestPatience: Duration = .seconds(60),
+        importPatience: ImportPatience = ImportPatience(), limits: ConnectionLimits = ConnectionLimits(),
         time: TimeSource = .system
     ) {
-        self.requestPatience = requestPatience
+        self.limits = limits
+        connections = OpenConnections(limits: limits)
+        metrics.gauge("keyward_control_connections") { [connections] in Double(connections.count) }
         self.importPatience = importPatience
         self.verifier = verifier
         self.issuer = issuer
@@ -55,26 +59,33 @@ public struct ControlAPI: Sendable {
     }
 
     /// The server, bound when it runs.
-    /// - Parameters:
-    ///   - connections: keeps those that are open: whoever shuts down may close them.
-    ///   - onBound: called with the port once it is listening.
+    /// - Parameter onBound: called with the port once it is listening.
     public func application(
-        host: String, port: Int, logger: Logger, connections: OpenConnections = OpenConnections(),
-        onBound: @escaping @Sendable (Int) async -> Void
+        host: String, port: Int, logger: Logger, onBound: @escaping @Sendable (Int) async -> Void
     ) -> some ApplicationProtocol {
         let directRoutes: [any DirectRoute] = [forwardAuth, verify, introspection]
         return Application(
             responder: router().buildResponder(),
-            server: .http1(
-                configuration: .init(
-                    additionalChannelHandlers: [
-                        RequestDeadline(connections: connections, limit: requestPatience, streamed: Self.streamed),
-                        DirectAnswers(routes: directRoutes, metrics: requestMetrics, idleTimeout: Self.idleTimeout),
-                    ],
-                    idleTimeout: TimeAmount(Self.idleTimeout))),
+            server: HTTPServerBuilder { responder in
+                ControlChannel(
+                    responder: responder, connections: connections, limits: limits, streamed: Self.streamed
+                ) { DirectAnswers(routes: directRoutes, metrics: requestMetrics, watch: $0) }
+            },
             configuration: ApplicationConfiguration(address: .hostname(host, port: port)),
-            onServerRunning: { await onBound($0.localAddress?.port ?? port) },
+            onServerRunning: { channel in
+                await guardAccepting(on: channel, logger: logger)
+                await onBound(channel.localAddress?.port ?? port)
+            },
             logger: logger)
+    }
+
+    private func guardAccepting(on channel: any Channel, logger: Logger) async {
+        let limit = limits.descriptors
+        // Fails where the listener was closed meanwhile: then it accepts nothing.
+        try? await channel.eventLoop.submit {
+            try channel.pipeline.syncOperations.addHandler(
+                AcceptGuard(limit: limit, logger: logger), position: .first)
+        }.get()
     }
 
     func router() -> Router<ControlContext> {

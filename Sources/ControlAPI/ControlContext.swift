@@ -22,6 +22,11 @@ struct ControlContext: RequestContext {
         logger[metadataKey: "request_id"] = "\(requestID)"
     }
 
+    /// Tells the connection whether the admin credential of the request was valid.
+    func checkedCredential(isValid: Bool) {
+        channel.pipeline.fireUserInboundEventTriggered(CredentialChecked(isValid: isValid))
+    }
+
     static func newRequestID() -> String {
         var random = SystemRandomNumberGenerator()
         return hex(random.next()) + hex(random.next())

@@ -1,5 +1,6 @@
 public import AuthKeys
 import Glibc
+import Listening
 public import Logging
 public import NIOCore
 import NIOPosix
@@ -123,6 +124,11 @@ public final class Gateway: Service {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { [limit = configuration.limits.clientDescriptors, logger] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptGuard(limit: limit, logger: logger))
+                }
+            }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.autoRead, value: false)
             // TLS ends both directions at once.

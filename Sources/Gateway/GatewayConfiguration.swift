@@ -44,6 +44,13 @@ public struct GatewayConfiguration: Sendable {
         public var upstreamConnectionsPerLoop = 512
 
         public init() {}
+
+        /// The file descriptors that connections of clients take at most: an eighth more than the limit get a 503, and
+        /// a few are being closed.
+        public var clientDescriptors: Int { connections + connections / 8 + Self.overflow }
+
+        /// Connections that are accepted only to be closed.
+        public static let overflow = 8
     }
 
     /// The name or the address to listen on.

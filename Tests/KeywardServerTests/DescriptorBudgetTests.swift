@@ -1,3 +1,4 @@
+import ControlAPI
 import Gateway
 import Testing
 
@@ -5,31 +6,35 @@ import Testing
 
 @Suite("File descriptors")
 struct DescriptorBudgetTests {
-    private func configuration(upstreams: Int = 1) -> GatewayConfiguration {
+    private func configuration(upstreams: Int = 1, threads: Int = 2) -> GatewayConfiguration {
         var configuration = GatewayConfiguration(
             routes: [Route(upstreams: (0..<upstreams).map { Upstream(host: "a", port: $0 + 1) })])
-        configuration.threads = 2
+        configuration.threads = threads
         return configuration
     }
 
     @Test("where there are enough, nothing is lowered")
     func enough() {
-        var configuration = configuration()
-        #expect(!DescriptorBudget(limit: 65_536).fit(&configuration))
-        #expect(configuration.limits.connections == 10_000)
-        #expect(configuration.limits.upstreamConnectionsPerLoop == 512)
+        let configuration = configuration()
+        var (gateway, control) = (configuration.limits, ConnectionLimits())
+        #expect(!DescriptorBudget(limit: 65_536, configuration, isEcho: false).fit(&gateway, &control))
+        #expect(gateway.connections == 10_000 && gateway.upstreamConnectionsPerLoop == 512)
+        #expect(control == ConnectionLimits())
     }
 
     @Test(
-        "where there are not, clients, upstreams and the reserve all find room", arguments: [256, 1_024, 4_096, 12_000])
-    func fits(_ limit: Int) {
-        for upstreams in [1, 3] {
-            var configuration = configuration(upstreams: upstreams)
-            #expect(DescriptorBudget(limit: limit).fit(&configuration))
-            let clients = configuration.limits.connections
-            let pools = configuration.limits.upstreamConnectionsPerLoop * 2 * upstreams
-            #expect(clients >= 1 && pools >= 1)
-            #expect(clients + clients / 8 + pools + DescriptorBudget.reserve <= limit)
+        "where there are few, clients, upstreams, the control listener and the reserve fit into the limit",
+        arguments: [nil, 1_024, 4_096, 12_000], [false, true])
+    func fits(_ limit: Int?, _ isEcho: Bool) {
+        for (upstreams, threads) in [(1, 2), (3, 2), (1, 64), (8, 64)] {
+            let configuration = configuration(upstreams: upstreams, threads: threads)
+            var (gateway, control) = (configuration.limits, ConnectionLimits())
+            let minimum = DescriptorBudget(limit: 0, configuration, isEcho: isEcho).minimum
+            let budget = DescriptorBudget(limit: max(limit ?? 0, minimum), configuration, isEcho: isEcho)
+            #expect(budget.fit(&gateway, &control))
+            #expect(gateway.connections >= 1 && gateway.upstreamConnectionsPerLoop >= 1 && control.total >= 16)
+            let pools = gateway.upstreamConnectionsPerLoop * threads * upstreams * (isEcho ? 2 : 1)
+            #expect(gateway.clientDescriptors + pools + control.descriptors + budget.reserve <= budget.limit)
         }
     }
 }

@@ -144,4 +144,55 @@ struct PrivateDatabaseTests {
         let again = try await KeywardProcess.start(dataDirectory: folder)
         _ = try await again.stop()
     }
+
+    @Test("if PostgreSQL is killed under admin requests, Keyward shuts down in order")
+    func databaseKilledUnderLoad() async throws {
+        let folder = try TestFolder.make("serve") + "/data"
+        for _ in 0..<8 {
+            let instance = try await KeywardProcess.start(dataDirectory: folder)
+            let postmaster = try #require(postmasterID(folder))
+            let request =
+                "GET /admin/api/v1/auth-keys HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(instance.adminKey)\r\n\r\n"
+            // Each request has a connection of its own: there is always one that was just accepted.
+            let load = (0..<8).map { _ in
+                Thread {
+                    while !Thread.current.isCancelled, let connection = try? RawConnection(to: instance.control) {
+                        connection.send(request)
+                        _ = connection.readBlocking { $0.contains("\r\n\r\n") }
+                    }
+                }
+            }
+            for thread in load { thread.start() }
+            try await Task.sleep(for: .milliseconds(300))
+            kill(postmaster, SIGKILL)
+            let status = try await instance.waitForExit()
+            for thread in load { thread.cancel() }
+            #expect(status == 1, "\(instance.logText.suffix(2_000))")
+            #expect(instance.logText.contains("private PostgreSQL ended by itself"))
+            let log = instance.logText
+            #expect(
+                !log.contains("CancellationError") && !log.contains("the database call was cancelled"),
+                "\(log.suffix(2_000))")
+        }
+    }
+
+    @Test("if PostgreSQL is killed, a response that is under way through the gateway comes to its end")
+    func databaseKilledUnderExchange() async throws {
+        let folder = try TestFolder.make("serve") + "/data"
+        let instance = try await KeywardProcess.start(dataDirectory: folder)
+        let key = try await instance.create()
+        let connection = try RawConnection(to: instance.gateway)
+        connection.send(
+            "POST /slow HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(key.value)\r\nContent-Length: 4\r\n\r\nab")
+        // The request has reached the upstream when another one, sent later, was answered.
+        _ = try await instance.call(key.value)
+        kill(try #require(postmasterID(folder)), SIGKILL)
+        let isNoticed = await eventually { (try? RawConnection(to: instance.gateway)) == nil }
+        #expect(isNoticed, "the gateway accepts no more connections")
+        connection.send("cd")
+        let response = await connection.read()
+        #expect(response?.contains(#""body_bytes":4"#) == true, "\(response ?? "none")")
+        let status = try await instance.waitForExit()
+        #expect(status == 1)
+    }
 }

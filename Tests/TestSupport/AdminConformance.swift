@@ -151,10 +151,10 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             try expect(made.attributes == key.attributes && made.version == 1 && made.lastUsedAt == nil, "made")
             try expect(try await store.adminKey(key.id) == made, "shown")
             try expect(try await store.adminKeysByDigest() == [key.secret.digest: made], "by digest")
-            _ = try await store.adminKey(using: key.secret.digest)
-            let used = try await store.adminKey(using: key.secret.digest)
+            _ = try await store.adminKey(with: key.secret.digest, using: [.verify, .keysRead])
+            let used = try await store.adminKey(with: key.secret.digest, using: [.verify])
             try expect(used?.id == key.id && used?.lastUsedAt != nil && used?.version == 1, "used")
-            try expect(try await store.adminKey(using: Token.generate().digest) == nil, "unknown")
+            try expect(try await store.adminKey(with: Token.generate().digest, using: [.verify]) == nil, "unknown")
             try expect(try await store.find([key.secret.digest]).isEmpty, "no key of an API")
             let outcome = try await update(store, key.id, version: 1) { $0.name = "other" }
             guard case .changed(let changed) = outcome else { throw broken("\(outcome)") }
@@ -172,6 +172,17 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             try expect(
                 events.map(\.action) == ["admin_key.create", "admin_key.update", "admin_key.deactivate"], "trail")
             try expect(events.allSatisfy { $0.owner == "me" } && events[1].changes.contains("other"), "trail")
+        },
+        AdminConformance(description: "a refused attempt is no use of an admin key") { store in
+            let past = Timestamp.now.advanced(by: .seconds(-1))
+            let (poor, expired, revoked) = (newKey(["verify"]), newKey(["admin"], expiresAt: past), newKey(["admin"]))
+            for key in [poor, expired, revoked] { _ = try await store.createAdminKey(key, by: .test) }
+            _ = try await store.deactivateAdminKey(revoked.id, keepsLast: false, by: .test)
+            for key in [poor, expired, revoked] {
+                let found = try await store.adminKey(with: key.secret.digest, using: [.admin, .keysRead])
+                try expect(found?.id == key.id, "found")
+                try expect(try await store.adminKey(key.id)?.lastUsedAt == nil, "no use")
+            }
         },
         AdminConformance(description: "admin keys are listed newest first, in pages, by owner") { store in
             for number in 0..<7 {

@@ -21,10 +21,13 @@ extension InMemoryStore: AdminKeyStore {
         try read { $0.adminKeys[id]?.key }
     }
 
-    public func adminKey(using digest: SecretDigest) async throws(StoreError) -> AdminKey? {
+    public func adminKey(
+        with digest: SecretDigest, using permissions: [AdminPermission]
+    ) async throws(StoreError) -> AdminKey? {
         let now = time.now()
         return try read { state in
             guard var row = state.adminKeys.values.first(where: { $0.digest == digest }) else { return nil }
+            guard row.key.isActive(at: now), !row.key.permissions.isDisjoint(with: permissions) else { return row.key }
             row.key = row.key.with(row.key.attributes, lastUsedAt: now)
             state.adminKeys[row.key.id] = row
             return row.key

@@ -20,11 +20,13 @@ package final class KeywardProcess: Sendable {
     }()
 
     /// Starts an instance and waits until it listens.
-    /// - Parameter adminKey: one that the database holds; then the instance gets none of its own.
+    /// - Parameters:
+    ///   - adminKey: one that the database holds; then the instance gets none of its own.
+    ///   - descriptors: the most file descriptors that it may have; nil for the limit of the tests.
     package static func start(
         database: String? = nil, listenDatabase: String? = nil, dataDirectory: String? = nil, upstream: String? = nil,
         adminKey: String? = nil, arguments: [String] = [], environment more: [String: String] = [:],
-        logLevel: String = "info"
+        logLevel: String = "info", descriptors: Int? = nil
     ) async throws -> KeywardProcess {
         var environment = more.merging(["KEYWARD_LOG_LEVEL": logLevel, "KEYWARD_LOG_FORMAT": "json"]) { $1 }
         environment["KEYWARD_DATABASE_URL"] = database
@@ -33,7 +35,14 @@ package final class KeywardProcess: Sendable {
         if database != nil, adminKey == nil { environment["KEYWARD_ADMIN_KEY"] = Self.adminKey }
         var all = ["serve", "--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"]
         if let dataDirectory { all += ["--data-dir", dataDirectory] }
-        let process = ChildProcess(executable, all + arguments, environment: environment)
+        let process =
+            if let descriptors {
+                ChildProcess(
+                    "/bin/sh", ["-c", "ulimit -n \(descriptors) && exec \"$0\" \"$@\"", executable] + all + arguments,
+                    environment: environment)
+            } else {
+                ChildProcess(executable, all + arguments, environment: environment)
+            }
         let listening = await eventually(within: .seconds(60)) {
             address("control", process) != nil || process.hasEnded
         }
@@ -99,6 +108,11 @@ package final class KeywardProcess: Sendable {
 
     package func admin(_ method: HTTPMethod, _ path: String = "", body: String? = nil) async throws -> Answer {
         try await send(method, control + "/admin/api/v1/auth-keys" + path, key: adminKey, body: body)
+    }
+
+    /// Descriptors that it has open.
+    package var openDescriptors: Int {
+        (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.id)/fd").count) ?? 0
     }
 
     package func ready() async throws -> Answer {

@@ -9,12 +9,24 @@ import Synchronization
 /// back, while unknown ones reach the database a bounded number of times a second.
 public final class AdminCredentials: Sendable {
     private struct Copy {
+        /// Those that are not deactivated.
         var keys: [SecretDigest: AdminKey] = [:]
+        /// Deactivated ones that were presented or deactivated here. A deactivation is permanent, so they need no renewal.
+        var deactivated: [SecretDigest: AdminKey] = [:]
         /// When it was read; nil before it was.
         var readAt: Duration?
         /// When something here was changed last by itself: what was read earlier is older than that.
         var changedAt: Duration?
+        /// Those used by the copy alone, whose use is not noted yet.
+        var used: Set<SecretDigest> = []
         var budget: RateBudget
+
+        subscript(digest: SecretDigest) -> AdminKey? { deactivated[digest] ?? keys[digest] }
+
+        /// Returns true where the last noted use is older than the minute that it counts for.
+        func isUseDue(of digest: SecretDigest, at now: Timestamp) -> Bool {
+            keys[digest]?.lastUsedAt.map { $0.advanced(by: .seconds(60)) < now } ?? true
+        }
     }
 
     private let bootstrap: BootstrapKey?
@@ -42,31 +54,48 @@ public final class AdminCredentials: Sendable {
             Copy(budget: RateBudget(perSecond: lookupsPerSecond, burst: lookupsPerSecond * 5, now: time.uptime())))
     }
 
-    /// Who presents this, as of now; nil for nobody. What cannot be an admin key costs no look at the database.
-    public func admin(presenting credential: some StringProtocol) async throws(StoreError) -> Admin? {
+    /// Authenticates a credential as of now, and notes the use of an admin key that is valid and has one of the permissions.
+    /// A text that cannot be an admin key costs no statement, nor does a key that is known to be deactivated.
+    public func authenticate(
+        _ credential: some StringProtocol, for permissions: [AdminPermission]
+    ) async throws(StoreError) -> AdminAuthentication {
         switch identify(credential) {
-        case .bootstrap: return .bootstrap
-        case .nobody: return nil
+        case .bootstrap: return .valid(.bootstrap)
+        case .nobody: return .unknown
         case .digest(let digest):
-            let now = time.uptime()
-            let mayLook = copy.withLock { $0.keys[digest] != nil || $0.budget.take(now: now) }
-            guard mayLook, let key = try await store.adminKey(using: digest) else { return nil }
-            return key.isActive(at: time.now()) ? key.admin : nil
+            let (uptime, now) = (time.uptime(), time.now())
+            let (known, isLookedUp) = copy.withLock { copy in
+                let known = copy[digest]
+                if known?.deactivatedAt != nil { return (known, false) }
+                return (known, known?.isActive(at: now) == true || copy.budget.take(now: uptime))
+            }
+            guard isLookedUp else { return known?.authentication(at: now) ?? .unknown }
+            guard let key = try await store.adminKey(with: digest, using: permissions) else { return .unknown }
+            if key.deactivatedAt != nil { copy.withLock { $0.deactivated[digest] = key } }
+            return key.authentication(at: time.now())
         }
     }
 
-    /// Who presents this, as of the copy: no statement, no wait. Throws when the copy is too old to go by.
-    public func knownAdmin(presenting credential: some StringProtocol) throws(StoreError) -> Admin? {
+    /// Authenticates a credential by the copy: without a statement and without a wait. The use of an admin key that is valid and
+    /// has the permission is noted soon. Throws when the copy is too old.
+    public func authenticateFromMemory(
+        _ credential: some StringProtocol, for permission: AdminPermission
+    ) throws(StoreError) -> AdminAuthentication {
         switch identify(credential) {
-        case .bootstrap: return .bootstrap
-        case .nobody: return nil
+        case .bootstrap: return .valid(.bootstrap)
+        case .nobody: return .unknown
         case .digest(let digest):
-            let now = time.uptime()
-            let (key, isFresh) = copy.withLock { copy in
-                (copy.keys[digest], copy.readAt.map { now - $0 <= max(maxStaleness, interval * 5) } ?? false)
+            let (uptime, now) = (time.uptime(), time.now())
+            let authentication: AdminAuthentication? = copy.withLock { copy in
+                guard let readAt = copy.readAt, uptime - readAt <= max(maxStaleness, interval * 5) else { return nil }
+                let authentication = copy[digest]?.authentication(at: now) ?? .unknown
+                if case .valid(let admin) = authentication, admin.may(permission), copy.isUseDue(of: digest, at: now) {
+                    copy.used.insert(digest)
+                }
+                return authentication
             }
-            guard isFresh else { throw StoreError(.unavailable, detail: "the admin keys could not be read lately") }
-            return key.flatMap { $0.isActive(at: time.now()) ? $0.admin : nil }
+            if let authentication { return authentication }
+            throw StoreError(.unavailable, detail: "the admin keys could not be read lately")
         }
     }
 
@@ -75,6 +104,14 @@ public final class AdminCredentials: Sendable {
         try await refresh()
         let now = time.now()
         return copy.withLock { $0.keys.values.map { $0.reach(at: now) }.max() ?? .none }
+    }
+
+    /// Notes the uses for which the copy was enough.
+    func noteUses() async throws(StoreError) {
+        for digest in copy.withLock({ $0.used }) {
+            _ = try await store.adminKey(with: digest, using: AdminPermission.allCases)
+            copy.withLock { _ = $0.used.remove(digest) }
+        }
     }
 
     /// Renews the copy.
@@ -94,7 +131,12 @@ public final class AdminCredentials: Sendable {
         copy.withLock { copy in
             copy.changedAt = time.uptime()
             guard let digest = copy.keys.first(where: { $0.value.id == key.id })?.key else { return }
-            copy.keys[digest] = key
+            if key.deactivatedAt == nil {
+                copy.keys[digest] = key
+            } else {
+                copy.keys[digest] = nil
+                copy.deactivated[digest] = key
+            }
         }
     }
 
@@ -104,6 +146,8 @@ public final class AdminCredentials: Sendable {
         while true {
             do throws(StoreError) {
                 try await refresh()
+                // Last, because the copy has to be renewed even where nothing can be written.
+                try await noteUses()
                 isFailing = false
             } catch {
                 if !isFailing { logger.warning("admin keys cannot be read", metadata: ["error": "\(error)"]) }

@@ -40,7 +40,7 @@ public struct AdminKey: Sendable, Equatable {
     public let deactivatedAt: Timestamp?
     public let createdAt: Timestamp
     public let updatedAt: Timestamp
-    /// To the minute.
+    /// The last use that was allowed, to the minute.
     public let lastUsedAt: Timestamp?
     /// One more with each change; begins at 1.
     public let version: Int64

@@ -6,8 +6,11 @@ public protocol AdminKeyStore: Sendable {
 
     func adminKey(_ id: KeyID) async throws(StoreError) -> AdminKey?
 
-    /// The key whose secret has this digest, which is noted as used.
-    func adminKey(using digest: SecretDigest) async throws(StoreError) -> AdminKey?
+    /// Returns the key whose secret has this digest. Where it is active and has one of the permissions, this is a use of the key,
+    /// and noted as one.
+    func adminKey(
+        with digest: SecretDigest, using permissions: [AdminPermission]
+    ) async throws(StoreError) -> AdminKey?
 
     /// All that are not deactivated, by their digests.
     func adminKeysByDigest() async throws(StoreError) -> [SecretDigest: AdminKey]

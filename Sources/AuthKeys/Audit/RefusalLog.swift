@@ -13,7 +13,8 @@ public final class RefusalLog: Sendable {
         var isWriting = false
         var isClosed = false
         var anonymous: RateBudget
-        var known: RateBudget
+        var ended: RateBudget
+        var admins: RateBudget
     }
 
     private let trail: any AuditTrail
@@ -22,24 +23,36 @@ public final class RefusalLog: Sendable {
     private let dropped = Counter(label: "keyward_audit_refusals_dropped_total")
 
     /// - Parameters:
-    ///   - anonymous: attempts a second of nobody that is known.
-    ///   - known: attempts a second of admins.
-    public init(trail: any AuditTrail, anonymous: Int = 5, known: Int = 50, time: TimeSource = .system) {
+    ///   - anonymous: attempts a second of callers that are not known.
+    ///   - ended: attempts a second with revoked or expired admin keys.
+    ///   - admins: attempts a second with valid ones.
+    public init(
+        trail: any AuditTrail, anonymous: Int = 5, ended: Int = 5, admins: Int = 50, time: TimeSource = .system
+    ) {
         self.trail = trail
         self.time = time
         let now = time.uptime()
         state = Mutex(
             State(
                 anonymous: RateBudget(perSecond: anonymous, burst: anonymous * 10, now: now),
-                known: RateBudget(perSecond: known, burst: known * 10, now: now)))
+                ended: RateBudget(perSecond: ended, burst: ended * 10, now: now),
+                admins: RateBudget(perSecond: admins, burst: admins * 10, now: now)))
     }
 
     /// Returns at once.
-    public func record(_ attempt: NewAuditEvent) {
+    /// - Parameter isAuthenticated: whether the actor's credential was valid. One that was not has a budget apart, so that neither
+    ///   its holder can fill the trail, nor anonymous callers can keep it out.
+    public func record(_ attempt: NewAuditEvent, isAuthenticated: Bool) {
         let now = time.uptime()
         let (isKept, starts) = state.withLock { state in
             let isAffordable =
-                attempt.actor == .anonymous ? state.anonymous.take(now: now) : state.known.take(now: now)
+                if isAuthenticated {
+                    state.admins.take(now: now)
+                } else if attempt.actor == .anonymous {
+                    state.anonymous.take(now: now)
+                } else {
+                    state.ended.take(now: now)
+                }
             guard isAffordable, state.waiting.count < Self.room else { return (false, false) }
             state.waiting.append(attempt)
             defer { state.isWriting = true }

@@ -22,11 +22,13 @@ enum AdminKeySQL {
         ORDER BY a.created_at DESC, a.name, a.id LIMIT $5
         """
 
-    /// Notes the use once a minute.
+    /// Notes the use once a minute. A refused attempt is no use.
     static let use = """
         WITH used AS (
             UPDATE admin_keys SET last_used_at = clock_timestamp()
-            WHERE digest = $1 AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')
+            WHERE digest = $1 AND permissions && $2::text[] AND deactivated_at IS NULL
+                AND (expires_at IS NULL OR expires_at > clock_timestamp())
+                AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')
         )
         SELECT \(columns) FROM admin_keys a WHERE a.digest = $1
         """

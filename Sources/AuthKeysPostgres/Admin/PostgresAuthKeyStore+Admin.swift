@@ -24,9 +24,12 @@ extension PostgresAuthKeyStore: AdminKeyStore {
         }
     }
 
-    public func adminKey(using digest: SecretDigest) async throws(StoreError) -> AdminKey? {
+    public func adminKey(
+        with digest: SecretDigest, using permissions: [AdminPermission]
+    ) async throws(StoreError) -> AdminKey? {
         try await attempt {
-            try await self.pool.query(AdminKeySQL.use, [.bytes(digest.bytes)]).rows.first.map { try AdminKey(row: $0) }
+            let parameters: [PostgresParameter] = [.bytes(digest.bytes), .textArray(permissions.map(\.rawValue))]
+            return try await self.pool.query(AdminKeySQL.use, parameters).rows.first.map { try AdminKey(row: $0) }
         }
     }
 

@@ -60,44 +60,72 @@ struct AdminDoor: Sendable {
     }
 
     private func pass(_ request: Request, _ context: ControlContext, to route: AdminRoute) async throws -> Response {
-        var admin: Admin?
+        let admin: Admin
+        do throws(CredentialRefusal) {
+            admin = try await authenticate(request.head, for: route, context)
+        } catch {
+            if error.error.status.code < 500 {
+                context.checkedCredential(isValid: false)
+                let event = await event(error.error, of: error.admin, for: route, request, context)
+                refusals.record(event, isAuthenticated: false)
+            }
+            throw error.error
+        }
+        context.checkedCredential(isValid: true)
         do {
-            let authenticated = try await authenticate(request.head, context)
-            admin = authenticated
-            try Self.check(authenticated, for: route)
+            try Self.check(admin, for: route)
             try QueryCheck.check(request.uri, takes: route.parameters)
             var context = context
             context.authorizeAgain = { [head = request.head, context] in
-                let now = try await authenticate(head, context)
-                try Self.check(now, for: route)
-                guard now.sees(owner: authenticated.owner) else {
-                    throw APIError.unauthorized(.unknown, message: "the admin key's owner was changed meanwhile")
-                }
+                try await authorizeAgain(admin, head, for: route, context)
             }
-            return try await route.handler(request, context, AdminCall(admin: authenticated, origin: context.origin))
+            return try await route.handler(request, context, AdminCall(admin: admin, origin: context.origin))
         } catch let error as APIError {
-            if error.status.code < 500, !route.action.isRead || admin == nil || error.status == .forbidden {
-                refusals.record(
-                    NewAuditEvent(
-                        actor: admin?.actor ?? .anonymous, origin: context.origin, action: route.action,
-                        subject: await route.subject(request, context), owner: admin?.owner,
-                        refusal: error.shortName))
+            if error.status.code < 500, !route.action.isRead || error.status == .forbidden {
+                let event = await event(error, of: admin, for: route, request, context)
+                refusals.record(event, isAuthenticated: true)
             }
             throw error
         }
     }
 
+    /// A refused attempt, for the trail.
+    private func event(
+        _ error: APIError, of admin: Admin?, for route: AdminRoute, _ request: Request, _ context: ControlContext
+    ) async -> NewAuditEvent {
+        NewAuditEvent(
+            actor: admin?.actor ?? .anonymous, origin: context.origin, action: route.action,
+            subject: await route.subject(request, context), owner: admin?.owner, refusal: error.shortName)
+    }
+
+    private func authorizeAgain(
+        _ admin: Admin, _ head: HTTPRequest, for route: AdminRoute, _ context: ControlContext
+    ) async throws(APIError) {
+        let now: Admin
+        do throws(CredentialRefusal) {
+            now = try await authenticate(head, for: route, context)
+        } catch {
+            throw error.error
+        }
+        try Self.check(now, for: route)
+        guard now.sees(owner: admin.owner) else {
+            throw APIError.unauthorized(.unknown, message: "the admin key's owner was changed meanwhile")
+        }
+    }
+
     /// The one admin credential of a request.
-    static func credential(of head: HTTPRequest) throws(APIError) -> Substring {
+    static func credential(of head: HTTPRequest) throws(CredentialRefusal) -> Substring {
         let values = head.headerFields[values: .authorization]
         guard values.count <= 1 else {
-            throw APIError(
-                .badRequest, .invalidRequest, "more than one Authorization header", param: "Authorization",
-                code: "ambiguous_credentials")
+            throw CredentialRefusal(
+                error: APIError(
+                    .badRequest, .invalidRequest, "more than one Authorization header", param: "Authorization",
+                    code: "ambiguous_credentials"))
         }
         guard let value = values.first, let candidate = BearerScheme.token(of: value), !candidate.isEmpty else {
-            throw APIError.unauthorized(
-                .missing, message: "the admin key is required: 'Authorization: Bearer <admin key>'")
+            throw CredentialRefusal(
+                error: .unauthorized(
+                    .missing, message: "the admin key is required: 'Authorization: Bearer <admin key>'"))
         }
         return candidate
     }
@@ -108,15 +136,16 @@ struct AdminDoor: Sendable {
         }
     }
 
-    private func authenticate(_ head: HTTPRequest, _ context: ControlContext) async throws(APIError) -> Admin {
+    private func authenticate(
+        _ head: HTTPRequest, for route: AdminRoute, _ context: ControlContext
+    ) async throws(CredentialRefusal) -> Admin {
         let candidate = try Self.credential(of: head)
-        let admin: Admin?
+        let authentication: AdminAuthentication
         do throws(StoreError) {
-            admin = try await credentials.admin(presenting: candidate)
+            authentication = try await credentials.authenticate(candidate, for: route.permissions)
         } catch {
-            throw context.apiError(AuthKeyError(error))
+            throw CredentialRefusal(error: context.apiError(AuthKeyError(error)))
         }
-        guard let admin else { throw APIError.unauthorized(.unknown, message: "the admin key is not known") }
-        return admin
+        return try authentication.admin()
     }
 }

@@ -1,18 +1,26 @@
+import Metrics
 import NIOCore
 import Synchronization
 
-/// The connections of a control listener, so that its shutdown does not wait for ever for one of them.
+/// The connections of a control listener: admits them within the limits, and closes them at the end of a shutdown.
+///
+/// Beyond a limit, a new connection takes the place of the one that has been idle longest: of the same address where that has
+/// its limit, otherwise of all. A connection is never closed for another one while a request on it is being answered, or if its
+/// last request carried a valid admin credential. So clients that hold connections keep no admin out.
 public final class OpenConnections: Sendable {
-    private struct State {
-        var channels: [ObjectIdentifier: any Channel] = [:]
-        var isClosed = false
+    private let limits: ConnectionLimits
+    private let state = Mutex(State())
+    private let evictions = Counter(label: "keyward_control_connections_evicted_total")
+    private let refusals = Counter(label: "keyward_control_connections_refused_total")
+
+    init(limits: ConnectionLimits) {
+        self.limits = limits
     }
 
-    private let state = Mutex(State())
+    /// The connections that count against the limits.
+    var count: Int { state.withLock { $0.admitted.count } }
 
-    public init() {}
-
-    /// Closes all of them, whatever is under way on them, and those that come later at once.
+    /// Closes all connections, whatever is under way on them, and refuses further ones.
     public func close() {
         let channels = state.withLock { state in
             state.isClosed = true
@@ -21,15 +29,71 @@ public final class OpenConnections: Sendable {
         for channel in channels { channel.close(promise: nil) }
     }
 
-    func add(_ channel: any Channel) {
-        let isClosed = state.withLock { state in
-            state.channels[ObjectIdentifier(channel)] = channel
-            return state.isClosed
+    /// Counts a connection until it is closed; nil where it is one too many.
+    func admit(_ channel: any Channel, at now: NIODeadline) -> ControlConnection? {
+        let connection = ControlConnection(channel, at: now)
+        let admission = state.withLock { $0.admit(connection, limits) }
+        guard admission.isAdmitted else {
+            refusals.increment()
+            return nil
         }
-        if isClosed { channel.close(promise: nil) }
+        if let evicted = admission.evicted {
+            evictions.increment()
+            evicted.channel.close(promise: nil)
+        }
+        channel.closeFuture.whenComplete { [self] _ in
+            state.withLock { state in
+                state.remove(connection)
+                state.channels[ObjectIdentifier(channel)] = nil
+            }
+        }
+        return connection
     }
 
-    func remove(_ channel: any Channel) {
-        state.withLock { _ = $0.channels.removeValue(forKey: ObjectIdentifier(channel)) }
+    private struct State {
+        /// The connections that count.
+        var admitted: [ObjectIdentifier: ControlConnection] = [:]
+        private var counts: [ClientNetwork: Int] = [:]
+        /// All that are not closed yet, evicted ones included.
+        var channels: [ObjectIdentifier: any Channel] = [:]
+        var isClosed = false
+
+        mutating func admit(
+            _ connection: ControlConnection, _ limits: ConnectionLimits
+        ) -> (isAdmitted: Bool, evicted: ControlConnection?) {
+            if isClosed { return (false, nil) }
+            var evicted: ControlConnection?
+            let isClientFull = counts[connection.client, default: 0] >= limits.perAddress
+            if isClientFull || admitted.count >= limits.total {
+                evicted = evictLongestIdle(of: isClientFull ? connection.client : nil)
+                guard evicted != nil else { return (false, nil) }
+            }
+            admitted[ObjectIdentifier(connection)] = connection
+            counts[connection.client, default: 0] += 1
+            channels[ObjectIdentifier(connection.channel)] = connection.channel
+            return (true, evicted)
+        }
+
+        mutating func remove(_ connection: ControlConnection) {
+            guard admitted.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+            let count = counts[connection.client, default: 1] - 1
+            counts[connection.client] = count == 0 ? nil : count
+        }
+
+        /// - Parameter client: nil for any.
+        private mutating func evictLongestIdle(of client: ClientNetwork?) -> ControlConnection? {
+            while true {
+                var found: (connection: ControlConnection, since: Int64)?
+                for connection in admitted.values where client.map({ $0 == connection.client }) ?? true {
+                    guard let since = connection.idleSince, since < found?.since ?? .max else { continue }
+                    found = (connection, since)
+                }
+                guard let found else { return nil }
+                // Its event loop may have received a request meanwhile.
+                guard found.connection.evict(ifIdleSince: found.since) else { continue }
+                remove(found.connection)
+                return found.connection
+            }
+        }
     }
 }

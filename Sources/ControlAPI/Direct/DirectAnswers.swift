@@ -29,19 +29,16 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     private var held: Held?
     /// Requests that the router has been given and has not answered.
     private var due = 0
-    /// Behind here, connections are closed that are idle, a dozen times longer than this: a request passes now and then, to say that
-    /// this one is not.
-    private let passEvery: Duration
-    private var lastPass = ContinuousClock.now
+    private let watch: ConnectionWatch
     private var hasWritten = false
     /// Whether an answer said that it is the last one (RFC 9112 section 9.6).
     private var isClosing = false
     private var hasClosed = false
 
-    init(routes: [any DirectRoute], metrics: RequestMetrics, idleTimeout: Duration) {
+    init(routes: [any DirectRoute], metrics: RequestMetrics, watch: ConnectionWatch) {
         self.routes = routes
         self.metrics = metrics
-        passEvery = idleTimeout / 12
+        self.watch = watch
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -105,8 +102,7 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
             let route = routes.first(where: { $0.takes(head) }), Self.isPlain(head.headerFields),
             route.readsBody || !head.headerFields.announceBody
         else { return nil }
-        let now = ContinuousClock.now
-        return now - lastPass < passEvery ? Held(head: head, route: route, start: now) : nil
+        return Held(head: head, route: route, start: .now)
     }
 
     /// Whether there is nothing to a request but itself.
@@ -117,7 +113,6 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func pass(_ head: NIOAny, _ context: ChannelHandlerContext) {
         due += 1
-        lastPass = .now
         context.fireChannelRead(head)
     }
 
@@ -130,6 +125,7 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func write(_ answer: DirectAnswer, to request: Held, _ context: ChannelHandlerContext) {
+        if request.route.isForAdmins { watch.checkedCredential(isValid: true) }
         var head = HTTPResponse(status: answer.status, headerFields: answer.headers)
         head.headerFields[.contentLength] = String(answer.body.readableBytes)
         head.headerFields[.cacheControl] = "no-store"

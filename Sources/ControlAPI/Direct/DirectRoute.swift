@@ -14,6 +14,9 @@ protocol DirectRoute: Sendable {
     /// Whether it waits for a request's body.
     var readsBody: Bool { get }
 
+    /// True where it answers only requests with a valid admin credential.
+    var isForAdmins: Bool { get }
+
     /// Nil where the answer has to wait, or is an error that the router tells better. What is answered is counted and final.
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer?
 }

@@ -69,6 +69,7 @@ struct IntrospectionRoutes: DirectRoute {
     // MARK: - Answered at once
 
     var pattern: String { Self.path }
+    var isForAdmins: Bool { true }
 
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
         guard let candidates = try? ClientCredential.candidates(in: head),

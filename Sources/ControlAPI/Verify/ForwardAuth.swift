@@ -19,6 +19,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
 
     var pattern: String { Self.path }
     var readsBody: Bool { false }
+    var isForAdmins: Bool { false }
 
     func handle(
         _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response

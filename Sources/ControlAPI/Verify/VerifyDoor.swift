@@ -12,11 +12,11 @@ struct VerifyDoor: Sendable {
     /// Whoever sends a request, by `Authorization: Bearer`.
     func admit(_ request: Request, _ context: ControlContext) async throws(APIError) -> Admin {
         let candidate: Substring
-        do {
+        do throws(CredentialRefusal) {
             candidate = try AdminDoor.credential(of: request.head)
         } catch {
-            record(error.shortName, of: nil, context)
-            throw error
+            record(error.error.shortName, of: nil, context)
+            throw error.error
         }
         return try await admit(anyOf: [candidate], context)
     }
@@ -25,23 +25,32 @@ struct VerifyDoor: Sendable {
     func admit(
         anyOf candidates: [some StringProtocol & Sendable], _ context: ControlContext
     ) async throws(APIError) -> Admin {
-        var (refusal, known) = (APIError.unauthorized(.unknown, message: "the admin key is not known"), Admin?.none)
+        var refusal = CredentialRefusal.unknown
         for candidate in candidates {
-            guard let admin = try await identify(candidate) else { continue }
-            if admin.may(.verify) { return admin }
-            (refusal, known) = (.permissionMissing(.verify), admin)
+            switch try await authenticate(candidate) {
+            case .valid(let admin) where admin.may(.verify):
+                context.checkedCredential(isValid: true)
+                return admin
+            case .valid(let admin): refusal = CredentialRefusal(error: .permissionMissing(.verify), admin: admin)
+            case .refused(let admin, let reason): refusal = .ended(admin, reason)
+            case .unknown: break
+            }
         }
-        record(refusal.shortName, of: known, context)
-        throw refusal
+        let isAuthenticated = refusal.error.status == .forbidden
+        record(refusal.error.shortName, of: refusal.admin, isAuthenticated: isAuthenticated, context)
+        throw refusal.error
     }
 
     /// Puts an attempt that was refused into the trail.
-    /// - Parameter admin: nil for nobody known.
-    func record(_ refusal: String, of admin: Admin?, _ context: ControlContext) {
-        refusals.record(
-            NewAuditEvent(
-                actor: admin?.actor ?? .anonymous, origin: context.origin, action: .keyVerify, owner: admin?.owner,
-                refusal: refusal))
+    /// - Parameters:
+    ///   - admin: nil where the caller is not known.
+    ///   - isAuthenticated: whether the credential is valid, and does not suffice.
+    func record(_ refusal: String, of admin: Admin?, isAuthenticated: Bool = false, _ context: ControlContext) {
+        context.checkedCredential(isValid: isAuthenticated)
+        let event = NewAuditEvent(
+            actor: admin?.actor ?? .anonymous, origin: context.origin, action: .keyVerify, owner: admin?.owner,
+            refusal: refusal)
+        refusals.record(event, isAuthenticated: isAuthenticated)
     }
 
     /// The same from memory alone; nil for whoever cannot be let in that way.
@@ -51,14 +60,18 @@ struct VerifyDoor: Sendable {
 
     /// Whoever presents this, from memory alone.
     func known(_ candidate: some StringProtocol) -> Admin? {
-        guard let admin = try? credentials.knownAdmin(presenting: candidate), admin.may(.verify) else { return nil }
+        let authentication = try? credentials.authenticateFromMemory(candidate, for: .verify)
+        guard let admin = try? authentication?.admin(), admin.may(.verify) else { return nil }
         return admin
     }
 
-    private func identify(_ candidate: some StringProtocol & Sendable) async throws(APIError) -> Admin? {
-        if let known = try? credentials.knownAdmin(presenting: candidate) { return known }
+    private func authenticate(
+        _ candidate: some StringProtocol & Sendable
+    ) async throws(APIError) -> AdminAuthentication {
+        let known = try? credentials.authenticateFromMemory(candidate, for: .verify)
+        if let known, case .valid = known { return known }
         do throws(StoreError) {
-            return try await credentials.admin(presenting: candidate)
+            return try await credentials.authenticate(candidate, for: [.verify])
         } catch {
             throw APIError.verificationUnavailable
         }

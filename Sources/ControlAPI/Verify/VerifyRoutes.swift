@@ -36,6 +36,7 @@ struct VerifyRoutes: DirectRoute {
     // MARK: - One question, answered at once
 
     var pattern: String { Self.path }
+    var isForAdmins: Bool { true }
 
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
         guard let admin = door.known(head), let question = VerifyBody(plain: body),

@@ -1,3 +1,5 @@
+import Listening
+import Logging
 public import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -23,13 +25,20 @@ public final class EchoUpstream: Service {
     }
 
     /// Begins to listen on a free port of 127.0.0.1, and returns where.
+    /// - Parameter limit: the connections at a time; more are not accepted until one is closed.
     @discardableResult
-    public func bind() async throws -> SocketAddress {
+    public func bind(limit: Int = 1_024) async throws -> SocketAddress {
         guard bound.withLock({ $0 == nil }) else { throw GatewayError.alreadyBound }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             let channel = try await ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: 1_024)
+                .serverChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(
+                            AcceptGuard(limit: limit, logger: Logger(label: "keyward")))
+                    }
+                }
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {

@@ -33,6 +33,9 @@ struct SettingsOptions: ParsableArguments {
         help: "Where administration, health and metrics listen (KEYWARD_CONTROL_ADDRESS). Default: 127.0.0.1:9090.")
     var controlAddress: String?
 
+    @OptionGroup(title: "Control listener")
+    var control: ControlOptions
+
     @Option(
         help:
             "The control listener's URL as clients of introspection know it (KEYWARD_ISSUER). Default: that of its address."
@@ -85,7 +88,9 @@ struct SettingsOptions: ParsableArguments {
             .logLevel: logLevel, .logFormat: logFormat,
         ]
         return try SettingsSource(
-            flags: options.compactMapValues(\.self).merging(gateway.values) { first, _ in first },
+            flags: options.compactMapValues(\.self)
+                .merging(gateway.values) { first, _ in first }
+                .merging(control.values) { first, _ in first },
             environment: environment,
             file: config ?? environment["KEYWARD_CONFIG"])
     }

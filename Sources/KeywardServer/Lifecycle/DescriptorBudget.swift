@@ -1,45 +1,65 @@
+import ControlAPI
 import Gateway
 import Glibc
+import NIOCore
 
-/// How the file descriptors that this process may open are shared out. Without a plan, connections of clients would use them
-/// up, and none would be left for upstreams and PostgreSQL.
+/// Shares the file descriptors that this process may open out among the connections of clients, of upstreams and of the control
+/// listener, and keeps a reserve that none of them can use up. Without one, PostgreSQL and files get none; the concurrency
+/// runtime even traps where it cannot open `/proc/<thread>/stat` (libdispatch, `src/event/workqueue.c`).
 struct DescriptorBudget {
-    /// For PostgreSQL, the control listener, files, and the event loops themselves.
-    static let reserve = 192
-    /// Fewer are not worth a start.
-    static let minimum = 256
+    /// The fewest connections that the control listener is left with.
+    static let fewestControlConnections = 16
 
-    /// How many there are.
+    /// The number of descriptors that this process may open.
     let limit: Int
+    /// The descriptors that are not for connections: event loops, PostgreSQL, files, and connections that are accepted to be closed.
+    let reserve: Int
+    /// The pools of upstream connections: one for each target on each event loop.
+    private let pools: Int
+    /// The descriptors of a connection to an upstream: the built-in echo has its other end in this process, too.
+    private let perUpstreamConnection: Int
 
-    /// Raises the process's limit as far as it may go.
-    static func raised() -> DescriptorBudget {
+    init(limit: Int, _ configuration: GatewayConfiguration, isEcho: Bool) {
+        self.limit = limit
+        // An event loop has an epoll, an event and a timer descriptor (NIOPosix, `Selector`).
+        reserve = 160 + 3 * (configuration.threads + System.coreCount + 1)
+        pools = max(1, configuration.threads * configuration.routes.reduce(0) { $0 + $1.upstreams.count })
+        perUpstreamConnection = isEcho ? 2 : 1
+    }
+
+    /// Raises the process's limit as far as it may go, and returns it.
+    static func raisedLimit() -> Int {
         var limits = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0 else {
-            return DescriptorBudget(limit: 1_024)
-        }
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0 else { return 1_024 }
         if limits.rlim_cur < limits.rlim_max {
             var raised = limits
             raised.rlim_cur = limits.rlim_max
             if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0 { limits = raised }
         }
-        return DescriptorBudget(limit: Int(clamping: limits.rlim_cur))
+        return Int(clamping: limits.rlim_cur)
     }
 
-    /// Lowers the gateway's limits to what there are descriptors for. False when nothing had to be lowered. An eighth more
-    /// connections than the limit are taken for a moment, to be told that there are too many.
-    func fit(_ configuration: inout GatewayConfiguration) -> Bool {
-        let targets = configuration.routes.reduce(0) { $0 + $1.upstreams.count }
-        let pools = max(1, configuration.threads * targets)
-        let (clients, upstreams) = (
-            configuration.limits.connections, configuration.limits.upstreamConnectionsPerLoop
-        )
-        let available = limit - Self.reserve
-        guard clients + clients / 8 + upstreams * pools > available else { return false }
-        let fitting = max(1, min(clients, available / 2 * 8 / 9))
-        configuration.limits.connections = fitting
-        configuration.limits.upstreamConnectionsPerLoop = max(
-            1, min(upstreams, (available - fitting - fitting / 8) / pools))
+    /// The fewest descriptors with which a start makes sense.
+    var minimum: Int {
+        var control = ConnectionLimits()
+        control.total = Self.fewestControlConnections
+        var clients = GatewayConfiguration.Limits()
+        clients.connections = 8
+        return reserve + control.descriptors + clients.clientDescriptors + pools * perUpstreamConnection
+    }
+
+    /// Lowers limits to what there are descriptors for: an eighth goes to the control listener, and the rest in halves to clients
+    /// and upstreams. False when nothing had to be lowered.
+    func fit(_ gateway: inout GatewayConfiguration.Limits, _ control: inout ConnectionLimits) -> Bool {
+        let perPool = pools * perUpstreamConnection
+        let available = limit - reserve
+        let wanted = gateway.clientDescriptors + gateway.upstreamConnectionsPerLoop * perPool + control.descriptors
+        guard wanted > available else { return false }
+        control.total = min(control.total, max(Self.fewestControlConnections, (available - perPool) / 8))
+        let rest = available - control.descriptors
+        gateway.upstreamConnectionsPerLoop = max(1, min(gateway.upstreamConnectionsPerLoop, rest / 2 / perPool))
+        let clients = rest - gateway.upstreamConnectionsPerLoop * perPool - GatewayConfiguration.Limits.overflow
+        gateway.connections = max(1, min(gateway.connections, clients * 8 / 9))
         return true
     }
 }

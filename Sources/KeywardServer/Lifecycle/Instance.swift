@@ -71,8 +71,9 @@ struct Instance: Service {
         Self.observe(index: index, freshness: freshness, pool: verification.pool, in: metrics)
 
         let echo = settings.gateway.routes.isEmpty ? EchoUpstream() : nil
+        let (gatewayConfiguration, connectionLimits) = try await limits(echo: echo)
         let gateway = Gateway(
-            configuration: try await configuration(echo: echo), verifier: verifier, usage: usage, logger: logger)
+            configuration: gatewayConfiguration, verifier: verifier, usage: usage, logger: logger)
         let gatewayAddress = try await bind(gateway)
         if settings.isIssuerUnreachable {
             logger.warning(
@@ -87,7 +88,7 @@ struct Instance: Service {
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
                 passesPreflights: settings.gateway.passesPreflights),
-            issuer: settings.issuer, proxies: settings.gateway.trustedProxies)
+            issuer: settings.issuer, proxies: settings.gateway.trustedProxies, limits: connectionLimits)
         let report = StartReport(
             migrated: migrated, keys: index.count, isPrivate: database.embedded != nil, adminKeyPath: adminKeyPath,
             isEcho: echo != nil, isSecure: settings.gateway.certificate != nil)
@@ -116,7 +117,7 @@ struct Instance: Service {
                     resync: { verification.resync(.resync) }, logger: logger))
         }
         do {
-            try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
+            try await ServiceGroup(configuration: .init(services: services, endingInOrder: logger)).run()
         } catch {
             await administration.refusals.close()
             await usage.flush()
@@ -175,27 +176,30 @@ struct Instance: Service {
         return (key, path)
     }
 
-    private func configuration(echo: EchoUpstream?) async throws -> GatewayConfiguration {
-        var configuration = settings.gateway
-        if let echo {
-            let upstream = Upstream(host: "127.0.0.1", port: try await echo.bind().port ?? 0)
-            configuration.routes = [Route(upstreams: [upstream])]
-        }
-        let descriptors = DescriptorBudget.raised()
-        guard descriptors.limit >= DescriptorBudget.minimum else {
+    /// The settings of both listeners, with as many connections as there are file descriptors for.
+    private func limits(echo: EchoUpstream?) async throws -> (GatewayConfiguration, ConnectionLimits) {
+        var (configuration, connections) = (settings.gateway, settings.connections)
+        if echo != nil { configuration.routes = [Route(upstreams: [Upstream(host: "127.0.0.1", port: 0)])] }
+        let budget = DescriptorBudget(limit: DescriptorBudget.raisedLimit(), configuration, isEcho: echo != nil)
+        guard budget.limit >= budget.minimum else {
             throw StartError(
-                "this process may open \(descriptors.limit) files: at least \(DescriptorBudget.minimum) are needed (ulimit -n)"
-            )
+                "this process may open \(budget.limit) files: at least \(budget.minimum) are needed (ulimit -n)")
         }
-        if descriptors.fit(&configuration) {
+        if budget.fit(&configuration.limits, &connections) {
             logger.warning(
-                "fewer connections are taken than set, for want of file descriptors",
+                "connection limits are lower than set, because file descriptors are few",
                 metadata: [
-                    "descriptors": "\(descriptors.limit)", "connections": "\(configuration.limits.connections)",
+                    "descriptors": "\(budget.limit)", "connections": "\(configuration.limits.connections)",
                     "upstream_connections": "\(configuration.limits.upstreamConnectionsPerLoop)",
+                    "control_connections": "\(connections.total)",
                 ])
         }
-        return configuration
+        if let echo {
+            let limit = configuration.threads * configuration.limits.upstreamConnectionsPerLoop
+            let upstream = Upstream(host: "127.0.0.1", port: try await echo.bind(limit: limit).port ?? 0)
+            configuration.routes = [Route(upstreams: [upstream])]
+        }
+        return (configuration, connections)
     }
 
     private func bind(_ gateway: Gateway) async throws -> ListenAddress {

@@ -17,6 +17,38 @@ struct RunsUntilShutdown: Service {
     }
 }
 
+/// A service that belongs to a group until shutdown. Where it fails, or ends by itself, the group shuts down in order: a group
+/// that is cancelled instead cuts what is under way.
+private struct BelongsToGroup: Service {
+    let service: any Service
+    let logger: Logger
+
+    func run() async throws {
+        do {
+            try await service.run()
+        } catch {
+            logger.error("a service failed", metadata: ["service": "\(type(of: service))", "error": "\(error)"])
+            throw error
+        }
+        if !Task.isShuttingDownGracefully, !Task.isCancelled {
+            throw StartError("the service \(type(of: service)) ended by itself")
+        }
+    }
+}
+
+extension ServiceGroupConfiguration {
+    /// A group of services of which none may fail or end before shutdown. The first error ends the group in order, and is thrown
+    /// when all have ended.
+    init(services: [any Service], endingInOrder logger: Logger) {
+        self.init(
+            services: services.map { service in
+                ServiceConfiguration(
+                    service: BelongsToGroup(service: service, logger: logger),
+                    failureTerminationBehavior: .gracefullyShutdownGroup)
+            }, logger: logger)
+    }
+}
+
 /// Ends the instance when its private PostgreSQL ends by itself: there is nobody else to start it again.
 struct EmbeddedWatch: Service {
     let embedded: EmbeddedPostgres
@@ -40,17 +72,14 @@ struct ControlListener: Service {
     let onBound: @Sendable (Int) -> Void
 
     func run() async throws {
-        let connections = OpenConnections()
         let cut = Task {
             try await gracefulShutdown()
             try await Task.sleep(for: drain)
-            connections.close()
+            api.connections.close()
         }
         defer { cut.cancel() }
         do {
-            try await api.application(
-                host: address.host, port: address.port, logger: logger, connections: connections
-            ) { onBound($0) }.run()
+            try await api.application(host: address.host, port: address.port, logger: logger) { onBound($0) }.run()
         } catch let error as IOError {
             let reason =
                 error.errnoCode == EADDRINUSE

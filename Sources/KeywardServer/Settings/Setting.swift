@@ -40,6 +40,10 @@ enum Setting: String, CaseIterable, Sendable {
     case maxUpstreamConnections = "max_upstream_connections"
     case minUploadBytes = "min_upload_bytes"
     case threads = "threads"
+    case controlMaxConnections = "control_max_connections"
+    case controlMaxConnectionsPerAddress = "control_max_connections_per_address"
+    case controlRequestHeadTimeout = "control_request_head_timeout"
+    case controlIdleTimeout = "control_idle_timeout"
     case maxStaleness = "max_staleness"
     case reconcileInterval = "reconcile_interval"
     case logLevel = "log_level"
@@ -87,7 +91,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .trustedProxies: "networks such as 10.0.0.0/8 or 2001:db8::/32, or addresses, separated by commas"
         case .connectTimeout, .responseTimeout, .idleTimeout, .tunnelIdleTimeout, .keepAliveTimeout,
             .requestHeadTimeout,
-            .upstreamIdleTimeout, .drainTimeout:
+            .upstreamIdleTimeout, .drainTimeout, .controlRequestHeadTimeout, .controlIdleTimeout:
             "a duration such as 10s, 250ms or 5m, longer than 0"
         case .maxHeadBytes: "a number of bytes from 1024 to 1048576"
         case .maxTargetBytes: "a number of bytes from 256 to 1048576"
@@ -98,6 +102,8 @@ enum Setting: String, CaseIterable, Sendable {
         case .minUploadBytes: "a number of bytes from 0 to 1048576"
         case .threads: "a number from 1 to 1024"
         case .reconcileInterval: "a duration from 1s to 24h"
+        case .controlMaxConnections: "a number from 16 to 65536"
+        case .controlMaxConnectionsPerAddress: "a number from 1 to 65536"
         case .maxStaleness: "a duration such as 1h, 30m, 10s, or 0"
         case .logLevel: "one of trace, debug, info, notice, warning, error, critical"
         case .logFormat: "json or text"

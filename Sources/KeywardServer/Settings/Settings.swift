@@ -19,6 +19,8 @@ struct Settings: Sendable {
     /// Without routes: the built-in echo upstream is put in.
     var gateway: GatewayConfiguration
     var control: ListenAddress
+    /// Of the control listener.
+    var connections: ConnectionLimits
     /// The control listener's URL, as clients of introspection know it.
     var issuer: String
     /// Whether nobody can reach it by that URL: it listens on all addresses, and no issuer was given.
@@ -45,6 +47,7 @@ struct Settings: Sendable {
         gateway = try GatewayConfiguration(source)
         if let path = gateway.certificate?.key { try Self.inspect(path, .keyFile, &warnings) }
         control = try source.address(.controlAddress, default: ListenAddress(host: "127.0.0.1", port: 9090))
+        connections = try ConnectionLimits(source)
         let issuer = try Self.issuer(source)
         self.issuer = issuer ?? "http://\(control)"
         isIssuerUnreachable = issuer == nil && ["0.0.0.0", "::"].contains(control.host)

@@ -24,6 +24,11 @@ struct AdminCredentialsTests {
         return token.value
     }
 
+    private func admin(_ value: String, _ credentials: AdminCredentials) async throws -> Admin? {
+        guard case .valid(let admin) = try await credentials.authenticate(value, for: [.verify]) else { return nil }
+        return admin
+    }
+
     @Test("a flood of unknown keys reaches the database a bounded number of times, and holds no known one back")
     func flood() async throws {
         let store = InMemoryStore(time: clock.source)
@@ -32,13 +37,13 @@ struct AdminCredentialsTests {
         try await credentials.refresh()
         for _ in 0..<100 {
             let token = Token.generate(prefix: AdminKey.prefix).value
-            #expect(try await credentials.admin(presenting: token) == nil)
+            #expect(try await credentials.authenticate(token, for: [.verify]) == .unknown)
         }
         let late = try await key(store)
-        #expect(try await credentials.admin(presenting: late) == nil, "the budget is spent")
-        #expect(try await credentials.admin(presenting: known)?.permissions == [.verify])
+        #expect(try await credentials.authenticate(late, for: [.verify]) == .unknown, "the budget is spent")
+        #expect(try await admin(known, credentials)?.permissions == [.verify])
         try await credentials.refresh()
-        #expect(try await credentials.admin(presenting: late) != nil)
+        #expect(try await admin(late, credentials) != nil)
     }
 
     @Test("the copy is gone by as long as it is young enough, and knows expiry by itself")
@@ -46,15 +51,66 @@ struct AdminCredentialsTests {
         let store = InMemoryStore(time: clock.source)
         let credentials = credentials(store)
         let value = try await key(store, expiresAt: clock.source.now().advanced(by: .seconds(50)))
-        #expect(throws: StoreError.self) { try credentials.knownAdmin(presenting: value) }
+        #expect(throws: StoreError.self) { try credentials.authenticateFromMemory(value, for: .verify) }
         try await credentials.refresh()
         store.isDown = true
-        #expect(try credentials.knownAdmin(presenting: value) != nil)
-        #expect(try credentials.knownAdmin(presenting: Token.generate(prefix: AdminKey.prefix).value) == nil)
+        guard case .valid(let admin) = try credentials.authenticateFromMemory(value, for: .verify) else {
+            Issue.record("not valid")
+            return
+        }
+        let other = Token.generate(prefix: AdminKey.prefix).value
+        #expect(try credentials.authenticateFromMemory(other, for: .verify) == .unknown)
         clock.advance(by: .seconds(55))
-        #expect(try credentials.knownAdmin(presenting: value) == nil, "expired")
+        #expect(try credentials.authenticateFromMemory(value, for: .verify) == .refused(admin, .expired))
         clock.advance(by: .seconds(10))
-        #expect(throws: StoreError.self) { try credentials.knownAdmin(presenting: value) }
-        #expect(try credentials.knownAdmin(presenting: "nonsense") == nil)
+        #expect(throws: StoreError.self) { try credentials.authenticateFromMemory(value, for: .verify) }
+        #expect(try credentials.authenticateFromMemory("nonsense", for: .verify) == .unknown)
+    }
+
+    @Test("a use that the copy was enough for is noted, once a minute; one that is not allowed is not")
+    func use() async throws {
+        let store = InMemoryStore(time: clock.source)
+        let credentials = credentials(store)
+        let value = try await key(store)
+        try await credentials.refresh()
+        func lastUse() async throws -> Timestamp? { try await store.adminKeysByDigest().values.first?.lastUsedAt }
+        _ = try credentials.authenticateFromMemory(value, for: .keysRead)
+        try await credentials.noteUses()
+        #expect(try await lastUse() == nil, "the key has not this permission")
+        _ = try credentials.authenticateFromMemory(value, for: .verify)
+        try await credentials.noteUses()
+        try await credentials.refresh()
+        let first = clock.source.now()
+        #expect(try await lastUse() == first)
+        for (advance, expected) in [(30, first), (31, first.advanced(by: .seconds(61)))] {
+            clock.advance(by: .seconds(advance))
+            try await credentials.refresh()
+            _ = try credentials.authenticateFromMemory(value, for: .verify)
+            try await credentials.noteUses()
+            #expect(try await lastUse() == expected)
+        }
+    }
+
+    @Test("a deactivated key is looked up once, and refused by name however many unknown ones come")
+    func deactivated() async throws {
+        let store = InMemoryStore(time: clock.source)
+        let credentials = credentials(store, lookupsPerSecond: 2)
+        let value = try await key(store)
+        guard case .valid(let admin) = try await credentials.authenticate(value, for: [.verify]),
+            case .adminKey(let id, _) = admin.actor
+        else {
+            Issue.record("not valid")
+            return
+        }
+        _ = try await store.deactivateAdminKey(id, keepsLast: false, by: .test)
+        try await credentials.refresh()
+        #expect(try await credentials.authenticate(value, for: [.verify]) == .refused(admin, .inactive))
+        for _ in 0..<20 {
+            let token = Token.generate(prefix: AdminKey.prefix).value
+            _ = try await credentials.authenticate(token, for: [.verify])
+        }
+        store.isDown = true
+        #expect(try await credentials.authenticate(value, for: [.verify]) == .refused(admin, .inactive))
+        #expect(try credentials.authenticateFromMemory(value, for: .verify) == .refused(admin, .inactive))
     }
 }

@@ -1,0 +1,30 @@
+import AuthKeys
+
+/// A refused admin credential.
+struct CredentialRefusal: Error {
+    /// The error that the caller gets.
+    let error: APIError
+    /// The admin whose credential it was; nil where it is not known.
+    var admin: Admin?
+
+    static let unknown = CredentialRefusal(
+        error: .unauthorized(.unknown, message: "the admin key is not known"))
+
+    /// The credential of an admin key that is expired or not active.
+    static func ended(_ admin: Admin, _ refusal: Refusal) -> CredentialRefusal {
+        let reason = refusal == .expired ? "has expired" : "is not active"
+        return CredentialRefusal(
+            error: .unauthorized(refusal, message: "the admin key \(reason)"), admin: admin)
+    }
+}
+
+extension AdminAuthentication {
+    /// Returns the admin whose credential is valid.
+    func admin() throws(CredentialRefusal) -> Admin {
+        switch self {
+        case .valid(let admin): return admin
+        case .refused(let admin, let refusal): throw .ended(admin, refusal)
+        case .unknown: throw .unknown
+        }
+    }
+}

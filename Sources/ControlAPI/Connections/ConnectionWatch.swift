@@ -1,0 +1,139 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+
+/// An event of a connection's pipeline: the admin credential of a request was checked.
+struct CredentialChecked {
+    let isValid: Bool
+}
+
+/// Follows one connection on its event loop, and closes it when its deadline passes.
+final class ConnectionWatch {
+    private let connection: ControlConnection
+    /// Paths whose bodies have a timeout of their own.
+    private let streamed: Set<String>
+    private var progress: ConnectionProgress
+    private var timer: (task: Scheduled<Void>, deadline: NIODeadline)?
+
+    init(_ connection: ControlConnection, limits: ConnectionLimits, streamed: Set<String>) {
+        self.connection = connection
+        self.streamed = streamed
+        progress = ConnectionProgress(limits: limits, openedAt: .now())
+    }
+
+    /// A handler that belongs before the HTTP decoder.
+    func makeBytesHandler() -> some ChannelInboundHandler { BytesHandler(watch: self) }
+
+    /// A handler that belongs behind it.
+    func makePartsHandler() -> any RemovableChannelHandler { PartsHandler(watch: self) }
+
+    /// Notes that a request carried a valid admin credential, or one that is not.
+    func checkedCredential(isValid: Bool) {
+        _ = note { progress, _ in progress.isAuthenticated = isValid }
+    }
+
+    /// - Returns: false where the connection is being closed in favour of another: what arrives is dropped.
+    private func note(_ change: (inout ConnectionProgress, NIODeadline) -> Void) -> Bool {
+        change(&progress, .now())
+        return connection.note(idleSince: progress.idleSince)
+    }
+
+    /// Sets the timer where the deadline is before it. A later one is looked at when the timer fires.
+    private func setTimer() {
+        guard let deadline = progress.deadline, timer.map({ deadline < $0.deadline }) ?? true else { return }
+        timer?.task.cancel()
+        let bound = NIOLoopBound(self, eventLoop: connection.channel.eventLoop)
+        let task = connection.channel.eventLoop.scheduleTask(deadline: deadline) { bound.value.fire() }
+        timer = (task, deadline)
+    }
+
+    private func fire() {
+        timer = nil
+        if let deadline = progress.deadline, deadline <= .now() {
+            connection.channel.close(promise: nil)
+        } else {
+            setTimer()
+        }
+    }
+
+    private func stop() {
+        timer?.task.cancel()
+        timer = nil
+    }
+
+    /// Sees the bytes that arrive, and what is to be known of the socket.
+    private final class BytesHandler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        private let watch: ConnectionWatch
+
+        init(watch: ConnectionWatch) {
+            self.watch = watch
+        }
+
+        func handlerAdded(context: ChannelHandlerContext) {
+            watch.setTimer()
+        }
+
+        func handlerRemoved(context: ChannelHandlerContext) {
+            watch.stop()
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            if watch.note({ $0.receivedBytes(at: $1) }) { context.fireChannelRead(data) }
+        }
+
+        /// Most requests have been received in whole by now, and many were answered.
+        func channelReadComplete(context: ChannelHandlerContext) {
+            context.fireChannelReadComplete()
+            watch.setTimer()
+        }
+
+        func channelWritabilityChanged(context: ChannelHandlerContext) {
+            let isWritable = context.channel.isWritable
+            _ = watch.note { $0.changedWritability(to: isWritable, at: $1) }
+            watch.setTimer()
+            context.fireChannelWritabilityChanged()
+        }
+
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            if let event = event as? CredentialChecked {
+                watch.checkedCredential(isValid: event.isValid)
+            } else {
+                context.fireUserInboundEventTriggered(event)
+            }
+        }
+    }
+
+    /// Sees requests and responses.
+    private final class PartsHandler: ChannelDuplexHandler, RemovableChannelHandler {
+        typealias InboundIn = HTTPRequestPart
+        typealias OutboundIn = HTTPResponsePart
+
+        private let watch: ConnectionWatch
+
+        init(watch: ConnectionWatch) {
+            self.watch = watch
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            var isOpen = true
+            switch unwrapInboundIn(data) {
+            case .head(let head):
+                let isStreamed = watch.streamed.contains(String((head.path ?? "").prefix { $0 != "?" }))
+                isOpen = watch.note { $0.receivedHead(isStreamed: isStreamed, at: $1) }
+            case .body: break
+            case .end: isOpen = watch.note { $0.receivedEnd(at: $1) }
+            }
+            if isOpen { context.fireChannelRead(data) }
+        }
+
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            if case .end = unwrapOutboundIn(data) {
+                _ = watch.note { $0.answered(at: $1) }
+                watch.setTimer()
+            }
+            context.write(data, promise: promise)
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTPTypes
+
+/// Sets connections of the control listener up: HTTP/1.1 behind the limits and timeouts of connections.
+struct ControlChannel: HTTPChannelHandler {
+    typealias Value = HTTP1Channel.Value
+
+    let responder: HTTPChannelHandler.Responder
+    let connections: OpenConnections
+    let limits: ConnectionLimits
+    /// Paths whose bodies have a timeout of their own.
+    let streamed: Set<String>
+    let directAnswers: @Sendable (ConnectionWatch) -> DirectAnswers
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        guard let connection = connections.admit(channel, at: .now()) else {
+            channel.close(promise: nil)
+            return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
+        }
+        let watch = NIOLoopBound(
+            ConnectionWatch(connection, limits: limits, streamed: streamed), eventLoop: channel.eventLoop)
+        let http = HTTP1Channel(
+            responder: responder,
+            configuration: .init(
+                additionalChannelHandlers: [watch.value.makePartsHandler(), directAnswers(watch.value)]))
+        return channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(watch.value.makeBytesHandler())
+        }.flatMap {
+            http.setup(channel: channel, logger: logger)
+        }.map { value in
+            // A cancelled server drops the connections that it has accepted and not begun to handle, and NIO traps where a
+            // writer is dropped unfinished. The end of a channel finishes its writer.
+            channel.closeFuture.whenComplete { _ in withExtendedLifetime(value) {} }
+            return value
+        }.flatMapErrorThrowing { error in
+            channel.close(promise: nil)
+            throw error
+        }
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        await handleHTTP(asyncChannel: value, logger: logger)
+    }
+}

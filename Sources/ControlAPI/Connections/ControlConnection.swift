@@ -1,0 +1,43 @@
+import NIOCore
+import Synchronization
+
+/// A connection of the control listener, as other event loops than its own see it.
+final class ControlConnection: Sendable {
+    let channel: any Channel
+    let client: ClientNetwork
+    /// The time at which the connection became idle, in nanoseconds of `NIODeadline`.
+    private let mark: Atomic<Int64>
+
+    /// Stands for a connection that must not be closed in favour of another.
+    private static let busy = Int64.max
+    /// Stands for a connection that is being closed in favour of another.
+    private static let evicted = Int64.min
+
+    init(_ channel: any Channel, at now: NIODeadline) {
+        self.channel = channel
+        client = ClientNetwork(channel.remoteAddress)
+        mark = Atomic(Self.nanoseconds(now))
+    }
+
+    /// The time since which the connection may be closed in favour of another; nil while it must not be.
+    var idleSince: Int64? {
+        let mark = mark.load(ordering: .relaxed)
+        return mark == Self.busy || mark == Self.evicted ? nil : mark
+    }
+
+    /// Notes the time since which the connection is idle; nil while it is not. To be called on the connection's event loop.
+    /// - Returns: false where the connection is being closed: nothing that arrives on it is handled.
+    func note(idleSince start: NIODeadline?) -> Bool {
+        let mark = mark.load(ordering: .relaxed)
+        guard mark != Self.evicted else { return false }
+        let new = start.map(Self.nanoseconds) ?? Self.busy
+        return self.mark.compareExchange(expected: mark, desired: new, ordering: .relaxed).exchanged
+    }
+
+    /// Marks the connection as one that is being closed; false where it is no longer as idle as it was.
+    func evict(ifIdleSince start: Int64) -> Bool {
+        mark.compareExchange(expected: start, desired: Self.evicted, ordering: .relaxed).exchanged
+    }
+
+    private static func nanoseconds(_ moment: NIODeadline) -> Int64 { Int64(clamping: moment.uptimeNanoseconds) }
+}

@@ -1,0 +1,87 @@
+import NIOCore
+import Testing
+
+@testable import ControlAPI
+
+@Suite("Progress of a control connection")
+struct ConnectionProgressTests {
+    private static let limits: ConnectionLimits = {
+        var limits = ConnectionLimits()
+        limits.requestHead = .seconds(10)
+        limits.requestBody = .seconds(30)
+        limits.idle = .seconds(60)
+        return limits
+    }()
+
+    private func second(_ number: Int64) -> NIODeadline { .uptimeNanoseconds(0) + .seconds(number) }
+
+    private func opened() -> ConnectionProgress {
+        ConnectionProgress(limits: Self.limits, openedAt: second(0))
+    }
+
+    @Test("the first head has its timeout from the opening, further ones from their first byte")
+    func heads() {
+        var progress = opened()
+        #expect(progress.deadline == second(10) && progress.idleSince == second(0))
+        progress.receivedBytes(at: second(3))
+        progress.receivedBytes(at: second(6))
+        #expect(progress.deadline == second(10) && progress.idleSince == second(0))
+        progress.receivedHead(isStreamed: false, at: second(7))
+        #expect(progress.deadline == second(37))
+        progress.receivedEnd(at: second(8))
+        #expect(progress.deadline == nil && progress.idleSince == nil)
+        progress.answered(at: second(9))
+        #expect(progress.deadline == second(69) && progress.idleSince == second(9))
+        progress.receivedBytes(at: second(20))
+        progress.receivedBytes(at: second(25))
+        #expect(progress.deadline == second(30))
+    }
+
+    @Test("a body has its timeout, unless it has another one")
+    func bodies() {
+        var progress = opened()
+        progress.receivedHead(isStreamed: false, at: second(1))
+        progress.receivedBytes(at: second(20))
+        #expect(progress.deadline == second(31) && progress.idleSince == second(1))
+        progress.answered(at: second(21))
+        #expect(progress.deadline == second(31), "an early response does not prolong it")
+        var streamed = opened()
+        streamed.receivedHead(isStreamed: true, at: second(1))
+        #expect(streamed.deadline == nil && streamed.idleSince == second(1))
+    }
+
+    @Test("pipelined requests are waited for by the client, and the next head begins anew after them")
+    func pipelined() {
+        var progress = opened()
+        for moment in [Int64(1), 2] {
+            progress.receivedHead(isStreamed: false, at: second(moment))
+            progress.receivedEnd(at: second(moment))
+        }
+        progress.receivedBytes(at: second(3))
+        progress.answered(at: second(40))
+        #expect(progress.deadline == nil && progress.idleSince == nil)
+        progress.answered(at: second(41))
+        #expect(progress.deadline == second(51))
+    }
+
+    @Test("a response that is not read has the idle timeout, and protects the connection no longer")
+    func blocked() {
+        var progress = opened()
+        progress.receivedHead(isStreamed: false, at: second(1))
+        progress.receivedEnd(at: second(1))
+        progress.changedWritability(to: false, at: second(5))
+        progress.changedWritability(to: false, at: second(9))
+        #expect(progress.deadline == second(65) && progress.idleSince == second(1))
+        progress.changedWritability(to: true, at: second(20))
+        #expect(progress.deadline == nil && progress.idleSince == nil)
+    }
+
+    @Test("a valid admin credential protects the connection until another one is refused")
+    func authenticated() {
+        var progress = opened()
+        progress.isAuthenticated = true
+        #expect(progress.idleSince == nil && progress.deadline == second(10), "it is still closed when it is idle")
+        progress.isAuthenticated = false
+        #expect(progress.idleSince == second(0))
+    }
+}
