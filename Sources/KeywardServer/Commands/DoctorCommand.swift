@@ -27,26 +27,39 @@ struct DoctorCommand: AsyncParsableCommand {
             report.pass("settings", "all valid")
         } catch {
             report.fail("settings", "\(error)")
-            throw ExitCode.failure
+            return try await Console.failing { try report.finish() }
         }
         await checkDatabase(settings, &report)
         let isRunning = await Self.isKeyward(settings.control)
         await checkPort(
             ListenAddress(host: settings.gateway.host, port: settings.gateway.port), "gateway port", isRunning, &report)
         await checkPort(settings.control, "control port", isRunning, &report)
-        if report.failures > 0 { throw ExitCode.failure }
+        try await Console.failing { try report.finish() }
     }
 
     private struct Report {
-        var failures = 0
+        private var hasFailure = false
+        /// Nil while every line could be written.
+        private var outputError: StartError?
 
-        func pass(_ check: String, _ detail: String) {
-            Console.out("ok    \(check): \(detail)")
+        mutating func pass(_ check: String, _ detail: String) {
+            write("ok    \(check): \(detail)")
         }
 
         mutating func fail(_ check: String, _ detail: String) {
-            failures += 1
-            Console.out("FAIL  \(check): \(detail)")
+            hasFailure = true
+            write("FAIL  \(check): \(detail)")
+        }
+
+        private mutating func write(_ line: String) {
+            guard outputError == nil else { return }
+            do { try Console.out(line) } catch { outputError = error }
+        }
+
+        /// Throws when a line could not be written or a check failed.
+        func finish() throws {
+            if let outputError { throw outputError }
+            if hasFailure { throw ExitCode.failure }
         }
     }
 
