@@ -120,6 +120,8 @@ struct MemberTests {
             let unkey = try await server.send(.POST, "/v2/keys.createKey", body: #"{"apiId":"a","expire":1}"#)
             #expect(unkey.status == 400 && unkey.locations == ["body.expire"], "\(unkey.text)")
             #expect(unkey.text.contains("did you mean 'expires'?"))
+            let foreign = try await server.send(.POST, "/v2/keys.createKey", body: #"{"apiId":"a","owner":"o"}"#)
+            #expect(foreign.locations == ["body.owner"], "\(foreign.text)")
             let nested = try await server.send(
                 .POST, "/v2/keys.verifyKey", body: #"{"key":"k","credits":{"cost":0,"amount":5}}"#)
             #expect(nested.locations == ["body.credits"], "\(nested.text)")

@@ -23,7 +23,8 @@ struct ClientOptions: ParsableArguments {
     var json = false
 
     func make() throws -> ControlClient {
-        let environment = ProcessInfo.processInfo.environment
+        // An empty variable is one that is not set, as for the server's settings.
+        let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
         var base = controlUrl ?? environment["KEYWARD_CONTROL_URL"] ?? "http://127.0.0.1:9090"
         while base.hasSuffix("/") { base.removeLast() }
         guard base.hasPrefix("http://") || base.hasPrefix("https://") else {
@@ -68,7 +69,7 @@ struct ClientOptions: ParsableArguments {
     }
 
     private func adminKey(_ environment: [String: String]) throws -> String {
-        if adminKeyFile == nil, let key = environment["KEYWARD_ADMIN_KEY"], !key.isEmpty { return key }
+        if adminKeyFile == nil, let key = environment["KEYWARD_ADMIN_KEY"] { return key }
         let folder = dataDir ?? environment["KEYWARD_DATA_DIR"] ?? ".keyward"
         let path = adminKeyFile ?? environment["KEYWARD_ADMIN_KEY_FILE"] ?? folder + "/admin-key"
         guard let key = AdminKeyFile.read(path) else {
