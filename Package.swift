@@ -197,6 +197,7 @@ let package = Package(
             name: "KeywardServerTests",
             dependencies: [
                 "AuthKeys", "ControlAPI", "Gateway", "KeywardServer", "keyward", "TestSupport", subprocess, system,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

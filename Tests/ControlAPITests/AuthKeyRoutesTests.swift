@@ -14,7 +14,7 @@ struct AuthKeyRoutesTests {
     func create() async throws {
         try await ControlServer.with { server in
             let answer = try await server.create(
-                #"{"name":" build ","description":"d","expires_at":"2099-01-31T12:00:00+02:00","unknown":{"x":[1]},"owner":"o","scopes":["a"]}"#
+                #"{"name":" build ","description":"d","expires_at":"2099-01-31T12:00:00+02:00","owner":"o","scopes":["a"]}"#
             )
             #expect(answer.status == 201)
             let key = answer.object
@@ -34,7 +34,7 @@ struct AuthKeyRoutesTests {
     @Test("what is empty is left out")
     func leftOut() async throws {
         try await ControlServer.with { server in
-            let key = try await server.create(#"{"name":"n","description":"  ","expires_at":"","owner":null}"#).object
+            let key = try await server.create(#"{"name":"n","description":"  ","expires_at":null,"owner":null}"#).object
             #expect(
                 Set(key.keys) == [
                     "id", "name", "redacted_value", "enabled", "created_at", "updated_at", "active", "value", "version",

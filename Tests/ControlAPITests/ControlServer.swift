@@ -81,14 +81,14 @@ struct ControlServer: Sendable {
     }
 
     func send(
-        _ method: HTTPMethod, _ path: String, body: String? = nil, admin: String? = adminKey,
-        headers: [(String, String)] = []
+        _ method: HTTPMethod, _ path: String, body: String? = nil, bytes: ByteBuffer? = nil,
+        admin: String? = adminKey, headers: [(String, String)] = []
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: url + path)
         request.method = method
         if let admin { request.headers.add(name: "Authorization", value: "Bearer \(admin)") }
         for (name, value) in headers { request.headers.add(name: name, value: value) }
-        if let body { request.body = .bytes(ByteBuffer(string: body)) }
+        if let bytes = bytes ?? body.map({ ByteBuffer(string: $0) }) { request.body = .bytes(bytes) }
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
         let text = String(buffer: try await response.body.collect(upTo: 64 * 1024 * 1024))
         return Answer(status: Int(response.status.code), headers: response.headers, text: text)

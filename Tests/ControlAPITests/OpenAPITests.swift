@@ -180,6 +180,29 @@ struct OpenAPITests {
         #expect(parameter("Limit")?["maximum"] as? Int == ListParameters.limits.upperBound)
     }
 
+    @Test("every JSON body that is sent is closed: it says that other members are refused")
+    func closedBodies() throws {
+        let schemas = try #require((try document()["components"] as? [String: Object])?["schemas"] as? [String: Object])
+        func isClosed(_ schema: Object?) -> Bool {
+            if let name = (schema?["$ref"] as? String)?.split(separator: "/").last {
+                return isClosed(schemas[String(name)])
+            }
+            return schema?["additionalProperties"] as? Bool == false
+                || schema?["unevaluatedProperties"] as? Bool == false
+        }
+        var count = 0
+        for operation in try operations() {
+            let body = operation.content["requestBody"] as? Object
+            for (type, content) in body?["content"] as? [String: Object] ?? [:] where type.contains("json") {
+                let schema = content["schema"] as? Object
+                let isLines = schema?["contentSchema"] != nil
+                #expect(isClosed(isLines ? schema?["contentSchema"] as? Object : schema), "\(operation.name)")
+                count += 1
+            }
+        }
+        #expect(count > 15)
+    }
+
     @Test("the limits of a key's members are those of the rules")
     func limits() throws {
         let components = try #require(try document()["components"] as? Object)
@@ -229,6 +252,13 @@ struct OpenAPITests {
         #expect(names("IssuedAdminKey") == all(AdminKeyJSON.CodingKeys.self))
         #expect(names("AuditEvent") == all(AuditEventJSON.CodingKeys.self))
         #expect(names("AuditVerification") == all(VerificationJSON.CodingKeys.self))
+        let attributes = all(KeyPatchBody.CodingKeys.self)
+        #expect(names("NewAuthKey") == attributes.union(all(CreateKeyBody.CodingKeys.self)))
+        #expect(names("KeyPatch") == attributes)
+        let line = attributes.union(all(ImportLineBody.CodingKeys.self)).union(ImportLineBody.exported)
+        #expect(names("ImportLine") == line)
+        #expect(names("NewAdminKey") == all(AdminKeyBody.CodingKeys.self))
+        #expect(names("NewRotation") == all(RotateBody.CodingKeys.self))
         #expect(names("KeyQuestion") == all(VerifyBody.CodingKeys.self))
         #expect(names("KeyVerdict") == Set(VerifyJSON.Member.allCases.map(\.rawValue)))
         #expect(names("Introspection") == all(IntrospectionJSON.CodingKeys.self))

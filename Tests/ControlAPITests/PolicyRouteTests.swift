@@ -26,7 +26,7 @@ struct PolicyRouteTests {
             #expect(key["allowed_cidrs"] as? [String] == ["10.0.0.0/8", "192.0.2.1/32"])
             #expect(key["report_only"] as? [String] == ["allowed_cidrs"])
             let id = try #require(key["id"] as? String)
-            let patch = #"{"allowed_methods":null,"not_before":null,"allowed_paths":[],"report_only":["scopes"]}"#
+            let patch = #"{"allowed_methods":null,"not_before":null,"allowed_paths":null,"report_only":["scopes"]}"#
             let changed = try await server.send(.PATCH, "\(path)/\(id)", body: patch).object
             #expect(
                 changed["allowed_methods"] == nil && changed["not_before"] == nil && changed["allowed_paths"] == nil)

@@ -85,7 +85,7 @@ struct CommandTests {
         #expect(limited["allowed_methods"] as? [String] == ["GET"])
         #expect(try await instance.call(try #require(limited["value"] as? String)).status == 200)
 
-        let paused = try await keyward("update", id, "--disable-key", "--owner", "me", "--label", "env=")
+        let paused = try await keyward("update", id, "--disable-key", "--owner", "me", "--clear-label", "env")
         #expect(paused.status == 0 && paused.output.contains("disabled") && paused.output.contains("me"), "\(paused)")
         #expect(try await instance.call(old).status == 401)
         let resumed = try object(try await keyward("update", id, "--enable-key", "--if-version", "2", "--json").output)

@@ -58,12 +58,17 @@ public enum FieldRules {
         return description
     }
 
+    /// An empty owner is refused: it would read as no owner, which an admin key is not restricted by.
     static func owner(_ raw: String?) throws(AuthKeyError) -> String? {
         guard let raw else { return nil }
         let owner = trim(raw)
+        guard !owner.isEmpty else { throw .invalid(param: "owner", message: empty("owner")) }
         try check(owner, param: "owner", limit: ownerLimit)
-        return owner.isEmpty ? nil : owner
+        return owner
     }
+
+    /// The message about an empty value of a member that can be null.
+    package static func empty(_ param: String) -> String { "\(param) must not be empty: null means none" }
 
     /// Scopes are scope tokens of RFC 6749 section 3.3; repeated ones count once.
     static func scopes(_ raw: [String]) throws(AuthKeyError) -> [String] {

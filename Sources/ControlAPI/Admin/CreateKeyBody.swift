@@ -1,15 +1,18 @@
 import AuthKeys
 
-/// The body of `POST /admin/api/v1/auth-keys`. Unknown members are ignored; null is as good as absent.
+/// The body of `POST /admin/api/v1/auth-keys`. Null is as good as absent, but for `expires_at`.
 struct CreateKeyBody: Decodable {
     let patch: KeyPatch
     let prefix: String?
 
-    enum CodingKeys: CodingKey {
+    enum CodingKeys: CodingKey, CaseIterable {
         case prefix
     }
 
+    private static let members = KnownMembers(KeyPatchBody.CodingKeys.names + CodingKeys.names)
+
     init(from decoder: any Decoder) throws {
+        try Self.members.check(decoder)
         patch = try KeyPatchBody(from: decoder).patch
         prefix = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(String.self, forKey: .prefix)
     }

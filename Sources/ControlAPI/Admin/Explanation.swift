@@ -15,6 +15,9 @@ struct ExplainParameters {
         method = parameters["method"].map { $0.uppercased() } ?? ""
         path = parameters["path"].map(String.init) ?? ""
         let names = parameters["scope"].map { $0.split(separator: " ").map(String.init) } ?? []
+        guard parameters["scope"] == nil || !names.isEmpty else {
+            throw .validation("scope must not be empty: leave it out for none", param: "scope")
+        }
         do throws(ToldRequest.Fault) {
             if let ip = parameters["ip"] { address = try ToldRequest.address(ip) } else { address = nil }
             scopes = try ToldRequest.scopes(names)

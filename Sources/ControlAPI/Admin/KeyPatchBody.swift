@@ -1,6 +1,9 @@
 import AuthKeys
 
-/// What admins say of a key, as a JSON merge patch (RFC 7396). Whether there may be other members is for whoever has more of them.
+/// Attributes of a key, as a JSON merge patch (RFC 7396). It does not check for other members.
+///
+/// An empty text or list is refused where the key would be without a limit: an unset variable of a script writes it too. Null says
+/// that there is no limit.
 struct KeyPatchBody: Decodable {
     private(set) var patch = KeyPatch()
 
@@ -26,11 +29,17 @@ struct KeyPatchBody: Decodable {
         patch.labels = try change(.labels)
         patch.metadata = try change(.metadata)
         patch.enabled = try change(.enabled)
+        /// Entries of which a request must match one. None would match every request.
+        func limit(_ member: CodingKeys) throws -> KeyPatch.Change<[String]> {
+            let entries: KeyPatch.Change<[String]> = try change(member)
+            guard entries != .set([]) else { throw APIError.empty(member.stringValue) }
+            return entries
+        }
         patch.expiresAt = Self.moment(try change(.expiresAt))
         patch.notBefore = Self.moment(try change(.notBefore))
-        patch.allowedMethods = try change(.allowedMethods)
-        patch.allowedPaths = try change(.allowedPaths)
-        patch.allowedCIDRs = try change(.allowedCIDRs)
+        patch.allowedMethods = try limit(.allowedMethods)
+        patch.allowedPaths = try limit(.allowedPaths)
+        patch.allowedCIDRs = try limit(.allowedCIDRs)
         patch.reportOnly = try change(.reportOnly)
     }
 
@@ -38,7 +47,7 @@ struct KeyPatchBody: Decodable {
         switch change {
         case .unchanged: .unchanged
         case .cleared: .cleared
-        case .set(let moment): moment.timestamp.map { .set($0) } ?? .cleared
+        case .set(let moment): .set(moment.timestamp)
         }
     }
 }

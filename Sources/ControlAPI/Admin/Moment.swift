@@ -5,8 +5,7 @@ struct Moment: Decodable, Equatable {
     /// What tells a decoder, in its user info, that moments may be numbers.
     static let takesUnixSeconds = CodingUserInfoKey(rawValue: "takesUnixSeconds")
 
-    /// Nil for an empty text, which is no moment, as in the origin system.
-    let timestamp: Timestamp?
+    let timestamp: Timestamp
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
@@ -20,7 +19,8 @@ struct Moment: Decodable, Equatable {
             return
         }
         let text = try container.decode(String.self)
-        timestamp = text.isEmpty ? nil : try Timestamp(text, param: param)
+        guard !text.isEmpty else { throw APIError.empty(param) }
+        timestamp = try Timestamp(text, param: param)
     }
 }
 

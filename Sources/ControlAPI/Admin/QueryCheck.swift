@@ -7,21 +7,24 @@ extension URI {
     }
 }
 
-/// Holds a query to the parameters that a route has: one that is misspelt would say nothing, where it was meant to say something.
+/// Checks a query against the parameters of a route. A mistyped or empty one would have no effect, and is refused.
 enum QueryCheck {
-    /// Characters of an unknown name that are repeated to the caller.
-    private static let nameLimit = 100
-
     static func check(_ uri: URI, takes parameters: [String]) throws(APIError) {
         var seen: Set<Substring> = []
         for (name, value) in uri.parameters where !(name.isEmpty && value.isEmpty) {
             guard parameters.contains(where: { $0 == name }) else {
-                let shown = String(name.prefix(nameLimit))
-                let known = parameters.isEmpty ? "none" : parameters.joined(separator: ", ")
-                throw .validation("there is no parameter \(shown) here: there is \(known)", param: shown)
+                let shown = String(name).shown
+                let known =
+                    parameters.isEmpty
+                    ? "; this route has no parameters" : "; the parameters are \(parameters.joined(separator: ", "))"
+                let nearest = NearestName.of(String(name), among: parameters).map { ": did you mean '\($0)'?" }
+                throw .validation("unknown parameter '\(shown)'\(nearest ?? known)", param: shown)
             }
             guard seen.insert(name).inserted else {
-                throw .validation("\(name) must be there once", param: String(name))
+                throw .validation("parameter '\(name)' is repeated", param: String(name))
+            }
+            guard !value.isEmpty else {
+                throw .validation("\(name) must not be empty: leave it out for none", param: String(name))
             }
         }
     }

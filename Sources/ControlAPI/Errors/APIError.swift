@@ -80,6 +80,11 @@ extension APIError {
         APIError(.badRequest, .invalidRequest, message, param: param, code: "validation_failed")
     }
 
+    /// An empty value where null says that there is none.
+    static func empty(_ param: String) -> APIError {
+        .validation(FieldRules.empty(param), param: param)
+    }
+
     static func invalidJSON(_ reason: String, param: String? = nil) -> APIError {
         APIError(
             .badRequest, .invalidRequest, "invalid request body: \(reason)", param: param,

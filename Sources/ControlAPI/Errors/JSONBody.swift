@@ -34,11 +34,9 @@ enum JSONBody {
         return (try? FoundationEssentials.JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))) ?? .null
     }
 
-    static let tooDeep = "it is nested more than \(JSONDepth.limit) levels deep"
-
     /// Reads an object. What is wrong with it is said in the caller's terms, and names the member.
     static func decode<Value: Decodable>(_ type: Value.Type, from body: ByteBuffer) throws(APIError) -> Value {
-        guard !JSONDepth.isExceeded(by: body.readableBytesView) else { throw .invalidJSON(tooDeep) }
+        if let fault = JSONFault(before: body) { throw .invalidJSON(fault.message, param: fault.param) }
         do {
             return try FoundationEssentials.JSONDecoder().decode(type, from: Data(body.readableBytesView))
         } catch let error as APIError {
@@ -50,10 +48,32 @@ enum JSONBody {
     }
 }
 
-/// What is wrong with a JSON text, in its writer's terms. Nothing of the text is in it.
+/// What is wrong with a JSON text, in its writer's terms. Of the text, it has at most the names of members.
 struct JSONFault {
     let param: String?
     let message: String
+
+    /// Finds what the decoder would not: another encoding than UTF-8, which it accepts and the searches below would not see through
+    /// (RFC 8259 section 8.1 allows UTF-8 alone), too many levels, and repeated members. Nil for a text that may be decoded.
+    init?(before text: ByteBuffer) {
+        let view = text.readableBytesView
+        if view.contains(0) {
+            (param, message) = (nil, "it is not valid JSON in UTF-8")
+        } else if JSONDepth.isExceeded(by: view) {
+            (param, message) = (nil, "it is nested more than \(JSONDepth.limit) levels deep")
+        } else if let found = text.withUnsafeReadableBytes({ JSONRepeat.first(in: $0) }) {
+            let path = found.path.map { step in
+                switch step {
+                case .member(let name): AnyMember(stringValue: name.shown)
+                case .element(let number): AnyMember(intValue: number)
+                }
+            }
+            let (place, text) = Self.place(of: path)
+            (param, message) = (place, "member \(text) is repeated")
+        } else {
+            return nil
+        }
+    }
 
     init(_ error: any Error) {
         let path: [any CodingKey]
@@ -84,6 +104,15 @@ struct JSONFault {
         guard let first = path.first, first.intValue == nil else { return nil }
         guard path.count > 2, let number = path[1].intValue, path[2].intValue == nil else { return first.stringValue }
         return "\(first.stringValue)[\(number)].\(path[2].stringValue)"
+    }
+
+    /// Names a member twice: as the `param` of an error, and in a message. Below a member of free form, only the message has the
+    /// member's own name.
+    static func place(of path: [any CodingKey]) -> (param: String, text: String) {
+        let name = path.last?.stringValue ?? ""
+        guard let param = member(at: path) else { return (name, "'\(name)'") }
+        let isWhole = path.count == 1 || path.count == 3 && path[1].intValue != nil
+        return (param, isWhole ? "'\(param)'" : "'\(name)' in '\(param)'")
     }
 
     private static func name(of type: any Any.Type) -> String {

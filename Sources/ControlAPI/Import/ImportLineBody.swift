@@ -1,10 +1,11 @@
 import AuthKeys
 
-/// A line of an import: the members of a creation, and those of the secret. Unknown members are ignored.
+/// A line of an import: the members of a creation, and those of the secret. What an export says beside these is accepted without
+/// effect, so that a line of an export needs nothing but its secret.
 struct ImportLineBody: Decodable {
     let request: ImportRequest
 
-    private enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case id, token, digest, algorithm, encoding, prefix
         case part = "of"
         case lastFour = "last_four"
@@ -13,7 +14,13 @@ struct ImportLineBody: Decodable {
         case deactivatedAt = "deactivated_at"
     }
 
+    /// Every member of an exported key: an export has no secret and no rotation's id.
+    static let exported = KeyJSON.CodingKeys.allCases.filter { $0 != .value && $0 != .rotationID }.map(\.stringValue)
+
+    private static let members = KnownMembers(KeyPatchBody.CodingKeys.names + CodingKeys.names, ignored: exported)
+
     init(from decoder: any Decoder) throws {
+        try Self.members.check(decoder)
         let members = try decoder.container(keyedBy: CodingKeys.self)
         func text(_ member: CodingKeys) throws -> String? {
             try members.decodeIfPresent(String.self, forKey: member)

@@ -91,8 +91,8 @@ private struct LineParser {
     }
 
     private func read(_ text: ByteBuffer) -> Result<ImportRequest, ImportProblem> {
-        if JSONDepth.isExceeded(by: text.readableBytesView) {
-            return .failure(ImportProblem(line: number, param: nil, message: JSONBody.tooDeep))
+        if let fault = JSONFault(before: text) {
+            return .failure(ImportProblem(line: number, param: fault.param, message: fault.message))
         }
         do {
             return .success(try decoder.decode(ImportLineBody.self, from: Data(text.readableBytesView)).request)

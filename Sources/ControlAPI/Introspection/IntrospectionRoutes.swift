@@ -97,6 +97,9 @@ private struct Question {
         else {
             throw .invalidRequest("the body is no \(FormParameters.mediaType)")
         }
+        guard head.path?.contains("?") != true else {
+            throw .invalidRequest("parameters belong in the body, not in the query")
+        }
         guard let token = try form.value("token") else { throw .invalidRequest("token is required") }
         self.token = token
         request = try Self.context(form)

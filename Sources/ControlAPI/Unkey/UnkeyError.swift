@@ -30,7 +30,8 @@ struct UnkeyError: Encodable {
     }
 
     init(_ error: APIError, in request: Request, _ context: ControlContext) {
-        let name = error.param.map(UnkeyNames.member)
+        // A message quotes an unknown or repeated member: that name is the caller's own already.
+        let name = error.param.map { error.message.contains("'\($0)'") ? $0 : UnkeyNames.member($0) }
         let detail = Self.renamed(error.message, error.param, name)
         let isBadRequest = error.status == .badRequest
         meta = UnkeyMeta(context)

@@ -12,6 +12,15 @@ struct UnkeyVerifyBody: Decodable {
 
     private struct Credits: Decodable {
         let cost: Int
+
+        enum CodingKeys: CodingKey, CaseIterable {
+            case cost
+        }
+
+        init(from decoder: any Decoder) throws {
+            try decoder.refuseMembers(beyond: CodingKeys.self)
+            cost = try decoder.container(keyedBy: CodingKeys.self).decode(Int.self, forKey: .cost)
+        }
     }
 
     init(from decoder: any Decoder) throws {

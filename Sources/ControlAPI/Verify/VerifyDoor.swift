@@ -9,7 +9,7 @@ struct VerifyDoor: Sendable {
     let credentials: AdminCredentials
     let refusals: RefusalLog
 
-    /// Whoever sends a request, by `Authorization: Bearer`.
+    /// Whoever sends a request, by `Authorization: Bearer`. All that a question says is in its body: a query is refused.
     func admit(_ request: Request, _ context: ControlContext) async throws(APIError) -> Admin {
         let candidate: Substring
         do throws(CredentialRefusal) {
@@ -18,7 +18,9 @@ struct VerifyDoor: Sendable {
             record(error.error.shortName, of: nil, context)
             throw error.error
         }
-        return try await admit(anyOf: [candidate], context)
+        let admin = try await admit(anyOf: [candidate], context)
+        try QueryCheck.check(request.uri, takes: [])
+        return admin
     }
 
     /// Whoever presents one of these, which are readings of the same.

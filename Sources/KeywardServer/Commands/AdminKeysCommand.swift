@@ -17,20 +17,20 @@ struct AdminKeysCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Option(help: "What the key is called, 1 to 200 characters.")
+        @Option(help: "What the key is called, 1 to 200 characters.", transform: GivenText.nonEmpty)
         var name: String
 
         @Option(
             name: .customLong("permission"),
             help:
                 "What it may do, any of \(AdminKeysCommand.permissions); repeatable. Nobody gives what they do not have.",
-            completion: AdminKeysCommand.permissionCompletion)
+            completion: AdminKeysCommand.permissionCompletion, transform: GivenText.nonEmpty)
         var permissions: [String]
 
-        @Option(help: "Whose keys alone it may see and change. Default: all.")
+        @Option(help: "Whose keys alone it may see and change. Default: all.", transform: GivenText.nonEmpty)
         var owner: String?
 
-        @Option(help: "When it ends, an RFC 3339 moment. Default: never.")
+        @Option(help: "When it ends, an RFC 3339 moment. Default: never.", transform: GivenText.nonEmpty)
         var expiresAt: String?
 
         func run() async throws {
@@ -39,11 +39,7 @@ struct AdminKeysCommand: AsyncParsableCommand {
                 members["owner"] = owner.map { .text($0) }
                 members["expires_at"] = expiresAt.map { .text($0) }
                 let answer = try await client.make().createAdminKey(members)
-                try client.print(adminKey: answer)
-                guard !client.json else { return }
-                Console.out("")
-                Console.out("The secret, shown this once:")
-                Console.out(try ControlClient.decode(ControlClient.AdminKey.self, answer).value ?? "")
+                try client.print(issuedAdminKey: answer)
             }
         }
     }
@@ -59,7 +55,7 @@ struct AdminKeysCommand: AsyncParsableCommand {
                 let (keys, _): ([ControlClient.AdminKey], Bool) = try await client.pages(
                     try await connection.adminKeyList(), all: true, of: connection)
                 if client.json { return try client.print(encoding: keys) }
-                for line in AdminKeyTable.lines(keys) { Console.out(line) }
+                try Console.out(AdminKeyTable.lines(keys))
             }
         }
     }
@@ -69,7 +65,7 @@ struct AdminKeysCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Argument(help: "The admin key's id.")
+        @Argument(help: "The admin key's id.", transform: GivenText.nonEmpty)
         var id: String
 
         func run() async throws {
@@ -82,30 +78,45 @@ struct AdminKeysCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Argument(help: "The admin key's id.")
+        @Argument(help: "The admin key's id.", transform: GivenText.nonEmpty)
         var id: String
 
-        @Option(help: "What the key is called, 1 to 200 characters.")
+        @Option(help: "What the key is called, 1 to 200 characters.", transform: GivenText.nonEmpty)
         var name: String?
 
         @Option(
             name: .customLong("permission"),
             help: "What it may do, any of \(AdminKeysCommand.permissions); repeatable. All of them, not one more.",
-            completion: AdminKeysCommand.permissionCompletion)
+            completion: AdminKeysCommand.permissionCompletion, transform: GivenText.nonEmpty)
         var permissions: [String] = []
 
-        @Option(help: "When it ends, an RFC 3339 moment; empty for never.")
+        @Option(help: "When it ends, an RFC 3339 moment.", transform: GivenText.nonEmpty)
         var expiresAt: String?
+
+        /// Members of an admin key that can be cleared, by their names in the API.
+        enum Member: String, ExpressibleByArgument, CaseIterable {
+            case expiresAt = "expires_at"
+        }
+
+        @Option(name: .customLong("clear"), help: "A member that the key is to have no more: expires_at.")
+        var cleared: [Member] = []
 
         @Option(help: "Only if the key still has this version (as 'show --json' gives it).")
         var ifVersion: Int64?
+
+        func validate() throws {
+            guard cleared.isEmpty || expiresAt == nil else {
+                throw ValidationError("--clear expires_at and --expires-at exclude each other")
+            }
+        }
 
         func run() async throws {
             try await Console.failing {
                 var members: [String: ControlClient.Member] = [:]
                 members["name"] = name.map { .text($0) }
                 if !permissions.isEmpty { members["permissions"] = .list(permissions) }
-                members["expires_at"] = expiresAt.map { $0.isEmpty ? .none : .text($0) }
+                members["expires_at"] = expiresAt.map { .text($0) }
+                for member in cleared { members[member.rawValue] = ControlClient.Member.none }
                 guard !members.isEmpty else {
                     throw StartError("there is nothing to change: see 'keyward admin-keys update --help'")
                 }
@@ -121,13 +132,13 @@ struct AdminKeysCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Argument(help: "The admin key's id.")
+        @Argument(help: "The admin key's id.", transform: GivenText.nonEmpty)
         var id: String
 
         func run() async throws {
             try await Console.failing {
                 try await client.make().deactivateAdminKey(id)
-                if !client.json { Console.out("deactivated \(id)") }
+                if !client.json { try Console.out("deactivated \(id)") }
             }
         }
     }

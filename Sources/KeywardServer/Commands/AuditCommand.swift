@@ -12,30 +12,30 @@ struct AuditCommand: AsyncParsableCommand {
     struct Filter: ParsableArguments {
         @Option(
             help: "Only of this actor: bootstrap, anonymous, system or the id of an admin key.",
-            completion: .list(["bootstrap", "anonymous", "system"]))
+            completion: .list(["bootstrap", "anonymous", "system"]), transform: GivenText.nonEmpty)
         var actor: String?
 
         @Option(
             help: "Only this action, such as key.deactivate.",
-            completion: .list(AuditAction.allCases.map(\.rawValue)))
+            completion: .list(AuditAction.allCases.map(\.rawValue)), transform: GivenText.nonEmpty)
         var action: String?
 
-        @Option(help: "Only about this key, or admin key.")
+        @Option(help: "Only about this key, or admin key.", transform: GivenText.nonEmpty)
         var keyId: String?
 
-        @Option(help: "Only about keys of this owner.")
+        @Option(help: "Only about keys of this owner.", transform: GivenText.nonEmpty)
         var owner: String?
 
-        @Option(help: "done or refused.", completion: .list(["done", "refused"]))
+        @Option(help: "done or refused.", completion: .list(["done", "refused"]), transform: GivenText.nonEmpty)
         var outcome: String?
 
-        @Option(help: "Only of the request with this id, as X-Request-Id gives it.")
+        @Option(help: "Only of the request with this id, as X-Request-Id gives it.", transform: GivenText.nonEmpty)
         var requestId: String?
 
-        @Option(help: "The first moment, such as 2030-01-31T12:00:00Z.")
+        @Option(help: "The first moment, such as 2030-01-31T12:00:00Z.", transform: GivenText.nonEmpty)
         var since: String?
 
-        @Option(help: "The moment after the last.")
+        @Option(help: "The moment after the last.", transform: GivenText.nonEmpty)
         var until: String?
 
         var query: [(String, String)] {
@@ -66,7 +66,7 @@ struct AuditCommand: AsyncParsableCommand {
                 let (events, areMore): ([ControlClient.AuditEvent], Bool) = try await client.pages(
                     first, all: all, of: connection)
                 if client.json { return try client.print(encoding: events) }
-                for line in AuditTable.lines(events) { Console.out(line) }
+                try Console.out(AuditTable.lines(events))
                 if areMore { Console.error("There are more: --all lists them.") }
             }
         }
@@ -82,7 +82,9 @@ struct AuditCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Option(help: "A head that was printed earlier, SEQ:HASH, the hash in 64 hexadecimal digits.")
+        @Option(
+            help: "A head that was printed earlier, SEQ:HASH, the hash in 64 hexadecimal digits.",
+            transform: GivenText.nonEmpty)
         var expect: String?
 
         func run() async throws {
@@ -90,9 +92,9 @@ struct AuditCommand: AsyncParsableCommand {
                 let answer = try await client.make().verifyAudit(expecting: expect)
                 let result = try ControlClient.decode(ControlClient.Verification.self, answer)
                 if client.json {
-                    client.print(answer)
+                    try client.print(answer)
                 } else {
-                    for line in AuditTable.lines(result) { Console.out(line) }
+                    try Console.out(AuditTable.lines(result))
                 }
                 if !result.intact { throw ExitCode.failure }
             }
@@ -110,7 +112,7 @@ struct AuditCommand: AsyncParsableCommand {
         func run() async throws {
             try await Console.failing {
                 try await client.make().exportAudit(query: filter.query) {
-                    try Console.write($0, to: STDOUT_FILENO, what: "events")
+                    try Console.write($0, to: STDOUT_FILENO, named: "standard output")
                 }
             }
         }

@@ -4,23 +4,27 @@ import FoundationEssentials
 
 /// How commands reach a running Keyward, and how they print.
 struct ClientOptions: ParsableArguments {
-    @Option(help: "The control listener (KEYWARD_CONTROL_URL). Default: http://127.0.0.1:9090.")
+    @Option(
+        help: "The control listener (KEYWARD_CONTROL_URL). Default: http://127.0.0.1:9090.",
+        transform: GivenText.nonEmpty)
     var controlUrl: String?
 
     @Option(
-        help: "A file that holds the admin key (or the key itself in KEYWARD_ADMIN_KEY).", completion: .file())
+        help: "A file that holds the admin key (or the key itself in KEYWARD_ADMIN_KEY).", completion: .file(),
+        transform: GivenText.nonEmpty)
     var adminKeyFile: String?
 
     @Option(
         help: "Keyward's folder, where the admin key is looked for otherwise (KEYWARD_DATA_DIR). Default: .keyward.",
-        completion: .directory)
+        completion: .directory, transform: GivenText.nonEmpty)
     var dataDir: String?
 
     @Flag(help: "Print what the API answers, for machines.")
     var json = false
 
     func make() throws -> ControlClient {
-        let environment = ProcessInfo.processInfo.environment
+        // An empty variable is one that is not set, as for the server's settings.
+        let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
         var base =
             try Self.text("KEYWARD_CONTROL_URL", "--control-url", controlUrl, environment) ?? "http://127.0.0.1:9090"
         while base.hasSuffix("/") { base.removeLast() }
@@ -30,30 +34,20 @@ struct ClientOptions: ParsableArguments {
         return ControlClient(base: base, adminKey: try adminKey(environment))
     }
 
-    func print(_ answer: ControlClient.Answer) {
-        Console.out(String(decoding: answer.body, as: UTF8.self))
+    func print(_ answer: ControlClient.Answer) throws {
+        try Console.out(String(decoding: answer.body, as: UTF8.self))
     }
 
     /// Prints the key that was answered.
     func print(key answer: ControlClient.Answer) throws {
-        if json { return print(answer) }
-        for line in KeyTable.details(try ControlClient.decode(ControlClient.Key.self, answer)) { Console.out(line) }
-    }
-
-    /// Prints a key and the secret that was just made for it.
-    func print(issued answer: ControlClient.Answer) throws {
-        try print(key: answer)
-        guard !json else { return }
-        Console.out("")
-        Console.out("The secret, shown this once:")
-        Console.out(try ControlClient.decode(ControlClient.Key.self, answer).value ?? "")
+        if json { return try print(answer) }
+        try Console.out(KeyTable.details(try ControlClient.decode(ControlClient.Key.self, answer)))
     }
 
     /// Prints the admin key that was answered.
     func print(adminKey answer: ControlClient.Answer) throws {
-        if json { return print(answer) }
-        let key = try ControlClient.decode(ControlClient.AdminKey.self, answer)
-        for line in AdminKeyTable.details(key) { Console.out(line) }
+        if json { return try print(answer) }
+        try Console.out(AdminKeyTable.details(try ControlClient.decode(ControlClient.AdminKey.self, answer)))
     }
 
     /// All pages of a list, or the first one, and whether there are more.
@@ -72,7 +66,7 @@ struct ClientOptions: ParsableArguments {
     func print(encoding value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        Console.out(String(decoding: try encoder.encode(value), as: UTF8.self))
+        try Console.out(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
     private func adminKey(_ environment: [String: String]) throws -> String {

@@ -27,7 +27,7 @@ struct CompletionsCommand: AsyncParsableCommand {
     var shell: Shell
 
     func run() async throws {
-        Console.out(shell.script)
+        try await Console.failing { try Console.out(shell.script) }
     }
 }
 

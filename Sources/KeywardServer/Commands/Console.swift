@@ -4,14 +4,22 @@ import NIOCore
 
 /// The terminal.
 enum Console {
-    /// A line on standard output, at once.
-    static func out(_ line: String) {
-        write(line + "\n", to: STDOUT_FILENO)
+    /// Writes a line to standard output, without a buffer.
+    /// - Throws: when it cannot be written in full.
+    static func out(_ line: String) throws(StartError) {
+        try out([line])
     }
 
-    /// A line on standard error.
+    /// Writes lines to standard output, all of them at once.
+    /// - Throws: when they cannot be written in full.
+    static func out(_ lines: [String]) throws(StartError) {
+        let text = lines.map { $0 + "\n" }.joined()
+        try write(ByteBuffer(string: text), to: STDOUT_FILENO, named: "standard output")
+    }
+
+    /// Writes a line to standard error. Nothing is left to tell of a failure.
     static func error(_ line: String) {
-        write(line + "\n", to: STDERR_FILENO)
+        _ = write(Array((line + "\n").utf8), to: STDERR_FILENO)
     }
 
     /// Whether there is somebody who can answer.
@@ -25,7 +33,7 @@ enum Console {
 
     /// In the place of what was shown before, where there is a terminal.
     static func progress(_ text: String) {
-        write("\r\u{1B}[K" + text, to: STDERR_FILENO)
+        _ = write(Array(("\r\u{1B}[K" + text).utf8), to: STDERR_FILENO)
     }
 
     static var hasTerminal: Bool { isatty(STDERR_FILENO) == 1 }
@@ -42,28 +50,49 @@ enum Console {
         }
     }
 
-    private static func write(_ text: String, to descriptor: Int32) {
-        _ = write(Array(text.utf8), to: descriptor)
-    }
-
-    /// Writes what came, all of it.
-    static func write(_ piece: ByteBuffer, to descriptor: Int32, what: String) throws(StartError) {
-        guard write(piece.readableBytesView, to: descriptor) else {
-            throw StartError("the \(what) cannot be written: \(String(cString: strerror(errno)))")
+    /// Writes bytes to a descriptor.
+    /// - Parameter name: of the file, for the error.
+    /// - Throws: when they cannot be written in full.
+    static func write(_ bytes: ByteBuffer, to descriptor: Int32, named name: String) throws(StartError) {
+        if let failure = write(bytes.readableBytesView, to: descriptor) {
+            throw StartError(unwritable: name, failure)
         }
     }
 
-    /// False when not all could be written.
-    private static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Bool {
+    /// Waits until what was written to a file is on its disk: some file systems report a full one only then. A pipe or terminal has
+    /// no disk.
+    static func flush(_ descriptor: Int32, named name: String) throws(StartError) {
+        guard fsync(descriptor) != 0, ![EINVAL, EROFS, ENOTSUP].contains(errno) else { return }
+        throw StartError(unwritable: name, errno)
+    }
+
+    /// Writes all bytes, and waits for a slow reader where the descriptor is non-blocking.
+    /// - Returns: nil, or the number of the system's error.
+    private static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Int32? {
         let bytes = ContiguousArray(bytes)
         var offset = 0
         while offset < bytes.count {
             let written = bytes.withUnsafeBytes {
                 Glibc.write(descriptor, $0.baseAddress?.advanced(by: offset), bytes.count - offset)
             }
-            guard written > 0 else { return false }
-            offset += written
+            if written > 0 {
+                offset += written
+                continue
+            }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN:
+                var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&ready, 1, -1)
+            default: return errno
+            }
         }
-        return true
+        return nil
+    }
+}
+
+extension StartError {
+    init(unwritable name: String, _ error: Int32) {
+        self.init("\(name) cannot be written: \(String(cString: strerror(error)))")
     }
 }

@@ -22,7 +22,7 @@ struct DoctorCommand: AsyncParsableCommand {
             report.pass("settings", "all valid")
         } catch {
             report.fail("settings", "\(error)")
-            throw ExitCode.failure
+            return try await Console.failing { try report.finish() }
         }
         for warning in settings.warnings { report.warn("secrets", warning) }
         await DatabaseExamination(settings).run(&report)
@@ -32,7 +32,7 @@ struct DoctorCommand: AsyncParsableCommand {
         await checkPort(
             ListenAddress(host: settings.gateway.host, port: settings.gateway.port), "gateway port", isRunning, &report)
         await checkPort(settings.control, "control port", isRunning, &report)
-        if report.failures > 0 { throw ExitCode.failure }
+        try await Console.failing { try report.finish() }
     }
 
     private func checkFiles(_ settings: Settings, _ report: inout DoctorReport) {

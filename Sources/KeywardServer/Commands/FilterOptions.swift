@@ -5,33 +5,34 @@ import AuthKeys
 struct FilterOptions: ParsableArguments {
     @Option(
         help: "active, disabled, deactivated or expired.",
-        completion: .list(KeyQuery.Status.allCases.map(\.rawValue)))
+        completion: .list(KeyQuery.Status.allCases.map(\.rawValue)), transform: GivenText.nonEmpty)
     var status: String?
 
-    @Option(help: "Only keys that end within this time, such as 30d or 12h.")
+    @Option(help: "Only keys that end within this time, such as 30d or 12h.", transform: GivenText.nonEmpty)
     var expiringWithin: String?
 
-    @Option(help: "Only keys that were not used for this time, such as 90d.")
+    @Option(help: "Only keys that were not used for this time, such as 90d.", transform: GivenText.nonEmpty)
     var unusedFor: String?
 
-    @Option(help: "Only keys of this owner.")
+    @Option(help: "Only keys of this owner.", transform: GivenText.nonEmpty)
     var owner: String?
 
-    @Option(help: "Only keys with this label: NAME or NAME=VALUE.")
+    @Option(help: "Only keys with this label: NAME or NAME=VALUE.", transform: GivenText.nonEmpty)
     var label: String?
 
-    @Option(help: "Only keys that have this scope.")
+    @Option(help: "Only keys that have this scope.", transform: GivenText.nonEmpty)
     var scope: String?
 
-    @Option(help: "Only keys with a secret that begins with this.")
+    @Option(help: "Only keys with a secret that begins with this.", transform: GivenText.nonEmpty)
     var prefix: String?
 
-    @Option(help: "Only keys with a secret that ends in these four characters.")
+    @Option(help: "Only keys with a secret that ends in these four characters.", transform: GivenText.nonEmpty)
     var lastFour: String?
 
     @Option(
         name: [.customShort("q"), .customLong("query")],
-        help: "Only keys whose name or description contains this; one or two letters, where a word begins.")
+        help: "Only keys whose name or description contains this; one or two letters, where a word begins.",
+        transform: GivenText.nonEmpty)
     var text: String?
 
     var query: [(String, String)] {

@@ -26,9 +26,9 @@ struct InstancesCommand: AsyncParsableCommand {
             try await Console.failing {
                 let answer = try await client.make().resync(acceptDatabase: acceptDatabase)
                 if client.json {
-                    client.print(answer)
+                    try client.print(answer)
                 } else {
-                    Console.out("all instances load all keys again\(acceptDatabase ? ", and accept the database" : "")")
+                    try Console.out("all instances load all keys again\(acceptDatabase ? ", and accept the database" : "")")
                 }
             }
         }

@@ -20,7 +20,7 @@ extension KeysCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Argument(help: "The file; - for standard input.", completion: .file())
+        @Argument(help: "The file; - for standard input.", completion: .file(), transform: GivenText.nonEmpty)
         var file: String
 
         @Option(help: "atomic: all lines or none. skip: those that are good.")
@@ -33,7 +33,7 @@ extension KeysCommand {
             try await Console.failing {
                 let answer = try await send()
                 let report = try ControlClient.decode(ControlClient.ImportReport.self, answer)
-                if client.json { client.print(answer) } else { show(report) }
+                if client.json { try client.print(answer) } else { try show(report) }
                 if report.failed > 0 { throw ExitCode.failure }
             }
         }
@@ -52,11 +52,11 @@ extension KeysCommand {
                 pieces, query: [("mode", mode.rawValue), ("dry_run", String(dryRun))])
         }
 
-        private func show(_ report: ControlClient.ImportReport) {
+        private func show(_ report: ControlClient.ImportReport) throws {
             for error in report.errors { Console.error("line \(error.line): \(error.message)") }
             if report.errorsTruncated { Console.error("... and \(report.failed - report.errors.count) more") }
             if report.failed > 0 { Console.error("\(Self.count(report.failed, "line")) failed") }
-            Console.out("\(Self.count(report.imported, "key")) \(dryRun ? "would be imported" : "imported")")
+            try Console.out("\(Self.count(report.imported, "key")) \(dryRun ? "would be imported" : "imported")")
         }
 
         private static func count(_ number: Int, _ noun: String) -> String {
@@ -72,25 +72,30 @@ extension KeysCommand {
 
         @OptionGroup var filters: FilterOptions
 
-        @Option(help: "The file to write, instead of standard output.", completion: .file())
+        @Option(
+            help: "The file to write, instead of standard output.", completion: .file(),
+            transform: GivenText.nonEmpty)
         var output: String?
 
         func run() async throws {
             try await Console.failing {
                 let connection = try client.make()
-                guard let output else { return try await export(connection, to: STDOUT_FILENO) }
+                guard let output else {
+                    return try await export(connection, to: STDOUT_FILENO, named: "standard output")
+                }
                 let descriptor = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
                 guard descriptor >= 0 else {
-                    throw StartError("\(output) cannot be written: \(String(cString: strerror(errno)))")
+                    throw StartError(unwritable: output, errno)
                 }
                 defer { close(descriptor) }
-                try await export(connection, to: descriptor)
+                try await export(connection, to: descriptor, named: output)
+                try Console.flush(descriptor, named: output)
             }
         }
 
-        private func export(_ connection: ControlClient, to descriptor: Int32) async throws {
+        private func export(_ connection: ControlClient, to descriptor: Int32, named name: String) async throws {
             try await connection.exportKeys(query: filters.query) {
-                try Console.write($0, to: descriptor, what: "keys")
+                try Console.write($0, to: descriptor, named: name)
             }
         }
     }

@@ -8,13 +8,15 @@ extension KeysCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Argument(help: "The key's id.")
+        @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
-        @Option(help: "What the key is called, 1 to 200 characters.")
+        @Option(help: "What the key is called, 1 to 200 characters.", transform: GivenText.nonEmpty)
         var name: String?
 
         @OptionGroup var attributes: AttributeOptions
+
+        @OptionGroup var cleared: ClearOptions
 
         @Flag(inversion: .prefixedEnableDisable, help: "Pause the key, or take the pause back.")
         var key: Bool?
@@ -22,11 +24,21 @@ extension KeysCommand {
         @Option(help: "Only if the key still has this version (as 'show --json' gives it).")
         var ifVersion: Int64?
 
+        func validate() throws {
+            _ = try members()
+        }
+
+        private func members() throws -> [String: ControlClient.Member] {
+            var members = try attributes.members()
+            members["name"] = name.map { .text($0) }
+            members["enabled"] = key.map { .flag($0) }
+            try cleared.apply(to: &members)
+            return members
+        }
+
         func run() async throws {
             try await Console.failing {
-                var members = try attributes.members()
-                members["name"] = name.map { .text($0) }
-                members["enabled"] = key.map { .flag($0) }
+                let members = try members()
                 guard !members.isEmpty else {
                     throw StartError("there is nothing to change: see 'keyward keys update --help'")
                 }
@@ -43,13 +55,15 @@ extension KeysCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Argument(help: "The key's id.")
+        @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
         @Option(help: "How many seconds the old secret stays good; 0 ends it at once. Default: 86400.")
         var graceSeconds: Int64?
 
-        @Option(help: "Makes a repetition of this command safe: no second rotation under the same text.")
+        @Option(
+            help: "Makes a repetition of this command safe: no second rotation under the same text.",
+            transform: GivenText.nonEmpty)
         var idempotencyKey: String?
 
         @Flag(help: "End the old secret of an earlier rotation now.")
@@ -59,12 +73,12 @@ extension KeysCommand {
             try await Console.failing {
                 if endGrace {
                     try await client.make().endPreviousSecret(id)
-                    if !client.json { Console.out("only the newest secret of \(id) is good now") }
+                    if !client.json { try Console.out("only the newest secret of \(id) is good now") }
                     return
                 }
                 let answer = try await client.make().rotate(
                     id, graceSeconds: graceSeconds, idempotencyKey: idempotencyKey)
-                try client.print(issued: answer)
+                try client.print(issued: answer, isRotation: true)
             }
         }
     }
@@ -74,13 +88,13 @@ extension KeysCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Argument(help: "The key's id.")
+        @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
         func run() async throws {
             try await Console.failing {
                 try await client.make().delete(id)
-                if !client.json { Console.out("deleted \(id)") }
+                if !client.json { try Console.out("deleted \(id)") }
             }
         }
     }

@@ -16,15 +16,17 @@ struct KeysCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Option(help: "What the key is called, 1 to 200 characters.")
+        @Option(help: "What the key is called, 1 to 200 characters.", transform: GivenText.nonEmpty)
         var name: String
 
         @OptionGroup var attributes: AttributeOptions
 
-        @Option(help: "What the secret begins with, instead of 'kw'.")
+        @Option(help: "What the secret begins with, instead of 'kw'.", transform: GivenText.nonEmpty)
         var prefix: String?
 
-        @Option(help: "Makes a repetition of this command safe: no second key under the same text.")
+        @Option(
+            help: "Makes a repetition of this command safe: no second key under the same text.",
+            transform: GivenText.nonEmpty)
         var idempotencyKey: String?
 
         func run() async throws {
@@ -33,7 +35,7 @@ struct KeysCommand: AsyncParsableCommand {
                 members["name"] = .text(name)
                 members["prefix"] = prefix.map { .text($0) }
                 let answer = try await client.make().create(members, idempotencyKey: idempotencyKey)
-                try client.print(issued: answer)
+                try client.print(issued: answer, isRotation: false)
             }
         }
     }
@@ -49,7 +51,7 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(
             parsing: .unconditional,
             help: "created, name, last_used or expires; with - before it for descending. Default: -created.",
-            completion: .list(KeyOrder.all.map(\.description)))
+            completion: .list(KeyOrder.all.map(\.description)), transform: GivenText.nonEmpty)
         var sort: String?
 
         @OptionGroup var filters: FilterOptions
@@ -64,7 +66,7 @@ struct KeysCommand: AsyncParsableCommand {
                 let (keys, areMore): ([ControlClient.Key], Bool) = try await client.pages(
                     first, all: all, of: connection)
                 if client.json { return try client.print(encoding: keys) }
-                for line in KeyTable.lines(keys) { Console.out(line) }
+                try Console.out(KeyTable.lines(keys))
                 if let total = first.total { Console.error(KeyTable.foot(of: keys.count, total, hasMore: areMore)) }
             }
         }
@@ -81,7 +83,7 @@ struct KeysCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Argument(help: "The key's id.")
+        @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
         func run() async throws {
@@ -99,7 +101,7 @@ struct KeysCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Argument(help: "The key's id.")
+        @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
         @Option(help: "How many days, 1 to 400.")
@@ -110,7 +112,7 @@ struct KeysCommand: AsyncParsableCommand {
                 let answer = try await client.make().usage(id, days: days)
                 let usage = try ControlClient.decode(ControlClient.Usage.self, answer)
                 if client.json { return try client.print(encoding: usage) }
-                for line in KeyTable.lines(usage) { Console.out(line) }
+                try Console.out(KeyTable.lines(usage))
             }
         }
     }
@@ -121,19 +123,21 @@ struct KeysCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Argument(help: "The key's id.")
+        @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
-        @Option(help: "The request's method.", completion: .methods)
+        @Option(help: "The request's method.", completion: .methods, transform: GivenText.nonEmpty)
         var method: String?
 
-        @Option(help: "The request's path.")
+        @Option(help: "The request's path.", transform: GivenText.nonEmpty)
         var path: String?
 
-        @Option(help: "Where the request comes from.")
+        @Option(help: "Where the request comes from.", transform: GivenText.nonEmpty)
         var ip: String?
 
-        @Option(name: .customLong("scope"), help: "A scope that the request needs; repeatable.")
+        @Option(
+            name: .customLong("scope"), help: "A scope that the request needs; repeatable.",
+            transform: GivenText.nonEmpty)
         var scopes: [String] = []
 
         func run() async throws {
@@ -144,7 +148,7 @@ struct KeysCommand: AsyncParsableCommand {
                 let answer = try await client.make().explain(id, query: query)
                 let explanation = try ControlClient.decode(ControlClient.Explanation.self, answer)
                 if client.json { return try client.print(encoding: explanation) }
-                for line in KeyTable.lines(explanation) { Console.out(line) }
+                try Console.out(KeyTable.lines(explanation))
             }
         }
     }
@@ -155,7 +159,7 @@ struct KeysCommand: AsyncParsableCommand {
 
         @OptionGroup var client: ClientOptions
 
-        @Argument(help: "The key's id.")
+        @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
         @Flag(help: "Do not ask, even if the key was used in the last seven days.")
@@ -174,7 +178,7 @@ struct KeysCommand: AsyncParsableCommand {
                 }
                 let answer = try await connection.deactivate(id)
                 if let warning = answer.warning { Console.error("Warning: \(warning)") }
-                if !client.json { Console.out("deactivated \(id)") }
+                if !client.json { try Console.out("deactivated \(id)") }
             }
         }
     }

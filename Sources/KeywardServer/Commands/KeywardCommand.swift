@@ -15,6 +15,7 @@ public enum KeywardProgram {
 
     /// Reads the command line, does what it says, and ends the process: 0, 1 (refused or failed), 2 (usage).
     public static func run() async -> Never {
+        StandardStreams.prepare()
         do {
             var command = try KeywardCommand.parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
@@ -24,11 +25,24 @@ public enum KeywardProgram {
             }
             KeywardCommand.exit()
         } catch {
-            guard KeywardCommand.exitCode(for: error) == .validationFailure else {
-                KeywardCommand.exit(withError: error)
+            switch KeywardCommand.exitCode(for: error) {
+            case .success: show(KeywardCommand.fullMessage(for: error))
+            case .validationFailure:
+                Console.error(KeywardCommand.fullMessage(for: error))
+                exit(usageStatus)
+            default: KeywardCommand.exit(withError: error)
             }
-            Console.error(KeywardCommand.fullMessage(for: error))
-            exit(usageStatus)
+        }
+    }
+
+    /// Prints a help text or the version, and ends the process.
+    private static func show(_ text: String) -> Never {
+        do {
+            try Console.out(text)
+            KeywardCommand.exit()
+        } catch {
+            Console.error("keyward: \(error)")
+            KeywardCommand.exit(withError: ExitCode.failure)
         }
     }
 }

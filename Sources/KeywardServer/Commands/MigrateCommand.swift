@@ -22,11 +22,11 @@ struct MigrateCommand: AsyncParsableCommand {
                 let (applied, plan) = try await MigrationRunner(logger: logger).status(on: connection)
                 for migration in applied {
                     let note = plan.newer.contains(migration) ? "  unknown to this build" : ""
-                    Console.out(
+                    try Console.out(
                         "applied  \(migration.version)  \(migration.name)  \(migration.appliedAt)  \(migration.milliseconds) ms\(note)"
                     )
                 }
-                for migration in plan.pending { Console.out("pending  \(migration.version)  \(migration.name)") }
+                for migration in plan.pending { try Console.out("pending  \(migration.version)  \(migration.name)") }
             }
         }
     }
@@ -45,15 +45,15 @@ struct MigrateCommand: AsyncParsableCommand {
                 let runner = MigrationRunner(logger: logger)
                 guard dryRun else {
                     let done = try await runner.up(on: connection)
-                    for migration in done { Console.out("applied  \(migration.version)  \(migration.name)") }
-                    if done.isEmpty { Console.out("nothing to do") }
+                    for migration in done { try Console.out("applied  \(migration.version)  \(migration.name)") }
+                    if done.isEmpty { try Console.out("nothing to do") }
                     return
                 }
                 let pending = try await runner.status(on: connection).plan.pending
                 for migration in pending {
-                    Console.out("-- would apply \(migration.version) \(migration.name)\n\(migration.sql)")
+                    try Console.out("-- would apply \(migration.version) \(migration.name)\n\(migration.sql)")
                 }
-                if pending.isEmpty { Console.out("nothing to do") }
+                if pending.isEmpty { try Console.out("nothing to do") }
             }
         }
     }
@@ -85,14 +85,14 @@ struct MigrateCommand: AsyncParsableCommand {
             let purpose: RuntimeGrants.Purpose = verifyOnly ? .verify : .serve
             guard apply else {
                 return try await Console.failing {
-                    for line in try RuntimeGrants.statements(for: role, to: purpose) { Console.out(line) }
+                    try Console.out(try RuntimeGrants.statements(for: role, to: purpose))
                 }
             }
             try await MigrateCommand.connected(options, writes: true) { connection, _ in
                 for statement in try RuntimeGrants.statements(for: role, to: purpose) {
                     try await connection.execute(script: statement)
                 }
-                Console.out("\(role) has what it needs")
+                try Console.out("\(role) has what it needs")
             }
         }
     }

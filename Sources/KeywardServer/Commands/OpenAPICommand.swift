@@ -11,7 +11,7 @@ struct OpenAPICommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Console.failing {
-            try Console.write(ByteBuffer(bytes: OpenAPIDocument.bytes), to: STDOUT_FILENO, what: "document")
+            try Console.write(ByteBuffer(bytes: OpenAPIDocument.bytes), to: STDOUT_FILENO, named: "standard output")
         }
     }
 }

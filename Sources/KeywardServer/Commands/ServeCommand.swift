@@ -21,11 +21,11 @@ struct ServeCommand: AsyncParsableCommand {
             try LogFormat.bootstrap(source)
             let metrics = PrometheusRegistry()
             MetricsSystem.bootstrap(metrics)
-            signal(SIGPIPE, SIG_IGN)
             let logger = Logger(label: "keyward")
             SecretFile.log(settings.warnings, to: logger)
+            let announcement = StartAnnouncement()
             let instance = Instance(settings: settings, metrics: metrics, logger: logger) { listening, report in
-                for line in report.lines(listening) { Console.out(line) }
+                announcement.announce(report.lines(listening))
                 logger.info(
                     "started",
                     metadata: [
@@ -36,7 +36,12 @@ struct ServeCommand: AsyncParsableCommand {
             }
             let group = ServiceGroup(
                 configuration: .init(
-                    services: [.init(service: instance, successTerminationBehavior: .gracefullyShutdownGroup)],
+                    services: [
+                        .init(service: instance, successTerminationBehavior: .gracefullyShutdownGroup),
+                        .init(
+                            service: announcement, successTerminationBehavior: .ignore,
+                            failureTerminationBehavior: .gracefullyShutdownGroup),
+                    ],
                     gracefulShutdownSignals: Self.endingSignals(settings), logger: logger))
             try await group.run()
             logger.info("stopped")
