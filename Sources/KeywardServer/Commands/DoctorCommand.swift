@@ -36,10 +36,10 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     private func checkFiles(_ settings: Settings, _ report: inout DoctorReport) {
-        let descriptors = DescriptorBudget.raised().limit
-        if descriptors < DescriptorBudget.minimum {
-            report.fail(
-                "files", "\(descriptors) may be open: at least \(DescriptorBudget.minimum) are needed (ulimit -n)")
+        let budget = DescriptorBudget(
+            limit: DescriptorBudget.raisedLimit(), settings.gateway, isEcho: settings.gateway.routes.isEmpty)
+        if budget.limit < budget.minimum {
+            report.fail("files", "\(budget.limit) may be open: at least \(budget.minimum) are needed (ulimit -n)")
         }
         do throws(GatewayError) {
             try settings.gateway.checkFiles()
