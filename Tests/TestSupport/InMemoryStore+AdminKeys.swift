@@ -35,9 +35,30 @@ extension InMemoryStore: AdminKeyStore {
     }
 
     public func adminKeysByDigest() async throws(StoreError) -> [SecretDigest: AdminKey] {
+        try read { state in Dictionary(state.adminKeys.values.map { ($0.digest, $0.key) }) { $1 } }
+    }
+
+    public func writeBack(deactivated ids: [KeyID]) async throws(StoreError) {
+        let now = time.now()
         try read { state in
-            let rows = state.adminKeys.values.filter { $0.key.deactivatedAt == nil }
-            return Dictionary(rows.map { ($0.digest, $0.key) }) { $1 }
+            for id in ids {
+                guard let (digest, key) = state.adminKeys[id], key.deactivatedAt == nil else { continue }
+                state.adminKeys[id] = (
+                    digest,
+                    AdminKey(
+                        id: id, attributes: key.attributes, lastFour: key.lastFour, deactivatedAt: now,
+                        createdAt: key.createdAt, updatedAt: now, lastUsedAt: key.lastUsedAt, version: key.version + 1)
+                )
+                var changes = AuditChanges()
+                changes.set("active", from: .bool(true), to: .bool(false))
+                changes.set("reason", to: .string("the database had lost this"))
+                state.trail.append(
+                    [
+                        NewAuditEvent(
+                            actor: .system, origin: CallOrigin(address: "", requestID: ""), action: .adminKeyDeactivate,
+                            subject: id, owner: key.owner, changes: changes)
+                    ], now: now)
+            }
         }
     }
 

@@ -11,7 +11,7 @@ public final class AdminCredentials: Sendable {
     private struct Copy {
         /// Those that are not deactivated.
         var keys: [SecretDigest: AdminKey] = [:]
-        /// Deactivated ones that were presented or deactivated here. A deactivation is permanent, so they need no renewal.
+        /// All that were ever seen deactivated. A deactivation is permanent, whatever a database says that lost it.
         var deactivated: [SecretDigest: AdminKey] = [:]
         /// When it was read; nil before it was.
         var readAt: Duration?
@@ -118,10 +118,19 @@ public final class AdminCredentials: Sendable {
     public func refresh() async throws(StoreError) {
         let start = time.uptime()
         let keys = try await store.adminKeysByDigest()
-        copy.withLock { copy in
-            guard start >= copy.readAt ?? start, start >= copy.changedAt ?? start else { return }
-            copy.keys = keys
+        let revived: [KeyID] = copy.withLock { copy in
+            guard start >= copy.readAt ?? start, start >= copy.changedAt ?? start else { return [] }
+            for (digest, key) in keys where key.deactivatedAt != nil { copy.deactivated[digest] = key }
+            copy.keys = keys.filter { copy.deactivated[$0.key] == nil }
             copy.readAt = start
+            return keys.filter { $0.value.deactivatedAt == nil && copy.deactivated[$0.key] != nil }.map(\.value.id)
+        }
+        if revived.isEmpty { return }
+        try await store.writeBack(deactivated: revived)
+        for id in revived {
+            logger.warning(
+                "the database had lost the end of an admin key, which was written back",
+                metadata: ["admin_key_id": "\(id)"])
         }
     }
 

@@ -12,8 +12,11 @@ public protocol AdminKeyStore: Sendable {
         with digest: SecretDigest, using permissions: [AdminPermission]
     ) async throws(StoreError) -> AdminKey?
 
-    /// All that are not deactivated, by their digests.
+    /// All admin keys by their digests, deactivated ones too.
     func adminKeysByDigest() async throws(StoreError) -> [SecretDigest: AdminKey]
+
+    /// Deactivates admin keys again whose deactivation the database lost, each with an event of the system's in the trail.
+    func writeBack(deactivated ids: [KeyID]) async throws(StoreError)
 
     func createAdminKey(_ key: NewAdminKey, by call: AdminCall) async throws(StoreError) -> AdminKey
 

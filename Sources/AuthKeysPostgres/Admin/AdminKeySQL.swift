@@ -33,7 +33,7 @@ enum AdminKeySQL {
         SELECT \(columns) FROM admin_keys a WHERE a.digest = $1
         """
 
-    static let byDigest = "SELECT a.digest, \(columns) FROM admin_keys a WHERE a.deactivated_at IS NULL"
+    static let byDigest = "SELECT a.digest, \(columns) FROM admin_keys a"
 
     static let create = """
         INSERT INTO admin_keys AS a (id, name, permissions, owner, expires_at, digest, last_four)

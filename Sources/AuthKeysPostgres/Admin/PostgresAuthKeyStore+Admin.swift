@@ -44,6 +44,12 @@ extension PostgresAuthKeyStore: AdminKeyStore {
         }
     }
 
+    public func writeBack(deactivated ids: [KeyID]) async throws(StoreError) {
+        try await change {
+            _ = try await self.pool.query(EndSQL.deactivateAdminKeys, [.uuidArray(ids.map { PostgresUUID($0) })])
+        }
+    }
+
     public func createAdminKey(_ key: NewAdminKey, by call: AdminCall) async throws(StoreError) -> AdminKey {
         try await change {
             var changes = AuditChanges(from: nil, to: key.attributes)

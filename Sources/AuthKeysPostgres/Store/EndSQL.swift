@@ -17,6 +17,19 @@ enum EndSQL {
         FROM k
         """
 
+    static let deactivateAdminKeys = """
+        WITH held AS (
+            SELECT id FROM admin_keys WHERE id = ANY ($1::uuid[]) AND deactivated_at IS NULL ORDER BY id FOR UPDATE
+        ), a AS (
+            UPDATE admin_keys a SET deactivated_at = clock_timestamp(), version = version + 1, updated_at = clock_timestamp()
+            FROM held WHERE a.id = held.id RETURNING a.*
+        )
+        INSERT INTO audit_events (actor, address, request_id, action, key_id, owner, outcome, changes)
+        SELECT 'system', '', '', 'admin_key.deactivate', a.id, a.owner, 'done', jsonb_build_object(
+            'active', jsonb_build_object('from', true, 'to', false), 'reason', \(reason))
+        FROM a
+        """
+
     /// The key first, as everything that changes a secret locks it.
     static let endSecrets = """
         WITH ended AS (

@@ -14,7 +14,8 @@ extension StoreError {
         case let error as StoreError: self = error
         // Raised by `require_whole_database`, or by an event that no trigger completed.
         case let error as PostgresError where ["KW001", "23502"].contains(error.sqlState):
-            self.init(.unavailable, detail: "the database is not whole: part of it is missing, or a restore is under way")
+            self.init(
+                .unavailable, detail: "the database is not whole: part of it is missing, or a restore is under way")
         case is CancellationError: self.init(.unavailable, detail: "the call was cancelled")
         case let error as PostgresError:
             self.init(Self.kind(of: error, isChange: isChange), detail: "\(error)")

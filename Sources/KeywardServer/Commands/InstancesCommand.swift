@@ -28,7 +28,8 @@ struct InstancesCommand: AsyncParsableCommand {
                 if client.json {
                     try client.print(answer)
                 } else {
-                    try Console.out("all instances load all keys again\(acceptDatabase ? ", and accept the database" : "")")
+                    try Console.out(
+                        "all instances load all keys again\(acceptDatabase ? ", and accept the database" : "")")
                 }
             }
         }

@@ -67,6 +67,32 @@ struct AdminCredentialsTests {
         #expect(try credentials.authenticateFromMemory("nonsense", for: .verify) == .unknown)
     }
 
+    @Test(
+        "an admin key that was revoked on another instance stays so over a database that lost it, and gets its end back"
+    )
+    func lostEnd() async throws {
+        let store = InMemoryStore(time: clock.source)
+        let credentials = credentials(store)
+        let value = try await key(store)
+        try await credentials.refresh()
+        let saved = store.snapshot()
+        let id = try #require(try await store.adminKeysByDigest().values.first).id
+        _ = try await store.deactivateAdminKey(id, keepsLast: false, by: .test)
+        clock.advance(by: .seconds(1))
+        try await credentials.refresh()
+        store.restore(saved, as: "two")
+        #expect(try await admin(value, credentials) == nil)
+        clock.advance(by: .seconds(1))
+        try await credentials.refresh()
+        let restored = try await store.adminKey(id)
+        #expect(restored?.deactivatedAt != nil)
+        #expect(try await admin(value, credentials) == nil)
+        let (unknown, authentication) = (
+            AdminAuthentication.unknown, try await credentials.authenticate(value, for: [.verify])
+        )
+        #expect(authentication != unknown, "it is known whose it was")
+    }
+
     @Test("a use that the copy was enough for is noted, once a minute; one that is not allowed is not")
     func use() async throws {
         let store = InMemoryStore(time: clock.source)
