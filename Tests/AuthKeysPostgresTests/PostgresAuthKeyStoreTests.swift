@@ -41,7 +41,8 @@ struct PostgresAuthKeyStoreTests {
 
     @Test("creations at once share statements, and each gets its own key")
     func groupCommit() async throws {
-        try await StoreFixture.with { fixture in
+        // Transaction ids are those of the whole server.
+        try await StoreFixture.alone { fixture in
             let keys = (0..<500).map { StoreConformance.newKey(name: "n\($0)") }
             let before = try await Self.commits(fixture)
             try await withThrowingTaskGroup(of: Void.self) { group in
