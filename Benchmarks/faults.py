@@ -87,9 +87,11 @@ class Cluster:
             command += ["-c", statement]
         return subprocess.run(command, text=True, capture_output=True).stdout.strip()
 
-    def wait(self):
-        while self.sql("SELECT 1") != "1":
+    def number(self, statement):
+        """The answer to a statement, as soon as the server is back."""
+        while not (answer := self.sql(statement)).isdigit():
             time.sleep(0.02)
+        return int(answer)
 
     def kill_backend(self):
         """PostgreSQL ends all sessions and recovers, under the same postmaster."""
@@ -123,8 +125,7 @@ def crash(rounds):
         second.process.send_signal(signal.SIGSTOP)
         os.kill(pid, signal.SIGKILL)
         sleeper.wait()
-        cluster.wait()
-        reused += int(cluster.sql("SELECT pg_snapshot_xmax(pg_current_snapshot())")) <= highest
+        reused += cluster.number("SELECT pg_snapshot_xmax(pg_current_snapshot())") <= highest
         for key in keys[:3]:
             admin(first, "POST", "/%s/deactivate" % key["id"])
         cluster.sql(";".join(["BEGIN; SELECT pg_current_xact_id(); ROLLBACK"] * 80))

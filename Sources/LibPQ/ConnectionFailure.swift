@@ -53,6 +53,9 @@ enum ConnectionFailure {
         if sqlState == "28000", message.contains("InitializeSessionUserId") {
             return "the role does not exist, or may not log in: CREATE ROLE ... LOGIN, or name another in user"
         }
-        return sqlState.flatMap { refusals[$0] } ?? (mistakes + causes).first { message.contains($0.sign) }?.words
+        let known = (mistakes + causes).first { message.contains($0.sign) }
+        // The SQLSTATE of a setting that may not be changed is that of a missing privilege.
+        if let known, known.sign == "session_replication_role" { return known.words }
+        return sqlState.flatMap { refusals[$0] } ?? known?.words
     }
 }

@@ -4,9 +4,8 @@
 /// change (`pg_settings`, contexts `user` and `superuser`); docs/operations.md says of each why it is here or left alone.
 enum SessionSettings {
     static let fixed: [(name: String, value: String)] = [
-        // Transactions: what they see, and whether they can write.
+        // Transactions: what they see. Whether they can write is the operator's choice.
         ("default_transaction_isolation", "read committed"),
-        ("default_transaction_read_only", "off"),
         ("default_transaction_deferrable", "off"),
         ("session_replication_role", "origin"),
         // Time limits: the caller has its own, and cancels. A transaction that a stalled process leaves open ends after a minute.
@@ -47,8 +46,7 @@ enum SessionSettings {
     ///
     /// A `SET` of the transaction's own settings ends with the transaction, as no SELECT could do it: that takes a snapshot first.
     static let transactionStatements = [
-        "SET transaction_isolation = 'read committed'", "SET transaction_read_only = off",
-        assignments(isLocal: true),
+        "SET transaction_isolation = 'read committed'", assignments(isLocal: true),
     ]
 
     /// Changes what differs. A setting that this version of PostgreSQL lacks is left out. Of `synchronous_commit` only `off` is

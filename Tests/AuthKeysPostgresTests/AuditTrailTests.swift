@@ -208,8 +208,8 @@ struct AuditTrailTests {
             try await tamper(
                 fixture,
                 """
-                INSERT INTO audit_events (xid, actor, address, request_id, action, outcome)
-                SELECT (pg_current_xact_id()::text::bigint + 100 + n)::text::xid8, 'bootstrap', '', '', 'key.create', 'done'
+                INSERT INTO audit_events (at, xid, actor, address, request_id, action, outcome)
+                SELECT now(), (pg_current_xact_id()::text::bigint + 100 + n)::text::xid8, 'bootstrap', '', '', 'key.create', 'done'
                 FROM generate_series(1, \(count)) n
                 """)
             try await AdminConformance.sealAll(fixture.store, count: count)
@@ -240,8 +240,8 @@ struct AuditTrailTests {
             try await tamper(
                 fixture,
                 """
-                INSERT INTO audit_events (at, actor, address, request_id, action, outcome)
-                SELECT at, '', '', '', '', 'done'
+                INSERT INTO audit_events (at, xid, actor, address, request_id, action, outcome)
+                SELECT at, pg_current_xact_id(), '', '', '', '', 'done'
                 FROM unnest('{infinity,-infinity,1970-01-01,0044-03-15 BC,9999-12-31}'::timestamptz[]) AS t (at)
                 """)
             try await AdminConformance.sealAll(fixture.store, count: texts.count + 5)

@@ -10,7 +10,7 @@ import Testing
 struct SessionDefaultsTests {
     /// Time limits are long enough not to be reached: `SessionSettingsTests` looks at their values.
     private static let hostile = [
-        "default_transaction_isolation": "serializable", "default_transaction_read_only": "on",
+        "default_transaction_isolation": "serializable",
         "default_transaction_deferrable": "on", "session_replication_role": "replica", "lock_timeout": "10min",
         "statement_timeout": "10min", "idle_session_timeout": "10min", "idle_in_transaction_session_timeout": "10min",
         "standard_conforming_strings": "off", "backslash_quote": "off", "escape_string_warning": "off",

@@ -25,6 +25,9 @@ struct InstanceRouteTests {
             let answer = try await server.send(
                 .POST, "/admin/api/v1/instances/resync", body: #"{"accept_databse":true}"#)
             #expect(answer.status == 400 && answer.text.contains("accept_databse"))
+            let null = try await server.send(
+                .POST, "/admin/api/v1/instances/resync", body: #"{"accept_database":null}"#)
+            #expect(null.status == 400 && null.errorText("param") == "accept_database")
             #expect(try await server.send(.POST, "/admin/api/v1/instances/resync", admin: nil).status == 401)
         }
     }

@@ -14,7 +14,7 @@ struct KeyVerificationMiddlewareTests {
         let store = InMemoryStore()
         let index = KeyIndex()
         let freshness = IndexFreshness(maxStaleness: .seconds(60))
-        freshness.recordSync(startedAt: .zero)
+        freshness.recordSync(startedAt: TimeSource.system.uptime())
         let verifier = KeyVerifier(
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
         let router = Router(context: AppContext.self)

@@ -7,7 +7,7 @@ import Testing
 struct SessionSettingsTests {
     /// Another value for each setting that is set.
     private static let others = [
-        "default_transaction_isolation": "serializable", "default_transaction_read_only": "on",
+        "default_transaction_isolation": "serializable",
         "default_transaction_deferrable": "on", "session_replication_role": "replica", "lock_timeout": "10min",
         "transaction_timeout": "10min", "idle_session_timeout": "10min", "idle_in_transaction_session_timeout": "10min",
         "statement_timeout": "10min", "standard_conforming_strings": "off", "backslash_quote": "off",

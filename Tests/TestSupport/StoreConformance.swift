@@ -160,28 +160,28 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(all == [old.entry], "full load")
             let (none, same) = try await collect(store, since: start.watermark)
             try expect(
-                none.allSatisfy { $0 == old.entry } && start.watermark.continuity(to: same) == .continues, "nothing new"
+                none.allSatisfy { $0 == old.entry } && isUnbroken(start.watermark, same), "nothing new"
             )
             let new = newKey(name: "new")
             _ = try await store.create(new, claim: nil)
             let revoked = try await store.deactivate(old.id)
             let (changed, next) = try await collect(store, since: same.watermark)
             try expect(
-                Set(changed.map(\.keyID)) == [old.id, new.id] && same.watermark.continuity(to: next) == .continues,
+                Set(changed.map(\.keyID)) == [old.id, new.id] && isUnbroken(same.watermark, next),
                 "changed")
             try expect(changed.filter { $0.keyID == old.id } == revoked, "revoked")
         },
         StoreConformance(description: "a range of digests has the entries of its secrets, and no others") { store in
-            let keys = (0..<40).map { newKey(name: "n\($0)") }
+            let keys = (0..<3).map { newKey(name: "n\($0)") }
             for key in keys { _ = try await store.create(key, claim: nil) }
             let watermark = try await collect(store, since: nil).reading.watermark
             let found = Collected()
-            for number in 0..<256 {
+            for number in Set(keys.map { Int($0.digest.bytes[0]) } + [0, 255]) {
                 let range = DigestRange(number: number, bits: 8)
                 let before = found.entries.count
                 let batch = try await store.entries(in: range, since: watermark) { found.append($0) }
                 try expect(found.entries[before...].allSatisfy { $0.digest.bytes[0] == number }, "of the range")
-                try expect(watermark.continuity(to: batch.reading) == .continues, "of the same database")
+                try expect(isUnbroken(watermark, batch.reading), "of the same database")
             }
             try expect(Set(found.entries.map(\.digest)) == Set(keys.map(\.digest)), "all")
             try expect(found.entries.count == keys.count, "once each")
@@ -537,6 +537,11 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
         let collected = Collected()
         let batch = try await store.changes(since: watermark) { collected.append($0) }
         return (collected.entries, batch.reading)
+    }
+
+    /// Whether a read belongs to the same past. Another session after a checkpoint may have to read again.
+    public static func isUnbroken(_ watermark: Watermark, _ reading: FeedReading) -> Bool {
+        if case .broken = watermark.continuity(to: reading) { false } else { true }
     }
 
     private static func trail(of store: any Store) async throws -> [AuditEvent] {

@@ -23,11 +23,10 @@ public final class IndexFollower: Sendable {
 
     private struct State {
         var wake: AsyncStream<Void>.Continuation?
+        var writes: AsyncStream<Void>.Continuation?
         var resync: FeedReading.Order?
-        /// The ends that were disputed after the read before.
-        var disputed: Set<DisputedEnd> = []
-        /// The disputed ends that have been logged as not written back.
-        var unwritten: Set<DisputedEnd> = []
+        /// The disputed ends that have been logged.
+        var noted: Set<DisputedEnd> = []
     }
 
     private let syncs = Timer(label: "keyward_feed_sync_seconds")
@@ -77,7 +76,8 @@ public final class IndexFollower: Sendable {
     /// Follows the changes from a watermark on, until the task is cancelled.
     public func follow(from watermark: Watermark) async {
         let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        state.withLock { $0.wake = wake }
+        let (writes, write) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        state.withLock { ($0.wake, $0.writes) = (wake, write) }
         reads.follow(true)
         freshness.pulse()
         await withTaskGroup(of: Void.self) { group in
@@ -89,6 +89,10 @@ public final class IndexFollower: Sendable {
                 wake.finish()
             }
             group.addTask { [reconciler] in await reconciler?.run() }
+            // Not in the reader's task: a row that is locked keeps no revocation waiting.
+            group.addTask {
+                for await _ in writes { await self.writeBack() }
+            }
             group.addTask {
                 var current = watermark
                 for await _ in wakes {
@@ -128,7 +132,7 @@ public final class IndexFollower: Sendable {
             if freshness.standing != .ready { logger.notice("database is back, keys are fresh again") }
             freshness.recordSync(startedAt: start)
             syncs.recordNanoseconds((time.uptime() - start).nanoseconds)
-            await writeBack()
+            if index.disputedEndCount > 0 { _ = state.withLock { $0.writes }?.yield() }
             return reached ?? watermark
         } catch {
             reads.end(number, worked: false)
@@ -154,13 +158,14 @@ public final class IndexFollower: Sendable {
         var start = watermark
         while true {
             let batch = try await read(since: start)
-            switch watermark.continuity(to: batch.reading) {
-            case .continues:
-                guard let order = batch.reading.order else { return batch.watermark }
+            let continuity = watermark.continuity(to: batch.reading)
+            if let order = batch.reading.order, continuity != .broken(.replaced) {
                 logger.notice("an operator ordered all keys to be loaded again")
                 return try await load(acceptsDatabase: order == .acceptDatabase)
-            case .rereads(let position) where start.position <= position:
-                return batch.watermark
+            }
+            switch continuity {
+            case .continues: return batch.watermark
+            case .rereads(let position) where start.position <= position: return batch.watermark
             case .rereads(let position):
                 rereads.increment()
                 start = watermark.rewound(to: position)
@@ -188,37 +193,53 @@ public final class IndexFollower: Sendable {
         return batch
     }
 
-    /// Gives the database the ends back that it lost: those that it still denied in a read after the one that found them, since a
-    /// row may have been read a moment before its key ended here.
+    /// The number of ends in one transaction.
+    private static let writeBatch = 500
+    /// The pause after a write that failed.
+    private static let writeRetry = Duration.seconds(5)
+
+    /// Gives the database the ends back that it lost, after another look at each of them.
     private func writeBack() async {
-        let disputed = Set(index.disputedEnds)
-        let (ends, isNew) = state.withLock { state in
-            let confirmed = disputed.intersection(state.disputed)
-            let isNew = !disputed.subtracting(state.disputed).isEmpty
-            state.disputed = disputed
-            state.unwritten.formIntersection(disputed)
-            return (confirmed.sorted { ($0.keyID.high, $0.keyID.low) < ($1.keyID.high, $1.keyID.low) }, isNew)
-        }
-        if isNew { state.withLock { $0.wake }?.yield() }
-        if ends.isEmpty { return }
-        var reason = "this role may not change keys"
-        if writesBack {
+        let disputed = index.disputedEnds.sorted { ($0.keyID.high, $0.keyID.low) < ($1.keyID.high, $1.keyID.low) }
+        state.withLock { $0.noted.formIntersection(disputed) }
+        for start in stride(from: 0, to: disputed.count, by: Self.writeBatch) {
+            let batch = Array(disputed[start..<min(start + Self.writeBatch, disputed.count)])
             do throws(StoreError) {
-                try await store.writeBack(ends)
-                writtenBack.increment(by: ends.count)
-                log(ends, "the database had lost the end of a key, which was written back")
-                return
+                try await writeBack(batch)
             } catch {
-                reason = "\(error)"
+                noteUnwritten(batch, reason: "\(error)")
+                _ = try? await time.sleep(Self.writeRetry)
+                return
             }
         }
-        let new = state.withLock { state in
-            let new = ends.filter { !state.unwritten.contains($0) }
-            state.unwritten.formUnion(new)
-            return new
-        }
+    }
+
+    private func writeBack(_ ends: [DisputedEnd]) async throws(StoreError) {
+        // The rows as they are now: what does not deny the end any more settles its dispute.
+        for entry in try await store.find(ends.map(\.digest)) { index.follow(entry) }
+        let denied = Set(index.disputedEnds)
+        let ends = ends.filter(denied.contains)
+        if ends.isEmpty { return }
+        guard writesBack else { return noteUnwritten(ends, reason: "this role may not change keys") }
+        try await store.writeBack(ends)
+        let new = notNoted(ends)
+        writtenBack.increment(by: new.count)
+        log(new, "the database had lost the end of a key, which was written back")
+    }
+
+    private func noteUnwritten(_ ends: [DisputedEnd], reason: String) {
+        let new = notNoted(ends)
         notWrittenBack.increment(by: new.count)
         log(new, "the database lost the end of a key, which cannot be written back: it is kept here", reason: reason)
+    }
+
+    /// Those of the ends that have not been logged yet.
+    private func notNoted(_ ends: [DisputedEnd]) -> [DisputedEnd] {
+        state.withLock { state in
+            let new = ends.filter { !state.noted.contains($0) }
+            state.noted.formUnion(new)
+            return new
+        }
     }
 
     /// One line a key, for as many as an operator reads.

@@ -38,6 +38,8 @@ public final class IndexFreshness: Sendable {
 
     /// The longest time between two pulses of a process that runs: one poll.
     static let pulseTimeout = Duration.seconds(1)
+    /// How long an instance that woke waits for the first read. Then it serves from memory, as with a database that is away.
+    static let wakeTimeout = Duration.seconds(1)
     /// The age from which on a read is late: one poll, and as long again for the read.
     public static let lateAfter = Duration.seconds(2)
 
@@ -127,7 +129,13 @@ public final class IndexFreshness: Sendable {
     func pulse() -> Bool {
         update { state, now in
             let hasSlept = state.pulse.map { now - $0 > Self.pulseTimeout } ?? false
-            if hasSlept { state.wokeAt = now }
+            if hasSlept {
+                state.wokeAt = now
+            } else if let wokeAt = state.wokeAt, now - wokeAt >= Self.wakeTimeout {
+                // No read has ended since: the database is away, or a read from before holds the next one up.
+                state.failedSince = state.failedSince ?? now
+                state.wokeAt = nil
+            }
             state.pulse = now
             return hasSlept
         }

@@ -119,7 +119,7 @@ final class Reconciler: Sendable {
             case (_, .newer): held.map { $0 > entry.version } ?? false
             case (.wrong, .absent), (.wrong, .older): false
             }
-        guard isConfirmed, index.repair(entry) else { return false }
+        guard isConfirmed, index.repair(entry, from: comparison == .absent ? nil : held) else { return false }
         note(entry.keyID, "a key in memory differed from the database, and was repaired")
         return true
     }

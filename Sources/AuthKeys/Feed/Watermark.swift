@@ -80,7 +80,7 @@ public struct FeedReading: Sendable, Equatable {
 
     /// The position after this read.
     public let watermark: Watermark
-    /// The first transaction id that was not given out yet.
+    /// A lower bound of the next transaction id, never below the last checkpoint's.
     public let nextTransaction: UInt64
     /// Whether the epoch of the earlier watermark is still in the database.
     public let knowsEarlierEpoch: Bool

@@ -44,10 +44,21 @@ enum EntryComparison: Sendable, Equatable {
     case different
 }
 
+extension Timestamp {
+    /// The end of a secret that ended for good, whatever any clock says: the beginning of the epoch.
+    static let ended = Timestamp(microseconds: 0)
+}
+
 extension KeyEntry {
-    /// Whether the entry's secret ends no later than `end`, in milliseconds, as the index keeps ends.
+    /// Whether the entry ends no later than `end`, in milliseconds, as the index keeps ends. It may be the key that ends first.
     func keepsEnd(_ end: Timestamp) -> Bool {
-        guard endsSecret, let expiresAt else { return false }
+        guard let expiresAt else { return false }
         return expiresAt.microseconds / 1_000 <= end.microseconds / 1_000
+    }
+
+    /// Whether the secret's own end has passed.
+    func hasEnded(at now: Timestamp) -> Bool {
+        guard endsSecret, let expiresAt else { return false }
+        return expiresAt <= now
     }
 }

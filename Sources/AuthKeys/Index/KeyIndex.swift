@@ -103,10 +103,11 @@ public final class KeyIndex: Sendable {
         apply(entry, acceptsDatabase ? .acceptingLoad : .load)
     }
 
-    /// Replaces a wrong entry, whatever the versions, but not an end.
+    /// Replaces a wrong entry by the database's, but not an end, nor one that has changed since it was compared.
+    /// - Parameter version: the version of the entry that was compared; nil where there was none.
     @discardableResult
-    func repair(_ entry: KeyEntry) -> Bool {
-        apply(entry, .repair)
+    func repair(_ entry: KeyEntry, from version: UInt32?) -> Bool {
+        apply(entry, .repair) { table in table.find(entry.digest.words).map { table.slot(at: $0).version } == version }
     }
 
     /// Removes an entry that the database does not hold, unless it is an end.
@@ -182,9 +183,13 @@ public final class KeyIndex: Sendable {
     /// Bytes of memory held.
     public var memory: Int { Self.shardCount * Shards.stride + sum { $0.memory } }
 
-    private func apply(_ entry: KeyEntry, _ mode: ApplyMode) -> Bool {
+    private func apply(
+        _ entry: KeyEntry, _ mode: ApplyMode, if condition: (inout KeyTable) -> Bool = { _ in true }
+    ) -> Bool {
         let generation = generation.load(ordering: .relaxed)
-        let outcome = withTable(of: entry.digest) { $0.apply(entry, generation: generation, mode: mode) }
+        let outcome = withTable(of: entry.digest) { table in
+            condition(&table) ? table.apply(entry, generation: generation, mode: mode) : ApplyOutcome()
+        }
         note(outcome.dispute, of: entry)
         if outcome.isChange { changes.wrappingAdd(1, ordering: .releasing) }
         return outcome.isChange

@@ -74,12 +74,17 @@ struct KeyTable: ~Copyable {
         // An end settles a dispute whatever its version: the database may count from an older one.
         var (entry, dispute) = (entry, isStale && !entry.state.isFinal ? ApplyOutcome.Dispute.unchanged : .settled)
         if mode != .acceptingLoad, !entry.state.isFinal {
-            if slot.pointee.state?.isFinal == true {
-                return ApplyOutcome(dispute: isStale ? .unchanged : .raised(.key))
+            switch slot.pointee.state {
+            case .deactivated: return ApplyOutcome(dispute: isStale ? .unchanged : .raised(.key))
+            // The row of one secret is gone, which is not the end of its key.
+            case .deleted:
+                if entry.hasEnded(at: .now) { return ApplyOutcome(dispute: .settled) }
+                return ApplyOutcome(dispute: isStale ? .unchanged : .raised(.secret(at: .ended)))
+            case .active, .disabled, nil: break
             }
             if let end = slot.pointee.secretEnd, !entry.keepsEnd(end) {
+                if !isStale, !entry.hasEnded(at: .now) { dispute = .raised(.secret(at: end)) }
                 entry = entry.ending(at: end)
-                if !isStale { dispute = .raised(.secret(at: end)) }
             }
         }
         let ends = entry.state.isFinal && slot.pointee.state?.isFinal == false

@@ -49,10 +49,10 @@ public struct KeyEntry: Sendable, Equatable {
         self.metadata = metadata
     }
 
-    /// The entry with an earlier end of its secret.
+    /// The entry with an end of its secret that is earlier than its own end.
     func ending(at end: Timestamp) -> KeyEntry {
         var entry = self
-        entry.expiresAt = min(end, expiresAt ?? end)
+        entry.expiresAt = end
         entry.endsSecret = true
         return entry
     }

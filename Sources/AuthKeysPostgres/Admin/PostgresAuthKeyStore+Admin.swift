@@ -37,7 +37,8 @@ extension PostgresAuthKeyStore: AdminKeyStore {
         try await attempt {
             var keys: [SecretDigest: AdminKey] = [:]
             for row in try await self.pool.query(AdminKeySQL.byDigest).rows {
-                guard let digest = SecretDigest(try row.bytes(0)) else { continue }
+                // Without any admin key there is a row of NULLs.
+                guard let digest = try row.optionalBytes(0).flatMap({ SecretDigest($0) }) else { continue }
                 keys[digest] = try AdminKey(row: row, from: 1)
             }
             return keys

@@ -23,7 +23,7 @@ enum FeedSQL {
             WITH feed AS MATERIALIZED (\(state(since: watermark)))
             SELECT NULL::bytea, NULL::uuid, NULL::int8, 0::int2, NULL::timestamptz, NULL::text, NULL::text, NULL::text,
                 NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
-                concat_ws('|', history, next, checkpoint, checkpoint_next, durable_log, server_start, session, number, epoch, knows,
+                concat_ws('|', history, GREATEST(next::text::bigint, checkpoint_next), checkpoint, checkpoint_next, durable_log, server_start, session, number, epoch, knows,
                     instruction), position
             FROM feed
             UNION ALL

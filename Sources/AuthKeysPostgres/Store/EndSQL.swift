@@ -5,7 +5,8 @@ enum EndSQL {
 
     static let deactivate = """
         WITH held AS (
-            SELECT id FROM auth_keys WHERE id = ANY ($1::uuid[]) AND deactivated_at IS NULL ORDER BY id FOR UPDATE
+            SELECT id FROM auth_keys WHERE id = ANY ($1::uuid[]) AND deactivated_at IS NULL
+            ORDER BY id FOR UPDATE SKIP LOCKED
         ), k AS (
             UPDATE auth_keys k SET deactivated_at = clock_timestamp() FROM held WHERE k.id = held.id RETURNING k.*
         )
@@ -33,12 +34,14 @@ enum EndSQL {
     /// The key first, as everything that changes a secret locks it.
     static let endSecrets = """
         WITH ended AS (
-            SELECT * FROM unnest($1::bytea[], $2::timestamptz[]) AS t (digest, at)
+            SELECT digest, CASE WHEN at = 'epoch' THEN clock_timestamp() ELSE at END AS at
+            FROM unnest($1::bytea[], $2::timestamptz[]) AS t (digest, at)
         ), held AS (
             SELECT k.id, k.owner FROM auth_keys k
-            WHERE k.id IN (SELECT s.key_id FROM auth_key_secrets s JOIN ended USING (digest)) ORDER BY k.id FOR UPDATE
+            WHERE k.id IN (SELECT s.key_id FROM auth_key_secrets s JOIN ended USING (digest))
+            ORDER BY k.id FOR UPDATE SKIP LOCKED
         ), s AS (
-            UPDATE auth_key_secrets s SET expires_at = ended.at FROM ended
+            UPDATE auth_key_secrets s SET expires_at = LEAST(s.expires_at, ended.at) FROM ended
             WHERE s.digest = ended.digest AND (s.expires_at IS NULL OR s.expires_at > ended.at + interval '1 millisecond')
                 AND s.key_id IN (SELECT id FROM held)
             RETURNING s.*

@@ -34,7 +34,7 @@ enum KeySQL {
             + CASE WHEN s.expires_at <= CASE WHEN 'expires_at' = ANY (k.report_only) THEN 'infinity' \
                 ELSE COALESCE(k.expires_at, 'infinity') END THEN 8 ELSE 0 END)::int2 AS state, \
         LEAST(CASE WHEN 'expires_at' <> ALL (k.report_only) THEN k.expires_at END, \
-            CASE WHEN s.expires_at <= GREATEST(clock_timestamp(), k.updated_at) THEN 'epoch' ELSE s.expires_at END) \
+            CASE WHEN s.expires_at <= k.updated_at THEN 'epoch' ELSE s.expires_at END) \
             AS expires_at, \
         k.name, k.owner, array_to_string(k.scopes, ' ') AS scopes, \
         CASE WHEN 'expires_at' = ANY (k.report_only) THEN k.expires_at END AS reported_expiry, k.not_before, \

@@ -13,7 +13,7 @@ struct InstanceRoutes: AdminRoutes {
     }
 
     private struct Order: Codable {
-        let acceptDatabase: Bool?
+        let acceptDatabase: Bool
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case acceptDatabase = "accept_database"
@@ -25,8 +25,9 @@ struct InstanceRoutes: AdminRoutes {
 
         init(from decoder: any Decoder) throws {
             try decoder.refuseMembers(beyond: CodingKeys.self)
-            acceptDatabase = try decoder.container(keyedBy: CodingKeys.self)
-                .decodeIfPresent(Bool.self, forKey: .acceptDatabase)
+            let members = try decoder.container(keyedBy: CodingKeys.self)
+            acceptDatabase =
+                members.contains(.acceptDatabase) ? try members.decode(Bool.self, forKey: .acceptDatabase) : false
         }
     }
 
@@ -37,7 +38,7 @@ struct InstanceRoutes: AdminRoutes {
         var request = request
         let body = try await request.collectBody(upTo: .max)
         let order = body.readableBytes == 0 ? nil : try JSONBody.decode(Order.self, from: body)
-        let acceptsDatabase = order?.acceptDatabase ?? false
+        let acceptsDatabase = order?.acceptDatabase == true
         try await context.ask(about: "instance") { () async throws(AuthKeyError) in
             try await service.resync(acceptsDatabase: acceptsDatabase, by: call)
         }

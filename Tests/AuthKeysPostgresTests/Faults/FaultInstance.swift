@@ -1,4 +1,5 @@
 import AuthKeysPostgres
+import Foundation
 import LibPQ
 import Logging
 import TestSupport
@@ -17,6 +18,11 @@ struct FaultInstance: Sendable {
     var store: PostgresAuthKeyStore { verification.store }
     var index: KeyIndex { verification.index }
 
+    /// Prints what the instance logs, where `KEYWARD_TEST_LOG` is set.
+    private static let logger =
+        ProcessInfo.processInfo.environment["KEYWARD_TEST_LOG"] == nil
+        ? StoreFixture.logger : Logger(label: "instance") { StreamLogHandler.standardError(label: $0) }
+
     /// Migrates a database of a server, loads, follows, and runs `body` meanwhile.
     static func with(
         _ server: TestServer, reconciliation: Duration = .seconds(600),
@@ -29,7 +35,7 @@ struct FaultInstance: Sendable {
         await connection.close()
         let verification = PostgresVerification(
             target: target, maxStaleness: .seconds(3_600), usageInterval: nil, reconciliation: reconciliation,
-            writesBack: true, logger: StoreFixture.logger)
+            writesBack: true, logger: logger)
         let instance = FaultInstance(verification: verification, server: server, database: Self.database)
         try await verification.withConnections {
             let watermark = try await verification.load()
@@ -85,7 +91,9 @@ struct FaultInstance: Sendable {
         let rows = Collected()
         _ = try await store.changes(since: nil) { rows.append($0) }
         var found: [String] = []
-        for row in rows.entries where !(row.state.isFinal && index.state(of: row.digest)?.isFinal == true) {
+        for row in rows.entries {
+            let isOver = row.state.isFinal || row.hasEnded(at: .now)
+            if isOver, index.state(of: row.digest)?.isFinal == true { continue }
             let comparison = index.comparison(with: row, at: .now)
             if comparison != .same { found.append("\(row.name): \(comparison), version \(row.version) \(row.state)") }
         }

@@ -61,8 +61,9 @@ struct RestoreTests {
             // The database has the ends again, and the instance what the database has.
             let isWrittenBack = await eventually(within: .seconds(30)) {
                 let revoked = try? await instance.store.key(revoked.id)
-                let deleted = try? await instance.store.key(deleted.id)
-                return revoked?.deactivatedAt != nil && deleted?.deactivatedAt != nil
+                let entries = try? await instance.store.find([deleted.digest, rotated.digest])
+                return revoked?.deactivatedAt != nil && entries?.count == 2
+                    && entries?.allSatisfy { $0.hasEnded(at: .now) } == true
             }
             #expect(isWrittenBack)
             #expect(await eventually(within: .seconds(30)) { !instance.accepts(later) })

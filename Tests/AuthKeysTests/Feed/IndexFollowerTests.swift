@@ -134,7 +134,7 @@ struct IndexFollowerTests {
             #expect(state(revoked) == .deactivated && state(deleted) == nil)
             store.restore(saved, as: "two")
             #expect(await eventually { (try? await store.key(revoked.id))?.deactivatedAt != nil })
-            #expect(await eventually { (try? await store.key(deleted.id))?.deactivatedAt != nil })
+            #expect(await eventually { (try? await store.find([deleted.digest]))?.first?.endsSecret == true })
             #expect(await eventually { index.disputedEndCount == 0 })
             #expect(state(revoked) == .deactivated && state(deleted) != .active && state(other) == .active)
             let events = try await store.events(AuditQuery(limit: 100)).filter { $0.actor == "system" }

@@ -75,7 +75,8 @@ struct KeptEndTests {
         #expect(index.withKey(for: digest) { $0.expiresAt } == past)
         #expect(index.disputedEnds == [DisputedEnd(digest: digest, keyID: id, kind: .secret(at: past))])
         index.follow(entry(version: 5, secretEnd: past.advanced(by: .seconds(60))))
-        #expect(index.withKey(for: digest) { $0.expiresAt } == past && index.disputedEndCount == 1)
+        #expect(index.withKey(for: digest) { $0.expiresAt } == past)
+        #expect(index.disputedEndCount == 0, "an end that has passed is as good as the one that is known")
         index.follow(entry(version: 6, secretEnd: Timestamp(microseconds: 0)))
         #expect(index.withKey(for: digest) { $0.expiresAt } == Timestamp(microseconds: 0))
         #expect(index.disputedEndCount == 0)
@@ -90,6 +91,31 @@ struct KeptEndTests {
         index.load(entry(version: 4), acceptsDatabase: true)
         #expect(index.finishLoad(acceptsDatabase: true) == 1)
         #expect(state == .active && index.state(of: lost) == nil && index.disputedEndCount == 0)
+    }
+
+    @Test("an expiry of the key before the secret's end denies nothing, and leaves no end behind")
+    func earlierExpiry() {
+        let (soon, late) = (Timestamp.now.advanced(by: .seconds(60)), Timestamp.now.advanced(by: .seconds(3_600)))
+        index.apply(entry(version: 2, secretEnd: late))
+        let own = KeyEntry(digest: digest, keyID: id, version: 3, state: .active, expiresAt: soon, name: "name")
+        #expect(index.follow(own) && !index.follow(own))
+        #expect(index.disputedEndCount == 0)
+        #expect(index.follow(entry(version: 4, secretEnd: late)))
+        #expect(index.disputedEndCount == 0 && index.withKey(for: digest) { $0.expiresAt }.map { $0 != soon } == true)
+    }
+
+    @Test("a secret whose row was removed is no end of its key; one that ended long ago denies nothing")
+    func removedSecret() {
+        index.apply(entry(version: 3, state: .deleted, name: ""))
+        index.beginLoad()
+        index.load(entry(version: 1, secretEnd: past))
+        index.finishLoad()
+        #expect(state == .deleted && index.disputedEndCount == 0)
+        index.beginLoad()
+        index.load(entry(version: 1))
+        index.finishLoad()
+        #expect(state == .deleted)
+        #expect(index.disputedEnds.map(\.kind) == [.secret(at: Timestamp(microseconds: 0))])
     }
 
     @Test("a key's own expiry may be moved later again")
