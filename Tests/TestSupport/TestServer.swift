@@ -94,6 +94,7 @@ public final class TestServer: Sendable {
 
     /// Copies the data folder of a server that is stopped, for `replaceData`.
     public func copyData() async throws -> String {
+        try await checkStopped()
         let copy = try TestFolder.make("copy")
         try await Self.run("cp", ["-a", directory + "/cluster", copy])
         return copy
@@ -102,6 +103,7 @@ public final class TestServer: Sendable {
     /// Puts a copy in the place of the data folder of a server that is stopped: its past is taken back.
     /// - Parameter promoted: whether the server begins a new timeline, as a standby does that is promoted.
     public func replaceData(with copy: String, promoted: Bool = false) async throws {
+        try await checkStopped()
         try await Self.run("rm", ["-rf", directory + "/cluster"])
         try await Self.run("cp", ["-a", copy, directory + "/cluster"])
         guard promoted else { return }
@@ -111,6 +113,15 @@ public final class TestServer: Sendable {
         try file?.seekToEnd()
         try file?.write(contentsOf: Data(settings.utf8))
         try file?.close()
+    }
+
+    /// Files that a running server has open must not be exchanged.
+    private func checkStopped() async throws {
+        let cluster = directory + "/cluster"
+        let isStopped = await eventually(within: .seconds(20)) {
+            ClusterProcesses(cluster: cluster)?.running.isEmpty ?? true
+        }
+        guard isStopped else { throw TestSupportError("the server still runs") }
     }
 
     private static func run(_ program: String, _ arguments: [String]) async throws {

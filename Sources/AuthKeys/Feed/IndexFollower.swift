@@ -25,6 +25,9 @@ public final class IndexFollower: Sendable {
         var wake: AsyncStream<Void>.Continuation?
         var writes: AsyncStream<Void>.Continuation?
         var resync: FeedReading.Order?
+        /// The newest state of the database that entries in the index come from. It may be newer than the position that the reader
+        /// has reached, where a read had to be repeated and its repetition failed.
+        var seen: Watermark?
         /// The disputed ends that have been logged.
         var noted: Set<DisputedEnd> = []
     }
@@ -158,7 +161,12 @@ public final class IndexFollower: Sendable {
         var start = watermark
         while true {
             let batch = try await read(since: start)
-            let continuity = watermark.continuity(to: batch.reading)
+            var continuity = watermark.continuity(to: batch.reading)
+            if case .broken(let reason) = state.withLock({ $0.seen })?.continuity(to: batch.reading) {
+                continuity = .broken(reason)
+            }
+            state.withLock { $0.seen = batch.watermark }
+            logger.debug("changes read", metadata: ["rows": "\(batch.count)", "continuity": "\(continuity)"])
             if let order = batch.reading.order, continuity != .broken(.replaced) {
                 logger.notice("an operator ordered all keys to be loaded again")
                 return try await load(acceptsDatabase: order == .acceptDatabase)

@@ -11,8 +11,8 @@ enum FeedSQL {
 
     /// All secrets in a range of digests. Tombstones are of no interest there: what is in memory and not in the table is found so.
     static func entries(in range: DigestRange, since watermark: Watermark) -> String {
-        var condition = "s.digest >= '\(bytes(range.lowerBound))'"
-        if let upper = range.upperBound { condition += " AND s.digest < '\(bytes(upper))'" }
+        var condition = "s.digest >= \(bytes(range.lowerBound))"
+        if let upper = range.upperBound { condition += " AND s.digest < \(bytes(upper))" }
         return copy(since: watermark, keys: condition, tombstones: "false")
     }
 
@@ -81,8 +81,10 @@ enum FeedSQL {
             """
     }
 
+    /// Without a backslash, which the session may read as an escape: the statement is read before its settings are in force.
     private static func bytes(_ bytes: [UInt8]) -> String {
-        "\\x" + bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+        let digits = bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+        return "decode('\(digits)', 'hex')"
     }
 
     /// Leaves a mark, unless one was left within the minute, and removes those of more than a week ago but the newest.

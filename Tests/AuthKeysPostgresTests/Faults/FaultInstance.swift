@@ -21,7 +21,12 @@ struct FaultInstance: Sendable {
     /// Prints what the instance logs, where `KEYWARD_TEST_LOG` is set.
     private static let logger =
         ProcessInfo.processInfo.environment["KEYWARD_TEST_LOG"] == nil
-        ? StoreFixture.logger : Logger(label: "instance") { StreamLogHandler.standardError(label: $0) }
+        ? StoreFixture.logger
+        : Logger(label: "instance") { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = .debug
+            return handler
+        }
 
     /// Migrates a database of a server, loads, follows, and runs `body` meanwhile.
     static func with(

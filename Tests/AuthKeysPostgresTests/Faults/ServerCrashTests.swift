@@ -55,15 +55,21 @@ struct ServerCrashTests {
         let before = try await Psql.run(rolledBack.joined(separator: ";"), on: server.connectionString)
         let highest = UInt64(before.split(separator: "\n").last ?? "") ?? 0
         await read()
+        let checkpoint = try await Psql.run(
+            "SELECT checkpoint_lsn FROM pg_control_checkpoint()", on: server.connectionString)
         let victim = try await PostgresConnection.connect(
             to: try PostgresTarget(server.connectionString), logger: StoreFixture.logger)
         // No commit in between, which would make the roll-backs durable.
         kill(try await victim.query("SELECT pg_backend_pid()").rows[0].int32(0), SIGKILL)
         await victim.close()
         var after = highest
-        let isBack = await eventually(within: .seconds(30)) {
+        // The postmaster takes a moment to see that a backend died. The recovery ends with a checkpoint.
+        let isBack = await eventually(within: .seconds(60)) {
             let text = try? await Psql.run(
-                "SELECT pg_snapshot_xmax(pg_current_snapshot())", on: server.connectionString)
+                """
+                SELECT pg_snapshot_xmax(pg_current_snapshot()) FROM pg_control_checkpoint()
+                WHERE checkpoint_lsn <> '\(checkpoint)'
+                """, on: server.connectionString)
             guard let text, let next = UInt64(text) else { return false }
             after = next
             return true
