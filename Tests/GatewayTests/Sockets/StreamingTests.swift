@@ -3,9 +3,9 @@ import Testing
 
 /// Bodies are never held whole: whoever is slow slows the other side down.
 @Suite(.serialized) struct StreamingTests {
-    private static let size = 64 << 20
+    private static let size = 160 << 20
     /// What the sockets' own buffers of three connections may hold, with room to spare, and far from a whole body.
-    private static let inTransit = 28 << 20
+    private static let inTransit = 56 << 20
 
     @Test func `a slow upstream slows the upload down`() async throws {
         let upstream = try await RawUpstream(reading: false, receiveBuffer: 65_536, anyBytes: true) { _ in .nothing }
@@ -27,7 +27,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["Content-Length: \(64 << 20)", "Connection: close"])
+    @Test(arguments: ["Content-Length: \(160 << 20)", "Connection: close"])
     func `a slow client slows the download down`(_ framing: String) async throws {
         let upstream = try await RawUpstream { _ in
             .stream(head: "HTTP/1.1 200 OK\r\n\(framing)\r\n\r\n", count: Self.size)
