@@ -162,8 +162,8 @@ def failover(rounds):
                     violations += status(instance, keys[name]["value"]) != 401
                 violations += status(instance, keys["valid"]["value"]) != 200
             written = cluster.sql(
-                "SELECT count(*) FROM auth_keys k LEFT JOIN auth_key_secrets s ON s.key_id = k.id WHERE k.id IN ('%s', '%s') AND "
-                "deactivated_at IS NOT NULL OR k.id = '%s' AND s.expires_at <= now()"
+                "SELECT count(*) FROM auth_keys k LEFT JOIN auth_key_secrets s ON s.key_id = k.id WHERE k.id = '%s' AND "
+                "deactivated_at IS NOT NULL OR k.id IN ('%s', '%s') AND s.expires_at <= now()"
                 % tuple(keys[name]["id"] for name in ("revoked", "deleted", "rotated"))) == "3"
             time.sleep(0.02)
         lost += not written
