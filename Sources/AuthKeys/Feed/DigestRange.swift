@@ -19,10 +19,6 @@ public struct DigestRange: Sendable, Hashable {
         return bits
     }
 
-    func contains(_ digest: SecretDigest) -> Bool {
-        (first...last).contains(digest.words.0)
-    }
-
     /// The lower bound of the digests, 8 bytes.
     public var lowerBound: [UInt8] { withUnsafeBytes(of: first.bigEndian) { Array($0) } }
 

@@ -3,9 +3,9 @@
 /// The index keeps the end. The database gets it back, unless an operator accepts the database as it is.
 public struct DisputedEnd: Sendable, Hashable {
     public enum Kind: Sendable, Hashable {
-        /// The key was deactivated or deleted.
+        /// The key was deactivated.
         case key
-        /// A rotation ended the secret, at that moment.
+        /// A rotation ended the secret at that moment, or its row was removed, with or without its key.
         case secret(at: Timestamp)
     }
 

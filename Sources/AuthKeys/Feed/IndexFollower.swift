@@ -40,7 +40,7 @@ public final class IndexFollower: Sendable {
     private let writtenBack = Counter(label: "keyward_ends_written_back_total")
     private let notWrittenBack = Counter(label: "keyward_ends_not_written_back_total")
 
-    /// How often the follower shows that the process runs, and looks whether a read is due.
+    /// The time between two pulses, at each of which a read may be due.
     static let tick = Duration.milliseconds(100)
 
     /// - Parameters:

@@ -38,7 +38,7 @@ public final class IndexFreshness: Sendable {
 
     /// The longest time between two pulses of a process that runs: one poll.
     static let pulseTimeout = Duration.seconds(1)
-    /// How long an instance that woke waits for the first read. Then it serves from memory, as with a database that is away.
+    /// The time for which an instance that woke waits for the first read. Then it serves from memory, as with a database that is away.
     static let wakeTimeout = Duration.seconds(1)
     /// The age from which on a read is late: one poll, and as long again for the read.
     public static let lateAfter = Duration.seconds(2)
