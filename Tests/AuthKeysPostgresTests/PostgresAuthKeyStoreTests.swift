@@ -17,6 +17,11 @@ struct PostgresAuthKeyStoreTests {
         try await StoreFixture.with { try await promise.check($0.store) }
     }
 
+    @Test("a text finds letters in either case under the locale C")
+    func folding() async throws {
+        try await StoreFixture.with(locale: "C") { try await StoreConformance.folding.check($0.store) }
+    }
+
     @Test("texts of any kind come back as they were")
     func texts() async throws {
         try await StoreFixture.with { fixture in

@@ -23,11 +23,12 @@ struct StoreFixture: Sendable {
     /// - Parameters:
     ///   - migrations: how far the database is migrated.
     ///   - defaults: settings that the database has for every session.
+    ///   - locale: the locale of the database; nil for the server's own.
     static func with<R: Sendable>(
-        migrations: [Migration] = MigrationCatalogue.all, defaults: [String: String] = [:],
+        migrations: [Migration] = MigrationCatalogue.all, defaults: [String: String] = [:], locale: String? = nil,
         _ body: @Sendable (StoreFixture) async throws -> R
     ) async throws -> R {
-        let database = try await TestDatabase.create()
+        let database = try await TestDatabase.create(locale: locale)
         for (name, value) in defaults {
             try await Psql.run(
                 "ALTER DATABASE \(database.name) SET \(name) = '\(value)'", on: database.maintenanceConnectionString)

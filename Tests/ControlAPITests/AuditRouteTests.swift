@@ -52,8 +52,8 @@ struct AuditRouteTests {
             let attempts: [(HTTPMethod, String, String?, String?, String, String)] = [
                 (.POST, keys, #"{"name":" "}"#, ControlServer.adminKey, "key.create", "validation_failed"),
                 (.POST, keys, "{", ControlServer.adminKey, "key.create", "invalid_json"),
-                (.PATCH, "\(keys)/\(id)", "{}", ControlServer.adminKey, "key.update", "not_found_error"),
-                (.DELETE, "\(keys)/\(id)", nil, ControlServer.adminKey, "key.delete", "not_found_error"),
+                (.PATCH, "\(keys)/\(id)", "{}", ControlServer.adminKey, "key.update", "key_not_found"),
+                (.DELETE, "\(keys)/\(id)", nil, ControlServer.adminKey, "key.delete", "key_not_found"),
                 (.GET, keys, nil, nil, "key.read", "key_missing"),
                 (.POST, "\(keys)/\(id)/deactivate", nil, "wrong", "key.deactivate", "key_unknown"),
             ]

@@ -224,6 +224,7 @@ struct AuthKeyRoutesTests {
                 try await server.send(.POST, "\(path)/\(id)/deactivate"), try await server.send(.GET, "\(path)/\(id)"),
             ] {
                 #expect(answer.status == 404 && answer.errorText("type") == "not_found_error")
+                #expect(answer.errorText("code") == "key_not_found")
                 if id.allSatisfy({ $0 != "%" }) { #expect(answer.errorText("message") == "auth key not found: \(id)") }
             }
         }

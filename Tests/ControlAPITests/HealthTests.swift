@@ -54,7 +54,10 @@ struct HealthTests {
                 let id = try #require(answer.headers.first(name: "X-Request-Id"))
                 #expect(id.count == 32 && id != "forged")
                 ids.insert(id)
-                if answer.status == 404 { #expect(answer.errorText("type") == "not_found_error") }
+                if answer.status == 404 {
+                    #expect(
+                        answer.errorText("type") == "not_found_error" && answer.errorText("code") == "route_not_found")
+                }
             }
             #expect(ids.count == 6)
             #expect(try await server.send(.DELETE, "/healthz", admin: nil).status == 405)

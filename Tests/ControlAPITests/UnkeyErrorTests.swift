@@ -31,8 +31,8 @@ struct UnkeyErrorTests {
             check(try await send("/v2/keys.createKey", "{}"), 400, "Bad Request", "validation_failed")
             let nobody = try await server.send(.POST, "/v2/keys.verifyKey", body: "{}", admin: nil)
             check(nobody, 401, "Unauthorized", "key_missing")
-            check(try await send("/v2/keys.getKey", #"{"keyId":"x"}"#), 404, "Not Found", "not_found_error")
-            check(try await send("/v2/keys.eatKey", "{}"), 404, "Not Found", "not_found_error")
+            check(try await send("/v2/keys.getKey", #"{"keyId":"x"}"#), 404, "Not Found", "key_not_found")
+            check(try await send("/v2/keys.eatKey", "{}"), 404, "Not Found", "route_not_found")
             let get = try await server.send(.GET, "/v2/keys.getKey")
             check(get, 405, "Method Not Allowed", "unsupported_method")
             #expect(get.headers["Allow"] == ["POST"])
@@ -123,7 +123,7 @@ struct UnkeyErrorTests {
                 ("rootKeys.createKey", "/admin-keys"), ("domains.listDomains", "nothing of that kind"),
             ] {
                 let answer = try await server.unkey(operation, [:])
-                check(answer, 404, "Not Found", "not_found_error")
+                check(answer, 404, "Not Found", "route_not_found")
                 #expect(answer.errorText("detail")?.contains(reason) == true, "\(answer.text)")
             }
         }

@@ -274,8 +274,8 @@ struct UnkeyKeyTests {
                     "keys.createKey", ["apiId": "a", "name": " "], ControlServer.adminKey, "key.create",
                     "validation_failed", false
                 ),
-                ("keys.updateKey", ["keyId": never], ControlServer.adminKey, "key.update", "not_found_error", true),
-                ("keys.deleteKey", ["keyId": never], ControlServer.adminKey, "key.deactivate", "not_found_error", true),
+                ("keys.updateKey", ["keyId": never], ControlServer.adminKey, "key.update", "key_not_found", true),
+                ("keys.deleteKey", ["keyId": never], ControlServer.adminKey, "key.deactivate", "key_not_found", true),
                 (
                     "keys.rerollKey", ["keyId": never, "expiration": -1], ControlServer.adminKey, "key.rotate",
                     "validation_failed", true

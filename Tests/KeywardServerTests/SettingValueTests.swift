@@ -74,6 +74,15 @@ struct SettingValueTests {
         }
     }
 
+    @Test("a setting that the file has twice is refused by its name")
+    func repeated() throws {
+        for file in [#"{"issuer":"http://a","issuer":"http://b"}"#, #"{"issuer":"http://a","\u0069ssuer":"http://b"}"#]
+        {
+            let error = #expect(throws: SettingsError.self) { try source([:], file: try write(file)) }
+            #expect(error?.description.contains("'issuer'") == true && error?.description.contains("repeated") == true)
+        }
+    }
+
     @Test("an error about a name with line breaks is one line")
     func oneLine() throws {
         let variable = #expect(throws: SettingsError.self) { try source(["KEYWARD_A\nB": "x"]) }

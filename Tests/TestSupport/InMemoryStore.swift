@@ -51,6 +51,7 @@ public final class InMemoryStore: Store, ChangeHints {
         /// For the next read.
         var order: FeedReading.Order?
         var isDown = false
+        var breaksNextRead = false
         var losesAnswers = false
         /// Imports that are under way.
         var stages = 0
@@ -93,6 +94,9 @@ public final class InMemoryStore: Store, ChangeHints {
     public var isImporting: Bool { state.withLock { $0.stages > 0 } }
 
     /// While true, every call fails as unavailable.
+    /// Makes the next read of the changes fail after all entries were handed over.
+    public func breakNextRead() { state.withLock { $0.breaksNextRead = true } }
+
     public var isDown: Bool {
         get { state.withLock { $0.isDown } }
         set { state.withLock { $0.isDown = newValue } }
@@ -370,6 +374,11 @@ public final class InMemoryStore: Store, ChangeHints {
             )
         }
         for entry in entries { apply(entry) }
+        let isBroken = state.withLock { state in
+            defer { state.breaksNextRead = false }
+            return state.breaksNextRead
+        }
+        if isBroken { throw StoreError(.unavailable, detail: "broken off") }
         return batch(at: reached, since: watermark, count: entries.count)
     }
 

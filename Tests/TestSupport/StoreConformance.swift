@@ -153,6 +153,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await names("支付") == ["移动支付"], "and what is no ASCII")
             try expect(try await store.count(KeyQuery(text: "ci")) == KeyCount(6, isExact: true), "counted")
         },
+        folding,
         StoreConformance(description: "changes since a watermark are all that changed since") { store in
             let old = newKey(name: "old")
             _ = try await store.create(old, claim: nil)

@@ -14,12 +14,13 @@ public struct TestDatabase: Sendable {
     private static let server = Task { try await TestServer.start() }
     private static let count = Atomic(0)
 
-    /// Makes a database, empty or as a copy of `template`, to which nobody may be connected meanwhile.
-    public static func create(template: String? = nil) async throws -> TestDatabase {
+    /// Makes a database, empty or as a copy of `template`, to which no one may be connected meanwhile.
+    /// - Parameter locale: the locale of an empty database; nil for the server's own.
+    public static func create(template: String? = nil, locale: String? = nil) async throws -> TestDatabase {
         let server = try await server.value
         let name = "test_\(count.add(1, ordering: .relaxed).newValue)"
-        try await Psql.run(
-            "CREATE DATABASE \(name) TEMPLATE \(template ?? "template1")", on: server.connectionString)
+        let source = locale.map { "template0 LOCALE '\($0)'" } ?? template ?? "template1"
+        try await Psql.run("CREATE DATABASE \(name) TEMPLATE \(source)", on: server.connectionString)
         return TestDatabase(
             name: name, connectionString: server.connectionString(database: name),
             maintenanceConnectionString: server.connectionString)

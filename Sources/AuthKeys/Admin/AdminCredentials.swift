@@ -6,7 +6,7 @@ import Synchronization
 /// For administration, an admin key is read from the database each time: one that was revoked anywhere opens nothing from that
 /// moment on. For what must cost no statement a request, there is a copy, a second old at most while the database answers and
 /// honoured as long as keys are while it does not. The copy also says which keys are known: attempts with those are never held
-/// back, while unknown ones reach the database a bounded number of times a second.
+/// back, while unknown ones reach the database a bounded number of times a second. Beyond that, they wait for the copy's next renewal.
 public final class AdminCredentials: Sendable {
     private struct Copy {
         /// Those that are not deactivated.
@@ -23,6 +23,17 @@ public final class AdminCredentials: Sendable {
 
         subscript(digest: SecretDigest) -> AdminKey? { deactivated[digest] ?? keys[digest] }
 
+        /// Notes a key as it was at `uptime` or later.
+        mutating func note(_ key: AdminKey, _ digest: SecretDigest, at uptime: Duration) {
+            if key.deactivatedAt != nil {
+                keys[digest] = nil
+                deactivated[digest] = key
+            } else if deactivated[digest] == nil, keys[digest].map({ $0.version < key.version }) ?? true {
+                keys[digest] = key
+                changedAt = max(changedAt ?? uptime, uptime)
+            }
+        }
+
         /// Returns true where the last noted use is older than the minute that it counts for.
         func isUseDue(of digest: SecretDigest, at now: Timestamp) -> Bool {
             keys[digest]?.lastUsedAt.map { $0.advanced(by: .seconds(60)) < now } ?? true
@@ -36,6 +47,8 @@ public final class AdminCredentials: Sendable {
     private let time: TimeSource
     private let logger: Logger
     private let copy: Mutex<Copy>
+    /// Where unknown keys wait for the renewal of the copy.
+    private let renewals: ReadWaiters
 
     /// - Parameters:
     ///   - bootstrap: nil where the operator gave none.
@@ -52,6 +65,7 @@ public final class AdminCredentials: Sendable {
         self.logger = logger
         copy = Mutex(
             Copy(budget: RateBudget(perSecond: lookupsPerSecond, burst: lookupsPerSecond * 5, now: time.uptime())))
+        renewals = ReadWaiters(time: time)
     }
 
     /// Authenticates a credential as of now, and notes the use of an admin key that is valid and has one of the permissions.
@@ -69,11 +83,20 @@ public final class AdminCredentials: Sendable {
                 if known?.deactivatedAt != nil { return (known, false) }
                 return (known, known?.isActive(at: now) == true || copy.budget.take(now: uptime))
             }
-            guard isLookedUp else { return known?.authentication(at: now) ?? .unknown }
+            if let known, !isLookedUp { return known.authentication(at: now) }
+            if !isLookedUp, try await !isKnownAfterRenewal(digest) { return .unknown }
             guard let key = try await store.adminKey(with: digest, using: permissions) else { return .unknown }
-            if key.deactivatedAt != nil { copy.withLock { $0.deactivated[digest] = key } }
+            copy.withLock { $0.note(key, digest, at: uptime) }
             return key.authentication(at: time.now())
         }
+    }
+
+    /// Waits for the copy's next renewal, which has every key that was made before the call.
+    private func isKnownAfterRenewal(_ digest: SecretDigest) async throws(StoreError) -> Bool {
+        guard await renewals.next() == .worked else {
+            throw StoreError(.unavailable, detail: "the admin keys could not be read in time")
+        }
+        return copy.withLock { $0[digest] != nil }
     }
 
     /// Authenticates a credential by the copy: without a statement and without a wait. The use of an admin key that is valid and
@@ -134,27 +157,30 @@ public final class AdminCredentials: Sendable {
         }
     }
 
-    /// A key was changed here: it is known as it is now before whoever changed it is told so. Other instances learn of it with the
-    /// next look.
-    public func note(_ key: AdminKey) {
+    /// Notes a key that was changed here, before the caller learns of the change. Other instances learn of it with the next renewal of
+    /// their copies.
+    func note(_ key: AdminKey) {
         copy.withLock { copy in
-            copy.changedAt = time.uptime()
+            let now = time.uptime()
+            copy.changedAt = now
             guard let digest = copy.keys.first(where: { $0.value.id == key.id })?.key else { return }
-            if key.deactivatedAt == nil {
-                copy.keys[digest] = key
-            } else {
-                copy.keys[digest] = nil
-                copy.deactivated[digest] = key
-            }
+            copy.note(key, digest, at: now)
         }
+    }
+
+    /// Notes a key that was made here.
+    func note(_ key: AdminKey, _ digest: SecretDigest) {
+        copy.withLock { $0.note(key, digest, at: time.uptime()) }
     }
 
     /// Keeps the copy fresh until the task is cancelled.
     public func run() async {
         var isFailing = false
+        renewals.follow(true)
+        defer { renewals.follow(false) }
         while true {
             do throws(StoreError) {
-                try await refresh()
+                try await renew()
                 // Last, because the copy has to be renewed even where nothing can be written.
                 try await noteUses()
                 isFailing = false
@@ -163,6 +189,17 @@ public final class AdminCredentials: Sendable {
                 isFailing = true
             }
             guard (try? await time.sleep(interval)) != nil else { return }
+        }
+    }
+
+    private func renew() async throws(StoreError) {
+        let number = renewals.begin()
+        do throws(StoreError) {
+            try await refresh()
+            renewals.end(number, worked: true)
+        } catch {
+            renewals.end(number, worked: false)
+            throw error
         }
     }
 

@@ -51,6 +51,7 @@ public struct AdminKeyService: Sendable {
         let created = try await ask(repetition: .duplicating) { () async throws(StoreError) in
             try await store.createAdminKey(key, by: call)
         }
+        credentials.note(created, key.secret.digest)
         return (created, token)
     }
 

@@ -12,7 +12,7 @@ public final class IndexFollower: Sendable {
     private let hints: any ChangeHints
     let index: KeyIndex
     let freshness: IndexFreshness
-    let reads: FeedReads
+    let reads: ReadWaiters
     private let interval: Duration
     private let writesBack: Bool
     let time: TimeSource
@@ -28,6 +28,8 @@ public final class IndexFollower: Sendable {
         /// The newest state of the database that entries in the index come from. It may be newer than the position that the reader
         /// has reached, where a read had to be repeated and its repetition failed.
         var seen: Watermark?
+        /// A read failed after it had handed entries over: which state of the database they come from is unknown.
+        var isTorn = false
         /// The disputed ends that have been logged.
         var noted: Set<DisputedEnd> = []
     }
@@ -49,7 +51,7 @@ public final class IndexFollower: Sendable {
     ///   - reconciliation: how long the comparison of the index with the table takes; nil for none.
     public init(
         store: any Store, hints: any ChangeHints, index: KeyIndex, freshness: IndexFreshness,
-        reads: FeedReads = FeedReads(), interval: Duration = .seconds(1), writesBack: Bool = true,
+        reads: ReadWaiters = ReadWaiters(), interval: Duration = .seconds(1), writesBack: Bool = true,
         reconciliation: Duration? = nil, time: TimeSource = .system, logger: Logger
     ) {
         self.store = store
@@ -162,7 +164,10 @@ public final class IndexFollower: Sendable {
         while true {
             let batch = try await read(since: start)
             var continuity = watermark.continuity(to: batch.reading)
-            if case .broken(let reason) = state.withLock({ $0.seen })?.continuity(to: batch.reading) {
+            let (seen, isTorn) = state.withLock { ($0.seen, $0.isTorn) }
+            if isTorn {
+                continuity = .broken(.torn)
+            } else if case .broken(let reason) = seen?.continuity(to: batch.reading) {
                 continuity = .broken(reason)
             }
             state.withLock { $0.seen = batch.watermark }
@@ -190,13 +195,22 @@ public final class IndexFollower: Sendable {
     func read(since watermark: Watermark?, acceptsDatabase: Bool = false) async throws(StoreError) -> ChangeBatch {
         // Before the keys, which may be millions: a hint of a new scheme is followed by a read of its own.
         index.schemes.add(try await store.schemes())
-        let batch = try await store.changes(since: watermark) { [index] entry in
-            if watermark == nil {
-                index.load(entry, acceptsDatabase: acceptsDatabase)
-            } else {
-                index.follow(entry)
+        let hasApplied = Atomic(false)
+        let batch: ChangeBatch
+        do throws(StoreError) {
+            batch = try await store.changes(since: watermark) { [index] entry in
+                hasApplied.store(true, ordering: .relaxed)
+                if watermark == nil {
+                    index.load(entry, acceptsDatabase: acceptsDatabase)
+                } else {
+                    index.follow(entry)
+                }
             }
+        } catch {
+            if hasApplied.load(ordering: .relaxed) { state.withLock { $0.isTorn = true } }
+            throw error
         }
+        if watermark == nil { state.withLock { $0.isTorn = false } }
         if batch.skipped > 0 || watermark == nil { skipped.record(batch.skipped) }
         return batch
     }

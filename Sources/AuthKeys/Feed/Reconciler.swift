@@ -7,7 +7,7 @@ import Synchronization
 final class Reconciler: Sendable {
     private let store: any Store
     private let index: KeyIndex
-    private let reads: FeedReads
+    private let reads: ReadWaiters
     private let period: Duration
     private let time: TimeSource
     private let logger: Logger
@@ -18,7 +18,7 @@ final class Reconciler: Sendable {
 
     /// - Parameter period: the time that one comparison of all keys takes.
     init(
-        store: any Store, index: KeyIndex, reads: FeedReads, period: Duration, time: TimeSource, logger: Logger
+        store: any Store, index: KeyIndex, reads: ReadWaiters, period: Duration, time: TimeSource, logger: Logger
     ) {
         self.store = store
         self.index = index

@@ -114,6 +114,8 @@ public enum FeedContinuity: Sendable, Equatable {
         case wentBack = "the database went back behind what was durable"
         /// The newest epoch is gone.
         case epochGone = "a mark that instances left in the database is gone"
+        /// An earlier read failed between its rows, and the database may have gone back since.
+        case torn = "a read broke off between its rows"
     }
 }
 

@@ -51,11 +51,14 @@ public struct ListCursor: Sendable, Equatable {
         if hasMoment {
             guard body.count >= 24 else { return nil }
             let microseconds = body.withUnsafeBytes { Int64(bigEndian: $0.loadUnaligned(as: Int64.self)) }
-            moment = Timestamp(microseconds: microseconds)
+            let timestamp = Timestamp(microseconds: microseconds)
+            guard timestamp.isRepresentable else { return nil }
+            moment = timestamp
             body = body.dropFirst(8)
         }
         guard let id = KeyID(Array(body.prefix(16))),
-            let name = String(validating: body.dropFirst(16), as: UTF8.self), !name.utf8.contains(0)
+            let name = String(validating: body.dropFirst(16), as: UTF8.self), !name.utf8.contains(0),
+            name.unicodeScalars.count <= FieldRules.nameLimit
         else { return nil }
         self.init(order: order, moment: moment, name: name, id: id)
     }

@@ -8,7 +8,7 @@ public final class KeyVerifier: Sendable {
     public let index: KeyIndex
     private let freshness: IndexFreshness
     private let lookup: UnknownKeyLookup
-    private let reads: FeedReads
+    private let reads: ReadWaiters
     private let time: TimeSource
     private let metrics = VerificationMetrics()
     private let reports: PolicyReports
@@ -18,7 +18,7 @@ public final class KeyVerifier: Sendable {
     ///   - reads: the follower's reads, which an instance that slept waits for.
     ///   - usage: counts the keys that `verify(_:method:…)` admits; callers of the other `verify` count themselves.
     public init(
-        index: KeyIndex, freshness: IndexFreshness, lookup: UnknownKeyLookup, reads: FeedReads = FeedReads(),
+        index: KeyIndex, freshness: IndexFreshness, lookup: UnknownKeyLookup, reads: ReadWaiters = ReadWaiters(),
         usage: UsageRecorder? = nil, time: TimeSource = .system, logger: Logger = Logger(label: "keyward.policy")
     ) {
         self.reads = reads

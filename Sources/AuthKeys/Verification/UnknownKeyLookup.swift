@@ -28,14 +28,14 @@ public final class UnknownKeyLookup: Sendable {
 
     private let store: any KeyFinder
     private let index: KeyIndex
-    private let reads: FeedReads
+    private let reads: ReadWaiters
     private let time: TimeSource
     private let state: Mutex<State>
     private let statements = Counter(label: "keyward_unknown_key_statements_total")
 
     /// - Parameter reads: the follower's reads, the next of which is waited for where there is no budget for a statement.
     public init(
-        store: any KeyFinder, index: KeyIndex, reads: FeedReads = FeedReads(), time: TimeSource = .system
+        store: any KeyFinder, index: KeyIndex, reads: ReadWaiters = ReadWaiters(), time: TimeSource = .system
     ) {
         self.store = store
         self.index = index

@@ -121,11 +121,56 @@ extension KeySQL {
             let name = patterns(KeyQuery.separatorsInNames)
             return "(k.name \(name) OR k.description \(patterns(KeyQuery.separatorsInDescriptions)))"
         }
+        if let pattern = foldingPattern(text) {
+            let pattern = bindings.add(.text(pattern))
+            return "(k.name ~ \(pattern) OR k.description ~ \(pattern))"
+        }
         let pattern = bindings.add(.text("%\(escapedForLike(text))%"))
         return "(k.name ILIKE \(pattern) OR k.description ILIKE \(pattern))"
     }
 
     private static func escapedForLike(_ text: String) -> String {
-        String(text.flatMap { "\\%_".contains($0) ? ["\\", $0] : [$0] })
+        var escaped = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            if ["\\", "%", "_"].contains(scalar) { escaped.append("\\") }
+            escaped.append(scalar)
+        }
+        return String(escaped)
+    }
+
+    /// Returns a regular expression for a text with letters in either case; nil where it has no letters beyond ASCII that have two.
+    ///
+    /// `ILIKE` folds with the database's collation, and under `C` that is ASCII alone. An expression of both forms needs no collation,
+    /// and trigram indexes serve it too (PostgreSQL, F.35.4).
+    private static func foldingPattern(_ text: String) -> String? {
+        let forms = text.unicodeScalars.map { (scalar: $0, forms: caseForms($0)) }
+        guard forms.contains(where: { $0.forms.count > 1 && !$0.scalar.isASCII }) else { return nil }
+        var pattern = String.UnicodeScalarView()
+        for (scalar, forms) in forms {
+            if forms.count > 1 {
+                pattern.append("[")
+                pattern.append(contentsOf: forms)
+                pattern.append("]")
+            } else {
+                // Before anything but a letter or digit, a backslash means the character itself (PostgreSQL, 9.7.3.3).
+                if scalar.isASCII, !scalar.properties.isAlphabetic, scalar.properties.numericType == nil {
+                    pattern.append("\\")
+                }
+                pattern.append(scalar)
+            }
+        }
+        return String(pattern)
+    }
+
+    /// A letter in lower, upper and title case, as far as each is one scalar.
+    private static func caseForms(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
+        var forms = [scalar]
+        for text in [
+            scalar.properties.lowercaseMapping, scalar.properties.uppercaseMapping, scalar.properties.titlecaseMapping,
+        ] {
+            let scalars = Array(text.unicodeScalars)
+            if scalars.count == 1, !forms.contains(scalars[0]) { forms.append(scalars[0]) }
+        }
+        return forms
     }
 }

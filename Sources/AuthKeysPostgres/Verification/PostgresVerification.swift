@@ -35,7 +35,7 @@ public struct PostgresVerification: Sendable {
         hints = PostgresChangeHints(target: direct ?? target, logger: logger)
         index = KeyIndex()
         freshness = IndexFreshness(maxStaleness: maxStaleness)
-        let reads = FeedReads()
+        let reads = ReadWaiters()
         follower = IndexFollower(
             store: store, hints: hints, index: index, freshness: freshness, reads: reads, writesBack: writesBack,
             reconciliation: reconciliation, logger: logger)

@@ -69,7 +69,7 @@ struct ResponseGuard: RouterMiddleware {
         let allowed = methods.methods(for: request.uri.path).joined(separator: ", ")
         if allowed.isEmpty {
             let reason = UnkeyError.absence(at: Self.path(of: request)).map { ": \($0)" } ?? ""
-            return APIError(.notFound, .notFound, "no such route: \(asked)\(reason)")
+            return APIError(.notFound, .notFound, "no such route: \(asked)\(reason)", code: "route_not_found")
         }
         return APIError(
             .methodNotAllowed, .invalidRequest, "no such route: \(asked); the path takes \(allowed)",

@@ -34,7 +34,7 @@ struct UnkeyVerifyRoutes: Sendable {
         let id: KeyID
         switch await verifier.verifier.identify(token, asker: admin) {
         case .key(let profile): id = profile.principal.keyID
-        case .nobody: throw APIError(.notFound, .notFound, "no auth key has this secret")
+        case .nobody: throw APIError(.notFound, .notFound, "no auth key has this secret", code: "key_not_found")
         case .unavailable: throw .verificationUnavailable
         }
         let key = try await context.ask { () async throws(AuthKeyError) in

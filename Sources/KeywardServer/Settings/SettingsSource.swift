@@ -1,3 +1,4 @@
+import AuthKeys
 import Configuration
 import FoundationEssentials
 
@@ -83,6 +84,9 @@ struct SettingsSource {
         guard let members = try? JSONDecoder().decode([String: Member].self, from: data) else {
             throw SettingsError(
                 message: "--config takes a JSON object of texts, numbers and booleans: \(path) is not one")
+        }
+        if case .member(let name) = data.withUnsafeBytes({ JSONRepeat.first(in: $0) })?.path.last {
+            throw SettingsError(message: "'\(name)' in \(path) is repeated: name each setting once")
         }
         var settings: [Setting: String] = [:]
         for (name, member) in members {

@@ -18,7 +18,7 @@ struct ServerCrashTests {
         let pool = PostgresPool(target: try PostgresTarget(server.connectionString), logger: StoreFixture.logger)
         let store = PostgresAuthKeyStore(pool: pool, logger: StoreFixture.logger)
         let (clock, index) = (ManualClock(), KeyIndex())
-        let reads = FeedReads(time: clock.source)
+        let reads = ReadWaiters(time: clock.source)
         let follower = IndexFollower(
             store: store, hints: SilentHints(), index: index,
             freshness: IndexFreshness(maxStaleness: .seconds(3_600), time: clock.source), reads: reads,
@@ -90,7 +90,7 @@ struct ServerCrashTests {
     }
 
     /// Lets the instance read on, and waits until a read that began now has worked.
-    private func read(_ clock: ManualClock, _ reads: FeedReads) async {
+    private func read(_ clock: ManualClock, _ reads: ReadWaiters) async {
         let hasRead = await eventually(within: .seconds(30)) {
             async let outcome = reads.next()
             let ticking = Task {

@@ -46,6 +46,60 @@ struct AdminCredentialsTests {
         #expect(try await admin(late, credentials) != nil)
     }
 
+    @Test("a fresh key costs one lookup, whatever it is used for")
+    func freshKey() async throws {
+        let store = InMemoryStore(time: clock.source)
+        let credentials = credentials(store, lookupsPerSecond: 2)
+        let fresh = try await key(store)
+        for _ in 0..<100 { #expect(try await admin(fresh, credentials) != nil) }
+    }
+
+    @Test("a key that was made here is known at once, also while unknown ones have spent the budget")
+    func madeHere() async throws {
+        let store = InMemoryStore(time: clock.source)
+        let credentials = credentials(store, lookupsPerSecond: 1)
+        let service = AdminKeyService(store: store, hasBootstrapKey: true, credentials: credentials, time: clock.source)
+        for _ in 0..<100 {
+            _ = try await credentials.authenticate(Token.generate(prefix: AdminKey.prefix).value, for: [.verify])
+        }
+        let attributes = AdminKeyAttributes(name: "n", permissions: [.verify])
+        let (_, token) = try await service.create(attributes, by: .test)
+        #expect(try await admin(token.value, credentials) != nil)
+    }
+
+    @Test("beyond the budget, a key that was made elsewhere waits for the next renewal of the copy")
+    func waitsForRenewal() async throws {
+        let store = InMemoryStore(time: clock.source)
+        let credentials = credentials(store, lookupsPerSecond: 1)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await credentials.run() }
+            while (try? credentials.authenticateFromMemory(Token.generate(prefix: AdminKey.prefix).value, for: .verify))
+                == nil
+            {
+                await Task.yield()
+            }
+            // The burst is five times the rate.
+            for _ in 0..<5 {
+                _ = try await credentials.authenticate(Token.generate(prefix: AdminKey.prefix).value, for: [.verify])
+            }
+            let late = try await key(store)
+            let attempt = Task { try await admin(late, credentials) }
+            let junk = Task {
+                try await credentials.authenticate(Token.generate(prefix: AdminKey.prefix).value, for: [.verify])
+            }
+            let advancing = Task {
+                while !Task.isCancelled {
+                    clock.advance(by: .milliseconds(100))
+                    try? await Task.sleep(for: .milliseconds(1))
+                }
+            }
+            #expect(try await attempt.value != nil)
+            #expect(try await junk.value == .unknown)
+            advancing.cancel()
+            group.cancelAll()
+        }
+    }
+
     @Test("the copy is gone by as long as it is young enough, and knows expiry by itself")
     func copy() async throws {
         let store = InMemoryStore(time: clock.source)

@@ -120,6 +120,23 @@ struct IndexFollowerTests {
         }
     }
 
+    @Test("what a read that broke off had brought is gone when the database takes it back")
+    func tornRead() async throws {
+        _ = try await store.create(StoreConformance.newKey(), claim: nil)
+        try await following {
+            #expect(await eventually { clock.sleepers == 1 })
+            let earlier = store.snapshot()
+            store.breakNextRead()
+            let key = StoreConformance.newKey()
+            _ = try await store.create(key, claim: nil)
+            #expect(await eventually { state(key) == .active && freshness.standing == .degraded })
+            store.restore(earlier, as: "one")
+            #expect(await eventually { clock.sleepers == 2 })
+            clock.advance(by: .seconds(2))
+            #expect(await eventually { state(key) == nil && index.count == 1 && freshness.standing == .ready })
+        }
+    }
+
     @Test("ends that a database lost are kept, and written back once")
     func writeBack() async throws {
         let (revoked, deleted, other) = (

@@ -16,7 +16,7 @@ struct ListCursorTests {
                 switch order.field {
                 case .created: [.now]
                 case .name: [nil]
-                case .lastUsed, .expires: [.now, nil, .init(microseconds: .max), .init(microseconds: .min)]
+                case .lastUsed, .expires: [.now, nil, .maximum, .minimum]
                 }
             for moment in moments {
                 let cursor = ListCursor(order: order, moment: moment, name: "n", id: .generate())
@@ -43,6 +43,20 @@ struct ListCursorTests {
             let made = ListCursor(order: order, moment: moment, name: "n", id: .generate())
             #expect(ListCursor(encoded: made.encoded) == nil)
         }
+    }
+
+    @Test("a forged cursor with a time that PostgreSQL cannot hold, or with too long a name, is refused")
+    func ranges() {
+        let times = [Int64.min, Timestamp.minimum.microseconds - 1, Timestamp.maximum.microseconds + 1, .max]
+        for microseconds in times {
+            let forged = ListCursor(
+                order: .newestFirst, moment: Timestamp(microseconds: microseconds), name: "n", id: .generate())
+            #expect(ListCursor(encoded: forged.encoded) == nil)
+            #expect(AuditCursor(encoded: AuditCursor(at: Timestamp(microseconds: microseconds), id: 1).encoded) == nil)
+        }
+        let long = String(repeating: "n", count: FieldRules.nameLimit + 1)
+        let forged = ListCursor(order: KeyOrder(.name), moment: nil, name: long, id: .generate())
+        #expect(ListCursor(encoded: forged.encoded) == nil)
     }
 
     @Test("base64url is that of RFC 4648")

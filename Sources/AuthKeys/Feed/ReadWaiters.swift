@@ -1,7 +1,8 @@
 import Synchronization
 
-/// Lets callers wait for the next read of the changes: one that begins after they asked, and so sees all that was committed before.
-public final class FeedReads: Sendable {
+/// Lets callers wait for the next periodic read of the database: one that begins after they asked, and so sees all that was committed
+/// before.
+public final class ReadWaiters: Sendable {
     /// The end of a wait.
     enum Outcome: Sendable, Equatable {
         /// A read that began after the call worked.
@@ -38,7 +39,7 @@ public final class FeedReads: Sendable {
         self.time = time
     }
 
-    /// Waits for the next read, 2 s at most. Where nothing ever followed, there are no changes to read.
+    /// Waits for the next read, 2 s at most. Where nothing ever reads periodically, there is nothing to wait for.
     func next() async -> Outcome {
         await withCheckedContinuation { continuation in
             let now = time.uptime()
@@ -53,7 +54,7 @@ public final class FeedReads: Sendable {
         }
     }
 
-    /// A follower begins or ends. With its end, all waits end.
+    /// Notes that the periodic reads begin or end. With their end, all waits end.
     func follow(_ isFollowed: Bool) {
         state.withLock { $0.isFollowed = isFollowed }
         if !isFollowed { resume(returning: .failed) { _ in true } }
