@@ -34,11 +34,16 @@ enum ConnectionStringCheck {
         let authority = rest.prefix { $0 != "/" }
         let path = rest.dropFirst(authority.count)
         let isReadable = parsed.map(hasValidPorts) ?? false
+        let user = authority.prefix { $0 != "@" }
+        let mayHideHost = user.count == authority.count || user.contains(":")
+        if mayHideHost && path.prefix(while: { $0 != "?" }).contains("@")
+            || !isReadable && user.count == authority.count && path.contains("@")
+        {
+            return encoding("/", as: "%2F") + ", and '@' in the name of the database as %40"
+        }
         if let at = authority.firstIndex(of: "@") {
             let host = authority[authority.index(after: at)...].prefix { $0 != "?" }
             if host.contains("@") { return encoding("@", as: "%40") }
-        } else if path.prefix(while: { $0 != "?" }).contains("@") || !isReadable && path.contains("@") {
-            return encoding("/", as: "%2F")
         }
         if hasStrayPercent(rest) { return encoding("%", as: "%25") }
         guard let parsed else {

@@ -76,9 +76,11 @@ extension PostgresConnection {
             commands += abandonedStatements.map { .deallocate(name: $0) } + [.sync]
             abandonedStatements = []
         }
+        let session = session
         let outcomes = try await exchange(
             commands, own: ownCommands, mayCommit: mode.mayCommit, &patience
         ).prefix(ownCommands)
+        let isUnconfirmed = session?.takeUnconfirmedCommit() ?? false
 
         for (index, statement) in prepared {
             guard case .success = outcomes[index] else { continue }
@@ -92,6 +94,10 @@ extension PostgresConnection {
             if index < mode.preambleCount { throw .unusableSession(error) }
             if error.isStalePlan { forget(calls, serverForgot: error.sqlState == "26000") }
             throw error.sqlState == "57014" ? patience.interruption ?? error : error
+        }
+        if isUnconfirmed {
+            throw PostgresError(.timeout, detail: "the synchronous standby did not confirm the commit")
+                .withUnknownOutcome
         }
         let results: [PostgresResult] = outcomes.enumerated().compactMap { index, outcome in
             if case .success(let result) = outcome, prepared[index] == nil { result } else { nil }

@@ -6,6 +6,9 @@ final class Session {
     let pointer: OpaquePointer
     let watch: SocketWatch
     let cancelRequest: CancelRequest
+    /// A commit was carried out, and a synchronous standby did not confirm it: its wait was cancelled. The server answers with success
+    /// and a warning, which is told by the function that it comes from (`PG_DIAG_SOURCE_FUNCTION`), as texts are translated.
+    private var hasUnconfirmedCommit = false
 
     /// Takes over an established connection and makes it non-blocking; nil (and closed) if that cannot be done.
     init?(_ pointer: OpaquePointer, watch: SocketWatch) {
@@ -17,11 +20,25 @@ final class Session {
         self.pointer = pointer
         self.watch = watch
         self.cancelRequest = cancelRequest
+        PQsetNoticeReceiver(
+            pointer,
+            { context, notice in
+                guard let context, let function = PQresultErrorField(notice, Int32(UInt8(ascii: "R"))),
+                    strcmp(function, "SyncRepWaitForLSN") == 0
+                else { return }
+                Unmanaged<Session>.fromOpaque(context).takeUnretainedValue().hasUnconfirmedCommit = true
+            }, Unmanaged.passUnretained(self).toOpaque())
     }
 
     deinit {
         watch.cancel()
         PQfinish(pointer)
+    }
+
+    /// Returns true once after a commit that a synchronous standby did not confirm.
+    func takeUnconfirmedCommit() -> Bool {
+        defer { hasUnconfirmedCommit = false }
+        return hasUnconfirmedCommit
     }
 
     var isIdle: Bool { PQtransactionStatus(pointer) == PQTRANS_IDLE }

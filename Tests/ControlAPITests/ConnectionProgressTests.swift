@@ -22,16 +22,16 @@ struct ConnectionProgressTests {
     @Test("the first head has its timeout from the opening, further ones from their first byte")
     func heads() {
         var progress = opened()
-        #expect(progress.deadline == second(10) && progress.idleSince == second(0))
+        #expect(progress.deadline == second(10) && progress.evictableSince == second(0))
         progress.receivedBytes(at: second(3))
         progress.receivedBytes(at: second(6))
-        #expect(progress.deadline == second(10) && progress.idleSince == second(0))
+        #expect(progress.deadline == second(10) && progress.evictableSince == second(0))
         progress.receivedHead(isStreamed: false, at: second(7))
         #expect(progress.deadline == second(37))
         progress.receivedEnd(at: second(8))
-        #expect(progress.deadline == nil && progress.idleSince == nil)
+        #expect(progress.deadline == nil && progress.evictableSince == second(8))
         progress.answered(at: second(9))
-        #expect(progress.deadline == second(69) && progress.idleSince == second(9))
+        #expect(progress.deadline == second(69) && progress.evictableSince == second(9))
         progress.receivedBytes(at: second(20))
         progress.receivedBytes(at: second(25))
         #expect(progress.deadline == second(30))
@@ -42,12 +42,12 @@ struct ConnectionProgressTests {
         var progress = opened()
         progress.receivedHead(isStreamed: false, at: second(1))
         progress.receivedBytes(at: second(20))
-        #expect(progress.deadline == second(31) && progress.idleSince == second(1))
+        #expect(progress.deadline == second(31) && progress.evictableSince == second(1))
         progress.answered(at: second(21))
         #expect(progress.deadline == second(31), "an early response does not prolong it")
         var streamed = opened()
         streamed.receivedHead(isStreamed: true, at: second(1))
-        #expect(streamed.deadline == nil && streamed.idleSince == second(1))
+        #expect(streamed.deadline == nil && streamed.evictableSince == second(1))
     }
 
     @Test("pipelined requests are waited for by the client, and the next head begins anew after them")
@@ -58,8 +58,9 @@ struct ConnectionProgressTests {
             progress.receivedEnd(at: second(moment))
         }
         progress.receivedBytes(at: second(3))
+        #expect(progress.evictableSince == second(1), "a further request is no progress of the first")
         progress.answered(at: second(40))
-        #expect(progress.deadline == nil && progress.idleSince == nil)
+        #expect(progress.deadline == nil && progress.evictableSince == second(40))
         progress.answered(at: second(41))
         #expect(progress.deadline == second(51))
     }
@@ -71,17 +72,17 @@ struct ConnectionProgressTests {
         progress.receivedEnd(at: second(1))
         progress.changedWritability(to: false, at: second(5))
         progress.changedWritability(to: false, at: second(9))
-        #expect(progress.deadline == second(65) && progress.idleSince == second(1))
+        #expect(progress.deadline == second(65) && progress.evictableSince == second(1))
         progress.changedWritability(to: true, at: second(20))
-        #expect(progress.deadline == nil && progress.idleSince == nil)
+        #expect(progress.deadline == nil && progress.evictableSince == second(1))
     }
 
     @Test("a valid admin credential protects the connection until another one is refused")
     func authenticated() {
         var progress = opened()
         progress.isAuthenticated = true
-        #expect(progress.idleSince == nil && progress.deadline == second(10), "it is still closed when it is idle")
+        #expect(progress.evictableSince == nil && progress.deadline == second(10), "it is still closed when it is idle")
         progress.isAuthenticated = false
-        #expect(progress.idleSince == second(0))
+        #expect(progress.evictableSince == second(0))
     }
 }

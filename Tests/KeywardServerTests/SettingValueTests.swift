@@ -67,10 +67,32 @@ struct SettingValueTests {
             "KEYWARD_ADMIN_KEY_FILE")
     }
 
+    @Test("a byte order mark is refused, as is any character that no one sees")
+    func invisible() throws {
+        for text in ["\u{FEFF}abc", "abc\u{FEFF}", "a\u{200B}b", "a\u{202E}b"] {
+            #expect(throws: SettingsError.self) { try source(["KEYWARD_ADMIN_KEY": text]) }
+        }
+    }
+
     @Test("values with quotes or a tab inside stay as they are")
     func kept() throws {
         for text in ["host='/tmp/a b'", "'", "a'b", "host=a\tport=1", "\"a", "it's"] {
             #expect(try source(["KEYWARD_DATABASE_URL": text]).text(.databaseURL) == text)
+        }
+    }
+
+    @Test("an empty flag, and an empty member of the file, are refused by name; an empty variable is not set")
+    func emptyValues() throws {
+        for text in ["", " ", "   "] {
+            let flag = #expect(throws: SettingsError.self) {
+                try source(["KEYWARD_REQUIRE": "x"], flags: [.require: text])
+            }
+            #expect(flag?.description.contains("--require") == true && flag?.description.contains("empty") == true)
+            let member = #expect(throws: SettingsError.self) {
+                try source([:], file: try write("{\"require\":\"\(text)\"}"))
+            }
+            #expect(member?.description.contains("KEYWARD_REQUIRE") == true)
+            #expect(try source(["KEYWARD_REQUIRE": text]).text(.require) == nil)
         }
     }
 
@@ -111,7 +133,11 @@ struct SettingValueTests {
             #expect(try source([:], file: config).warnings.isEmpty != warns)
         }
         // No secret, no matter.
-        #expect(try source([:], file: try write("{\"issuer\":\"http://a\"}", mode: 0o666)).warnings.isEmpty)
+        let open = try write("{\"issuer\":\"http://a\"}", mode: 0o666)
+        #expect(throws: SettingsError.self, "whoever writes the file opens what they like") {
+            try source([:], file: open)
+        }
+        #expect(try source([:], file: try write("{\"issuer\":\"http://a\"}", mode: 0o644)).warnings.isEmpty)
     }
 
     @Test("a data folder in which others can replace files is warned about")

@@ -14,6 +14,8 @@ struct ConnectionStringTests {
             ("postgres://app:1/s3cr?et=@db.internal/keyward", "%2F"),
             ("postgres://app:s3@cret@db.internal/keyward", "%40"),
             ("postgres://app:s3cr@et@db.internal", "%40"),
+            ("postgres://app:s3@cr/et@db.internal/keyward", "%2F"),
+            ("postgres://app:s3cret@db.internal/cr/et@keyward", "%2F"),
             ("postgres://app:s3%cret@db.internal/keyward", "%25"),
             ("postgres://app:s3cret%@db.internal/keyward", "%25"),
             ("postgres://app:s3cret", "port"),

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import LibPQ
@@ -53,5 +54,30 @@ struct OutcomeTests {
             }
             #expect(error?.kind == .timeout && error?.isOutcomeUnknown == false)
         }
+    }
+
+    @Test("a commit that the synchronous standby does not confirm in time is of unknown outcome")
+    func unconfirmedCommit() async throws {
+        let server = try await TestServer.start()
+        try await withConnection(.init(queryTimeout: .milliseconds(500)), to: server) { connection in
+            try await connection.execute(script: "CREATE TABLE t (i int8)")
+            try await connection.execute(script: "ALTER SYSTEM SET synchronous_standby_names = 'nosuch'")
+            _ = try await connection.query("SELECT pg_reload_conf()")
+            try await eventually("the setting applies") {
+                try await connection.query("SELECT current_setting('synchronous_standby_names')").rows[0].text(0)
+                    == "nosuch"
+            }
+            let alone = await postgresError {
+                _ = try await connection.query("INSERT INTO t VALUES (1)")
+            }
+            #expect(alone?.isOutcomeUnknown == true && alone?.kind == .timeout)
+            let block = await postgresError {
+                try await connection.transaction { _ = try await $0.query("INSERT INTO t VALUES (2)") }
+            }
+            #expect(block?.isOutcomeUnknown == true)
+            #expect(
+                try await connection.query("SELECT count(*) FROM t").rows[0].int64(0) == 2, "carried out all the same")
+        }
+        await server.stop()
     }
 }

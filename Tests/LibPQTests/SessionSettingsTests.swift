@@ -5,27 +5,14 @@ import Testing
 
 @Suite("Session settings")
 struct SessionSettingsTests {
-    /// Another value for each setting that is set.
-    private static let others = [
-        "default_transaction_isolation": "serializable",
-        "default_transaction_deferrable": "on", "session_replication_role": "replica", "lock_timeout": "10min",
-        "transaction_timeout": "10min", "idle_session_timeout": "10min", "idle_in_transaction_session_timeout": "10min",
-        "statement_timeout": "10min", "standard_conforming_strings": "off", "backslash_quote": "off",
-        "transform_null_equals": "on", "array_nulls": "off", "bytea_output": "escape", "extra_float_digits": "-15",
-        "DateStyle": "SQL, DMY", "IntervalStyle": "sql_standard", "TimeZone": "Asia/Kathmandu",
-        "timezone_abbreviations": "India", "xmloption": "document", "xmlbinary": "hex", "quote_all_identifiers": "on",
-        "gin_fuzzy_search_limit": "1", "exit_on_error": "on", "check_function_bodies": "off",
-        "plpgsql.extra_errors": "all", "client_min_messages": "error",
-    ]
-
     @Test("are the same whatever the defaults of the database are", arguments: [false, true])
     func values(isPooled: Bool) async throws {
         let database = try await TestDatabase.create()
-        for (name, value) in Self.others where name != "transaction_timeout" {
+        for (name, value) in HostileDefaults.ofSetSettings where name != "transaction_timeout" {
             try await Psql.run(
                 "ALTER DATABASE \(database.name) SET \(name) = '\(value)'", on: database.maintenanceConnectionString)
         }
-        #expect(Set(Self.others.keys) == Set(SessionSettings.fixed.map(\.name)))
+        #expect(Set(HostileDefaults.ofSetSettings.keys) == Set(SessionSettings.fixed.map(\.name)))
         let connection = try await PostgresConnection.connect(
             to: PostgresTarget(database.connectionString), settings: ConnectionSettings(isPooled: isPooled),
             logger: quiet)

@@ -84,6 +84,7 @@ public final class RefusalLog: Sendable {
                     try? await time.sleep(.seconds(1))
                     continue
                 }
+                // Where the answer was lost they may have been written, and each stands in the trail once at most.
                 dropped.increment(by: batch.count)
             }
             state.withLock { $0.waiting.removeFirst(min(batch.count, $0.waiting.count)) }

@@ -2,7 +2,7 @@
 /// A request that none fits needs no scope.
 public struct ScopeRules: Sendable {
     /// `GET /v1/documents/*=documents:read`: a method or `*`, a path pattern, and the scopes that are needed, separated by
-    /// spaces; none at all is a rule too.
+    /// spaces; `-` where none is needed. An empty list is refused: it may come from an unset variable.
     public struct Rule: Sendable, Hashable {
         /// Nil for any.
         let method: [UInt8]?
@@ -16,7 +16,9 @@ public struct ScopeRules: Sendable {
                 return nil
             }
             let name = text[..<blank]
-            let scopes = text[text.index(after: equals)...].split(separator: " " as Character).map { String($0) }
+            var scopes = text[text.index(after: equals)...].split(separator: " " as Character).map { String($0) }
+            if scopes.isEmpty { return nil }
+            if scopes == ["-"] { scopes = [] }
             guard let pattern = PathPattern(text[text.index(after: blank)..<equals]),
                 let requirement = ScopeRequirement(scopes)
             else { return nil }

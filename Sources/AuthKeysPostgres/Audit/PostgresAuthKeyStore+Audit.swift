@@ -4,7 +4,8 @@ import LibPQ
 extension PostgresAuthKeyStore: AuditTrail {
     public func record(_ events: [NewAuditEvent]) async throws(StoreError) {
         guard !events.isEmpty else { return }
-        _ = try await attempt {
+        // As a change: whether lost events may be written again is for the caller to say.
+        _ = try await change {
             let statement = AuditSQL.append(events)
             return try await self.pool.query(statement.sql, statement.parameters)
         }

@@ -9,8 +9,8 @@ public enum DatabasePreconditions {
     /// session once by chance.
     private static let rounds = 3
 
-    /// Connections on which the checks work with any pooler: nothing stays prepared.
-    public static let connectionSettings = ConnectionSettings(preparedStatements: 0)
+    /// Connections on which the checks work with any pooler: neither statements nor settings stay with the server's session.
+    public static let connectionSettings = ConnectionSettings(preparedStatements: 0, isPooled: true)
 
     /// Returns the problems of the server and the database that the connection leads to.
     public static func problems(on connection: PostgresConnection) async throws -> [DatabaseProblem] {

@@ -83,11 +83,16 @@ extension PostgresAuthKeyStore {
     }
 
     /// Holds the key before its secrets, as all do who change both, so that none waits for another in a circle.
-    static func endPreviousSecrets(_ id: KeyID, by call: AdminCall, on pool: PostgresPool) async throws {
+    static func endPreviousSecrets(
+        _ id: KeyID, by call: AdminCall, on pool: PostgresPool
+    ) async throws -> [KeyEntry]? {
         try await pool.transaction { transaction in
-            guard try await hold(id, for: call.admin, in: transaction) != nil else { return }
-            _ = try await transaction.query(
-                KeySQL.endPreviousSecrets, [.uuid(PostgresUUID(id))] + AuditSQL.parameters(of: call))
+            guard try await hold(id, for: call.admin, in: transaction) != nil else { return nil }
+            let key = PostgresParameter.uuid(PostgresUUID(id))
+            _ = try await transaction.query(KeySQL.endPreviousSecrets, [key] + AuditSQL.parameters(of: call))
+            // Read before the commit: nothing that fails after it may deny the change.
+            let rows = try await transaction.query(KeySQL.entriesOfOwnersKey, [key, .null]).rows
+            return try rows.compactMap { row throws(PostgresError) in try KeyEntry(row: row, from: 1) }
         }
     }
 

@@ -92,9 +92,9 @@ public final class PostgresAuthKeyStore: Store {
     }
 
     public func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
-        try await change { try await Self.endPreviousSecrets(id, by: call, on: self.pool) }
-        notifier.changed()
-        return try await knownEntries(id, for: call.admin)
+        let entries = try await change { try await Self.endPreviousSecrets(id, by: call, on: self.pool) }
+        if entries != nil { notifier.changed() }
+        return entries
     }
 
     public func deactivate(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {

@@ -15,6 +15,8 @@ struct ConnectionProgress {
     private var hasReceivedHead = false
     /// Requests that have been received in whole and not been answered.
     private var unanswered = 0
+    /// The time since which the oldest of them is being answered.
+    private var answeringSince: NIODeadline?
     /// The time since which the client leaves a response unread.
     private var blockedSince: NIODeadline?
     /// True after a request with a valid admin credential, false after one whose credential was refused.
@@ -41,11 +43,13 @@ struct ConnectionProgress {
     mutating func receivedEnd(at now: NIODeadline) {
         reading = .nothing
         unanswered += 1
+        answeringSince = answeringSince ?? now
         start = now
     }
 
     mutating func answered(at now: NIODeadline) {
         unanswered -= 1
+        answeringSince = unanswered > 0 ? now : nil
         // What arrived of the next request meanwhile may have waited for this one.
         if case .body = reading {} else { start = now }
     }
@@ -65,8 +69,10 @@ struct ConnectionProgress {
         }
     }
 
-    /// The time since which the connection may be closed in favour of another; nil while it must not be.
-    var idleSince: NIODeadline? {
-        isAuthenticated || unanswered > 0 && blockedSince == nil ? nil : start
+    /// The time of the last progress of a connection that may be closed in favour of another; nil while it must not be.
+    ///
+    /// A request that is being answered protects a connection only by its age: anyone can send requests that wait, one after another.
+    var evictableSince: NIODeadline? {
+        isAuthenticated ? nil : answeringSince ?? start
     }
 }

@@ -35,7 +35,7 @@ final class ConnectionWatch {
     /// - Returns: false where the connection is being closed in favour of another: what arrives is dropped.
     private func note(_ change: (inout ConnectionProgress, NIODeadline) -> Void) -> Bool {
         change(&progress, .now())
-        return connection.note(idleSince: progress.idleSince)
+        return connection.note(evictableSince: progress.evictableSince)
     }
 
     /// Sets the timer where the deadline is before it. A later one is looked at when the timer fires.

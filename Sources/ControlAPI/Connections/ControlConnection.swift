@@ -5,7 +5,7 @@ import Synchronization
 final class ControlConnection: Sendable {
     let channel: any Channel
     let client: ClientNetwork
-    /// The time at which the connection became idle, in nanoseconds of `NIODeadline`.
+    /// The time of the connection's last progress, in nanoseconds of `NIODeadline`.
     private let mark: Atomic<Int64>
 
     /// Stands for a connection that must not be closed in favour of another.
@@ -19,23 +19,23 @@ final class ControlConnection: Sendable {
         mark = Atomic(Self.nanoseconds(now))
     }
 
-    /// The time since which the connection may be closed in favour of another; nil while it must not be.
-    var idleSince: Int64? {
+    /// The time of the last progress of a connection that may be closed in favour of another; nil while it must not be.
+    var evictableSince: Int64? {
         let mark = mark.load(ordering: .relaxed)
         return mark == Self.busy || mark == Self.evicted ? nil : mark
     }
 
-    /// Notes the time since which the connection is idle; nil while it is not. To be called on the connection's event loop.
+    /// Notes the time of the last progress; nil while the connection must not be closed in favour of another. To be called on the connection's event loop.
     /// - Returns: false where the connection is being closed: nothing that arrives on it is handled.
-    func note(idleSince start: NIODeadline?) -> Bool {
+    func note(evictableSince start: NIODeadline?) -> Bool {
         let mark = mark.load(ordering: .relaxed)
         guard mark != Self.evicted else { return false }
         let new = start.map(Self.nanoseconds) ?? Self.busy
         return self.mark.compareExchange(expected: mark, desired: new, ordering: .relaxed).exchanged
     }
 
-    /// Marks the connection as one that is being closed; false where it is no longer as idle as it was.
-    func evict(ifIdleSince start: Int64) -> Bool {
+    /// Marks the connection as one that is being closed; false where it has made progress since.
+    func evict(ifUnchangedSince start: Int64) -> Bool {
         mark.compareExchange(expected: start, desired: Self.evicted, ordering: .relaxed).exchanged
     }
 

@@ -4,9 +4,10 @@ import Synchronization
 
 /// The connections of a control listener: admits them within the limits, and closes them at the end of a shutdown.
 ///
-/// Beyond a limit, a new connection takes the place of the one that has been idle longest: of the same address where that has
-/// its limit, otherwise of all. A connection is never closed for another one while a request on it is being answered, or if its
-/// last request carried a valid admin credential. So clients that hold connections keep no admin out.
+/// Beyond a limit, a new connection takes the place of the one whose last progress is longest ago: of the same address where that has
+/// its limit, otherwise of all. A connection whose last request carried a valid admin credential is never closed for another one.
+/// Any other one may be, also while a request on it is being answered. So clients that hold connections, idle or with requests
+/// that wait, keep no admin out.
 public final class OpenConnections: Sendable {
     private let limits: ConnectionLimits
     private let state = Mutex(State())
@@ -65,7 +66,7 @@ public final class OpenConnections: Sendable {
             var evicted: ControlConnection?
             let isClientFull = counts[connection.client, default: 0] >= limits.perAddress
             if isClientFull || admitted.count >= limits.total {
-                evicted = evictLongestIdle(of: isClientFull ? connection.client : nil)
+                evicted = evictOldest(of: isClientFull ? connection.client : nil)
                 guard evicted != nil else { return (false, nil) }
             }
             admitted[ObjectIdentifier(connection)] = connection
@@ -81,16 +82,16 @@ public final class OpenConnections: Sendable {
         }
 
         /// - Parameter client: nil for any.
-        private mutating func evictLongestIdle(of client: ClientNetwork?) -> ControlConnection? {
+        private mutating func evictOldest(of client: ClientNetwork?) -> ControlConnection? {
             while true {
                 var found: (connection: ControlConnection, since: Int64)?
                 for connection in admitted.values where client.map({ $0 == connection.client }) ?? true {
-                    guard let since = connection.idleSince, since < found?.since ?? .max else { continue }
+                    guard let since = connection.evictableSince, since < found?.since ?? .max else { continue }
                     found = (connection, since)
                 }
                 guard let found else { return nil }
                 // Its event loop may have received a request meanwhile.
-                guard found.connection.evict(ifIdleSince: found.since) else { continue }
+                guard found.connection.evict(ifUnchangedSince: found.since) else { continue }
                 remove(found.connection)
                 return found.connection
             }

@@ -28,8 +28,17 @@ struct ImportLineBody: Decodable {
         func moment(_ member: CodingKeys) throws -> Timestamp? {
             try members.decodeIfPresent(Moment.self, forKey: member)?.timestamp
         }
+        let attributes = try KeyPatchBody(from: decoder).patch.applied(to: KeyAttributes(name: ""))
+        let isInactive =
+            try decoder.container(keyedBy: KeyJSON.CodingKeys.self).decodeIfPresent(Bool.self, forKey: .active) == false
+        let isExpired = attributes.expiresAt.map { $0 <= .now } ?? false
+        guard try !isInactive || !attributes.enabled || isExpired || moment(.deactivatedAt) != nil else {
+            throw APIError.validation(
+                "active is false, and nothing else says that the key is: give enabled, deactivated_at or expires_at",
+                param: "active")
+        }
         request = ImportRequest(
-            attributes: try KeyPatchBody(from: decoder).patch.applied(to: KeyAttributes(name: "")),
+            attributes: attributes,
             secret: ImportRequest.Secret(
                 token: try text(.token), digest: try text(.digest), algorithm: try text(.algorithm),
                 encoding: try text(.encoding), part: try text(.part), prefix: try text(.prefix),

@@ -105,7 +105,13 @@ struct UnkeyKeyRoutes: AdminRoutes {
         let body = try await read(UnkeyDeleteBody.self, of: request)
         try await context.ask { () async throws(AuthKeyError) in
             try await service.deactivate(body.keyID, by: call)
-            if body.isPermanent { try await service.delete(body.keyID, version: nil, by: call) }
+            guard body.isPermanent else { return }
+            do throws(AuthKeyError) {
+                try await service.delete(body.keyID, version: nil, by: call)
+            } catch .unavailable(let detail) {
+                // Half of the request was carried out.
+                throw .outcomeUnknown(.harmless, detail: detail)
+            }
         }
         return try UnkeyAnswer.response(UnkeyNothing(), context)
     }

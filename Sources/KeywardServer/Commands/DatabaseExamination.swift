@@ -75,7 +75,7 @@ struct DatabaseExamination {
         let result = try await connection.query("SELECT clock_timestamp(), current_setting('server_version')")
         let after = Timestamp.now
         guard let row = result.rows.first else { return }
-        let problems = try await database.problems(connection, logger: logger)
+        let problems = try await database.problems(waiting: .zero, logger: logger)
         for problem in problems { report.fail("database", problem) }
         if problems.isEmpty { report.pass("database", "\(database.direct), PostgreSQL \(try row.text(1))") }
         checkClock(Timestamp(microseconds: try row.timestamp(0)), between: before, and: after, &report)

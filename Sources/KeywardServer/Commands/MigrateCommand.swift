@@ -110,8 +110,8 @@ struct MigrateCommand: AsyncParsableCommand {
             SecretFile.log(settings.warnings, to: logger)
             let database = try await Database.open(settings, logger: logger)
             do {
+                if writes { try await database.check(waiting: settings.databaseWait, logger: logger) }
                 let connection = try await database.connect(waiting: settings.databaseWait, logger: logger)
-                if writes { try await database.check(connection, logger: logger) }
                 try await LockWatch(target: database.direct, logger: logger).watching {
                     try await body(connection, logger)
                 }

@@ -92,6 +92,14 @@ struct SettingsOptions: ParsableArguments {
                 .merging(gateway.values) { first, _ in first }
                 .merging(control.values) { first, _ in first },
             environment: environment,
-            file: config ?? environment["KEYWARD_CONFIG"])
+            file: try configFile(environment))
+    }
+
+    private func configFile(_ environment: [String: String]) throws(SettingsError) -> String? {
+        guard let config else { return environment["KEYWARD_CONFIG"] }
+        guard try SettingText.clean(config, "--config") != nil else {
+            throw SettingsError(message: "--config is empty: leave it out, or name a file")
+        }
+        return config
     }
 }

@@ -32,21 +32,31 @@ struct Database: Sendable {
         return Database(target: target, direct: target, directSetting: .dataDirectory, embedded: embedded)
     }
 
-    /// A connection straight to PostgreSQL. While the database cannot be reached, tries again until the time is over.
+    /// Opens a connection straight to PostgreSQL, for changes of the schema. While the database cannot be reached, tries again until
+    /// the time is over.
     func connect(waiting limit: Duration, logger: Logger) async throws -> PostgresConnection {
+        try await connect(
+            directSetting, direct, settings: ConnectionSettings(preparedStatements: 0), waiting: limit, logger: logger)
+    }
+
+    private func connect(
+        _ setting: Setting, _ target: PostgresTarget, settings: ConnectionSettings, waiting limit: Duration,
+        logger: Logger
+    ) async throws -> PostgresConnection {
         do {
             return try await PostgresConnection.connect(
-                to: direct, settings: DatabasePreconditions.connectionSettings, retryingFor: limit, logger: logger)
+                to: target, settings: settings, retryingFor: limit, logger: logger)
         } catch let error as PostgresError {
-            throw StartError("the database cannot be reached (\(directSetting.environment), \(direct)): \(error)")
+            throw StartError("the database cannot be reached (\(setting.environment), \(target)): \(error)")
         }
     }
 
     /// Brings it up to date, and returns what was done.
     func migrate(waiting limit: Duration, logger: Logger) async throws -> [Migration] {
-        let connection = try await connect(waiting: limit, logger: logger)
+        let deadline = ContinuousClock.now + limit
+        try await check(waiting: limit, logger: logger)
+        let connection = try await connect(waiting: max(.zero, deadline - .now), logger: logger)
         do {
-            try await check(connection, logger: logger)
             let done = try await MigrationRunner(logger: logger).up(on: connection)
             await connection.close()
             return done
@@ -60,39 +70,37 @@ struct Database: Sendable {
 /// The preconditions, which `serve`, `migrate` and `doctor` check alike.
 extension Database {
     /// Refuses a database with which Keyward cannot work, with all reasons in one line.
-    /// - Parameter connection: of `connect`.
-    func check(_ connection: PostgresConnection, logger: Logger) async throws {
-        let problems = try await problems(connection, logger: logger)
+    func check(waiting limit: Duration, logger: Logger) async throws {
+        let problems = try await problems(waiting: limit, logger: logger)
         guard problems.isEmpty else { throw StartError(problems.joined(separator: "; ")) }
     }
 
-    /// Returns each reason with the setting and the remedy.
-    func problems(_ connection: PostgresConnection, logger: Logger) async throws -> [String] {
-        var found = try await DatabasePreconditions.problems(on: connection).map { text($0, directSetting, direct) }
-        guard embedded == nil else { return found }
-        let keepsSessions = try await connected(directSetting, direct, logger: logger) { second in
-            try await DatabasePreconditions.keepSessions(connection, second)
+    /// Returns each reason with the setting and the remedy. While an address cannot be reached, tries again until the time is over.
+    func problems(waiting limit: Duration, logger: Logger) async throws -> [String] {
+        let deadline = ContinuousClock.now + limit
+        return try await checking(directSetting, direct, until: deadline, logger) { connection in
+            var found = try await DatabasePreconditions.problems(on: connection).map { text($0, directSetting, direct) }
+            guard embedded == nil else { return found }
+            let keepsSessions = try await checking(directSetting, direct, until: deadline, logger) { second in
+                try await DatabasePreconditions.keepSessions(connection, second)
+            }
+            if !keepsSessions { found.append(text(.sessionsNotKept, directSetting, direct)) }
+            guard directSetting == .listenDatabaseURL else { return found }
+            return try await found
+                + checking(.databaseURL, target, until: deadline, logger) { pooled in
+                    try await DatabasePreconditions.problems(onPooled: pooled, direct: connection)
+                }.map { text($0, .databaseURL, target) }
         }
-        if !keepsSessions { found.append(text(.sessionsNotKept, directSetting, direct)) }
-        guard directSetting == .listenDatabaseURL else { return found }
-        return try await found
-            + connected(.databaseURL, target, logger: logger) { pooled in
-                try await DatabasePreconditions.problems(onPooled: pooled, direct: connection)
-            }.map { text($0, .databaseURL, target) }
     }
 
     /// Runs `body` with a connection of its own, closed afterwards.
-    private func connected<R: Sendable>(
-        _ setting: Setting, _ target: PostgresTarget, logger: Logger,
+    private func checking<R: Sendable>(
+        _ setting: Setting, _ target: PostgresTarget, until deadline: ContinuousClock.Instant, _ logger: Logger,
         _ body: (PostgresConnection) async throws -> R
     ) async throws -> R {
-        let connection: PostgresConnection
-        do throws(PostgresError) {
-            connection = try await PostgresConnection.connect(
-                to: target, settings: DatabasePreconditions.connectionSettings, logger: logger)
-        } catch {
-            throw StartError("the database cannot be reached (\(setting.environment), \(target)): \(error)")
-        }
+        let connection = try await connect(
+            setting, target, settings: DatabasePreconditions.connectionSettings, waiting: max(.zero, deadline - .now),
+            logger: logger)
         do {
             let result = try await body(connection)
             await connection.close()

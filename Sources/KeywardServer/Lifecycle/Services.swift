@@ -85,6 +85,8 @@ struct ControlListener: Service {
                 error.errnoCode == EADDRINUSE
                 ? "the address is in use" : String(cString: strerror(error.errnoCode))
             throw SettingsError(.controlAddress, cannot: "cannot listen on \(address): \(reason)")
+        } catch let error as SocketAddressError {
+            throw SettingsError(.controlAddress, cannot: "cannot listen on \(address): \(error)")
         }
     }
 }

@@ -54,8 +54,9 @@ extension GatewayConfiguration {
         }
         for url in source.list(.upstreamURL) { try add("", url, .upstreamURL) }
         for route in source.list(.routes) {
+            // The text is not repeated: its URL may have a password in it.
             guard let equals = route.firstIndex(of: "="), isPrefix(route[..<equals]) else {
-                throw SettingsError(.routes, "'\(route)' is none")
+                throw SettingsError(.routes, "a route has no valid prefix before '='")
             }
             let prefix = Route(prefix: String(route[..<equals]), upstreams: []).prefix
             try add(prefix, route[route.index(after: equals)...], .routes)

@@ -85,7 +85,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .credentials: "authorization, x-api-key, or both, separated by a comma"
         case .forwardCredentials, .passPreflights, .cutRevoked: "true or false"
         case .require:
-            "rules such as 'GET /v1/documents/*=documents:read': a method or *, a path pattern and scopes, separated by commas"
+            "rules such as 'GET /v1/documents/*=documents:read': a method or *, a path pattern and scopes (- for none), separated by commas"
         case .usageInterval: "a duration from 1s to 60s"
         case .keyDefaultLifetime, .keyMaxLifetime: "a duration such as 720h, longer than 0"
         case .trustedProxies: "networks such as 10.0.0.0/8 or 2001:db8::/32, or addresses, separated by commas"

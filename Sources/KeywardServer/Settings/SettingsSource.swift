@@ -17,6 +17,7 @@ struct SettingsSource {
     ///   - file: a JSON object with the settings' names as members, if there is one.
     init(flags: [Setting: String], environment: [String: String], file: String?) throws(SettingsError) {
         try Self.refuseUnknown(environment: environment)
+        for (setting, text) in flags { try Self.refuseEmpty(text, setting.names) }
         var providers: [any ConfigProvider] = [
             InMemoryProvider(name: "flags", values: Self.values(flags)),
             EnvironmentVariablesProvider(environmentVariables: environment).prefixKeys(with: "keyward"),
@@ -25,6 +26,7 @@ struct SettingsSource {
             try SettingText.clean(path, "--config (KEYWARD_CONFIG)")
         }) {
             let settings = try Self.read(file)
+            for (setting, text) in settings { try Self.refuseEmpty(text, setting.names) }
             if let warning = try Self.inspect(file, settings) { warnings.append(warning) }
             providers.append(InMemoryProvider(name: "file", values: Self.values(settings)))
         }
@@ -39,11 +41,19 @@ struct SettingsSource {
     /// The text of a setting; nil when it is not set or empty.
     func text(_ setting: Setting) -> String? { texts[setting] }
 
-    /// Refuses a file with secrets that others can write; warns of one that others can read.
+    /// Refuses an empty value where one was given on purpose: a script with an unset variable would lift a restriction. Only a
+    /// variable of the environment may be empty, which means that it is not set.
+    private static func refuseEmpty(_ text: String, _ name: String) throws(SettingsError) {
+        guard try SettingText.clean(text, name) != nil else {
+            throw SettingsError(message: "\(name) is empty: leave it out, or give it a value")
+        }
+    }
+
+    /// Refuses a file that others can write, who could open everything with it; warns of one with secrets that others can read.
     private static func inspect(_ path: String, _ settings: [Setting: String]) throws(SettingsError) -> String? {
-        guard !secrets.isDisjoint(with: settings.keys) else { return nil }
         do throws(SecretFile.Refusal) {
-            return try SecretFile.inspect(path)
+            let warning = try SecretFile.inspect(path)
+            return secrets.isDisjoint(with: settings.keys) ? nil : warning
         } catch {
             throw SettingsError(message: "--config: \(error)")
         }

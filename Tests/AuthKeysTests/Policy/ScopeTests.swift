@@ -32,9 +32,13 @@ struct ScopeTests {
     func rules() throws {
         let rules = ScopeRules(
             try [
-                "GET /v1/documents/public=", "GET /v1/documents/*=documents:read", "* /v1/documents/**=documents:write",
+                "GET /v1/documents/public=-", "GET /v1/documents/*=documents:read",
+                "* /v1/documents/**=documents:write",
                 "DELETE /a=b/c=x:y z",
             ].map { try #require(ScopeRules.Rule($0), "\($0)") })
+        for empty in ["* /**=", "* /**= ", "GET /v1/documents/public="] {
+            #expect(ScopeRules.Rule(empty) == nil, "\(empty)")
+        }
         func needed(_ method: String, _ path: String) -> String? { rules.requirement(method: method, path: path)?.text }
         #expect(needed("GET", "/v1/documents/public") == "")
         #expect(needed("GET", "/v1/documents/7") == "documents:read")
