@@ -82,6 +82,8 @@ struct VerifyRouteTests {
                 (limited, ["path": ""], "PATH_NOT_ALLOWED", 403),
                 (limited, ["ip": "198.51.100.1"], "IP_NOT_ALLOWED", 403),
                 (limited, ["path": "/v1/%2e%2e"], "PATH_AMBIGUOUS", 400),
+                (limited, ["path": "/v1/%25%32%65"], "PATH_AMBIGUOUS", 400),
+                (limited, ["method": "delete"], "METHOD_AMBIGUOUS", 400),
                 (limited, ["method": "DELETE"], "SCOPE_MISSING", 403), (early, [:], "NOT_YET_VALID", 401),
                 (paused, [:], "DISABLED", 401), (gone.token, [:], "DEACTIVATED", 401),
                 (Token.generate().value, [:], "NOT_FOUND", 401), ("junk", [:], "MALFORMED", 401),

@@ -34,10 +34,11 @@ public struct Explanation: Sendable, Equatable {
         refusal = judged.map(\.refusal) ?? .unknown
     }
 
-    /// A path that could be read in two ways, where rules for requests depend on it.
-    static let ambiguousPath = Explanation(
-        steps: [Step(rule: PolicyRule.scopes.rawValue, refusal: .pathAmbiguous, reportsOnly: false)],
-        refusal: .pathAmbiguous)
+    /// A method or a path that could be read in two ways, where rules for requests depend on it.
+    init(ambiguous refusal: Refusal) {
+        self.init(
+            steps: [Step(rule: PolicyRule.scopes.rawValue, refusal: refusal, reportsOnly: false)], refusal: refusal)
+    }
 
     fileprivate init(steps: [Step], refusal: Refusal?) {
         self.steps = steps

@@ -9,6 +9,32 @@ enum MethodName {
         return (1...lengthLimit).contains(name.utf8.count) && isToken ? name : nil
     }
 
+    /// The methods of the IANA registry of HTTP methods (RFC 9110 section 16.1.1), and PURGE, which caches have.
+    private static let known: Set<[UInt8]> = Set(
+        """
+        ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD LABEL LINK LOCK MERGE MKACTIVITY MKCALENDAR \
+        MKCOL MKREDIRECTREF MKWORKSPACE MOVE OPTIONS ORDERPATCH PATCH POST PRI PROPFIND PROPPATCH PURGE PUT QUERY REBIND \
+        REPORT SEARCH TRACE UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL
+        """.utf8.split(separator: UInt8(ascii: " ")).map { Array($0) })
+
+    /// Whether a method differs in case alone from one that has a name. Methods are told apart by case (RFC 9110 section 9.1),
+    /// so that no rule for the other one would apply; but some servers carry out the other one.
+    static func isMiscased(_ method: UnsafeRawBufferPointer) -> Bool {
+        guard method.count <= lengthLimit, method.contains(where: isSmallLetter) else { return false }
+        return known.contains(capitals(of: method))
+    }
+
+    /// Whether a method differs from a rule's in case alone.
+    static func isMiscased(_ method: UnsafeRawBufferPointer, from rule: [UInt8]) -> Bool {
+        method.count == rule.count && method.contains(where: isSmallLetter) && capitals(of: method) == rule
+    }
+
+    private static func capitals(of method: UnsafeRawBufferPointer) -> [UInt8] {
+        method.map { isSmallLetter($0) ? $0 ^ 0x20 : $0 }
+    }
+
+    private static func isSmallLetter(_ byte: UInt8) -> Bool { byte &- 0x61 <= 25 }
+
     static func covers(_ rule: UnsafeRawBufferPointer, _ method: UnsafeRawBufferPointer) -> Bool {
         isSame(rule, method) || rule.elementsEqual("GET".utf8) && method.elementsEqual("HEAD".utf8)
     }

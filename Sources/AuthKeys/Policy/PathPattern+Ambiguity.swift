@@ -27,9 +27,7 @@ extension PathPattern {
                 switch high << 4 | low {
                 case 0x00, UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: ";"), UInt8(ascii: "\\"): return nil
                 case UInt8(ascii: "%"):
-                    if place + 4 < path.count, hexValue(path[place + 3]) != nil, hexValue(path[place + 4]) != nil {
-                        return nil
-                    }
+                    if isHexPair(path, place + 3) { return nil }
                 default: break
                 }
                 place += 2
@@ -40,6 +38,15 @@ extension PathPattern {
         // An empty last segment is a slash at the end.
         if place > segment, isUnclear(path, segment, place) { return nil }
         return UnsafeRawBufferPointer(rebasing: path[..<place])
+    }
+
+    /// Whether the two bytes from a place on, each decoded, are what makes a `%` before them an encoding again.
+    private static func isHexPair(_ path: UnsafeRawBufferPointer, _ place: Int) -> Bool {
+        var place = place
+        for _ in 0..<2 {
+            guard place < path.count, let byte = decoded(path, &place), hexValue(byte) != nil else { return false }
+        }
+        return true
     }
 
     /// Whether a byte says nothing but itself: most do, so that this is asked first, of a set that is one number.
@@ -58,16 +65,48 @@ extension PathPattern {
         }
     }
 
+    /// The number of times that a path is decoded in the search for dot segments. One that could be decoded more often is
+    /// taken for one that has them.
+    private static let decodingLimit = 4
+
     /// Whether a path could lead elsewhere: with a segment `.` or `..` (RFC 3986 section 3.3), in any spelling that a server
-    /// may read as one: percent-encoded, once or twice, set off by a backslash or an encoded slash, or with parameters
-    /// (`..;x`).
+    /// may read as one: percent-encoded, also in parts and more than once, set off by a backslash or an encoded slash, or with
+    /// parameters (`..;x`).
     public static func hasDotSegment(_ path: UnsafeRawBufferPointer) -> Bool {
         let path = UnsafeRawBufferPointer(rebasing: path.prefix { $0 != UInt8(ascii: "?") })
+        if hasPlainDotSegment(path) { return true }
+        guard path.contains(UInt8(ascii: "%")) else { return false }
+        var bytes = Array(path)
+        for _ in 0..<decodingLimit {
+            guard decode(&bytes) else { return false }
+            if bytes.withUnsafeBytes(hasPlainDotSegment) { return true }
+        }
+        return decode(&bytes)
+    }
+
+    /// Decodes a path once. False when nothing in it is encoded.
+    private static func decode(_ path: inout [UInt8]) -> Bool {
+        let encoded = path
+        path.removeAll(keepingCapacity: true)
+        encoded.withUnsafeBytes { bytes in
+            var place = 0
+            while place < bytes.count {
+                let start = place
+                if let byte = decoded(bytes, &place) {
+                    path.append(byte)
+                } else {
+                    path.append(bytes[start])
+                    place = start + 1
+                }
+            }
+        }
+        return path.count < encoded.count
+    }
+
+    private static func hasPlainDotSegment(_ path: UnsafeRawBufferPointer) -> Bool {
         var dots = 0
         var others = false
-        var index = path.startIndex
-        while index < path.endIndex {
-            let byte = dotOrSeparator(path, &index)
+        for byte in path {
             switch byte {
             case UInt8(ascii: "/"), UInt8(ascii: "\\"):
                 if isDotSegment(dots, others) { return true }
@@ -78,28 +117,8 @@ extension PathPattern {
             case UInt8(ascii: "."): dots += 1
             default: others = true
             }
-            index += 1
         }
         return isDotSegment(dots, others)
-    }
-
-    /// The byte at a place, as far as it matters here whether it is encoded; moves to the last byte of its encoding.
-    private static func dotOrSeparator(_ path: UnsafeRawBufferPointer, _ index: inout Int) -> UInt8 {
-        let byte = path[index]
-        guard byte == UInt8(ascii: "%"), index + 2 < path.endIndex else { return byte }
-        // `%25` is `%`: what follows may be an encoding again.
-        var digits = index + 1
-        while path[digits] == UInt8(ascii: "2"), path[digits + 1] == UInt8(ascii: "5"), digits + 3 < path.endIndex {
-            digits += 2
-        }
-        index = digits + 1
-        return switch (path[digits], path[digits + 1] | 0x20) {
-        case (UInt8(ascii: "2"), UInt8(ascii: "e")): UInt8(ascii: ".")
-        case (UInt8(ascii: "2"), UInt8(ascii: "f")): UInt8(ascii: "/")
-        case (UInt8(ascii: "5"), UInt8(ascii: "c")): UInt8(ascii: "\\")
-        case (UInt8(ascii: "3"), UInt8(ascii: "b")): UInt8(ascii: ";")
-        default: UInt8(ascii: "%")
-        }
     }
 
     private static func isDotSegment(_ dots: Int, _ others: Bool) -> Bool {

@@ -90,7 +90,7 @@ public struct PathPattern: Sendable, Hashable {
     }
 
     /// The byte at a place; moves behind it.
-    private static func decoded(_ path: UnsafeRawBufferPointer, _ place: inout Int) -> UInt8? {
+    static func decoded(_ path: UnsafeRawBufferPointer, _ place: inout Int) -> UInt8? {
         let byte = path[place]
         guard byte == UInt8(ascii: "%") else {
             place += 1

@@ -41,10 +41,17 @@ public struct ScopeRules: Sendable {
 
     public var isEmpty: Bool { rules.isEmpty }
 
-    /// What a request needs; nil if its path is ambiguous, and there are rules.
-    public func requirement(method: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer) -> ScopeRequirement? {
+    /// What a request needs. Throws the refusal of one whose method differs from a named one in case alone, and of one whose
+    /// path is ambiguous where there are rules.
+    public func requirement(
+        method: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer
+    ) throws(Refusal) -> ScopeRequirement {
+        let isMiscased =
+            MethodName.isMiscased(method)
+            || rules.contains { $0.method.map { MethodName.isMiscased(method, from: $0) } ?? false }
+        if isMiscased { throw .methodAmbiguous }
         if rules.isEmpty { return ScopeRequirement.none }
-        guard let path = PathPattern.unambiguous(path) else { return nil }
+        guard let path = PathPattern.unambiguous(path) else { throw .pathAmbiguous }
         let rule = rules.first { rule in
             (rule.method.map { $0.withUnsafeBytes { MethodName.covers($0, method) } } ?? true)
                 && rule.path.withUnsafeBytes { PathPattern.matches($0, path) }
@@ -52,10 +59,17 @@ public struct ScopeRules: Sendable {
         return rule?.requirement ?? ScopeRequirement.none
     }
 
-    /// What a request needs; nil if its path is ambiguous, and there are rules.
-    public func requirement(method: String, path: String) -> ScopeRequirement? {
-        Array(method.utf8).withUnsafeBytes { method in
-            Array(path.utf8).withUnsafeBytes { path in requirement(method: method, path: path) }
+    /// The same of texts.
+    public func requirement(method: String, path: String) throws(Refusal) -> ScopeRequirement {
+        let result: Result<ScopeRequirement, Refusal> = Array(method.utf8).withUnsafeBytes { method in
+            Array(path.utf8).withUnsafeBytes { path in
+                do throws(Refusal) {
+                    return .success(try requirement(method: method, path: path))
+                } catch {
+                    return .failure(error)
+                }
+            }
         }
+        return try result.get()
     }
 }

@@ -128,7 +128,12 @@ public struct AuthKeyService: Sendable {
         _ id: String, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, for admin: Admin
     ) async throws(AuthKeyError) -> Explanation {
         let key = try await key(id, for: admin)
-        guard let ruled = rules.requirement(method: method, path: path) else { return .ambiguousPath }
+        let ruled: ScopeRequirement
+        do throws(Refusal) {
+            ruled = try rules.requirement(method: method, path: path)
+        } catch {
+            return Explanation(ambiguous: error)
+        }
         return Explanation(
             key, method: method, path: path, address: address, scopes: ruled.union(scopes), at: time.now())
     }

@@ -95,16 +95,24 @@ public struct RequestVerifier: Sendable {
     public func decide(
         about token: String, for request: Incoming, asker: Admin
     ) async -> (decision: Decision, needed: ScopeRequirement) {
-        guard let needed = requirement(of: request) else { return (refused(.pathAmbiguous), .none) }
-        return (await verify(token, for: request, needing: needed, asker: asker), needed)
+        do throws(Refusal) {
+            let needed = try requirement(of: request)
+            return (await verify(token, for: request, needing: needed, asker: asker), needed)
+        } catch {
+            return (refused(error), .none)
+        }
     }
 
     /// The same where it can be told without a wait; nil where the database has to be asked.
     public func decideNow(
         about token: String, for request: Incoming, asker: Admin
     ) -> (decision: Decision, needed: ScopeRequirement)? {
-        guard let needed = requirement(of: request) else { return (refused(.pathAmbiguous), .none) }
-        return verifyNow(token, for: request, needing: needed, asker: asker).map { ($0, needed) }
+        do throws(Refusal) {
+            let needed = try requirement(of: request)
+            return verifyNow(token, for: request, needing: needed, asker: asker).map { ($0, needed) }
+        } catch {
+            return (refused(error), .none)
+        }
     }
 
     /// How far a request is decided by itself.
@@ -115,8 +123,11 @@ public struct RequestVerifier: Sendable {
 
     private func question(in request: Incoming) -> Question {
         if passesPreflights, request.isPreflight { return .answered(.preflight) }
-        guard let needed = requirement(of: request) else {
-            return .answered(outcome(refused(.pathAmbiguous), needing: .none))
+        let needed: ScopeRequirement
+        do throws(Refusal) {
+            needed = try requirement(of: request)
+        } catch {
+            return .answered(outcome(refused(error), needing: .none))
         }
         switch credential(of: request) {
         case .ambiguous: return .answered(.ambiguousCredentials)
@@ -125,9 +136,9 @@ public struct RequestVerifier: Sendable {
         }
     }
 
-    /// What a request needs, by the rules and by itself; nil where the rules cannot say.
-    private func requirement(of request: Incoming) -> ScopeRequirement? {
-        rules.requirement(method: request.method, path: request.path)?.union(request.scopes)
+    /// What a request needs, by the rules and by itself.
+    private func requirement(of request: Incoming) throws(Refusal) -> ScopeRequirement {
+        try rules.requirement(method: request.method, path: request.path).union(request.scopes)
     }
 
     private func outcome(_ decision: Decision, needing needed: ScopeRequirement) -> Outcome {

@@ -17,6 +17,8 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
     case methodNotAllowed = "method_not_allowed"
     /// The key is good, but not for this path.
     case pathNotAllowed = "path_not_allowed"
+    /// The method differs in case alone from one that has a name.
+    case methodAmbiguous = "method_ambiguous"
     /// The path could be read in two ways, and a rule depends on it.
     case pathAmbiguous = "path_ambiguous"
     /// The key is good, but lacks a scope that the request needs.
@@ -55,7 +57,7 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
         switch self {
         case .missing, .malformed, .unknown, .expired, .inactive, .notYetValid: .authentication
         case .ipNotAllowed, .methodNotAllowed, .pathNotAllowed, .scopeMissing: .permission
-        case .pathAmbiguous: .request
+        case .methodAmbiguous, .pathAmbiguous: .request
         }
     }
 
@@ -71,6 +73,7 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
         case .ipNotAllowed: "the API key may not be used from this address"
         case .methodNotAllowed: "the API key may not be used with this method"
         case .pathNotAllowed: "the API key may not be used for this path"
+        case .methodAmbiguous: "the method is a known one in another case: methods are sent in capitals"
         case .pathAmbiguous: "the path could be read in two ways: send it without empty, dot and encoded segments"
         case .scopeMissing: "the API key lacks a scope that this request needs"
         }
@@ -79,7 +82,7 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
     /// The `error` of RFC 6750 section 3.1; nil where the section wants none (no credential was given), or has none.
     public var bearerError: String? {
         switch self {
-        case .missing, .pathAmbiguous, .ipNotAllowed, .methodNotAllowed, .pathNotAllowed: nil
+        case .missing, .methodAmbiguous, .pathAmbiguous, .ipNotAllowed, .methodNotAllowed, .pathNotAllowed: nil
         case .malformed, .unknown, .expired, .inactive, .notYetValid: "invalid_token"
         case .scopeMissing: "insufficient_scope"
         }

@@ -55,7 +55,8 @@ extension UnkeyVerdictJSON {
                 case .inactive: profile?.state == .disabled ? .disabled : .notFound
                 case .expired: .expired
                 case .scopeMissing: .insufficientPermissions
-                case .notYetValid, .ipNotAllowed, .methodNotAllowed, .pathNotAllowed, .pathAmbiguous: .forbidden
+                case .notYetValid, .ipNotAllowed, .methodNotAllowed, .pathNotAllowed, .methodAmbiguous, .pathAmbiguous:
+                    .forbidden
                 }
         }
     }

@@ -95,6 +95,7 @@ extension VerifyJSON {
         case ipNotAllowed = "IP_NOT_ALLOWED"
         case methodNotAllowed = "METHOD_NOT_ALLOWED"
         case pathNotAllowed = "PATH_NOT_ALLOWED"
+        case methodAmbiguous = "METHOD_AMBIGUOUS"
         case pathAmbiguous = "PATH_AMBIGUOUS"
         case scopeMissing = "SCOPE_MISSING"
         /// Nobody knows: of one in a batch that would have to be looked for in a database that cannot be used now.
@@ -112,6 +113,7 @@ extension VerifyJSON {
                 case .ipNotAllowed: .ipNotAllowed
                 case .methodNotAllowed: .methodNotAllowed
                 case .pathNotAllowed: .pathNotAllowed
+                case .methodAmbiguous: .methodAmbiguous
                 case .pathAmbiguous: .pathAmbiguous
                 case .scopeMissing: .scopeMissing
                 }

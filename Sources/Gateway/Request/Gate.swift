@@ -46,8 +46,11 @@ struct Gate {
             return outcome(verifier.refuse(.pathAmbiguous), needing: .none, after: answer)
         }
         if passesPreflights && head.isPreflight { return Outcome(decision: .forward) }
-        guard let request = request(head, bytes: bytes, from: forwarded) else {
-            return outcome(verifier.refuse(.pathAmbiguous), needing: .none, after: answer)
+        let request: AccessRequest
+        do throws(Refusal) {
+            request = try self.request(head, bytes: bytes, from: forwarded)
+        } catch {
+            return outcome(verifier.refuse(error), needing: .none, after: answer)
         }
         switch Credential(in: head, bytes: bytes, places: places) {
         case .ambiguous: return Outcome(decision: .answer(.ambiguousCredentials))
@@ -74,18 +77,21 @@ struct Gate {
         _ digest: SecretDigest, _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded,
         at now: Timestamp
     ) -> KeyVerifier.Standing {
-        guard let request = request(head, bytes: bytes, from: forwarded) else { return .ended(.pathAmbiguous) }
-        return verifier.recheck(digest, for: request, at: now)
+        do throws(Refusal) {
+            return verifier.recheck(digest, for: try request(head, bytes: bytes, from: forwarded), at: now)
+        } catch {
+            return .ended(error)
+        }
     }
 
-    /// What policies ask of a request; nil where its path is ambiguous and rules depend on it.
+    /// What policies ask of a request. Throws the refusal of one that is ambiguous.
     private func request(
         _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded
-    ) -> AccessRequest? {
+    ) throws(Refusal) -> AccessRequest {
         let method = bytes.part(head.methodText)
         // An absolute form may be without a path.
         let path = head.path.isEmpty ? Self.root : bytes.part(head.path)
-        guard let needed = scopes.requirement(method: method, path: path) else { return nil }
+        let needed = try scopes.requirement(method: method, path: path)
         return AccessRequest(
             method: method, path: path, address: forwarded.client(head, bytes: bytes), scopes: needed)
     }

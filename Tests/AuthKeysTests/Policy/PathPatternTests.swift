@@ -85,6 +85,8 @@ struct PathPatternTests {
             ("/a//", true), ("/a;b=c/d", true), ("/a%3bb", true), ("/a\\b", true), ("/a%5cb", true), ("/a%00", true),
             ("/a#/b", true),
             ("/a%", true), ("/a%2", true), ("/a%zz", true), ("/%252e", true), ("/%2561", true),
+            ("/%25%32%65", true), ("/%252%65", true), ("/%25%32e", true), ("/%25%2532e", true), ("/%2%65", true),
+            ("/%%32e", true), ("/%25%34%31", true),
             ("/", false), ("", false), ("/a", false), ("/a/", false), ("/a.b/..c", false), ("/...", false),
             ("/a%20b", false), ("/a%23b", false), ("/a%25", false), ("/100%25/b", false), ("/a?x=../..//;\\%00", false),
             ("*", false),
@@ -93,10 +95,24 @@ struct PathPatternTests {
         #expect(Array(path.utf8).withUnsafeBytes { PathPattern.unambiguous($0) == nil } == isAmbiguous)
     }
 
+    @Test(
+        "dot segments, however they are spelled",
+        arguments: [
+            ("/a/..", true), ("/%2e%2E/b", true), ("/%252e/", true), ("/%25%32%65/a", true), ("/%2%65", true),
+            ("/%%32%65", true), ("/a%2f..%2fb", true), ("/..%255cb", true), ("/%25252525252e", true),
+            ("/..;x/", true), ("/" + String(repeating: "%25", count: 2_000) + "2e", false),
+            ("/a", false), ("/...", false), ("/a%20b", false), ("/a%252eb", false), ("/?a=/../", false),
+            ("/%c3%a9", false), ("/%", false), ("/" + String(repeating: "%", count: 8_000), false),
+        ])
+    func dotSegment(_ path: String, _ has: Bool) {
+        #expect(Array(path.utf8).withUnsafeBytes { PathPattern.hasDotSegment($0) } == has)
+    }
+
     @Test("no path with a dot segment, however it is spelled, passes for an unambiguous one")
     func dotSegments() {
         let pieces = [
-            "/", ".", "..", "%2e", "%2E", "%252e", "%2f", "%25", "%", "2e", "\\", "%5C", ";", "%3b", "a", "?",
+            "/", ".", "..", "%2e", "%2E", "%252e", "%2f", "%32", "%65", "%25%32%65", "2", "%25", "%", "2e", "\\", "%5C",
+            ";", "%3b", "a", "?",
         ]
         var random = SeededRandom(state: 7)
         var count = 0

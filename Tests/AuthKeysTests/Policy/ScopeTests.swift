@@ -39,17 +39,31 @@ struct ScopeTests {
         for empty in ["* /**=", "* /**= ", "GET /v1/documents/public="] {
             #expect(ScopeRules.Rule(empty) == nil, "\(empty)")
         }
-        func needed(_ method: String, _ path: String) -> String? { rules.requirement(method: method, path: path)?.text }
+        func needed(_ method: String, _ path: String) -> String? {
+            try? rules.requirement(method: method, path: path).text
+        }
         #expect(needed("GET", "/v1/documents/public") == "")
         #expect(needed("GET", "/v1/documents/7") == "documents:read")
         #expect(needed("HEAD", "/v1/documents/7/") == "documents:read")
-        #expect(needed("get", "/v1/documents/7") == "documents:write")
         #expect(needed("GET", "/v1/documents/7/pages") == "documents:write")
         #expect(needed("GET", "/v1/%64ocuments/7") == "documents:read")
         #expect(needed("DELETE", "/a=b/c") == "x:y z")
         #expect(needed("GET", "/other") == "")
-        #expect(needed("GET", "/v1/x/../documents/7") == nil)
-        #expect(ScopeRules().requirement(method: "GET", path: "/a/../b") == ScopeRequirement.none)
+        #expect(throws: Refusal.pathAmbiguous) { try rules.requirement(method: "GET", path: "/v1/x/../documents/7") }
+        #expect(try ScopeRules().requirement(method: "GET", path: "/a/../b") == ScopeRequirement.none)
+    }
+
+    @Test("a method that differs from a known or a ruled one in case alone is refused")
+    func miscased() throws {
+        let rules = ScopeRules([try #require(ScopeRules.Rule("BAN /**=a"))])
+        for method in ["get", "Post", "dELETE", "propfind", "version-control", "ban", "Ban"] {
+            #expect(throws: Refusal.methodAmbiguous, "\(method)") { try rules.requirement(method: method, path: "/") }
+        }
+        for method in ["GET", "BAN", "gets", "bans", "", "custom"] {
+            #expect(throws: Never.self, "\(method)") { try rules.requirement(method: method, path: "/") }
+        }
+        #expect(throws: Refusal.methodAmbiguous) { try ScopeRules().requirement(method: "post", path: "/") }
+        #expect(try ScopeRules().requirement(method: "ban", path: "/") == ScopeRequirement.none)
     }
 
     @Test(

@@ -27,7 +27,8 @@ import Testing
     static let bodies: [HostileCase] = [
         holding("GET /p"), holding("HEAD /p"), holding("POST /p"), holding("PUT /p"), holding("DELETE /p"),
         holding("OPTIONS /p"),
-        holding("get /p"), holding("GET /p", "Connection: keep-alive\r\n"), holding("GET /p", "Upgrade: websocket\r\n"),
+        holding("GETS /p"), holding("GET /p", "Connection: keep-alive\r\n"),
+        holding("GET /p", "Upgrade: websocket\r\n"),
         holding("GET /p", "Connection: close\r\n", kept: false),
         holding("POST /p", "Connection: close\r\n", kept: false),
         holding("POST /p", "Connection: Content-Length\r\n"),

@@ -38,8 +38,11 @@ import Testing
                 "a body and Expect", options("\(origin)\(asked)Expect: 100-continue\r\nContent-Length: 1\r\n"),
                 kept: false),
         ]
-        + ["GET", "HEAD", "POST", "options", "Options", "OPTION", "OPTIONSX"].map {
+        + ["GET", "HEAD", "POST", "OPTION", "OPTIONSX"].map {
             refused("method \($0)", options(origin + asked, method: $0))
+        }
+        + ["options", "Options"].map {
+            .refused("method \($0)", options(origin + asked, method: $0), 400, "method_ambiguous", kept: true)
         } + [
             .refused("a blank before the colon", options("Origin : a\r\n\(asked)")),
             .refused("a folded Origin", options("Origin:\r\n a\r\n\(asked)")),
@@ -99,7 +102,6 @@ import Testing
         upgrade("a Connection without Upgrade", "Connection: Upgrade\r\n"),
         upgrade("two words", "Connection: Upgrade\r\nUpgrade: web socket\r\n"),
         upgrade("a POST", websocket, method: "POST"), upgrade("a HEAD", websocket, method: "HEAD"),
-        upgrade("a method in lower case", websocket, method: "get"),
         upgrade("a body", "\(websocket)Content-Length: 5\r\n", "Content-Length: 5\r\n", body: "hello"),
         upgrade(
             "a POST with a body", "\(websocket)Content-Length: 5\r\n", "Content-Length: 5\r\n", method: "POST",

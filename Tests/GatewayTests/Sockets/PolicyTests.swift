@@ -34,13 +34,14 @@ import Testing
             }
             let seen = upstream.requests.count
             for (line, status, code) in [
-                ("POST /v1/a", 403, "method_not_allowed"), ("get /v1/a", 403, "method_not_allowed"),
+                ("POST /v1/a", 403, "method_not_allowed"), ("get /v1/a", 400, "method_ambiguous"),
                 ("GET /v1", 403, "path_not_allowed"), ("GET /v1/a/b", 403, "path_not_allowed"),
                 ("GET /V1/a", 403, "path_not_allowed"), ("GET http://x.test", 403, "path_not_allowed"),
                 ("GET /v1/..", 400, "path_ambiguous"), ("GET /v1/%2e%2e/admin", 400, "path_ambiguous"),
                 ("GET /v1//a", 400, "path_ambiguous"), ("GET /v1/a;x", 400, "path_ambiguous"),
                 ("GET /v1/a%2fb", 400, "path_ambiguous"), ("GET /v1/a\\b", 400, "path_ambiguous"),
                 ("GET /v1/a%00", 400, "path_ambiguous"), ("GET /v1/%252e%252e/a", 400, "path_ambiguous"),
+                ("GET /v1/%25%32%65", 400, "path_ambiguous"), ("GET /v1/%2%65", 400, "path_ambiguous"),
             ] {
                 let response = try await send(line, gateway)
                 #expect(response.status == status, "\(line)")
@@ -77,7 +78,10 @@ import Testing
             #expect(challenge.contains("error=\"insufficient_scope\""))
             #expect(challenge.contains("scope=\"docs:write docs:admin\""))
             #expect(refused.text.contains("\"code\":\"scope_missing\""))
-            for line in ["GET /docs/../docs/1", "GET //docs/1", "GET /docs%2f1"] {
+            for line in [
+                "GET /docs/../docs/1", "GET //docs/1", "GET /docs%2f1", "GET /x/%25%32%65%25%32%65/docs/1",
+                "put /docs/1",
+            ] {
                 #expect(try await send(line, gateway).status == 400, "\(line)")
             }
             #expect(upstream.requests.count == seen)

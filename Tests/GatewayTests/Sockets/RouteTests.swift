@@ -32,6 +32,7 @@ import Testing
         "/v1/../v2", "/v1/%2e%2e/v2", "/./v1", "/v1/..", "/v1%2f..%2fx", "/v1\\..\\x", "/v1/..;x=1/v2",
         "/v1/%2e.%3bx/v2",
         "/v1/%252e%252e/v2", "/v1/.%25252e/v2", "/v1%252f../x",
+        "/v1/%25%32%65%25%32%65/v2", "/v1/%2%65%2e/v2", "/v1/.%%32%65/v2",
     ])
     func `a path that could be read as another route's is refused`(_ path: String) async throws {
         let upstream = try await named("x")
