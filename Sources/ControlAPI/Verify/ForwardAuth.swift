@@ -88,11 +88,16 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         // The path and query of the request itself, where that came with it.
         let original = rest.first == UInt8(ascii: "/") ? String(Substring(rest)) : nil
         var methods = Self.values(headers, Name.method)
-        var targets = Self.values(headers, Name.target).map(Self.pathAndQuery)
+        var targets = Self.values(headers, Name.target)
         if let original {
             methods.append(head.method.rawValue)
             targets.append(original)
         }
+        for target in targets {
+            guard let fault = TargetFault(in: target.utf8) else { continue }
+            throw APIError(.badRequest, .invalidRequest, fault.message, code: "malformed_request")
+        }
+        targets = targets.map(Self.pathAndQuery)
         guard let method = Self.agreed(methods), let target = Self.agreed(targets), !method.isEmpty,
             target.utf8.first == UInt8(ascii: "/") || target == "*", let address = address(headers)
         else { return nil }

@@ -34,6 +34,9 @@ enum ToldRequest {
         guard path.isEmpty || path == "*" || path.utf8.first == UInt8(ascii: "/") else {
             throw Fault(part: .path, reason: "must begin with /")
         }
+        if let fault = TargetFault(in: path.utf8) {
+            throw Fault(part: .path, reason: "must be percent-encoded: \(fault.message)")
+        }
         return path
     }
 }

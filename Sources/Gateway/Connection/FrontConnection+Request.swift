@@ -142,10 +142,17 @@ extension FrontConnection {
         record.isAdmitted = underWay <= loop.configuration.limits.requestsInFlight
     }
 
+    /// Refuses a stream's request that could not be written as an HTTP/1.1 request.
+    func refuse(_ error: HeadError) {
+        refuse(error, now: .now())
+        flush()
+    }
+
     private func refuse(_ error: HeadError, now: NIODeadline) {
         let answer: Answer =
             switch error {
-            case .malformed: .malformedRequest
+            case .malformed: .malformedRequest(nil)
+            case .target(let fault): .malformedRequest(fault)
             case .targetTooLong: .targetTooLong
             case .tooLarge: .headTooLarge
             case .unsupportedVersion: .versionNotSupported

@@ -10,7 +10,8 @@ enum Answer: Equatable, Sendable {
     case verificationUnavailable
     /// More requests, or more connections to the upstream, than are allowed.
     case overloaded
-    case malformedRequest
+    /// With the byte of its target that is at fault, where it is that.
+    case malformedRequest(TargetFault?)
     /// No route begins like the path.
     case notRouted
     case targetTooLong
@@ -102,7 +103,7 @@ enum Answer: Equatable, Sendable {
         case .ambiguousCredentials: ErrorText.ambiguous.message
         case .verificationUnavailable: ErrorText.unavailable.message
         case .overloaded: "too many requests are under way: try again"
-        case .malformedRequest: "the request is not valid HTTP/1.1"
+        case .malformedRequest(let fault): fault?.message ?? "the request is not valid HTTP"
         case .notRouted: "no upstream serves this path"
         case .targetTooLong: "the request target is too long"
         case .headTooLarge: "the request has too many header fields, or too large ones"

@@ -1,3 +1,5 @@
+import AuthKeys
+
 /// A request's head, read once, strictly: where its parts stand in the bytes, and what they mean to a gateway.
 ///
 /// It holds positions, not bytes. The memory is kept from one request to the next.
@@ -89,9 +91,7 @@ struct RequestHead {
     private mutating func takeHost(
         _ field: FieldLine, in bytes: UnsafeRawBufferPointer, isAbsolute: Bool
     ) throws(HeadError) {
-        guard !hasHost, !field.value.isEmpty, bytes.part(field.value).allSatisfy(ByteClass.isAuthority) else {
-            throw .malformed
-        }
+        guard !hasHost, Authority.isValid(bytes.part(field.value)) else { throw .malformed }
         hasHost = true
         if !isAbsolute { authority = field.value }
     }
@@ -118,6 +118,9 @@ struct RequestHead {
         let targetStart = position
         while position < bytes.count, ByteClass.isTarget(bytes[position]) { position += 1 }
         let target = targetStart..<position
+        if position < bytes.count, bytes[position] > ByteClass.space {
+            throw .target(TargetFault(byte: bytes[position], offset: target.count))
+        }
         guard position + 10 < bytes.count, bytes[position] == ByteClass.space,
             bytes[position + 9] == ByteClass.carriageReturn, bytes[position + 10] == ByteClass.lineFeed
         else { throw .malformed }
@@ -135,7 +138,11 @@ struct RequestHead {
         let text = bytes.part(target)
         path = target
         guard let first = text.first else { throw .malformed }
-        if method == .connect || first == ByteClass.slash { return }
+        if method == .connect {
+            guard Authority.isValid(text, needsPort: true) else { throw .malformed }
+            return
+        }
+        if first == ByteClass.slash { return }
         if text.count == 1, first == 0x2A {
             guard method == .options else { throw .malformed }
             return
@@ -148,9 +155,9 @@ struct RequestHead {
         var end = target.lowerBound + colon + 3
         let start = end
         while end < target.upperBound, ByteClass.isAuthority(bytes[end]) { end += 1 }
-        guard end > start, end == target.upperBound || bytes[end] == ByteClass.slash || bytes[end] == 0x3F else {
-            throw .malformed
-        }
+        guard Authority.isValid(bytes.part(start..<end)),
+            end == target.upperBound || bytes[end] == ByteClass.slash || bytes[end] == 0x3F
+        else { throw .malformed }
         authority = start..<end
         path = end..<target.upperBound
     }

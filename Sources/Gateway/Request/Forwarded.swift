@@ -49,7 +49,7 @@ struct Forwarded {
                 if bytes.part(field.value).equals("http") { proto = "http" }
             case .forwardedHost:
                 let value = bytes.part(field.value)
-                if !value.isEmpty, value.allSatisfy(ByteClass.isAuthority) { host = field.value }
+                if Authority.isValid(value) { host = field.value }
             default: break
             }
         }

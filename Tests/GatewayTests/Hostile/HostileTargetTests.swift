@@ -23,7 +23,12 @@ import Testing
         ("a quote", "Host: \"api.test\"\r\n"), ("angles", "Host: <script>\r\n"),
         ("a byte above ASCII", "Host: \u{E9}.test\r\n"),
         ("a caret", "Host: a^b\r\n"), ("a pipe", "Host: a|b\r\n"), ("braces", "Host: {{a}}\r\n"),
-        ("a backtick", "Host: `a`\r\n"),
+        ("a backtick", "Host: `a`\r\n"), ("a port that is none", "Host: api.test:http\r\n"),
+        ("a port out of range", "Host: api.test:65536\r\n"), ("two ports", "Host: api.test:80:80\r\n"),
+        ("a port alone", "Host: :80\r\n"), ("half a bracket", "Host: [::1\r\n"), ("no address", "Host: [api]\r\n"),
+        ("what follows a bracket", "Host: [::1]a\r\n"), ("a bare address of version 6", "Host: ::1\r\n"),
+        ("half an encoding", "Host: a%2\r\n"), ("an encoding that is none", "Host: a%zz\r\n"),
+        ("a name too long", "Host: \(String(repeating: "a", count: 256))\r\n"),
     ].map { .refused("Host: \($0)", request("GET /p HTTP/1.1", $1)) }
 
     static let targets: [HostileCase] = [
@@ -99,9 +104,11 @@ import Testing
             String(repeating: "M", count: 33), "\u{16}\u{3}\u{1}",
         ].map { .refused("method \($0.debugDescription)", request("\($0) /p HTTP/1.1")) } + [
             .refused("CONNECT", request("CONNECT evil.test:443 HTTP/1.1"), 405),
-            .refused("CONNECT to a path", request("CONNECT /p HTTP/1.1"), 405),
-            .refused("CONNECT to a URL", request("CONNECT http://evil.test/ HTTP/1.1"), 405),
-            .refused("CONNECT to everything", request("CONNECT * HTTP/1.1"), 405),
+            .refused("CONNECT to a path", request("CONNECT /p HTTP/1.1")),
+            .refused("CONNECT to a URL", request("CONNECT http://evil.test/ HTTP/1.1")),
+            .refused("CONNECT to everything", request("CONNECT * HTTP/1.1")),
+            .refused("CONNECT without a port", request("CONNECT evil.test HTTP/1.1")),
+            .refused("CONNECT with user information", request("CONNECT a@evil.test:443 HTTP/1.1")),
             .refused("CONNECT with what to tunnel", request("CONNECT evil.test:443 HTTP/1.1") + get("/smuggled"), 405),
             .refused(
                 "CONNECT with a body", request("CONNECT a:1 HTTP/1.1", "Host: a\r\nContent-Length: 2\r\n") + "hi", 405),
@@ -110,8 +117,11 @@ import Testing
             .refused("TRACE in absolute form", request("TRACE http://evil.test/ HTTP/1.1"), 405),
             .refused("TRACE of everything", request("TRACE * HTTP/1.1")),
         ]
+        + ["get", "Get", "post", "head", "options", "connect", "trace", "Trace", "propfind", "Purge"].map {
+            .refused("method \($0)", request("\($0) /p HTTP/1.1"), 400, "method_ambiguous", kept: true)
+        }
         + [
-            "get", "Get", "post", "head", "options", "connect", "trace", "Trace", "PRI", "M", "0", "!#$%&'*+-.^_`|~",
+            "PRI", "gets", "M", "0", "!#$%&'*+-.^_`|~",
             "PROPFIND", "GETS",
             String(repeating: "M", count: 32),
         ].map { .passes("method \($0)", request("\($0) /p HTTP/1.1"), as: "\($0) /p") }

@@ -171,9 +171,9 @@ import Testing
 
     @Test func `what cannot be parsed is answered while an answer is possible, and never within a response`() {
         var exchange = fresh()
-        #expect(exchange.fail(.malformedRequest, now: start).actions == [.answer, .finish, .linger])
+        #expect(exchange.fail(.malformedRequest(nil), now: start).actions == [.answer, .finish, .linger])
         var begun = responding(post)
-        #expect(begun.fail(.malformedRequest, now: start).actions == [.dropUpstream, .finish, .abort])
+        #expect(begun.fail(.malformedRequest(nil), now: start).actions == [.dropUpstream, .finish, .abort])
     }
 
     // MARK: Tunnels and ended keys

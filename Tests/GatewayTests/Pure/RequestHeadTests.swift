@@ -1,3 +1,4 @@
+import AuthKeys
 import Testing
 
 @testable import Gateway
@@ -48,8 +49,6 @@ import Testing
         "G@T / HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET path HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET * HTTP/1.1\r\nHost: a\r\n\r\n",
-        "GET /# HTTP/1.1\r\nHost: a\r\n\r\n",
-        "GET /\u{FC} HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET http:// HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET http://user@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -62,6 +61,19 @@ import Testing
     ])
     func `what breaks the grammar is refused`(_ text: String) {
         #expect(throws: HeadError.malformed) { try read(text).get() }
+    }
+
+    @Test(
+        "a byte that a target must not have is named",
+        arguments: [("/#", 0x23, 1), ("/a\u{FC}", 0xC3, 2), ("\u{7F}", 0x7F, 0)])
+    func targetByte(_ target: String, _ byte: UInt8, _ offset: Int) {
+        #expect(throws: HeadError.target(TargetFault(byte: byte, offset: offset))) {
+            try read("GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n").get()
+        }
+        let digits = String(byte, radix: 16, uppercase: true)
+        #expect(
+            TargetFault(byte: byte, offset: offset).message
+                == "the request target has the byte 0x\(digits) at offset \(offset): percent-encode it as %\(digits)")
     }
 
     @Test(arguments: [

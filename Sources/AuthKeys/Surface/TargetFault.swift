@@ -1,0 +1,24 @@
+/// A byte that no request target has (RFC 9112 section 3.2, RFC 3986 section 2), with the remedy.
+public struct TargetFault: Error, Equatable, Sendable {
+    public let byte: UInt8
+    /// Counted in bytes from the start of the target.
+    public let offset: Int
+
+    public init(byte: UInt8, offset: Int) {
+        self.byte = byte
+        self.offset = offset
+    }
+
+    /// The first byte outside ASCII; nil when there is none.
+    public init?(in target: some Sequence<UInt8>) {
+        guard let (offset, byte) = target.enumerated().first(where: { $0.element >= 0x80 }) else { return nil }
+        self.init(byte: byte, offset: offset)
+    }
+
+    /// Nothing in it has to be escaped in JSON.
+    public var message: String {
+        let hex = String(byte, radix: 16, uppercase: true)
+        let digits = hex.utf8.count == 1 ? "0" + hex : hex
+        return "the request target has the byte 0x\(digits) at offset \(offset): percent-encode it as %\(digits)"
+    }
+}
