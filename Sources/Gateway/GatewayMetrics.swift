@@ -25,7 +25,8 @@ struct GatewayMetrics: Sendable {
     /// Counts a request by the status of its response; 499 when the client left before it ended.
     @inline(__always)
     func request(status: Int, nanoseconds: Int64) {
-        let kind = status / 100 - 1
+        // A client treats a status beyond 599 as 5xx (RFC 9110 section 15).
+        let kind = min(status / 100, 5) - 1
         if status == 499 {
             abandoned.increment()
         } else if answered.indices.contains(kind) {

@@ -77,8 +77,8 @@ extension FrontConnection {
         exchange.upstreamChanged(now: .now())
     }
 
-    func upstreamFailed(_ answer: Answer) {
-        loop.noteFailure(answer == .upstreamTimeout ? .timeout : .unreachable, id: record.id)
+    func upstreamFailed(_ answer: Answer, _ cause: UpstreamCause) {
+        loop.noteFailure(answer == .upstreamTimeout ? .timeout : .unreachable, cause, of: record)
         perform(exchange.upstreamFailed(answer, now: .now()))
         flush()
     }

@@ -61,10 +61,10 @@ extension FrontConnection {
     // MARK: The end
 
     /// The upstream's connection ended before its response did.
-    func upstreamLost(isSilent: Bool) {
+    func upstreamLost(isSilent: Bool, cause: UpstreamCause) {
         let wasResponding = exchange.stage == .responding
         let step = exchange.upstreamLost(isSilent: isSilent, now: .now())
-        if step.actions.contains(.finish) { loop.noteFailure(wasResponding ? .aborted : .reset, id: record.id) }
+        if step.actions.contains(.finish) { loop.noteFailure(wasResponding ? .aborted : .reset, cause, of: record) }
         perform(step)
         flush()
     }

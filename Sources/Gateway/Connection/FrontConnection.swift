@@ -187,9 +187,15 @@ final class FrontConnection: ChannelInboundHandler {
 
     func expire(now: NIODeadline) {
         let clientStalls = exchange.stage == .responding ? !isWritable : upstream?.isWritable ?? true
+        let cause: UpstreamCause =
+            switch exchange.stage {
+            case .connecting: .notConnected
+            case .awaiting: .noResponse
+            default: .stalled
+            }
         let step = exchange.expire(clientStalls: clientStalls, now: now)
         if step.answer == .upstreamTimeout || step.actions.contains(.abort) && !clientStalls {
-            loop.noteFailure(.timeout, id: record.id)
+            loop.noteFailure(.timeout, cause, of: record)
         }
         perform(step)
         flush()

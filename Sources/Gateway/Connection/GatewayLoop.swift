@@ -182,10 +182,16 @@ final class GatewayLoop {
     }
 
     /// Counts a failure of the upstream, and warns of it unless somebody just did.
-    func noteFailure(_ reason: GatewayMetrics.UpstreamFailure, id: RequestID) {
+    func noteFailure(_ reason: GatewayMetrics.UpstreamFailure, _ cause: UpstreamCause, of record: RequestRecord) {
         metrics.failed(reason)
         guard shared.mayWarn(now: Int64(clamping: NIODeadline.now().uptimeNanoseconds)) else { return }
-        logger.warning("upstream failed", metadata: ["reason": "\(reason.rawValue)", "request_id": "\(id)"])
+        logger.warning(
+            "upstream failed",
+            metadata: [
+                "reason": "\(reason.rawValue)", "cause": "\(cause)", "route": "\(record.group?.route ?? "-")",
+                "upstream": "\(record.group?.upstream(of: record.target)?.authority ?? "-")",
+                "request_id": "\(record.id)",
+            ])
     }
 
     /// Ends what runs for keys that are good no more. Nobody has to tell: the index says that something changed, and when a

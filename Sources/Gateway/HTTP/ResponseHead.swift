@@ -55,7 +55,6 @@ struct ResponseHead {
             ByteClass.isDigit(bytes[11])
         else { throw .malformed }
         status = Int(bytes[9] - 0x30) * 100 + Int(bytes[10] - 0x30) * 10 + Int(bytes[11] - 0x30)
-        guard status < 600 else { throw .malformed }
         var position = 12
         guard bytes[position] == ByteClass.space || bytes[position] == ByteClass.carriageReturn else {
             throw .malformed

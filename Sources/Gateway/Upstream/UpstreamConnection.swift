@@ -20,7 +20,8 @@ final class UpstreamConnection: ChannelInboundHandler {
     private var mayUpgrade = false
     private var isTunnel = false
     private var isSilent = true
-    private var hasFailed = false
+    /// The error that ended the connection.
+    private var failure: (any Error)?
     private(set) var isWritable = true
 
     init(pool: UpstreamPool) {
@@ -108,10 +109,10 @@ final class UpstreamConnection: ChannelInboundHandler {
         guard front != nil else { return close() }
         isSilent = false
         input.take(unwrapInboundIn(data))
-        do {
+        do throws(HeadError) {
             try process()
         } catch {
-            lose()
+            lose(.invalidResponse(error))
         }
         if input.readableBytes == 0 { input = ByteBuffer() }
     }
@@ -132,7 +133,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        hasFailed = true
+        failure = error
         end(context)
     }
 
@@ -144,21 +145,21 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil
-        if isTunnel, !hasFailed {
+        if isTunnel, failure == nil {
             front?.tunnelClosed()
-        } else if let body, body.endsWithConnection, !hasFailed {
+        } else if let body, body.endsWithConnection, failure == nil {
             front?.responseEnd()
         } else {
-            lose()
+            lose(failure.map { .error($0) } ?? .closed)
         }
         front = nil
         if isOpen { pool.closed(self) }
     }
 
-    private func lose() {
+    private func lose(_ cause: UpstreamCause) {
         let front = front
         close()
-        front?.upstreamLost(isSilent: isSilent)
+        front?.upstreamLost(isSilent: isSilent, cause: cause)
     }
 
     private func process() throws(HeadError) {

@@ -9,12 +9,15 @@ final class UpstreamGroup {
     private var balancer: Balancer
     private let metrics: GatewayMetrics
     private let logger: Logger
+    /// The prefix of its route.
+    let route: String
 
     init(
         eventLoop: any EventLoop, route: Route, configuration: GatewayConfiguration, tls: NIOSSLContext?,
         metrics: GatewayMetrics,
         logger: Logger
     ) {
+        self.route = route.prefix.isEmpty ? "/" : route.prefix
         balancer = Balancer(targets: route.upstreams.count)
         self.metrics = metrics
         self.logger = logger
@@ -30,7 +33,7 @@ final class UpstreamGroup {
         guard pools.count > 1 else { return pools[0].acquire(for: front, fresh: fresh) }
         // Whose kept connection died may well take a new one.
         if let target = front.record.target, fresh { return pools[target].acquire(for: front, fresh: true) }
-        if !acquireUntried(for: front) { front.upstreamFailed(.upstreamUnreachable) }
+        if !acquireUntried(for: front) { front.upstreamFailed(.upstreamUnreachable, .noneLeft) }
     }
 
     /// The client's request does not wait for a connection any more.
@@ -43,8 +46,14 @@ final class UpstreamGroup {
         if pools.count > 1 { balancer.succeeded(pool.number) }
     }
 
+    /// The upstream that a request went to last; nil when it went to none.
+    func upstream(of target: Int?) -> Upstream? {
+        if pools.count == 1 { return pools[0].upstream }
+        return target.map { pools[$0].upstream }
+    }
+
     /// A connection could not be opened. `front` is who still waits for it.
-    func connectFailed(_ pool: UpstreamPool, for front: FrontConnection?, answer: Answer) {
+    func connectFailed(_ pool: UpstreamPool, for front: FrontConnection?, answer: Answer, cause: UpstreamCause) {
         if pools.count > 1, balancer.failed(pool.number, now: .now()) {
             metrics.ejections.increment()
             logger.warning("upstream ejected", metadata: ["upstream": "\(pool.upstream.authority)"])
@@ -54,7 +63,7 @@ final class UpstreamGroup {
             front.upstreamChanged()
             if acquireUntried(for: front) { return }
         }
-        front.upstreamFailed(answer)
+        front.upstreamFailed(answer, cause)
     }
 
     func closeIdle(now: NIODeadline) {

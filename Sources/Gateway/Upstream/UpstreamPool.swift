@@ -145,8 +145,8 @@ final class UpstreamPool {
         let next = state.closed(nil)
         let timedOut = if case .connectTimeout? = error as? ChannelError { true } else { false }
         group.connectFailed(
-            self, for: front.isWaiting(number) ? front : nil, answer: timedOut ? .upstreamTimeout : .upstreamUnreachable
-        )
+            self, for: front.isWaiting(number) ? front : nil,
+            answer: timedOut ? .upstreamTimeout : .upstreamUnreachable, cause: .error(error))
         if let next { connect(for: next) }
     }
 }

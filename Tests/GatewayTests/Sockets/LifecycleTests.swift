@@ -121,7 +121,10 @@ import Testing
             #expect(text.contains("status=502"))
             #expect(text.contains("status=401"))
             #expect(text.contains("key_id=\(gateway.keyID)"))
-            #expect(text.contains("upstream failed"))
+            #expect(
+                text.contains(
+                    "upstream failed cause=the upstream closed the connection reason=reset request_id="))
+            #expect(text.contains(" route=/ upstream=127.0.0.1:\(upstream.port)"))
             #expect(!text.contains("secret"))
             #expect(!text.contains(gateway.token.value))
         }

@@ -1,6 +1,8 @@
 import AuthKeys
 import Gateway
+import Logging
 import NIOCore
+import TestSupport
 import Testing
 
 /// An upstream that fails, and what its client is told.
@@ -21,6 +23,64 @@ import Testing
                 #expect(response.text.contains(#""type":"upstream_error""#))
                 #expect(response.text.contains(#""code":"upstream_unreachable""#))
             }
+        }
+    }
+
+    @Test("a status beyond those of HTTP passes, on both versions", arguments: [600, 799, 999])
+    func oddStatus(_ status: Int) async throws {
+        let upstream = try await RawUpstream { _ in
+            .send("HTTP/1.1 \(status) Odd\r\nContent-Length: 3\r\n\r\nodd")
+        }
+        let files = try TLSTests.Files()
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
+            gateway async throws in
+            let client = try await connectTLS(port: gateway.port)
+            try await client.send(gateway.get())
+            let response = try await client.response()
+            #expect(response.status == status && response.text == "odd")
+            await client.close()
+            let second = try await HTTP2Client.connect(port: gateway.port)
+            let answer = try await second.exchange([
+                (":method", "GET"), (":scheme", "https"), (":authority", "a"), (":path", "/"),
+                ("x-api-key", gateway.token.value),
+            ])
+            #expect(answer.status == "\(status)" && answer.body == "odd")
+            await second.close()
+        }
+    }
+
+    @Test("the log line names route, upstream and cause")
+    func logLine() async throws {
+        for (reply, expected) in [
+            (RawUpstream.Reply.sendThenClose(""), "cause=the upstream closed the connection reason=reset"),
+            (.send("nonsense\r\n\r\n"), "cause=the bytes are not a valid response reason=reset"),
+            (.nothing, "cause=the response did not begin in time reason=timeout"),
+            (.sendThenClose("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), "reason=aborted"),
+        ] {
+            let lines = LogLines()
+            let upstream = try await RawUpstream { _ in reply }
+            var options = HarnessOptions(logger: Logger(label: "gateway") { _ in lines.handler })
+                .with(\.timeouts.responseHead, .milliseconds(100))
+            options.configuration.routes = [
+                Route(prefix: "/v1", upstreams: [Upstream(host: "127.0.0.1", port: upstream.port)])
+            ]
+            try await withGateway(before: upstream, options: options) { gateway async throws in
+                _ = try? await gateway.exchange(gateway.get("/v1"))
+                try await eventually("the log line") { lines.all.contains { $0.contains("upstream failed") } }
+                let line = try #require(lines.all.first { $0.contains("upstream failed") })
+                #expect(line.contains(expected), "\(line)")
+                #expect(line.contains("route=/v1 upstream=127.0.0.1:\(upstream.port)"), "\(line)")
+            }
+        }
+        let nobody = try await RawUpstream()
+        let lines = LogLines()
+        var options = HarnessOptions(logger: Logger(label: "gateway") { _ in lines.handler })
+        options.upstreamHost = "127.0.0.2"
+        try await withGateway(before: nobody, options: options) { gateway async throws in
+            #expect(try await gateway.exchange(gateway.get()).status == 502)
+            let line = try #require(lines.all.first { $0.contains("upstream failed") })
+            #expect(line.contains("cause=Connection refused reason=unreachable"), "\(line)")
+            #expect(line.contains("route=/ upstream=127.0.0.2:\(nobody.port)"), "\(line)")
         }
     }
 
