@@ -83,6 +83,7 @@ final class FrontConnection: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let refused = event as? RefusedRequest { return refuse(refused.error) }
         guard case .inputClosed? = event as? ChannelEvent else { return context.fireUserInboundEventTriggered(event) }
         if exchange.stage == .tunneling { tunnelEnded(.client) } else { context.close(promise: nil) }
     }

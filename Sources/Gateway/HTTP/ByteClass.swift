@@ -40,6 +40,10 @@ enum ByteClass {
         }
     }
 
+    /// The byte, or the small letter of a capital one.
+    @inline(__always)
+    static func lowercased(_ byte: UInt8) -> UInt8 { byte &- 0x41 <= 25 ? byte | 0x20 : byte }
+
     @inline(__always)
     static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 <= 9 }
 

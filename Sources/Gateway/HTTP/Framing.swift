@@ -50,7 +50,7 @@ struct MessageFields {
         let name = bytes.part(field.name)
         return named.contains { range in
             range.count == name.count
-                && zip(bytes.part(range), name).allSatisfy { Self.lowercased($0) == Self.lowercased($1) }
+                && zip(bytes.part(range), name).allSatisfy { ByteClass.lowercased($0) == ByteClass.lowercased($1) }
         }
     }
 
@@ -72,7 +72,7 @@ struct MessageFields {
 
     /// `1*DIGIT`, no sign, no list, and within what a body can be.
     @inline(__always)
-    private static func number(_ digits: UnsafeRawBufferPointer) -> UInt64? {
+    static func number(_ digits: UnsafeRawBufferPointer) -> UInt64? {
         guard (1...18).contains(digits.count) else { return nil }
         var value: UInt64 = 0
         for digit in digits {
@@ -80,10 +80,6 @@ struct MessageFields {
             value = value &* 10 &+ UInt64(digit &- 0x30)
         }
         return value
-    }
-
-    private static func lowercased(_ byte: UInt8) -> UInt8 {
-        byte &- 0x41 <= 25 ? byte | 0x20 : byte
     }
 }
 

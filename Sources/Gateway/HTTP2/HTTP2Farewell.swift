@@ -4,7 +4,7 @@ import NIOHTTP2
 /// Ends a client's HTTP/2 connection when the gateway shuts down, without a loss: tells the client to open no more streams
 /// (GOAWAY with the highest identifier, RFC 9113 section 6.8), takes in what it opens until it has heard of that, and closes
 /// when nothing runs. The library's own goodbye refuses such streams and ends the connection under those that run, so this one
-/// is said beneath it. Stands next to the socket.
+/// is said beneath it.
 ///
 /// Also notes when the library ends the connection for an error (GOAWAY with a code, sections 5.4.1 and 6.8): its errors do not
 /// say whether they are a stream's or the connection's.
@@ -112,12 +112,14 @@ final class HTTP2Farewell: ChannelDuplexHandler {
     }
 }
 
-/// Tells the farewell of streams; the library calls it on the connection's loop.
+/// Notifies the connection's handlers of streams; the library calls it on the connection's loop.
 struct HTTP2StreamCount: NIOHTTP2StreamDelegate {
     private let farewell: NIOLoopBound<HTTP2Farewell>
+    private let wire: NIOLoopBound<HTTP2Wire>
 
-    init(_ farewell: HTTP2Farewell, eventLoop: any EventLoop) {
+    init(_ farewell: HTTP2Farewell, _ wire: HTTP2Wire, eventLoop: any EventLoop) {
         self.farewell = NIOLoopBound(farewell, eventLoop: eventLoop)
+        self.wire = NIOLoopBound(wire, eventLoop: eventLoop)
     }
 
     func streamCreated(_ id: HTTP2StreamID, channel: any Channel) {
@@ -125,6 +127,7 @@ struct HTTP2StreamCount: NIOHTTP2StreamDelegate {
     }
 
     func streamClosed(_ id: HTTP2StreamID, channel: any Channel) {
+        wire.value.streamClosed(UInt32(Int32(id)))
         farewell.value.streamClosed(id, channel: channel)
     }
 }

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHPACK
 import NIOHTTP2
 
 /// Stands between an HTTP/2 stream and the `FrontConnection` that serves it, so that requests of both versions are read,
@@ -9,6 +10,8 @@ final class HTTP2Translator: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = HTTP2Frame.FramePayload
 
+    private let stream: UInt32
+    private let wire: HTTP2Wire
     private var request = RequestTranslator()
     private var response = ResponseTranslator()
     /// Whether the end of the response is on its way, past all windows.
@@ -16,18 +19,26 @@ final class HTTP2Translator: ChannelDuplexHandler {
     /// To be kept when it is.
     private var outputClosed: EventLoopPromise<Void>?
 
+    /// - Parameter wire: writes the fields of what is sent.
+    init(stream: UInt32, wire: HTTP2Wire) {
+        self.stream = stream
+        self.wire = wire
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        do throws(RequestTranslator.Malformed) {
+        do throws(HeadError) {
             switch unwrapInboundIn(data) {
             case .headers(let headers):
-                pass(try request.fields(headers.headers, isEnd: headers.endStream), context: context)
+                let section = try CarriedSection.read(headers.headers)
+                pass(try request.fields(section, isEnd: headers.endStream), context: context)
             case .data(let data):
                 guard case .byteBuffer(let piece) = data.data else { return }
                 pass(try request.data(piece, isEnd: data.endStream), context: context)
             default: break
             }
         } catch {
-            reset(.protocolError, context: context)
+            // A client that sent such a request learns why (RFC 9113 section 8.1.1).
+            context.fireUserInboundEventTriggered(RefusedRequest(error: error))
         }
     }
 
@@ -66,7 +77,7 @@ final class HTTP2Translator: ChannelDuplexHandler {
     private func write(_ part: ResponseTranslator.Part, context: ChannelHandlerContext) {
         let payload: HTTP2Frame.FramePayload =
             switch part {
-            case .head(let headers, let isEnd): .headers(.init(headers: headers, endStream: isEnd))
+            case .head(let section, let status, let isEnd): headers(section, status: status, isEnd: isEnd)
             case .data(let piece, let isEnd): .data(.init(data: .byteBuffer(piece), endStream: isEnd))
             }
         guard response.hasEnded else { return context.write(wrapOutboundOut(payload), promise: nil) }
@@ -79,7 +90,20 @@ final class HTTP2Translator: ChannelDuplexHandler {
         context.write(wrapOutboundOut(payload), promise: sent)
     }
 
+    /// The library learns the status alone; the section is written on the wire in its place.
+    private func headers(_ section: FieldSection, status: Int?, isEnd: Bool) -> HTTP2Frame.FramePayload {
+        wire.willSend(section, on: stream)
+        var headers = HPACKHeaders()
+        if let status { headers.add(name: ":status", value: String(status), indexing: .nonIndexable) }
+        return .headers(.init(headers: headers, endStream: isEnd))
+    }
+
     private func reset(_ code: HTTP2ErrorCode, context: ChannelHandlerContext) {
         context.writeAndFlush(wrapOutboundOut(.rstStream(code)), promise: nil)
     }
+}
+
+/// Notifies a stream's `FrontConnection` that its request is refused before it could be written as an HTTP/1.1 request.
+struct RefusedRequest {
+    let error: HeadError
 }

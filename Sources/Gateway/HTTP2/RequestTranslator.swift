@@ -1,41 +1,47 @@
 import NIOCore
-import NIOHPACK
 
 /// Writes an HTTP/2 request as the HTTP/1.1 request that it is (RFC 9113 section 8), for the one reader that all requests pass.
 ///
-/// What HTTP/1.1 could not carry as it is meant is refused before it is written: a name, a value or a pseudo-field with a byte
-/// that would end or split a line there.
+/// What HTTP/1.1 could not carry as it is meant is refused before it is written: a pseudo-field with a byte that would end or
+/// split the request line, fields of a connection, a body that is not as long as its length says. The rest is left to the
+/// reader.
 struct RequestTranslator {
-    /// What is no request.
-    struct Malformed: Error {}
-
     private var isChunked = false
     private var hasHead = false
+    /// The bytes of the body that are still to come; nil when the request did not say.
+    private var bytesLeft: UInt64?
     private(set) var hasEnded = false
     /// Whether the request was HEAD, so that the response has no body.
     private(set) var isToHead = false
 
     /// Takes a field section: the head, or the trailers.
-    mutating func fields(_ headers: HPACKHeaders, isEnd: Bool) throws(Malformed) -> ByteBuffer {
-        guard !hasEnded else { throw Malformed() }
+    mutating func fields(_ section: FieldSection, isEnd: Bool) throws(HeadError) -> ByteBuffer {
+        guard !hasEnded else { throw .malformed }
         hasEnded = isEnd
         guard hasHead else {
             hasHead = true
-            return try head(headers, isEnd: isEnd)
+            let out = try head(section, isEnd: isEnd)
+            try countBody(0)
+            return out
         }
-        guard isEnd else { throw Malformed() }
+        guard isEnd else { throw .malformed }
+        try countBody(0)
         var out = ByteBuffer()
         guard isChunked else { return out }
         out.writeStaticString("0\r\n")
-        for field in headers { try Self.write(field.name, field.value, to: &out) }
+        try section.forEachField { name, value throws(HeadError) in
+            guard name.first != ByteClass.colon, !Self.isOfConnection(name) else { throw .malformed }
+            Self.write(name, value, to: &out)
+        }
         out.writeStaticString("\r\n")
         return out
     }
 
     /// Takes a piece of the body.
-    mutating func data(_ piece: ByteBuffer, isEnd: Bool) throws(Malformed) -> ByteBuffer {
-        guard hasHead, !hasEnded else { throw Malformed() }
+    mutating func data(_ piece: ByteBuffer, isEnd: Bool) throws(HeadError) -> ByteBuffer {
+        guard hasHead, !hasEnded else { throw .malformed }
         hasEnded = isEnd
+        try countBody(piece.readableBytes)
         guard isChunked else { return piece }
         var out = ByteBuffer()
         out.reserveCapacity(piece.readableBytes + 32)
@@ -50,59 +56,116 @@ struct RequestTranslator {
         return out
     }
 
-    private mutating func head(_ headers: HPACKHeaders, isEnd: Bool) throws(Malformed) -> ByteBuffer {
-        var method: String?
-        var path: String?
-        var authority: String?
-        var cookies: [String] = []
-        var hasLength = false
+    /// RFC 9113 section 8.1.1: a body is as long as its length says.
+    private mutating func countBody(_ count: Int) throws(HeadError) {
+        guard let left = bytesLeft else { return }
+        guard left >= count, !hasEnded || left == count else { throw .malformed }
+        bytesLeft = left - UInt64(count)
+    }
+
+    private mutating func head(_ section: FieldSection, isEnd: Bool) throws(HeadError) -> ByteBuffer {
+        var head = PseudoFields()
+        var cookies = ByteBuffer()
+        var length: UInt64?
         var fields = ByteBuffer()
-        for (name, value, _) in headers {
-            switch name {
-            case ":method": method = value
-            case ":path": path = value
-            case ":authority": authority = value
-            case ":scheme": break
-            // RFC 9113 section 8.3.1: it must say what the pseudo-field says.
-            case "host":
-                guard authority == nil || authority == value else { throw Malformed() }
-                authority = value
-            // Section 8.2.3: crumbs are put together again.
-            case "cookie": cookies.append(value)
-            case "connection", "transfer-encoding", "keep-alive", "proxy-connection", "upgrade": throw Malformed()
-            default:
-                if name == "content-length" { hasLength = true }
-                try Self.write(name, value, to: &fields)
+        try section.forEachField { name, value throws(HeadError) in
+            if let pseudo = PseudoField(name) { return try head.take(pseudo, value) }
+            guard !Self.isOfConnection(name) else { throw .malformed }
+            if name.equals("host") {
+                try head.takeHost(value)
+            } else if name.equals("cookie") {
+                // RFC 9113 section 8.2.3: crumbs are put together again.
+                if cookies.readableBytes > 0 { cookies.writeStaticString("; ") }
+                cookies.writeBytes(value)
+            } else {
+                if name.equals("te"), !value.equals("trailers") { throw .malformed }
+                if name.equals("content-length") {
+                    guard length == nil, let number = MessageFields.number(value) else { throw .malformed }
+                    length = number
+                }
+                Self.write(name, value, to: &fields)
             }
         }
-        if !cookies.isEmpty { try Self.write("cookie", cookies.joined(separator: "; "), to: &fields) }
-        isToHead = method == "HEAD"
-        isChunked = !hasLength && !isEnd
-        guard let method, Self.isToken(method), let target = method == "CONNECT" ? authority : path,
-            target.utf8.allSatisfy(ByteClass.isTarget),
-            method == "CONNECT" ? !target.isEmpty : target.utf8.first == ByteClass.slash || target == "*"
-        else { throw Malformed() }
+        isToHead = head.isToHead
+        isChunked = length == nil && !isEnd
+        bytesLeft = length
         var out = ByteBuffer()
-        out.writeString("\(method) \(target) HTTP/1.1\r\n")
-        if let authority { try Self.write("host", authority, to: &out) }
+        try head.write(to: &out)
         out.writeBuffer(&fields)
+        if cookies.readableBytes > 0 {
+            out.writeStaticString("cookie: ")
+            out.writeBuffer(&cookies)
+            out.writeStaticString("\r\n")
+        }
         if isChunked { out.writeStaticString("transfer-encoding: chunked\r\n") }
         out.writeStaticString("\r\n")
         return out
     }
 
-    /// RFC 9113 section 8.2.1: lower-case names, values without control characters.
-    private static func write(_ name: String, _ value: String, to out: inout ByteBuffer) throws(Malformed) {
-        guard isToken(name), name.utf8.allSatisfy({ !(0x41...0x5A).contains($0) }),
-            value.utf8.allSatisfy(ByteClass.isFieldContent)
-        else { throw Malformed() }
-        out.writeString(name)
+    /// RFC 9113 section 8.2.2.
+    private static func isOfConnection(_ name: UnsafeRawBufferPointer) -> Bool {
+        name.equals("connection") || name.equals("transfer-encoding") || name.equals("keep-alive")
+            || name.equals("proxy-connection") || name.equals("upgrade")
+    }
+
+    fileprivate static func write(
+        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, to out: inout ByteBuffer
+    ) {
+        out.writeBytes(name)
         out.writeStaticString(": ")
-        out.writeString(value)
+        out.writeBytes(value)
+        out.writeStaticString("\r\n")
+    }
+}
+
+/// The pseudo-fields of a request, and the `Host` that may stand for one.
+private struct PseudoFields {
+    private var method: [UInt8]?
+    private var scheme: [UInt8]?
+    private var authority: [UInt8]?
+    private var path: [UInt8]?
+
+    var isToHead: Bool { method?.elementsEqual("HEAD".utf8) ?? false }
+
+    mutating func take(_ field: PseudoField, _ value: UnsafeRawBufferPointer) throws(HeadError) {
+        switch field {
+        case .method: try Self.set(&method, value)
+        case .scheme: try Self.set(&scheme, value)
+        case .authority: try Self.set(&authority, value)
+        case .path: try Self.set(&path, value)
+        case .status: throw .malformed
+        }
+    }
+
+    /// RFC 9113 section 8.3.1: it must say what the pseudo-field says.
+    mutating func takeHost(_ value: UnsafeRawBufferPointer) throws(HeadError) {
+        guard authority.map({ $0.elementsEqual(value) }) ?? true else { throw .malformed }
+        authority = Array(value)
+    }
+
+    private static func set(_ field: inout [UInt8]?, _ value: UnsafeRawBufferPointer) throws(HeadError) {
+        guard field == nil else { throw .malformed }
+        field = Array(value)
+    }
+
+    /// Writes the request line and `Host`. CONNECT has an authority alone (RFC 9113 section 8.5).
+    func write(to out: inout ByteBuffer) throws(HeadError) {
+        guard let method, !method.isEmpty, method.allSatisfy(ByteClass.isToken) else { throw .malformed }
+        let isConnect = method.elementsEqual("CONNECT".utf8)
+        guard isConnect == (scheme == nil), isConnect == (path == nil), let target = isConnect ? authority : path,
+            target.allSatisfy(Self.mayStandInLine),
+            isConnect ? !target.isEmpty : target.first == ByteClass.slash || target.elementsEqual("*".utf8)
+        else { throw .malformed }
+        out.writeBytes(method)
+        out.writeInteger(ByteClass.space)
+        out.writeBytes(target)
+        out.writeStaticString(" HTTP/1.1\r\n")
+        guard let authority else { return }
+        out.writeStaticString("host: ")
+        out.writeBytes(authority)
         out.writeStaticString("\r\n")
     }
 
-    private static func isToken(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.allSatisfy(ByteClass.isToken)
-    }
+    /// Whether the reader of request lines takes a byte for a part of the target, be it a valid one or not.
+    private static func mayStandInLine(_ byte: UInt8) -> Bool { byte > ByteClass.space && byte != 0x7F }
 }

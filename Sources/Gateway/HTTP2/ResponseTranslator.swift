@@ -1,10 +1,10 @@
 import NIOCore
-import NIOHPACK
 
 /// Reads the HTTP/1.1 response that the gateway writes, and says what it is in HTTP/2 (RFC 9113 section 8).
 struct ResponseTranslator {
     enum Part {
-        case head(HPACKHeaders, isEnd: Bool)
+        /// A head with its status, or trailers.
+        case head(FieldSection, status: Int?, isEnd: Bool)
         case data(ByteBuffer, isEnd: Bool)
     }
 
@@ -32,7 +32,7 @@ struct ResponseTranslator {
             hasEnded = true
             let trailers = body?.trailers ?? ByteBuffer()
             guard trailers.readableBytes > 0 else { return .data(ByteBuffer(), isEnd: true) }
-            return .head(try Self.fields(trailers), isEnd: true)
+            return .head(try Self.fields(trailers), status: nil, isEnd: true)
         case .needsMore, nil: return nil
         }
     }
@@ -40,39 +40,38 @@ struct ResponseTranslator {
     private mutating func readHead(toHead: Bool) throws(HeadError) -> Part? {
         let end = try input.withHeadBytes { bytes throws(HeadError) in try scanner.end(of: bytes, limits: Self.limits) }
         guard let end, let bytes = input.readSlice(length: end) else { return nil }
-        var headers = HPACKHeaders()
+        var section = FieldSection()
         try bytes.withHeadBytes { bytes throws(HeadError) in
             try head.read(bytes, toHead: toHead, mayUpgrade: false, limits: Self.limits)
-            headers.add(name: ":status", value: String(head.status))
-            Self.add(head.fields, in: bytes, to: &headers)
+            section.append(":status".utf8, String(head.status).utf8)
+            Self.add(head.fields, in: bytes, to: &section)
         }
-        guard !head.isInterim else { return .head(headers, isEnd: false) }
+        guard !head.isInterim else { return .head(section, status: head.status, isEnd: false) }
         let decoder = BodyDecoder(head.framing)
         body = decoder
         hasEnded = decoder.hasEnded
-        return .head(headers, isEnd: hasEnded)
+        return .head(section, status: head.status, isEnd: hasEnded)
     }
 
-    private static func fields(_ lines: ByteBuffer) throws(HeadError) -> HPACKHeaders {
-        var section = lines
-        section.writeStaticString("\r\n")
-        var headers = HPACKHeaders()
-        try section.withHeadBytes { bytes throws(HeadError) in
+    private static func fields(_ lines: ByteBuffer) throws(HeadError) -> FieldSection {
+        var lines = lines
+        lines.writeStaticString("\r\n")
+        var section = FieldSection()
+        try lines.withHeadBytes { bytes throws(HeadError) in
             var fields = FieldLines()
             try fields.read(bytes, from: 0, limit: .max)
-            add(fields, in: bytes, to: &headers)
+            add(fields, in: bytes, to: &section)
         }
-        return headers
+        return section
     }
 
     /// RFC 9113 section 8.2.2: what belongs to an HTTP/1.1 connection stays out.
-    private static func add(_ fields: FieldLines, in bytes: UnsafeRawBufferPointer, to headers: inout HPACKHeaders) {
+    private static func add(_ fields: FieldLines, in bytes: UnsafeRawBufferPointer, to section: inout FieldSection) {
         for field in fields.lines {
             switch field.kind {
             case .connection, .hopByHop, .te, .upgrade, .transferEncoding: break
             default:
-                let name = String(decoding: bytes.part(field.name), as: UTF8.self).lowercased()
-                headers.add(name: name, value: String(decoding: bytes.part(field.value), as: UTF8.self))
+                section.append(bytes.part(field.name).lazy.map(ByteClass.lowercased), bytes.part(field.value))
             }
         }
     }

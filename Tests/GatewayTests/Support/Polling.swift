@@ -16,6 +16,19 @@ func eventually(
     }
 }
 
+/// The same, with something to be done before each look.
+func eventually(
+    _ what: String, within limit: Duration = .seconds(20), _ condition: () throws -> Bool,
+    meanwhile work: () async throws -> Void
+) async throws {
+    let end = ContinuousClock.now + limit
+    while try !condition() {
+        guard ContinuousClock.now < end else { throw TimedOut(description: "waited in vain: \(what)") }
+        try await work()
+        try await Task.sleep(for: .milliseconds(3))
+    }
+}
+
 /// Waits until a value has not changed for a while, and returns it.
 func settled(_ what: String, within limit: Duration = .seconds(30), _ value: () -> Int) async throws -> Int {
     let end = ContinuousClock.now + limit

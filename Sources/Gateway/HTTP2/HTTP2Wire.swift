@@ -1,0 +1,247 @@
+import Logging
+import NIOCore
+import NIOHTTP2
+
+/// Stands between the socket and the HTTP/2 library, which trusts its peer more than a gateway can.
+///
+/// Of what the client sends, it reads the field sections itself, as bytes, and gives the library sections that hold nothing of
+/// the client's but one opaque value (`CarriedSection`). It counts the frames that carry no request, refuses streams beyond
+/// the limit without an end of the connection, and drops what comes after the end of the connection, which the library
+/// would collect. Of what the gateway sends, it writes the field sections, byte for byte.
+final class HTTP2Wire: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = IOData
+    typealias OutboundOut = IOData
+
+    /// The time in which the client of an ended connection can read why.
+    private static let lingerTime = TimeAmount.seconds(1)
+    /// The bytes that a client may send after the end of its connection: more than the window allows it have no reason.
+    private static let dropLimit = 2 << 20
+
+    private let logger: Logger
+    private let streamLimit: Int
+    private var frames: HTTP2FrameReader
+    private var requests: HPACKReader
+    private var responses = HPACKWriter()
+    private var budget = FrameBudget(now: .now())
+    private var refused = RefusedStreams()
+    /// The sections of responses that the library has not sent yet, by stream.
+    private var pending: [UInt32: [FieldSection]] = [:]
+    /// The client's highest stream.
+    private var lastStream: UInt32 = 0
+    /// Whether the library was told that the client knows its limits.
+    private var wasAcknowledged = false
+    /// Whether the rest of the frame under way is not passed on.
+    private var dropsRest = false
+    private var isEnded = false
+    private var dropped = 0
+    /// Whether the library's next write is the payload of the frame whose header was the last one.
+    private var isPayload = false
+
+    init(limits: HTTP2Limits, logger: Logger) {
+        self.logger = logger
+        streamLimit = limits.streams
+        frames = HTTP2FrameReader(blockLimit: limits.announcedSection)
+        requests = HPACKReader(sectionLimit: limits.section)
+    }
+
+    // MARK: Streams
+
+    func streamCreated(_ stream: UInt32) {
+        pending[stream] = []
+    }
+
+    func streamClosed(_ stream: UInt32) {
+        pending[stream] = nil
+    }
+
+    /// Notes what the next HEADERS frame of a stream holds.
+    func willSend(_ section: FieldSection, on stream: UInt32) {
+        pending[stream]?.append(section)
+    }
+
+    // MARK: From the client
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        guard !isEnded else { return drop(bytes, context) }
+        frames.append(bytes)
+        do throws(HTTP2ConnectionError) {
+            while !isEnded, let step = try frames.next() { try take(step, context) }
+        } catch {
+            end(error, context)
+        }
+        if isEnded { frames.clear() } else { frames.discardRead() }
+    }
+
+    private func take(_ step: HTTP2FrameReader.Step, _ context: ChannelHandlerContext) throws(HTTP2ConnectionError) {
+        switch step {
+        case .rest(let bytes):
+            if !dropsRest { context.fireChannelRead(wrapInboundOut(bytes)) }
+        case .frame(let header, let bytes):
+            try count(header)
+            if header.kind == .settings { return takeSettings(header, bytes, context) }
+            dropsRest = refused.contains(header.stream)
+            guard dropsRest else { return context.fireChannelRead(wrapInboundOut(bytes)) }
+            try countRefused()
+            if header.kind == .data { giveBack(header.length, context) }
+        case .continued(let header):
+            try count(header)
+        case .section(let header, let block):
+            try takeSection(header, block, context)
+        }
+    }
+
+    private func count(_ header: HTTP2FrameHeader) throws(HTTP2ConnectionError) {
+        guard budget.pay(for: header, now: .now()) else { throw .enhanceYourCalm }
+    }
+
+    /// Counts a frame that is answered with one of the gateway's, which the client may leave unread.
+    private func countRefused() throws(HTTP2ConnectionError) {
+        try count(HTTP2FrameHeader(.reset, length: 0))
+    }
+
+    private func takeSection(
+        _ header: HTTP2FrameHeader, _ block: ByteBuffer, _ context: ChannelHandlerContext
+    ) throws(HTTP2ConnectionError) {
+        let section = try requests.read(block)
+        let isRequest = header.stream > lastStream
+        if isRequest {
+            lastStream = header.stream
+            guard pending.count < streamLimit else {
+                try countRefused()
+                return refuse(header.stream, context)
+            }
+            budget.requestBegan()
+        }
+        guard !refused.contains(header.stream) else { return }
+        let carried = CarriedSection.write(section, isTrailers: !isRequest)
+        let flags = header.flags.intersection(.endStream)
+        context.fireChannelRead(wrapInboundOut(Self.frames(carried, flags: flags, stream: header.stream)))
+    }
+
+    /// Passes the client's settings on, and notes those that matter here. The library applies its own limits from their
+    /// acknowledgement on, and before that the defaults, which are narrower for sections and would end the connection: so it
+    /// gets the acknowledgement at once, and the client's is dropped.
+    private func takeSettings(_ header: HTTP2FrameHeader, _ frame: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard !header.flags.contains(.acknowledgement) else { return }
+        var payload = frame
+        payload.moveReaderIndex(forwardBy: HTTP2FrameHeader.size)
+        while let (name, value) = payload.readMultipleIntegers(as: (UInt16, UInt32).self) {
+            if name == HTTP2FrameHeader.tableSizeSetting { responses.limitTable(to: Int(value)) }
+        }
+        context.fireChannelRead(wrapInboundOut(frame))
+        guard !wasAcknowledged else { return }
+        wasAcknowledged = true
+        var acknowledgement = ByteBuffer()
+        HTTP2FrameHeader(.settings, flags: .acknowledgement, length: 0).write(to: &acknowledgement)
+        context.fireChannelRead(wrapInboundOut(acknowledgement))
+    }
+
+    /// Resets a stream that was not begun (RFC 9113 section 5.1.2): the client may send the request again.
+    private func refuse(_ stream: UInt32, _ context: ChannelHandlerContext) {
+        refused.insert(stream)
+        var frame = ByteBuffer()
+        HTTP2FrameHeader(.reset, stream: stream, length: 4).write(to: &frame)
+        frame.writeInteger(UInt32(HTTP2ErrorCode.refusedStream.networkCode))
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(frame)), promise: nil)
+    }
+
+    /// Gives a window back that the body of a refused stream has used.
+    private func giveBack(_ length: Int, _ context: ChannelHandlerContext) {
+        guard length > 0 else { return }
+        var frame = ByteBuffer()
+        HTTP2FrameHeader(.windowUpdate, length: 4).write(to: &frame)
+        frame.writeInteger(UInt32(length))
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(frame)), promise: nil)
+    }
+
+    // MARK: The end
+
+    /// Ends the connection with GOAWAY (RFC 9113 section 5.4.1).
+    private func end(_ error: HTTP2ConnectionError, _ context: ChannelHandlerContext) {
+        logger.debug("the client's HTTP/2 connection was ended", metadata: ["error": "\(error)"])
+        isEnded = true
+        var frame = ByteBuffer()
+        HTTP2FrameHeader(.goAway, length: 8).write(to: &frame)
+        frame.writeMultipleIntegers(lastStream, error.rawValue)
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(frame)), promise: nil)
+        context.close(promise: nil)
+        let channel = context.channel
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingerTime) { channel.abort() }
+    }
+
+    private func drop(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        dropped += bytes.readableBytes
+        if dropped > Self.dropLimit { context.channel.abort() }
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if mode != .output { isEnded = true }
+        context.close(mode: mode, promise: promise)
+    }
+
+    // MARK: To the client
+
+    /// Each write of the library is a frame, or the payload of the frame whose header was the write before.
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard !isPayload, case .byteBuffer(let frame) = unwrapOutboundIn(data),
+            let header = HTTP2FrameHeader(peeking: frame)
+        else {
+            isPayload = false
+            return context.write(data, promise: promise)
+        }
+        isPayload = frame.readableBytes == HTTP2FrameHeader.size && header.length > 0
+        switch header.kind {
+        case .data: budget.sent(bytes: header.length)
+        case .headers where pending[header.stream]?.isEmpty == false:
+            guard let section = pending[header.stream]?.removeFirst() else { break }
+            var block = ByteBuffer()
+            responses.write(section, to: &block)
+            let flags = header.flags.intersection(.endStream)
+            let frames = Self.frames(block, flags: flags, stream: header.stream)
+            return context.write(wrapOutboundOut(.byteBuffer(frames)), promise: promise)
+        default: break
+        }
+        context.write(data, promise: promise)
+    }
+
+    /// Cuts a block into a HEADERS frame and CONTINUATION frames.
+    private static func frames(
+        _ block: ByteBuffer, flags: HTTP2FrameHeader.Flags, stream: UInt32
+    ) -> ByteBuffer {
+        var block = block
+        var out = ByteBuffer()
+        out.reserveCapacity(block.readableBytes + HTTP2FrameHeader.size)
+        var header = HTTP2FrameHeader(.headers, flags: flags, stream: stream, length: 0)
+        repeat {
+            header.length = min(block.readableBytes, HTTP2FrameHeader.payloadLimit)
+            if header.length == block.readableBytes { header.flags.insert(.endHeaders) }
+            header.write(to: &out)
+            if let part = block.readSlice(length: header.length) { out.writeImmutableBuffer(part) }
+            header.kind = .continuation
+            header.flags = []
+        } while block.readableBytes > 0
+        return out
+    }
+}
+
+/// The streams that were refused last. The client may have sent more of them before it knew.
+private struct RefusedStreams {
+    private static let limit = 2_048
+
+    private var streams: Set<UInt32> = []
+    private var order: [UInt32] = []
+    private var oldest = 0
+
+    func contains(_ stream: UInt32) -> Bool { !streams.isEmpty && streams.contains(stream) }
+
+    mutating func insert(_ stream: UInt32) {
+        streams.insert(stream)
+        guard order.count == Self.limit else { return order.append(stream) }
+        streams.remove(order[oldest])
+        order[oldest] = stream
+        oldest = (oldest + 1) % Self.limit
+    }
+}

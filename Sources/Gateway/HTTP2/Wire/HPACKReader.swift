@@ -1,0 +1,93 @@
+import NIOCore
+
+/// Reads the field blocks of one direction of a connection (RFC 7541), as bytes, and never makes a `String` of them.
+///
+/// Whatever a block holds, the dynamic table stays in step with the peer's: a section that is refused is read to its end.
+struct HPACKReader {
+    private var table = HPACKTable()
+    /// For a literal, used again for each: its name and its value.
+    private var literal: [UInt8] = []
+    private let sectionLimit: Int
+
+    /// - Parameter sectionLimit: the largest section that is kept, by the size of RFC 9113 section 6.5.2.
+    init(sectionLimit: Int) {
+        self.sectionLimit = sectionLimit
+    }
+
+    /// Returns the section of a block. Throws when the table would not be in step any more.
+    mutating func read(_ block: ByteBuffer) throws(HTTP2ConnectionError) -> Result<FieldSection, HeadError> {
+        var section = FieldSection.Builder(limit: sectionLimit)
+        let isValid = block.withUnsafeReadableBytes { bytes in
+            var cursor = Cursor(bytes: bytes)
+            while cursor.offset < bytes.count {
+                guard readField(&cursor, into: &section) else { return false }
+            }
+            return true
+        }
+        guard isValid else { throw .compressionError }
+        return section.result
+    }
+
+    /// Reads one representation (RFC 7541 section 6). False when it is not valid.
+    private mutating func readField(_ cursor: inout Cursor, into section: inout FieldSection.Builder) -> Bool {
+        let first = cursor.bytes[cursor.offset]
+        if first & 0x80 != 0 {
+            guard let index = cursor.integer(prefix: 7), let entry = table.entry(index) else { return false }
+            section.append(entry.bytes, nameLength: entry.nameLength)
+            return true
+        }
+        if first & 0xE0 == 0x20 {
+            // Only at the start of a block (section 4.2).
+            guard section.isEmpty, let limit = cursor.integer(prefix: 5) else { return false }
+            return table.resize(limit)
+        }
+        let isIndexed = first & 0x40 != 0
+        guard let index = cursor.integer(prefix: isIndexed ? 6 : 4) else { return false }
+        literal.removeAll(keepingCapacity: true)
+        if index == 0 {
+            guard cursor.string(to: &literal) else { return false }
+        } else {
+            guard let entry = table.entry(index) else { return false }
+            literal += entry.bytes[..<entry.nameLength]
+        }
+        let nameLength = literal.count
+        guard cursor.string(to: &literal) else { return false }
+        section.append(literal, nameLength: nameLength)
+        if isIndexed { table.add(HPACKEntry(bytes: literal, nameLength: nameLength)) }
+        return true
+    }
+}
+
+/// Where in a block the reader stands.
+private struct Cursor {
+    let bytes: UnsafeRawBufferPointer
+    var offset = 0
+
+    /// Reads an integer (RFC 7541 section 5.1); nil when it is not complete, or larger than any that means something.
+    mutating func integer(prefix: UInt8) -> Int? {
+        guard offset < bytes.count else { return nil }
+        let mask = (UInt8(1) << prefix) - 1
+        var value = Int(bytes[offset] & mask)
+        offset += 1
+        guard value == Int(mask) else { return value }
+        for shift in stride(from: 0, through: 14, by: 7) where offset < bytes.count {
+            let byte = bytes[offset]
+            offset += 1
+            value += Int(byte & 0x7F) << shift
+            if byte & 0x80 == 0 { return value }
+        }
+        return nil
+    }
+
+    /// Appends the bytes of a string (RFC 7541 section 5.2). False when it is not complete or not valid.
+    mutating func string(to out: inout [UInt8]) -> Bool {
+        guard offset < bytes.count else { return false }
+        let isHuffman = bytes[offset] & 0x80 != 0
+        guard let length = integer(prefix: 7), length <= bytes.count - offset else { return false }
+        let text = bytes.part(offset..<offset + length)
+        offset += length
+        if isHuffman { return HPACKHuffman.decode(text, to: &out) }
+        out.append(contentsOf: text)
+        return true
+    }
+}
