@@ -10,13 +10,32 @@ public final class PrometheusRegistry: Sendable {
     }
 
     private let series = Mutex<[Identity: any PrometheusSeries]>([:])
-    private let gauges = Mutex<[@Sendable () -> (name: String, value: Double)?]>([])
+    private let computed = Mutex<[Computed]>([])
 
-    public init() {}
+    /// A series whose value is computed at each scrape; none where the value is nil.
+    private struct Computed: Sendable {
+        let kind: String
+        let name: String
+        let labels: String
+        let value: @Sendable () -> Double?
+    }
 
-    /// Adds a gauge that is computed when somebody looks.
-    public func gauge(_ name: String, value: @escaping @Sendable () -> Double?) {
-        gauges.withLock { $0.append { value().map { (name, $0) } } }
+    /// With the metrics of the process.
+    public init() {
+        ProcessMetrics.add(to: self)
+    }
+
+    /// Adds a gauge that is computed at each scrape.
+    public func gauge(
+        _ name: String, labels: [(String, String)] = [], value: @escaping @Sendable () -> Double?
+    ) {
+        let series = Computed(kind: "gauge", name: name, labels: Self.labels(labels), value: value)
+        computed.withLock { $0.append(series) }
+    }
+
+    /// Adds a counter that is computed at each scrape.
+    public func counter(_ name: String, value: @escaping @Sendable () -> Double?) {
+        computed.withLock { $0.append(Computed(kind: "counter", name: name, labels: "", value: value)) }
     }
 
     /// All series, grouped by name.
@@ -25,16 +44,22 @@ public final class PrometheusRegistry: Sendable {
         var text = ""
         for (name, group) in Dictionary(grouping: series, by: \.key.name).sorted(by: { $0.key < $1.key }) {
             guard let kind = group.first?.value.kind else { continue }
-            text += "# TYPE \(name) \(kind)\n"
+            text += Self.head(name, kind)
             for (identity, value) in group.sorted(by: { $0.key.labels < $1.key.labels }) {
                 value.render(name: name, labels: identity.labels, into: &text)
             }
         }
-        for gauge in gauges.withLock({ $0 }) {
-            guard let (name, value) = gauge() else { continue }
-            text += "# TYPE \(name) gauge\n\(name) \(value)\n"
+        for series in computed.withLock({ $0 }) {
+            guard let value = series.value() else { continue }
+            let labels = series.labels.isEmpty ? "" : "{\(series.labels)}"
+            text += "\(Self.head(series.name, series.kind))\(series.name)\(labels) \(value)\n"
         }
         return text
+    }
+
+    private static func head(_ name: String, _ kind: String) -> String {
+        let help = MetricHelp.text(of: name).map { "# HELP \(name) \($0)\n" } ?? ""
+        return "\(help)# TYPE \(name) \(kind)\n"
     }
 
     /// The series of a label and dimensions; the same one each time. A name that is in use for another kind of series gets

@@ -233,6 +233,6 @@ struct Instance: Service {
         metrics.gauge("keyward_pool_connections_idle") { Double(pool.statistics.idle) }
         metrics.gauge("keyward_pool_connections_leased") { Double(pool.statistics.leased) }
         metrics.gauge("keyward_pool_waiting") { Double(pool.statistics.waiting) }
-        metrics.gauge("keyward_pool_failures") { Double(pool.statistics.totalFailures) }
+        metrics.counter("keyward_pool_failures_total") { Double(pool.statistics.totalFailures) }
     }
 }

@@ -1,0 +1,62 @@
+import AuthKeys
+import Glibc
+
+/// The metrics of the process itself, by the names of Prometheus' client libraries. Each is left out where the system does not say.
+enum ProcessMetrics {
+    /// The time at which the process began, from the system; that of the first look, where the system does not say.
+    static let startedAt: Timestamp = startTime ?? .now
+
+    static func add(to registry: PrometheusRegistry) {
+        registry.gauge("keyward_build_info", labels: [("version", KeywardVersion.current)]) { 1 }
+        registry.gauge("process_start_time_seconds") { Double(startedAt.microseconds) / 1e6 }
+        registry.counter("process_cpu_seconds_total") { seconds(of: CLOCK_PROCESS_CPUTIME_ID) }
+        registry.gauge("process_resident_memory_bytes") {
+            // The second field of statm is the resident set in pages (proc(5)).
+            fields("/proc/self/statm")?.dropFirst().first.flatMap { Double($0) }.map {
+                $0 * Double(sysconf(Int32(_SC_PAGESIZE)))
+            }
+        }
+        registry.gauge("process_open_fds") { openDescriptors }
+        registry.gauge("process_max_fds") {
+            var limit = rlimit()
+            return getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? Double(limit.rlim_cur) : nil
+        }
+    }
+
+    private static var openDescriptors: Double? {
+        guard let folder = opendir("/proc/self/fd") else { return nil }
+        defer { closedir(folder) }
+        // Not counted: `.`, `..`, and the descriptor that reads the folder.
+        var count = -3.0
+        while readdir(folder) != nil { count += 1 }
+        return count
+    }
+
+    /// The 22nd field of stat is the start in clock ticks since the boot (proc(5)). The second one, the name in parentheses, may have
+    /// spaces.
+    private static var startTime: Timestamp? {
+        guard let rest = text("/proc/self/stat")?.split(separator: ")").last?.split(separator: " "), rest.count > 19,
+            let ticks = Double(rest[19]), let sinceBoot = seconds(of: CLOCK_BOOTTIME)
+        else { return nil }
+        let age = sinceBoot - ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+        return Timestamp.now.advanced(by: .zero - .seconds(age))
+    }
+
+    private static func seconds(of clock: clockid_t) -> Double? {
+        var time = timespec()
+        guard clock_gettime(clock, &time) == 0 else { return nil }
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    private static func fields(_ path: String) -> [Substring]? { text(path)?.split(separator: " ") }
+
+    /// The beginning of a file of the system's, which has no size.
+    private static func text(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 4_096)
+        let count = read(descriptor, &bytes, bytes.count)
+        return count > 0 ? String(decoding: bytes.prefix(count), as: UTF8.self) : nil
+    }
+}
