@@ -102,7 +102,8 @@ public struct ControlAPI: Sendable {
     }
 
     private func addRoutes(to router: Router<ControlContext>) {
-        HealthRoutes(freshness: freshness, index: index, writes: writes).add(to: router)
+        HealthRoutes(freshness: freshness, index: index, writes: writes, startedAt: ProcessMetrics.startedAt).add(
+            to: router)
         MetricsRoute(registry: metrics).add(to: router)
         OpenAPIRoute().add(to: router)
         ReferenceRoute().add(to: router)

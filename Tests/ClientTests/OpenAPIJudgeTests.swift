@@ -36,6 +36,38 @@ struct OpenAPIJudgeTests {
         }
     }
 
+    @Test("openapi-python-client generates every operation, and its client manages a key")
+    func generatedClient() async throws {
+        let folder = try TestFolder.make("generated")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let document = try await KeywardProcess.run(["openapi"]).output
+        try document.write(toFile: folder + "/openapi.json", atomically: true, encoding: .utf8)
+        // It knows no JSON Lines: their bodies are bytes.
+        try "content_type_overrides: {application/x-ndjson: application/octet-stream}\npost_hooks: []\n"
+            .write(toFile: folder + "/settings.yml", atomically: true, encoding: .utf8)
+        let generated = try await TestTool.run(
+            "openapi-python-client",
+            [
+                "generate", "--path", "openapi.json", "--config", "settings.yml", "--meta", "none", "--output-path",
+                "keyward_client",
+            ], environment: ["HOME": folder], folder: folder)
+        #expect(
+            generated.status == 0 && !generated.output.contains("Warning"), "\(generated.output) \(generated.error)")
+        let modules =
+            FileManager.default.enumerator(atPath: folder + "/keyward_client/api")?
+            .compactMap { $0 as? String }.filter { $0.hasSuffix(".py") && !$0.hasSuffix("__init__.py") } ?? []
+        #expect(modules.count == document.matches(of: /"operationId"/).count && modules.count > 40, "\(modules)")
+
+        try await Self.withKeyward { keyward in
+            let result = try await TestTool.run(
+                "python", [Self.scripts.appending(path: "generated_client.py").path],
+                environment: [
+                    "CLIENT": folder, "KEYWARD_CONTROL_URL": keyward.control, "KEYWARD_ADMIN_KEY": keyward.adminKey,
+                ])
+            #expect(result.status == 0 && result.output == "as it should be", "\(result.output) \(result.error)")
+        }
+    }
+
     @Test("schemathesis finds nothing that a running Keyward does otherwise, by any of its checks")
     func schemathesis() async throws {
         try await Self.withKeyward { keyward in

@@ -148,6 +148,20 @@ struct OpenAPITests {
         }
     }
 
+    @Test("every member of a schema has a description")
+    func descriptions() throws {
+        var count = 0
+        walk(try document()) { object, place in
+            guard let members = object["properties"] as? Object, !place.hasSuffix("/properties") else { return }
+            for (name, schema) in members {
+                let text = (schema as? Object)?["description"] as? String ?? ""
+                #expect(text.count > 4, "\(place)/properties/\(name)")
+                count += 1
+            }
+        }
+        #expect(count > 300)
+    }
+
     @Test("every body has an example, but those that are pages and documents")
     func examples() throws {
         let all = try operations()
@@ -210,12 +224,13 @@ struct OpenAPITests {
             let schema = (components["schemas"] as? [String: Object])?[schema]
             return (schema?["properties"] as? [String: Object])?[name] ?? [:]
         }
+        let labels = (components["schemas"] as? [String: Object])?["LabelChanges"]
+        #expect(labels?["maxProperties"] as? Int == FieldRules.labelsLimit)
         for schema in ["KeyMembers", "ImportLine"] {
             #expect(member(schema, "name")["maxLength"] as? Int == FieldRules.nameLimit)
             #expect(member(schema, "description")["maxLength"] as? Int == FieldRules.descriptionLimit)
             #expect(member(schema, "owner")["maxLength"] as? Int == FieldRules.ownerLimit)
             #expect(member(schema, "scopes")["maxItems"] as? Int == FieldRules.scopesLimit)
-            #expect(member(schema, "labels")["maxProperties"] as? Int == FieldRules.labelsLimit)
             for list in ["allowed_methods", "allowed_paths", "allowed_cidrs", "report_only"] {
                 #expect(member(schema, list)["maxItems"] as? Int == FieldRules.ruleLimit)
             }

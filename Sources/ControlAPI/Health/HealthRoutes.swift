@@ -7,9 +7,12 @@ struct HealthRoutes {
     let freshness: IndexFreshness
     let index: KeyIndex
     let writes: WriteAvailability
+    /// The time at which the process began.
+    let startedAt: Timestamp
 
     func add(to router: Router<ControlContext>) {
-        router.get("healthz") { _, _ in try JSONBody.response(["status": "alive"]) }
+        router.get("healthz") { _, _ in try JSONBody.response(["service": ListenerIdentity.service, "status": "alive"])
+        }
         router.get("readyz", use: ready)
     }
 
@@ -18,9 +21,12 @@ struct HealthRoutes {
         let reason: String?
         let indexAgeSeconds: Double?
         let keys: Int
+        let version: String
+        let startedAt: String
 
         enum CodingKeys: String, CodingKey {
-            case status, reason, keys
+            case status, reason, keys, version
+            case startedAt = "started_at"
             case indexAgeSeconds = "index_age_seconds"
         }
     }
@@ -33,7 +39,7 @@ struct HealthRoutes {
         return try JSONBody.response(
             Readiness(
                 status: status.rawValue, reason: isReadOnly ? "database_read_only" : nil, indexAgeSeconds: age,
-                keys: index.count),
+                keys: index.count, version: KeywardVersion.current, startedAt: startedAt.description),
             status: standing == .unavailable ? .serviceUnavailable : .ok)
     }
 }
