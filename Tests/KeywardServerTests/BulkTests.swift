@@ -148,11 +148,11 @@ struct BulkTests {
         let some = try await keyward(instance, "export", "-q", "n4999")
         #expect(some.output.contains(#""redacted_value":"plain-...4999""#))
         let none = try await keyward(instance, "export", "--status", "none")
-        #expect(none.status == 1 && none.error.contains("status must be one of"))
+        #expect(none.status == 4 && none.error.contains("status must be one of"))
         _ = try await instance.stop()
         #expect(!instance.logText.contains("plain-secret"))
         let away = try await keyward(instance, "import", good)
-        #expect(away.status == 1 && away.error.contains("cannot be reached"))
+        #expect(away.status == 5 && away.error.contains("cannot be reached"))
         try await database.drop()
     }
 }

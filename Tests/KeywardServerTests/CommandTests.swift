@@ -34,7 +34,7 @@ struct CommandTests {
         #expect(found.output.contains("é build") && found.error == "1 key")
         let wrongSort = try await keyward("list", "--sort", "id")
         #expect(
-            wrongSort.status == 1 && wrongSort.error.contains("sort must be one of created, name, expires, last_used"))
+            wrongSort.status == 4 && wrongSort.error.contains("sort must be one of created, name, expires, last_used"))
         let machine = try await keyward("list", "--json", "--owner", "team")
         let keys = try #require(try JSONSerialization.jsonObject(with: Data(machine.output.utf8)) as? [[String: Any]])
         #expect(keys.map { $0["id"] as? String } == [id])
@@ -48,18 +48,18 @@ struct CommandTests {
         let refused = try await instance.call(value).status
         #expect(refused == 401)
         let unknown = try await keyward("show", "0190163d-8694-739b-8b6e-c1e1b9f4a2d3")
-        #expect(unknown.status == 1 && unknown.error.contains("auth key not found: 0190163d"))
+        #expect(unknown.status == 3 && unknown.error.contains("auth key not found: 0190163d"))
         let empty = try await keyward("create", "--name", " ")
-        #expect(empty.status == 1 && empty.error.contains("name is required"))
+        #expect(empty.status == 4 && empty.error.contains("name is required"))
         let wrong = try await KeywardProcess.run(
             ["keys", "list"],
             environment: [
                 "KEYWARD_CONTROL_URL": instance.control, "KEYWARD_ADMIN_KEY": String(repeating: "x", count: 40),
             ])
-        #expect(wrong.status == 1 && wrong.error.contains("admin key"))
+        #expect(wrong.status == 4 && wrong.error.contains("admin key"))
         _ = try await instance.stop()
         let away = try await keyward("list")
-        #expect(away.status == 1 && away.error.contains("cannot be reached"))
+        #expect(away.status == 5 && away.error.contains("cannot be reached: Connection refused"))
         try await database.drop()
     }
 
@@ -92,7 +92,7 @@ struct CommandTests {
         #expect(resumed["version"] as? Int == 3 && resumed["labels"] == nil)
         #expect(try await instance.call(old).status == 200)
         let stale = try await keyward("update", id, "--name", "x", "--if-version", "2")
-        #expect(stale.status == 1 && stale.error.contains("changed meanwhile"))
+        #expect(stale.status == 4 && stale.error.contains("changed meanwhile"))
         #expect(try await keyward("update", id).status == 1)
 
         let rotated = try object(try await keyward("rotate", id, "--grace-seconds", "600", "--json").output)
@@ -108,7 +108,7 @@ struct CommandTests {
         _ = try await keyward("deactivate", id)
         #expect(try await keyward("delete", id).status == 0)
         #expect(try await instance.call(new).status == 401)
-        #expect(try await keyward("show", id).status == 1)
+        #expect(try await keyward("show", id).status == 3)
         _ = try await instance.stop()
         try await database.drop()
     }

@@ -35,7 +35,9 @@ struct OutputTests {
         return (status, process.log.text)
     }
 
-    @Test("every command that needs no server exits 1 with one line", arguments: Output.allCases)
+    @Test(
+        "every command that needs no server exits 1 with one line, or ends quietly without a reader",
+        arguments: Output.allCases)
     func alone(_ output: Output) async throws {
         let folder = try TestFolder.make("none")
         for arguments in [
@@ -43,6 +45,10 @@ struct OutputTests {
             ["doctor", "--data-dir", folder, "--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"],
         ] {
             let result = try await Self.run(arguments, to: output)
+            if output == .brokenPipe {
+                #expect(result.status == 141 && result.error.isEmpty, "\(arguments): \(result)")
+                continue
+            }
             #expect(result.status == 1, "\(arguments): \(result)")
             #expect(
                 result.error.hasPrefix("keyward: standard output cannot be written: ")
@@ -59,7 +65,7 @@ struct OutputTests {
         try await database.drop()
     }
 
-    @Test("a server that cannot say where it listens does not start", arguments: [Output.full, .closed])
+    @Test("a server that cannot say where it listens does not start, and says why", arguments: Output.allCases)
     func serve(_ output: Output) async throws {
         let database = try await TestDatabase.create()
         let result = try await Self.run(
@@ -120,6 +126,33 @@ struct OutputTests {
         let file = try await Self.run(
             ["keys", "export", "--output", "/dev/full"], to: .closed, environment: environment)
         #expect(file.status == 1 && file.error.contains("/dev/full cannot be written"), "\(file)")
+        _ = try await instance.stop()
+        try await database.drop()
+    }
+
+    @Test("a list whose reader is gone ends quietly")
+    func readerGone() async throws {
+        let database = try await TestDatabase.create()
+        let instance = try await KeywardProcess.start(database: database.connectionString)
+        // More than a pipe holds.
+        let text = String(repeating: "d", count: 400)
+        let lines = (0..<600).map {
+            #"{"name":"\#($0)","token":"t_\#($0)-4f1b2c9e7a60d853","prefix":"t_","description":"\#(text)"}"#
+        }
+        let imported = try await instance.admin(.POST, "/import", body: lines.joined(separator: "\n"))
+        #expect(imported.status == 200, "\(imported.text.prefix(300))")
+        let shell = try #require(TestTool.installed("bash"))
+        for command in ["keys export", "keys list --all", "keys list --all --json", "audit export"] {
+            let process = ChildProcess(
+                shell, ["-c", #""$0" \#(command) | head -1; echo "${PIPESTATUS[0]}""#, KeywardProcess.executable],
+                environment: ["KEYWARD_CONTROL_URL": instance.control, "KEYWARD_ADMIN_KEY": instance.adminKey])
+            #expect(try await process.waitForExit() == 0)
+            let lines = process.output.all
+            #expect(lines.count == 2 && process.log.text.isEmpty, "\(command): \(lines.last ?? "") \(process.log.text)")
+            // The little that a trail of one event is fits into the pipe.
+            #expect(["141", "0"].contains(lines.last), "\(command)")
+            if command.hasPrefix("keys") { #expect(lines.last == "141", "\(command)") }
+        }
         _ = try await instance.stop()
         try await database.drop()
     }

@@ -1,5 +1,5 @@
 /// Finds the known name that a caller most likely meant.
-enum NearestName {
+public enum NearestName {
     /// Bytes of a name that is compared; a longer one is near to none.
     private static let lengthLimit = 64
     /// Bytes of a name that is a part of another one.
@@ -9,7 +9,7 @@ enum NearestName {
     ///
     /// A name is near when at most a third of it has to be edited, or when one of the two is a part of the other. Case, `_` and `-` do
     /// not count.
-    static func of(_ name: String, among known: [String]) -> String? {
+    public static func of(_ name: String, among known: [String]) -> String? {
         let given = folded(name)
         guard (1...lengthLimit).contains(given.count) else { return nil }
         var best: (name: String, distance: Int)?

@@ -1,4 +1,3 @@
-import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -39,20 +38,7 @@ extension Upstream {
             }
             try? await channel.close().get()
         } catch {
-            throw UpstreamProbeError(description: Self.words(for: error))
-        }
-    }
-
-    private static func words(for error: any Error) -> String {
-        switch error {
-        case let error as GatewayError: "\(error)"
-        case let error as IOError: String(cString: strerror(error.errnoCode))
-        case let error as NIOConnectionError:
-            error.connectionErrors.first.map { words(for: $0.error) } ?? "the host name is not known"
-        case ChannelError.connectTimeout: "no response in time"
-        case is NIOSSLError, is NIOSSLExtraError: "the TLS handshake fails: \(error)"
-        case ChannelError.eof: "the upstream ends the connection during the TLS handshake"
-        default: "\(error)"
+            throw UpstreamProbeError(description: ConnectionFailure.description(of: error))
         }
     }
 }

@@ -1,17 +1,23 @@
 /// Admin keys for people.
 enum AdminKeyTable {
-    private static let header = ["ID", "NAME", "KEY", "STATUS", "PERMISSIONS", "OWNER", "EXPIRES", "LAST USED"]
+    private static let columns = [
+        TextTable.Column(title: "ID"), TextTable.Column(title: "NAME", cutWidth: 12),
+        TextTable.Column(title: "KEY", dropRank: 4), TextTable.Column(title: "STATUS", dropRank: 1),
+        TextTable.Column(title: "PERMISSIONS", dropRank: 2, cutWidth: 16),
+        TextTable.Column(title: "OWNER", dropRank: 3, cutWidth: 12), TextTable.Column(title: "EXPIRES", dropRank: 5),
+        TextTable.Column(title: "LAST USED", dropRank: 6),
+    ]
 
-    static func lines(_ keys: [ControlClient.AdminKey]) -> [String] {
-        TextTable.columns(
-            [header]
-                + keys.map { key in
-                    [
-                        key.id, TextTable.printable(key.name), key.redactedValue, key.status,
-                        key.permissions.joined(separator: " "), TextTable.printable(key.owner ?? "-"),
-                        key.expiresAt ?? "-", key.lastUsedAt ?? "-",
-                    ]
-                })
+    static func table(_ keys: [ControlClient.AdminKey]) -> TextTable {
+        TextTable(
+            columns: columns,
+            rows: keys.map { key in
+                [
+                    key.id, TextTable.printable(key.name), key.redactedValue, key.status,
+                    key.permissions.joined(separator: " "), TextTable.printable(key.owner ?? "-"),
+                    key.expiresAt.map(TextTable.moment) ?? "-", key.lastUsedAt.map(TextTable.moment) ?? "-",
+                ]
+            })
     }
 
     /// One admin key, a line a field.
@@ -21,10 +27,11 @@ enum AdminKeyTable {
             ("status", key.status), ("permissions", key.permissions.joined(separator: " ")),
         ]
         if let owner = key.owner { fields.append(("owner", TextTable.printable(owner))) }
-        if let expiresAt = key.expiresAt { fields.append(("expires", expiresAt)) }
-        if let deactivatedAt = key.deactivatedAt { fields.append(("deactivated", deactivatedAt)) }
-        if let lastUsedAt = key.lastUsedAt { fields.append(("last used", lastUsedAt)) }
-        fields += [("created", key.createdAt), ("updated", key.updatedAt)]
-        return TextTable.columns(fields.map { [$0.0, $0.1] })
+        let moments: [(String, String?)] = [
+            ("expires", key.expiresAt), ("deactivated", key.deactivatedAt), ("last used", key.lastUsedAt),
+            ("created", key.createdAt), ("updated", key.updatedAt),
+        ]
+        fields += moments.compactMap { name, moment in moment.map { (name, TextTable.moment($0)) } }
+        return TextTable.aligned(fields.map { [$0.0, $0.1] })
     }
 }

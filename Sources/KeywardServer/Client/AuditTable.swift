@@ -3,18 +3,23 @@ import FoundationEssentials
 
 /// The trail for people.
 enum AuditTable {
-    private static let header = ["AT", "ACTOR", "ADDRESS", "ACTION", "KEY", "OUTCOME", "CHANGES"]
+    private static let columns = [
+        TextTable.Column(title: "AT"), TextTable.Column(title: "ACTOR", dropRank: 2, cutWidth: 10),
+        TextTable.Column(title: "ADDRESS", dropRank: 4), TextTable.Column(title: "ACTION", cutWidth: 16),
+        TextTable.Column(title: "KEY", dropRank: 1), TextTable.Column(title: "OUTCOME", dropRank: 3, cutWidth: 12),
+        TextTable.Column(title: "CHANGES", dropRank: 5, cutWidth: 16),
+    ]
 
-    static func lines(_ events: [ControlClient.AuditEvent]) -> [String] {
-        TextTable.columns(
-            [header]
-                + events.map { event in
-                    [
-                        event.at, TextTable.printable(event.actor.name ?? event.actor.kind), event.address,
-                        event.action, event.keyID ?? "-", event.code.map { "refused: \($0)" } ?? event.outcome,
-                        TextTable.printable(summary(event.changes)),
-                    ]
-                })
+    static func table(_ events: [ControlClient.AuditEvent]) -> TextTable {
+        TextTable(
+            columns: columns,
+            rows: events.map { event in
+                [
+                    TextTable.moment(event.at), TextTable.printable(event.actor.name ?? event.actor.kind),
+                    event.address, event.action, event.keyID ?? "-",
+                    event.code.map { "refused: \($0)" } ?? event.outcome, TextTable.printable(summary(event.changes)),
+                ]
+            })
     }
 
     /// A verification, a line a finding.

@@ -30,7 +30,7 @@ extension ControlClient {
     private static let patience = TimeAmount.hours(24)
 
     func importKeys(_ pieces: FilePieces, query: [(String, String)]) async throws -> Answer {
-        try await withClient(read: Self.patience, isChange: true) { client in
+        try await listener.withClient(read: Self.patience, isChange: true) { client in
             var request = request(.POST, Self.path + "/import" + Self.text(query))
             request.headers.add(name: "Content-Type", value: "application/x-ndjson")
             request.body = .stream(pieces, length: .unknown)

@@ -127,6 +127,24 @@ struct ControlClient {
         }
     }
 
+    /// A verdict about a key as the API shows it.
+    struct Verdict: Decodable {
+        let valid: Bool
+        let code: String
+        let message: String?
+        let keyID: String?
+        let name: String?
+        let owner: String?
+        let scopes: [String]?
+        let expiresAt: String?
+
+        enum CodingKeys: String, CodingKey {
+            case valid, code, message, name, owner, scopes
+            case keyID = "key_id"
+            case expiresAt = "expires_at"
+        }
+    }
+
     struct Answer {
         let body: [UInt8]
         /// What Keyward wants the operator to think about.
@@ -151,7 +169,7 @@ struct ControlClient {
     static let bodyLimit = 16 * 1024 * 1024
     static let path = "/admin/api/v1/auth-keys"
 
-    let base: String
+    let listener: ListenerConnection
     let adminKey: String
 
     func list(query: [(String, String)]) async throws -> Answer {
@@ -203,6 +221,10 @@ struct ControlClient {
         try await send(.POST, "\(Self.path)/\(PercentEncoding.encode(id))/deactivate")
     }
 
+    func verify(_ members: [String: Member]) async throws -> Answer {
+        try await send(.POST, "/v1/verify", body: Array(try JSONEncoder().encode(members)), isChange: false)
+    }
+
     /// A member of a request's body.
     enum Member: Encodable {
         case text(String)
@@ -226,8 +248,6 @@ struct ControlClient {
         }
     }
 
-    /// A path with a query.
-
     static func decode<Value: Decodable>(_ type: Value.Type, _ answer: Answer) throws -> Value {
         do {
             return try JSONDecoder().decode(type, from: Data(answer.body))
@@ -236,12 +256,16 @@ struct ControlClient {
         }
     }
 
-    /// - Parameter patience: how long the answer may take.
+    /// - Parameters:
+    ///   - isChange: whether the request changes something; nil where its method says so.
+    ///   - patience: how long the answer may take.
     func send(
         _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
-        version: Int64? = nil, patience: TimeAmount = .seconds(60)
+        version: Int64? = nil, isChange: Bool? = nil, patience: TimeAmount = .seconds(60)
     ) async throws -> Answer {
-        try await withClient(read: max(.seconds(30), patience), isChange: method != .GET) { client in
+        try await listener.withClient(
+            read: max(.seconds(30), patience), isChange: isChange ?? (method != .GET)
+        ) { client in
             var request = request(method, target)
             if let body {
                 request.headers.add(name: "Content-Type", value: "application/json")
@@ -262,7 +286,7 @@ struct ControlClient {
 
     /// Hands an answer over as it comes, however long it is.
     func stream(_ target: String, patience: TimeAmount, _ take: (ByteBuffer) throws -> Void) async throws {
-        try await withClient(read: patience) { client in
+        try await listener.withClient(read: patience) { client in
             let response = try await client.execute(request(.GET, target), timeout: patience)
             guard response.status == .ok else {
                 let body = try await response.body.collect(upTo: Self.bodyLimit)
@@ -273,7 +297,7 @@ struct ControlClient {
     }
 
     func request(_ method: HTTPMethod, _ target: String) -> HTTPClientRequest {
-        var request = HTTPClientRequest(url: base + target)
+        var request = HTTPClientRequest(url: listener.base + target)
         request.method = method
         request.headers.add(name: "Authorization", value: "Bearer \(adminKey)")
         return request
@@ -284,40 +308,6 @@ struct ControlClient {
         query.isEmpty ? "" : "?" + query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
     }
 
-    /// Runs a request to its end on a client of its own, and reports a failure in the operator's terms.
-    /// - Parameters:
-    ///   - read: the longest time without a byte of the response.
-    ///   - isChange: whether the request changes something.
-    func withClient<R>(
-        read: TimeAmount = .seconds(30), isChange: Bool = false, _ body: (HTTPClient) async throws -> R
-    ) async throws -> R {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout = .init(connect: .seconds(5), read: read)
-        let client = HTTPClient(configuration: configuration)
-        do {
-            let result = try await body(client)
-            try await client.shutdown()
-            return result
-        } catch {
-            try? await client.shutdown()
-            throw error is StartError ? error : failure(error, isChange: isChange)
-        }
-    }
-
-    private func failure(_ error: any Error, isChange: Bool) -> StartError {
-        let clientError = error as? HTTPClientError
-        let isSilent = clientError == .readTimeout || clientError == .deadlineExceeded
-        let isCut =
-            clientError == .remoteConnectionClosed
-            || (error as? IOError).map { [ECONNRESET, EPIPE].contains($0.errnoCode) } ?? false
-        guard isSilent || isCut else {
-            return StartError("the control listener at \(base) cannot be reached: is 'keyward serve' running?")
-        }
-        let advice = isChange ? ". The change may have been carried out: keyward audit list shows it then" : ""
-        return StartError(
-            "the control listener at \(base) \(isSilent ? "did not answer in time" : "closed the connection")\(advice)")
-    }
-
     private struct ErrorBody: Decodable {
         struct Inner: Decodable {
             let message: String
@@ -326,17 +316,26 @@ struct ControlClient {
         let error: Inner
     }
 
-    static func refusal(_ status: HTTPResponseStatus, _ body: [UInt8], requestID: String? = nil) -> StartError {
+    static func refusal(_ status: HTTPResponseStatus, _ body: [UInt8], requestID: String? = nil) -> CommandError {
         guard let error = (try? JSONDecoder().decode(ErrorBody.self, from: Data(body)))?.error else {
-            return StartError("the control listener answered \(status.code)")
+            return CommandError(exitStatus(of: status), "the control listener answered \(status.code)")
         }
         switch error.code {
         case "feature_unavailable":
-            return StartError("\(error.message): Keyward cannot use its database now. Nothing was changed")
+            return CommandError(
+                .unreachable, "\(error.message): Keyward cannot use its database now. Nothing was changed")
         case "outcome_unknown":
             let command = requestID.map { ". To look for it: keyward audit list --request-id \($0)" } ?? ""
-            return StartError(error.message + command)
-        default: return StartError(error.message)
+            return CommandError(.failure, error.message + command)
+        default: return CommandError(exitStatus(of: status), error.message)
+        }
+    }
+
+    private static func exitStatus(of status: HTTPResponseStatus) -> CommandStatus {
+        switch status.code {
+        case 404: .notFound
+        case 400..<500: .refused
+        default: .failure
         }
     }
 

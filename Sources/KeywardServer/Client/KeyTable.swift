@@ -1,16 +1,35 @@
+import AuthKeys
+
 /// Keys as a table for people.
 enum KeyTable {
-    private static let header = ["ID", "NAME", "KEY", "STATUS", "OWNER", "EXPIRES", "LAST USED", "CREATED"]
-
-    static func lines(_ keys: [ControlClient.Key]) -> [String] {
-        let rows = keys.map { key in
-            [
-                key.id, TextTable.printable(key.name), key.redactedValue, key.status,
-                TextTable.printable(key.owner ?? "-"), key.expiresAt ?? "-", key.lastUsedAt ?? "-", key.createdAt,
-            ]
-        }
-        return TextTable.columns([header] + rows)
+    /// - Parameter order: of the list; the column that it goes by is left out last.
+    static func table(_ keys: [ControlClient.Key], order: String?) -> TextTable {
+        var columns = [
+            TextTable.Column(title: "ID"), TextTable.Column(title: "NAME", cutWidth: 12),
+            TextTable.Column(title: "KEY", dropRank: 2), TextTable.Column(title: "STATUS", dropRank: 1),
+            TextTable.Column(title: "OWNER", dropRank: 5, cutWidth: 12),
+            TextTable.Column(title: "EXPIRES", dropRank: 4), TextTable.Column(title: "LAST USED", dropRank: 3),
+            TextTable.Column(title: "CREATED", dropRank: 6),
+        ]
+        let title: String? =
+            switch order.flatMap({ KeyOrder($0) })?.field {
+            case .expires: "EXPIRES"
+            case .lastUsed: "LAST USED"
+            default: nil
+            }
+        for index in columns.indices where columns[index].title == title { columns[index].dropRank = 0 }
+        return TextTable(
+            columns: columns,
+            rows: keys.map { key in
+                [
+                    key.id, TextTable.printable(key.name), key.redactedValue, key.status,
+                    TextTable.printable(key.owner ?? "-"), moment(key.expiresAt), moment(key.lastUsedAt),
+                    moment(key.createdAt),
+                ]
+            })
     }
+
+    private static func moment(_ text: String?) -> String { text.map(TextTable.moment) ?? "-" }
 
     /// The line below a table: how many keys it has, of how many.
     static func foot(of shown: Int, _ total: ControlClient.Total, hasMore: Bool) -> String {
@@ -32,9 +51,9 @@ enum KeyTable {
             fields.append(("labels", TextTable.printable(text)))
         }
         if let previous = key.previousSecret {
-            fields.append(("old secret", "\(previous.redactedValue), good until \(previous.expiresAt)"))
+            fields.append(("old secret", "\(previous.redactedValue), valid until \(moment(previous.expiresAt))"))
         }
-        if let notBefore = key.notBefore { fields.append(("not before", notBefore)) }
+        if let notBefore = key.notBefore { fields.append(("not before", moment(notBefore))) }
         let lists = [
             ("methods", key.allowedMethods), ("paths", key.allowedPaths), ("networks", key.allowedCIDRs),
             ("report only", key.reportOnly),
@@ -42,24 +61,24 @@ enum KeyTable {
         for (name, list) in lists {
             if let list { fields.append((name, TextTable.printable(list.joined(separator: " ")))) }
         }
-        if let expiresAt = key.expiresAt { fields.append(("expires", expiresAt)) }
+        if let expiresAt = key.expiresAt { fields.append(("expires", moment(expiresAt))) }
         if let use = use(of: key) { fields += [("last used", use), ("requests", String(key.requests ?? 0))] }
-        if let deactivatedAt = key.deactivatedAt { fields.append(("deactivated", deactivatedAt)) }
-        fields += [("created", key.createdAt), ("updated", key.updatedAt)]
-        return TextTable.columns(fields.map { [$0.0, $0.1] })
+        if let deactivatedAt = key.deactivatedAt { fields.append(("deactivated", moment(deactivatedAt))) }
+        fields += [("created", moment(key.createdAt)), ("updated", moment(key.updatedAt))]
+        return TextTable.aligned(fields.map { [$0.0, $0.1] })
     }
 
     /// A decision, a line for each thing that was looked at.
     static func lines(_ explanation: ControlClient.Explanation) -> [String] {
         let steps = explanation.decision.map { [$0.rule, $0.outcome, $0.message ?? ""] }
-        return TextTable.columns(steps)
+        return TextTable.aligned(steps)
             + [explanation.allowed ? "allowed" : "refused: \(explanation.status) \(explanation.code ?? "")"]
     }
 
     /// When and from where a key was last used; nil for never.
     static func use(of key: ControlClient.Key) -> String? {
-        key.lastUsedAt.map { moment in
-            moment + (key.lastAddress.map { " from \(TextTable.printable($0))" } ?? "")
+        key.lastUsedAt.map {
+            moment($0) + (key.lastAddress.map { " from \(TextTable.printable($0))" } ?? "")
                 + (key.lastAgent.map { " by \(TextTable.printable($0))" } ?? "")
         }
     }
@@ -67,10 +86,21 @@ enum KeyTable {
     /// A key's use, a line a secret and a line a day.
     static func lines(_ usage: ControlClient.Usage) -> [String] {
         if usage.requests == 0 { return ["not used yet"] }
-        let secrets = usage.secrets.map { [$0.redactedValue, $0.lastUsedAt ?? "-", String($0.requests)] }
-        return TextTable.columns([["SECRET", "LAST USED", "REQUESTS"]] + secrets)
+        let secrets = usage.secrets.map { [$0.redactedValue, moment($0.lastUsedAt), String($0.requests)] }
+        return TextTable.aligned([["SECRET", "LAST USED", "REQUESTS"]] + secrets)
             + (usage.days.isEmpty
                 ? ["not used in these days"]
-                : TextTable.columns([["DAY", "REQUESTS"]] + usage.days.map { [$0.day, String($0.requests)] }))
+                : TextTable.aligned([["DAY", "REQUESTS"]] + usage.days.map { [$0.day, String($0.requests)] }))
+    }
+
+    /// A verdict about a key, a line a field.
+    static func lines(_ verdict: ControlClient.Verdict) -> [String] {
+        let fields: [(String, String?)] = [
+            ("code", verdict.code), ("message", verdict.message), ("id", verdict.keyID), ("name", verdict.name),
+            ("owner", verdict.owner), ("scopes", verdict.scopes?.joined(separator: " ")),
+            ("expires", verdict.expiresAt.map(TextTable.moment)),
+        ]
+        return TextTable.aligned(
+            fields.compactMap { name, value in value.map { [name, TextTable.printable($0)] } })
     }
 }

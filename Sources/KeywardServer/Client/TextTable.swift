@@ -1,20 +1,100 @@
-/// Columns of text for people.
-enum TextTable {
-    static func columns(_ rows: [[String]]) -> [String] {
+/// A table of text for people, as wide as their terminal.
+struct TextTable {
+    struct Column {
+        let title: String
+        /// The rank of the column: the highest is left out first where there are more than fit. Nil: it is never left out.
+        var dropRank: Int?
+        /// The columns of the terminal below which the text is not cut. Nil: it is never cut.
+        var cutWidth: Int?
+    }
+
+    let columns: [Column]
+    let rows: [[String]]
+
+    /// Returns the lines, and the titles of the columns that do not fit.
+    /// - Parameter width: the columns of the terminal; nil for as many as it takes.
+    func lines(width: Int?) -> (lines: [String], leftOut: [String]) {
+        let cells = [columns.map(\.title)] + rows
+        let natural = Self.widths(cells)
+        guard let width else { return (Self.aligned(cells, natural), []) }
+        let shown = fitting(natural, width)
+        let widths = cut(natural, shown, width)
+        let visible = cells.map { row in shown.map { DisplayWidth.cut(row[$0], to: widths[$0]) } }
+        let leftOut = columns.indices.filter { !shown.contains($0) }.map { columns[$0].title }
+        return (Self.aligned(visible, shown.map { widths[$0] }), leftOut)
+    }
+
+    /// Returns the indices of the columns that fit when all that can be cut is cut.
+    private func fitting(_ natural: [Int], _ width: Int) -> [Int] {
+        var shown = Array(columns.indices)
+        func needed() -> Int {
+            Self.total(shown.map { index in min(natural[index], columns[index].cutWidth ?? .max) })
+        }
+        while needed() > width {
+            guard
+                let last = shown.filter({ columns[$0].dropRank != nil })
+                    .max(by: { (columns[$0].dropRank ?? 0) < (columns[$1].dropRank ?? 0) })
+            else { break }
+            shown.removeAll { $0 == last }
+        }
+        return shown
+    }
+
+    /// Returns the widths of the columns, of which the widest are cut until the shown ones fit.
+    private func cut(_ natural: [Int], _ shown: [Int], _ width: Int) -> [Int] {
+        var widths = natural
+        var excess = Self.total(shown.map { widths[$0] }) - width
+        while excess > 0 {
+            let widest = shown.filter { index in columns[index].cutWidth.map { widths[index] > $0 } ?? false }
+                .max { widths[$0] < widths[$1] }
+            guard let widest else { break }
+            widths[widest] -= 1
+            excess -= 1
+        }
+        return widths
+    }
+
+    // MARK: - Lines
+
+    private static let gap = "  "
+
+    private static func total(_ widths: [Int]) -> Int {
+        widths.reduce(0, +) + gap.utf8.count * max(0, widths.count - 1)
+    }
+
+    private static func widths(_ rows: [[String]]) -> [Int] {
         guard let first = rows.first else { return [] }
-        let widths = first.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            let cells = zip(row, widths).map { cell, width in
-                cell + String(repeating: " ", count: width - cell.count)
-            }
-            let line = cells.joined(separator: "  ")
-            return String(line.prefix(line.count - line.reversed().prefix { $0 == " " }.count))
+        return first.indices.map { column in rows.map { DisplayWidth.of($0[column]) }.max() ?? 0 }
+    }
+
+    /// Rows of as many cells as the first one has, each column as wide as its widest cell.
+    static func aligned(_ rows: [[String]]) -> [String] { aligned(rows, widths(rows)) }
+
+    private static func aligned(_ rows: [[String]], _ widths: [Int]) -> [String] {
+        rows.map { row in
+            let last = row.lastIndex { !$0.isEmpty } ?? 0
+            return zip(row, widths).prefix(last + 1).enumerated().map { column, cell in
+                let padding = column == last ? 0 : cell.1 - DisplayWidth.of(cell.0)
+                return cell.0 + String(repeating: " ", count: max(0, padding))
+            }.joined(separator: gap)
         }
     }
 
-    /// Text of somebody's, without what could steer a terminal.
+    // MARK: - Cells
+
+    /// Text of others, without what could steer a terminal: control characters, line separators, and marks that reorder text.
     static func printable(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+        String(String.UnicodeScalarView(text.unicodeScalars.map { isSteering($0) ? " " : $0 }))
+    }
+
+    private static func isSteering(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.properties.generalCategory == .control || scalar.properties.isBidiControl
+            || scalar.value == 0x2028 || scalar.value == 0x2029
+    }
+
+    /// A moment of the API without fractions of a second.
+    static func moment(_ text: String) -> String {
+        guard let point = text.firstIndex(of: ".") else { return text }
+        return text[..<point] + "Z"
     }
 }

@@ -15,8 +15,6 @@ struct AdminKeysCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make an admin key. Its secret is printed, this once.")
 
-        @OptionGroup var client: ClientOptions
-
         @Option(help: "What the key is called, 1 to 200 characters.", transform: GivenText.nonEmpty)
         var name: String
 
@@ -30,15 +28,16 @@ struct AdminKeysCommand: AsyncParsableCommand {
         @Option(help: "Whose keys alone it may see and change. Default: all.", transform: GivenText.nonEmpty)
         var owner: String?
 
-        @Option(help: "When it ends, an RFC 3339 moment. Default: never.", transform: GivenText.nonEmpty)
-        var expiresAt: String?
+        @OptionGroup var expiry: ExpiryOptions
+
+        @OptionGroup var client: ClientOptions
 
         func run() async throws {
             try await Console.failing {
                 var members: [String: ControlClient.Member] = ["name": .text(name), "permissions": .list(permissions)]
                 members["owner"] = owner.map { .text($0) }
-                members["expires_at"] = expiresAt.map { .text($0) }
-                let answer = try await client.make().createAdminKey(members)
+                members["expires_at"] = expiry.moment.map { .text($0) }
+                let answer = try await client.connect().createAdminKey(members)
                 try client.print(issuedAdminKey: answer)
             }
         }
@@ -47,15 +46,17 @@ struct AdminKeysCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List admin keys, newest first.")
 
+        @OptionGroup var table: TableOptions
+
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
             try await Console.failing {
-                let connection = try client.make()
+                let connection = try await client.connect()
                 let (keys, _): ([ControlClient.AdminKey], Bool) = try await client.pages(
                     try await connection.adminKeyList(), all: true, of: connection)
                 if client.json { return try client.print(encoding: keys) }
-                try Console.out(AdminKeyTable.lines(keys))
+                try table.print(AdminKeyTable.table(keys))
             }
         }
     }
@@ -63,20 +64,18 @@ struct AdminKeysCommand: AsyncParsableCommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show one admin key.")
 
-        @OptionGroup var client: ClientOptions
-
         @Argument(help: "The admin key's id.", transform: GivenText.nonEmpty)
         var id: String
 
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
-            try await Console.failing { try client.print(adminKey: try await client.make().adminKey(id)) }
+            try await Console.failing { try client.print(adminKey: try await client.connect().adminKey(id)) }
         }
     }
 
     struct Update: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Change an admin key. What is not named stays.")
-
-        @OptionGroup var client: ClientOptions
 
         @Argument(help: "The admin key's id.", transform: GivenText.nonEmpty)
         var id: String
@@ -90,8 +89,7 @@ struct AdminKeysCommand: AsyncParsableCommand {
             completion: AdminKeysCommand.permissionCompletion, transform: GivenText.nonEmpty)
         var permissions: [String] = []
 
-        @Option(help: "When it ends, an RFC 3339 moment.", transform: GivenText.nonEmpty)
-        var expiresAt: String?
+        @OptionGroup var expiry: ExpiryOptions
 
         /// Members of an admin key that can be cleared, by their names in the API.
         enum Member: String, ExpressibleByArgument, CaseIterable {
@@ -104,9 +102,11 @@ struct AdminKeysCommand: AsyncParsableCommand {
         @Option(help: "Only if the key still has this version (as 'show --json' gives it).")
         var ifVersion: Int64?
 
+        @OptionGroup var client: ClientOptions
+
         func validate() throws {
-            guard cleared.isEmpty || expiresAt == nil else {
-                throw ValidationError("--clear expires_at and --expires-at exclude each other")
+            guard cleared.isEmpty || expiry.moment == nil else {
+                throw ValidationError("--clear expires_at excludes --expires-at and --expires-in")
             }
         }
 
@@ -115,12 +115,12 @@ struct AdminKeysCommand: AsyncParsableCommand {
                 var members: [String: ControlClient.Member] = [:]
                 members["name"] = name.map { .text($0) }
                 if !permissions.isEmpty { members["permissions"] = .list(permissions) }
-                members["expires_at"] = expiresAt.map { .text($0) }
+                members["expires_at"] = expiry.moment.map { .text($0) }
                 for member in cleared { members[member.rawValue] = ControlClient.Member.none }
                 guard !members.isEmpty else {
                     throw StartError("there is nothing to change: see 'keyward admin-keys update --help'")
                 }
-                let answer = try await client.make().updateAdminKey(id, members, version: ifVersion)
+                let answer = try await client.connect().updateAdminKey(id, members, version: ifVersion)
                 try client.print(adminKey: answer)
             }
         }
@@ -130,14 +130,14 @@ struct AdminKeysCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Revoke an admin key for good. It opens nothing any more when this returns.")
 
-        @OptionGroup var client: ClientOptions
-
         @Argument(help: "The admin key's id.", transform: GivenText.nonEmpty)
         var id: String
 
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
             try await Console.failing {
-                try await client.make().deactivateAdminKey(id)
+                try await client.connect().deactivateAdminKey(id)
                 if !client.json { try Console.out("deactivated \(id)") }
             }
         }

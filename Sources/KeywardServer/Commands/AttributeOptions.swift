@@ -22,8 +22,7 @@ struct AttributeOptions: ParsableArguments {
     @Option(help: "A JSON object of yours, merged with what there is (RFC 7396).", transform: GivenText.nonEmpty)
     var metadata: String?
 
-    @Option(help: "When the key ends, an RFC 3339 moment such as 2030-01-31T12:00:00Z.", transform: GivenText.nonEmpty)
-    var expiresAt: String?
+    @OptionGroup var expiry: ExpiryOptions
 
     @Option(help: "Before when the key opens nothing, an RFC 3339 moment.", transform: GivenText.nonEmpty)
     var notBefore: String?
@@ -59,7 +58,7 @@ struct AttributeOptions: ParsableArguments {
     func members() throws -> [String: ControlClient.Member] {
         var members: [String: ControlClient.Member] = [:]
         for (name, text) in [
-            ("description", description), ("owner", owner), ("not_before", notBefore), ("expires_at", expiresAt),
+            ("description", description), ("owner", owner), ("not_before", notBefore), ("expires_at", expiry.moment),
         ] {
             members[name] = text.map { .text($0) }
         }

@@ -32,10 +32,12 @@ struct AuditCommand: AsyncParsableCommand {
         @Option(help: "Only of the request with this id, as X-Request-Id gives it.", transform: GivenText.nonEmpty)
         var requestId: String?
 
-        @Option(help: "The first moment, such as 2030-01-31T12:00:00Z.", transform: GivenText.nonEmpty)
+        @Option(
+            help: "The first moment, such as 2030-01-31T12:00:00Z, or how long ago, such as 24h.",
+            transform: GivenDuration.momentOrAge)
         var since: String?
 
-        @Option(help: "The moment after the last.", transform: GivenText.nonEmpty)
+        @Option(help: "The moment after the last, or how long ago.", transform: GivenDuration.momentOrAge)
         var until: String?
 
         var query: [(String, String)] {
@@ -49,25 +51,30 @@ struct AuditCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List events, newest first.")
 
-        @OptionGroup var client: ClientOptions
-
-        @OptionGroup var filter: Filter
-
-        @Option(help: "How many, 1 to 1,000.")
+        @Option(help: "The number of events, 1 to 1,000.")
         var limit = 100
 
         @Flag(help: "All pages.")
         var all = false
 
+        @OptionGroup var table: TableOptions
+
+        @OptionGroup var filter: Filter
+
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
             try await Console.failing {
-                let connection = try client.make()
+                let connection = try await client.connect()
                 let first = try await connection.auditEvents(query: [("limit", String(limit))] + filter.query)
                 let (events, areMore): ([ControlClient.AuditEvent], Bool) = try await client.pages(
                     first, all: all, of: connection)
-                if client.json { return try client.print(encoding: events) }
-                try Console.out(AuditTable.lines(events))
-                if areMore { Console.error("There are more: --all lists them.") }
+                if client.json {
+                    try client.print(encoding: events)
+                } else {
+                    try table.print(AuditTable.table(events))
+                }
+                if areMore { Console.error(TableOptions.more) }
             }
         }
     }
@@ -80,16 +87,16 @@ struct AuditCommand: AsyncParsableCommand {
                 --expect finds out later whether the trail up to there is still what it was, and not cut off.
                 """)
 
-        @OptionGroup var client: ClientOptions
-
         @Option(
             help: "A head that was printed earlier, SEQ:HASH, the hash in 64 hexadecimal digits.",
             transform: GivenText.nonEmpty)
         var expect: String?
 
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
             try await Console.failing {
-                let answer = try await client.make().verifyAudit(expecting: expect)
+                let answer = try await client.connect().verifyAudit(expecting: expect)
                 let result = try ControlClient.decode(ControlClient.Verification.self, answer)
                 if client.json {
                     try client.print(answer)
@@ -105,14 +112,14 @@ struct AuditCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print all events, oldest first, as JSON, one a line. The export is put into the trail.")
 
-        @OptionGroup var client: ClientOptions
-
         @OptionGroup var filter: Filter
+
+        @OptionGroup var client: ClientOptions
 
         func run() async throws {
             try await Console.failing {
-                try await client.make().exportAudit(query: filter.query) {
-                    try Console.write($0, to: STDOUT_FILENO, named: "standard output")
+                try await client.connect().exportAudit(query: filter.query) {
+                    try Console.write($0, to: STDOUT_FILENO, named: Console.standardOutput)
                 }
             }
         }

@@ -41,7 +41,7 @@ extension ClientOptions {
         }
         do {
             try Console.out(lines)
-            try Console.flush(STDOUT_FILENO, named: "standard output")
+            try Console.flush(STDOUT_FILENO, named: Console.standardOutput)
         } catch {
             throw StartError("\(error); the new secret of \(subject) is lost, since it is not kept: \(wayOut)")
         }

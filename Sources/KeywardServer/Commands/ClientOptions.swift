@@ -2,13 +2,8 @@ import ArgumentParser
 import ControlAPI
 import FoundationEssentials
 
-/// How commands reach a running Keyward, and how they print.
+/// The connection of commands with an admin key, and how they print.
 struct ClientOptions: ParsableArguments {
-    @Option(
-        help: "The control listener (KEYWARD_CONTROL_URL). Default: http://127.0.0.1:9090.",
-        transform: GivenText.nonEmpty)
-    var controlUrl: String?
-
     @Option(
         help: "A file that holds the admin key (or the key itself in KEYWARD_ADMIN_KEY).", completion: .file(),
         transform: GivenText.nonEmpty)
@@ -19,23 +14,21 @@ struct ClientOptions: ParsableArguments {
         completion: .directory, transform: GivenText.nonEmpty)
     var dataDir: String?
 
-    @Flag(help: "Print what the API answers, for machines.")
-    var json = false
+    @OptionGroup var listener: ListenerOptions
 
-    func make() throws -> ControlClient {
-        // An empty variable is one that is not set, as for the server's settings.
-        let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
-        var base =
-            try Self.text("KEYWARD_CONTROL_URL", "--control-url", controlUrl, environment) ?? "http://127.0.0.1:9090"
-        while base.hasSuffix("/") { base.removeLast() }
-        guard base.hasPrefix("http://") || base.hasPrefix("https://") else {
-            throw StartError("--control-url (KEYWARD_CONTROL_URL) takes a URL such as http://127.0.0.1:9090")
-        }
-        return ControlClient(base: base, adminKey: try adminKey(environment))
+    var json: Bool { listener.json }
+
+    /// Connects to the control listener. A server that is none gets no admin key.
+    func connect() async throws -> ControlClient {
+        let environment = ListenerOptions.environment
+        let connection = try listener.connection(environment)
+        let adminKey = try adminKey(environment)
+        try await connection.identify()
+        return ControlClient(listener: connection, adminKey: adminKey)
     }
 
     func print(_ answer: ControlClient.Answer) throws {
-        try Console.out(String(decoding: answer.body, as: UTF8.self))
+        try listener.print(answer.body)
     }
 
     /// Prints the key that was answered.
@@ -70,9 +63,11 @@ struct ClientOptions: ParsableArguments {
     }
 
     private func adminKey(_ environment: [String: String]) throws -> String {
-        let named = try Self.text("KEYWARD_ADMIN_KEY_FILE", "--admin-key-file", adminKeyFile, environment)
-        if adminKeyFile == nil, let key = try Self.text("KEYWARD_ADMIN_KEY", nil, nil, environment) { return key }
-        let folder = try Self.text("KEYWARD_DATA_DIR", "--data-dir", dataDir, environment) ?? ".keyward"
+        let named = try ListenerOptions.text("KEYWARD_ADMIN_KEY_FILE", "--admin-key-file", adminKeyFile, environment)
+        if adminKeyFile == nil, let key = try ListenerOptions.text("KEYWARD_ADMIN_KEY", nil, nil, environment) {
+            return key
+        }
+        let folder = try ListenerOptions.text("KEYWARD_DATA_DIR", "--data-dir", dataDir, environment) ?? ".keyward"
         do {
             let (key, warning) = try AdminKeyFile.read(named ?? folder + "/admin-key")
             if let warning { Console.error("keyward: warning: \(warning)") }
@@ -82,13 +77,5 @@ struct ClientOptions: ParsableArguments {
                 "no admin key: set KEYWARD_ADMIN_KEY, name a file with --admin-key-file, or Keyward's folder with --data-dir (\(error))"
             )
         }
-    }
-
-    /// The flag's value, or the variable's, under the rule for all settings.
-    private static func text(
-        _ variable: String, _ flag: String?, _ given: String?, _ environment: [String: String]
-    ) throws -> String? {
-        guard let text = given ?? environment[variable] else { return nil }
-        return try SettingText.clean(text, variable + (flag.map { " (\($0))" } ?? ""))
     }
 }

@@ -4,17 +4,19 @@ import NIOCore
 
 /// The terminal.
 enum Console {
+    static let standardOutput = "standard output"
+
     /// Writes a line to standard output, without a buffer.
     /// - Throws: when it cannot be written in full.
-    static func out(_ line: String) throws(StartError) {
+    static func out(_ line: String) throws(OutputError) {
         try out([line])
     }
 
     /// Writes lines to standard output, all of them at once.
     /// - Throws: when they cannot be written in full.
-    static func out(_ lines: [String]) throws(StartError) {
+    static func out(_ lines: [String]) throws(OutputError) {
         let text = lines.map { $0 + "\n" }.joined()
-        try write(ByteBuffer(string: text), to: STDOUT_FILENO, named: "standard output")
+        try write(ByteBuffer(string: text), to: STDOUT_FILENO, named: standardOutput)
     }
 
     /// Writes a line to standard error. Nothing is left to tell of a failure.
@@ -24,6 +26,26 @@ enum Console {
 
     /// Whether there is somebody who can answer.
     static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
+
+    /// Asks for a line, which a terminal does not show; nil at the end of the input.
+    static func secret(_ question: String) -> String? {
+        var settings = termios()
+        guard isInteractive, tcgetattr(STDIN_FILENO, &settings) == 0 else { return readLine() }
+        var hidden = settings
+        hidden.c_lflag &= ~tcflag_t(ECHO)
+        error(question)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
+        defer { tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings) }
+        return readLine()
+    }
+
+    /// The columns of the terminal that standard output is; nil where it is none.
+    static var columns: Int? {
+        var size = winsize()
+        guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0
+        else { return nil }
+        return Int(size.ws_col)
+    }
 
     /// Asks a question that only `y` or `yes` agrees to.
     static func confirms(_ question: String) -> Bool {
@@ -38,32 +60,40 @@ enum Console {
 
     static var hasTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
-    /// Runs a command's work; a failure is one line on standard error and exit status 1.
+    /// Runs a command's work; a failure is one line on standard error, and the exit status of its kind. A command whose reader is
+    /// gone ends without a line.
     static func failing<R>(_ body: () async throws -> R) async throws -> R {
         do {
             return try await body()
         } catch let exit as ExitCode {
             throw exit
         } catch {
-            self.error("keyward: \(error)")
-            throw ExitCode.failure
+            throw ExitCode(report(error).rawValue)
         }
+    }
+
+    /// Writes the failure to standard error.
+    /// - Returns: the exit status.
+    static func report(_ error: any Error) -> CommandStatus {
+        if (error as? OutputError)?.isReaderGone == true { return .brokenPipe }
+        self.error("keyward: \(error)")
+        return (error as? CommandError)?.status ?? .failure
     }
 
     /// Writes bytes to a descriptor.
     /// - Parameter name: of the file, for the error.
     /// - Throws: when they cannot be written in full.
-    static func write(_ bytes: ByteBuffer, to descriptor: Int32, named name: String) throws(StartError) {
+    static func write(_ bytes: ByteBuffer, to descriptor: Int32, named name: String) throws(OutputError) {
         if let failure = write(bytes.readableBytesView, to: descriptor) {
-            throw StartError(unwritable: name, failure)
+            throw OutputError(name, failure)
         }
     }
 
     /// Waits until what was written to a file is on its disk: some file systems report a full one only then. A pipe or terminal has
     /// no disk.
-    static func flush(_ descriptor: Int32, named name: String) throws(StartError) {
+    static func flush(_ descriptor: Int32, named name: String) throws(OutputError) {
         guard fsync(descriptor) != 0, ![EINVAL, EROFS, ENOTSUP].contains(errno) else { return }
-        throw StartError(unwritable: name, errno)
+        throw OutputError(name, errno)
     }
 
     /// Writes all bytes, and waits for a slow reader where the descriptor is non-blocking.
@@ -91,8 +121,20 @@ enum Console {
     }
 }
 
-extension StartError {
-    init(unwritable name: String, _ error: Int32) {
-        self.init("\(name) cannot be written: \(String(cString: strerror(error)))")
+/// The reason why output could not be written.
+struct OutputError: Error, CustomStringConvertible {
+    /// Of the file or stream.
+    let name: String
+    /// The system's number of the error.
+    let number: Int32
+
+    init(_ name: String, _ number: Int32) {
+        self.name = name
+        self.number = number
     }
+
+    var description: String { "\(name) cannot be written: \(String(cString: strerror(number)))" }
+
+    /// Whether the reader of standard output is gone, as `head` is after its last line.
+    var isReaderGone: Bool { number == EPIPE && name == Console.standardOutput }
 }

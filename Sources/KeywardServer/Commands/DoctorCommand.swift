@@ -1,5 +1,4 @@
 import ArgumentParser
-import AsyncHTTPClient
 import Gateway
 import Glibc
 import NIOCore
@@ -69,14 +68,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     /// Whether a Keyward's control listener answers there.
     private static func isKeyward(_ address: ListenAddress) async -> Bool {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout = .init(connect: .seconds(1), read: .seconds(2))
-        let client = HTTPClient(configuration: configuration)
-        let response = try? await client.execute(
-            HTTPClientRequest(url: "http://\(address)/readyz"), timeout: .seconds(2))
-        let body = try? await response?.body.collect(upTo: 65_536)
-        try? await client.shutdown()
-        return body.map { String(buffer: $0).contains("index_age_seconds") } ?? false
+        (try? await ListenerConnection(base: "http://\(address)").identify(within: .seconds(2))) != nil
     }
 
     private func checkPort(

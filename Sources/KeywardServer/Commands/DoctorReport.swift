@@ -4,7 +4,7 @@ import ArgumentParser
 struct DoctorReport {
     private(set) var failures = 0
     /// Nil while every line could be written.
-    private var outputError: StartError?
+    private var outputError: OutputError?
 
     mutating func pass(_ check: String, _ detail: String) {
         write("ok    \(check): \(detail)")

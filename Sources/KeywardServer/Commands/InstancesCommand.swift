@@ -17,14 +17,14 @@ struct InstancesCommand: AsyncParsableCommand {
                 Use it after a restore whose older state is meant.
                 """)
 
-        @OptionGroup var client: ClientOptions
-
         @Flag(help: "Believe the database where it revives keys or lacks some.")
         var acceptDatabase = false
 
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
             try await Console.failing {
-                let answer = try await client.make().resync(acceptDatabase: acceptDatabase)
+                let answer = try await client.connect().resync(acceptDatabase: acceptDatabase)
                 if client.json {
                     try client.print(answer)
                 } else {

@@ -18,8 +18,6 @@ extension KeysCommand {
             case atomic, skip
         }
 
-        @OptionGroup var client: ClientOptions
-
         @Argument(help: "The file; - for standard input.", completion: .file(), transform: GivenText.nonEmpty)
         var file: String
 
@@ -28,6 +26,8 @@ extension KeysCommand {
 
         @Flag(help: "Check everything, keep nothing.")
         var dryRun = false
+
+        @OptionGroup var client: ClientOptions
 
         func run() async throws {
             try await Console.failing {
@@ -39,7 +39,7 @@ extension KeysCommand {
         }
 
         private func send() async throws -> ControlClient.Answer {
-            let connection = try client.make()
+            let connection = try await client.connect()
             let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0 else {
                 throw StartError("\(file) cannot be read: \(String(cString: strerror(errno)))")
@@ -68,24 +68,24 @@ extension KeysCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write all keys, one JSON object a line: everything but secrets.")
 
-        @OptionGroup var client: ClientOptions
-
-        @OptionGroup var filters: FilterOptions
-
         @Option(
             help: "The file to write, instead of standard output.", completion: .file(),
             transform: GivenText.nonEmpty)
         var output: String?
 
+        @OptionGroup var filters: FilterOptions
+
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
             try await Console.failing {
-                let connection = try client.make()
+                let connection = try await client.connect()
                 guard let output else {
-                    return try await export(connection, to: STDOUT_FILENO, named: "standard output")
+                    return try await export(connection, to: STDOUT_FILENO, named: Console.standardOutput)
                 }
                 let descriptor = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
                 guard descriptor >= 0 else {
-                    throw StartError(unwritable: output, errno)
+                    throw OutputError(output, errno)
                 }
                 defer { close(descriptor) }
                 try await export(connection, to: descriptor, named: output)

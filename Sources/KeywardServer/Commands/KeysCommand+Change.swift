@@ -6,8 +6,6 @@ extension KeysCommand {
         static let configuration = CommandConfiguration(
             abstract: "Change a key. What is not named stays.")
 
-        @OptionGroup var client: ClientOptions
-
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
@@ -23,6 +21,8 @@ extension KeysCommand {
 
         @Option(help: "Only if the key still has this version (as 'show --json' gives it).")
         var ifVersion: Int64?
+
+        @OptionGroup var client: ClientOptions
 
         func validate() throws {
             _ = try members()
@@ -42,7 +42,7 @@ extension KeysCommand {
                 guard !members.isEmpty else {
                     throw StartError("there is nothing to change: see 'keyward keys update --help'")
                 }
-                let answer = try await client.make().update(id, members, version: ifVersion)
+                let answer = try await client.connect().update(id, members, version: ifVersion)
                 try client.print(key: answer)
             }
         }
@@ -51,15 +51,17 @@ extension KeysCommand {
     struct Rotate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give a key a new secret, which is printed, this once.",
-            discussion: "The old secret stays good for the grace. --end-grace ends it now, and makes no new one.")
-
-        @OptionGroup var client: ClientOptions
+            discussion: "The old secret stays valid for the grace. --end-grace ends it now, and makes no new one.")
 
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
-        @Option(help: "How many seconds the old secret stays good; 0 ends it at once. Default: 86400.")
-        var graceSeconds: Int64?
+        @Option(
+            name: [.long, .customLong("grace-seconds")],
+            help:
+                "How long the old secret stays valid, such as 1h or a number of seconds; 0 ends it at once. Default: 1d.",
+            transform: GivenDuration.seconds)
+        var grace: Int64?
 
         @Option(
             help: "Makes a repetition of this command safe: no second rotation under the same text.",
@@ -69,15 +71,17 @@ extension KeysCommand {
         @Flag(help: "End the old secret of an earlier rotation now.")
         var endGrace = false
 
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
             try await Console.failing {
                 if endGrace {
-                    try await client.make().endPreviousSecret(id)
+                    try await client.connect().endPreviousSecret(id)
                     if !client.json { try Console.out("only the newest secret of \(id) is good now") }
                     return
                 }
-                let answer = try await client.make().rotate(
-                    id, graceSeconds: graceSeconds, idempotencyKey: idempotencyKey)
+                let answer = try await client.connect().rotate(
+                    id, graceSeconds: grace, idempotencyKey: idempotencyKey)
                 try client.print(issued: answer, isRotation: true)
             }
         }
@@ -86,14 +90,14 @@ extension KeysCommand {
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Remove a key that was deactivated.")
 
-        @OptionGroup var client: ClientOptions
-
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
             try await Console.failing {
-                try await client.make().delete(id)
+                try await client.connect().delete(id)
                 if !client.json { try Console.out("deleted \(id)") }
             }
         }

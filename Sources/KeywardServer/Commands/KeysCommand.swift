@@ -14,8 +14,6 @@ struct KeysCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a key. Its secret is printed, this once.")
 
-        @OptionGroup var client: ClientOptions
-
         @Option(help: "What the key is called, 1 to 200 characters.", transform: GivenText.nonEmpty)
         var name: String
 
@@ -29,12 +27,14 @@ struct KeysCommand: AsyncParsableCommand {
             transform: GivenText.nonEmpty)
         var idempotencyKey: String?
 
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
             try await Console.failing {
                 var members = try attributes.members()
                 members["name"] = .text(name)
                 members["prefix"] = prefix.map { .text($0) }
-                let answer = try await client.make().create(members, idempotencyKey: idempotencyKey)
+                let answer = try await client.connect().create(members, idempotencyKey: idempotencyKey)
                 try client.print(issued: answer, isRotation: false)
             }
         }
@@ -43,9 +43,7 @@ struct KeysCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List keys, newest first unless told otherwise.")
 
-        @OptionGroup var client: ClientOptions
-
-        @Option(help: "How many, 1 to 1,000.")
+        @Option(help: "The number of keys, 1 to 1,000.")
         var limit = 100
 
         @Option(
@@ -54,19 +52,27 @@ struct KeysCommand: AsyncParsableCommand {
             completion: .list(KeyOrder.all.map(\.description)), transform: GivenText.nonEmpty)
         var sort: String?
 
-        @OptionGroup var filters: FilterOptions
-
         @Flag(help: "All pages.")
         var all = false
 
+        @OptionGroup var table: TableOptions
+
+        @OptionGroup var filters: FilterOptions
+
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
             try await Console.failing {
-                let connection = try client.make()
+                let connection = try await client.connect()
                 let first = try await connection.list(query: query)
                 let (keys, areMore): ([ControlClient.Key], Bool) = try await client.pages(
                     first, all: all, of: connection)
-                if client.json { return try client.print(encoding: keys) }
-                try Console.out(KeyTable.lines(keys))
+                if client.json {
+                    try client.print(encoding: keys)
+                    if areMore { Console.error(TableOptions.more) }
+                    return
+                }
+                try table.print(KeyTable.table(keys, order: sort))
                 if let total = first.total { Console.error(KeyTable.foot(of: keys.count, total, hasMore: areMore)) }
             }
         }
@@ -81,14 +87,14 @@ struct KeysCommand: AsyncParsableCommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show one key.")
 
-        @OptionGroup var client: ClientOptions
-
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
             try await Console.failing {
-                let answer = try await client.make().show(id)
+                let answer = try await client.connect().show(id)
                 try client.print(key: answer)
             }
         }
@@ -99,17 +105,17 @@ struct KeysCommand: AsyncParsableCommand {
             abstract: "Show how a key was used, by secret and by day. What was counted last is written within a minute."
         )
 
-        @OptionGroup var client: ClientOptions
-
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
         @Option(help: "How many days, 1 to 400.")
         var days = 30
 
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
             try await Console.failing {
-                let answer = try await client.make().usage(id, days: days)
+                let answer = try await client.connect().usage(id, days: days)
                 let usage = try ControlClient.decode(ControlClient.Usage.self, answer)
                 if client.json { return try client.print(encoding: usage) }
                 try Console.out(KeyTable.lines(usage))
@@ -119,33 +125,18 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Explain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Tell what would become of a request with this key, and why.")
-
-        @OptionGroup var client: ClientOptions
+            abstract: "Show how a request with this key would be decided, and why.")
 
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
-        @Option(help: "The request's method.", completion: .methods, transform: GivenText.nonEmpty)
-        var method: String?
+        @OptionGroup var request: RequestOptions
 
-        @Option(help: "The request's path.", transform: GivenText.nonEmpty)
-        var path: String?
-
-        @Option(help: "Where the request comes from.", transform: GivenText.nonEmpty)
-        var ip: String?
-
-        @Option(
-            name: .customLong("scope"), help: "A scope that the request needs; repeatable.",
-            transform: GivenText.nonEmpty)
-        var scopes: [String] = []
+        @OptionGroup var client: ClientOptions
 
         func run() async throws {
             try await Console.failing {
-                let scope = scopes.isEmpty ? nil : scopes.joined(separator: " ")
-                let query = [("method", method), ("path", path), ("ip", ip), ("scope", scope)]
-                    .compactMap { name, value in value.map { (name, $0) } }
-                let answer = try await client.make().explain(id, query: query)
+                let answer = try await client.connect().explain(id, query: request.query)
                 let explanation = try ControlClient.decode(ControlClient.Explanation.self, answer)
                 if client.json { return try client.print(encoding: explanation) }
                 try Console.out(KeyTable.lines(explanation))
@@ -157,17 +148,17 @@ struct KeysCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Revoke a key for good. It opens nothing any more when this returns.")
 
-        @OptionGroup var client: ClientOptions
-
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
         @Flag(help: "Do not ask, even if the key was used in the last seven days.")
         var yes = false
 
+        @OptionGroup var client: ClientOptions
+
         func run() async throws {
             try await Console.failing {
-                let connection = try client.make()
+                let connection = try await client.connect()
                 if !yes, Console.isInteractive {
                     let key = try ControlClient.decode(ControlClient.Key.self, try await connection.show(id))
                     if key.deactivatedAt == nil, key.wasUsedLately, let use = KeyTable.use(of: key),

@@ -1,11 +1,9 @@
 import ArgumentParser
+import ControlAPI
 import Glibc
 
 /// The program `keyward`.
 public enum KeywardProgram {
-    /// Wrong usage; ArgumentParser's own would be 64.
-    private static let usageStatus: Int32 = 2
-
     /// The command line; with what the parser itself has for completions as the command that it is here.
     private static var arguments: [String] {
         CommandLine.arguments.dropFirst().enumerated().map { number, argument in
@@ -13,7 +11,7 @@ public enum KeywardProgram {
         }
     }
 
-    /// Reads the command line, does what it says, and ends the process: 0, 1 (refused or failed), 2 (usage).
+    /// Reads the command line, runs the command, and ends the process with an exit status of `CommandStatus`, or 0.
     public static func run() async -> Never {
         StandardStreams.prepare()
         do {
@@ -28,8 +26,10 @@ public enum KeywardProgram {
             switch KeywardCommand.exitCode(for: error) {
             case .success: show(KeywardCommand.fullMessage(for: error))
             case .validationFailure:
-                Console.error(KeywardCommand.fullMessage(for: error))
-                exit(usageStatus)
+                Console.error(
+                    UnknownCommand(in: arguments, of: KeywardCommand.self)?.description
+                        ?? KeywardCommand.fullMessage(for: error))
+                exit(CommandStatus.usage.rawValue)
             default: KeywardCommand.exit(withError: error)
             }
         }
@@ -41,8 +41,7 @@ public enum KeywardProgram {
             try Console.out(text)
             KeywardCommand.exit()
         } catch {
-            Console.error("keyward: \(error)")
-            KeywardCommand.exit(withError: ExitCode.failure)
+            exit(Console.report(error).rawValue)
         }
     }
 }
@@ -55,10 +54,7 @@ struct KeywardCommand: AsyncParsableCommand {
         version: KeywardVersion.current,
         subcommands: [
             ServeCommand.self, MigrateCommand.self, KeysCommand.self, AdminKeysCommand.self, AuditCommand.self,
-            InstancesCommand.self, DoctorCommand.self, OpenAPICommand.self, CompletionsCommand.self,
+            VerifyCommand.self, StatusCommand.self, HealthCommand.self, InstancesCommand.self, DoctorCommand.self,
+            OpenAPICommand.self, CompletionsCommand.self,
         ])
-}
-
-enum KeywardVersion {
-    static let current = "0.1.0"
 }

@@ -11,7 +11,8 @@ struct OpenAPICommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Console.failing {
-            try Console.write(ByteBuffer(bytes: OpenAPIDocument.bytes), to: STDOUT_FILENO, named: "standard output")
+            try Console.write(
+                ByteBuffer(bytes: OpenAPIDocument.bytes), to: STDOUT_FILENO, named: Console.standardOutput)
         }
     }
 }

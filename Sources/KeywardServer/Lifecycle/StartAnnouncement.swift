@@ -16,6 +16,12 @@ struct StartAnnouncement: Service {
     }
 
     func run() async throws {
-        for await lines in lines.cancelOnGracefulShutdown() { try Console.out(lines) }
+        for await lines in lines.cancelOnGracefulShutdown() {
+            do throws(OutputError) {
+                try Console.out(lines)
+            } catch {
+                throw StartError("\(error)")
+            }
+        }
     }
 }

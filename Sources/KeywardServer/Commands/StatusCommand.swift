@@ -1,0 +1,62 @@
+import ArgumentParser
+import FoundationEssentials
+import NIOHTTP1
+
+/// `keyward status`.
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show the state of a running Keyward: version, start, keys, and their age.",
+        discussion: "It needs no admin key. Exit status 1 while keys cannot be verified.")
+
+    @OptionGroup var listener: ListenerOptions
+
+    func run() async throws {
+        try await Console.failing {
+            let connection = try listener.connection()
+            try await connection.identify()
+            let response = try await connection.get("/readyz")
+            let readiness = try Readiness(response)
+            if listener.json {
+                try listener.print(response.body)
+            } else {
+                try Console.out(readiness.lines(of: connection.base))
+            }
+            guard response.status == .ok else { throw ExitCode.failure }
+        }
+    }
+}
+
+/// The state of an instance as `/readyz` shows it, or `/healthz`, which shows less.
+struct Readiness: Decodable {
+    let status: String
+    let reason: String?
+    let indexAgeSeconds: Double?
+    let keys: Int?
+    let version: String?
+    let startedAt: String?
+
+    enum CodingKeys: String, CodingKey {
+        case status, reason, keys, version
+        case indexAgeSeconds = "index_age_seconds"
+        case startedAt = "started_at"
+    }
+
+    init(_ response: ListenerConnection.Response) throws {
+        do {
+            self = try JSONDecoder().decode(Self.self, from: Data(response.body))
+        } catch {
+            throw StartError("the control listener answered \(response.status.code) without its state")
+        }
+    }
+
+    /// For people, a line a field.
+    func lines(of base: String) -> [String] {
+        let fields: [(String, String?)] = [
+            ("status", status + (reason.map { " (\($0))" } ?? "")), ("control listener", base), ("version", version),
+            ("started", startedAt.map(TextTable.moment)), ("keys in memory", keys.map(String.init)),
+            ("read from the database", indexAgeSeconds.map { "\($0) s ago" }),
+        ]
+        return TextTable.aligned(
+            fields.compactMap { name, value in value.map { [name, TextTable.printable($0)] } })
+    }
+}
