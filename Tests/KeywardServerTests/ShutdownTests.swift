@@ -1,8 +1,59 @@
+import Glibc
+import NIOHTTP1
 import TestSupport
 import Testing
 
 @Suite("Shutting down", .timeLimit(.minutes(2)))
 struct ShutdownTests {
+    @Test(
+        "an orderly stop logs no warning, with clients connected and on either database", arguments: [SIGTERM, SIGINT])
+    func quiet(_ signal: Int32) async throws {
+        let database = try await TestDatabase.create()
+        let folder = try TestFolder.make("quiet")
+        for instance in [
+            try await KeywardProcess.start(database: database.connectionString, logLevel: "debug"),
+            try await KeywardProcess.start(dataDirectory: folder, logLevel: "debug"),
+        ] {
+            let key = try await instance.create("n")
+            // The client keeps its connections open.
+            #expect(try await instance.call(key.value).status == 200)
+            #expect(try await instance.admin(.GET, "/\(key.id)").status == 200)
+            kill(instance.processID, signal)
+            #expect(try await instance.waitForExit() == 0)
+            for line in instance.logText.split(separator: "\n") {
+                #expect(!line.contains(/"level":"(warning|error|critical)"/), "\(line)")
+            }
+            #expect(instance.logText.contains("stopped"))
+        }
+        try await database.drop()
+    }
+
+    @Test("statements that shutdown cuts are no failures of the database")
+    func statementsUnderWay() async throws {
+        let database = try await TestDatabase.create()
+        let url = database.connectionString
+        let instance = try await KeywardProcess.start(database: url)
+        _ = try await instance.create()
+        let lock = Task {
+            try await Psql.run(
+                "BEGIN; LOCK TABLE audit_seals, admin_keys, auth_keys IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)",
+                on: url)
+        }
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        let areWaiting = try await eventually(within: .seconds(20)) { try await Psql.run(waiting, on: url) == "3" }
+        #expect(areWaiting)
+        #expect(try await instance.stop() == 0)
+        for line in instance.logText.split(separator: "\n") {
+            #expect(!line.contains("cancelled") || !line.contains(/"level":"(warning|error|critical)"/), "\(line)")
+        }
+        try await Psql.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%' AND pid <> pg_backend_pid()",
+            on: url)
+        _ = try? await lock.value
+        try await database.drop()
+    }
+
     @Test("half a request on the control listener holds it up no longer than the drain timeout")
     func halfRequest() async throws {
         let database = try await TestDatabase.create()

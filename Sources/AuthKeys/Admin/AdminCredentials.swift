@@ -185,6 +185,8 @@ public final class AdminCredentials: Sendable {
                 try await noteUses()
                 isFailing = false
             } catch {
+                // A statement that shutdown cut is no failure of the database.
+                if Task.isCancelled { return }
                 if !isFailing { logger.warning("admin keys cannot be read", metadata: ["error": "\(error)"]) }
                 isFailing = true
             }

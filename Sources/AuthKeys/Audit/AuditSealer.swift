@@ -31,6 +31,8 @@ public struct AuditSealer: Sendable {
                 isFailing = false
                 if count >= SealingState.batch { continue }
             } catch {
+                // A statement that shutdown cut is no failure of the database.
+                if Task.isCancelled { return }
                 failures.increment()
                 if !isFailing { logger.warning("the audit trail cannot be sealed", metadata: ["error": "\(error)"]) }
                 isFailing = true

@@ -141,6 +141,8 @@ public final class IndexFollower: Sendable {
             return reached ?? watermark
         } catch {
             reads.end(number, worked: false)
+            // A statement that shutdown cut is no failure of the database.
+            if Task.isCancelled { return watermark }
             if !freshness.hasFailed {
                 logger.warning("database cannot be read, serving keys from memory", metadata: ["error": "\(error)"])
             }
