@@ -12,7 +12,7 @@ RUN swift build -c release --product keyward --static-swift-stdlib -Xswiftc -enf
     && install -D .build/release/keyward /out/keyward
 
 FROM debian:bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends libpq5 ca-certificates curl \
+RUN apt-get update && apt-get install -y --no-install-recommends libpq5 ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home keyward
 COPY --from=build /out/keyward /usr/local/bin/keyward
@@ -20,6 +20,6 @@ USER keyward
 EXPOSE 8080 9090
 ENV KEYWARD_GATEWAY_ADDRESS=0.0.0.0:8080 KEYWARD_CONTROL_ADDRESS=0.0.0.0:9090
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s \
-    CMD curl -fsS http://127.0.0.1:9090/readyz || exit 1
+    CMD ["keyward", "health"]
 ENTRYPOINT ["keyward"]
 CMD ["serve"]

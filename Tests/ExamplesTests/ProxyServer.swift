@@ -39,18 +39,20 @@ struct ProxyServer {
         _ kind: ProxyKind, keyward: Int, api: Int, question: String = "/v1/forward-auth",
         _ act: (ProxyServer) async throws -> Void
     ) async throws {
-        let server = try await start(kind, keyward: keyward, api: api, question: question)
+        let server = try await started(kind, keyward: keyward, api: api, question: question)
         do {
             try await act(server)
         } catch {
-            try await server.process.stop()
+            try await server.stop()
             throw error
         }
-        try await server.process.stop()
+        try await server.stop()
     }
 
-    private static func start(
-        _ kind: ProxyKind, keyward: Int, api: Int, question: String
+    func stop() async throws { try await process.stop() }
+
+    static func started(
+        _ kind: ProxyKind, keyward: Int, api: Int, question: String = "/v1/forward-auth"
     ) async throws -> ProxyServer {
         let (program, arguments) = kind.command
         guard let program else {

@@ -1,0 +1,115 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The command lines of README and guides, run as they stand, against a Keyward of their own.
+@Suite("The commands in the documentation", .timeLimit(.minutes(5)))
+struct DocumentedCommandTests {
+    /// A block that is not run, by a part of its text, and the reason.
+    private static let skipped: [(file: String, part: String, reason: String)] = [
+        ("README.md", "make run", "builds the project anew, and runs these tests"),
+        ("README.md", "docker compose", "needs Docker; `compose` below runs the lines before it"),
+        ("docs/guides/express.md", "node main.mjs", "needs Express, from npm"),
+        ("docs/guides/fastapi.md", "uvicorn main:app", "needs FastAPI and uvicorn"),
+        ("examples/hummingbird-app/README.md", "swift test", "builds the example anew, as `make example` does"),
+    ]
+
+    /// Commands that end with another exit status than 0, by a part of their text.
+    private static let statuses: [(part: String, status: Int)] = []
+
+    @Test("a block that is not run is there, and is listed once")
+    func skippedBlocks() throws {
+        let blocks = try Documentation.files().flatMap(Documentation.blocks).filter { $0.language == "sh" }
+        #expect(blocks.count > 20)
+        for (file, part, _) in Self.skipped {
+            let found = blocks.filter { $0.file == file && $0.text.contains(part) }
+            #expect(found.count == 1, "\(file): \(part)")
+        }
+        #expect(Self.documents.count > 9)
+        for block in blocks { #expect(!block.commands.isEmpty, "\(block.file):\(block.line)") }
+    }
+
+    /// The files with blocks to run. The test before fails where they cannot be read.
+    private static var documents: [String] {
+        ((try? Documentation.files()) ?? []).filter { file in
+            ((try? Documentation.blocks(of: file)) ?? []).contains { $0.language == "sh" && !isSkipped($0) }
+        }
+    }
+
+    @Test(
+        "each does what the text around it says",
+        arguments: documents)
+    func run(_ file: String) async throws {
+        let stage = try await DocumentStage.start(file)
+        do {
+            for block in try Documentation.blocks(of: file) where block.language == "sh" && !Self.isSkipped(block) {
+                try await run(block, on: stage)
+            }
+        } catch {
+            await stage.stop()
+            throw error
+        }
+        await stage.stop()
+    }
+
+    private func run(_ block: Documentation.Block, on stage: DocumentStage) async throws {
+        let results = try await stage.run(block)
+        #expect(results.count == block.commands.count, "\(block.file):\(block.line)")
+        for (command, result) in zip(block.commands, results) {
+            let what: Comment = "\(block.file):\(block.line): \(command.text)\n\(result.status): \(result.output)"
+            let expected = Self.statuses.first { command.text.contains($0.part) }?.status ?? 0
+            #expect(result.status == expected, what)
+            if let status = command.status {
+                #expect(result.output.contains("HTTP/1.1 \(status.number) "), what)
+                if let code = status.code { #expect(result.output.contains("\"code\":\"\(code)\""), what) }
+            }
+            let lines = result.output.split(separator: "\n").map(String.init)
+            for line in command.output {
+                #expect(lines.contains { Documentation.matches($0, line) }, "expected: \(line)\n\(what)")
+            }
+        }
+    }
+
+    private static func isSkipped(_ block: Documentation.Block) -> Bool {
+        skipped.contains { $0.file == block.file && block.text.contains($0.part) }
+    }
+
+    @Test("the secrets for Compose are made once, and stay")
+    func compose() async throws {
+        let blocks = try Documentation.blocks(of: "README.md")
+        let block = try #require(blocks.first { $0.language == "sh" && $0.text.contains("docker compose") })
+        let lines = block.commands.map(\.text).filter { !$0.hasPrefix("docker compose") }
+        #expect(!lines.isEmpty && lines.count == block.commands.count - 1)
+        let folder = try TestFolder.make("compose")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let shell = try #require(TestTool.installed("sh"))
+        var texts: Set<String> = []
+        for _ in 0..<2 {
+            let process = ChildProcess(shell, ["-ec", lines.joined(separator: "\n")], folder: folder)
+            #expect(try await process.waitForExit() == 0, "\(process.log.text)")
+            texts.insert(try String(contentsOfFile: folder + "/.env", encoding: .utf8))
+        }
+        #expect(texts.count == 1)
+        let text = try #require(texts.first)
+        #expect(
+            text.contains(/(?m)^POSTGRES_PASSWORD=[0-9a-f]{48}$/)
+                && text.contains(/(?m)^KEYWARD_ADMIN_KEY=[0-9a-f]{64}$/))
+        let mode = try FileManager.default.attributesOfItem(atPath: folder + "/.env")[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        // What Compose reads, and no image and no commit has.
+        for name in [".gitignore", ".dockerignore"] {
+            let ignored = try String(contentsOf: TestTool.repository.appending(path: name), encoding: .utf8)
+            #expect(ignored.split(separator: "\n").contains(".env"), "\(name)")
+        }
+        let file = try String(contentsOf: TestTool.repository.appending(path: "docker-compose.yml"), encoding: .utf8)
+        for match in file.matches(of: /\$\{(\w+)/) { #expect(text.contains("\(match.1)="), "\(match.1)") }
+    }
+
+    @Test("patterns of output")
+    func patterns() {
+        #expect(Documentation.matches(#"{"a":1,"b":"x"}"#, #"{"a":…"x"}"#))
+        #expect(!Documentation.matches(#"{"a":1,"b":"y"}"#, #"{"a":…"x"}"#))
+        #expect(!Documentation.matches("ab", "a"))
+        #expect(Documentation.matches("at 2030-01-31T12:00:00.5Z", "at 2026-11-24T09:00:00Z"))
+    }
+}
