@@ -64,7 +64,8 @@ struct ClientOptions: ParsableArguments {
 
     private func adminKey(_ environment: [String: String]) throws -> String {
         let named = try ListenerOptions.text("KEYWARD_ADMIN_KEY_FILE", "--admin-key-file", adminKeyFile, environment)
-        if adminKeyFile == nil, let key = try ListenerOptions.text("KEYWARD_ADMIN_KEY", nil, nil, environment) {
+        // The file first, as `serve` reads them.
+        if named == nil, let key = try ListenerOptions.text("KEYWARD_ADMIN_KEY", nil, nil, environment) {
             return key
         }
         let folder = try ListenerOptions.text("KEYWARD_DATA_DIR", "--data-dir", dataDir, environment) ?? ".keyward"
