@@ -84,7 +84,7 @@ public struct ControlAPI: Sendable {
         // Fails where the listener was closed meanwhile: then it accepts nothing.
         try? await channel.eventLoop.submit {
             try channel.pipeline.syncOperations.addHandler(
-                AcceptGuard(limit: limit, logger: logger), position: .first)
+                AcceptGuard(limit: limit, listener: "control", logger: logger), position: .first)
         }.get()
     }
 

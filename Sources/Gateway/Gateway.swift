@@ -126,7 +126,8 @@ public final class Gateway: Service {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { [limit = configuration.limits.clientDescriptors, logger] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptGuard(limit: limit, logger: logger))
+                    try channel.pipeline.syncOperations.addHandler(
+                        AcceptGuard(limit: limit, listener: "gateway", logger: logger))
                 }
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)

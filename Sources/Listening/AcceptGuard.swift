@@ -16,15 +16,23 @@ public final class AcceptGuard: ChannelDuplexHandler {
     /// The time without a further attempt after accepting failed.
     static let pause = TimeAmount.milliseconds(200)
 
+    /// The time between two lines of the log.
+    static let warningInterval = TimeAmount.seconds(10)
+
     private let limit: Int
     private let logger: Logger
     private var openCount = 0
     private var isPaused = false
     private var hasHeldRead = false
+    private var lastWarning: NIODeadline?
 
-    /// - Parameter limit: the connections at a time. One read may accept a few more.
-    public init(limit: Int, logger: Logger) {
+    /// - Parameters:
+    ///   - limit: the connections at a time. One read may accept a few more.
+    ///   - listener: the name of the listener in the log.
+    public init(limit: Int, listener: String, logger: Logger) {
         self.limit = limit
+        var logger = logger
+        logger[metadataKey: "listener"] = "\(listener)"
         self.logger = logger
     }
 
@@ -40,16 +48,26 @@ public final class AcceptGuard: ChannelDuplexHandler {
     }
 
     public func read(context: ChannelHandlerContext) {
-        if isPaused || openCount >= limit {
-            hasHeldRead = true
-        } else {
-            context.read()
+        guard isPaused || openCount >= limit else { return context.read() }
+        hasHeldRead = true
+        if !isPaused {
+            warn(
+                "no further connection is accepted until one is closed", ["connections": .stringConvertible(openCount)],
+                context)
         }
+    }
+
+    /// Logs a warning, unless one was logged a moment ago: at the limit, accepting stops with each connection.
+    private func warn(_ message: Logger.Message, _ metadata: Logger.Metadata, _ context: ChannelHandlerContext) {
+        let now = context.eventLoop.now
+        if let lastWarning, now - lastWarning < Self.warningInterval { return }
+        lastWarning = now
+        logger.warning(message, metadata: metadata)
     }
 
     public func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if isPaused { return }
-        logger.warning("connections cannot be accepted for the moment", metadata: ["error": "\(error)"])
+        warn("connections cannot be accepted for the moment", ["error": "\(error)"], context)
         isPaused = true
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: Self.pause) {

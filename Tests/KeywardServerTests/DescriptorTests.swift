@@ -1,30 +1,45 @@
+import Glibc
 import TestSupport
 import Testing
 
 @Suite("Few file descriptors", .timeLimit(.minutes(3)))
 struct DescriptorTests {
+    /// Those for which this process may open as many connections.
+    private static let limits: [Int] = {
+        var own = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &own)
+        return [256, 512, 1_024, 4_096].filter { $0 * 2 + 1_000 < own.rlim_cur }
+    }()
+
     /// Opens connections that say nothing. Some may be refused or closed.
     private func hold(_ count: Int, to url: String) -> [RawConnection] {
         (0..<count).compactMap { _ in try? RawConnection(to: url, timeout: 1) }
     }
 
-    @Test("idle connections of strangers use up no descriptor that others need", arguments: [256, 512])
+    @Test(
+        "idle connections of strangers use up no descriptor that others need, and the log says that accepting stops",
+        arguments: limits)
     func strangers(_ limit: Int) async throws {
         let folder = try TestFolder.make("serve") + "/data"
         let instance = try await KeywardProcess.start(dataDirectory: folder, descriptors: limit)
         let key = try await instance.create()
-        var held = hold(400, to: instance.control)
+        var held = hold(limit / 2 + 150, to: instance.control)
         for _ in 0..<20 {
             let (made, used) = (try await instance.create(), try await instance.call(key.value).status)
             #expect(!made.value.isEmpty && used == 200)
         }
-        held += hold(800, to: instance.gateway)
+        held += hold(limit / 2 + 600, to: instance.gateway)
         for _ in 0..<20 {
             _ = try await instance.create()
             let ready = try await instance.ready().status
             #expect(ready == 200)
             #expect(instance.openDescriptors < limit - 64)
         }
+        let stopped = instance.logText.split(separator: "\n").filter {
+            $0.contains("no further connection is accepted")
+        }
+        #expect((1...9).contains(stopped.count), "\(stopped)")
+        #expect(stopped.contains { $0.contains(#""listener":"gateway""#) }, "\(stopped)")
         #expect(!instance.logText.contains("Too many open files"), "\(instance.logText.suffix(2_000))")
         withExtendedLifetime(held) {}
         let status = try await instance.stop()

@@ -1,16 +1,19 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NIOHTTPTypes
 import Synchronization
 
 /// Ends the connection after an answer that did not wait for the end of its request: nothing is read without bound, not even
-/// the rest of a body that is refused.
+/// the rest of a body that is refused. A client that waits to be told before it sends its body (RFC 9110 section 10.1.1) is told
+/// when the body is first read, so that a refusal before that costs no body.
 struct UnreadBody: RouterMiddleware {
     func handle(
         _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
     ) async throws -> Response {
         var request = request
-        let body = WatchedBody(base: request.body)
+        let body = WatchedBody(
+            base: request.body, awaiting: request.headers.expectContinue ? context.channel : nil)
         request.body = RequestBody(asyncSequence: body)
         var response = try await next(request, context)
         if body.progress.isOver || !request.headers.announceBody { return response }
@@ -32,23 +35,40 @@ extension HTTPFields {
     }
 }
 
+extension HTTPFields {
+    /// Whether the client waits for 100 (Continue) before it sends its body.
+    fileprivate var expectContinue: Bool {
+        guard announceBody, let expected = self[.expect], expected.utf8.count == 12 else { return false }
+        return expected.lowercased() == "100-continue"
+    }
+}
+
 /// A body that tells whether all of it was read.
 private struct WatchedBody: AsyncSequence, Sendable {
     final class Progress: Sendable {
+        private let begun = Atomic<Bool>(false)
         private let over = Atomic<Bool>(false)
 
         var isOver: Bool { over.load(ordering: .relaxed) }
         func end() { over.store(true, ordering: .relaxed) }
+        /// True the first time.
+        func begin() -> Bool { !begun.exchange(true, ordering: .relaxed) }
     }
 
     let base: RequestBody
+    /// The connection whose client waits for 100 (Continue); nil where none does.
+    let awaiting: (any Channel)?
     let progress = Progress()
 
     struct AsyncIterator: AsyncIteratorProtocol {
         var base: RequestBody.AsyncIterator
+        let awaiting: (any Channel)?
         let progress: Progress
 
         mutating func next() async throws -> ByteBuffer? {
+            if let awaiting, progress.begin() {
+                awaiting.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)), promise: nil)
+            }
             let part = try await base.next()
             if part == nil { progress.end() }
             return part
@@ -56,6 +76,6 @@ private struct WatchedBody: AsyncSequence, Sendable {
     }
 
     func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(base: base.makeAsyncIterator(), progress: progress)
+        AsyncIterator(base: base.makeAsyncIterator(), awaiting: awaiting, progress: progress)
     }
 }

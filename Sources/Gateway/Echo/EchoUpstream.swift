@@ -36,7 +36,7 @@ public final class EchoUpstream: Service {
                 .serverChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(
-                            AcceptGuard(limit: limit, logger: Logger(label: "keyward")))
+                            AcceptGuard(limit: limit, listener: "echo", logger: Logger(label: "keyward")))
                     }
                 }
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -81,6 +81,11 @@ private final class EchoHandler: ChannelInboundHandler {
         case .head(let head):
             self.head = head
             bodyBytes = 0
+            // RFC 9110 section 10.1.1.
+            if head.version == .http1_1, head.headers[canonicalForm: "expect"].contains(where: Self.isContinue) {
+                context.writeAndFlush(
+                    wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+            }
         case .body(let piece):
             bodyBytes += piece.readableBytes
         case .end:
@@ -88,6 +93,10 @@ private final class EchoHandler: ChannelInboundHandler {
             self.head = nil
             answer(head, context: context)
         }
+    }
+
+    private static func isContinue(_ expectation: Substring) -> Bool {
+        expectation.utf8.count == 12 && expectation.lowercased() == "100-continue"
     }
 
     private func answer(_ request: HTTPRequestHead, context: ChannelHandlerContext) {

@@ -3,6 +3,7 @@ import Listening
 import Logging
 import NIOCore
 import NIOEmbedded
+import TestSupport
 import Testing
 
 @Suite("Accepting connections")
@@ -25,12 +26,13 @@ struct AcceptGuardTests {
 
     private let socket = Socket()
     private let errors = Errors()
+    private let log = LogLines()
 
     private func listener(limit: Int) throws -> EmbeddedChannel {
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let logger = Logger(label: "test") { _ in log.handler }
         let channel = EmbeddedChannel()
         try channel.pipeline.syncOperations.addHandlers([
-            socket, AcceptGuard(limit: limit, logger: logger), errors,
+            socket, AcceptGuard(limit: limit, listener: "test", logger: logger), errors,
         ])
         return channel
     }
@@ -44,8 +46,11 @@ struct AcceptGuardTests {
             channel.pipeline.fireChannelRead(child as any Channel)
         }
         #expect(socket.reads == 2)
+        #expect(log.all.isEmpty)
+        channel.read()
         channel.read()
         #expect(socket.reads == 2)
+        #expect(log.all == ["no further connection is accepted until one is closed connections=2"])
         accepted[0].close(promise: nil)
         accepted[0].embeddedEventLoop.run()
         channel.embeddedEventLoop.run()
@@ -62,6 +67,7 @@ struct AcceptGuardTests {
             channel.read()
         }
         #expect(socket.reads == 0 && errors.count == 0)
+        #expect(log.all.count == 1)
         channel.embeddedEventLoop.advanceTime(by: .seconds(1))
         #expect(socket.reads == 1)
         channel.read()

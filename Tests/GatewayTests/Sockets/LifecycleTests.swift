@@ -130,6 +130,26 @@ import Testing
         }
     }
 
+    @Test("the echo upstream answers an expectation before the body comes")
+    func expectation() async throws {
+        let echo = EchoUpstream()
+        let address = try await echo.bind()
+        let serving = Task { try await echo.run() }
+        try await withGateway(upstream: try #require(address.port)) { gateway async throws in
+            let client = try await connect(port: gateway.port)
+            try await client.send(
+                "POST / HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)Expect: 100-Continue\r\nContent-Length: 5\r\n\r\n")
+            #expect(try await client.response().status == 100)
+            try await client.send("hello")
+            let response = try await client.response()
+            #expect(response.status == 200 && response.text.hasSuffix("\"body_bytes\":5}\n"))
+            try await client.send(gateway.get())
+            #expect(try await client.response().status == 200)
+        }
+        serving.cancel()
+        try await serving.value
+    }
+
     @Test func `the echo upstream answers with what it got`() async throws {
         let echo = EchoUpstream()
         let address = try await echo.bind()
