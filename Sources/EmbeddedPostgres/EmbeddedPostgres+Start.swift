@@ -58,7 +58,8 @@ extension EmbeddedPostgres {
             _ = await Poll.until(nil, every: .milliseconds(200)) { former.process.isAlive ? nil : true }
             watch.report(.unknown)
         }
-        logger.notice("private PostgreSQL of a former owner taken over", metadata: ["pid": "\(former.process.id)"])
+        logger.notice(
+            "private PostgreSQL of a former owner taken over", metadata: ["pid": .stringConvertible(former.process.id)])
         return EmbeddedPostgres(
             lock: lock, processes: former.processes, process: former.process, watch: watch,
             socket: SocketFolder(path: former.socketFolder), port: former.port, limits: limits, logger: logger)
@@ -100,7 +101,9 @@ extension EmbeddedPostgres {
             if isCancelled { throw .cancelled }
             throw failure(isReady == nil ? "it was not ready within \(limits.start)" : "it ended", log)
         }
-        logger.info("private PostgreSQL started", metadata: ["pid": "\(processID)", "version": "\(binaries.major)"])
+        logger.info(
+            "private PostgreSQL started",
+            metadata: ["pid": .stringConvertible(processID), "version": .stringConvertible(binaries.major)])
         return server
     }
 

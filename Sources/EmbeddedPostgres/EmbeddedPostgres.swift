@@ -74,7 +74,8 @@ public final class EmbeddedPostgres: Sendable {
         // After an orderly shutdown nothing is left to end.
         let left = await processes.end(limit: limits.immediateShutdown)
         if !left.isEmpty {
-            logger.error("processes of the private PostgreSQL do not end", metadata: ["count": "\(left.count)"])
+            logger.error(
+                "processes of the private PostgreSQL do not end", metadata: ["count": .stringConvertible(left.count)])
         }
         // The report follows the end of the process by a moment.
         let exit = await Poll.until(limits.immediateShutdown) { watch.exit }

@@ -23,10 +23,11 @@ package final class KeywardProcess: Sendable {
     /// - Parameters:
     ///   - adminKey: one that the database holds; then the instance gets none of its own.
     ///   - descriptors: the most file descriptors that it may have; nil for the limit of the tests.
+    ///   - unreadLog: a named pipe, to be made, that is its standard error and that nobody reads.
     package static func start(
         database: String? = nil, listenDatabase: String? = nil, dataDirectory: String? = nil, upstream: String? = nil,
         adminKey: String? = nil, arguments: [String] = [], environment more: [String: String] = [:],
-        logLevel: String = "info", descriptors: Int? = nil
+        logLevel: String = "info", descriptors: Int? = nil, unreadLog: String? = nil
     ) async throws -> KeywardProcess {
         var environment = more.merging(["KEYWARD_LOG_LEVEL": logLevel, "KEYWARD_LOG_FORMAT": "json"]) { $1 }
         environment["KEYWARD_DATABASE_URL"] = database
@@ -35,14 +36,11 @@ package final class KeywardProcess: Sendable {
         if database != nil, adminKey == nil { environment["KEYWARD_ADMIN_KEY"] = Self.adminKey }
         var all = ["serve", "--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"]
         if let dataDirectory { all += ["--data-dir", dataDirectory] }
-        let process =
-            if let descriptors {
-                ChildProcess(
-                    "/bin/sh", ["-c", "ulimit -n \(descriptors) && exec \"$0\" \"$@\"", executable] + all + arguments,
-                    environment: environment)
-            } else {
-                ChildProcess(executable, all + arguments, environment: environment)
-            }
+        let limit = descriptors.map { "ulimit -n \($0) && " } ?? ""
+        let (pipe, log) = unreadLog.map { ("mkfifo '\($0)' && ", " 2<>'\($0)'") } ?? ("", "")
+        let process = ChildProcess(
+            "/bin/sh", ["-c", limit + pipe + "exec \"$0\" \"$@\"" + log, executable] + all + arguments,
+            environment: environment)
         let listening = await eventually(within: .seconds(60)) {
             address("control", process) != nil || process.hasEnded
         }

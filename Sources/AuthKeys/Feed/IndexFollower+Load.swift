@@ -23,8 +23,9 @@ extension IndexFollower {
                 logger.info(
                     "keys loaded",
                     metadata: [
-                        "keys": "\(index.count)", "removed": "\(removed)", "skipped": "\(batch.skipped)",
-                        "seconds": "\((time.uptime() - start) / .seconds(1))",
+                        "keys": .stringConvertible(index.count), "removed": .stringConvertible(removed),
+                        "skipped": .stringConvertible(batch.skipped),
+                        "seconds": .stringConvertible((time.uptime() - start) / .seconds(1)),
                     ])
                 return batch.watermark
             }
@@ -32,7 +33,7 @@ extension IndexFollower {
             freshness.recordFailure(startedAt: start)
             logger.warning(
                 "the database lacks keys that are in memory, which are served until a second load confirms it",
-                metadata: ["missing": "\(missing)"])
+                metadata: ["missing": .stringConvertible(missing)])
             do { try await time.sleep(Self.secondLook) } catch {
                 throw StoreError(.unavailable, detail: "the load was cancelled")
             }

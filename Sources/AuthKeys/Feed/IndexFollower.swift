@@ -173,7 +173,8 @@ public final class IndexFollower: Sendable {
                 continuity = .broken(reason)
             }
             state.withLock { $0.seen = batch.watermark }
-            logger.debug("changes read", metadata: ["rows": "\(batch.count)", "continuity": "\(continuity)"])
+            logger.debug(
+                "changes read", metadata: ["rows": .stringConvertible(batch.count), "continuity": "\(continuity)"])
             if let order = batch.reading.order, continuity != .broken(.replaced) {
                 logger.notice("an operator ordered all keys to be loaded again")
                 return try await load(acceptsDatabase: order == .acceptDatabase)
@@ -273,6 +274,8 @@ public final class IndexFollower: Sendable {
             metadata["reason"] = reason.map { "\($0)" }
             logger.warning(message, metadata: metadata)
         }
-        if ends.count > 100 { logger.warning("more keys than are listed", metadata: ["keys": "\(ends.count - 100)"]) }
+        if ends.count > 100 {
+            logger.warning("more keys than are listed", metadata: ["keys": .stringConvertible(ends.count - 100)])
+        }
     }
 }

@@ -22,11 +22,11 @@ final class PolicyReports: Sendable {
             case .key(let reports):
                 logger.notice(
                     "a rule that only reports would have refused requests",
-                    metadata: ["rule": "\(rule.rawValue)", "key_id": "\(key)", "requests": "\(reports)"])
+                    metadata: ["rule": "\(rule.rawValue)", "key_id": "\(key)", "requests": .stringConvertible(reports)])
             case .others(let reports):
                 logger.notice(
                     "rules that only report would have refused requests with more keys than are told apart",
-                    metadata: ["requests": "\(reports)"])
+                    metadata: ["requests": .stringConvertible(reports)])
             case nil: break
             }
         }

@@ -78,7 +78,8 @@ public struct MigrationRunner: Sendable {
             }
         }
         logger.info(
-            "migration applied", metadata: ["version": "\(migration.version)", "migration": "\(migration.name)"])
+            "migration applied",
+            metadata: ["version": .stringConvertible(migration.version), "migration": "\(migration.name)"])
     }
 
     /// In one transaction with its book-keeping. The session has no statement timeout of the server's.
@@ -138,7 +139,8 @@ public struct MigrationRunner: Sendable {
                 if attempt % 40 == 1 {
                     let holder = try await holder(on: connection).map { "\($0)" } ?? "unknown"
                     logger.info(
-                        "waiting for another instance that is migrating", metadata: ["held_by_pid": "\(holder)"])
+                        "waiting for another instance that is migrating",
+                        metadata: ["held_by_pid": .stringConvertible(holder)])
                 }
                 try await Task.sleep(for: .milliseconds(250))
             }
@@ -176,7 +178,7 @@ public struct MigrationRunner: Sendable {
         for migration in newer {
             logger.warning(
                 "database has a migration of a newer build",
-                metadata: ["version": "\(migration.version)", "migration": "\(migration.name)"])
+                metadata: ["version": .stringConvertible(migration.version), "migration": "\(migration.name)"])
         }
     }
 

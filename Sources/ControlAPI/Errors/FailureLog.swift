@@ -25,7 +25,7 @@ final class FailureLog: Sendable {
     ) {
         guard let omitted = admit("\(message): \(cause)", now) else { return }
         var metadata: Logger.Metadata = ["error": "\(cause)"]
-        if omitted > 0 { metadata["omitted"] = "\(omitted)" }
+        if omitted > 0 { metadata["omitted"] = .stringConvertible(omitted) }
         logger.log(level: level, message, metadata: metadata)
     }
 

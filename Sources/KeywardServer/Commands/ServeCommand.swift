@@ -21,6 +21,7 @@ struct ServeCommand: AsyncParsableCommand {
             try LogFormat.bootstrap(source)
             let metrics = PrometheusRegistry()
             MetricsSystem.bootstrap(metrics)
+            LogWriter.standardError.count(Counter(label: "keyward_log_lines_dropped_total"))
             let logger = Logger(label: "keyward")
             SecretFile.log(settings.warnings, to: logger)
             let announcement = StartAnnouncement()
@@ -30,7 +31,7 @@ struct ServeCommand: AsyncParsableCommand {
                     "started",
                     metadata: [
                         "gateway": "\(listening.gateway)", "control": "\(listening.control)",
-                        "migrations": "\(report.migrated)", "keys": "\(report.keys)",
+                        "migrations": .stringConvertible(report.migrated), "keys": .stringConvertible(report.keys),
                         "version": "\(KeywardVersion.current)",
                     ])
             }

@@ -42,7 +42,7 @@ struct LockWatch: Sendable {
 
     private func log(_ wait: LockWait) {
         var metadata: Logger.Metadata = [
-            "locked": "\(wait.object)", "mode": "\(wait.mode)", "held_by_pid": "\(wait.holder)",
+            "locked": "\(wait.object)", "mode": "\(wait.mode)", "held_by_pid": .stringConvertible(wait.holder),
             "held_by_role": "\(wait.role)", "held_by_application": "\(wait.application)", "state": "\(wait.state)",
         ]
         if let seconds = wait.seconds { metadata["transaction_seconds"] = "\(seconds)" }

@@ -1,4 +1,3 @@
-import AuthKeys
 import Logging
 
 /// A line for people: time, level, message, metadata. Control characters are escaped, so that nothing that a client sent can
@@ -7,10 +6,10 @@ struct TextLogHandler: LogHandler {
     var logLevel: Logger.Level = .info
     var metadata: Logger.Metadata = [:]
 
-    private let output: LogOutput
+    private let writer: LogWriter
 
-    init(output: LogOutput) {
-        self.output = output
+    init(writer: LogWriter) {
+        self.writer = writer
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -21,8 +20,8 @@ struct TextLogHandler: LogHandler {
     func log(event: LogEvent) {
         let all = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
         let details = all.map { " \($0.key)=\($0.value)" }.joined()
-        let text = "\(Timestamp.now) \(event.level.rawValue) \(event.message)\(details)"
-        output.write(Array(text.unicodeScalars.map(Self.escape).joined().utf8))
+        let text = "\(LogTime.now) \(event.level.rawValue) \(event.message)\(details)"
+        writer.write(Array(text.unicodeScalars.map(Self.escape).joined().utf8))
     }
 
     private static func escape(_ scalar: Unicode.Scalar) -> String {

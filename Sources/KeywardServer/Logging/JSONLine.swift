@@ -1,0 +1,80 @@
+import Logging
+
+/// A JSON object (RFC 8259) as one line of a log, written member by member.
+struct JSONLine {
+    private(set) var bytes: [UInt8] = [UInt8(ascii: "{")]
+
+    mutating func append(_ name: String, _ text: String) {
+        begin(name)
+        append(quoted: text)
+    }
+
+    /// Appends a value as one or more members of the same object: those of a dictionary have its name before theirs.
+    mutating func append(_ name: String, _ value: Logger.MetadataValue) {
+        if case .dictionary(let members) = value {
+            for (member, value) in members.sorted(by: { $0.key < $1.key }) { append("\(name).\(member)", value) }
+        } else {
+            begin(name)
+            append(value)
+        }
+    }
+
+    mutating func end() {
+        bytes.append(UInt8(ascii: "}"))
+    }
+
+    private mutating func begin(_ name: String) {
+        if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+        append(quoted: name)
+        bytes.append(UInt8(ascii: ":"))
+    }
+
+    private mutating func append(_ value: Logger.MetadataValue) {
+        switch value {
+        case .string(let text): append(quoted: text)
+        case .stringConvertible(let value):
+            if let number = Self.number(value) { bytes += number.utf8 } else { append(quoted: value.description) }
+        case .array(let values):
+            bytes.append(UInt8(ascii: "["))
+            for (index, value) in values.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                append(value)
+            }
+            bytes.append(UInt8(ascii: "]"))
+        case .dictionary: append(quoted: value.description)
+        }
+    }
+
+    /// A number or a truth value as JSON has it; nil for any other value.
+    private static func number(_ value: any CustomStringConvertible) -> String? {
+        switch value {
+        case let value as any BinaryInteger: "\(value)"
+        case let value as Double where value.isFinite: "\(value)"
+        case let value as Bool: "\(value)"
+        default: nil
+        }
+    }
+
+    private mutating func append(quoted text: String) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
+            case 0x00...0x1F, 0x7F: bytes += Self.escape(byte)
+            default: bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func escape(_ byte: UInt8) -> [UInt8] {
+        switch byte {
+        case 0x09: Array(#"\t"#.utf8)
+        case 0x0A: Array(#"\n"#.utf8)
+        case 0x0D: Array(#"\r"#.utf8)
+        default:
+            Array(#"\u00"#.utf8)
+                + [byte >> 4, byte & 0xF].map { $0 < 10 ? UInt8(ascii: "0") + $0 : UInt8(ascii: "a") + $0 - 10 }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+import AuthKeys
+
+/// The time of a log line: RFC 3339, UTC, always with milliseconds, so that lines sort by it as text.
+enum LogTime {
+    static var now: String { text(.now) }
+
+    static func text(_ moment: Timestamp) -> String {
+        let second = Timestamp(microseconds: moment.seconds * 1_000_000).description.dropLast()
+        let fraction = String(1_000 + moment.milliseconds - moment.seconds * 1_000).dropFirst()
+        return "\(second).\(fraction)Z"
+    }
+}
