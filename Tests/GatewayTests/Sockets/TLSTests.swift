@@ -1,11 +1,12 @@
 import AuthKeys
-import Gateway
 import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
 import TestSupport
 import Testing
+
+@testable import Gateway
 
 /// TLS on both sides of the gateway.
 @Suite struct TLSTests {
@@ -92,6 +93,95 @@ import Testing
             #expect(throws: GatewayError.self) { try gateway.gateway.reloadCertificate() }
             let client = try await connectTLS(port: gateway.port)
             #expect(try await client.peerCertificate() == TestCertificates.server.certificate)
+        }
+    }
+
+    @Test("a file that is missing, is not PEM, or does not match has a text of its own")
+    func fileErrors() throws {
+        func reason(_ change: (Files) throws -> Void) throws -> String {
+            let files = try Files()
+            try change(files)
+            let gateway = try #require(throws: GatewayError.self) { try TLSContexts.server(files.certificate) }
+            return "\(gateway)".replacing(files.certificate.chain, with: "CHAIN").replacing(
+                files.certificate.key, with: "KEY")
+        }
+        let pem = (TestCertificates.server, TestCertificates.serverKey)
+        #expect(try reason { unlink($0.certificate.chain) } == "CHAIN cannot be used: No such file or directory")
+        #expect(try reason { unlink($0.certificate.key) } == "KEY cannot be used: No such file or directory")
+        for text in ["", "no PEM", pem.1] {
+            #expect(
+                try reason { try $0.write(chain: text, key: pem.1) }
+                    == "CHAIN cannot be used: it holds no certificate in PEM")
+        }
+        for text in ["", "no PEM", pem.0] {
+            #expect(
+                try reason { try $0.write(chain: pem.0, key: text) }
+                    == "KEY cannot be used: it holds no private key in PEM, or one with a passphrase")
+        }
+        #expect(
+            try reason { try $0.write(chain: pem.0, key: TestCertificates.renewedKey) }
+                == "KEY cannot be used: the private key does not belong to the first certificate in CHAIN")
+    }
+
+    /// The suites of TLS 1.2 that Python's client and the gateway agree on, of those named.
+    private func agrees(port: Int, on suites: String) async throws -> Bool {
+        let script = """
+            import socket, ssl, sys
+            context = ssl._create_unverified_context()
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(sys.argv[2] + ":@SECLEVEL=0")
+            try:
+                context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+            except ssl.SSLError:
+                sys.exit(3)
+            """
+        let process = ChildProcess("/usr/bin/env", ["python3", "-c", script, String(port), suites])
+        let status = try await process.waitForExit()
+        #expect([0, 3].contains(status), "\(process.log.text)")
+        return status == 0
+    }
+
+    @Test("suites without forward secrecy or authenticated encryption are off")
+    func suites() async throws {
+        let upstream = try await RawUpstream()
+        let files = try Files()
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
+            gateway async throws in
+            for good in [
+                "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305",
+            ] {
+                #expect(try await agrees(port: gateway.port, on: good), "\(good)")
+            }
+            for weak in ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "kRSA", "SHA1", "SHA256:!AESGCM"] {
+                #expect(try await !agrees(port: gateway.port, on: weak), "\(weak)")
+            }
+        }
+    }
+
+    @Test("a session is resumed, by TLS 1.2 and 1.3", arguments: ["TLSv1_2", "TLSv1_3"])
+    func resumption(_ version: String) async throws {
+        let upstream = try await RawUpstream()
+        let files = try Files()
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate).with(\.threads, 3)) {
+            gateway async throws in
+            let script = """
+                import socket, ssl, sys
+                context = ssl._create_unverified_context()
+                context.minimum_version = context.maximum_version = ssl.TLSVersion[sys.argv[2]]
+                session, resumed = None, []
+                for _ in range(5):
+                    raw = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+                    connection = context.wrap_socket(raw, session=session)
+                    connection.sendall(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+                    connection.recv(4096)
+                    resumed.append(connection.session_reused)
+                    session = connection.session
+                    connection.close()
+                print(resumed)
+                """
+            let process = ChildProcess("/usr/bin/env", ["python3", "-c", script, String(gateway.port), version])
+            #expect(try await process.waitForExit() == 0, "\(process.log.text)")
+            #expect(process.output.text == "[False, True, True, True, True]")
         }
     }
 
