@@ -40,7 +40,12 @@ public struct GatewayConfiguration: Sendable {
         public var streamsPerConnection = 100
         /// Requests under way; 503 beyond.
         public var requestsInFlight = 10_000
-        /// Connections to the upstream, for each event loop. Requests beyond wait for one as long as a connect may take.
+        /// Requests and tunnels under way of one key, over all event loops; 429 beyond.
+        public var requestsPerKey = 1_024
+        /// Tunnels (WebSockets), for each event loop. One key gets no more of them than are left for others; 429 beyond.
+        public var tunnelsPerLoop = 1_024
+        /// Connections to the upstream, for each event loop, without those that carry tunnels. One key gets no more of them than
+        /// are left for others. Requests beyond wait for one as long as a connect may take.
         public var upstreamConnectionsPerLoop = 512
 
         public init() {}

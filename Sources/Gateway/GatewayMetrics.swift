@@ -17,6 +17,11 @@ struct GatewayMetrics: Sendable {
     private let cuts: [Counter] = ["exchange", "stream", "tunnel"].map {
         Counter(label: "keyward_exchanges_cut_total", dimensions: [("kind", $0)])
     }
+    private let evictions: [Counter] = ["exchange", "stream", "tunnel"].map {
+        Counter(label: "keyward_exchanges_evicted_total", dimensions: [("kind", $0)])
+    }
+    /// Requests refused because their key has too many under way.
+    let shareRefusals = Counter(label: "keyward_share_refusals_total")
     let seconds = Timer(label: "keyward_gateway_request_seconds")
     let inFlight = Gauge(label: "keyward_gateway_in_flight")
     let connections = Gauge(label: "keyward_gateway_connections")
@@ -37,10 +42,19 @@ struct GatewayMetrics: Sendable {
 
     /// Counts what was cut because its key ended.
     func cut(_ stage: Exchange.Stage) {
+        cuts[Self.kind(of: stage)].increment()
+    }
+
+    /// Counts an exchange that was ended in favour of others.
+    func evicted(_ stage: Exchange.Stage) {
+        evictions[Self.kind(of: stage)].increment()
+    }
+
+    private static func kind(of stage: Exchange.Stage) -> Int {
         switch stage {
-        case .responding: cuts[1].increment()
-        case .tunneling: cuts[2].increment()
-        default: cuts[0].increment()
+        case .responding: 1
+        case .tunneling: 2
+        default: 0
         }
     }
 

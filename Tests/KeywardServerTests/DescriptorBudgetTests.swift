@@ -34,7 +34,9 @@ struct DescriptorBudgetTests {
             #expect(budget.fit(&gateway, &control))
             #expect(gateway.connections >= 1 && gateway.upstreamConnectionsPerLoop >= 1 && control.total >= 16)
             let pools = gateway.upstreamConnectionsPerLoop * threads * upstreams * (isEcho ? 2 : 1)
-            #expect(gateway.clientDescriptors + pools + control.descriptors + budget.reserve <= budget.limit)
+            let tunnels = gateway.tunnelsPerLoop * threads
+            #expect(tunnels >= threads)
+            #expect(gateway.clientDescriptors + pools + tunnels + control.descriptors + budget.reserve <= budget.limit)
         }
     }
 }

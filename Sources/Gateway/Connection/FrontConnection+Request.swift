@@ -124,6 +124,7 @@ extension FrontConnection {
             record.digest = outcome.digest
             record.expiresAt = outcome.expiresAt
             guard outcome.decision == .forward else { return outcome.decision }
+            if let refusal = countAgainstAccount(bytes: bytes) { return .answer(refusal) }
             if let digest = outcome.digest, let keyID = outcome.keyID, let verifiedAt = outcome.verifiedAt {
                 loop.countUse(of: digest, keyID, at: verifiedAt, head, bytes: bytes, from: forwarded)
             }

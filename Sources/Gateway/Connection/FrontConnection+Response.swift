@@ -154,10 +154,10 @@ extension FrontConnection {
         context?.close(mode: .output, promise: promise)
     }
 
-    /// Ends a WebSocket with the status code for a policy (RFC 6455 section 7.4.1), if nothing else is half said.
+    /// Ends a WebSocket with a status code (RFC 6455 section 7.4.1), unless a frame is incomplete.
     private func dismiss() {
         guard frames.isBetween, let context else { return abort() }
-        outlet.append(WebSocketFrames.close(1008, reason: "the API key is not active any more"), to: context)
+        outlet.append(dismissal.frame, to: context)
         linger()
     }
 
@@ -165,6 +165,7 @@ extension FrontConnection {
         guard record.isCounted else { return }
         record.isCounted = false
         loop.shared.requestEnded()
+        leaveAccount()
         if context == nil { record.status = 499 }
         let duration = (NIODeadline.now() - record.began).nanoseconds
         loop.metrics.request(status: record.status, nanoseconds: duration)
@@ -172,8 +173,8 @@ extension FrontConnection {
         loop.logger.debug(
             "request",
             metadata: [
-                "request_id": "\(record.id)", "method": "\(record.method)", "status": "\(record.status)",
-                "duration_us": "\(duration / 1_000)", "key_id": "\(record.keyID?.description ?? "-")",
+                "request_id": "\(record.id)", "method": "\(record.method)", "status": .stringConvertible(record.status),
+                "duration_us": .stringConvertible(duration / 1_000), "key_id": "\(record.keyID?.description ?? "-")",
             ])
     }
 }

@@ -1,4 +1,5 @@
 import AuthKeys
+import Metrics
 import NIOCore
 
 /// A client's connection: reads its requests one at a time, has each decided, and carries it to the upstream and back.
@@ -30,9 +31,11 @@ final class FrontConnection: ChannelInboundHandler {
     let forwarded: Forwarded
     /// Where in its frames the output of a tunnel stands.
     var frames = WebSocketFrames()
+    /// The reason for which the gateway ends the tunnel, if it does.
+    var dismissal = WebSocketFrames.Dismissal.keyEnded
     var delimiter = ResponseRewriter.Delimiter.itself
     var record = RequestRecord()
-    private var isWritable = true
+    private(set) var isWritable = true
     private var isProcessing = false
     private var skippedLine = false
 
@@ -194,7 +197,9 @@ final class FrontConnection: ChannelInboundHandler {
             case .awaiting: .noResponse
             default: .stalled
             }
-        let step = exchange.expire(clientStalls: clientStalls, now: now)
+        let isHeldBack = exchange.stage == .connecting && record.group?.holdsBack(self) ?? false
+        let step = exchange.expire(clientStalls: clientStalls, isHeldBack: isHeldBack, now: now)
+        if step.answer == .tooManyConcurrent { loop.metrics.shareRefusals.increment() }
         if step.answer == .upstreamTimeout || step.actions.contains(.abort) && !clientStalls {
             loop.noteFailure(.timeout, cause, of: record)
         }

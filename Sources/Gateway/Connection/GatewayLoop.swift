@@ -18,7 +18,8 @@ final class GatewayLoop {
     let headLimits: HeadLimits
     let patience: Exchange.Patience
     var requestIDs = RequestIDSource()
-    private var connections: [FrontConnection] = []
+    var tunnels: FairShare<Account>
+    private(set) var connections: [FrontConnection] = []
     /// Connections of clients, whatever is spoken on them.
     private var sockets: [ObjectIdentifier: any Channel] = [:]
     /// Those in their TLS handshake, and those that carry streams: they have to be told when the gateway shuts down.
@@ -64,6 +65,7 @@ final class GatewayLoop {
             })
         logsRequests = logger.logLevel <= .debug
         headLimits = HeadLimits(configuration.limits)
+        tunnels = FairShare(limit: configuration.limits.tunnelsPerLoop)
         var patience = Exchange.Patience(configuration.timeouts)
         patience.uploadStride = configuration.limits.uploadBytesPerIdleTime
         self.patience = patience
@@ -215,6 +217,7 @@ final class GatewayLoop {
     private func tick(now: NIODeadline) {
         for connection in connections where connection.isDue(now) { connection.expire(now: now) }
         for group in router.destinations { group.closeIdle(now: now) }
+        relieve(now: now)
         if configuration.cutsRevoked, now - lastRecheck >= Self.recheckInterval { recheckKeys(now: now) }
         if let recorder, recorder.round != usageRound {
             usageRound = recorder.round

@@ -15,6 +15,11 @@ struct RequestRecord {
     var isCounted = false
     /// Whether there was room for it.
     var isAdmitted = true
+    /// The account that it counts against, and whether it does.
+    var account = Account.unknown
+    var countsAgainstAccount = false
+    /// Whether it holds a place for a tunnel.
+    var holdsTunnel = false
     /// The digest of the key, or the one to look up.
     var digest: SecretDigest?
     var expiresAt: Timestamp?

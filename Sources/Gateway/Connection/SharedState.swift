@@ -2,6 +2,8 @@ import Synchronization
 
 /// What all event loops of a gateway share.
 final class SharedState: Sendable {
+    /// The requests under way of each account.
+    let accounts = AccountCounts()
     private let inFlight = Atomic<Int>(0)
     private let connections = Atomic<Int>(0)
     private let warnedAt = Atomic<Int64>(.min)

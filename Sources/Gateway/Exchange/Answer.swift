@@ -12,6 +12,8 @@ enum Answer: Equatable, Sendable {
     case overloaded
     /// With the byte of its target that is at fault, where it is that.
     case malformedRequest(TargetFault?)
+    /// More requests of one key, or of one client without a key, than are its share.
+    case tooManyConcurrent
     /// No route begins like the path.
     case notRouted
     case targetTooLong
@@ -32,6 +34,7 @@ enum Answer: Equatable, Sendable {
         case .methodNotAllowed: 405
         case .requestTimeout: 408
         case .targetTooLong: 414
+        case .tooManyConcurrent: 429
         case .headTooLarge: 431
         case .upstreamUnreachable, .upstreamReset: 502
         case .verificationUnavailable, .overloaded: 503
@@ -53,6 +56,7 @@ enum Answer: Equatable, Sendable {
         case .methodNotAllowed: "Method Not Allowed"
         case .requestTimeout: "Request Timeout"
         case .targetTooLong: "URI Too Long"
+        case .tooManyConcurrent: "Too Many Requests"
         case .headTooLarge: "Request Header Fields Too Large"
         case .upstreamUnreachable, .upstreamReset: "Bad Gateway"
         case .verificationUnavailable, .overloaded: "Service Unavailable"
@@ -68,6 +72,7 @@ enum Answer: Equatable, Sendable {
         case .notRouted: "not_found_error"
         case .verificationUnavailable: ErrorText.unavailable.type
         case .overloaded: "unavailable_error"
+        case .tooManyConcurrent: "rate_limit_error"
         case .upstreamUnreachable, .upstreamReset, .upstreamTimeout: "upstream_error"
         case .malformedRequest, .ambiguousCredentials, .targetTooLong, .headTooLarge, .versionNotSupported,
             .methodNotAllowed, .requestTimeout:
@@ -85,6 +90,7 @@ enum Answer: Equatable, Sendable {
         case .upstreamTimeout: "upstream_timeout"
         case .verificationUnavailable: ErrorText.unavailable.code
         case .overloaded: "overloaded"
+        case .tooManyConcurrent: "too_many_concurrent_requests"
         case .malformedRequest: "malformed_request"
         case .notRouted: "route_not_found"
         case .targetTooLong: "target_too_long"
@@ -104,6 +110,7 @@ enum Answer: Equatable, Sendable {
         case .verificationUnavailable: ErrorText.unavailable.message
         case .overloaded: "too many requests are under way: try again"
         case .malformedRequest(let fault): fault?.message ?? "the request is not valid HTTP"
+        case .tooManyConcurrent: "too many requests of this key are under way: try again when some have ended"
         case .notRouted: "no upstream serves this path"
         case .targetTooLong: "the request target is too long"
         case .headTooLarge: "the request has too many header fields, or too large ones"
@@ -133,7 +140,7 @@ enum Answer: Equatable, Sendable {
     /// Seconds after which it may be worth while to try again.
     var retryAfter: Int? {
         switch self {
-        case .verificationUnavailable, .overloaded: 1
+        case .verificationUnavailable, .overloaded, .tooManyConcurrent: 1
         default: nil
         }
     }

@@ -14,6 +14,11 @@ struct Exchange {
     /// Whether more of the request's body may be passed on.
     var awaitsBody: Bool { !requestEnded && (stage == .awaiting || stage == .responding) }
 
+    /// The time of the last progress, in the stages that have the idle timeout.
+    var lastProgress: NIODeadline { deadline - patience.idle }
+    /// The same of a whole tunnel.
+    var lastTunnelProgress: NIODeadline { deadline - tunnelPatience }
+
     private let patience: Patience
     private var request = Request(hasBody: false, persists: true, isRepeatable: false)
     private var headBegan = false
@@ -234,8 +239,21 @@ struct Exchange {
         }
     }
 
-    /// The deadline has come. `clientStalls`: whether it is the client that does not take or send.
-    mutating func expire(clientStalls: Bool, now: NIODeadline) -> Step {
+    /// Ends the exchange in favour of others, because its client makes no progress.
+    mutating func evict(now: NIODeadline) -> Step {
+        switch stage {
+        case .awaiting: return fail(.requestTimeout, now: now)
+        case .responding: return abort()
+        case .tunneling:
+            _ = conclude(keeping: false, now: now)
+            return Step(actions: [.dropUpstream, .finish, .dismiss])
+        case .idle, .resolving, .connecting, .lingering, .over: return Step()
+        }
+    }
+
+    /// The deadline has come. `clientStalls`: whether it is the client that does not take or send. `isHeldBack`: whether the
+    /// request waits for a connection because its key holds too many.
+    mutating func expire(clientStalls: Bool, isHeldBack: Bool = false, now: NIODeadline) -> Step {
         guard now >= deadline else { return Step() }
         switch stage {
         case .idle:
@@ -243,7 +261,7 @@ struct Exchange {
             stage = .over
             return Step(actions: .close)
         case .resolving: return give(.verificationUnavailable, now: now)
-        case .connecting: return give(.upstreamTimeout, now: now)
+        case .connecting: return give(isHeldBack ? .tooManyConcurrent : .upstreamTimeout, now: now)
         case .awaiting:
             guard !requestEnded && clientStalls else { return give(.upstreamTimeout, now: now) }
             return fail(.requestTimeout, now: now)

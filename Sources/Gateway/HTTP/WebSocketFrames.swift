@@ -56,6 +56,19 @@ struct WebSocketFrames {
         }
     }
 
+    /// A reason for which the gateway ends a WebSocket (RFC 6455 section 7.4.1, and the IANA registry of close codes).
+    enum Dismissal {
+        case keyEnded
+        case makesRoom
+
+        var frame: ByteBuffer {
+            switch self {
+            case .keyEnded: close(1008, reason: "the API key is not active any more")
+            case .makesRoom: close(1013, reason: "idle, and others need the connection: try again")
+            }
+        }
+    }
+
     /// A close frame as a server sends it (section 5.5.1). The reason is cut at 123 bytes.
     static func close(_ code: UInt16, reason: String) -> ByteBuffer {
         let text = reason.utf8.prefix(123)

@@ -5,6 +5,10 @@ final class UpstreamConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     let pool: UpstreamPool
+    /// The account that it serves, as its pool counts it.
+    var account: Account?
+    /// Called once a tunnel that it carried is closed.
+    var onTunnelClosed: (() -> Void)?
     /// Whether it counts as open with its pool: not before its handshake.
     var isOpen = false
     private let outlet = Outlet()
@@ -153,7 +157,12 @@ final class UpstreamConnection: ChannelInboundHandler {
             lose(failure.map { .error($0) } ?? .closed)
         }
         front = nil
-        if isOpen { pool.closed(self) }
+        if isTunnel {
+            pool.tunnelClosed()
+            onTunnelClosed?()
+        } else if isOpen {
+            pool.closed(self)
+        }
     }
 
     private func lose(_ cause: UpstreamCause) {
@@ -192,6 +201,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         }
         if head.isUpgrade {
             isTunnel = true
+            pool.becameTunnel(self)
             front.switched(head, bytes: bytes)
             return true
         }

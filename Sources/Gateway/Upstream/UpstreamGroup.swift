@@ -5,7 +5,7 @@ import NIOSSL
 
 /// The upstreams of one route, on one event loop: picks one for each request, and another when it cannot be reached.
 final class UpstreamGroup {
-    private var pools: [UpstreamPool] = []
+    private(set) var pools: [UpstreamPool] = []
     private var balancer: Balancer
     private let metrics: GatewayMetrics
     private let logger: Logger
@@ -40,6 +40,9 @@ final class UpstreamGroup {
     func cancel(_ front: FrontConnection) {
         for pool in pools { pool.cancel(front) }
     }
+
+    /// Whether a client's request waits because of what its own key holds.
+    func holdsBack(_ front: FrontConnection) -> Bool { pools.contains { $0.holdsBack(front) } }
 
     /// A connection was opened, or a kept one has answered.
     func works(_ pool: UpstreamPool) {

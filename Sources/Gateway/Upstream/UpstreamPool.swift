@@ -15,7 +15,7 @@ final class UpstreamPool {
     private let address: SocketAddress?
     private let timeouts: GatewayConfiguration.Timeouts
     private let metrics: GatewayMetrics
-    private var state: PoolState<UpstreamConnection, FrontConnection>
+    private var state: PoolState<UpstreamConnection, FrontConnection, Account>
     private var isShut = false
     let headLimits: HeadLimits
 
@@ -42,24 +42,58 @@ final class UpstreamPool {
 
     /// Gets a connection for a client's request, now or later: `upstreamReady` is called, or the group is told.
     func acquire(for front: FrontConnection, fresh: Bool) {
-        switch state.acquire(front, fresh: fresh) {
-        case .reuse(let connection): front.upstreamReady(connection, isReused: true)
-        case .connect: connect(for: front)
-        case .wait: break
+        let account = front.record.account
+        if let grant = state.acquire(front, of: account, fresh: fresh) { carryOut(grant, for: front, of: account) }
+    }
+
+    private func carryOut(
+        _ grant: PoolState<UpstreamConnection, FrontConnection, Account>.Grant, for front: FrontConnection,
+        of account: Account
+    ) {
+        switch grant {
+        case .reuse(let connection):
+            connection.account = account
+            front.upstreamReady(connection, isReused: true)
+        case .connect: connect(for: front, of: account)
         }
+    }
+
+    private func serveWaiters() {
+        while let (front, account, grant) = state.next() { carryOut(grant, for: front, of: account) }
     }
 
     /// The client's request does not wait for a connection any more.
     func cancel(_ front: FrontConnection) {
-        state.cancel(front)
+        state.cancel(front, of: front.record.account)
     }
 
     /// Takes back a connection whose exchange ended well.
     func release(_ connection: UpstreamConnection) {
         guard !isShut else { return connection.close() }
-        guard let front = state.release(connection, now: .now()) else { return }
-        front.upstreamReady(connection, isReused: true)
+        let account = connection.account
+        connection.account = nil
+        state.release(connection, of: account, now: .now())
+        serveWaiters()
     }
+
+    /// A connection carries a tunnel from here on, and makes room for another one.
+    func becameTunnel(_ connection: UpstreamConnection) {
+        state.becameTunnel(of: connection.account)
+        connection.account = nil
+        serveWaiters()
+    }
+
+    func tunnelClosed() {
+        state.tunnelClosed()
+    }
+
+    /// Whether a request waits because of what its own key holds.
+    func holdsBack(_ front: FrontConnection) -> Bool { state.isHeldBack(front, of: front.record.account) }
+
+    /// The number of requests that wait, and the fewest connections that the key of one holds; nil where none waits.
+    var pressure: (waiting: Int, least: Int)? { state.pressure }
+
+    func held(by account: Account) -> Int { state.held(by: account) }
 
     /// A connection has answered.
     func works() {
@@ -73,8 +107,8 @@ final class UpstreamPool {
 
     /// A connection closed.
     func closed(_ connection: UpstreamConnection) {
-        guard let front = state.closed(connection) else { return }
-        connect(for: front)
+        state.closed(connection, of: connection.account)
+        serveWaiters()
     }
 
     /// Closes the connections that have served nobody for long.
@@ -88,7 +122,7 @@ final class UpstreamPool {
         for connection in state.idleConnections { connection.close() }
     }
 
-    private func connect(for front: FrontConnection) {
+    private func connect(for front: FrontConnection, of account: Account) {
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(TimeAmount(timeouts.connect))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -102,14 +136,17 @@ final class UpstreamPool {
             address.map { bootstrap.connect(to: $0) } ?? bootstrap.connect(host: upstream.host, port: upstream.port)
         connecting.assumeIsolated().whenComplete { result in
             switch result {
-            case .success(let channel): self.connected(channel, for: front, number: number)
-            case .failure(let error): self.failed(error, for: front, number: number)
+            case .success(let channel): self.connected(channel, for: front, number: number, of: account)
+            case .failure(let error): self.failed(error, for: front, number: number, of: account)
             }
         }
     }
 
-    private func connected(_ channel: any Channel, for front: FrontConnection, number: UInt64) {
+    private func connected(
+        _ channel: any Channel, for front: FrontConnection, number: UInt64, of account: Account
+    ) {
         let connection = UpstreamConnection(pool: self)
+        connection.account = account
         do {
             guard let tls else {
                 try channel.pipeline.syncOperations.addHandler(connection)
@@ -118,7 +155,7 @@ final class UpstreamPool {
             let handshake = UpstreamHandshake(limit: TimeAmount(timeouts.connect)) { result in
                 switch result {
                 case .success: self.ready(connection, for: front, number: number)
-                case .failure(let error): self.failed(error, for: front, number: number)
+                case .failure(let error): self.failed(error, for: front, number: number, of: account)
                 }
             }
             try channel.pipeline.syncOperations.addHandlers([
@@ -127,7 +164,7 @@ final class UpstreamPool {
             ])
         } catch {
             channel.close(promise: nil)
-            failed(error, for: front, number: number)
+            failed(error, for: front, number: number, of: account)
         }
     }
 
@@ -141,13 +178,15 @@ final class UpstreamPool {
         }
     }
 
-    private func failed(_ error: any Error, for front: FrontConnection, number: UInt64) {
-        let next = state.closed(nil)
+    private func failed(
+        _ error: any Error, for front: FrontConnection, number: UInt64, of account: Account
+    ) {
+        state.closed(nil, of: account)
         let timedOut = if case .connectTimeout? = error as? ChannelError { true } else { false }
         group.connectFailed(
             self, for: front.isWaiting(number) ? front : nil,
             answer: timedOut ? .upstreamTimeout : .upstreamUnreachable, cause: .error(error))
-        if let next { connect(for: next) }
+        serveWaiters()
     }
 }
 

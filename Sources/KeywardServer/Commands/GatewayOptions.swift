@@ -167,6 +167,19 @@ struct GatewayOptions: ParsableArguments {
     var maxRequests: String?
 
     @Option(
+        name: .customLong("max-requests-per-key"),
+        help: """
+            Requests and WebSockets of one key under way; 429 beyond (KEYWARD_MAX_REQUESTS_PER_KEY). \
+            Default: 1024.
+            """)
+    var maxRequestsPerKey: String?
+
+    @Option(
+        name: .customLong("max-tunnels"),
+        help: "WebSockets, for each thread (KEYWARD_MAX_TUNNELS). Default: 1024.")
+    var maxTunnels: String?
+
+    @Option(
         name: .customLong("max-streams"),
         help: "Streams at a time on an HTTP/2 connection (KEYWARD_MAX_STREAMS). Default: 100.")
     var maxStreams: String?
@@ -174,8 +187,8 @@ struct GatewayOptions: ParsableArguments {
     @Option(
         name: .customLong("max-upstream-connections"),
         help: """
-            Connections to each upstream, for each thread (KEYWARD_MAX_UPSTREAM_CONNECTIONS). \
-            Default: 512.
+            Connections to each upstream, for each thread, without WebSockets \
+            (KEYWARD_MAX_UPSTREAM_CONNECTIONS). Default: 512.
             """)
     var maxUpstreamConnections: String?
 
@@ -220,6 +233,8 @@ struct GatewayOptions: ParsableArguments {
             .maxHeaders: maxHeaders,
             .maxConnections: maxConnections,
             .maxRequests: maxRequests,
+            .maxRequestsPerKey: maxRequestsPerKey,
+            .maxTunnels: maxTunnels,
             .maxStreams: maxStreams,
             .maxUpstreamConnections: maxUpstreamConnections,
             .minUploadBytes: minUploadBytes,

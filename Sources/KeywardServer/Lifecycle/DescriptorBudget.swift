@@ -16,12 +16,14 @@ struct DescriptorBudget {
     let reserve: Int
     /// The pools of upstream connections: one for each target on each event loop.
     private let pools: Int
+    private let threads: Int
     /// The descriptors of a connection to an upstream: the built-in echo has its other end in this process, too.
     private let perUpstreamConnection: Int
 
     init(limit: Int, _ configuration: GatewayConfiguration, isEcho: Bool) {
         self.limit = limit
         // An event loop has an epoll, an event and a timer descriptor (NIOPosix, `Selector`).
+        threads = configuration.threads
         reserve = 160 + 3 * (configuration.threads + System.coreCount + 1)
         pools = max(1, configuration.threads * configuration.routes.reduce(0) { $0 + $1.upstreams.count })
         perUpstreamConnection = isEcho ? 2 : 1
@@ -45,20 +47,24 @@ struct DescriptorBudget {
         control.total = Self.fewestControlConnections
         var clients = GatewayConfiguration.Limits()
         clients.connections = 8
-        return reserve + control.descriptors + clients.clientDescriptors + pools * perUpstreamConnection
+        return reserve + control.descriptors + clients.clientDescriptors + pools * perUpstreamConnection + threads
     }
 
-    /// Lowers limits to what there are descriptors for: an eighth goes to the control listener, and the rest in halves to clients
-    /// and upstreams. False when nothing had to be lowered.
+    /// Lowers limits to what there are descriptors for: an eighth goes to the control listener, and of the rest a half to clients,
+    /// three eighths to upstreams and an eighth to tunnels. False when nothing had to be lowered.
     func fit(_ gateway: inout GatewayConfiguration.Limits, _ control: inout ConnectionLimits) -> Bool {
         let perPool = pools * perUpstreamConnection
         let available = limit - reserve
-        let wanted = gateway.clientDescriptors + gateway.upstreamConnectionsPerLoop * perPool + control.descriptors
+        let wanted =
+            gateway.clientDescriptors + gateway.upstreamConnectionsPerLoop * perPool + gateway.tunnelsPerLoop * threads
+            + control.descriptors
         guard wanted > available else { return false }
-        control.total = min(control.total, max(Self.fewestControlConnections, (available - perPool) / 8))
+        control.total = min(control.total, max(Self.fewestControlConnections, (available - perPool - threads) / 8))
         let rest = available - control.descriptors
-        gateway.upstreamConnectionsPerLoop = max(1, min(gateway.upstreamConnectionsPerLoop, rest / 2 / perPool))
-        let clients = rest - gateway.upstreamConnectionsPerLoop * perPool - GatewayConfiguration.Limits.overflow
+        gateway.upstreamConnectionsPerLoop = max(1, min(gateway.upstreamConnectionsPerLoop, rest * 3 / 8 / perPool))
+        let left = rest - gateway.upstreamConnectionsPerLoop * perPool
+        gateway.tunnelsPerLoop = max(1, min(gateway.tunnelsPerLoop, left / 5 / threads))
+        let clients = left - gateway.tunnelsPerLoop * threads - GatewayConfiguration.Limits.overflow
         gateway.connections = max(1, min(gateway.connections, clients * 8 / 9))
         return true
     }

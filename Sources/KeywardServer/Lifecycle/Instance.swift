@@ -189,9 +189,11 @@ struct Instance: Service {
             logger.warning(
                 "connection limits are lower than set, because file descriptors are few",
                 metadata: [
-                    "descriptors": "\(budget.limit)", "connections": "\(configuration.limits.connections)",
-                    "upstream_connections": "\(configuration.limits.upstreamConnectionsPerLoop)",
-                    "control_connections": "\(connections.total)",
+                    "descriptors": .stringConvertible(budget.limit),
+                    "connections": .stringConvertible(configuration.limits.connections),
+                    "upstream_connections": .stringConvertible(configuration.limits.upstreamConnectionsPerLoop),
+                    "tunnels": .stringConvertible(configuration.limits.tunnelsPerLoop),
+                    "control_connections": .stringConvertible(connections.total),
                 ])
         }
         if let echo {

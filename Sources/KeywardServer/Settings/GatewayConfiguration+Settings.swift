@@ -39,6 +39,8 @@ extension GatewayConfiguration {
         try source.number(.maxHeaders, &limits.fieldCount, in: 10...10_000)
         try source.number(.maxConnections, &limits.connections, in: 1...1_000_000)
         try source.number(.maxRequests, &limits.requestsInFlight, in: 1...1_000_000)
+        try source.number(.maxRequestsPerKey, &limits.requestsPerKey, in: 1...1_000_000)
+        try source.number(.maxTunnels, &limits.tunnelsPerLoop, in: 1...65_536)
         try source.number(.maxStreams, &limits.streamsPerConnection, in: 1...10_000)
         try source.number(.maxUpstreamConnections, &limits.upstreamConnectionsPerLoop, in: 1...65_536)
         try source.number(.minUploadBytes, &limits.uploadBytesPerIdleTime, in: 0...1_048_576)

@@ -1,4 +1,4 @@
-/// Where a listener listens: `host:port`, or `[host]:port` for IPv6.
+/// The address of a listener: `host:port`, or `[host]:port` for IPv6. docs/operations.md has a table of the forms.
 struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     let host: String
     let port: Int
@@ -8,11 +8,12 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
         var host = text[..<colon]
         if host.hasPrefix("["), host.hasSuffix("]") {
             host = host.dropFirst().dropLast()
+            guard host.contains(":") else { return nil }
         } else if host.contains(":") {
             return nil
         }
         let digits = text[text.index(after: colon)...]
-        guard !host.isEmpty, !host.contains(where: \.isWhitespace), digits.allSatisfy(\.isASCII),
+        guard !host.isEmpty, host != "*", !host.contains(where: \.isWhitespace), digits.allSatisfy(\.isASCII),
             !digits.hasPrefix("+"),
             let port = UInt16(digits)
         else { return nil }

@@ -8,22 +8,20 @@ import Testing
     private final class Thing {}
     private let now = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
-    private func isWait(_ grant: PoolState<Thing, Thing>.Grant) -> Bool {
-        if case .wait = grant { true } else { false }
-    }
+    private typealias Pool = PoolState<Thing, Thing, Int>
 
-    private func isConnect(_ grant: PoolState<Thing, Thing>.Grant) -> Bool {
-        if case .connect = grant { true } else { false }
+    private func isConnect(_ grant: Pool.Grant?) -> Bool {
+        if case .connect? = grant { true } else { false }
     }
 
     @Test func `the connection used last is used first`() {
-        var pool = PoolState<Thing, Thing>(limit: 4)
+        var pool = Pool(limit: 8)
         let (first, second) = (Thing(), Thing())
-        _ = pool.acquire(Thing(), fresh: false)
-        _ = pool.acquire(Thing(), fresh: false)
-        #expect(pool.release(first, now: now) == nil)
-        #expect(pool.release(second, now: now) == nil)
-        guard case .reuse(let connection) = pool.acquire(Thing(), fresh: false) else {
+        _ = pool.acquire(Thing(), of: 1, fresh: false)
+        _ = pool.acquire(Thing(), of: 1, fresh: false)
+        pool.release(first, of: 1, now: now)
+        pool.release(second, of: 1, now: now)
+        guard case .reuse(let connection)? = pool.acquire(Thing(), of: 1, fresh: false) else {
             Issue.record("an idle connection was there")
             return
         }
@@ -31,65 +29,102 @@ import Testing
     }
 
     @Test func `a fresh connection is never an idle one`() {
-        var pool = PoolState<Thing, Thing>(limit: 4)
-        _ = pool.acquire(Thing(), fresh: false)
-        _ = pool.release(Thing(), now: now)
-        #expect(isConnect(pool.acquire(Thing(), fresh: true)))
+        var pool = Pool(limit: 4)
+        _ = pool.acquire(Thing(), of: 1, fresh: false)
+        pool.release(Thing(), of: 1, now: now)
+        #expect(isConnect(pool.acquire(Thing(), of: 1, fresh: true)))
     }
 
     @Test func `beyond the limit requests wait their turn, and those that left are passed over`() {
-        var pool = PoolState<Thing, Thing>(limit: 1)
+        var pool = Pool(limit: 1)
         let (connection, gone, waiting) = (Thing(), Thing(), Thing())
-        #expect(isConnect(pool.acquire(Thing(), fresh: false)))
-        #expect(isWait(pool.acquire(gone, fresh: false)))
-        #expect(isWait(pool.acquire(waiting, fresh: false)))
-        pool.cancel(gone)
-        #expect(pool.release(connection, now: now) === waiting)
+        #expect(isConnect(pool.acquire(Thing(), of: 1, fresh: false)))
+        #expect(pool.acquire(gone, of: 2, fresh: false) == nil)
+        #expect(pool.acquire(waiting, of: 2, fresh: false) == nil)
+        pool.cancel(gone, of: 2)
+        #expect(pool.next() == nil)
+        pool.release(connection, of: 1, now: now)
+        let served = pool.next()
+        #expect(served?.waiter === waiting && served?.holder == 2)
+        #expect(pool.next() == nil)
         #expect(pool.open == 1)
     }
 
     @Test func `a closed connection makes room for who waits`() {
-        var pool = PoolState<Thing, Thing>(limit: 1)
+        var pool = Pool(limit: 1)
         let waiting = Thing()
-        _ = pool.acquire(Thing(), fresh: false)
-        _ = pool.acquire(waiting, fresh: false)
-        #expect(pool.closed(nil) === waiting)
+        _ = pool.acquire(Thing(), of: 1, fresh: false)
+        _ = pool.acquire(waiting, of: 2, fresh: false)
+        pool.closed(nil, of: 1)
+        #expect(pool.next()?.waiter === waiting)
         #expect(pool.open == 1)
-        #expect(pool.closed(nil) == nil)
+        pool.closed(nil, of: 2)
+        #expect(pool.next() == nil)
         #expect(pool.open == 0)
     }
 
     @Test func `a connection that closed while idle is not given out`() {
-        var pool = PoolState<Thing, Thing>(limit: 2)
+        var pool = Pool(limit: 2)
         let connection = Thing()
-        _ = pool.acquire(Thing(), fresh: false)
-        _ = pool.release(connection, now: now)
-        _ = pool.closed(connection)
-        #expect(isConnect(pool.acquire(Thing(), fresh: false)))
+        _ = pool.acquire(Thing(), of: 1, fresh: false)
+        pool.release(connection, of: 1, now: now)
+        pool.closed(connection, of: nil)
+        #expect(isConnect(pool.acquire(Thing(), of: 1, fresh: false)))
         #expect(pool.open == 1)
     }
 
+    @Test("a holder waits while it holds as many connections as are free, and others do not wait behind it")
+    func share() {
+        var pool = Pool(limit: 4)
+        let held = [Thing(), Thing()]
+        for _ in held { #expect(isConnect(pool.acquire(Thing(), of: 1, fresh: false))) }
+        let waiting = Thing()
+        #expect(pool.acquire(waiting, of: 1, fresh: false) == nil)
+        #expect(pool.isHeldBack(waiting, of: 1))
+        #expect(isConnect(pool.acquire(Thing(), of: 2, fresh: false)))
+        #expect(pool.acquire(Thing(), of: 2, fresh: false) == nil)
+        #expect(isConnect(pool.acquire(Thing(), of: 3, fresh: false)))
+        let last = Thing()
+        #expect(pool.acquire(last, of: 4, fresh: false) == nil)
+        #expect(!pool.isHeldBack(last, of: 4))
+        #expect(pool.pressure?.waiting == 3 && pool.pressure?.least == 0)
+        pool.release(held[0], of: 1, now: now)
+        #expect(pool.next()?.holder == 4)
+        #expect(pool.next() == nil)
+    }
+
+    @Test("a tunnel leaves the pool, and is part of the load until it is closed")
+    func tunnel() {
+        var pool = Pool(limit: 1)
+        _ = pool.acquire(Thing(), of: 1, fresh: false)
+        pool.becameTunnel(of: 1)
+        #expect(pool.open == 0 && pool.load == 1)
+        #expect(isConnect(pool.acquire(Thing(), of: 1, fresh: false)))
+        pool.tunnelClosed()
+        #expect(pool.load == 1)
+    }
+
     @Test func `only connections that were idle for long expire`() {
-        var pool = PoolState<Thing, Thing>(limit: 2)
+        var pool = Pool(limit: 8)
         let (old, young) = (Thing(), Thing())
-        _ = pool.acquire(Thing(), fresh: false)
-        _ = pool.acquire(Thing(), fresh: false)
-        _ = pool.release(old, now: now)
-        _ = pool.release(young, now: now + .seconds(10))
+        _ = pool.acquire(Thing(), of: 1, fresh: false)
+        _ = pool.acquire(Thing(), of: 1, fresh: false)
+        pool.release(old, of: 1, now: now)
+        pool.release(young, of: 1, now: now + .seconds(10))
         let expired = pool.expired(before: now + .seconds(5))
         #expect(expired.count == 1)
         #expect(expired.first === old)
     }
 
     @Test func `a connection that is about to close serves nobody, and counts until it has`() {
-        var pool = PoolState<Thing, Thing>(limit: 2)
+        var pool = Pool(limit: 8)
         let (connection, front) = (Thing(), Thing())
-        _ = pool.acquire(front, fresh: false)
-        _ = pool.release(connection, now: .now())
+        _ = pool.acquire(front, of: 1, fresh: false)
+        pool.release(connection, of: 1, now: .now())
         pool.withdraw(connection)
-        #expect(isConnect(pool.acquire(front, fresh: false)))
+        #expect(isConnect(pool.acquire(front, of: 1, fresh: false)))
         #expect(pool.open == 2)
-        _ = pool.closed(connection)
+        pool.closed(connection, of: nil)
         #expect(pool.open == 1)
     }
 }

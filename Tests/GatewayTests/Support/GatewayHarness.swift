@@ -34,6 +34,16 @@ struct GatewayHarness {
                 name: "test key", owner: nil, scopes: "", policy: policy))
     }
 
+    /// The header of another key that is good.
+    func otherBearer() -> String {
+        let token = Token.generate()
+        index.apply(
+            KeyEntry(
+                digest: token.digest, keyID: .generate(), version: 1, state: .active, name: "other key", owner: nil,
+                scopes: "", policy: .none))
+        return "Authorization: Bearer \(token.value)\r\n"
+    }
+
     /// Deactivates the good key.
     func revoke() {
         apply(.deactivated)

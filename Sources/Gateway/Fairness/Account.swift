@@ -1,0 +1,29 @@
+import AuthKeys
+
+/// The account that a request counts against: its key, or the client's network where a request needs no key (a preflight).
+struct Account: Hashable {
+    private let high: UInt64
+    private let low: UInt64
+    private let isKey: Bool
+
+    /// The account of clients without an address.
+    static let unknown = Account(network: nil)
+
+    init(key: KeyID) {
+        (high, low, isKey) = (key.high, key.low, true)
+    }
+
+    /// An IPv4 address, or the /64 of an IPv6 address (RFC 6177 section 2: the smallest block that a site is given); one account
+    /// for all clients without an address.
+    init(network address: IPAddress?) {
+        let bytes = address?.bytes.prefix(8) ?? []
+        (high, low, isKey) = (bytes.reduce(0) { $0 << 8 | UInt64($1) }, UInt64(bytes.count), false)
+    }
+
+    /// A number that spreads accounts over tables. The low half of a key's identifier is random.
+    var spread: UInt64 { high ^ low }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(spread)
+    }
+}

@@ -1,0 +1,47 @@
+import NIOCore
+
+/// A queue that serves the holders of its elements in turns, and the elements of one holder in the order of their arrival.
+struct FairQueue<Element: AnyObject, Holder: Hashable> {
+    private var queues: [Holder: CircularBuffer<Element>] = [:]
+    /// The holders that have elements, the next one first.
+    private var turns = CircularBuffer<Holder>()
+    private(set) var count = 0
+
+    var holders: some Collection<Holder> { queues.keys }
+
+    func contains(_ element: Element, of holder: Holder) -> Bool {
+        queues[holder]?.contains { $0 === element } ?? false
+    }
+
+    mutating func append(_ element: Element, of holder: Holder) {
+        if queues[holder] == nil { turns.append(holder) }
+        queues[holder, default: CircularBuffer()].append(element)
+        count += 1
+    }
+
+    /// Removes the first element of the next holder that fits.
+    mutating func popFirst(where fits: (Holder) -> Bool) -> (element: Element, holder: Holder)? {
+        for _ in 0..<turns.count {
+            let holder = turns.removeFirst()
+            turns.append(holder)
+            guard fits(holder), let element = queues[holder]?.popFirst() else { continue }
+            count -= 1
+            removeIfEmpty(holder)
+            return (element, holder)
+        }
+        return nil
+    }
+
+    mutating func remove(_ element: Element, of holder: Holder) {
+        guard let index = queues[holder]?.firstIndex(where: { $0 === element }) else { return }
+        queues[holder]?.remove(at: index)
+        count -= 1
+        removeIfEmpty(holder)
+    }
+
+    private mutating func removeIfEmpty(_ holder: Holder) {
+        guard queues[holder]?.isEmpty ?? false else { return }
+        queues[holder] = nil
+        turns.removeAll { $0 == holder }
+    }
+}

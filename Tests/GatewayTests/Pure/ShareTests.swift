@@ -1,0 +1,79 @@
+import NIOCore
+import Testing
+
+@testable import Gateway
+
+@Suite("Shares of accounts")
+struct ShareTests {
+    private let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
+
+    @Test("one holder gets half, and later ones find a place", arguments: [1, 2, 7, 512])
+    func share(_ limit: Int) {
+        var share = FairShare<Int>(limit: limit)
+        while share.acquire(1) {}
+        #expect(share.held(by: 1) == (limit + 1) / 2)
+        let isAdmitted = share.acquire(2)
+        #expect(isAdmitted == (limit > 1))
+        while share.held(by: 1) > 0 { share.release(1) }
+        share.release(1)
+        #expect(share.used == share.held(by: 2))
+    }
+
+    @Test("the queue serves holders in turns")
+    func turns() {
+        final class Element {}
+        var queue = FairQueue<Element, Int>()
+        let greedy = (0..<3).map { _ in Element() }
+        let (other, gone) = (Element(), Element())
+        for element in greedy { queue.append(element, of: 1) }
+        queue.append(gone, of: 3)
+        queue.append(other, of: 2)
+        queue.remove(gone, of: 3)
+        #expect(queue.count == 4 && queue.contains(other, of: 2) && !queue.contains(gone, of: 3))
+        #expect(queue.popFirst { _ in true }?.element === greedy[0])
+        #expect(queue.popFirst { _ in true }?.element === other)
+        #expect(queue.popFirst { $0 == 2 } == nil)
+        #expect(queue.popFirst { _ in true }?.element === greedy[1])
+        #expect(queue.popFirst { _ in true }?.element === greedy[2])
+        #expect(queue.popFirst { _ in true } == nil && queue.count == 0)
+    }
+
+    @Test("the oldest of the greediest is evicted first, none of a holder that has no more than who waits")
+    func eviction() {
+        func candidate(_ holder: Int, _ seconds: Int64) -> Eviction.Candidate<Int> {
+            .init(holder: holder, since: start + .seconds(seconds))
+        }
+        let candidates = [candidate(1, 3), candidate(2, 1), candidate(1, 2), candidate(3, 0), candidate(1, 4)]
+        let held = [1: 4, 2: 3, 3: 1]
+        func choose(beyond least: Int, count: Int) -> [Int] {
+            Eviction.choose(from: candidates, held: { held[$0] ?? 0 }, beyond: least, count: count)
+        }
+        #expect(choose(beyond: 0, count: 1) == [2])
+        #expect(choose(beyond: 2, count: 9).sorted() == [0, 1, 2])
+        #expect(choose(beyond: 0, count: 9).sorted() == [0, 1, 2, 3, 4])
+        #expect(choose(beyond: 4, count: 9).isEmpty)
+    }
+
+    @Test("an exchange is evicted only where its client is due")
+    func exchange() {
+        var exchange = Exchange(
+            patience: .init(
+                connect: .seconds(5), responseHead: .seconds(60), idle: .seconds(30), keepAlive: .seconds(75),
+                requestHead: .seconds(10), tunnelIdle: .seconds(600)),
+            now: start)
+        #expect(exchange.evict(now: start) == .init())
+        _ = exchange.begin(.init(hasBody: true, persists: true, isRepeatable: false), .forward, now: start)
+        #expect(exchange.evict(now: start) == .init())
+        _ = exchange.upstreamReady(isReused: false, now: start)
+        #expect(exchange.lastProgress == start)
+        var tunnel = exchange
+        _ = tunnel.switched(now: start)
+        #expect(tunnel.lastTunnelProgress == start)
+        #expect(tunnel.evict(now: start).actions == [.dropUpstream, .finish, .dismiss])
+        var responding = exchange
+        _ = responding.responseHead(upstreamPersists: true, canDelimit: true, now: start)
+        #expect(responding.evict(now: start).actions == [.dropUpstream, .finish, .abort])
+        #expect(exchange.evict(now: start).answer == .requestTimeout)
+        #expect(exchange.evict(now: start) == .init())
+    }
+}

@@ -1,0 +1,29 @@
+import Foundation
+
+/// A table of docs/operations.md, for tests that hold the code and the table together.
+package enum DocumentedTable {
+    /// A cell: its text, and the spans of code in it, in which `\t` is a tab.
+    package struct Cell: Sendable {
+        package let text: String
+        package let code: [String]
+
+        fileprivate init(_ text: String) {
+            self.text = text
+            let parts = text.split(separator: "`", omittingEmptySubsequences: false)
+            code = parts.indices.filter { $0 % 2 == 1 }.map { String(parts[$0]).replacing(#"\t"#, with: "\t") }
+        }
+    }
+
+    /// The rows of the first table below a heading.
+    package static func rows(below heading: String) throws -> [[Cell]] {
+        let file = TestTool.repository.appending(path: "docs/operations.md")
+        let lines = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n")
+        let table = lines.drop { $0 != "### " + heading }.drop { !$0.hasPrefix("|") }.prefix { $0.hasPrefix("|") }
+        guard table.count > 2 else { throw TestSupportError("no table below '\(heading)' in docs/operations.md") }
+        return table.dropFirst(2).map { line in
+            line.split(separator: "|", omittingEmptySubsequences: false).dropFirst().dropLast().map {
+                Cell($0.trimmingCharacters(in: .whitespaces))
+            }
+        }
+    }
+}
