@@ -68,11 +68,15 @@ struct Case {
         ("X-Keyward_Owner", "evil"), ("X.Keyward.Owner", "evil"), ("X!Keyward~Scopes", "evil"),
     ]
 
-    /// Fields in which some servers believe another path, method or address than those that were judged.
+    /// Fields that the gateway removes: those in which some servers believe another path, method, host or address than those that
+    /// were judged, and the name of the request in logs.
     private static let misleading = [
-        "X-Original-URL", "X-Original-URI", "x-rewrite-url", "X-HTTP-Method-Override", "X-HTTP-Method",
-        "X-Method-Override", "X_Original_URL", "X.Rewrite.URL", "X-Forwarded-Uri", "X-Forwarded-Method",
-        "X-Forwarded-Prefix", "X-Real-IP", "Forwarded",
+        "X-Original-URL", "X-Original-URI", "X-Original-Path", "X-Original-Host", "X-Original-Method", "x-rewrite-url",
+        "X-Rewrite-URI", "X-Override-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
+        "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Prefix", "X-Forwarded-Host", "X-Forwarded-Port",
+        "X-Forwarded-Server", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-Proto", "X-Forwarded-For",
+        "X-Real-IP", "Forwarded", "X-Request-Id", "Proxy-Authorization", "X_Original_URL", "X.Rewrite.URL",
+        "X_HTTP_Method", "X_Forwarded_For", "X.Forwarded.Uri", "X_Real_IP", "X_Request_Id", "X.Request.Id",
     ].map { ($0, "/evil") }
 
     static let all: [Case] =
