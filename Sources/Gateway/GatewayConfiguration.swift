@@ -46,7 +46,7 @@ public struct GatewayConfiguration: Sendable {
         public var tunnelsPerLoop = 1_024
         /// Connections to the upstream, for each event loop, without those that carry tunnels. One key gets no more of them than
         /// are left for others. Requests beyond wait for one as long as a connect may take.
-        public var upstreamConnectionsPerLoop = 512
+        public var upstreamConnectionsPerLoop = 1_024
 
         public init() {}
 

@@ -18,7 +18,7 @@ struct DescriptorBudgetTests {
         let configuration = configuration()
         var (gateway, control) = (configuration.limits, ConnectionLimits())
         #expect(!DescriptorBudget(limit: 65_536, configuration, isEcho: false).fit(&gateway, &control))
-        #expect(gateway.connections == 10_000 && gateway.upstreamConnectionsPerLoop == 512)
+        #expect(gateway.connections == 10_000 && gateway.upstreamConnectionsPerLoop == 1_024)
         #expect(control == ConnectionLimits())
     }
 
@@ -36,6 +36,7 @@ struct DescriptorBudgetTests {
             let pools = gateway.upstreamConnectionsPerLoop * threads * upstreams * (isEcho ? 2 : 1)
             let tunnels = gateway.tunnelsPerLoop * threads
             #expect(tunnels >= threads)
+            #expect(control.perAddress <= control.total / 4, "one address alone cannot fill the listener")
             #expect(gateway.clientDescriptors + pools + tunnels + control.descriptors + budget.reserve <= budget.limit)
         }
     }

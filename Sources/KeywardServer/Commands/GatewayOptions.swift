@@ -188,7 +188,7 @@ struct GatewayOptions: ParsableArguments {
         name: .customLong("max-upstream-connections"),
         help: """
             Connections to each upstream, for each thread, without WebSockets \
-            (KEYWARD_MAX_UPSTREAM_CONNECTIONS). Default: 512.
+            (KEYWARD_MAX_UPSTREAM_CONNECTIONS). Default: 1024.
             """)
     var maxUpstreamConnections: String?
 

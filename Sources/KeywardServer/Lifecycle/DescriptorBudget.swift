@@ -59,7 +59,10 @@ struct DescriptorBudget {
             gateway.clientDescriptors + gateway.upstreamConnectionsPerLoop * perPool + gateway.tunnelsPerLoop * threads
             + control.descriptors
         guard wanted > available else { return false }
+        let wantedTotal = control.total
         control.total = min(control.total, max(Self.fewestControlConnections, (available - perPool - threads) / 8))
+        // One address gets the same part of them as before.
+        control.perAddress = max(1, min(control.perAddress, control.perAddress * control.total / wantedTotal))
         let rest = available - control.descriptors
         gateway.upstreamConnectionsPerLoop = max(1, min(gateway.upstreamConnectionsPerLoop, rest * 3 / 8 / perPool))
         let left = rest - gateway.upstreamConnectionsPerLoop * perPool
