@@ -2,6 +2,7 @@ import AuthKeys
 import Foundation
 import Glibc
 import Logging
+import NIOHTTP1
 import Synchronization
 import TestSupport
 import Testing

@@ -178,7 +178,7 @@ struct FairnessTests {
     @Test("a WebSocket beyond the limit takes the place of the oldest silent one of the key that has most")
     func silentTunnel() async throws {
         let upstream = try await upstream()
-        let options = HarnessOptions.with(\.limits.tunnelsPerLoop, 4).with(\.timeouts.idle, .milliseconds(300))
+        let options = HarnessOptions.with(\.limits.tunnelsPerLoop, 4).with(\.timeouts.idle, .seconds(2))
         try await withGateway(before: upstream, options: options) { gateway async throws in
             var tunnels: [RawConnection] = []
             for bearer in [gateway.bearer, gateway.bearer, gateway.otherBearer(), gateway.otherBearer()] {
@@ -188,7 +188,7 @@ struct FairnessTests {
             }
             let other = gateway.otherBearer()
             #expect(try await gateway.exchange(get("/chat", other, Self.upgrade)).status == 503)
-            try await Task.sleep(for: .milliseconds(400))
+            try await Task.sleep(for: .milliseconds(2_100))
             #expect(try await gateway.exchange(get("/chat", other, Self.upgrade)).status == 101)
             try await eventually("the close frame") { tunnels[0].hasEnded && tunnels[0].bytes.count > 4 }
             #expect(tunnels[0].bytes.prefix(1) == [0x88] && tunnels[0].bytes.dropFirst(2).prefix(2) == [0x03, 0xF5])
