@@ -70,22 +70,20 @@ final class LogWriter: Sendable {
     }
 
     private func writeAll() {
-        while let lines = takeLines() {
-            write(all: lines)
-            let (dropped, report) = state.withLock { state in
-                defer { state.dropped = 0 }
-                return (state.dropped, state.report)
-            }
+        while let (lines, dropped, report) = takeLines() {
+            // Now there is room for the line that says so.
             if dropped > 0 { report?(dropped) }
+            write(all: lines)
         }
     }
 
-    private func takeLines() -> [UInt8]? {
+    /// Takes what waits, and the number of lines that were dropped after it; nil where nothing waits.
+    private func takeLines() -> (lines: [UInt8], dropped: Int, report: (@Sendable (Int) -> Void)?)? {
         state.withLock { state in
             state.isWriting = !state.waiting.isEmpty
             guard state.isWriting else { return nil }
-            defer { state.waiting = [] }
-            return state.waiting
+            defer { (state.waiting, state.dropped) = ([], 0) }
+            return (state.waiting, state.dropped, state.report)
         }
     }
 
