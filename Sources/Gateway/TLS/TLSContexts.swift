@@ -47,6 +47,8 @@ enum TLSContexts {
     }
 
     private static func certificates(in file: String) throws(GatewayError) -> [NIOSSLCertificate] {
+        // The library does not tell a file that cannot be read from one that holds no certificate.
+        guard access(file, R_OK) == 0 else { throw .tls(file: file, reason: String(cString: strerror(errno))) }
         let reason = "it holds no certificate in PEM"
         let certificates = try load(file, otherwise: reason) { try NIOSSLCertificate.fromPEMFile($0) }
         guard !certificates.isEmpty else { throw .tls(file: file, reason: reason) }
