@@ -127,6 +127,7 @@ struct DocumentStage {
     /// Keyward's does not.
     private static let prologue = #"""
         exec 2>&1
+        set -o pipefail
         keyward() {
             if [ "$1" != serve ]; then command keyward "$@"; return; fi
             KEYWARD_ADMIN_KEY="${KEYWARD_ADMIN_KEY:-$OWN_ADMIN_KEY}" KEYWARD_LOG_LEVEL=error \

@@ -90,17 +90,27 @@ struct ConnectionFailureTests {
                 "key.pem", "-out", "chain.pem",
             ], folder: folder)
         #expect(try await made.waitForExit() == 0, "\(made.log.text)")
-        let secure = try await KeywardProcess.start(
-            database: database.connectionString,
-            arguments: [
-                "--gateway-certificate-file", folder + "/chain.pem", "--gateway-key-file", folder + "/key.pem",
-            ])
-        let port = try #require(secure.gateway.split(separator: ":").last)
+        let script = """
+            import socket, ssl, threading
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain("chain.pem", "key.pem")
+            server = socket.create_server(("127.0.0.1", 0))
+            print(server.getsockname()[1], flush=True)
+            def serve(connection):
+                try: context.wrap_socket(connection, server_side=True).recv(1)
+                except OSError: pass
+                connection.close()
+            while True:
+                threading.Thread(target=serve, args=[server.accept()[0]], daemon=True).start()
+            """
+        let secure = ChildProcess("/usr/bin/env", ["python3", "-c", script], folder: folder)
+        #expect(await eventually { !secure.output.all.isEmpty })
+        let port = secure.output.text
         let untrusted = try await Self.run(["keys", "list"], "https://127.0.0.1:\(port)")
         #expect(untrusted.status == 5 && untrusted.error.contains("not of a trusted authority"), "\(untrusted)")
         let unencrypted = try await Self.run(["keys", "list"], "http://127.0.0.1:\(port)")
         #expect(unencrypted.status == 5 && unencrypted.error.contains("127.0.0.1:\(port)"), "\(unencrypted)")
-        _ = try await secure.stop()
+        try await secure.stop()
         try await database.drop()
     }
 

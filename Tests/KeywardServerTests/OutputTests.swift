@@ -144,7 +144,8 @@ struct OutputTests {
         let shell = try #require(TestTool.installed("bash"))
         for command in ["keys export", "keys list --all", "keys list --all --json", "audit export"] {
             let process = ChildProcess(
-                shell, ["-c", #""$0" \#(command) | head -1; echo "${PIPESTATUS[0]}""#, KeywardProcess.executable],
+                shell,
+                ["-c", #""$0" \#(command) | head -c 40; echo; echo "${PIPESTATUS[0]}""#, KeywardProcess.executable],
                 environment: ["KEYWARD_CONTROL_URL": instance.control, "KEYWARD_ADMIN_KEY": instance.adminKey])
             #expect(try await process.waitForExit() == 0)
             let lines = process.output.all
