@@ -104,7 +104,7 @@ struct TerminalTests {
         #expect(result.status == 2 && result.error.contains("--owner") && !result.error.contains("no command"))
     }
 
-    @Test("help shows the options of a command before those of its connection")
+    @Test("help shows the options of a command before those that it shares with others")
     func help() async throws {
         for (command, own) in [
             (["keys", "create"], "--name"), (["keys", "list"], "--sort"), (["keys", "rotate"], "--grace"),
@@ -113,11 +113,13 @@ struct TerminalTests {
             (["admin-keys", "create"], "--permission"), (["admin-keys", "update"], "--permission"),
             (["audit", "list"], "--since"), (["audit", "verify"], "--expect"), (["audit", "export"], "--since"),
             (["instances", "resync"], "--accept-database"), (["verify"], "--method"), (["health"], "--live"),
+            (["migrate", "up"], "--dry-run"), (["migrate", "grants"], "--apply"),
         ] {
             let text = try await KeywardProcess.run(command + ["--help"]).output
             let options = try #require(text.range(of: "OPTIONS:").map { text[$0.upperBound...] }, "\(command)")
             let first = try #require(options.range(of: "  \(own)"), "\(command)")
-            let connection = try #require(options.range(of: "  --control-url"), "\(command)")
+            let connection = try #require(
+                options.range(of: command[0] == "migrate" ? "  --config" : "  --control-url"), "\(command)")
             #expect(first.lowerBound < connection.lowerBound, "\(command)")
         }
     }

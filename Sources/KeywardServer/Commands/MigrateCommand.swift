@@ -35,10 +35,10 @@ struct MigrateCommand: AsyncParsableCommand {
     struct Up: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Apply what is pending, as serve does at its start.")
 
-        @OptionGroup var options: SettingsOptions
-
         @Flag(help: "Show the statements that would be run, and run nothing.")
         var dryRun = false
+
+        @OptionGroup var options: SettingsOptions
 
         func run() async throws {
             try await MigrateCommand.connected(options, writes: !dryRun) { connection, logger in
@@ -70,8 +70,6 @@ struct MigrateCommand: AsyncParsableCommand {
                 their use, and sees neither admin keys nor the trail.
                 """)
 
-        @OptionGroup var options: SettingsOptions
-
         @Argument(help: "The role.")
         var role: String
 
@@ -80,6 +78,8 @@ struct MigrateCommand: AsyncParsableCommand {
 
         @Flag(help: "Only what it takes to verify keys in another program's process.")
         var verifyOnly = false
+
+        @OptionGroup var options: SettingsOptions
 
         func run() async throws {
             let purpose: RuntimeGrants.Purpose = verifyOnly ? .verify : .serve
