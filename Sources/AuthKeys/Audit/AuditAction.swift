@@ -20,6 +20,9 @@ public enum AuditAction: String, Sendable, CaseIterable {
     case auditExport = "audit.export"
     /// The trail goes on in another database cluster than it began in: it was restored.
     case auditRestored = "audit.restored"
+    /// Refused attempts of callers without a valid credential are not in the trail, because they were too many: the event says how
+    /// many.
+    case auditOmitted = "audit.omitted"
     /// All instances were told to load all keys again, and perhaps to believe the database where it revives a key.
     case instancesResync = "instances.resync"
 
@@ -28,7 +31,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
         switch self {
         case .keyRead, .keyVerify, .adminKeyRead, .auditRead, .auditExport: true
         case .keyCreate, .keyUpdate, .keyRotate, .keyEndPreviousSecret, .keyDeactivate, .keyDelete, .keyImport,
-            .adminKeyCreate, .adminKeyUpdate, .adminKeyDeactivate, .auditRestored, .instancesResync:
+            .adminKeyCreate, .adminKeyUpdate, .adminKeyDeactivate, .auditRestored, .auditOmitted,
+            .instancesResync:
             false
         }
     }

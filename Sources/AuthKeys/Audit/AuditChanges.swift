@@ -44,6 +44,11 @@ public struct AuditChanges: Sendable, Equatable {
         set("redacted_value", from: JSONValue(before), to: JSONValue(after))
     }
 
+    /// The number of refused attempts that the trail does not have.
+    init(omitted count: Int) {
+        set("omitted", to: .integer(Int64(count)))
+    }
+
     public var json: JSONValue { .object(members) }
 }
 
