@@ -28,11 +28,13 @@ public struct ControlAPI: Sendable {
     /// The connections that are open.
     public let connections: OpenConnections
     private let time: TimeSource
+    private let computing: ComputeExecutor
     private let requestMetrics = RequestMetrics()
 
     /// - Parameters:
     ///   - verifier: decides for those who ask about keys.
     ///   - issuer: the URL of this listener, without a slash at its end, as clients of introspection know it.
+    ///   - computing: runs what computes for long.
     ///   - limits: of connections; imports have `importPatience` for their bodies.
     ///   - proxies: whose word about a client's address is believed, beside the proxy that asks.
     public init(
@@ -40,8 +42,10 @@ public struct ControlAPI: Sendable {
         writes: WriteAvailability = WriteAvailability(), metrics: PrometheusRegistry, verifier: RequestVerifier,
         issuer: String, proxies: [IPNetwork] = [],
         importPatience: ImportPatience = ImportPatience(), limits: ConnectionLimits = ConnectionLimits(),
-        time: TimeSource = .system
+        computing: ComputeExecutor = .shared, time: TimeSource = .system
     ) {
+        self.computing = computing
+        metrics.gauge("keyward_control_compute_waiting") { [computing] in Double(computing.queueLength) }
         self.limits = limits
         connections = OpenConnections(limits: limits)
         metrics.gauge("keyward_control_connections") { [connections] in Double(connections.count) }
@@ -96,6 +100,7 @@ public struct ControlAPI: Sendable {
         router.add(middleware: UnreadBody())
         router.add(middleware: ResponseGuard(methods: RouteMethods(of: routes)))
         router.add(middleware: forwardAuth)
+        router.add(middleware: TargetCheck())
         router.add(middleware: BodyLimit(limit: Self.bodyLimit, streamed: Self.streamed))
         addRoutes(to: router)
         return router
@@ -104,18 +109,20 @@ public struct ControlAPI: Sendable {
     private func addRoutes(to router: Router<ControlContext>) {
         HealthRoutes(freshness: freshness, index: index, writes: writes, startedAt: ProcessMetrics.startedAt).add(
             to: router)
-        MetricsRoute(registry: metrics).add(to: router)
+        MetricsRoute(registry: metrics, computing: computing).add(to: router)
         OpenAPIRoute().add(to: router)
-        ReferenceRoute().add(to: router)
+        ReferenceRoute(computing: computing).add(to: router)
         verify.add(to: router)
         introspection.add(to: router)
         UnkeyVerifyRoutes(verifier: verifier, service: service, door: verifyDoor).add(to: router)
-        let door = AdminDoor(credentials: administration.credentials, refusals: administration.refusals)
+        let door = AdminDoor(
+            credentials: administration.credentials, refusals: administration.refusals, computing: computing)
         for group in adminRoutes { door.add(group, to: router) }
     }
 
     private var verifyDoor: VerifyDoor {
-        VerifyDoor(credentials: administration.credentials, refusals: administration.refusals)
+        VerifyDoor(
+            credentials: administration.credentials, refusals: administration.refusals, computing: computing)
     }
     private var forwardAuth: ForwardAuth { ForwardAuth(verifier: verifier, proxies: proxies) }
     private var verify: VerifyRoutes { VerifyRoutes(verifier: verifier, door: verifyDoor) }

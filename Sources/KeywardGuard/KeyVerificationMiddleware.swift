@@ -59,8 +59,8 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
         }
         let address = IPAddress(peer)
         if proxies.isEmpty { return address }
-        return ClientAddress.last(
-            of: ClientAddress.chain(request.headers[values: .xForwardedFor]) + [address], before: proxies)
+        let forwarded = request.headers[values: .xForwardedFor].map(\.utf8)
+        return ForwardedAddresses(forwarded, from: address).client(before: proxies)
     }
 
     private static func hasBody(_ headers: HTTPFields) -> Bool {

@@ -5,12 +5,16 @@ import Crypto
 public struct BootstrapKey: Sendable {
     /// The fewest characters it has.
     public static let minimumLength = 32
+    /// The rule in words, for error messages.
+    public static let rule = "at least \(minimumLength) characters of printable ASCII"
 
     private let digest: SHA256Digest
 
-    /// Nil for a key that is too short.
+    /// Nil for a key that breaks the rule. Other characters than ASCII have no one form in a header field (RFC 9110 section 5.5).
     public init?(_ key: String) {
-        guard key.count >= Self.minimumLength else { return nil }
+        guard key.utf8.count >= Self.minimumLength, key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+            return nil
+        }
         digest = SHA256.hash(data: Array(key.utf8))
     }
 

@@ -9,6 +9,9 @@ public struct IPAddress: Sendable, Hashable {
 
     var width: Int { isV4 ? 32 : 128 }
 
+    /// Bytes of the longest notation, a version 6 address that ends with a version 4 one.
+    static let lengthLimit = 45
+
     /// 4 or 16 bytes, in network order.
     public var bytes: [UInt8] {
         let all = withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { Array($0) }
@@ -17,9 +20,14 @@ public struct IPAddress: Sendable, Hashable {
 
     /// Reads the usual notations (RFC 4291 section 2.2 for version 6), without zone, brackets or port.
     public init?(_ text: some StringProtocol) {
+        self.init(utf8: text.utf8)
+    }
+
+    /// Reads the same notations as bytes.
+    public init?(utf8 bytes: some Collection<UInt8>) {
         // `inet_pton` stops at a NUL.
-        guard text.utf8.count <= 45, !text.utf8.contains(0) else { return nil }
-        let text = String(text)
+        guard bytes.count <= Self.lengthLimit, !bytes.contains(0) else { return nil }
+        let text = bytes.map { CChar(bitPattern: $0) } + [0]
         var v4 = in_addr()
         if inet_pton(AF_INET, text, &v4) == 1 {
             self.init(v4: UInt32(bigEndian: v4.s_addr))
@@ -70,6 +78,7 @@ public struct IPNetwork: Sendable, Hashable {
     /// Reads `address/length`, or an address alone, which is a network of one. Bits beyond the length must be zero: anything
     /// else is more likely a mistake than meant.
     public init?(_ text: some StringProtocol) {
+        guard text.utf8.count <= IPAddress.lengthLimit + 4 else { return nil }
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = IPAddress(parts[0]) else { return nil }
         let width = address.width

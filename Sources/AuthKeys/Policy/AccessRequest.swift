@@ -28,6 +28,9 @@ public struct AccessRequest {
 
 /// The scopes that a request needs, all of them.
 public struct ScopeRequirement: Sendable, Hashable {
+    /// Scopes that one caller may ask for: each is compared with every scope of a key.
+    public static let countLimit = 100
+
     let scopes: [[UInt8]]
     /// Separated by single spaces, as in RFC 6749 section 3.3.
     public let text: String
@@ -39,9 +42,11 @@ public struct ScopeRequirement: Sendable, Hashable {
         text = checked.joined(separator: " ")
     }
 
-    /// Nil if one is no scope, or has a wildcard: what a request needs is one thing, not many.
+    /// Nil if they are too many, or if one is no scope or has a wildcard: what a request needs is one thing, not many.
     public init?(_ scopes: [String]) {
-        guard scopes.allSatisfy({ ScopePattern.isScope($0) && !ScopePattern.hasWildcard($0) }) else { return nil }
+        guard scopes.count <= Self.countLimit,
+            scopes.allSatisfy({ ScopePattern.isScope($0) && !ScopePattern.hasWildcard($0) })
+        else { return nil }
         self.init(checked: scopes)
     }
 

@@ -4,6 +4,7 @@ enum MethodName {
 
     /// A token, in capitals: methods are told apart by case, and none in use has small letters.
     static func checked(_ raw: String) -> String? {
+        guard raw.utf8.count <= lengthLimit else { return nil }
         let name = raw.uppercased()
         let isToken = name.utf8.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x2D }
         return (1...lengthLimit).contains(name.utf8.count) && isToken ? name : nil

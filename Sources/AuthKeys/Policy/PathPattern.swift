@@ -11,6 +11,7 @@ public struct PathPattern: Sendable, Hashable {
 
     /// Nil unless the text follows the rule.
     public init?(_ raw: some StringProtocol) {
+        guard raw.utf8.count <= Self.lengthLimit + 1 else { return nil }
         var text = raw[...]
         if text.utf8.count > 1, text.hasSuffix("/"), !text.hasSuffix("//") { text.removeLast() }
         guard text.hasPrefix("/"), text.utf8.count <= Self.lengthLimit else { return nil }

@@ -12,7 +12,7 @@ public enum FieldRules {
     /// Bytes of the metadata, as JSON without white space.
     public static let metadataLimit = 4_096
     /// Levels of the metadata: in the body of a request it is one level deeper.
-    public static let metadataDepthLimit = JSONDepth.limit - 1
+    public static let metadataDepthLimit = JSONRules.depthLimit - 1
     public static let graceLimit = Duration.seconds(90 * 86_400)
     public static let defaultGrace = Duration.seconds(86_400)
 
@@ -190,10 +190,11 @@ public enum FieldRules {
     }
 
     private static func trim(_ text: String) -> String {
-        var scalars = text.unicodeScalars[...]
-        while let first = scalars.first, first.properties.isWhitespace { scalars.removeFirst() }
-        while let last = scalars.last, last.properties.isWhitespace { scalars.removeLast() }
-        return String(scalars)
+        let scalars = text.unicodeScalars
+        guard let first = scalars.firstIndex(where: { !$0.properties.isWhitespace }),
+            let last = scalars.lastIndex(where: { !$0.properties.isWhitespace })
+        else { return "" }
+        return String(scalars[first...last])
     }
 
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {

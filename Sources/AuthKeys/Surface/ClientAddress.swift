@@ -1,30 +1,87 @@
-/// Where a request comes from, among the addresses that `X-Forwarded-For` and the connection tell.
+/// An address in a field that proxies write.
 public enum ClientAddress {
-    /// An address as proxies write it: some add a port, and then put one of version 6 in brackets.
-    public static func parse(_ text: some StringProtocol) -> IPAddress? {
-        if let address = IPAddress(text) { return address }
-        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
-            return IPAddress(text[text.index(after: text.startIndex)..<end])
+    /// Bytes of an address with brackets, a port and blanks around it.
+    private static let lengthLimit = 64
+
+    /// Reads an address as proxies write it: some add a port, and then put one of version 6 in brackets.
+    public static func parse(_ text: some BidirectionalCollection<UInt8>) -> IPAddress? {
+        let bytes = Array(trimmed(text[...]).prefix(lengthLimit + 1))
+        guard bytes.count <= lengthLimit else { return nil }
+        if let address = IPAddress(utf8: bytes) { return address }
+        if bytes.first == UInt8(ascii: "["), let end = bytes.firstIndex(of: UInt8(ascii: "]")) {
+            return isPort(bytes[(end + 1)...]) ? IPAddress(utf8: bytes[1..<end]) : nil
         }
-        return text.firstIndex(of: ":").flatMap { IPAddress(text[..<$0]) }
+        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), isPort(bytes[colon...]) else { return nil }
+        return IPAddress(utf8: bytes[..<colon])
     }
 
-    /// The addresses that the values of `X-Forwarded-For` name, in their order; nil for what is none.
-    public static func chain(_ values: [String]) -> [IPAddress?] {
-        values.flatMap { value in
-            value.split(separator: ",", omittingEmptySubsequences: false).map { element in
-                parse(element.filter { $0 != " " && $0 != "\t" })
+    /// Returns true for nothing, and for a colon with digits behind it.
+    private static func isPort(_ bytes: ArraySlice<UInt8>) -> Bool {
+        guard let first = bytes.first else { return true }
+        return first == UInt8(ascii: ":") && bytes.dropFirst().allSatisfy { (0x30...0x39).contains($0) }
+    }
+
+    /// Removes spaces and tabs at both ends (`OWS`, RFC 9110 section 5.6.3).
+    private static func trimmed<Bytes: BidirectionalCollection<UInt8>>(_ text: Bytes) -> Bytes
+    where Bytes.SubSequence == Bytes {
+        var text = text
+        while let first = text.first, first == 0x20 || first == 0x09 { text.removeFirst() }
+        while let last = text.last, last == 0x20 || last == 0x09 { text.removeLast() }
+        return text
+    }
+}
+
+/// The addresses that a request came through, as the connection and `X-Forwarded-For` name them, read from the nearest one on.
+///
+/// A proxy appends to the field, so that what counts stands at its end and what a client made up stands before it. No more than
+/// `limit` addresses are read, and nothing before the first element that is not an address.
+public struct ForwardedAddresses: Sendable {
+    /// Addresses that are read.
+    public static let limit = 32
+
+    /// The addresses, the nearest first.
+    public private(set) var nearestFirst: [IPAddress] = []
+    /// False where something stands before the addresses that were read.
+    private var isComplete = true
+
+    /// Reads the values of `X-Forwarded-For`, in their order.
+    /// - Parameter peer: the peer of the connection; nil where its address is not known, so that no other address is either.
+    public init(_ values: [some BidirectionalCollection<UInt8>], from peer: IPAddress?) {
+        guard let peer else {
+            isComplete = false
+            return
+        }
+        nearestFirst = [peer]
+        read(values)
+    }
+
+    /// Reads the values of `X-Forwarded-For`, in their order.
+    public init(_ values: [some BidirectionalCollection<UInt8>]) {
+        read(values)
+    }
+
+    /// Returns the address of the client: the nearest that is not a trusted proxy's, or else the farthest. Nil where it is not known.
+    public func client(before proxies: [IPNetwork]) -> IPAddress? {
+        nearestFirst.first { address in !proxies.contains { $0.contains(address) } }
+            ?? (isComplete ? nearestFirst.last : nil)
+    }
+
+    private mutating func read(_ values: [some BidirectionalCollection<UInt8>]) {
+        isComplete = values.reversed().allSatisfy { read($0) }
+    }
+
+    /// Returns true where each element was an address that was read.
+    private mutating func read(_ value: some BidirectionalCollection<UInt8>) -> Bool {
+        var rest = value[...]
+        while true {
+            let comma = rest.lastIndex(of: UInt8(ascii: ","))
+            let start = comma.map { rest.index(after: $0) } ?? rest.startIndex
+            guard nearestFirst.count < Self.limit, let address = ClientAddress.parse(rest[start...]) else {
+                return false
             }
+            nearestFirst.append(address)
+            guard let comma else { return true }
+            rest = rest[..<comma]
         }
-    }
-
-    /// The last address before the trusted proxies. Nil if that is not known.
-    /// - Parameter chain: the addresses that a request came through, the nearest last; nil for what is none.
-    public static func last(of chain: [IPAddress?], before proxies: [IPNetwork]) -> IPAddress? {
-        for address in chain.reversed() {
-            guard let address else { return nil }
-            if !proxies.contains(where: { $0.contains(address) }) { return address }
-        }
-        return chain.first ?? nil
     }
 }

@@ -69,7 +69,7 @@ extension Credential where Token == String {
         var finder = CredentialFinder<String>(places: places)
         for value in authorization { finder.authorization(BearerScheme.token(of: value).map(String.init)) }
         for value in apiKey { finder.apiKey(value) }
-        self = finder.credential(areEqual: ==)
+        self = finder.credential { $0.utf8.elementsEqual($1.utf8) }
     }
 }
 

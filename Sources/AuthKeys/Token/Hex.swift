@@ -1,7 +1,7 @@
 /// Hexadecimal digits, letters in either case.
-enum Hex {
+package enum Hex {
     @inline(__always)
-    static func value(of digit: UInt8) -> UInt8? {
+    package static func value(of digit: UInt8) -> UInt8? {
         switch digit {
         case 0x30...0x39: digit - 0x30
         case 0x41...0x46: digit - 0x41 + 10

@@ -3,10 +3,10 @@
 public enum AgentName {
     private static let limit = 32
     /// In the order in which they are looked for: most browsers claim to be others too.
-    private static let browsers: [(mark: String, name: String)] = [
+    private static let browsers: [(mark: [UInt8], name: String)] = [
         ("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"),
         ("bot", "bot"),
-    ]
+    ].map { (Array($0.utf8), $1) }
 
     /// Nil where there is no name.
     public static func read(_ value: UnsafeRawBufferPointer) -> String? {
@@ -18,7 +18,11 @@ public enum AgentName {
         }
         guard !name.isEmpty else { return nil }
         guard name.elementsEqual("Mozilla".utf8) else { return String(decoding: name, as: UTF8.self) }
-        let text = String(decoding: value.prefix(512), as: UTF8.self)
-        return browsers.first { text.contains($0.mark) }?.name ?? "Mozilla"
+        let text = value.prefix(512)
+        return browsers.first { contains($0.mark, in: text) }?.name ?? "Mozilla"
+    }
+
+    private static func contains(_ mark: [UInt8], in text: Slice<UnsafeRawBufferPointer>) -> Bool {
+        text.indices.contains { text[$0...].starts(with: mark) }
     }
 }

@@ -5,7 +5,7 @@ import FoundationEssentials
 enum JSONText {
     /// What is not of that shape, or is nested too deep, was put there by hand: it counts as nothing.
     static func decode<Value: Decodable>(_ type: [String: Value].Type, _ text: String) -> [String: Value] {
-        if JSONDepth.isExceeded(by: text.utf8, limit: JSONDepth.keptLimit) { return [:] }
+        guard (try? JSONScanner.check(text, rules: .kept)) != nil else { return [:] }
         return (try? JSONDecoder().decode(type, from: Data(text.utf8))) ?? [:]
     }
 }

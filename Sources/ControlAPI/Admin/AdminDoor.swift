@@ -18,12 +18,15 @@ struct AdminRoute: Sendable {
     let parameters: [String]
     let action: AuditAction
     let subject: Subject
+    /// False where the handler neither reads a body nor writes more than a line: such a route, a revocation above all, waits for no
+    /// other request's computing.
+    let computes: Bool
     let handler: Handler
 
     init(
         _ method: HTTPRequest.Method, _ path: String = "", needs permissions: AdminPermission...,
         takes parameters: [String] = [], as action: AuditAction,
-        about subject: @escaping Subject = AdminRoute.subjectInPath,
+        about subject: @escaping Subject = AdminRoute.subjectInPath, computes: Bool = true,
         use handler: @escaping Handler
     ) {
         self.method = method
@@ -32,6 +35,7 @@ struct AdminRoute: Sendable {
         self.parameters = parameters
         self.action = action
         self.subject = subject
+        self.computes = computes
         self.handler = handler
     }
 
@@ -50,6 +54,7 @@ protocol AdminRoutes: Sendable {
 struct AdminDoor: Sendable {
     let credentials: AdminCredentials
     let refusals: RefusalLog
+    let computing: ComputeExecutor
 
     func add<Routes: AdminRoutes>(_ group: Routes, to router: Router<ControlContext>) {
         for route in group.routes {
@@ -66,24 +71,30 @@ struct AdminDoor: Sendable {
         } catch {
             if error.error.status.code < 500 {
                 context.checkedCredential(isValid: false)
-                let event = await event(error.error, of: error.admin, for: route, request, context)
-                refusals.record(event, isAuthenticated: false)
+                let subject = await AdminRoute.subjectInPath(request, context)
+                refusals.record(
+                    event(error.error, of: error.admin, for: route, about: subject, context), isAuthenticated: false)
             }
             throw error.error
         }
         context.checkedCredential(isValid: true)
+        var isPermitted = false
         do {
             try Self.check(admin, for: route)
-            try QueryCheck.check(request.uri, takes: route.parameters)
+            isPermitted = true
+            try QueryParameters(request.uri).check(takes: route.parameters)
             var context = context
             context.authorizeAgain = { [head = request.head, context] in
                 try await authorizeAgain(admin, head, for: route, context)
             }
-            return try await route.handler(request, context, AdminCall(admin: admin, origin: context.origin))
+            return try await perform(route, request, context, AdminCall(admin: admin, origin: context.origin))
         } catch let error as APIError {
             if error.status.code < 500, !route.action.isRead || error.status == .forbidden {
-                let event = await event(error, of: admin, for: route, request, context)
-                refusals.record(event, isAuthenticated: true)
+                // The body of a caller that may not do what it asks for is not read, not even for the trail.
+                let subject = isPermitted ? route.subject : AdminRoute.subjectInPath
+                refusals.record(
+                    event(error, of: admin, for: route, about: await subject(request, context), context),
+                    isAuthenticated: true)
             }
             throw error
         }
@@ -91,11 +102,18 @@ struct AdminDoor: Sendable {
 
     /// A refused attempt, for the trail.
     private func event(
-        _ error: APIError, of admin: Admin?, for route: AdminRoute, _ request: Request, _ context: ControlContext
-    ) async -> NewAuditEvent {
+        _ error: APIError, of admin: Admin?, for route: AdminRoute, about subject: KeyID?, _ context: ControlContext
+    ) -> NewAuditEvent {
         NewAuditEvent(
             actor: admin?.actor ?? .anonymous, origin: context.origin, action: route.action,
-            subject: await route.subject(request, context), owner: admin?.owner, refusal: error.shortName)
+            subject: subject, owner: admin?.owner, refusal: error.shortName)
+    }
+
+    private func perform(
+        _ route: AdminRoute, _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
+        guard route.computes else { return try await route.handler(request, context, call) }
+        return try await computing.respond { try await route.handler(request, context, call) }
     }
 
     private func authorizeAgain(

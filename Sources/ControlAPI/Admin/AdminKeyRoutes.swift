@@ -16,14 +16,15 @@ struct AdminKeyRoutes: AdminRoutes {
             AdminRoute(.post, needs: .admin, as: .adminKeyCreate, use: create),
             AdminRoute(.get, "/{id}", needs: .admin, as: .adminKeyRead, use: show),
             AdminRoute(.patch, "/{id}", needs: .admin, as: .adminKeyUpdate, use: update),
-            AdminRoute(.post, "/{id}/deactivate", needs: .admin, as: .adminKeyDeactivate, use: deactivate),
+            AdminRoute(
+                .post, "/{id}/deactivate", needs: .admin, as: .adminKeyDeactivate, computes: false, use: deactivate),
         ]
     }
 
     private func list(
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
-        let parameters = request.uri.parameters
+        let parameters = try QueryParameters(request.uri)
         let limit = try ListParameters.limit(parameters["limit"])
         let after = try ListParameters.cursor(parameters["cursor"]) { text in
             ListCursor(encoded: text).flatMap { $0.order == .newestFirst ? $0 : nil }

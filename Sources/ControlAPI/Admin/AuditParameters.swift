@@ -10,12 +10,12 @@ struct AuditParameters {
     private let items: [String]
 
     init(_ uri: URI) throws(APIError) {
-        let parameters = uri.parameters
+        let parameters = try QueryParameters(uri)
         var query = AuditQuery(limit: try ListParameters.limit(parameters["limit"]))
         var items: [String] = []
         query.after = try ListParameters.cursor(parameters["cursor"]) { AuditCursor(encoded: $0) }
         func given(_ param: String) throws(APIError) -> String? {
-            guard let text = try ListParameters.text(parameters[param[...]], param: param, limit: FieldRules.ownerLimit)
+            guard let text = try ListParameters.text(parameters[param], param: param, limit: FieldRules.ownerLimit)
             else { return nil }
             items.append("\(param)=\(PercentEncoding.encode(text))")
             return text

@@ -77,7 +77,7 @@ struct AuditRoutes: AdminRoutes {
     ) async throws -> Response {
         // The chain is of all events, and so are the findings.
         guard call.admin.owner == nil else { throw APIError.otherOwner }
-        let anchor = try request.uri.parameters["expect"].map { text throws(APIError) in
+        let anchor = try QueryParameters(request.uri)["expect"].map { text throws(APIError) in
             guard let place = AuditEvent.Place(text) else {
                 throw APIError.validation(
                     "expect takes a place in the chain, SEQ:HASH, the hash in 64 hexadecimal digits", param: "expect")

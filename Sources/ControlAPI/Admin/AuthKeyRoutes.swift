@@ -21,11 +21,13 @@ struct AuthKeyRoutes: AdminRoutes {
             AdminRoute(
                 .get, "/{id}/explain", needs: .keysRead, takes: ExplainParameters.names, as: .keyRead, use: explain),
             AdminRoute(.get, "/{id}/usage", needs: .keysRead, takes: ["days"], as: .keyRead, use: usage),
-            AdminRoute(.delete, "/{id}", needs: .keysWrite, as: .keyDelete, use: delete),
+            AdminRoute(.delete, "/{id}", needs: .keysWrite, as: .keyDelete, computes: false, use: delete),
             AdminRoute(.post, "/{id}/rotate", needs: .keysRotate, .keysWrite, as: .keyRotate, use: rotate),
             AdminRoute(
-                .delete, "/{id}/previous-secret", needs: .keysWrite, as: .keyEndPreviousSecret, use: endPreviousSecret),
-            AdminRoute(.post, "/{id}/deactivate", needs: .keysWrite, as: .keyDeactivate, use: deactivate),
+                .delete, "/{id}/previous-secret", needs: .keysWrite, as: .keyEndPreviousSecret, computes: false,
+                use: endPreviousSecret),
+            AdminRoute(
+                .post, "/{id}/deactivate", needs: .keysWrite, as: .keyDeactivate, computes: false, use: deactivate),
         ]
     }
 

@@ -11,9 +11,9 @@ struct ExplainParameters {
     let scopes: ScopeRequirement
 
     init(_ uri: URI) throws(APIError) {
-        let parameters = uri.parameters
+        let parameters = try QueryParameters(uri)
         method = parameters["method"].map { $0.uppercased() } ?? ""
-        path = parameters["path"].map(String.init) ?? ""
+        path = parameters["path"] ?? ""
         let names = parameters["scope"].map { $0.split(separator: " ").map(String.init) } ?? []
         guard parameters["scope"] == nil || !names.isEmpty else {
             throw .validation("scope must not be empty: leave it out for none", param: "scope")

@@ -18,9 +18,9 @@ struct ListParameters {
     private let items: [(name: String, value: String)]
 
     init(_ uri: URI) throws(APIError) {
-        var reader = Reader(uri)
+        var reader = Reader(try QueryParameters(uri))
         var query = KeyQuery(limit: Self.defaultLimit)
-        query.limit = try Self.limit(reader.substring("limit"))
+        query.limit = try Self.limit(reader.text("limit"))
         if let text = reader.text("sort") {
             guard let order = KeyOrder(text) else {
                 let known = KeyOrder.Field.allCases.map(\.rawValue).joined(separator: ", ")
@@ -53,7 +53,7 @@ struct ListParameters {
         }
         query.text = try reader.text("q", limit: FieldRules.nameLimit)
         items = reader.items
-        query.after = try Self.cursor(reader.substring("cursor")) { ListCursor(encoded: $0) }
+        query.after = try Self.cursor(reader.text("cursor")) { ListCursor(encoded: $0) }
         let total = reader.text("total")
         guard [nil, "true", "false"].contains(total) else {
             throw .validation("total must be true or false", param: "total")
@@ -68,7 +68,7 @@ struct ListParameters {
         return Self.link(AuthKeyRoutes.path, query)
     }
 
-    static func limit(_ text: Substring?) throws(APIError) -> Int {
+    static func limit(_ text: String?) throws(APIError) -> Int {
         guard let text else { return defaultLimit }
         guard let limit = Int(text), limits.contains(limit) else {
             throw .validation(
@@ -77,7 +77,7 @@ struct ListParameters {
         return limit
     }
 
-    static func cursor<Cursor>(_ text: Substring?, _ read: (Substring) -> Cursor?) throws(APIError) -> Cursor? {
+    static func cursor<Cursor>(_ text: String?, _ read: (String) -> Cursor?) throws(APIError) -> Cursor? {
         guard let text else { return nil }
         guard let cursor = read(text) else {
             throw .validation("cursor is not one that a list gave out", param: "cursor")
@@ -86,12 +86,12 @@ struct ListParameters {
     }
 
     /// An empty one is refused: whoever sent it meant to say which, and is not to get all of them.
-    static func text(_ raw: Substring?, param: String, limit: Int) throws(APIError) -> String? {
+    static func text(_ raw: String?, param: String, limit: Int) throws(APIError) -> String? {
         guard let raw else { return nil }
         guard (1...limit).contains(raw.unicodeScalars.count), !raw.utf8.contains(0) else {
             throw .validation("\(param) must be 1 to \(limit) characters, without NUL", param: param)
         }
-        return String(raw)
+        return raw
     }
 
     static func link(_ path: String, _ items: [String]) -> String {
@@ -101,25 +101,21 @@ struct ListParameters {
 
 /// Reads parameters, and remembers those that there are.
 private struct Reader {
-    private let uri: URI
+    private let parameters: QueryParameters
     private(set) var items: [(name: String, value: String)] = []
 
-    init(_ uri: URI) {
-        self.uri = uri
-    }
-
-    mutating func substring(_ name: String) -> Substring? {
-        guard let value = uri.parameters[name[...]] else { return nil }
-        items.append((name, String(value)))
-        return value
+    init(_ parameters: QueryParameters) {
+        self.parameters = parameters
     }
 
     mutating func text(_ name: String) -> String? {
-        substring(name).map { String($0) }
+        guard let value = parameters[name] else { return nil }
+        items.append((name, value))
+        return value
     }
 
     mutating func text(_ name: String, limit: Int) throws(APIError) -> String? {
-        try ListParameters.text(substring(name), param: name, limit: limit)
+        try ListParameters.text(text(name), param: name, limit: limit)
     }
 
     /// A time with its unit, or in seconds.

@@ -13,7 +13,7 @@ struct UsageParameters {
     let days: Int
 
     init(_ uri: URI) throws(APIError) {
-        guard let text = uri.parameters["days"] else {
+        guard let text = try QueryParameters(uri)["days"] else {
             days = 30
             return
         }

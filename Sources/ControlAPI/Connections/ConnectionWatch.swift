@@ -120,7 +120,8 @@ final class ConnectionWatch {
             var isOpen = true
             switch unwrapInboundIn(data) {
             case .head(let head):
-                let isStreamed = watch.streamed.contains(String((head.path ?? "").prefix { $0 != "?" }))
+                let path = (head.path ?? "").utf8.prefix { $0 != UInt8(ascii: "?") }
+                let isStreamed = watch.streamed.contains { path.elementsEqual($0.utf8) }
                 isOpen = watch.note { $0.receivedHead(isStreamed: isStreamed, at: $1) }
             case .body: break
             case .end: isOpen = watch.note { $0.receivedEnd(at: $1) }

@@ -3,6 +3,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
 
 /// Sets connections of the control listener up: HTTP/1.1 behind the limits and timeouts of connections.
 struct ControlChannel: HTTPChannelHandler {
@@ -30,7 +31,10 @@ struct ControlChannel: HTTPChannelHandler {
             try channel.pipeline.syncOperations.addHandler(watch.value.makeBytesHandler())
         }.flatMap {
             http.setup(channel: channel, logger: logger)
-        }.map { value in
+        }.flatMapThrowing { value in
+            let pipeline = channel.pipeline.syncOperations
+            let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
+            try pipeline.addHandler(PlainHeads(), position: .before(codec))
             // A cancelled server drops the connections that it has accepted and not begun to handle, and NIO traps where a
             // writer is dropped unfinished. The end of a channel finishes its writer.
             channel.closeFuture.whenComplete { _ in withExtendedLifetime(value) {} }

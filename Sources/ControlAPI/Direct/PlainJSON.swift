@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Reads JSON objects that are written plainly (RFC 8259): strings without escapes, and arrays of such strings. Of anything else it
+/// Reads JSON objects that are written plainly (RFC 8259): strings of ASCII without escapes, and arrays of such strings. Of anything else it
 /// says no more than that it is something else: `JSONBody` reads it, and tells what is wrong with it.
 struct PlainJSON {
     enum Value {
@@ -52,9 +52,9 @@ struct PlainJSON {
             let byte = bytes[index]
             if byte == UInt8(ascii: "\"") {
                 defer { index += 1 }
-                return String(validating: bytes[start..<index], as: UTF8.self)
+                return String(decoding: bytes[start..<index], as: UTF8.self)
             }
-            if byte < 0x20 || byte == UInt8(ascii: "\\") { return nil }
+            if byte < 0x20 || byte >= 0x80 || byte == UInt8(ascii: "\\") { return nil }
             index += 1
         }
         return nil

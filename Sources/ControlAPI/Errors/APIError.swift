@@ -124,7 +124,7 @@ extension APIError {
         case .invalid(let param, let message):
             self = .validation(message, param: param)
         case .notFound(let id):
-            self.init(.notFound, .notFound, "\(noun) not found: \(id.prefix(200))", code: "key_not_found")
+            self.init(.notFound, .notFound, "\(noun) not found: \(id.shown)", code: "key_not_found")
         case .conflict(.idempotencyReplayed(let id)):
             self.init(
                 .conflict, .conflict,

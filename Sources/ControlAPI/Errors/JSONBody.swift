@@ -30,22 +30,52 @@ enum JSONBody {
     /// The value of a text that was kept as JSON; null for what is none, and for what is deeper than anything that may be kept
     /// now: reading that would cost a second. What is kept may have levels around what was sent, as the trail's changes have.
     static func value(_ text: String) -> JSONValue {
-        if JSONDepth.isExceeded(by: text.utf8, limit: JSONDepth.keptLimit) { return .null }
+        guard (try? JSONScanner.check(text, rules: .kept)) != nil else { return .null }
         return (try? FoundationEssentials.JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))) ?? .null
     }
 
     /// Reads an object. What is wrong with it is said in the caller's terms, and names the member.
     static func decode<Value: Decodable>(_ type: Value.Type, from body: ByteBuffer) throws(APIError) -> Value {
-        if let fault = JSONFault(before: body) { throw .invalidJSON(fault.message, param: fault.param) }
-        do {
-            return try FoundationEssentials.JSONDecoder().decode(type, from: Data(body.readableBytesView))
-        } catch let error as APIError {
-            throw error
-        } catch {
-            let fault = JSONFault(error)
-            throw .invalidJSON(fault.message, param: fault.param)
+        switch read(type, from: body, with: FoundationEssentials.JSONDecoder()) {
+        case .success(let value): return value
+        case .failure(.fault(let fault)): throw .invalidJSON(fault.message, param: fault.param)
+        case .failure(.refused(let error)): throw error
         }
     }
+
+    /// Does the same with a decoder of the caller's.
+    ///
+    /// The scanner reads the bytes first, and the decoder reads the same bytes. The two cannot differ: the scanner passes no other
+    /// encoding than UTF-8, which is the only one that the decoder then detects; it passes the grammar of RFC 8259 alone, which the
+    /// decoder accepts as it is; and where the RFC leaves a choice, among members of the same name, it refuses the text.
+    static func read<Value: Decodable>(
+        _ type: Value.Type, from body: ByteBuffer, with decoder: FoundationEssentials.JSONDecoder
+    ) -> Result<Value, JSONRefusal> {
+        let defect = body.withUnsafeReadableBytes { bytes -> JSONDefect? in
+            do throws(JSONDefect) {
+                try JSONScanner.check(bytes)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let defect { return .failure(.fault(JSONFault(defect))) }
+        do {
+            return .success(try decoder.decode(type, from: Data(body.readableBytesView)))
+        } catch let error as APIError {
+            return .failure(.refused(error))
+        } catch {
+            return .failure(.fault(JSONFault(error)))
+        }
+    }
+}
+
+/// Why a JSON text was not read.
+enum JSONRefusal: Error {
+    /// The text is not JSON, or not of the shape that is read.
+    case fault(JSONFault)
+    /// A member has a value that it must not have.
+    case refused(APIError)
 }
 
 /// What is wrong with a JSON text, in its writer's terms. Of the text, it has at most the names of members.
@@ -53,26 +83,19 @@ struct JSONFault {
     let param: String?
     let message: String
 
-    /// Finds what the decoder would not: another encoding than UTF-8, which it accepts and the searches below would not see through
-    /// (RFC 8259 section 8.1 allows UTF-8 alone), too many levels, and repeated members. Nil for a text that may be decoded.
-    init?(before text: ByteBuffer) {
-        let view = text.readableBytesView
-        if view.contains(0) {
-            (param, message) = (nil, "it is not valid JSON in UTF-8")
-        } else if JSONDepth.isExceeded(by: view) {
-            (param, message) = (nil, "it is nested more than \(JSONDepth.limit) levels deep")
-        } else if let found = text.withUnsafeReadableBytes({ JSONRepeat.first(in: $0) }) {
-            let path = found.path.map { step in
-                switch step {
-                case .member(let name): AnyMember(stringValue: name.shown)
-                case .element(let number): AnyMember(intValue: number)
-                }
+    init(_ defect: JSONDefect) {
+        let path = defect.path.map { step in
+            switch step {
+            case .member(let name): AnyMember(stringValue: name.shown)
+            case .element(let number): AnyMember(intValue: number)
             }
-            let (place, text) = Self.place(of: path)
-            (param, message) = (place, "member \(text) is repeated")
-        } else {
-            return nil
         }
+        guard defect.namesMember, !path.isEmpty else {
+            (param, message) = (nil, defect.message)
+            return
+        }
+        let (place, text) = Self.place(of: path)
+        (param, message) = (place, "member \(text) \(defect.reason)")
     }
 
     init(_ error: any Error) {

@@ -91,17 +91,14 @@ private struct LineParser {
     }
 
     private func read(_ text: ByteBuffer) -> Result<ImportRequest, ImportProblem> {
-        if let fault = JSONFault(before: text) {
-            return .failure(ImportProblem(line: number, param: fault.param, message: fault.message))
-        }
-        do {
-            return .success(try decoder.decode(ImportLineBody.self, from: Data(text.readableBytesView)).request)
-        } catch let error as APIError {
-            return .failure(ImportProblem(line: number, param: error.param, message: error.message))
-        } catch {
-            let fault = JSONFault(error)
-            return .failure(ImportProblem(line: number, param: fault.param, message: fault.message))
-        }
+        JSONBody.read(ImportLineBody.self, from: text, with: decoder)
+            .map(\.request)
+            .mapError { refusal in
+                switch refusal {
+                case .fault(let fault): ImportProblem(line: number, param: fault.param, message: fault.message)
+                case .refused(let error): ImportProblem(line: number, param: error.param, message: error.message)
+                }
+            }
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }

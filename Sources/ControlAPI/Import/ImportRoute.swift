@@ -47,14 +47,15 @@ enum ImportParameters {
 
     static func options(_ uri: URI) throws(APIError) -> ImportOptions {
         var options = ImportOptions()
-        if let text = uri.parameters["mode"] {
-            guard let mode = ImportOptions.Mode(rawValue: String(text)) else {
+        let parameters = try QueryParameters(uri)
+        if let text = parameters["mode"] {
+            guard let mode = ImportOptions.Mode(rawValue: text) else {
                 throw .validation("mode must be atomic or skip", param: "mode")
             }
             options.mode = mode
         }
-        if let text = uri.parameters["dry_run"] {
-            guard let isDryRun = Bool(String(text)) else {
+        if let text = parameters["dry_run"] {
+            guard let isDryRun = Bool(text) else {
                 throw .validation("dry_run must be true or false", param: "dry_run")
             }
             options.isDryRun = isDryRun

@@ -12,6 +12,8 @@ struct LineSplitter {
     /// Bytes of a line.
     let limit: Int
     private var rest = ByteBuffer()
+    /// Bytes at the start of the rest that hold no line break: they are not looked at again, however small the pieces are.
+    private var searched = 0
     /// Within a line that is too long already.
     private var isSkipping = false
 
@@ -23,7 +25,9 @@ struct LineSplitter {
     mutating func take(_ piece: ByteBuffer, _ line: (Line) -> Void) {
         var piece = piece
         rest.writeBuffer(&piece)
-        while let length = rest.readableBytesView.firstIndex(of: 0x0A).map({ $0 - rest.readerIndex }) {
+        while let length = rest.readableBytesView.dropFirst(searched).firstIndex(of: 0x0A).map({ $0 - rest.readerIndex }
+        ) {
+            searched = 0
             let text = rest.readSlice(length: length) ?? ByteBuffer()
             rest.moveReaderIndex(forwardBy: 1)
             line(isSkipping || length > limit ? .tooLong : .text(text))
@@ -31,6 +35,7 @@ struct LineSplitter {
         }
         if rest.readableBytes > limit { isSkipping = true }
         if isSkipping { rest.clear() }
+        searched = rest.readableBytes
         rest.discardReadBytes()
     }
 
@@ -38,6 +43,7 @@ struct LineSplitter {
     mutating func finish(_ line: (Line) -> Void) {
         if isSkipping { line(.tooLong) } else if rest.readableBytes > 0 { line(.text(rest)) }
         rest.clear()
+        searched = 0
         isSkipping = false
     }
 }

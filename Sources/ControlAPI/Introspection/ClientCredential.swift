@@ -1,5 +1,5 @@
 import AuthKeys
-import Foundation
+import FoundationEssentials
 import HTTPTypes
 
 /// What a client of introspection authenticates with: an admin key, as a Bearer token (RFC 6750 section 2.1) or as the password of
@@ -14,17 +14,19 @@ enum ClientCredential {
     static func candidates(in head: HTTPRequest) throws(OAuthError) -> [String] {
         let values = head.headerFields[values: .authorization]
         guard values.count <= 1 else { throw .invalidRequest("there is more than one Authorization header field") }
-        let parts = (values.first ?? "").split(separator: " ", maxSplits: 1).map(String.init)
-        guard parts.count == 2 else { throw .invalidClient }
-        switch parts[0].lowercased() {
-        case "bearer": return [parts[1].trimmingCharacters(in: .whitespaces)]
+        let value = Array((values.first ?? "").utf8)
+        guard let space = value.firstIndex(of: 0x20) else { throw .invalidClient }
+        let credentials = value[space...].drop { $0 == 0x20 }
+        switch String(decoding: value[..<space], as: UTF8.self).lowercased() {
+        case "bearer": return [String(decoding: credentials, as: UTF8.self)]
         case "basic":
-            guard let bytes = Data(base64Encoded: parts[1].trimmingCharacters(in: .whitespaces)),
-                let text = String(bytes: bytes, encoding: .utf8), let colon = text.firstIndex(of: ":")
+            guard let text = Data(base64Encoded: Data(credentials)), let colon = text.firstIndex(of: UInt8(ascii: ":"))
             else { throw .invalidClient }
-            let password = String(text[text.index(after: colon)...])
-            let decoded = FormParameters.decoded(password)
-            return [password] + [decoded].compactMap { $0 == password ? nil : $0 }
+            let password = Array(text[(colon + 1)...])
+            let decoded = FormPairs.decodedBytes(password[...])
+            return ([password] + [decoded].compactMap { $0 == password ? nil : $0 }).compactMap {
+                String(validating: $0, as: UTF8.self)
+            }
         default: throw .invalidClient
         }
     }

@@ -89,14 +89,10 @@ private struct Question {
     let request: RequestVerifier.Incoming
 
     init(_ head: HTTPRequest, _ body: ByteBuffer) throws(OAuthError) {
-        let type = (head.headerFields[.contentType] ?? "").prefix { $0 != ";" }.filter { !$0.isWhitespace }
-        guard type.lowercased() == FormParameters.mediaType else {
-            throw .invalidRequest("the body must be \(FormParameters.mediaType)")
+        guard FormPairs.isMediaType(head.headerFields[.contentType] ?? "") else {
+            throw .invalidRequest("the body must be \(FormPairs.mediaType)")
         }
-        guard let form = String(validating: body.readableBytesView, as: UTF8.self).flatMap({ FormParameters($0) })
-        else {
-            throw .invalidRequest("the body is no \(FormParameters.mediaType)")
-        }
+        let form = try Form(body)
         guard head.path?.contains("?") != true else {
             throw .invalidRequest("parameters belong in the body, not in the query")
         }
@@ -106,7 +102,7 @@ private struct Question {
     }
 
     /// What is told of the holder and of what it wants: `ip`, `method`, `path` and `scope`.
-    private static func context(_ form: FormParameters) throws(OAuthError) -> RequestVerifier.Incoming {
+    private static func context(_ form: Form) throws(OAuthError) -> RequestVerifier.Incoming {
         let (ip, path, scope) = (try form.value("ip"), try form.value("path"), try form.value("scope") ?? "")
         let method = try form.value("method") ?? ""
         do throws(ToldRequest.Fault) {
@@ -124,6 +120,28 @@ private struct Question {
                 }
             throw .invalidRequest("\(name) \(error.reason)")
         }
+    }
+}
+
+/// The parameters of a question.
+private struct Form {
+    private let pairs: [FormPairs.Pair]
+
+    init(_ body: ByteBuffer) throws(OAuthError) {
+        do throws(FormPairs.Fault) {
+            pairs = try FormPairs(body.readableBytesView, decodesNames: true).pairs
+        } catch {
+            // A description has no quotes and nothing beyond ASCII (RFC 6749 section 5.2): a name of the caller's may.
+            throw .invalidRequest("the body is not valid \(FormPairs.mediaType): it \(error.reason)")
+        }
+    }
+
+    /// A parameter's one value; nil where it is not there or is empty, which is the same (RFC 6749 section 3.1).
+    /// - Throws: for one that is there twice (RFC 6749 section 3.2).
+    func value(_ name: String) throws(OAuthError) -> String? {
+        let given = pairs.filter { $0.name == name }
+        guard given.count <= 1 else { throw .invalidRequest("\(name) is there more than once") }
+        return given.first.flatMap { $0.value.isEmpty ? nil : $0.value }
     }
 }
 

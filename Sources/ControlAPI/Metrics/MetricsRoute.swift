@@ -5,10 +5,11 @@ import NIOCore
 /// `/metrics`, for Prometheus to scrape.
 struct MetricsRoute {
     let registry: PrometheusRegistry
+    let computing: ComputeExecutor
 
     func add(to router: Router<ControlContext>) {
-        router.get("metrics") { [registry] _, _ in
-            let body = ByteBuffer(string: registry.render())
+        router.get("metrics") { [registry, computing] _, _ in
+            let body = ByteBuffer(string: try await computing.run { registry.render() })
             return Response(
                 status: .ok,
                 headers: [

@@ -59,7 +59,7 @@ struct UnkeyError: Encodable {
 
     private static func location(_ name: String?, in request: Request) -> String {
         guard let name else { return "body" }
-        if request.uri.queryParameters[name[...]] != nil { return "query.\(name)" }
+        if (try? QueryParameters(request.uri))?[name] != nil { return "query.\(name)" }
         return ["Authorization", "Idempotency-Key"].contains(name) ? "header.\(name)" : "body.\(name)"
     }
 

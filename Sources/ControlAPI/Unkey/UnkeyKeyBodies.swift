@@ -88,15 +88,15 @@ struct UnkeyListBody: Decodable {
         // What is listed is what the database holds, always.
         _ = try members.value(.revalidateKeysCache, Bool.self)
         func text(_ name: CodingKeys, limit: Int) throws -> String? {
-            try ListParameters.text(try members.value(name, String.self)?[...], param: name.stringValue, limit: limit)
+            try ListParameters.text(try members.value(name, String.self), param: name.stringValue, limit: limit)
         }
         guard let apiID = try text(.apiID, limit: FieldRules.nameLimit) else {
             throw UnkeyMembers.fault(CodingKeys.apiID, "is required")
         }
         let limit = try members.value(.limit, Int.self)
         query = KeyQuery(
-            limit: try ListParameters.limit(limit.map { "\($0)"[...] }),
-            after: try ListParameters.cursor(try members.value(.cursor, String.self)?[...]) {
+            limit: try ListParameters.limit(limit.map { String($0) }),
+            after: try ListParameters.cursor(try members.value(.cursor, String.self)) {
                 ListCursor(encoded: $0)
             },
             leavesOutDeactivated: true, owner: try text(.externalID, limit: FieldRules.ownerLimit),

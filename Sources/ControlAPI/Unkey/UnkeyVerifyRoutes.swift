@@ -16,14 +16,14 @@ struct UnkeyVerifyRoutes: Sendable {
     func add(to router: Router<ControlContext>) {
         router.post(RouterPath(Self.path)) { request, context in
             let admin = try await door.admit(request, context)
-            let body = try JSONBody.decode(UnkeyVerifyBody.self, from: try await request.body.collect(upTo: .max))
+            let body = try await door.read(UnkeyVerifyBody.self, of: request)
             let (decision, _) = await verifier.decide(about: body.key, for: body.request, asker: admin)
             guard let verdict = UnkeyVerdictJSON(decision) else { throw APIError.verificationUnavailable }
             return try UnkeyAnswer.response(verdict, context)
         }
         router.post(RouterPath(Self.whoamiPath)) { request, context in
             let admin = try await door.admit(request, context)
-            let body = try JSONBody.decode(UnkeyWhoamiBody.self, from: try await request.body.collect(upTo: .max))
+            let body = try await door.read(UnkeyWhoamiBody.self, of: request)
             return try UnkeyAnswer.response(try await whoami(body.key, context, for: admin), context)
         }
     }

@@ -98,15 +98,18 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
             throw APIError(.badRequest, .invalidRequest, fault.message, code: "malformed_request")
         }
         targets = targets.map(Self.pathAndQuery)
-        guard let method = Self.agreed(methods), let target = Self.agreed(targets), !method.isEmpty,
-            target.utf8.first == UInt8(ascii: "/") || target == "*", let address = address(headers)
+        // A longer target was cut.
+        guard head.path?.utf8.count ?? 0 <= PlainHeads.targetLimit, let method = Self.agreed(methods),
+            let target = Self.agreed(targets), !method.isEmpty,
+            target.utf8.count <= PlainHeads.targetLimit, target.utf8.first == UInt8(ascii: "/") || target == "*",
+            let address = address(headers)
         else { return nil }
         return RequestVerifier.Incoming(
             authorization: headers[values: .authorization], apiKey: headers[values: Name.apiKey], method: method,
             path: target, address: address.known, agent: headers[.userAgent],
             isPreflight: method == "OPTIONS" && headers[values: .origin].count == 1
                 && headers[values: .accessControlRequestMethod].count == 1,
-            scopes: original == nil && !rest.isEmpty ? try Self.scopes(URI(head.path ?? "")) : .none)
+            scopes: original == nil && !rest.isEmpty ? try Self.scopes(QueryParameters(URI(head.path ?? ""))) : .none)
     }
 
     /// The values of fields that mean the same.
@@ -114,9 +117,9 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         names.flatMap { headers[values: $0] }
     }
 
-    /// What is told, if it is told in one way, byte by byte, and in ASCII, as methods and targets are (RFC 9112 section 3).
+    /// What is told, if it is told in one way, byte by byte, and in visible ASCII, as methods and targets are (RFC 9112 section 3).
     private static func agreed(_ values: [String]) -> String? {
-        guard let first = values.first, first.utf8.allSatisfy({ $0 < 0x80 }),
+        guard let first = values.first, first.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
             values.allSatisfy({ $0.utf8.elementsEqual(first.utf8) })
         else { return nil }
         return first
@@ -124,10 +127,13 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
 
     /// An absolute URL without what comes before its path.
     private static func pathAndQuery(_ target: String) -> String {
-        guard target.utf8.first != UInt8(ascii: "/"), let scheme = target.firstRange(of: "://") else { return target }
-        let rest = target[scheme.upperBound...]
-        let begin = rest.utf8.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
-        return begin.map { String(rest[$0...]) } ?? "/"
+        let bytes = target.utf8
+        guard bytes.first != UInt8(ascii: "/"), let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
+            bytes[colon...].starts(with: "://".utf8)
+        else { return target }
+        let rest = bytes[colon...].dropFirst(3)
+        let begin = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
+        return begin.map { String(target[$0...]) } ?? "/"
     }
 
     private struct Address {
@@ -137,20 +143,20 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
     /// The client's address: what the proxy that asks added last, unless that is another trusted proxy. Nil where it is told in
     /// two ways.
     private func address(_ headers: HTTPFields) -> Address? {
-        let chain = ClientAddress.chain(headers[values: Name.forwardedFor])
-        let real = headers[values: Name.realIP].map { ClientAddress.parse($0) }
-        if chain.isEmpty { return real.count > 1 ? nil : Address(known: real.first ?? nil) }
-        let last = ClientAddress.last(of: chain, before: proxies)
+        let forwarded = headers[values: Name.forwardedFor]
+        let real = headers[values: Name.realIP].map { ClientAddress.parse($0.utf8) }
+        if forwarded.isEmpty { return real.count > 1 ? nil : Address(known: real.first ?? nil) }
+        let last = ForwardedAddresses(forwarded.map(\.utf8)).client(before: proxies)
         return real.allSatisfy { $0 == last } ? Address(known: last) : nil
     }
 
     /// `?scope=`, repeated or separated by spaces. A query that asks for anything else, or for no scope, is a mistake in the proxy's
     /// configuration, which must not open what it was to protect.
-    private static func scopes(_ uri: URI) throws(APIError) -> ScopeRequirement {
+    private static func scopes(_ query: QueryParameters) throws(APIError) -> ScopeRequirement {
         var names: [String] = []
-        for (name, value) in uri.parameters where !(name.isEmpty && value.isEmpty) {
-            let asked = value.split(separator: " ").map(String.init)
-            guard name == "scope", !asked.isEmpty else { throw misspelt }
+        for pair in query.pairs {
+            let asked = pair.value.split(separator: " ").map(String.init)
+            guard pair.name == "scope", !asked.isEmpty else { throw misspelt }
             names += asked
         }
         guard let scopes = ScopeRequirement(names) else { throw misspelt }
@@ -158,7 +164,9 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
     }
 
     private static var misspelt: APIError {
-        .validation("the query takes scope alone: scopes without wildcards, separated by spaces", param: "scope")
+        .validation(
+            "the query takes scope alone: scopes without wildcards, at most \(ScopeRequirement.countLimit), separated by spaces",
+            param: "scope")
     }
 
     /// All fields of the identity, empty ones too: so a proxy that copies them overwrites whatever a client sent under their

@@ -22,7 +22,9 @@ enum ToldRequest {
     /// - Parameter isList: whether they come in an array, and not as one text.
     static func scopes(_ names: [String], isList: Bool = false) throws(Fault) -> ScopeRequirement {
         guard let scopes = ScopeRequirement(names) else {
-            let reason = "takes scopes without wildcards" + (isList ? "" : ", separated by spaces")
+            let reason =
+                "takes scopes without wildcards, at most \(ScopeRequirement.countLimit)"
+                + (isList ? "" : ", separated by spaces")
             throw Fault(part: .scopes, reason: reason)
         }
         return scopes

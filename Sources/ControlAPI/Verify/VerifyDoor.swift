@@ -8,6 +8,7 @@ import Hummingbird
 struct VerifyDoor: Sendable {
     let credentials: AdminCredentials
     let refusals: RefusalLog
+    let computing: ComputeExecutor
 
     /// Whoever sends a request, by `Authorization: Bearer`. All that a question says is in its body: a query is refused.
     func admit(_ request: Request, _ context: ControlContext) async throws(APIError) -> Admin {
@@ -19,8 +20,14 @@ struct VerifyDoor: Sendable {
             throw error.error
         }
         let admin = try await admit(anyOf: [candidate], context)
-        try QueryCheck.check(request.uri, takes: [])
+        try QueryParameters(request.uri).check(takes: [])
         return admin
+    }
+
+    /// Reads the body of a request that was admitted.
+    func read<Body: Decodable & Sendable>(_ type: Body.Type, of request: Request) async throws -> Body {
+        let bytes = try await request.body.collect(upTo: .max)
+        return try await computing.run { try JSONBody.decode(type, from: bytes) }
     }
 
     /// Whoever presents one of these, which are readings of the same.

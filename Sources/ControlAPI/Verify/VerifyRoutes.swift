@@ -14,14 +14,14 @@ struct VerifyRoutes: DirectRoute {
     func add(to router: Router<ControlContext>) {
         router.post(RouterPath(Self.path)) { request, context in
             let admin = try await door.admit(request, context)
-            let question = try JSONBody.decode(VerifyBody.self, from: try await request.body.collect(upTo: .max))
+            let question = try await door.read(VerifyBody.self, of: request)
             let verdict = await verdict(on: question, for: admin)
             guard verdict.code != .unavailable else { throw APIError.verificationUnavailable }
             return DirectAnswer(json: verdict.text).response
         }
         router.post(RouterPath(Self.path + "/batch")) { request, context in
             let admin = try await door.admit(request, context)
-            let batch = try JSONBody.decode(VerifyBatchBody.self, from: try await request.body.collect(upTo: .max))
+            let batch = try await door.read(VerifyBatchBody.self, of: request)
             var results: [String] = []
             for question in batch.requests { results.append(await verdict(on: question, for: admin).text) }
             return DirectAnswer(json: "{\"results\":[\(results.joined(separator: ","))]}").response

@@ -53,8 +53,7 @@ struct Forwarded {
             default: break
             }
         }
-        let chain = chain(head, bytes: bytes)
-        let known = chain.suffix(chain.reversed().prefix { $0 != nil }.count).compactMap(\.self)
+        let known = addresses(head, bytes: bytes).nearestFirst.reversed()
         out.writeString("X-Forwarded-For: \(known.map(\.description).joined(separator: ", "))\r\n")
         out.writeString("X-Forwarded-Proto: \(proto)\r\n")
     }
@@ -62,17 +61,13 @@ struct Forwarded {
     /// Where a request comes from: the last address before the trusted proxies. Nil if that is not known.
     func client(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer) -> IPAddress? {
         guard isTrusted else { return peer }
-        return ClientAddress.last(of: chain(head, bytes: bytes), before: proxies)
+        return addresses(head, bytes: bytes).client(before: proxies)
     }
 
-    /// The addresses that a request came through, the peer's last; nil for what is none.
-    private func chain(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer) -> [IPAddress?] {
-        var chain: [IPAddress?] = []
-        for field in head.fields.lines where field.kind == .forwardedFor {
-            chain += bytes.list(in: field.value).map { place in
-                ClientAddress.parse(String(decoding: bytes.part(place), as: UTF8.self))
-            }
-        }
-        return chain + [peer]
+    /// The addresses that a request came through.
+    private func addresses(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer) -> ForwardedAddresses {
+        var values: [Slice<UnsafeRawBufferPointer>] = []
+        for field in head.fields.lines where field.kind == .forwardedFor { values.append(bytes[field.value]) }
+        return ForwardedAddresses(values, from: peer)
     }
 }

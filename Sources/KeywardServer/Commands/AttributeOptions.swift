@@ -88,11 +88,10 @@ struct AttributeOptions: ParsableArguments {
     }
 
     private static func object(_ text: String) throws -> JSONValue {
-        guard !JSONDepth.isExceeded(by: text.utf8) else {
-            throw ValidationError("--metadata must not be nested more than \(JSONDepth.limit) levels deep")
-        }
-        guard JSONRepeat.first(in: text) == nil else {
-            throw ValidationError("--metadata must not have an object with a repeated member")
+        do throws(JSONDefect) {
+            try JSONScanner.check(text)
+        } catch {
+            throw ValidationError("--metadata takes a JSON object: \(error.message)")
         }
         guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)), case .object = value else {
             throw ValidationError("--metadata takes a JSON object")

@@ -61,7 +61,7 @@ struct DatabaseExamination {
             if BootstrapKey(key) == nil {
                 report.fail(
                     "admin key",
-                    "\(path) holds \(key.count) characters: at least \(BootstrapKey.minimumLength) are needed")
+                    "\(path) holds \(key.utf8.count) bytes: it takes \(BootstrapKey.rule)")
             }
         } catch {
             report.fail("admin key", "\(error)")

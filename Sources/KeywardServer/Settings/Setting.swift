@@ -1,3 +1,5 @@
+import AuthKeys
+
 /// Every setting there is. The raw value is its name in a configuration file.
 enum Setting: String, CaseIterable, Sendable {
     case databaseURL = "database_url"
@@ -74,8 +76,8 @@ enum Setting: String, CaseIterable, Sendable {
         switch self {
         case .databaseURL, .listenDatabaseURL: "a libpq connection URI or keyword string"
         case .databaseWait: "a duration such as 30s or 2m: how long to wait for the database at start"
-        case .adminKey: "at least 32 characters"
-        case .adminKeyFile: "a file that holds at least 32 characters"
+        case .adminKey: BootstrapKey.rule
+        case .adminKeyFile: "a file that holds \(BootstrapKey.rule)"
         case .upstreamURL: "http:// or https:// URLs with a host, such as http://127.0.0.1:3000, separated by commas"
         case .routes: "path prefixes with their upstreams, such as /v1=http://127.0.0.1:3000, separated by commas"
         case .upstreamCAFile: "a PEM file with the certificates of the authorities to trust for https:// upstreams"

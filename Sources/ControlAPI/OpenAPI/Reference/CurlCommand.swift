@@ -25,7 +25,7 @@ struct CurlCommand {
     private static func words(_ type: String, _ example: JSONValue?) -> [String] {
         let field = "-H \(quoted("Content-Type: \(type)"))"
         switch type {
-        case FormParameters.mediaType:
+        case FormPairs.mediaType:
             return (example?.members ?? []).map { "--data-urlencode \(quoted("\($0.name)=\($0.value.plain)"))" }
         case "application/x-ndjson": return [field, "--data-binary @keys.ndjson"]
         default: return [field, "-d \(quoted((example ?? .object([:])).text))"]

@@ -1,0 +1,81 @@
+/// The limits of a JSON text.
+public struct JSONRules: Sendable {
+    /// Levels of arrays and objects that a caller's text may have.
+    public static let depthLimit = 32
+
+    /// Levels of arrays and objects.
+    public let depth: Int
+    /// Members and elements.
+    public let values: Int
+    /// Bytes of a member's name, with its escapes resolved.
+    public let nameLength: Int
+    /// Bytes of a number.
+    public let numberLength: Int
+    /// Whether an object may have members of the same name, and texts may be other than Stream-Safe.
+    let isLenient: Bool
+
+    /// The rules for a text of a caller's.
+    public static let received = JSONRules(
+        depth: depthLimit, values: 4_096, nameLength: 256, numberLength: 100, isLenient: false)
+
+    /// The rules for a text that was kept. Versions before kept texts of other rules, and the trail adds levels of its own.
+    public static let kept = JSONRules(
+        depth: depthLimit + 8, values: .max, nameLength: .max, numberLength: .max, isLenient: true)
+}
+
+/// A fault of a JSON text.
+public struct JSONDefect: Error, Equatable {
+    /// A step from a value to one that it contains.
+    public enum Step: Equatable, Sendable {
+        case member(String)
+        /// Counted from 0.
+        case element(Int)
+    }
+
+    public enum Kind: Equatable, Sendable {
+        /// The bytes are not UTF-8, or begin with a byte order mark.
+        case encoding
+        /// The text does not follow the grammar of RFC 8259.
+        case syntax
+        case depth
+        case valueCount
+        case nameLength
+        case numberLength
+        /// The name of a member is there before, in the same object.
+        case repeatedMember
+        /// The name of a member, or a text, is not Stream-Safe (`StreamSafeText`).
+        case nonStarters
+    }
+
+    public let kind: Kind
+    /// The path to the value at fault.
+    public let path: [Step]
+}
+
+extension JSONDefect {
+    /// Whether the defect is one of the member at its path, and not of the whole text.
+    public var namesMember: Bool {
+        switch kind {
+        case .encoding, .syntax, .depth, .valueCount: false
+        case .nameLength, .numberLength, .repeatedMember, .nonStarters: true
+        }
+    }
+
+    /// The defect without its subject: that is the text, or the member at the path.
+    public var reason: String {
+        let rules = JSONRules.received
+        return switch kind {
+        case .encoding: "is not valid JSON in UTF-8"
+        case .syntax: "is not valid JSON"
+        case .depth: "is nested more than \(rules.depth) levels deep"
+        case .valueCount: "has more than \(rules.values) members and elements"
+        case .nameLength: "has a name of more than \(rules.nameLength) bytes"
+        case .numberLength: "has a number of more than \(rules.numberLength) bytes"
+        case .repeatedMember: "is repeated"
+        case .nonStarters: "has more than \(StreamSafeText.limit) combining characters in a row"
+        }
+    }
+
+    /// The defect as a sentence about the text.
+    public var message: String { kind == .repeatedMember ? "it has a repeated member" : "it \(reason)" }
+}

@@ -1,0 +1,32 @@
+import HTTPTypes
+import Hummingbird
+
+/// Refuses a request target that is too long, or has other bytes than RFC 9112 section 3.2 allows.
+struct TargetCheck: RouterMiddleware {
+    typealias Context = ControlContext
+
+    func handle(
+        _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
+    ) async throws -> Response {
+        let target = (request.head.path ?? "").utf8
+        guard target.count <= PlainHeads.targetLimit else {
+            throw APIError(
+                .uriTooLong, .invalidRequest, "the request target must be at most \(PlainHeads.targetLimit) bytes",
+                code: "target_too_long")
+        }
+        if let offset = target.firstOffset(where: { !(0x21...0x7E).contains($0) || $0 == UInt8(ascii: "#") }) {
+            throw APIError(
+                .badRequest, .invalidRequest,
+                "byte \(offset + 1) of the request target must be percent-encoded: a target is visible ASCII without #",
+                code: "malformed_request")
+        }
+        return try await next(request, context)
+    }
+}
+
+extension Collection {
+    /// Returns the number of elements before the first that fits.
+    fileprivate func firstOffset(where fits: (Element) -> Bool) -> Int? {
+        firstIndex(where: fits).map { distance(from: startIndex, to: $0) }
+    }
+}

@@ -1,0 +1,81 @@
+import AuthKeys
+import TestSupport
+import Testing
+
+@testable import ControlAPI
+
+@Suite("Heads beyond ASCII")
+struct PlainHeadTests {
+    private func answer(
+        _ server: ControlServer, _ target: String, _ fields: [(String, String)] = []
+    ) async throws -> (status: String, text: String) {
+        let connection = try RawConnection(to: server.url)
+        let lines = fields.map { "\($0.0): \($0.1)\r\n" }.joined()
+        connection.send("GET \(target) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\(lines)\r\n")
+        let text = await connection.read() ?? ""
+        return (String(text.dropFirst(9).prefix(3)), text)
+    }
+
+    @Test("a byte of the target that must be percent-encoded is named")
+    func target() async throws {
+        try await ControlServer.with { server in
+            let wrong = try await answer(server, "/healthz/é")
+            #expect(
+                wrong.status == "400" && wrong.text.contains("byte 10 of the request target must be percent-encoded"))
+            let query = try await answer(
+                server, "/admin/api/v1/auth-keys?q=é", [("Authorization", "Bearer \(ControlServer.adminKey)")])
+            #expect(query.status == "400" && query.text.contains("byte 27 of the request target"))
+            #expect(try await answer(server, "/healthz#a").status == "400")
+        }
+    }
+
+    @Test("a target that is too long is 414")
+    func length() async throws {
+        try await ControlServer.with { server in
+            let path = "/healthz?" + String(repeating: "a", count: PlainHeads.targetLimit - 9)
+            #expect(try await answer(server, path).status == "200")
+            let long = try await answer(server, path + "a")
+            #expect(long.status == "414" && long.text.contains("target_too_long"))
+        }
+    }
+
+    @Test("fields that are not read may hold any byte, and those that are read never match")
+    func fields() async throws {
+        try await ControlServer.with { server in
+            for (name, value) in [("Cookie", "é"), ("Referer", "/é"), ("X-Any", "é\u{301}"), ("User-Agent", "é")] {
+                let status = try await answer(server, "/healthz", [(name, value)]).status
+                #expect(status == "200")
+            }
+            let keys = "/admin/api/v1/auth-keys"
+            let admin = ControlServer.adminKey
+            let valid = try await answer(server, keys, [("Authorization", "Bearer \(admin)")]).status
+            #expect(valid == "200")
+            for wrong in ["Bearer \(admin)é", "Bearér \(admin)", "Bearer \(admin.dropLast())\u{017F}"] {
+                let status = try await answer(server, keys, [("Authorization", wrong)]).status
+                #expect(status == "401")
+            }
+        }
+    }
+
+    @Test("a proxy that tells a target beyond ASCII, or one that is too long, gets a refusal")
+    func forwarded() async throws {
+        try await ControlServer.with { server in
+            let key = try #require(try await server.create(#"{"name":"n"}"#).object["value"] as? String)
+            let (path, credential) = ("/v1/forward-auth", ("X-API-Key", key))
+            let long = "/" + String(repeating: "a", count: PlainHeads.targetLimit)
+            let method = ("X-Forwarded-Method", "GET")
+            #expect(try await answer(server, path, [credential, method, ("X-Forwarded-Uri", "/a")]).status == "200")
+            for told in ["/é", long, "/a b"] {
+                #expect(
+                    try await answer(server, path, [credential, method, ("X-Forwarded-Uri", told)]).status == "403")
+            }
+            #expect(
+                try await answer(server, path, [credential, ("X-Forwarded-Method", "GÉT"), ("X-Forwarded-Uri", "/")])
+                    .status == "403")
+            #expect(try await answer(server, path + "/a", [credential]).status == "200")
+            for target in ["/é", long] {
+                #expect(try await answer(server, path + target, [credential]).status == "403")
+            }
+        }
+    }
+}
