@@ -30,9 +30,12 @@ package final class RawConnection: Sendable {
 
     /// Sends a text; false if the peer has closed.
     @discardableResult
-    package func send(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        return Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+    package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+
+    /// Sends bytes; false if the peer has closed.
+    @discardableResult
+    package func send(_ bytes: [UInt8]) -> Bool {
+        Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     }
 
     /// Reads until the peer closes, or until `enough` says so; nil when the time is over.
