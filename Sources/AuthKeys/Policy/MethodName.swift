@@ -18,14 +18,14 @@ enum MethodName {
         REPORT SEARCH TRACE UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL
         """.utf8.split(separator: UInt8(ascii: " ")).map { Array($0) })
 
-    /// Whether a method differs in case alone from one that has a name. Methods are told apart by case (RFC 9110 section 9.1),
+    /// Returns true for a method that differs in case alone from one that has a name. Methods are told apart by case (RFC 9110 section 9.1),
     /// so that no rule for the other one would apply; but some servers carry out the other one.
     static func isMiscased(_ method: UnsafeRawBufferPointer) -> Bool {
         guard method.count <= lengthLimit, method.contains(where: isSmallLetter) else { return false }
         return known.contains(capitals(of: method))
     }
 
-    /// Whether a method differs from a rule's in case alone.
+    /// Returns true for a method that differs from a rule's in case alone.
     static func isMiscased(_ method: UnsafeRawBufferPointer, from rule: [UInt8]) -> Bool {
         method.count == rule.count && method.contains(where: isSmallLetter) && capitals(of: method) == rule
     }

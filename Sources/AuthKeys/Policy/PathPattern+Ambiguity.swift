@@ -40,7 +40,7 @@ extension PathPattern {
         return UnsafeRawBufferPointer(rebasing: path[..<place])
     }
 
-    /// Whether the two bytes from a place on, each decoded, are what makes a `%` before them an encoding again.
+    /// Returns true if the two bytes at an offset, each decoded, are hexadecimal digits: a `%` before them would be decoded again.
     private static func isHexPair(_ path: UnsafeRawBufferPointer, _ place: Int) -> Bool {
         var place = place
         for _ in 0..<2 {

@@ -41,7 +41,7 @@ public struct ScopeRules: Sendable {
 
     public var isEmpty: Bool { rules.isEmpty }
 
-    /// What a request needs. Throws the refusal of one whose method differs from a named one in case alone, and of one whose
+    /// Returns the scopes that a request needs. Throws the refusal of one whose method differs from a named one in case alone, and of one whose
     /// path is ambiguous where there are rules.
     public func requirement(
         method: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer

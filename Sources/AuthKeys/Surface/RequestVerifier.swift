@@ -136,7 +136,7 @@ public struct RequestVerifier: Sendable {
         }
     }
 
-    /// What a request needs, by the rules and by itself.
+    /// Returns the scopes that a request needs, by the rules and by itself.
     private func requirement(of request: Incoming) throws(Refusal) -> ScopeRequirement {
         try rules.requirement(method: request.method, path: request.path).union(request.scopes)
     }

@@ -5,19 +5,12 @@ import NIOHTTP2
 /// (GOAWAY with the highest identifier, RFC 9113 section 6.8), takes in what it opens until it has heard of that, and closes
 /// when nothing runs. The library's own goodbye refuses such streams and ends the connection under those that run, so this one
 /// is said beneath it.
-///
-/// Also notes when the library ends the connection for an error (GOAWAY with a code, sections 5.4.1 and 6.8): its errors do not
-/// say whether they are a stream's or the connection's.
-final class HTTP2Farewell: ChannelDuplexHandler {
+final class HTTP2Farewell: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
-    typealias OutboundIn = IOData
     typealias OutboundOut = IOData
 
-    /// Whether the connection was told to end for an error.
-    private(set) var wasBroken = false
     private let inner: NIOHTTP2ServerConnectionManagementHandler.HTTP2StreamDelegate
-    private var isPayload = false
     private var openStreams = 0
     private var lastStream: HTTP2StreamID = .rootStream
     private var context: ChannelHandlerContext?
@@ -93,23 +86,6 @@ final class HTTP2Farewell: ChannelDuplexHandler {
         buffer.writeMultipleIntegers(
             UInt16(0), UInt8(8), UInt8(7), UInt8(0), UInt32(0), UInt32(Int32(last)), noError)
     }
-
-    /// Each write of the library is a frame, or the payload of the frame whose header was the write before.
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if isPayload {
-            isPayload = false
-        } else if case .byteBuffer(let frame) = unwrapOutboundIn(data), frame.readableBytes >= 9 {
-            let start = frame.readerIndex
-            isPayload =
-                frame.readableBytes == 9 && frame.getInteger(at: start, as: UInt32.self).map { $0 >> 8 > 0 } ?? false
-            if frame.getInteger(at: start + 3, as: UInt8.self) == 7,
-                frame.getInteger(at: start + 13, as: UInt32.self).map({ $0 != 0 }) ?? false
-            {
-                wasBroken = true
-            }
-        }
-        context.write(data, promise: promise)
-    }
 }
 
 /// Notifies the connection's handlers of streams; the library calls it on the connection's loop.
@@ -138,9 +114,11 @@ final class HTTP2Errors: ChannelInboundHandler {
     typealias InboundIn = HTTP2Frame
 
     private let farewell: HTTP2Farewell
+    private let wire: HTTP2Wire
 
-    init(_ farewell: HTTP2Farewell) {
+    init(_ farewell: HTTP2Farewell, _ wire: HTTP2Wire) {
         self.farewell = farewell
+        self.wire = wire
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -149,7 +127,7 @@ final class HTTP2Errors: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard farewell.wasBroken || !(error is any NIOHTTP2Error) else { return }
+        guard wire.wasBroken || !(error is any NIOHTTP2Error) else { return }
         context.flush()
         context.close(promise: nil)
     }

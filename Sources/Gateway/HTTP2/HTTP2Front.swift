@@ -31,7 +31,7 @@ enum HTTP2Front {
                 ])
             }
         }
-        try channel.pipeline.syncOperations.addHandlers([wire, farewell, handler, manager, HTTP2Errors(farewell)])
+        try channel.pipeline.syncOperations.addHandlers([wire, farewell, handler, manager, HTTP2Errors(farewell, wire)])
         // The windows bound what comes; the frames that carry them have to be read always.
         try channel.syncOptions?.setOption(.autoRead, value: true)
         loop.carriesStreams(channel)

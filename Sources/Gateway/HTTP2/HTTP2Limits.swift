@@ -2,7 +2,7 @@ import NIOHTTP2
 
 /// The limits of a client's HTTP/2 connection, and how the library is told of them.
 struct HTTP2Limits {
-    /// How much of a request's body may be under way on a stream that is not read.
+    /// The bytes of a request's body that may be under way on a stream that is not read.
     private static let streamWindow = 131_072
     private static let connectionWindow = 1 << 20
 

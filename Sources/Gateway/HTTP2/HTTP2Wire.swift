@@ -19,6 +19,9 @@ final class HTTP2Wire: ChannelDuplexHandler {
     /// The bytes that a client may send after the end of its connection: more than the window allows it have no reason.
     private static let dropLimit = 2 << 20
 
+    /// True once the library has ended the connection for an error (GOAWAY with a code, RFC 9113 sections 5.4.1 and 6.8): its
+    /// errors do not say whether they are a stream's or the connection's.
+    private(set) var wasBroken = false
     private let logger: Logger
     private let streamLimit: Int
     private var frames: HTTP2FrameReader
@@ -30,13 +33,13 @@ final class HTTP2Wire: ChannelDuplexHandler {
     private var pending: [UInt32: [FieldSection]] = [:]
     /// The client's highest stream.
     private var lastStream: UInt32 = 0
-    /// Whether the library was told that the client knows its limits.
+    /// True once the library has got the acknowledgement of its settings.
     private var wasAcknowledged = false
-    /// Whether the rest of the frame under way is not passed on.
+    /// True while the rest of the frame under way is dropped.
     private var dropsRest = false
     private var isEnded = false
     private var dropped = 0
-    /// Whether the library's next write is the payload of the frame whose header was the last one.
+    /// True if the library's next write is the payload of the frame whose header was its last one.
     private var isPayload = false
 
     init(limits: HTTP2Limits, logger: Logger) {
@@ -195,6 +198,9 @@ final class HTTP2Wire: ChannelDuplexHandler {
         isPayload = frame.readableBytes == HTTP2FrameHeader.size && header.length > 0
         switch header.kind {
         case .data: budget.sent(bytes: header.length)
+        case .goAway:
+            let code = frame.getInteger(at: frame.readerIndex + HTTP2FrameHeader.size + 4, as: UInt32.self)
+            wasBroken = wasBroken || code != 0
         case .headers where pending[header.stream]?.isEmpty == false:
             guard let section = pending[header.stream]?.removeFirst() else { break }
             var block = ByteBuffer()

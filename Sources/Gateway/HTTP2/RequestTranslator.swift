@@ -2,7 +2,7 @@ import NIOCore
 
 /// Writes an HTTP/2 request as the HTTP/1.1 request that it is (RFC 9113 section 8), for the one reader that all requests pass.
 ///
-/// What HTTP/1.1 could not carry as it is meant is refused before it is written: a pseudo-field with a byte that would end or
+/// It refuses a request that HTTP/1.1 could not carry as it is meant: a pseudo-field with a byte that would end or
 /// split the request line, fields of a connection, a body that is not as long as its length says. The rest is left to the
 /// reader.
 struct RequestTranslator {
@@ -166,6 +166,6 @@ private struct PseudoFields {
         out.writeStaticString("\r\n")
     }
 
-    /// Whether the reader of request lines takes a byte for a part of the target, be it a valid one or not.
+    /// Returns true for a byte that does not end the target in a request line, be it valid in one or not.
     private static func mayStandInLine(_ byte: UInt8) -> Bool { byte > ByteClass.space && byte != 0x7F }
 }

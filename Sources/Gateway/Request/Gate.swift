@@ -84,7 +84,7 @@ struct Gate {
         }
     }
 
-    /// What policies ask of a request. Throws the refusal of one that is ambiguous.
+    /// Returns a request as policies look at it. Throws the refusal of one that is ambiguous.
     private func request(
         _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded
     ) throws(Refusal) -> AccessRequest {

@@ -14,7 +14,7 @@ enum UpstreamCause {
     /// The connection carried no bytes for too long, in the middle of a response or of a tunnel.
     case stalled
     case closed
-    /// What was received is not a valid response.
+    /// The bytes are not a valid response.
     case invalidResponse(HeadError)
 }
 

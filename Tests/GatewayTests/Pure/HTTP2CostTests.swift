@@ -6,7 +6,7 @@ import Testing
 
 @testable import Gateway
 
-/// What the costliest input of a client costs, in CPU of the thread that reads it.
+/// The CPU that the costliest input of a client takes on the thread that reads it.
 @Suite("HTTP/2 costs") struct HTTP2CostTests {
     /// The costliest characters for Swift's strings: combining marks of two classes by turns.
     private static let marks = Array(String(repeating: "\u{316}\u{300}", count: 3_000).utf8)

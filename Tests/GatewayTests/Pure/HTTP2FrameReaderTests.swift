@@ -11,7 +11,7 @@ import Testing
         http2Frame(kind, flags: flags, stream: stream, payload)
     }
 
-    /// What is passed on, and the blocks of field sections, of bytes that come in pieces.
+    /// Returns the bytes that are passed on and the blocks of field sections, of bytes that arrive in pieces.
     private func read(
         _ bytes: [UInt8], pieces: Int = .max, limit: Int = 40_000
     ) throws(HTTP2ConnectionError) -> (passed: [UInt8], blocks: [[UInt8]]) {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-/// What hostile and odd clients send over HTTP/2, byte by byte.
+/// Hostile and odd clients over HTTP/2, byte by byte.
 @Suite("HTTP/2 wire") struct HTTP2WireTests {
     private static let refusedStream: UInt32 = 0x7
     private static let enhanceYourCalm: UInt32 = 0xB

@@ -82,7 +82,7 @@ struct RawHTTP2 {
             .map { $0.payload[4..<8].reduce(0) { $0 << 8 | UInt32($1) } }
     }
 
-    /// What has come of all responses, by stream.
+    /// The responses so far, by stream.
     func responses() throws -> [UInt32: Response] {
         var reader = HPACKReader(sectionLimit: 1 << 20)
         var block = ByteBuffer()

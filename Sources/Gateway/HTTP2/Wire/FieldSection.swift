@@ -51,7 +51,7 @@ extension FieldSection {
             self.limit = limit
         }
 
-        /// Whether no field came yet.
+        /// True until the first field.
         var isEmpty: Bool { size == 0 }
 
         var result: Result<FieldSection, HeadError> { fault.map { .failure($0) } ?? .success(section) }

@@ -32,11 +32,11 @@ enum HPACKHuffman {
         /// By the next bit; 0 for none, since no code leads to the root.
         var children: (UInt16, UInt16) = (0, 0)
         var symbol: UInt16?
-        /// Whether a string may end here: fewer than eight bits were read since the last symbol, all ones (section 5.2).
+        /// True if a string may end here: fewer than eight bits were read since the last symbol, all ones (section 5.2).
         var isEnd = false
     }
 
-    /// What half a byte leads to.
+    /// The step that half a byte makes from a node.
     private struct Step {
         var next: UInt16 = 0
         var symbol: UInt8 = 0

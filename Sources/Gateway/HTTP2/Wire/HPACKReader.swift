@@ -2,7 +2,7 @@ import NIOCore
 
 /// Reads the field blocks of one direction of a connection (RFC 7541), as bytes, and never makes a `String` of them.
 ///
-/// Whatever a block holds, the dynamic table stays in step with the peer's: a section that is refused is read to its end.
+/// A section that is refused is read to its end, so that the dynamic table stays in step with the peer's.
 struct HPACKReader {
     private var table = HPACKTable()
     /// For a literal, used again for each: its name and its value.
