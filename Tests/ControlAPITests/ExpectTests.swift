@@ -19,7 +19,7 @@ struct ExpectTests {
         "100 comes before the body is sent, and then the response",
         arguments: [
             (keys, #"{"name":"n"}"#, "201"), (keys + "/import", #"{"name":"n"}"#, "422"),
-            ("/v1/verify", #"{"token":"kw_x"}"#, "200"),
+            ("/v1/verify", #"{"key":"kw_x"}"#, "200"),
         ])
     func admitted(_ path: String, _ body: String, _ status: String) async throws {
         try await ControlServer.with { server in
