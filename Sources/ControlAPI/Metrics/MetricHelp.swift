@@ -12,7 +12,7 @@ enum MetricHelp {
         "keyward_build_info": "1, with the version of Keyward as a label.",
         "keyward_control_connections": "Open connections of the control listener.",
         "keyward_control_connections_evicted_total":
-            "Idle connections of the control listener that were closed for new ones.",
+            "Connections of the control listener that were closed for new ones.",
         "keyward_control_connections_refused_total":
             "Connections of the control listener that were refused beyond its limits.",
         "keyward_control_request_seconds": "Time from a request of the control listener to its response, by route.",
@@ -21,6 +21,7 @@ enum MetricHelp {
         "keyward_ends_not_written_back_total": "Revocations lost by the database that could not be written back.",
         "keyward_ends_written_back_total": "Revocations lost by the database that were written back.",
         "keyward_exchanges_cut_total": "Running exchanges that were cut because their key ended.",
+        "keyward_exchanges_evicted_total": "Stalled exchanges that were ended in favour of others.",
         "keyward_feed_failures_total": "Reads of the change feed that failed.",
         "keyward_feed_full_loads_total": "Loads of all keys from the database.",
         "keyward_feed_rereads_total": "Reads of the change feed that began again at an earlier point.",
@@ -33,6 +34,7 @@ enum MetricHelp {
         "keyward_index_age_seconds": "Time since the database was last read.",
         "keyward_index_bytes": "Memory of the index of keys.",
         "keyward_index_keys": "Secrets in the index of keys.",
+        "keyward_log_lines_dropped_total": "Lines of the log that were dropped because no one read them.",
         "keyward_policy_reports_total": "Requests that a report-only rule would have refused, by rule.",
         "keyward_pool_connections_idle": "Open connections to PostgreSQL that are not in use.",
         "keyward_pool_connections_leased": "Open connections to PostgreSQL that are in use.",
@@ -41,6 +43,7 @@ enum MetricHelp {
         "keyward_reconciliation_differences_total":
             "Keys that differed between memory and database without a change in the feed.",
         "keyward_reconciliation_passes_total": "Comparisons of all keys in memory with the database.",
+        "keyward_share_refusals_total": "Requests that were refused because their key has its share already.",
         "keyward_unknown_key_statements_total": "Statements that look for keys that are not in memory.",
         "keyward_upstream_connections_total": "Connections to upstreams that were opened.",
         "keyward_upstream_ejections_total":

@@ -91,12 +91,19 @@ struct SettingsSource {
         guard let data = try? Data(contentsOf: URL(filePath: path)) else {
             throw SettingsError(message: "--config takes a JSON file: \(path) cannot be read")
         }
+        do {
+            try data.withUnsafeBytes { try JSONScanner.check($0) }
+        } catch let defect as JSONDefect {
+            if defect.namesMember, case .member(let name) = defect.path.last {
+                throw SettingsError(message: "'\(name)' in \(path) \(defect.reason)")
+            }
+            throw SettingsError(message: "--config takes a JSON object, and \(path) is not one: \(defect.message)")
+        } catch {
+            throw SettingsError(message: "--config takes a JSON file: \(path) cannot be read")
+        }
         guard let members = try? JSONDecoder().decode([String: Member].self, from: data) else {
             throw SettingsError(
                 message: "--config takes a JSON object of texts, numbers and booleans: \(path) is not one")
-        }
-        if case .member(let name) = data.withUnsafeBytes({ JSONRepeat.first(in: $0) })?.path.last {
-            throw SettingsError(message: "'\(name)' in \(path) is repeated: name each setting once")
         }
         var settings: [Setting: String] = [:]
         for (name, member) in members {
