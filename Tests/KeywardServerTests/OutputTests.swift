@@ -145,7 +145,10 @@ struct OutputTests {
         for command in ["keys export", "keys list --all", "keys list --all --json", "audit export"] {
             let process = ChildProcess(
                 shell,
-                ["-c", #""$0" \#(command) | head -c 40; echo; echo "${PIPESTATUS[0]}""#, KeywardProcess.executable],
+                [
+                    "-c", #""$0" \#(command) | head -c 40; status="${PIPESTATUS[0]}"; echo; echo "$status""#,
+                    KeywardProcess.executable,
+                ],
                 environment: ["KEYWARD_CONTROL_URL": instance.control, "KEYWARD_ADMIN_KEY": instance.adminKey])
             #expect(try await process.waitForExit() == 0)
             let lines = process.output.all
