@@ -167,8 +167,8 @@ struct PlainJSONTests {
     func plain() {
         #expect(members(#"{"a":"b"}"#) == ["a": "b"])
         #expect(
-            members(" {\n\"a\" : \"\u{e9}\" ,\t\"b\":[ \"x\" , \"y\" ],\"c\":[]}\r\n") == [
-                "a": "\u{e9}", "b": "x|y", "c": "",
+            members(" {\n\"a\" : \"e\" ,\t\"b\":[ \"x\" , \"y\" ],\"c\":[]}\r\n") == [
+                "a": "e", "b": "x|y", "c": "",
             ])
         #expect(members(#"{"":""}"#) == ["": ""])
     }

@@ -14,8 +14,8 @@ final class PlainHeads: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Bytes of a request target; 414 beyond.
     static let targetLimit = 8_192
-    /// SUB, ASCII's own sign for a character that cannot be shown. The decoder refuses a request that has it.
-    static let substitute: UInt8 = 0x1A
+    /// A quotation mark: no method, token or address has one. A control character would become a space further on.
+    static let substitute = UInt8(ascii: "\"")
     /// Fields that hold the target of another request, in lower case.
     private static let targets: Set<String> = ["x-forwarded-uri", "x-original-uri", "x-original-url"]
 

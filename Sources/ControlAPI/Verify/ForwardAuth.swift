@@ -101,6 +101,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         // A longer target was cut.
         guard head.path?.utf8.count ?? 0 <= PlainHeads.targetLimit, let method = Self.agreed(methods),
             let target = Self.agreed(targets), !method.isEmpty,
+            !method.utf8.contains(PlainHeads.substitute),
             target.utf8.count <= PlainHeads.targetLimit, target.utf8.first == UInt8(ascii: "/") || target == "*",
             let address = address(headers)
         else { return nil }
