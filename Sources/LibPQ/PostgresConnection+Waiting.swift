@@ -7,8 +7,10 @@ extension PostgresConnection {
         guard !isClosed else { throw .closed() }
         if patience.heedsCancellation, Task.isCancelled { throw PostgresError(.cancelled, nothingWasSent: true) }
         if patience.isOver { throw PostgresError(.timeout, detail: "waiting for a turn", nothingWasSent: true) }
-        let ticket = waits.newTicket()
-        if !turns[lane].request(ticket) {
+        let ticket = waits.newTicket(until: patience.deadline)
+        if turns[lane].request(ticket) {
+            waits.discard(ticket)
+        } else {
             switch await suspend(ticket, patience) {
             case .granted, .ready: break
             case .deadline: throw PostgresError(.timeout, detail: "waiting for a turn", nothingWasSent: true)
@@ -50,7 +52,11 @@ extension PostgresConnection {
     }
 
     func waitForSocket(_ patience: Patience) async -> Wake {
-        let ticket = waits.newTicket()
+        if hasMissedEvent {
+            hasMissedEvent = false
+            return .ready
+        }
+        let ticket = waits.newTicket(until: patience.deadline)
         waits.socketWait = ticket
         return await suspend(ticket, patience)
     }
@@ -87,12 +93,14 @@ extension PostgresConnection {
     func socketEvent() {
         if let ticket = waits.socketWait {
             wake(ticket, .ready)
-        } else if let session {
-            if session.consumeInput() {
-                deliverNotifications(of: session)
-            } else {
-                shutDown()
-            }
+            return
+        }
+        hasMissedEvent = true
+        guard let session else { return }
+        if session.consumeInput() {
+            deliverNotifications(of: session)
+        } else {
+            shutDown()
         }
     }
 }
@@ -100,21 +108,24 @@ extension PostgresConnection {
 extension PostgresConnection {
     private func suspend(_ ticket: WaitTable.Ticket, _ patience: Patience) async -> Wake {
         setTimer(for: patience.deadline)
-        guard patience.heedsCancellation else {
-            return await withCheckedContinuation { waits.add(ticket, until: patience.deadline, $0) }
-        }
+        guard patience.heedsCancellation else { return await suspended(ticket) }
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { waits.add(ticket, until: patience.deadline, $0) }
+            await suspended(ticket)
         } onCancel: {
-            // Runs behind whatever is on the queue now, so never before the wait is in the table.
             executor.queue.async { self.assumeIsolated { $0.wake(ticket, .cancelled) } }
+        }
+    }
+
+    private func suspended(_ ticket: WaitTable.Ticket) async -> Wake {
+        await withCheckedContinuation { continuation in
+            if let wake = waits.suspend(ticket, continuation) { continuation.resume(returning: wake) }
         }
     }
 
     private func wake(_ ticket: WaitTable.Ticket, _ wake: Wake) {
         // Out of the line in the same breath, or a turn could be granted to a call that has given up.
         if wake != .granted { turns.withdraw(ticket) }
-        waits.remove(ticket)?.resume(returning: wake)
+        waits.wake(ticket, wake)?.resume(returning: wake)
     }
 
     func wakeAll(_ reason: Wake) {

@@ -31,6 +31,8 @@ public actor PostgresConnection: PostgresExecutor {
     var abandonedStatements: [String] = []
     var waits = WaitTable()
     var turns = Turns()
+    /// The socket had an event while no call waited for it. A call that is about to wait may have missed it.
+    var hasMissedEvent = false
     /// A cancel request is on its way and might hit whatever runs when it arrives.
     var isCancelUnderWay = false
 

@@ -9,14 +9,26 @@ enum Wake: Sendable {
     case closed
 }
 
-/// The suspended calls of one connection, each with when it gives up.
+/// The calls of one connection that wait, each with when it gives up.
+///
+/// A call has its ticket before it is suspended, and may be woken in between: an `await` within the same actor suspends too where the
+/// task prefers an executor (SE-0417).
 struct WaitTable {
     typealias Ticket = TurnQueue.Ticket
     typealias Instant = ContinuousClock.Instant
 
+    private enum State {
+        case announced
+        case suspended(CheckedContinuation<Wake, Never>)
+        /// Woken before it was suspended.
+        case woken(Wake)
+    }
+
     private struct Wait {
         let deadline: Instant
-        let continuation: CheckedContinuation<Wake, Never>
+        var state = State.announced
+
+        var isOver: Bool { if case .woken = state { true } else { false } }
     }
 
     private var waits: [Ticket: Wait] = [:]
@@ -26,25 +38,45 @@ struct WaitTable {
     /// The one call that waits for the socket.
     var socketWait: Ticket?
 
-    mutating func newTicket() -> Ticket {
+    /// Announces a call that is about to be suspended.
+    mutating func newTicket(until deadline: Instant) -> Ticket {
         lastTicket &+= 1
+        waits[lastTicket] = Wait(deadline: deadline)
         return lastTicket
     }
 
-    mutating func add(_ ticket: Ticket, until deadline: Instant, _ continuation: CheckedContinuation<Wake, Never>) {
-        waits[ticket] = Wait(deadline: deadline, continuation: continuation)
+    /// Withdraws a call that need not be suspended.
+    mutating func discard(_ ticket: Ticket) {
+        waits[ticket] = nil
     }
 
-    /// Takes a call out, to be resumed; nil if it has been already.
-    mutating func remove(_ ticket: Ticket) -> CheckedContinuation<Wake, Never>? {
+    /// Keeps the continuation of an announced call. Returns why it goes on at once; nil where it waits.
+    mutating func suspend(_ ticket: Ticket, _ continuation: CheckedContinuation<Wake, Never>) -> Wake? {
+        if case .woken(let wake) = waits[ticket]?.state {
+            waits[ticket] = nil
+            return wake
+        }
+        waits[ticket]?.state = .suspended(continuation)
+        return nil
+    }
+
+    /// Wakes a call, unless it has been woken. Returns its continuation, to be resumed, where it is suspended.
+    mutating func wake(_ ticket: Ticket, _ wake: Wake) -> CheckedContinuation<Wake, Never>? {
         if socketWait == ticket { socketWait = nil }
-        return waits.removeValue(forKey: ticket)?.continuation
+        switch waits[ticket]?.state {
+        case .announced: waits[ticket]?.state = .woken(wake)
+        case .suspended(let continuation):
+            waits[ticket] = nil
+            return continuation
+        case .woken, nil: break
+        }
+        return nil
     }
 
     var tickets: [Ticket] { Array(waits.keys) }
 
     func overdue(at now: Instant) -> [Ticket] {
-        waits.filter { $0.value.deadline <= now }.map(\.key)
+        waits.filter { $0.value.deadline <= now && !$0.value.isOver }.map(\.key)
     }
 
     /// When a timer has to be set for `deadline`: never if one fires before, whose firing sets the next.
@@ -61,7 +93,7 @@ struct WaitTable {
         return true
     }
 
-    var earliestDeadline: Instant? { waits.values.map(\.deadline).min() }
+    var earliestDeadline: Instant? { waits.values.lazy.filter { !$0.isOver }.map(\.deadline).min() }
 }
 
 /// The two things a call waits its turn for: to own the connection (a call, or a transaction as a whole), and the wire

@@ -10,6 +10,7 @@ enum MetricHelp {
         "keyward_audit_seal_failures_total": "Attempts to seal the audit trail that failed.",
         "keyward_audit_sealed_total": "Events of the audit trail that this instance sealed.",
         "keyward_build_info": "1, with the version of Keyward as a label.",
+        "keyward_control_compute_waiting": "Work of the control listener that waits for a thread of its own.",
         "keyward_control_connections": "Open connections of the control listener.",
         "keyward_control_connections_evicted_total":
             "Connections of the control listener that were closed for new ones.",
