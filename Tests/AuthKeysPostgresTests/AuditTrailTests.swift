@@ -5,7 +5,7 @@ import Testing
 
 @testable import AuthKeysPostgres
 
-@Suite("The trail in PostgreSQL", .timeLimit(.minutes(2)))
+@Suite("The trail in PostgreSQL", .timeLimit(.minutes(5)))
 struct AuditTrailTests {
     /// A trail of so many events, all sealed.
     private func sealed(_ fixture: StoreFixture, _ count: Int) async throws {

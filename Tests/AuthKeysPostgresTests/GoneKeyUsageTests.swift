@@ -38,7 +38,7 @@ struct GoneKeyUsageTests {
         }
     }
 
-    @Test("use that is written down while its key is deleted leaves nothing behind", .timeLimit(.minutes(1)))
+    @Test("use that is written down while its key is deleted leaves nothing behind", .timeLimit(.minutes(5)))
     func deletions() async throws {
         try await StoreFixture.with { fixture in
             for _ in 0..<20 {

@@ -130,7 +130,7 @@ struct ListByUseMigrationTests {
 
     @Test(
         "whoever changes or deletes keys in any order waits in no circle with those who write use down",
-        .timeLimit(.minutes(1)))
+        .timeLimit(.minutes(5)))
     func order() async throws {
         try await StoreFixture.alone { fixture in
             try await Self.fill(fixture, 400)
@@ -197,7 +197,7 @@ struct ListByUseMigrationTests {
             last_used_at = GREATEST(u.last_used_at, excluded.last_used_at), requests = u.requests + excluded.requests
         """
 
-    @Test("instances go on while it is done: none of what they do fails", .timeLimit(.minutes(2)))
+    @Test("instances go on while it is done: none of what they do fails", .timeLimit(.minutes(5)))
     func traffic() async throws {
         try await StoreFixture.alone(migrations: Self.before) { fixture in
             try await Self.fill(fixture, 4_000)

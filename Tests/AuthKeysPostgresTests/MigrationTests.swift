@@ -98,7 +98,7 @@ struct MigrationTests {
         }
     }
 
-    @Test("ten instances at once on an empty database: each migration runs once, all come up", .timeLimit(.minutes(1)))
+    @Test("ten instances at once on an empty database: each migration runs once, all come up", .timeLimit(.minutes(5)))
     func tenAtOnce() async throws {
         let database = try await TestDatabase.create()
         let slow = Migration(

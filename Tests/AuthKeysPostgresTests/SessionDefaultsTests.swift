@@ -6,7 +6,7 @@ import Testing
 
 /// A database whose sessions have, by default, another value of every setting that could change the meaning or the success of a
 /// statement, so far as the store does not leave the setting alone.
-@Suite("A store on a database with hostile defaults", .serialized, .timeLimit(.minutes(5)))
+@Suite("A store on a database with hostile defaults", .serialized, .timeLimit(.minutes(10)))
 struct SessionDefaultsTests {
     @Test("keeps every promise of a store", arguments: StoreConformance.all)
     func keeps(_ promise: StoreConformance) async throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The server raises an SQLSTATE in a trigger of the trail, which every change writes to: in the statement, or at its commit.
-@Suite("A failure of the database that passes", .serialized, .timeLimit(.minutes(5)))
+@Suite("A failure of the database that passes", .serialized, .timeLimit(.minutes(10)))
 struct TransientFailureTests {
     /// PostgreSQL manual, appendix A.
     private static let transient = [

@@ -4,7 +4,7 @@ import LibPQ
 import TestSupport
 import Testing
 
-@Suite("A change whose answer is lost", .serialized, .timeLimit(.minutes(5)))
+@Suite("A change whose answer is lost", .serialized, .timeLimit(.minutes(10)))
 struct UnknownOutcomeTests {
     @Test("has an unknown outcome, and was carried out once", arguments: [LossyProxy.Fault.disconnect, .silence])
     func lostAnswer(_ fault: LossyProxy.Fault) async throws {

@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Introspection, by a client library that knows nothing of Keyward", .timeLimit(.minutes(3)))
+@Suite("Introspection, by a client library that knows nothing of Keyward", .timeLimit(.minutes(6)))
 struct IntrospectionClientTests {
     private typealias Object = [String: Any]
 

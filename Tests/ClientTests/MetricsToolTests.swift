@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Metrics, before Prometheus' own tool", .timeLimit(.minutes(3)))
+@Suite("Metrics, before Prometheus' own tool", .timeLimit(.minutes(6)))
 struct MetricsToolTests {
     @Test("promtool finds nothing to complain of, and each family has a help text and a type")
     func promtool() async throws {

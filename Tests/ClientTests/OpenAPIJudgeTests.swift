@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What programs that know OpenAPI, and nothing of Keyward, say of the document, of a running Keyward, and of both together.
-@Suite("The OpenAPI document, before its judges", .timeLimit(.minutes(5)))
+@Suite("The OpenAPI document, before its judges", .timeLimit(.minutes(10)))
 struct OpenAPIJudgeTests {
     private static let scripts = TestTool.repository.appending(path: "Tests/ClientTests/Python")
 

@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Unkey's own client", .timeLimit(.minutes(3)))
+@Suite("Unkey's own client", .timeLimit(.minutes(6)))
 struct UnkeyClientTests {
     @Test("pointed at Keyward, it makes, verifies, changes, lists and deletes keys, and raises its own errors")
     func client() async throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Limits of control connections", .timeLimit(.minutes(2)))
+@Suite("Limits of control connections", .timeLimit(.minutes(5)))
 struct ConnectionLimitTests {
     private static let keys = "/admin/api/v1/auth-keys"
 

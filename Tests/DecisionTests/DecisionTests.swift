@@ -12,7 +12,7 @@ import Testing
 /// are real, and so is the database between them.
 @Suite("One decision")
 struct DecisionTests {
-    @Test("keys in every state, with every limit, get the same verdict everywhere", .timeLimit(.minutes(2)))
+    @Test("keys in every state, with every limit, get the same verdict everywhere", .timeLimit(.minutes(5)))
     func keys() async throws {
         try await Ways.open { ways, database in
             var tokens: [String] = []
@@ -48,7 +48,7 @@ struct DecisionTests {
         }
     }
 
-    @Test("credentials of every kind get the same verdict everywhere", .timeLimit(.minutes(2)))
+    @Test("credentials of every kind get the same verdict everywhere", .timeLimit(.minutes(5)))
     func credentials() async throws {
         try await Ways.open { ways, _ in
             let (id, first) = try await ways.keyward.create("rotated")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import EmbeddedPostgres
 
-@Suite("Who reaches a private PostgreSQL", .serialized, .timeLimit(.minutes(5)))
+@Suite("Who reaches a private PostgreSQL", .serialized, .timeLimit(.minutes(10)))
 struct AccessTests {
     @Test("nobody over TCP: no process of it has a TCP socket")
     func noPort() async throws {

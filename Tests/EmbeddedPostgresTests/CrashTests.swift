@@ -6,7 +6,7 @@ import Testing
 
 @testable import EmbeddedPostgres
 
-@Suite("After a crash", .serialized, .timeLimit(.minutes(5)))
+@Suite("After a crash", .serialized, .timeLimit(.minutes(10)))
 struct CrashTests {
     @Test("the next owner takes the running server over, data and all, and stops it")
     func takesOver() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import EmbeddedPostgres
 
-@Suite("The folder of a private PostgreSQL", .serialized, .timeLimit(.minutes(5)))
+@Suite("The folder of a private PostgreSQL", .serialized, .timeLimit(.minutes(10)))
 struct FolderTests {
     @Test("has one owner: a second is refused with one line that names it")
     func oneOwner() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import EmbeddedPostgres
 
-@Suite("A private PostgreSQL", .serialized, .timeLimit(.minutes(5)))
+@Suite("A private PostgreSQL", .serialized, .timeLimit(.minutes(10)))
 struct LifecycleTests {
     @Test("serves the database keyward to the role keyward, and keeps its data over a restart")
     func keepsData() async throws {

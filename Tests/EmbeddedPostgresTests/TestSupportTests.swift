@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("The tests' own PostgreSQL", .serialized, .timeLimit(.minutes(5)))
+@Suite("The tests' own PostgreSQL", .serialized, .timeLimit(.minutes(10)))
 struct TestSupportTests {
     @Test("databases are separate, may copy a template, and go when dropped")
     func databases() async throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The command lines of README and guides, run as they stand, against a Keyward of their own.
-@Suite("The commands in the documentation", .timeLimit(.minutes(5)))
+@Suite("The commands in the documentation", .timeLimit(.minutes(10)))
 struct DocumentedCommandTests {
     /// A block that is not run, by a part of its text, and the reason.
     private static let skipped: [(file: String, part: String, reason: String)] = [

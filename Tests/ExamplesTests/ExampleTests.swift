@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("The examples, with the proxies that they are for", .timeLimit(.minutes(5)))
+@Suite("The examples, with the proxies that they are for", .timeLimit(.minutes(10)))
 struct ExampleTests {
     private struct Stage {
         let keyward: KeywardProcess

@@ -26,7 +26,7 @@ struct KeywardTests {
         try await application.test(.router) { try await body($0) }
     }
 
-    @Test("keys that are made and ended elsewhere open and close here", .timeLimit(.minutes(1)))
+    @Test("keys that are made and ended elsewhere open and close here", .timeLimit(.minutes(5)))
     func follows() async throws {
         try await KeyDatabase.with { database in
             let before = try await database.service.create(
@@ -58,7 +58,7 @@ struct KeywardTests {
         }
     }
 
-    @Test("use is written down at graceful shutdown, each request once", .timeLimit(.minutes(1)))
+    @Test("use is written down at graceful shutdown, each request once", .timeLimit(.minutes(5)))
     func usage() async throws {
         try await KeyDatabase.with { database in
             let key = try await database.service.create(KeyRequest(name: "me"))
@@ -83,7 +83,7 @@ struct KeywardTests {
         }
     }
 
-    @Test("use is written down at the interval, too", .timeLimit(.minutes(1)))
+    @Test("use is written down at the interval, too", .timeLimit(.minutes(5)))
     func interval() async throws {
         try await KeyDatabase.with { database in
             let key = try await database.service.create(KeyRequest(name: "me"))
@@ -120,7 +120,7 @@ struct KeywardTests {
         }
     }
 
-    @Test("while PostgreSQL is away, keys are honoured for as long as they may be", .timeLimit(.minutes(2)))
+    @Test("while PostgreSQL is away, keys are honoured for as long as they may be", .timeLimit(.minutes(5)))
     func outage() async throws {
         let server = try await TestServer.start()
         try await KeyDatabase.with(server.connectionString) { database in
@@ -150,7 +150,7 @@ struct KeywardTests {
         await server.destroy()
     }
 
-    @Test("shutdown while the database is waited for is no error", .timeLimit(.minutes(1)))
+    @Test("shutdown while the database is waited for is no error", .timeLimit(.minutes(5)))
     func earlyShutdown() async throws {
         let keyward = try Keyward(
             database: "postgres://nobody@127.0.0.1:1/keyward", databaseWait: .seconds(600), logger: silent)

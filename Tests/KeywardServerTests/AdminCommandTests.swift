@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Admin keys and the trail, by command", .timeLimit(.minutes(3)))
+@Suite("Admin keys and the trail, by command", .timeLimit(.minutes(6)))
 struct AdminCommandTests {
     private func object(_ text: String) throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])

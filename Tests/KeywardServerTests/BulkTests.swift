@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Import and export", .timeLimit(.minutes(3)))
+@Suite("Import and export", .timeLimit(.minutes(6)))
 struct BulkTests {
     private func keyward(
         _ instance: KeywardProcess, _ arguments: String...

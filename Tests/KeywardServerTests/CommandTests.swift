@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Commands", .timeLimit(.minutes(3)))
+@Suite("Commands", .timeLimit(.minutes(6)))
 struct CommandTests {
     @Test("keys: create, list, show and deactivate, for people and for machines")
     func keys() async throws {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Completions", .timeLimit(.minutes(2)))
+@Suite("Completions", .timeLimit(.minutes(5)))
 struct CompletionTests {
     private static let shells = ["bash", "zsh", "fish"]
 

@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Commands and a control listener that is none, or not there", .timeLimit(.minutes(3)))
+@Suite("Commands and a control listener that is none, or not there", .timeLimit(.minutes(6)))
 struct ConnectionFailureTests {
     private static let secret = "admin-key-that-must-not-leave-0123456789abcdef"
 

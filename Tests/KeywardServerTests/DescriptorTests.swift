@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("Few file descriptors", .timeLimit(.minutes(3)))
+@Suite("Few file descriptors", .timeLimit(.minutes(6)))
 struct DescriptorTests {
     /// Those for which this process may open as many connections.
     private static let limits: [Int] = {

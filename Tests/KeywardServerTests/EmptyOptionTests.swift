@@ -5,7 +5,7 @@ import Testing
 
 @testable import KeywardServer
 
-@Suite("Empty values on the command line", .timeLimit(.minutes(3)))
+@Suite("Empty values on the command line", .timeLimit(.minutes(6)))
 struct EmptyOptionTests {
     @Test(
         "an empty option or argument is a usage error that names it",

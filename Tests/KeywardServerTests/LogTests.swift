@@ -9,7 +9,7 @@ import Testing
 
 @testable import KeywardServer
 
-@Suite("The log", .timeLimit(.minutes(3)))
+@Suite("The log", .timeLimit(.minutes(6)))
 struct LogTests {
     /// A pipe, and a writer at its one end.
     private final class Pipe: Sendable {

@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("When PostgreSQL is away", .timeLimit(.minutes(3)))
+@Suite("When PostgreSQL is away", .timeLimit(.minutes(6)))
 struct OutageTests {
     @Test(
         "valid keys go on, admin writes say so, readiness is degraded; and all is well within five seconds of its return"

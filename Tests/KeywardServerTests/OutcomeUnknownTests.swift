@@ -2,7 +2,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("A change whose answer is lost on the way", .timeLimit(.minutes(3)))
+@Suite("A change whose answer is lost on the way", .timeLimit(.minutes(6)))
 struct OutcomeUnknownTests {
     @Test("has an unknown outcome for the API and the commands, and is in the trail under its request id")
     func database() async throws {

@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Standard output that cannot be written", .timeLimit(.minutes(3)))
+@Suite("Standard output that cannot be written", .timeLimit(.minutes(6)))
 struct OutputTests {
     /// A standard output that takes nothing.
     enum Output: String, CaseIterable {

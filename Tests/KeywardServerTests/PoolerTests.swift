@@ -42,7 +42,7 @@ private struct Pooler {
     }
 }
 
-@Suite("Behind PgBouncer", .enabled(if: Pooler.isInstalled), .timeLimit(.minutes(3)))
+@Suite("Behind PgBouncer", .enabled(if: Pooler.isInstalled), .timeLimit(.minutes(6)))
 struct PoolerTests {
     private static let ports = ["--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"]
 

@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Preconditions of the database", .timeLimit(.minutes(3)))
+@Suite("Preconditions of the database", .timeLimit(.minutes(6)))
 struct PreconditionTests {
     private static let ports = ["--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"]
 

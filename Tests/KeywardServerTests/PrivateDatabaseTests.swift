@@ -4,7 +4,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("With a private PostgreSQL", .timeLimit(.minutes(3)))
+@Suite("With a private PostgreSQL", .timeLimit(.minutes(6)))
 struct PrivateDatabaseTests {
     private func postmasterID(_ folder: String) -> Int32? {
         let file = try? FileManager.default.subpathsOfDirectory(atPath: folder).first { $0.hasSuffix("postmaster.pid") }

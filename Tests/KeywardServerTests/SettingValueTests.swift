@@ -4,7 +4,7 @@ import Testing
 
 @testable import KeywardServer
 
-@Suite("Values of settings", .timeLimit(.minutes(2)))
+@Suite("Values of settings", .timeLimit(.minutes(5)))
 struct SettingValueTests {
     private static let key = "canary-" + String(repeating: "k", count: 32)
 

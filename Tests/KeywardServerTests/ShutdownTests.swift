@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Shutting down", .timeLimit(.minutes(2)))
+@Suite("Shutting down", .timeLimit(.minutes(5)))
 struct ShutdownTests {
     @Test(
         "an orderly stop logs no warning, with clients connected and on either database", arguments: [SIGTERM, SIGINT])

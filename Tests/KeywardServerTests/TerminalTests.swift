@@ -5,7 +5,7 @@ import Testing
 
 @testable import KeywardServer
 
-@Suite("Commands on a terminal", .timeLimit(.minutes(3)))
+@Suite("Commands on a terminal", .timeLimit(.minutes(6)))
 struct TerminalTests {
     /// Runs `keyward` with a terminal of so many columns as its standard output.
     private static func run(

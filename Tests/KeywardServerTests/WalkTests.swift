@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("The main road", .timeLimit(.minutes(3)))
+@Suite("The main road", .timeLimit(.minutes(6)))
 struct WalkTests {
     @Test("a key is issued, opens the gateway, is revoked, and opens nothing any more, here and on a second instance")
     func issueUseRevoke() async throws {

@@ -7,7 +7,7 @@ import Testing
 
 /// What callers see when the server stops, stands still or comes back. Each test has a server of its own.
 @Suite(.serialized) struct OutageTests {
-    @Test(.timeLimit(.minutes(3)))
+    @Test(.timeLimit(.minutes(6)))
     func aRestartUnderLoadIsOnlyEverUnavailabilityAndPasses() async throws {
         let server = try await TestServer.start()
         let configuration = PoolConfiguration(maximumConnections: 4, acquireTimeout: .seconds(2))
@@ -31,7 +31,7 @@ import Testing
         await server.destroy()
     }
 
-    @Test(.timeLimit(.minutes(3)))
+    @Test(.timeLimit(.minutes(6)))
     func aServerThatStandsStillHoldsNobodyBeyondTheTimeout() async throws {
         let server = try await TestServer.start()
         let connection = try await connect(to: server)
@@ -56,7 +56,7 @@ import Testing
         await server.destroy()
     }
 
-    @Test(.timeLimit(.minutes(3)))
+    @Test(.timeLimit(.minutes(6)))
     func aPoolSurvivesAServerThatStandsStill() async throws {
         let server = try await TestServer.start()
         let configuration = PoolConfiguration(maximumConnections: 2, acquireTimeout: .milliseconds(500))

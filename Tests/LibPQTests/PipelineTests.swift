@@ -3,7 +3,7 @@ import Testing
 @testable import LibPQ
 
 @Suite struct PipelineTests {
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(5)))
     func tenThousandStatementsWithLargeAnswersDoNotDeadlock() async throws {
         try await withConnection(ConnectionSettings(queryTimeout: .seconds(100))) { connection in
             let text = String(repeating: "x", count: 2048)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LibPQ
 
-@Suite("Calls of tasks that prefer an executor", .timeLimit(.minutes(2)))
+@Suite("Calls of tasks that prefer an executor", .timeLimit(.minutes(5)))
 struct TaskExecutorTests {
     private final class QueueExecutor: TaskExecutor {
         private let queue = DispatchQueue(label: "test", attributes: .concurrent)

@@ -12,7 +12,7 @@ import Testing
 struct ServerCrashTests {
     private static let rounds = ProcessInfo.processInfo.environment["KEYWARD_CRASH_ROUNDS"].flatMap(Int.init) ?? 15
 
-    @Test("an instance that is held up over a crash misses no revocation", .timeLimit(.minutes(20)))
+    @Test("an instance that is held up over a crash misses no revocation", .timeLimit(.minutes(40)))
     func heldUp() async throws {
         let server = try await TestServer.start(settings: ["wal_writer_delay": "10s"])
         let pool = PostgresPool(target: try PostgresTarget(server.connectionString), logger: StoreFixture.logger)
