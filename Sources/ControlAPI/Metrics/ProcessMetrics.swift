@@ -9,7 +9,7 @@ enum ProcessMetrics {
     static func add(to registry: PrometheusRegistry) {
         registry.gauge("keyward_build_info", labels: [("version", KeywardVersion.current)]) { 1 }
         registry.gauge("process_start_time_seconds") { Double(startedAt.microseconds) / 1e6 }
-        registry.counter("process_cpu_seconds_total") { seconds(of: CLOCK_PROCESS_CPUTIME_ID) }
+        registry.counter("process_cpu_seconds_total") { cpuTime }
         registry.gauge("process_resident_memory_bytes") {
             // The second field of statm is the resident set in pages (proc(5)).
             fields("/proc/self/statm")?.dropFirst().first.flatMap { Double($0) }.map {
@@ -35,18 +35,24 @@ enum ProcessMetrics {
     /// The 22nd field of stat is the start in clock ticks since the boot (proc(5)). The second one, the name in parentheses, may have
     /// spaces.
     private static var startTime: Timestamp? {
-        guard let rest = text("/proc/self/stat")?.split(separator: ")").last?.split(separator: " "), rest.count > 19,
-            let ticks = Double(rest[19]), let sinceBoot = seconds(of: CLOCK_BOOTTIME)
+        guard let fields = statFields, fields.count > 19, let ticks = Double(fields[19]),
+            let sinceBoot = Self.fields("/proc/uptime")?.first.flatMap({ Double($0) })
         else { return nil }
-        let age = sinceBoot - ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
-        return Timestamp.now.advanced(by: .zero - .seconds(age))
+        return Timestamp.now.advanced(by: .zero - .seconds(sinceBoot - ticks / ticksPerSecond))
     }
 
-    private static func seconds(of clock: clockid_t) -> Double? {
-        var time = timespec()
-        guard clock_gettime(clock, &time) == 0 else { return nil }
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    /// The CPU time of user and system, in seconds.
+    private static var cpuTime: Double? {
+        guard let fields = statFields, fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12])
+        else { return nil }
+        return (user + system) / ticksPerSecond
     }
+
+    private static var statFields: [Substring]? {
+        text("/proc/self/stat")?.split(separator: ")").last?.split(separator: " ")
+    }
+
+    private static let ticksPerSecond = Double(sysconf(Int32(_SC_CLK_TCK)))
 
     private static func fields(_ path: String) -> [Substring]? { text(path)?.split(separator: " ") }
 
