@@ -98,7 +98,7 @@ enum Console {
 
     /// Writes all bytes, and waits for a slow reader where the descriptor is non-blocking.
     /// - Returns: nil, or the number of the system's error.
-    private static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Int32? {
+    static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Int32? {
         let bytes = ContiguousArray(bytes)
         var offset = 0
         while offset < bytes.count {

@@ -73,7 +73,8 @@ final class LogWriter: Sendable {
         while let (lines, dropped, report) = takeLines() {
             // Now there is room for the line that says so.
             if dropped > 0 { report?(dropped) }
-            write(all: lines)
+            // There is no one to tell of a failure.
+            _ = Console.write(lines, to: descriptor)
         }
     }
 
@@ -84,24 +85,6 @@ final class LogWriter: Sendable {
             guard state.isWriting else { return nil }
             defer { (state.waiting, state.dropped) = ([], 0) }
             return (state.waiting, state.dropped, state.report)
-        }
-    }
-
-    /// Waits for a reader that is slow. There is no one to tell of a failure.
-    private func write(all bytes: [UInt8]) {
-        var offset = 0
-        while offset < bytes.count {
-            let written = bytes.withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress?.advanced(by: offset), bytes.count - offset)
-            }
-            if written > 0 {
-                offset += written
-            } else if errno == EAGAIN {
-                var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                _ = poll(&ready, 1, -1)
-            } else if errno != EINTR {
-                return
-            }
         }
     }
 }
