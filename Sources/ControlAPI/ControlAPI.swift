@@ -12,7 +12,7 @@ public struct ControlAPI: Sendable {
     static let bodyLimit = 64 * 1024
 
     /// Paths whose bodies are read as they come.
-    private static let streamed: Set = [ImportRoute.path]
+    static let streamed: Set = [ImportRoute.path]
 
     private let service: AuthKeyService
     private let administration: Administration
@@ -101,7 +101,7 @@ public struct ControlAPI: Sendable {
         router.add(middleware: ResponseGuard(methods: RouteMethods(of: routes)))
         router.add(middleware: forwardAuth)
         router.add(middleware: TargetCheck())
-        router.add(middleware: BodyLimit(limit: Self.bodyLimit, streamed: Self.streamed))
+        router.add(middleware: BodyLimit(streamed: Self.streamed))
         addRoutes(to: router)
         return router
     }

@@ -45,6 +45,18 @@ struct ExpectTests {
         }
     }
 
+    @Test(
+        "a caller without a valid admin key is refused without 100",
+        arguments: [keys, keys + "/import", "/v1/verify", "/v1/introspect", "/v2/keys.verifyKey", "/v2/keys.createKey"])
+    func unauthenticated(_ path: String) async throws {
+        try await ControlServer.with { server in
+            let connection = try RawConnection(to: server.url)
+            connection.send(head(path, length: 20, admin: "wrong"))
+            let response = try #require(await connection.read())
+            #expect(response.hasPrefix("HTTP/1.1 401 ") && !response.contains("100 Continue"), "\(response)")
+        }
+    }
+
     @Test("a request without a body, or with another expectation, gets its response alone")
     func others() async throws {
         try await ControlServer.with { server in

@@ -67,7 +67,26 @@ struct OutcomeUnknownTests {
         }
     }
 
-    @Test("is told to Unkey's clients as well")
+    @Test(
+        "a revocation that was carried out is never reported as undone when the database goes away after it",
+        arguments: [
+            ("DELETE", "\(keys)/ID/previous-secret", nil, 204), ("POST", "\(keys)/ID/deactivate", nil, 204),
+            ("POST", "/v2/keys.deleteKey", #"{"keyId":"ID"}"#, 200),
+            ("POST", "/v2/keys.deleteKey", #"{"keyId":"ID","permanent":true}"#, 503),
+        ] as [(String, String, String?, Int)])
+    func databaseGoesAway(_ method: String, _ path: String, _ body: String?, _ status: Int) async throws {
+        try await ControlServer.with { server in
+            let key = try #require(try await server.create(#"{"name":"n"}"#).object["id"] as? String)
+            _ = try await server.send(.POST, "\(Self.keys)/\(key)/rotate", body: #"{"grace_seconds":600}"#)
+            server.store.goDownAfterNextChange()
+            let answer = try await server.send(
+                HTTPMethod(rawValue: method), path.replacing("ID", with: key), body: body?.replacing("ID", with: key))
+            #expect(answer.status == status)
+            if status == 503 { #expect(answer.errorText("type") == "urn:keyward:error:outcome_unknown") }
+        }
+    }
+
+    @Test("is reported to Unkey's clients too")
     func unkey() async throws {
         try await ControlServer.with { server in
             server.store.losesAnswers = true

@@ -53,6 +53,7 @@ public final class InMemoryStore: Store, ChangeHints {
         var isDown = false
         var breaksNextRead = false
         var losesAnswers = false
+        var goesDownAfterNextChange = false
         /// Imports that are under way.
         var stages = 0
         var isClosed = false
@@ -93,10 +94,10 @@ public final class InMemoryStore: Store, ChangeHints {
     /// Whether an import is under way.
     public var isImporting: Bool { state.withLock { $0.stages > 0 } }
 
-    /// While true, every call fails as unavailable.
     /// Makes the next read of the changes fail after all entries were handed over.
     public func breakNextRead() { state.withLock { $0.breaksNextRead = true } }
 
+    /// While true, every call fails as unavailable.
     public var isDown: Bool {
         get { state.withLock { $0.isDown } }
         set { state.withLock { $0.isDown = newValue } }
@@ -107,6 +108,9 @@ public final class InMemoryStore: Store, ChangeHints {
         get { state.withLock { $0.losesAnswers } }
         set { state.withLock { $0.losesAnswers = newValue } }
     }
+
+    /// Makes every call fail as unavailable once the next change has been carried out.
+    public func goDownAfterNextChange() { state.withLock { $0.goesDownAfterNextChange = true } }
 
     /// How many times `find` was called.
     public var finds: Int { state.withLock { $0.finds } }
@@ -538,7 +542,9 @@ public final class InMemoryStore: Store, ChangeHints {
             guard !state.isDown, !state.isClosed else { return .failure(StoreError(.unavailable, detail: "down")) }
             let before = state.trail.events.count
             let answer = body(&state)
-            guard !state.losesAnswers || state.trail.events.count == before else {
+            let isChanged = state.trail.events.count > before
+            if isChanged, state.goesDownAfterNextChange { state.isDown = true }
+            guard !isChanged || !state.losesAnswers else {
                 return .failure(StoreError(.outcomeUnknown, detail: "lost"))
             }
             return .success(answer)

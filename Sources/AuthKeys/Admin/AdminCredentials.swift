@@ -137,24 +137,28 @@ public final class AdminCredentials: Sendable {
         }
     }
 
-    /// Renews the copy.
-    public func refresh() async throws(StoreError) {
+    /// Reads the admin keys and renews the copy with them. Returns false where the copy stays as it is, because it was changed or
+    /// read after this read began.
+    @discardableResult
+    public func refresh() async throws(StoreError) -> Bool {
         let start = time.uptime()
         let keys = try await store.adminKeysByDigest()
-        let revived: [KeyID] = copy.withLock { copy in
-            guard start >= copy.readAt ?? start, start >= copy.changedAt ?? start else { return [] }
+        let revived: [KeyID]? = copy.withLock { copy in
+            guard start >= copy.readAt ?? start, start >= copy.changedAt ?? start else { return nil }
             for (digest, key) in keys where key.deactivatedAt != nil { copy.deactivated[digest] = key }
             copy.keys = keys.filter { copy.deactivated[$0.key] == nil }
             copy.readAt = start
             return keys.filter { $0.value.deactivatedAt == nil && copy.deactivated[$0.key] != nil }.map(\.value.id)
         }
-        if revived.isEmpty { return }
+        guard let revived else { return false }
+        if revived.isEmpty { return true }
         try await store.writeBack(deactivated: revived)
         for id in revived {
             logger.warning(
                 "the database had lost the end of an admin key, which was written back",
                 metadata: ["admin_key_id": "\(id)"])
         }
+        return true
     }
 
     /// Notes a key that was changed here, before the caller learns of the change. Other instances learn of it with the next renewal of
@@ -178,6 +182,7 @@ public final class AdminCredentials: Sendable {
         var isFailing = false
         renewals.follow(true)
         defer { renewals.follow(false) }
+        async let _ = expireWaits()
         while true {
             do throws(StoreError) {
                 try await renew()
@@ -194,11 +199,16 @@ public final class AdminCredentials: Sendable {
         }
     }
 
+    /// Ends waits that have timed out, also while a read hangs.
+    private func expireWaits() async {
+        while (try? await time.sleep(.milliseconds(250))) != nil { renewals.expire() }
+    }
+
     private func renew() async throws(StoreError) {
         let number = renewals.begin()
         do throws(StoreError) {
-            try await refresh()
-            renewals.end(number, worked: true)
+            // Those who wait for a copy that was not renewed wait for the next read.
+            if try await refresh() { renewals.end(number, worked: true) }
         } catch {
             renewals.end(number, worked: false)
             throw error

@@ -9,9 +9,14 @@ public struct TargetFault: Error, Equatable, Sendable {
         self.offset = offset
     }
 
-    /// The first byte outside ASCII; nil when there is none.
+    /// Finds the first byte outside ASCII; nil when there is none.
     public init?(in target: some Sequence<UInt8>) {
-        guard let (offset, byte) = target.enumerated().first(where: { $0.element >= 0x80 }) else { return nil }
+        self.init(in: target) { $0 >= 0x80 }
+    }
+
+    /// Finds the first byte that is not allowed; nil when there is none.
+    public init?(in target: some Sequence<UInt8>, where isRefused: (UInt8) -> Bool) {
+        guard let (offset, byte) = target.enumerated().first(where: { isRefused($0.element) }) else { return nil }
         self.init(byte: byte, offset: offset)
     }
 

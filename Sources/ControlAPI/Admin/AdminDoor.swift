@@ -78,10 +78,13 @@ struct AdminDoor: Sendable {
             throw error.error
         }
         context.checkedCredential(isValid: true)
-        var isPermitted = false
+        var request = request
+        var subject = AdminRoute.subjectInPath
         do {
             try Self.check(admin, for: route)
-            isPermitted = true
+            if !ControlAPI.streamed.contains(request.uri.path) { try await request.readBody() }
+            // The body of a caller without the permission is not read, not even for the trail.
+            subject = route.subject
             try QueryParameters(request.uri).check(takes: route.parameters)
             var context = context
             context.authorizeAgain = { [head = request.head, context] in
@@ -90,8 +93,6 @@ struct AdminDoor: Sendable {
             return try await perform(route, request, context, AdminCall(admin: admin, origin: context.origin))
         } catch let error as APIError {
             if error.status.code < 500, !route.action.isRead || error.status == .forbidden {
-                // The body of a caller that may not do what it asks for is not read, not even for the trail.
-                let subject = isPermitted ? route.subject : AdminRoute.subjectInPath
                 refusals.record(
                     event(error, of: admin, for: route, about: await subject(request, context), context),
                     isAuthenticated: true)

@@ -33,7 +33,7 @@ struct IntrospectionRoutes: DirectRoute {
     ) async throws(OAuthError) -> IntrospectionJSON {
         let admin = try await admit(request.head, context)
         guard let body = try? await request.body.collect(upTo: ControlAPI.bodyLimit) else {
-            throw .invalidRequest("the body did not come to its end")
+            throw .invalidRequest("the body is incomplete, or larger than \(ControlAPI.bodyLimit) bytes")
         }
         let question = try Question(request.head, body)
         let (decision, _) = await verifier.decide(about: question.token, for: question.request, asker: admin)

@@ -36,8 +36,8 @@ extension HTTPFields {
 }
 
 extension HTTPFields {
-    /// Whether the client waits for 100 (Continue) before it sends its body.
-    fileprivate var expectContinue: Bool {
+    /// True if the client waits for 100 (Continue) before it sends its body.
+    var expectContinue: Bool {
         guard announceBody, let expected = self[.expect], expected.utf8.count == 12 else { return false }
         return expected.lowercased() == "100-continue"
     }

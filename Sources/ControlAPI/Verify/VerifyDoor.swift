@@ -26,6 +26,8 @@ struct VerifyDoor: Sendable {
 
     /// Reads the body of a request that was admitted.
     func read<Body: Decodable & Sendable>(_ type: Body.Type, of request: Request) async throws -> Body {
+        var request = request
+        try await request.readBody()
         let bytes = try await request.body.collect(upTo: .max)
         return try await computing.run { try JSONBody.decode(type, from: bytes) }
     }

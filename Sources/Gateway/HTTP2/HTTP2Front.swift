@@ -13,7 +13,7 @@ enum HTTP2Front {
                 keepalive: .init(pingInterval: loop.patience.keepAlive, ackTimeout: .seconds(20))))
         let bound = NIOLoopBound(loop, eventLoop: eventLoop)
         let peer = channel.remoteAddress
-        let wire = HTTP2Wire(limits: limits, logger: loop.logger)
+        let wire = HTTP2Wire(limits: limits, headTimeout: loop.patience.requestHead, logger: loop.logger)
         let farewell = HTTP2Farewell(streams: manager.http2StreamDelegate)
         let boundWire = NIOLoopBound(wire, eventLoop: eventLoop)
         let handler = NIOHTTP2Handler(

@@ -39,10 +39,16 @@ final class HTTP2Wire: ChannelDuplexHandler {
     private var dropsRest = false
     private var isEnded = false
     private var dropped = 0
+    /// The time in which a field block or frame that has begun must be complete.
+    private let headTimeout: TimeAmount
+    /// The deadline of the block or frame that is not complete; nil without one.
+    private var deadline: NIODeadline?
+    private var timer: Scheduled<Void>?
     /// True if the library's next write is the payload of the frame whose header was its last one.
     private var isPayload = false
 
-    init(limits: HTTP2Limits, logger: Logger) {
+    init(limits: HTTP2Limits, headTimeout: TimeAmount, logger: Logger) {
+        self.headTimeout = headTimeout
         self.logger = logger
         streamLimit = limits.streams
         frames = HTTP2FrameReader(blockLimit: limits.announcedSection)
@@ -71,11 +77,35 @@ final class HTTP2Wire: ChannelDuplexHandler {
         guard !isEnded else { return drop(bytes, context) }
         frames.append(bytes)
         do throws(HTTP2ConnectionError) {
-            while !isEnded, let step = try frames.next() { try take(step, context) }
+            while !isEnded, let step = try frames.next() {
+                // The frames of one block share its deadline.
+                if case .continued = step {} else { deadline = nil }
+                try take(step, context)
+            }
         } catch {
             end(error, context)
         }
-        if isEnded { frames.clear() } else { frames.discardRead() }
+        if isEnded { return frames.clear() }
+        frames.discardRead()
+        guard frames.isIncomplete else { return deadline = nil }
+        deadline = deadline ?? .now() + headTimeout
+        if timer == nil { startTimer(context) }
+    }
+
+    /// Ends the connection of a client that does not complete what it has begun. The timer outlives the deadline that it was
+    /// started for: a client under load always has a frame that is not complete, each time another one.
+    private func startTimer(_ context: ChannelHandlerContext) {
+        guard let deadline else { return }
+        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [self] in
+            timer = nil
+            guard !isEnded, let deadline = self.deadline else { return }
+            if deadline <= .now() { end(.enhanceYourCalm, context) } else { startTimer(context) }
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
     }
 
     private func take(_ step: HTTP2FrameReader.Step, _ context: ChannelHandlerContext) throws(HTTP2ConnectionError) {

@@ -97,9 +97,7 @@ struct SettingsOptions: ParsableArguments {
 
     private func configFile(_ environment: [String: String]) throws(SettingsError) -> String? {
         guard let config else { return environment["KEYWARD_CONFIG"] }
-        guard try SettingText.clean(config, "--config") != nil else {
-            throw SettingsError(message: "--config is empty: leave it out, or name a file")
-        }
+        try SettingsSource.refuseEmpty(config, "--config")
         return config
     }
 }

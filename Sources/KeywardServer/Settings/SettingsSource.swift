@@ -43,7 +43,7 @@ struct SettingsSource {
 
     /// Refuses an empty value where one was given on purpose: a script with an unset variable would lift a restriction. Only a
     /// variable of the environment may be empty, which means that it is not set.
-    private static func refuseEmpty(_ text: String, _ name: String) throws(SettingsError) {
+    static func refuseEmpty(_ text: String, _ name: String) throws(SettingsError) {
         guard try SettingText.clean(text, name) != nil else {
             throw SettingsError(message: "\(name) is empty: leave it out, or give it a value")
         }

@@ -100,6 +100,19 @@ struct AdminCredentialsTests {
         }
     }
 
+    @Test("a read that began before a change on this instance does not count as a renewal")
+    func staleRead() async throws {
+        let store = InMemoryStore(time: clock.source)
+        let credentials = credentials(store)
+        let service = AdminKeyService(store: store, hasBootstrapKey: true, credentials: credentials, time: clock.source)
+        clock.advance(by: .seconds(1))
+        _ = try await service.create(AdminKeyAttributes(name: "n", permissions: [.verify]), by: .test)
+        clock.advance(by: .seconds(-1))
+        #expect(try await !credentials.refresh())
+        clock.advance(by: .seconds(1))
+        #expect(try await credentials.refresh())
+    }
+
     @Test("the copy is gone by as long as it is young enough, and knows expiry by itself")
     func copy() async throws {
         let store = InMemoryStore(time: clock.source)

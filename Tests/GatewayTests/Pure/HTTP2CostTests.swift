@@ -32,7 +32,8 @@ import Testing
     private func channel(_ sink: Sink) throws -> EmbeddedChannel {
         let channel = EmbeddedChannel()
         let limits = HTTP2Limits(GatewayConfiguration.Limits())
-        let wire = HTTP2Wire(limits: limits, logger: Logger(label: "t") { _ in SwiftLogNoOpLogHandler() })
+        let wire = HTTP2Wire(
+            limits: limits, headTimeout: .seconds(10), logger: Logger(label: "t") { _ in SwiftLogNoOpLogHandler() })
         let bound = NIOLoopBound((wire, sink), eventLoop: channel.eventLoop)
         let library = NIOHTTP2Handler(
             mode: .server, eventLoop: channel.eventLoop, connectionConfiguration: limits.connection,

@@ -160,6 +160,26 @@ import Testing
         }
     }
 
+    @Test(
+        "a field block or frame that is not completed in time ends the connection, however slowly it grows",
+        arguments: [
+            ("a part of a frame's header", [[0, 0, 10, 1]]), ("a part of a block", [Array(http2Frame(1, stream: 1, Array(repeating: 0x82, count: 9)).dropLast(3))]),
+            ("a block without its end", Array(repeating: http2Frame(9, stream: 1, [0x82]), count: 8)),
+        ] as [(String, [[UInt8]])])
+    func incompleteHead(_ name: String, _ parts: [[UInt8]]) async throws {
+        let upstream = try await RawUpstream()
+        let options = HarnessOptions().with(\.timeouts.requestHead, .milliseconds(500))
+        try await withClient(before: upstream, options: options) { gateway, client async throws in
+            if parts.count > 1 { try await client.send(http2Frame(1, flags: 1, stream: 1, [0x82])) }
+            for part in parts {
+                guard (try? await client.send(part)) != nil else { break }
+                if parts.count > 1 { try await Task.sleep(for: .milliseconds(150)) }
+            }
+            try await client.connection.waitForClose(within: .seconds(10))
+            if let code = client.goAway { #expect(code == Self.enhanceYourCalm) }
+        }
+    }
+
     @Test("a client that acknowledges each piece of a long response is no flood")
     func acknowledgements() async throws {
         let size = 16 << 20

@@ -38,6 +38,9 @@ struct HTTP2FrameReader {
         self.blockLimit = blockLimit
     }
 
+    /// True if the end of a field block, or of a frame that is read as a whole, has not been received.
+    var isIncomplete: Bool { open != nil || input.readableBytes > 0 }
+
     mutating func append(_ bytes: ByteBuffer) {
         input.take(bytes)
     }
