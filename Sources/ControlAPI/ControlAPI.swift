@@ -23,7 +23,7 @@ public struct ControlAPI: Sendable {
     private let verifier: RequestVerifier
     private let proxies: [IPNetwork]
     private let issuer: String
-    private let importPatience: ImportPatience
+    private let importTimeouts: ImportTimeouts
     private let limits: ConnectionLimits
     /// The connections that are open.
     public let connections: OpenConnections
@@ -41,7 +41,7 @@ public struct ControlAPI: Sendable {
         service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
         writes: WriteAvailability = WriteAvailability(), metrics: PrometheusRegistry, verifier: RequestVerifier,
         issuer: String, proxies: [IPNetwork] = [],
-        importPatience: ImportPatience = ImportPatience(), limits: ConnectionLimits = ConnectionLimits(),
+        importTimeouts: ImportTimeouts = ImportTimeouts(), limits: ConnectionLimits = ConnectionLimits(),
         computing: ComputeExecutor = .shared, time: TimeSource = .system
     ) {
         self.computing = computing
@@ -49,7 +49,7 @@ public struct ControlAPI: Sendable {
         self.limits = limits
         connections = OpenConnections(limits: limits)
         metrics.gauge("keyward_control_connections") { [connections] in Double(connections.count) }
-        self.importPatience = importPatience
+        self.importTimeouts = importTimeouts
         self.verifier = verifier
         self.issuer = issuer
         self.proxies = proxies
@@ -114,25 +114,25 @@ public struct ControlAPI: Sendable {
         ReferenceRoute(computing: computing).add(to: router)
         verify.add(to: router)
         introspection.add(to: router)
-        UnkeyVerifyRoutes(verifier: verifier, service: service, door: verifyDoor).add(to: router)
-        let door = AdminDoor(
+        UnkeyVerifyRoutes(verifier: verifier, service: service, authenticator: verifyAuthenticator).add(to: router)
+        let authenticator = AdminAuthenticator(
             credentials: administration.credentials, refusals: administration.refusals, computing: computing)
-        for group in adminRoutes { door.add(group, to: router) }
+        for group in adminRoutes { authenticator.add(group, to: router) }
     }
 
-    private var verifyDoor: VerifyDoor {
-        VerifyDoor(
+    private var verifyAuthenticator: VerifyAuthenticator {
+        VerifyAuthenticator(
             credentials: administration.credentials, refusals: administration.refusals, computing: computing)
     }
     private var forwardAuth: ForwardAuth { ForwardAuth(verifier: verifier, proxies: proxies) }
-    private var verify: VerifyRoutes { VerifyRoutes(verifier: verifier, door: verifyDoor) }
+    private var verify: VerifyRoutes { VerifyRoutes(verifier: verifier, authenticator: verifyAuthenticator) }
     private var introspection: IntrospectionRoutes {
-        IntrospectionRoutes(verifier: verifier, door: verifyDoor, issuer: issuer)
+        IntrospectionRoutes(verifier: verifier, authenticator: verifyAuthenticator, issuer: issuer)
     }
 
     var adminRoutes: [any AdminRoutes] {
         [
-            AuthKeyRoutes(service: service, time: time), ImportRoute(service: service, patience: importPatience),
+            AuthKeyRoutes(service: service, time: time), ImportRoute(service: service, timeouts: importTimeouts),
             ExportRoute(service: service, time: time), AdminKeyRoutes(service: administration.keys, time: time),
             AuditRoutes(trail: administration.trail), InstanceRoutes(service: service),
             UnkeyKeyRoutes(service: service),

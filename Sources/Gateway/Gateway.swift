@@ -78,10 +78,10 @@ public final class Gateway: Service {
     public func run() async throws {
         if bound.withLock({ $0 == nil }) { try await bind() }
         guard let bound = bound.withLock({ $0 }) else { return }
-        let patience = await shutdownPatience()
+        let timeout = await shutdownTimeout()
         try? await bound.channel.close()
         let drains = bound.loops.map { loop in
-            loop.eventLoop.flatSubmit { loop.value.drain(limit: patience) }
+            loop.eventLoop.flatSubmit { loop.value.drain(limit: timeout) }
         }
         for drain in drains { try? await drain.get() }
         try await bound.group.shutdownGracefully()
@@ -89,7 +89,7 @@ public final class Gateway: Service {
     }
 
     /// Waits for the end, and says how long what is under way then may take.
-    private func shutdownPatience() async -> TimeAmount {
+    private func shutdownTimeout() async -> TimeAmount {
         do {
             try await gracefulShutdown()
             return TimeAmount(configuration.timeouts.drain)

@@ -17,18 +17,18 @@ extension PostgresConnection {
         observer: (@Sendable (Event) -> Void)?
     ) async throws(PostgresError) -> PostgresConnection {
         let connection = PostgresConnection(settings: settings, logger: logger, observer: observer)
-        let patience = Patience(min(settings.connectTimeout, target.connectTimeout ?? settings.connectTimeout))
+        let deadline = Deadline(min(settings.connectTimeout, target.connectTimeout ?? settings.connectTimeout))
         // libpq resolves names inside its calls, which nothing can hurry: the caller does not wait for the queue itself.
         let outcome = OneShot<Result<Void, PostgresError>>()
         let opening = Task {
             do throws(PostgresError) {
-                try await connection.open(target, patience)
+                try await connection.open(target, deadline)
                 outcome.settle(.success(()))
             } catch {
                 outcome.settle(.failure(error))
             }
         }
-        DispatchQueue.global().asyncAfter(deadline: DispatchTime(patience.deadline)) {
+        DispatchQueue.global().asyncAfter(deadline: DispatchTime(deadline.instant)) {
             outcome.settle(.failure(PostgresError(.timeout, detail: "connecting", nothingWasSent: true)))
         }
         let result = await withTaskCancellationHandler {
@@ -46,10 +46,10 @@ extension PostgresConnection {
         }
     }
 
-    private func open(_ target: PostgresTarget, _ patience: Patience) async throws(PostgresError) {
+    private func open(_ target: PostgresTarget, _ deadline: Deadline) async throws(PostgresError) {
         guard let pointer = Self.start(target) else { throw PostgresError(.connectionFailed, nothingWasSent: true) }
         do throws(PostgresError) {
-            try await poll(pointer, patience)
+            try await poll(pointer, deadline)
         } catch {
             PQfinish(pointer)
             throw error
@@ -58,13 +58,13 @@ extension PostgresConnection {
             throw PostgresError(.connectionFailed, detail: "no descriptor or memory left", nothingWasSent: true)
         }
         self.session = session
-        if !settings.isPooled { try await setUp(patience) }
+        if !settings.isPooled { try await setUp(deadline) }
     }
 
     /// Gives the session its settings. A connection that cannot have them is not one.
-    private func setUp(_ patience: Patience) async throws(PostgresError) {
+    private func setUp(_ deadline: Deadline) async throws(PostgresError) {
         do throws(PostgresError) {
-            try await run(script: SessionSettings.sessionScript, patience: patience)
+            try await run(script: SessionSettings.sessionScript, deadline: deadline)
         } catch {
             throw .unusableSession(error)
         }
@@ -82,7 +82,7 @@ extension PostgresConnection {
     }
 
     /// Drives PQconnectPoll, waiting each time for exactly what it asked for.
-    private func poll(_ pointer: OpaquePointer, _ patience: Patience) async throws(PostgresError) {
+    private func poll(_ pointer: OpaquePointer, _ deadline: Deadline) async throws(PostgresError) {
         guard PQstatus(pointer) != CONNECTION_BAD else { throw PostgresError(failedConnection: pointer) }
         var state = PGRES_POLLING_WRITING
         while state != PGRES_POLLING_OK {
@@ -97,7 +97,7 @@ extension PostgresConnection {
             let write = state == PGRES_POLLING_WRITING
             while !watch.isReady(read: !write, write: write) {
                 if write { watch.notifyWhenWritable() }
-                switch await waitForSocket(patience) {
+                switch await waitForSocket(deadline) {
                 case .ready, .granted: break
                 case .deadline: throw PostgresError(.timeout, detail: "connecting", nothingWasSent: true)
                 case .cancelled: throw PostgresError(.cancelled, nothingWasSent: true)

@@ -9,7 +9,7 @@ extension PostgresConnection {
 
     /// Runs statements in one pipeline with one sync. The caller owns the connection.
     func run(
-        _ statements: [PostgresStatement], in transaction: PostgresTransaction? = nil, patience: Patience
+        _ statements: [PostgresStatement], in transaction: PostgresTransaction? = nil, deadline: Deadline
     ) async throws(PostgresError) -> [PostgresResult] {
         var calls: [PreparedCall] = []
         calls.reserveCapacity(statements.count)
@@ -18,10 +18,10 @@ extension PostgresConnection {
             calls.append(PreparedCall(sql: statement.sql, parameters: try EncodedParameters(statement.parameters)))
         }
         guard !calls.isEmpty else { return [] }
-        try await takeTurn(.wire, patience)
+        try await takeTurn(.wire, deadline)
         defer { endTurn(.wire) }
         try transaction?.check()
-        var patience = patience
+        var deadline = deadline
         let isAlone = session?.isIdle == true
         // Through a pooler, a transaction that begins here begins with the session's settings.
         let preamble =
@@ -32,11 +32,11 @@ extension PostgresConnection {
         let mode = AttemptMode(
             isAlone: isAlone, mayCommit: transaction == nil, preambleCount: preamble.count)
         do throws(PostgresError) {
-            return try await attempt(preamble + calls, mode, &patience)
+            return try await attempt(preamble + calls, mode, &deadline)
         } catch {
             // Outside a transaction block the failed pipeline has left nothing behind.
-            guard error.isStalePlan, isAlone, !isClosed, patience.interruption == nil else { throw error }
-            return try await attempt(preamble + calls, mode, &patience)
+            guard error.isStalePlan, isAlone, !isClosed, deadline.interruption == nil else { throw error }
+            return try await attempt(preamble + calls, mode, &deadline)
         }
     }
 
@@ -50,7 +50,7 @@ extension PostgresConnection {
     }
 
     private func attempt(
-        _ calls: [PreparedCall], _ mode: AttemptMode, _ patience: inout Patience
+        _ calls: [PreparedCall], _ mode: AttemptMode, _ deadline: inout Deadline
     ) async throws(PostgresError) -> [PostgresResult] {
         var commands: [WireCommand] = []
         var prepared: [Int: (key: StatementCache.Key, name: String)] = [:]
@@ -78,7 +78,7 @@ extension PostgresConnection {
         }
         let session = session
         let outcomes = try await exchange(
-            commands, own: ownCommands, mayCommit: mode.mayCommit, &patience
+            commands, own: ownCommands, mayCommit: mode.mayCommit, &deadline
         ).prefix(ownCommands)
         let isUnconfirmed = session?.takeUnconfirmedCommit() ?? false
 
@@ -93,7 +93,7 @@ extension PostgresConnection {
         }).first {
             if index < mode.preambleCount { throw .unusableSession(error) }
             if error.isStalePlan { forget(calls, serverForgot: error.sqlState == "26000") }
-            throw error.sqlState == "57014" ? patience.interruption ?? error : error
+            throw error.sqlState == "57014" ? deadline.interruption ?? error : error
         }
         if isUnconfirmed {
             throw PostgresError(.timeout, detail: "the synchronous standby did not confirm the commit")
@@ -126,7 +126,7 @@ extension PostgresConnection {
     /// - Throws: an error of unknown outcome if they may commit, the sync was sent, and neither its answer nor an error that rules
     ///   a commit out arrived.
     private func exchange(
-        _ commands: [WireCommand], own: Int, mayCommit: Bool, _ patience: inout Patience
+        _ commands: [WireCommand], own: Int, mayCommit: Bool, _ deadline: inout Deadline
     ) async throws(PostgresError) -> [CommandOutcome] {
         guard isAlive(), let pointer = session?.pointer, PQenterPipelineMode(pointer) == 1 else {
             shutDown()
@@ -137,7 +137,7 @@ extension PostgresConnection {
         do throws(PostgresError) {
             while answers.outcomes.count < commands.count || isCancelUnderWay {
                 guard let session else { throw PostgresError(.connectionLost) }
-                if let interruption = patience.interruption, sent < commands.count {
+                if let interruption = deadline.interruption, sent < commands.count {
                     // To go on with a sync would commit the half that was sent.
                     shutDown()
                     throw interruption
@@ -145,7 +145,7 @@ extension PostgresConnection {
                 let isBlocked = try send(commands, &sent, on: session)
                 try collect(&answers, upTo: sent, from: session)
                 if answers.outcomes.count < commands.count || isCancelUnderWay {
-                    try await progress(&patience, write: isBlocked)
+                    try await progress(&deadline, write: isBlocked)
                 }
             }
         } catch {

@@ -3,15 +3,15 @@ import Dispatch
 
 extension PostgresConnection {
     /// Waits until this call has the connection, or the wire, for itself. Each success needs an `endTurn`.
-    func takeTurn(_ lane: Turns.Lane, _ patience: Patience) async throws(PostgresError) {
+    func takeTurn(_ lane: Turns.Lane, _ deadline: Deadline) async throws(PostgresError) {
         guard !isClosed else { throw .closed() }
-        if patience.heedsCancellation, Task.isCancelled { throw PostgresError(.cancelled, nothingWasSent: true) }
-        if patience.isOver { throw PostgresError(.timeout, detail: "waiting for a turn", nothingWasSent: true) }
-        let ticket = waits.newTicket(until: patience.deadline)
+        if deadline.heedsCancellation, Task.isCancelled { throw PostgresError(.cancelled, nothingWasSent: true) }
+        if deadline.isOver { throw PostgresError(.timeout, detail: "waiting for a turn", nothingWasSent: true) }
+        let ticket = waits.newTicket(until: deadline.instant)
         if turns[lane].request(ticket) {
             waits.discard(ticket)
         } else {
-            switch await suspend(ticket, patience) {
+            switch await suspend(ticket, deadline) {
             case .granted, .ready: break
             case .deadline: throw PostgresError(.timeout, detail: "waiting for a turn", nothingWasSent: true)
             case .cancelled: throw PostgresError(.cancelled, nothingWasSent: true)
@@ -28,46 +28,46 @@ extension PostgresConnection {
 
     /// Waits for the socket once and takes in what has come. The first time patience ends, the statement is cancelled and
     /// the caller goes on to the end of its answer; the second time the connection is closed.
-    func progress(_ patience: inout Patience, write: Bool = false) async throws(PostgresError) {
-        guard let session else { throw patience.interruption ?? PostgresError(.connectionLost) }
+    func progress(_ deadline: inout Deadline, write: Bool = false) async throws(PostgresError) {
+        guard let session else { throw deadline.interruption ?? PostgresError(.connectionLost) }
         let wake: Wake
-        if patience.heedsCancellation, Task.isCancelled {
+        if deadline.heedsCancellation, Task.isCancelled {
             wake = .cancelled
-        } else if patience.isOver {
+        } else if deadline.isOver {
             wake = .deadline
         } else if session.watch.isReady(read: true, write: write) {
             wake = .ready
         } else {
             if write { session.watch.notifyWhenWritable() }
-            wake = await waitForSocket(patience)
+            wake = await waitForSocket(deadline)
         }
         switch wake {
         case .ready, .granted:
-            patience.progressed()
+            deadline.progressed()
             try readInput()
-        case .deadline: try interrupt(&patience, PostgresError(.timeout))
-        case .cancelled: try interrupt(&patience, PostgresError(.cancelled))
-        case .closed: throw patience.interruption ?? PostgresError(.connectionLost)
+        case .deadline: try interrupt(&deadline, PostgresError(.timeout))
+        case .cancelled: try interrupt(&deadline, PostgresError(.cancelled))
+        case .closed: throw deadline.interruption ?? PostgresError(.connectionLost)
         }
     }
 
-    func waitForSocket(_ patience: Patience) async -> Wake {
+    func waitForSocket(_ deadline: Deadline) async -> Wake {
         if hasMissedEvent {
             hasMissedEvent = false
             return .ready
         }
-        let ticket = waits.newTicket(until: patience.deadline)
+        let ticket = waits.newTicket(until: deadline.instant)
         waits.socketWait = ticket
-        return await suspend(ticket, patience)
+        return await suspend(ticket, deadline)
     }
 
     /// Asks the server to cancel the statement; a second time there is nothing left but to close.
-    func interrupt(_ patience: inout Patience, _ error: PostgresError) throws(PostgresError) {
-        if let earlier = patience.interruption {
+    func interrupt(_ deadline: inout Deadline, _ error: PostgresError) throws(PostgresError) {
+        if let earlier = deadline.interruption {
             shutDown()
             throw earlier
         }
-        patience.interrupt(error)
+        deadline.interrupt(error)
         guard let session else { throw error }
         isCancelUnderWay = session.cancelRequest.send {
             self.executor.queue.async { self.assumeIsolated { $0.cancelArrived() } }
@@ -106,9 +106,9 @@ extension PostgresConnection {
 }
 
 extension PostgresConnection {
-    private func suspend(_ ticket: WaitTable.Ticket, _ patience: Patience) async -> Wake {
-        setTimer(for: patience.deadline)
-        guard patience.heedsCancellation else { return await suspended(ticket) }
+    private func suspend(_ ticket: WaitTable.Ticket, _ deadline: Deadline) async -> Wake {
+        setTimer(for: deadline.instant)
+        guard deadline.heedsCancellation else { return await suspended(ticket) }
         return await withTaskCancellationHandler {
             await suspended(ticket)
         } onCancel: {

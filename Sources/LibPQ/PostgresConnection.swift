@@ -99,25 +99,25 @@ extension PostgresConnection {
     public func pipeline(
         _ statements: [PostgresStatement], timeout: Duration? = nil
     ) async throws(PostgresError) -> [PostgresResult] {
-        let patience = Patience(timeout ?? settings.queryTimeout)
-        try await takeTurn(.ownership, patience)
+        let deadline = Deadline(timeout ?? settings.queryTimeout)
+        try await takeTurn(.ownership, deadline)
         defer { endTurn(.ownership) }
-        return try await run(statements, patience: patience)
+        return try await run(statements, deadline: deadline)
     }
 
     public func execute(script: String, timeout: Duration? = nil) async throws(PostgresError) {
-        let patience = Patience(timeout ?? settings.queryTimeout)
-        try await takeTurn(.ownership, patience)
+        let deadline = Deadline(timeout ?? settings.queryTimeout)
+        try await takeTurn(.ownership, deadline)
         defer { endTurn(.ownership) }
-        try await run(script: script, patience: patience)
+        try await run(script: script, deadline: deadline)
     }
 
     public func copyOut(
         _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout CopyRow) throws -> Void
     ) async throws(PostgresError) -> Int {
-        let patience = Patience(timeout ?? settings.queryTimeout, renewing: timeout == nil)
-        try await takeTurn(.ownership, patience)
+        let deadline = Deadline(timeout ?? settings.queryTimeout, renewing: timeout == nil)
+        try await takeTurn(.ownership, deadline)
         defer { endTurn(.ownership) }
-        return try await run(copy: sql, patience: patience, row: row)
+        return try await run(copy: sql, deadline: deadline, row: row)
     }
 }

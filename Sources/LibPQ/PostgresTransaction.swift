@@ -27,22 +27,22 @@ public final class PostgresTransaction: PostgresExecutor {
         _ statements: [PostgresStatement], timeout: Duration? = nil
     ) async throws(PostgresError) -> [PostgresResult] {
         try check()
-        let patience = Patience(timeout ?? connection.settings.queryTimeout)
-        return try await connection.run(statements, in: self, patience: patience)
+        let deadline = Deadline(timeout ?? connection.settings.queryTimeout)
+        return try await connection.run(statements, in: self, deadline: deadline)
     }
 
     public func execute(script: String, timeout: Duration? = nil) async throws(PostgresError) {
         try check()
-        let patience = Patience(timeout ?? connection.settings.queryTimeout)
-        try await connection.run(script: script, in: self, patience: patience)
+        let deadline = Deadline(timeout ?? connection.settings.queryTimeout)
+        try await connection.run(script: script, in: self, deadline: deadline)
     }
 
     public func copyOut(
         _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout CopyRow) throws -> Void
     ) async throws(PostgresError) -> Int {
         try check()
-        let patience = Patience(timeout ?? connection.settings.queryTimeout, renewing: timeout == nil)
-        return try await connection.run(copy: sql, in: self, patience: patience, row: row)
+        let deadline = Deadline(timeout ?? connection.settings.queryTimeout, renewing: timeout == nil)
+        return try await connection.run(copy: sql, in: self, deadline: deadline, row: row)
     }
 }
 
@@ -55,12 +55,12 @@ extension PostgresConnection {
     public func transaction<R: Sendable>(
         _ body: @Sendable (PostgresTransaction) async throws -> R
     ) async throws -> R {
-        let patience = Patience(settings.queryTimeout)
-        try await takeTurn(.ownership, patience)
+        let deadline = Deadline(settings.queryTimeout)
+        try await takeTurn(.ownership, deadline)
         defer { endTurn(.ownership) }
         let transaction = PostgresTransaction(self)
         do {
-            _ = try await run([PostgresStatement("BEGIN")], patience: patience)
+            _ = try await run([PostgresStatement("BEGIN")], deadline: deadline)
             let value = try await body(transaction)
             transaction.end()
             try await commit()
@@ -73,7 +73,7 @@ extension PostgresConnection {
     }
 
     private func commit() async throws(PostgresError) {
-        let results = try await run([PostgresStatement("COMMIT")], patience: Patience(settings.queryTimeout))
+        let results = try await run([PostgresStatement("COMMIT")], deadline: Deadline(settings.queryTimeout))
         // COMMIT of a failed transaction succeeds, as a ROLLBACK, and says so only in its tag.
         guard results.first?.commandStatus == "COMMIT" else {
             throw PostgresError(
@@ -84,8 +84,8 @@ extension PostgresConnection {
     private func rollBack() async {
         guard let session, !session.isIdle else { return }
         do throws(PostgresError) {
-            let patience = Patience(.seconds(5), heedsCancellation: false)
-            _ = try await run([PostgresStatement("ROLLBACK")], patience: patience)
+            let deadline = Deadline(.seconds(5), heedsCancellation: false)
+            _ = try await run([PostgresStatement("ROLLBACK")], deadline: deadline)
         } catch {
             logger.debug("rollback failed, closing the database connection", metadata: ["error": "\(error)"])
             shutDown()

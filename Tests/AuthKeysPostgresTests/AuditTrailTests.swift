@@ -154,11 +154,11 @@ struct AuditTrailTests {
             for _ in 0..<3 { try await fixture.create(StoreConformance.newKey()) }
             let head = try #require(try await fixture.store.sealed(after: 1, limit: 1).first?.seal)
             let events = try await fixture.store.unsealed(after: 0, limit: 10).events
-            let standing = try await fixture.store.standing()
+            let status = try await fixture.store.auditStatus()
             #expect(events.map(\.id) == [3, 4, 5])
             func seals(
-                _ events: some Sequence<AuditEvent>, after head: AuditSeal = head, at: Timestamp = standing.now,
-                horizon: UInt64 = standing.horizon, history: String = standing.history
+                _ events: some Sequence<AuditEvent>, after head: AuditSeal = head, at: Timestamp = status.now,
+                horizon: UInt64 = status.horizon, history: String = status.history
             ) -> [AuditSeal] {
                 SealingState(head: head, headTransaction: nil, history: history).seals(
                     for: Array(events), horizon: horizon, isCut: false, now: at)
@@ -172,9 +172,9 @@ struct AuditTrailTests {
             for (what, wrong) in [
                 ("another link before it", seals(events, after: link(2, hash: earlier.hash))),
                 ("a gap", seals(events, after: link(3))),
-                ("an old moment", seals(events, at: standing.now.advanced(by: .seconds(-3_600)))),
-                ("a moment to come", seals(events, at: standing.now.advanced(by: .seconds(3_600)))),
-                ("transactions to come", seals(events, horizon: standing.horizon + 1_000)),
+                ("an old moment", seals(events, at: status.now.advanced(by: .seconds(-3_600)))),
+                ("a moment to come", seals(events, at: status.now.advanced(by: .seconds(3_600)))),
+                ("transactions to come", seals(events, horizon: status.horizon + 1_000)),
                 ("fewer transactions", seals(events, horizon: head.horizon - 1)),
                 ("an unfinished horizon", seals(events, after: link(2, horizon: 0))),
                 ("another cluster", seals(events, history: "another")),

@@ -232,7 +232,7 @@ struct ChangeFeedTests {
     }
 
     @Test("after a look that took too long, the next one may take longer")
-    func patience() async throws {
+    func timeout() async throws {
         try await StoreFixture.with { fixture in
             let store = PostgresAuthKeyStore(
                 pool: fixture.pool, lookTimeout: .milliseconds(200), logger: StoreFixture.logger)

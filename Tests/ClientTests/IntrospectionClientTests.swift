@@ -32,13 +32,13 @@ struct IntrospectionClientTests {
                 "KEYS": "\(good.value) \(gone.value) not-a-key",
             ])
         #expect(result.status == 0, "\(result.error)")
-        let told = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? Object)
+        let described = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? Object)
 
-        let metadata = try #require(told["metadata"] as? Object)
+        let metadata = try #require(described["metadata"] as? Object)
         #expect(metadata["issuer"] as? String == "https://keys.internal")
         #expect(metadata["introspection_endpoint"] as? String == "https://keys.internal/v1/introspect")
 
-        let answers = try ["requests", "httpx"].map { try #require(told[$0] as? [Object]) }
+        let answers = try ["requests", "httpx"].map { try #require(described[$0] as? [Object]) }
         for answers in answers {
             #expect(answers.map { $0["status"] as? Int } == [200, 200, 200])
             let bodies = answers.compactMap { $0["body"] as? Object }
@@ -49,11 +49,11 @@ struct IntrospectionClientTests {
             #expect(body["scope"] as? String == "documents:read reports:*" && body["username"] as? String == "billing")
             #expect(body["iss"] as? String == "https://keys.internal" && body["token_type"] as? String == "Bearer")
         }
-        let hinted = try #require(told["hinted"] as? Object)
+        let hinted = try #require(described["hinted"] as? Object)
         #expect((hinted["body"] as? Object)?["active"] as? Bool == true)
         // Of the ways that Authlib has, the metadata name Basic alone.
         for name in ["wrong", "posted"] {
-            let refused = try #require(told[name] as? Object)
+            let refused = try #require(described[name] as? Object)
             #expect(refused["status"] as? Int == 401)
             #expect((refused["body"] as? Object)?["error"] as? String == "invalid_client")
         }

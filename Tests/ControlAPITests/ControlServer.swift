@@ -41,7 +41,7 @@ struct ControlServer: Sendable {
 
     static func with(
         lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(), proxies: [IPNetwork] = [],
-        hasBootstrapKey: Bool = true, importPatience: ImportPatience = ImportPatience(),
+        hasBootstrapKey: Bool = true, importTimeouts: ImportTimeouts = ImportTimeouts(),
         limits: ConnectionLimits = ConnectionLimits(), computing: ComputeExecutor = .shared, log: LogLines = LogLines(),
         _ body: @escaping @Sendable (ControlServer) async throws -> Void
     ) async throws {
@@ -61,7 +61,7 @@ struct ControlServer: Sendable {
             service: service, administration: administration, index: index, freshness: freshness, writes: writes,
             metrics: metrics, verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true),
             issuer: Self.issuer, proxies: proxies,
-            importPatience: importPatience, limits: limits, computing: computing)
+            importTimeouts: importTimeouts, limits: limits, computing: computing)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let application = api.application(
             host: "127.0.0.1", port: 0, logger: logger

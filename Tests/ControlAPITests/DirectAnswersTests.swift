@@ -130,8 +130,8 @@ struct DirectAnswersTests {
     func ends() async throws {
         try await ControlServer.with { server in
             let token = try await key(server)
-            let told = "X-API-Key: \(token)\r\nX-Original-Method: POST\r\nX-Original-URI: /\r\n"
-            let announced = "GET /v1/forward-auth HTTP/1.1\r\nHost: a\r\n\(told)Content-Length: 5\r\n\r\n"
+            let described = "X-API-Key: \(token)\r\nX-Original-Method: POST\r\nX-Original-URI: /\r\n"
+            let announced = "GET /v1/forward-auth HTTP/1.1\r\nHost: a\r\n\(described)Content-Length: 5\r\n\r\n"
             #expect(try await talk(announced, answers: 1, to: server)[0].hasPrefix("200 "))
             let large = post("/v1/verify", #"{"key":"\#(String(repeating: "a", count: ControlAPI.bodyLimit))"}"#)
             let known = post("/v1/verify", #"{"key":"\#(token)"}"#)

@@ -20,14 +20,14 @@ struct ForwardAuthTests {
             let query = scope.isEmpty ? "" : "?scope=\(scope)"
             switch self {
             case .traefik:
-                let told = [("X-Forwarded-Method", method), ("X-Forwarded-Uri", target)]
-                return try await server.send(.GET, path + query, admin: nil, headers: headers + told)
+                let described = [("X-Forwarded-Method", method), ("X-Forwarded-Uri", target)]
+                return try await server.send(.GET, path + query, admin: nil, headers: headers + described)
             case .nginx:
-                let told = [("X-Original-Method", method), ("X-Original-URI", target)]
-                return try await server.send(.GET, path + query, admin: nil, headers: headers + told)
+                let described = [("X-Original-Method", method), ("X-Original-URI", target)]
+                return try await server.send(.GET, path + query, admin: nil, headers: headers + described)
             case .nginxIngress:
-                let told = [("X-Original-Method", method), ("X-Original-URL", "https://api.test" + target)]
-                return try await server.send(.GET, path + query, admin: nil, headers: headers + told)
+                let described = [("X-Original-Method", method), ("X-Original-URL", "https://api.test" + target)]
+                return try await server.send(.GET, path + query, admin: nil, headers: headers + described)
             case .envoy:
                 return try await server.send(HTTPMethod(rawValue: method), path + target, admin: nil, headers: headers)
             }
@@ -106,11 +106,11 @@ struct ForwardAuthTests {
     func misspelt(_ query: String) async throws {
         try await ControlServer.with { server in
             let bearer = [("Authorization", "Bearer \(try await key(server))")]
-            let told = bearer + [("X-Original-Method", "GET"), ("X-Original-URI", "/")]
-            let answer = try await server.send(.GET, "\(Self.path)?\(query)", admin: nil, headers: told)
+            let described = bearer + [("X-Original-Method", "GET"), ("X-Original-URI", "/")]
+            let answer = try await server.send(.GET, "\(Self.path)?\(query)", admin: nil, headers: described)
             #expect(answer.status == 403 && answer.errorText("code") == "validation_failed", "\(answer.text)")
             #expect(answer.headers["X-Keyward-Error"] == [answer.text])
-            let empty = try await server.send(.GET, "\(Self.path)?", admin: nil, headers: told)
+            let empty = try await server.send(.GET, "\(Self.path)?", admin: nil, headers: described)
             #expect(empty.status == 200)
         }
     }
@@ -174,7 +174,7 @@ struct ForwardAuthTests {
     }
 
     @Test("a proxy that does not tell method, path or address lets no client tell them in its place")
-    func halfTold() async throws {
+    func halfDescribed() async throws {
         let rules = ScopeRules(["* /secret/**=admin"].compactMap { ScopeRules.Rule($0) })
         try await ControlServer.with(rules: rules) { server in
             let bearer = [("Authorization", "Bearer \(try await key(server))")]

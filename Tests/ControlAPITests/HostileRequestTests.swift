@@ -149,12 +149,12 @@ struct HostileRequestTests {
                 }
             }
             let isWritten = await eventually {
-                let told = try? await server.send(.GET, "/admin/api/v1/audit-events?action=key.verify&limit=100")
-                return told?.objects.count == 3 * paths.count
+                let described = try? await server.send(.GET, "/admin/api/v1/audit-events?action=key.verify&limit=100")
+                return described?.objects.count == 3 * paths.count
             }
             #expect(isWritten)
-            let told = try await server.send(.GET, "/admin/api/v1/audit-events?action=key.verify&limit=100")
-            let events = told.objects
+            let described = try await server.send(.GET, "/admin/api/v1/audit-events?action=key.verify&limit=100")
+            let events = described.objects
             for event in events {
                 #expect(event["outcome"] as? String == "refused" && event["request_id"] as? String != "")
             }
@@ -162,9 +162,11 @@ struct HostileRequestTests {
             let all = ["key_missing", "key_unknown", "permission_missing"].flatMap {
                 Array(repeating: $0, count: paths.count)
             }
-            #expect(reasons == all, "\(told.text)")
+            #expect(reasons == all, "\(described.text)")
             let known = events.filter { ($0["actor"] as? [String: Any])?["kind"] as? String == "admin_key" }
-            #expect(known.count == paths.count && known.allSatisfy { $0["owner"] as? String == "acme" }, "\(told.text)")
+            #expect(
+                known.count == paths.count && known.allSatisfy { $0["owner"] as? String == "acme" }, "\(described.text)"
+            )
         }
     }
 }

@@ -158,8 +158,8 @@ struct ImportRouteTests {
                 #expect(answer.status == 400 && answer.errorText("param") == param)
                 #expect(answer.headers.first(name: "Connection") == "close")
             }
-            let nobody = try await server.send(.POST, path, body: big, admin: nil)
-            #expect(nobody.status == 401)
+            let anonymous = try await server.send(.POST, path, body: big, admin: nil)
+            #expect(anonymous.status == 401)
             server.store.isDown = true
             let away = try await server.send(.POST, path, body: big)
             #expect(away.status == 503 && away.errorText("code") == "feature_unavailable")
@@ -180,8 +180,8 @@ struct ImportRouteTests {
 
     @Test("lines that come too slowly, or not at all, end the import, and leave the turn to the next")
     func slow() async throws {
-        let patience = ImportPatience(batch: .seconds(2), total: .seconds(600))
-        try await ControlServer.with(importPatience: patience) { server in
+        let timeouts = ImportTimeouts(batch: .seconds(2), total: .seconds(600))
+        try await ControlServer.with(importTimeouts: timeouts) { server in
             let client = try await begin(server, line("slow") + "\n")
             let trickle = Task {
                 while true {

@@ -35,15 +35,16 @@ struct IntrospectionTests {
             )
             let answer = try await ask("token=\(token)&token_type_hint=refresh_token&unheard=of", server)
             #expect(answer.status == 200 && answer.headers["Cache-Control"] == ["no-store"])
-            let told = answer.object
-            #expect(told["active"] as? Bool == true && told["scope"] as? String == "documents:* x:read")
-            #expect(told["client_id"] as? String == id && told["jti"] as? String == id)
-            #expect(told["username"] as? String == "billing" && told["sub"] as? String == "acme")
-            #expect(told["exp"] as? Int == 32_472_144_000 && told["nbf"] as? Int == 1_577_836_800)
-            let issued = try #require(told["iat"] as? Int)
+            let described = answer.object
+            #expect(described["active"] as? Bool == true && described["scope"] as? String == "documents:* x:read")
+            #expect(described["client_id"] as? String == id && described["jti"] as? String == id)
+            #expect(described["username"] as? String == "billing" && described["sub"] as? String == "acme")
+            #expect(described["exp"] as? Int == 32_472_144_000 && described["nbf"] as? Int == 1_577_836_800)
+            let issued = try #require(described["iat"] as? Int)
             #expect((before...before + 60).contains(issued))
-            #expect(told["iss"] as? String == ControlServer.issuer && told["token_type"] as? String == "Bearer")
-            #expect(told.count == 11)
+            #expect(
+                described["iss"] as? String == ControlServer.issuer && described["token_type"] as? String == "Bearer")
+            #expect(described.count == 11)
             let bare = try await key(server)
             let little = try await ask("token=\(bare.token)", server).object
             #expect(Set(little.keys) == ["active", "client_id", "iat", "iss", "jti", "sub", "token_type", "username"])

@@ -65,9 +65,10 @@ struct PlainHeadTests {
             let long = "/" + String(repeating: "a", count: PlainHeads.targetLimit)
             let method = ("X-Forwarded-Method", "GET")
             #expect(try await answer(server, path, [credential, method, ("X-Forwarded-Uri", "/a")]).status == "200")
-            for told in ["/é", long, "/a b"] {
+            for described in ["/é", long, "/a b"] {
                 #expect(
-                    try await answer(server, path, [credential, method, ("X-Forwarded-Uri", told)]).status == "403")
+                    try await answer(server, path, [credential, method, ("X-Forwarded-Uri", described)]).status == "403"
+                )
             }
             #expect(
                 try await answer(server, path, [credential, ("X-Forwarded-Method", "GÉT"), ("X-Forwarded-Uri", "/")])

@@ -29,8 +29,8 @@ struct UnkeyErrorTests {
             }
             check(try await send("/v2/keys.createKey", "{"), 400, "Bad Request", "invalid_json")
             check(try await send("/v2/keys.createKey", "{}"), 400, "Bad Request", "validation_failed")
-            let nobody = try await server.send(.POST, "/v2/keys.verifyKey", body: "{}", admin: nil)
-            check(nobody, 401, "Unauthorized", "key_missing")
+            let anonymous = try await server.send(.POST, "/v2/keys.verifyKey", body: "{}", admin: nil)
+            check(anonymous, 401, "Unauthorized", "key_missing")
             check(try await send("/v2/keys.getKey", #"{"keyId":"x"}"#), 404, "Not Found", "key_not_found")
             check(try await send("/v2/keys.eatKey", "{}"), 404, "Not Found", "route_not_found")
             let get = try await server.send(.GET, "/v2/keys.getKey")

@@ -52,11 +52,11 @@ struct UnkeyVerifyTests {
                 (gone.token, "NOT_FOUND", false), (Token.generate().value, "NOT_FOUND", false),
                 ("junk", "NOT_FOUND", false),
             ]
-            for (token, code, isTold) in cases {
+            for (token, code, isReported) in cases {
                 let answer = try await server.unkey("keys.verifyKey", ["key": token, "permissions": "a"])
                 #expect(answer.status == 200 && answer.data["code"] as? String == code, "\(answer.text)")
                 #expect(answer.data["valid"] as? Bool == false)
-                #expect((answer.data["keyId"] != nil) == isTold && (answer.data["name"] != nil) == isTold)
+                #expect((answer.data["keyId"] != nil) == isReported && (answer.data["name"] != nil) == isReported)
             }
             let brief = Timestamp.now.advanced(by: .milliseconds(400)).description
             let ending = try await create(server, #""expires_at":"\#(brief)""#).token

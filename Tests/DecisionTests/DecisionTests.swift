@@ -134,8 +134,8 @@ struct Ways: Sendable {
             #expect(code == verdict.rawValue, "\(way), \(name)", sourceLocation: place)
             #expect(answer.status == verdict.status, "\(way), \(name)", sourceLocation: place)
         }
-        let told = from + [("X-Forwarded-Method", call.method), ("X-Forwarded-Uri", call.path)]
-        let forwarded = try await send("GET", keyward.control + "/v1/forward-auth", told)
+        let described = from + [("X-Forwarded-Method", call.method), ("X-Forwarded-Uri", call.path)]
+        let forwarded = try await send("GET", keyward.control + "/v1/forward-auth", described)
         let forwardedCode = forwarded.status == 200 ? "admitted" : forwarded.code
         #expect(forwardedCode == verdict.rawValue, "forward-auth, \(name)", sourceLocation: place)
         #expect(forwarded.status == (verdict.status == 400 ? 403 : verdict.status), "\(name)", sourceLocation: place)

@@ -120,8 +120,8 @@ struct ExampleTests {
             ("key-id", key?.id), ("key-name", key.map { "T%C3%ABam \($0.0)" }),
             ("owner", key?.0 == .full ? "team a" : nil), ("scopes", key?.0 == .full ? "documents:*" : nil),
         ] {
-            let told = report.values(like: "x-keyward-\(field)").filter { !$0.isEmpty }
-            #expect(told == (expected.map { [$0] } ?? []), what)
+            let described = report.values(like: "x-keyward-\(field)").filter { !$0.isEmpty }
+            #expect(described == (expected.map { [$0] } ?? []), what)
         }
         for name in ["authorization", "x-api-key"] { #expect(report.values(like: name).isEmpty, what) }
     }

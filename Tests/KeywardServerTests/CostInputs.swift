@@ -99,20 +99,21 @@ struct CostInputs {
 
     private var forwardAuth: [CostInput] {
         let field = text.bytes(Self.controlField)
-        let told = "X-Forwarded-Method: GET\r\nX-Forwarded-Uri: /\r\n"
+        let described = "X-Forwarded-Method: GET\r\nX-Forwarded-Uri: /\r\n"
         let own: [CostInput] = [
             request("forward-auth path", "GET", "/v1/forward-auth/" + text.bytes(Self.controlField), authorization),
             request(
                 "forward-auth scope", "GET", "/v1/forward-auth?scope=" + Self.encoded(text.bytes(Self.target / 3)),
-                authorization + told),
+                authorization + described),
             request(
                 "forward-auth scopes", "GET", "/v1/forward-auth?scope=" + Self.repeated("a+", Self.target),
-                authorization + told),
+                authorization + described),
             request(
-                "forward-auth Authorization", "GET", "/v1/forward-auth", told + "Authorization: Bearer \(field)\r\n"),
+                "forward-auth Authorization", "GET", "/v1/forward-auth",
+                described + "Authorization: Bearer \(field)\r\n"),
             request(
                 "forward-auth addresses", "GET", "/v1/forward-auth",
-                authorization + told + "X-Forwarded-For: " + Self.repeated("::,", Self.controlField) + "::\r\n"),
+                authorization + described + "X-Forwarded-For: " + Self.repeated("::,", Self.controlField) + "::\r\n"),
         ]
         let names = [
             "X-Forwarded-Method", "X-Forwarded-Uri", "X-Original-Method", "X-Original-URI", "X-Original-URL",
@@ -122,7 +123,7 @@ struct CostInputs {
             + names.map { name in
                 let credential = name == "X-API-Key" ? "" : authorization
                 return request(
-                    "forward-auth \(name)", "GET", "/v1/forward-auth", "\(credential)\(told)\(name): \(field)\r\n")
+                    "forward-auth \(name)", "GET", "/v1/forward-auth", "\(credential)\(described)\(name): \(field)\r\n")
             }
     }
 

@@ -23,10 +23,10 @@ struct PrivateDatabaseTests {
         let folder = try TestFolder.make("serve") + "/data"
         let instance = try await KeywardProcess.start(dataDirectory: folder)
         // It says where it listens first, and what to try after that.
-        let isTold = await eventually(within: .seconds(30)) {
+        let isReported = await eventually(within: .seconds(30)) {
             instance.outputText.contains("curl -i") && instance.outputText.contains("\(folder)/admin-key")
         }
-        #expect(isTold, "\(instance.outputText)")
+        #expect(isReported, "\(instance.outputText)")
         #expect(!instance.outputText.contains(instance.adminKey))
         let attributes = try FileManager.default.attributesOfItem(atPath: folder + "/admin-key")
         #expect(attributes[.posixPermissions] as? Int == 0o600)

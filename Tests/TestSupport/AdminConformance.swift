@@ -39,12 +39,12 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
                 try expect(event.subject == key.id && event.outcome == AuditEvent.done && event.code == nil, "what")
             }
             try expect(events.map(\.owner) == ["me", "me", nil, nil, nil, nil], "whose: \(events.map(\.owner))")
-            let told = [
+            let described = [
                 [#""name""#, #""one""#, #""me""#, key.secret.redactedValue], [#""one""#, #""two""#, #""me""#],
                 [key.secret.redactedValue, rotation.secret.redactedValue, rotation.id.description],
                 [key.secret.redactedValue], ["deactivated_at"], [#""two""#],
             ]
-            for (event, texts) in zip(events, told) {
+            for (event, texts) in zip(events, described) {
                 for text in texts { try expect(event.changes.contains(text), "\(text) in \(event.changes)") }
             }
             try expect(!events[1].changes.contains("scopes"), "only what changed")

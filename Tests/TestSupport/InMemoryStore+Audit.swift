@@ -67,7 +67,7 @@ struct InMemoryTrail {
         return withSeals(rest.prefix(query.limit))
     }
 
-    var standing: AuditStanding { AuditStanding(horizon: transactions + 1, history: "fake", now: .now) }
+    var status: AuditStatus { AuditStatus(horizon: transactions + 1, history: "fake", now: .now) }
 
     func unsealed(after id: Int64, limit: Int) -> UnsealedPage {
         let page = events.filter { $0.id > id }.prefix(limit)
@@ -100,8 +100,8 @@ extension InMemoryStore: AuditTrail {
         }
     }
 
-    public func standing() async throws(StoreError) -> AuditStanding {
-        try read { $0.trail.standing }
+    public func auditStatus() async throws(StoreError) -> AuditStatus {
+        try read { $0.trail.status }
     }
 
     public func unsealed(after id: Int64, limit: Int) async throws(StoreError) -> UnsealedPage {

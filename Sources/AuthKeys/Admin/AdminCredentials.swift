@@ -75,7 +75,7 @@ public final class AdminCredentials: Sendable {
     ) async throws(StoreError) -> AdminAuthentication {
         switch identify(credential) {
         case .bootstrap: return .valid(.bootstrap)
-        case .nobody: return .unknown
+        case .malformed: return .unknown
         case .digest(let digest):
             let (uptime, now) = (time.uptime(), time.now())
             let (known, isLookedUp) = copy.withLock { copy in
@@ -106,7 +106,7 @@ public final class AdminCredentials: Sendable {
     ) throws(StoreError) -> AdminAuthentication {
         switch identify(credential) {
         case .bootstrap: return .valid(.bootstrap)
-        case .nobody: return .unknown
+        case .malformed: return .unknown
         case .digest(let digest):
             let (uptime, now) = (time.uptime(), time.now())
             let authentication: AdminAuthentication? = copy.withLock { copy in
@@ -218,7 +218,7 @@ public final class AdminCredentials: Sendable {
     private enum Identity {
         case bootstrap
         case digest(SecretDigest)
-        case nobody
+        case malformed
     }
 
     private func identify(_ credential: some StringProtocol) -> Identity {
@@ -227,7 +227,7 @@ public final class AdminCredentials: Sendable {
         let prefix = Array("\(AdminKey.prefix)_".utf8)
         return bytes.withUnsafeBytes { bytes in
             bytes.starts(with: prefix) && TokenFormat.isWellFormed(bytes)
-                ? .digest(SecretDigest(hashing: bytes)) : .nobody
+                ? .digest(SecretDigest(hashing: bytes)) : .malformed
         }
     }
 }

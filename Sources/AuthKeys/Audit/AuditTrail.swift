@@ -14,7 +14,7 @@ public protocol AuditTrail: Sendable {
     func sealed(after sequence: Int64, limit: Int) async throws(StoreError) -> [SealedEvent]
 
     /// Which transactions are over.
-    func standing() async throws(StoreError) -> AuditStanding
+    func auditStatus() async throws(StoreError) -> AuditStatus
 
     /// The unsealed ones among the events, in the order of their ids, from the one after an id on.
     /// - Parameter limit: how many events are looked at.
@@ -34,7 +34,7 @@ public struct SealedEvent: Sendable, Equatable {
 }
 
 /// Which transactions are over.
-public struct AuditStanding: Sendable, Equatable {
+public struct AuditStatus: Sendable, Equatable {
     /// The oldest one under way.
     public let horizon: UInt64
     /// Which cluster's they are.

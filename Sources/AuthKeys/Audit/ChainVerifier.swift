@@ -25,7 +25,7 @@ public struct ChainVerifier: Sendable {
     /// How many findings are kept; the others are counted.
     public static let findingLimit = 100
     /// How long an event may wait for its seal once nothing stands against it.
-    static let patience = Duration.seconds(60)
+    static let timeout = Duration.seconds(60)
 
     public private(set) var findings: [Finding] = []
     public private(set) var findingCount = 0
@@ -86,14 +86,14 @@ public struct ChainVerifier: Sendable {
 
     /// Events, as far as they are not sealed.
     /// - Parameter before: how things stood before the last attempt to seal.
-    public mutating func take(_ page: UnsealedPage, before: AuditStanding) {
+    public mutating func take(_ page: UnsealedPage, before: AuditStatus) {
         let isSameHistory = head?.history == before.history
         for event in page.events {
             if isSameHistory, let head, event.transaction < head.horizon {
                 find(.inserted, event: event.id, message: "the event is not sealed, and younger ones are")
             } else if event.transaction >= page.next, isSameHistory {
                 find(.inserted, event: event.id, message: "the event names a transaction that has not been yet")
-            } else if event.transaction < before.horizon, event.at.advanced(by: Self.patience) < before.now {
+            } else if event.transaction < before.horizon, event.at.advanced(by: Self.timeout) < before.now {
                 find(.unsealed, event: event.id, message: "the event has not been sealed for more than a minute")
             } else {
                 pendingCount += 1
@@ -115,7 +115,7 @@ extension AuditTrail {
     public func verify(anchor: AuditEvent.Place? = nil, pageSize: Int = 1_000) async throws(StoreError) -> ChainVerifier
     {
         var verifier = ChainVerifier(anchor: anchor)
-        let before = try await standing()
+        let before = try await auditStatus()
         // If it fails, what is not sealed is a finding.
         while let count = try? await seal(), count >= SealingState.batch {}
         while true {

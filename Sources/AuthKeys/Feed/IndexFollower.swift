@@ -134,7 +134,7 @@ public final class IndexFollower: Sendable {
             var reached = try await obeyOrder()
             if reached == nil { reached = try await readOn(from: watermark) }
             reads.end(number, worked: true)
-            if freshness.standing != .ready { logger.notice("database is back, keys are fresh again") }
+            if freshness.status != .ready { logger.notice("database is back, keys are fresh again") }
             freshness.recordSync(startedAt: start)
             syncs.recordNanoseconds((time.uptime() - start).nanoseconds)
             if index.disputedEndCount > 0 { _ = state.withLock { $0.writes }?.yield() }

@@ -10,7 +10,7 @@ import Synchronization
 /// have missed revocations: it serves nothing until a read that began after it woke has ended.
 public final class IndexFreshness: Sendable {
     /// The state that health checks and callers see.
-    public enum Standing: String, Sendable {
+    public enum Status: String, Sendable {
         /// Loaded, and the last read of the changes worked and is not late.
         case ready
         /// Served from memory: the changes cannot be read.
@@ -80,7 +80,7 @@ public final class IndexFreshness: Sendable {
         return state.withLock { mayServe($0, now: now) }
     }
 
-    public var standing: Standing {
+    public var status: Status {
         let now = time.uptime()
         return state.withLock { state in
             guard mayServe(state, now: now) else { return .unavailable }

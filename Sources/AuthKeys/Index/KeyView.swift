@@ -29,7 +29,7 @@ public struct KeyView {
 
     /// Whether the key opens the door for a request, with what the rules that only report would have refused.
     @inline(__always)
-    func judge(_ request: AccessRequest, at now: Timestamp) -> (refusal: Refusal?, reported: PolicyRules) {
+    func evaluate(_ request: AccessRequest, at now: Timestamp) -> (refusal: Refusal?, reported: PolicyRules) {
         guard state == .active else { return (.inactive, []) }
         if isExpired(at: now) { return (.expired, []) }
         guard slot.hasPolicy || !request.scopes.isEmpty else { return (nil, []) }

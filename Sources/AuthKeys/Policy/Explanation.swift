@@ -22,7 +22,7 @@ public struct Explanation: Sendable, Equatable {
         let index = KeyIndex()
         index.apply(entry)
         let (method, path) = (Array(method.utf8), Array(path.utf8))
-        let judged = index.withKey(for: digest) { view in
+        let evaluated = index.withKey(for: digest) { view in
             method.withUnsafeBytes { method in
                 path.withUnsafeBytes { path in
                     view.explain(
@@ -30,8 +30,8 @@ public struct Explanation: Sendable, Equatable {
                 }
             }
         }
-        steps = judged?.steps ?? []
-        refusal = judged.map(\.refusal) ?? .unknown
+        steps = evaluated?.steps ?? []
+        refusal = evaluated.map(\.refusal) ?? .unknown
     }
 
     /// A method or a path that could be read in two ways, where rules for requests depend on it.
@@ -61,6 +61,6 @@ extension KeyView {
                 .init(rule: rule.rawValue, refusal: refusal, reportsOnly: policy.reportOnly.contains(rule)))
             return true
         }
-        return Explanation(steps: steps, refusal: judge(request, at: now).refusal)
+        return Explanation(steps: steps, refusal: evaluate(request, at: now).refusal)
     }
 }

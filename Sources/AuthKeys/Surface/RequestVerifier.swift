@@ -93,11 +93,11 @@ public struct RequestVerifier: Sendable {
     /// Decides about a token that somebody asks about, in place of a request's credential.
     /// - Returns: the decision, and the scopes that the request needs.
     public func decide(
-        about token: String, for request: Incoming, asker: Admin
+        about token: String, for request: Incoming, caller: Admin
     ) async -> (decision: Decision, needed: ScopeRequirement) {
         do throws(Refusal) {
             let needed = try requirement(of: request)
-            return (await verify(token, for: request, needing: needed, asker: asker), needed)
+            return (await verify(token, for: request, needing: needed, caller: caller), needed)
         } catch {
             return (refused(error), .none)
         }
@@ -105,11 +105,11 @@ public struct RequestVerifier: Sendable {
 
     /// The same where it can be told without a wait; nil where the database has to be asked.
     public func decideNow(
-        about token: String, for request: Incoming, asker: Admin
+        about token: String, for request: Incoming, caller: Admin
     ) -> (decision: Decision, needed: ScopeRequirement)? {
         do throws(Refusal) {
             let needed = try requirement(of: request)
-            return verifyNow(token, for: request, needing: needed, asker: asker).map { ($0, needed) }
+            return verifyNow(token, for: request, needing: needed, caller: caller).map { ($0, needed) }
         } catch {
             return (refused(error), .none)
         }
@@ -150,19 +150,19 @@ public struct RequestVerifier: Sendable {
     }
 
     private func verify(
-        _ token: String, for request: Incoming, needing needed: ScopeRequirement, asker: Admin? = nil
+        _ token: String, for request: Incoming, needing needed: ScopeRequirement, caller: Admin? = nil
     ) async -> Decision {
         await verifier.verify(
             token, method: request.method, path: request.path, address: request.address, scopes: needed,
-            agent: request.agent, countsUse: request.countsUse, asker: asker, time: time)
+            agent: request.agent, countsUse: request.countsUse, caller: caller, time: time)
     }
 
     private func verifyNow(
-        _ token: String, for request: Incoming, needing needed: ScopeRequirement, asker: Admin? = nil
+        _ token: String, for request: Incoming, needing needed: ScopeRequirement, caller: Admin? = nil
     ) -> Decision? {
         let attempt = verifier.attempt(
             token, method: request.method, path: request.path, address: request.address, scopes: needed,
-            agent: request.agent, countsUse: request.countsUse, asker: asker, time: time)
+            agent: request.agent, countsUse: request.countsUse, caller: caller, time: time)
         guard case .decided(let decision) = attempt else { return nil }
         return decision
     }

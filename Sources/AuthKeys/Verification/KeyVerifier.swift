@@ -47,7 +47,7 @@ public final class KeyVerifier: Sendable {
             return verifyAmongSchemes(token, own: own, for: request, at: now, admit: admit, refuse: refuse)
         }
         guard let own else { return self.refuse(.malformed) }
-        return judge(own, for: request, at: now, admit: admit, refuse: refuse) ?? absent(own)
+        return evaluate(own, for: request, at: now, admit: admit, refuse: refuse) ?? absent(own)
     }
 
     /// The verdict on a digest that no key in the index has: a deleted key's needs no lookup, since it is deleted for good.
@@ -66,18 +66,18 @@ public final class KeyVerifier: Sendable {
 
     /// What becomes of the key behind a digest; nil if the index holds none.
     @inline(__always)
-    private func judge(
+    private func evaluate(
         _ digest: SecretDigest, for request: AccessRequest, at now: Timestamp, admit: (KeyView) -> Void,
         refuse: (KeyView) -> Void
     ) -> Verdict? {
         var reported: PolicyRules = []
         let verdict: Verdict? = index.withKey(for: digest) { key in
-            let judgement = key.judge(request, at: now)
-            if let refusal = judgement.refusal {
+            let evaluation = key.evaluate(request, at: now)
+            if let refusal = evaluation.refusal {
                 refuse(key)
                 return .refused(refusal)
             }
-            reported = judgement.reported
+            reported = evaluation.reported
             admit(key)
             return .admitted(key.id)
         }
@@ -114,12 +114,12 @@ public final class KeyVerifier: Sendable {
         if isOneOfSeveral {
             var refusing: SecretDigest?
             forEachAddress(of: token, own: own) { digest in
-                let refuses = index.withKey(for: digest) { $0.judge(request, at: now).refusal != nil } ?? false
+                let refuses = index.withKey(for: digest) { $0.evaluate(request, at: now).refusal != nil } ?? false
                 if refuses { refusing = refusing ?? digest }
             }
             deciding = refusing ?? deciding
         }
-        return judge(deciding, for: request, at: now, admit: admit, refuse: refuse) ?? .unresolved(deciding)
+        return evaluate(deciding, for: request, at: now, admit: admit, refuse: refuse) ?? .unresolved(deciding)
     }
 
     /// Calls `body` with each place where a token may be, its own first.
@@ -131,34 +131,34 @@ public final class KeyVerifier: Sendable {
         index.schemes.forEachAddress(of: token) { if $0 != own { body($0) } }
     }
 
-    /// How a key stands that was good when something began that still runs.
-    public enum Standing: Sendable, Equatable {
-        /// It is good yet, until it expires.
-        case good(expiresAt: Timestamp?)
-        case ended(Refusal)
+    /// The status of a key that was valid when an exchange began which is still running.
+    public enum Status: Sendable, Equatable {
+        /// The key stays valid until it expires.
+        case valid(expiresAt: Timestamp?)
+        case refused(Refusal)
     }
 
     /// Whether keys can be verified now.
     public var isServing: Bool { freshness.isServing }
 
     /// Looks again at a key and what it was let in for. Not counted as a verification.
-    public func recheck(_ digest: SecretDigest, for request: AccessRequest, at now: Timestamp) -> Standing {
+    public func recheck(_ digest: SecretDigest, for request: AccessRequest, at now: Timestamp) -> Status {
         index.withKey(for: digest) { key in
-            key.judge(request, at: now).refusal.map { .ended($0) } ?? .good(expiresAt: key.expiresAt)
-        } ?? .ended(.unknown)
+            key.evaluate(request, at: now).refusal.map { .refused($0) } ?? .valid(expiresAt: key.expiresAt)
+        } ?? .refused(.unknown)
     }
 
     /// Whose key a token is.
     public enum Holder: Sendable, Equatable {
         /// A key, good or not.
         case key(KeyProfile)
-        case nobody
+        case noKey
         case unavailable
     }
 
     /// Says whose key a token is. That is no verification and no use: nothing is counted, and no rule looked at.
     /// - Parameter asker: who may learn of some keys only: to it, others are unknown.
-    public func identify(_ token: String, asker: Admin) async -> Holder {
+    public func identify(_ token: String, caller: Admin) async -> Holder {
         let service = freshness.service(at: time.now())
         if service == .stopped { return .unavailable }
         let token = Array(token.utf8)
@@ -182,7 +182,7 @@ public final class KeyVerifier: Sendable {
             case .unavailable: return .unavailable
             }
         }
-        guard let found = place.found, asker.sees(owner: found.principal.owner) else { return .nobody }
+        guard let found = place.found, caller.sees(owner: found.principal.owner) else { return .noKey }
         return .key(found)
     }
 
@@ -202,7 +202,7 @@ public final class KeyVerifier: Sendable {
             if index.holds(digest) { return .found }
         }
         let answer = await lookup.resolve(digest)
-        return answer == .absent && freshness.standing != .ready ? .unavailable : answer
+        return answer == .absent && freshness.status != .ready ? .unavailable : answer
     }
 
     /// Ends the verification of a token that stayed unresolved. One that was found, and could not be verified even so, is not the
@@ -222,13 +222,13 @@ public final class KeyVerifier: Sendable {
     ///   - asker: who may learn of some keys only: to it, others are unknown; nil for nobody in particular.
     public func verify(
         _ token: String, method: String = "", path: String = "", address: IPAddress? = nil,
-        scopes: ScopeRequirement = .none, agent: String? = nil, countsUse: Bool = true, asker: Admin? = nil,
+        scopes: ScopeRequirement = .none, agent: String? = nil, countsUse: Bool = true, caller: Admin? = nil,
         time: TimeSource = .system
     ) async -> Decision {
         func attempt() -> Attempt {
             self.attempt(
                 token, method: method, path: path, address: address, scopes: scopes, agent: agent,
-                countsUse: countsUse, asker: asker, time: time)
+                countsUse: countsUse, caller: caller, time: time)
         }
         switch attempt() {
         case .decided(let decision): return decision
@@ -250,7 +250,7 @@ public final class KeyVerifier: Sendable {
     /// Verifies a token as far as the index knows. What is decided is counted.
     func attempt(
         _ token: String, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, agent: String?,
-        countsUse: Bool, asker: Admin?, time: TimeSource
+        countsUse: Bool, caller: Admin?, time: TimeSource
     ) -> Attempt {
         var (token, method, path) = (token, method, path)
         let now = time.now()
@@ -272,7 +272,7 @@ public final class KeyVerifier: Sendable {
             }
         }
         if case .unresolved(let digest) = verdict { return .unresolved(digest) }
-        if let asker, let found = profile, !asker.sees(owner: found.principal.owner) {
+        if let caller, let found = profile, !caller.sees(owner: found.principal.owner) {
             return .decided(.refused(.unknown, nil))
         }
         switch verdict {

@@ -142,7 +142,7 @@ enum AuditSQL {
         ORDER BY e.id
         """
 
-    static let standing = """
+    static let status = """
         SELECT pg_snapshot_xmin(pg_current_snapshot()), (SELECT system_identifier::text FROM pg_control_system()), clock_timestamp()
         """
 }

@@ -88,12 +88,12 @@ extension PostgresAuthKeyStore: AuditTrail {
         }
     }
 
-    public func standing() async throws(StoreError) -> AuditStanding {
+    public func auditStatus() async throws(StoreError) -> AuditStatus {
         try await attempt {
-            guard let row = try await self.pool.query(AuditSQL.standing).rows.first else {
+            guard let row = try await self.pool.query(AuditSQL.status).rows.first else {
                 throw StoreError(.failed, detail: "the database does not say where it stands")
             }
-            return AuditStanding(
+            return AuditStatus(
                 horizon: try row.xid8(0), history: try row.text(1), now: Timestamp(microseconds: try row.timestamp(2)))
         }
     }

@@ -18,7 +18,7 @@ public struct MigrationRunner: Sendable {
 
     /// How long a migration's locks are tried for. Each try is a transaction of its own and waits no longer than 0.2 s, so that nobody
     /// queues up for long behind it, and between tries nothing holds back the feed or the sealing of the trail.
-    private static let lockPatience = Duration.seconds(600)
+    private static let lockTimeout = Duration.seconds(600)
 
     private let migrations: [Migration]
     private let lockAttempts: Int
@@ -59,7 +59,7 @@ public struct MigrationRunner: Sendable {
 
     private func apply(_ migration: Migration, on connection: PostgresConnection) async throws(MigrationError) {
         var attempt = 1
-        let lastTry = ContinuousClock.now + Self.lockPatience
+        let lastTry = ContinuousClock.now + Self.lockTimeout
         while true {
             do {
                 try await carryOut(migration, on: connection)

@@ -18,9 +18,9 @@ struct ExplainParameters {
         guard parameters["scope"] == nil || !names.isEmpty else {
             throw .validation("scope must not be empty: leave it out for none", param: "scope")
         }
-        do throws(ToldRequest.Fault) {
-            if let ip = parameters["ip"] { address = try ToldRequest.address(ip) } else { address = nil }
-            scopes = try ToldRequest.scopes(names)
+        do throws(DescribedRequest.Fault) {
+            if let ip = parameters["ip"] { address = try DescribedRequest.address(ip) } else { address = nil }
+            scopes = try DescribedRequest.scopes(names)
         } catch {
             let name = error.part == .address ? "ip" : "scope"
             throw .validation("\(name) \(error.reason)", param: name)

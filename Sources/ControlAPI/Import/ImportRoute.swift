@@ -9,7 +9,7 @@ struct ImportRoute: AdminRoutes {
     static let path = AuthKeyRoutes.path + "/import"
 
     let service: AuthKeyService
-    let patience: ImportPatience
+    let timeouts: ImportTimeouts
 
     var routes: [AdminRoute] {
         [AdminRoute(.post, needs: .keysWrite, takes: ImportParameters.names, as: .keyImport, use: importKeys)]
@@ -20,7 +20,7 @@ struct ImportRoute: AdminRoutes {
     ) async throws -> Response {
         let options = try ImportParameters.options(request.uri)
         let (channel, announced) = (context.channel, request.headers[.contentLength].flatMap { Int($0) })
-        let wait = ImportWait(patience)
+        let wait = ImportWait(timeouts)
         let lines = ImportLines(body: request.body, wait: wait) { bytes in
             // A client that goes away in the middle ends its body too.
             guard channel.isActive, announced == nil || announced == bytes else { throw ImportLines.incomplete }

@@ -11,7 +11,7 @@ struct IntrospectionRoutes: DirectRoute {
     static let metadataPath = "/.well-known/oauth-authorization-server"
 
     let verifier: RequestVerifier
-    let door: VerifyDoor
+    let authenticator: VerifyAuthenticator
     /// The issuer's URL, without a slash at its end.
     let issuer: String
 
@@ -36,7 +36,7 @@ struct IntrospectionRoutes: DirectRoute {
             throw .invalidRequest("the body is incomplete, or larger than \(ControlAPI.bodyLimit) bytes")
         }
         let question = try Question(request.head, body)
-        let (decision, _) = await verifier.decide(about: question.token, for: question.request, asker: admin)
+        let (decision, _) = await verifier.decide(about: question.token, for: question.request, caller: admin)
         guard let answer = answer(decision) else { throw OAuthError(.verificationUnavailable) }
         return answer
     }
@@ -46,12 +46,12 @@ struct IntrospectionRoutes: DirectRoute {
         do {
             candidates = try ClientCredential.candidates(in: head)
         } catch {
-            door.record(
+            authenticator.record(
                 error.status == .unauthorized ? Refusal.missing.code : ErrorText.ambiguous.code, of: nil, context)
             throw error
         }
         do throws(APIError) {
-            return try await door.admit(anyOf: candidates, context)
+            return try await authenticator.admit(anyOf: candidates, context)
         } catch {
             throw OAuthError(error, isBearer: ClientCredential.isBearer(head))
         }
@@ -73,9 +73,9 @@ struct IntrospectionRoutes: DirectRoute {
 
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
         guard let candidates = try? ClientCredential.candidates(in: head),
-            let admin = candidates.lazy.compactMap(door.known).first, let question = try? Question(head, body),
+            let admin = candidates.lazy.compactMap(authenticator.known).first, let question = try? Question(head, body),
             verifier.verifier.isServing,
-            let (decision, _) = verifier.decideNow(about: question.token, for: question.request, asker: admin)
+            let (decision, _) = verifier.decideNow(about: question.token, for: question.request, caller: admin)
         else { return nil }
         return answer(decision).flatMap { answer in
             (try? JSONBody.bytes(answer)).map { DirectAnswer(json: String(decoding: $0, as: UTF8.self)) }
@@ -105,12 +105,12 @@ private struct Question {
     private static func context(_ form: Form) throws(OAuthError) -> RequestVerifier.Incoming {
         let (ip, path, scope) = (try form.value("ip"), try form.value("path"), try form.value("scope") ?? "")
         let method = try form.value("method") ?? ""
-        do throws(ToldRequest.Fault) {
+        do throws(DescribedRequest.Fault) {
             var address: IPAddress?
-            if let ip { address = try ToldRequest.address(ip) }
+            if let ip { address = try DescribedRequest.address(ip) }
             return RequestVerifier.Incoming(
-                method: method, path: try ToldRequest.path(path), address: address,
-                scopes: try ToldRequest.scopes(scope.split(separator: " ").map(String.init)))
+                method: method, path: try DescribedRequest.path(path), address: address,
+                scopes: try DescribedRequest.scopes(scope.split(separator: " ").map(String.init)))
         } catch {
             let name =
                 switch error.part {

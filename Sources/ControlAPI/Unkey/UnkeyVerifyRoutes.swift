@@ -11,19 +11,19 @@ struct UnkeyVerifyRoutes: Sendable {
 
     let verifier: RequestVerifier
     let service: AuthKeyService
-    let door: VerifyDoor
+    let authenticator: VerifyAuthenticator
 
     func add(to router: Router<ControlContext>) {
         router.post(RouterPath(Self.path)) { request, context in
-            let admin = try await door.admit(request, context)
-            let body = try await door.read(UnkeyVerifyBody.self, of: request)
-            let (decision, _) = await verifier.decide(about: body.key, for: body.request, asker: admin)
+            let admin = try await authenticator.admit(request, context)
+            let body = try await authenticator.read(UnkeyVerifyBody.self, of: request)
+            let (decision, _) = await verifier.decide(about: body.key, for: body.request, caller: admin)
             guard let verdict = UnkeyVerdictJSON(decision) else { throw APIError.verificationUnavailable }
             return try UnkeyAnswer.response(verdict, context)
         }
         router.post(RouterPath(Self.whoamiPath)) { request, context in
-            let admin = try await door.admit(request, context)
-            let body = try await door.read(UnkeyWhoamiBody.self, of: request)
+            let admin = try await authenticator.admit(request, context)
+            let body = try await authenticator.read(UnkeyWhoamiBody.self, of: request)
             return try UnkeyAnswer.response(try await whoami(body.key, context, for: admin), context)
         }
     }
@@ -32,9 +32,9 @@ struct UnkeyVerifyRoutes: Sendable {
         _ token: String, _ context: ControlContext, for admin: Admin
     ) async throws(APIError) -> UnkeyKeyJSON {
         let id: KeyID
-        switch await verifier.verifier.identify(token, asker: admin) {
+        switch await verifier.verifier.identify(token, caller: admin) {
         case .key(let profile): id = profile.principal.keyID
-        case .nobody: throw APIError(.notFound, .notFound, "no auth key has this secret", code: "key_not_found")
+        case .noKey: throw APIError(.notFound, .notFound, "no auth key has this secret", code: "key_not_found")
         case .unavailable: throw .verificationUnavailable
         }
         let key = try await context.ask { () async throws(AuthKeyError) in

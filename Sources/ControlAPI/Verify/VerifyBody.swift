@@ -22,7 +22,7 @@ struct VerifyBody: Decodable {
         question.cost = try members.wholeNumber(forKey: .cost)
         question.agent = try members.decodeIfPresent(String.self, forKey: .userAgent)
         let (member, reason): (CodingKeys, String)
-        do throws(ToldRequest.Fault) {
+        do throws(DescribedRequest.Fault) {
             self = try VerifyBody(question)
             guard let cost = question.cost, cost < 0 else { return }
             (member, reason) = (.cost, "must be at least 0")
@@ -72,13 +72,13 @@ struct VerifyBody: Decodable {
         var agent: String?
     }
 
-    private init(_ question: Question) throws(ToldRequest.Fault) {
+    private init(_ question: Question) throws(DescribedRequest.Fault) {
         var address: IPAddress?
-        if let text = question.ip { address = try ToldRequest.address(text) }
+        if let text = question.ip { address = try DescribedRequest.address(text) }
         key = question.key
         request = RequestVerifier.Incoming(
-            method: question.method ?? "", path: try ToldRequest.path(question.path), address: address,
-            agent: question.agent, scopes: try ToldRequest.scopes(question.scopes ?? [], isList: true))
+            method: question.method ?? "", path: try DescribedRequest.path(question.path), address: address,
+            agent: question.agent, scopes: try DescribedRequest.scopes(question.scopes ?? [], isList: true))
     }
 }
 

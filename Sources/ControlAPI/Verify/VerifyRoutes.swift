@@ -9,19 +9,19 @@ struct VerifyRoutes: DirectRoute {
     static let path = "/v1/verify"
 
     let verifier: RequestVerifier
-    let door: VerifyDoor
+    let authenticator: VerifyAuthenticator
 
     func add(to router: Router<ControlContext>) {
         router.post(RouterPath(Self.path)) { request, context in
-            let admin = try await door.admit(request, context)
-            let question = try await door.read(VerifyBody.self, of: request)
+            let admin = try await authenticator.admit(request, context)
+            let question = try await authenticator.read(VerifyBody.self, of: request)
             let verdict = await verdict(on: question, for: admin)
             guard verdict.code != .unavailable else { throw APIError.verificationUnavailable }
             return DirectAnswer(json: verdict.text).response
         }
         router.post(RouterPath(Self.path + "/batch")) { request, context in
-            let admin = try await door.admit(request, context)
-            let batch = try await door.read(VerifyBatchBody.self, of: request)
+            let admin = try await authenticator.admit(request, context)
+            let batch = try await authenticator.read(VerifyBatchBody.self, of: request)
             var results: [String] = []
             for question in batch.requests { results.append(await verdict(on: question, for: admin).text) }
             return DirectAnswer(json: "{\"results\":[\(results.joined(separator: ","))]}").response
@@ -29,7 +29,7 @@ struct VerifyRoutes: DirectRoute {
     }
 
     private func verdict(on question: VerifyBody, for admin: Admin) async -> VerifyJSON {
-        let (decision, needed) = await verifier.decide(about: question.key, for: question.request, asker: admin)
+        let (decision, needed) = await verifier.decide(about: question.key, for: question.request, caller: admin)
         return VerifyJSON(decision, needed: needed)
     }
 
@@ -39,9 +39,9 @@ struct VerifyRoutes: DirectRoute {
     var isForAdmins: Bool { true }
 
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
-        guard let admin = door.known(head), let question = VerifyBody(plain: body),
+        guard let admin = authenticator.known(head), let question = VerifyBody(plain: body),
             verifier.verifier.isServing,
-            let (decision, needed) = verifier.decideNow(about: question.key, for: question.request, asker: admin)
+            let (decision, needed) = verifier.decideNow(about: question.key, for: question.request, caller: admin)
         else { return nil }
         return DirectAnswer(json: VerifyJSON(decision, needed: needed).text)
     }

@@ -129,7 +129,7 @@ extension FrontConnection {
             upstream?.endOutput()
             return
         }
-        upstream?.finish(within: loop.patience.idle)
+        upstream?.finish(within: loop.timeouts.idle)
         upstream = nil
     }
 

@@ -51,7 +51,7 @@ final class FrontConnection: ChannelInboundHandler {
         self.isStream = isStream
         self.isRefused = isRefused
         forwarded = Forwarded(peer: peer, isSecure: isSecure, trusting: loop.configuration.trustedProxies)
-        exchange = Exchange(patience: loop.patience, now: .now())
+        exchange = Exchange(timeouts: loop.timeouts, now: .now())
     }
 
     // MARK: From the socket
@@ -215,12 +215,12 @@ final class FrontConnection: ChannelInboundHandler {
     /// Ends what runs if its key is good no more.
     func recheckKey(now: Timestamp) {
         guard let digest = record.digest, exchange.stage != .resolving else { return }
-        let standing = headBytes.withUnsafeReadableBytes { bytes in
+        let status = headBytes.withUnsafeReadableBytes { bytes in
             loop.gate.recheck(digest, head, bytes: bytes, from: forwarded, at: now)
         }
-        switch standing {
-        case .good(let expiresAt): record.expiresAt = expiresAt
-        case .ended(let refusal): endKey(.refused(refusal))
+        switch status {
+        case .valid(let expiresAt): record.expiresAt = expiresAt
+        case .refused(let refusal): endKey(.refused(refusal))
         }
     }
 

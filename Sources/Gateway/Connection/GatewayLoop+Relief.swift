@@ -25,7 +25,7 @@ extension GatewayLoop {
         // With one place more, the account would still have too many.
         guard tunnels.held(by: account) <= tunnels.free else { return false }
         let now = NIODeadline.now()
-        let silent = stalled(before: now - patience.idle) { $0.tunnelSilentSince }
+        let silent = stalled(before: now - timeouts.idle) { $0.tunnelSilentSince }
         evict(1, of: silent, beyond: tunnels.held(by: account) + 1, held: tunnels.held, now: now)
         return tunnels.acquire(account)
     }

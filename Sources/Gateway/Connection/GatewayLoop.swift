@@ -16,7 +16,7 @@ final class GatewayLoop {
     let logger: Logger
     let logsRequests: Bool
     let headLimits: HeadLimits
-    let patience: Exchange.Patience
+    let timeouts: Exchange.Timeouts
     var requestIDs = RequestIDSource()
     var tunnels: FairShare<Account>
     private(set) var connections: [FrontConnection] = []
@@ -66,9 +66,9 @@ final class GatewayLoop {
         logsRequests = logger.logLevel <= .debug
         headLimits = HeadLimits(configuration.limits)
         tunnels = FairShare(limit: configuration.limits.tunnelsPerLoop)
-        var patience = Exchange.Patience(configuration.timeouts)
-        patience.uploadStride = configuration.limits.uploadBytesPerIdleTime
-        self.patience = patience
+        var timeouts = Exchange.Timeouts(configuration.timeouts)
+        timeouts.uploadStride = configuration.limits.uploadBytesPerIdleTime
+        self.timeouts = timeouts
     }
 
     /// Begins to look at deadlines. They are kept by one timer for all connections, which is late by at most its period.
@@ -228,7 +228,7 @@ final class GatewayLoop {
     }
 }
 
-extension Exchange.Patience {
+extension Exchange.Timeouts {
     init(_ timeouts: GatewayConfiguration.Timeouts) {
         self.init(
             connect: TimeAmount(timeouts.connect), responseHead: TimeAmount(timeouts.responseHead),

@@ -82,7 +82,7 @@ extension Exchange {
     }
 
     /// The times to wait, in nanoseconds.
-    struct Patience {
+    struct Timeouts {
         var connect, responseHead, idle, keepAlive, requestHead, tunnelIdle: TimeAmount
         var linger = TimeAmount.seconds(1)
         /// Bytes of a request's body that have to come before the time to wait for more begins anew.

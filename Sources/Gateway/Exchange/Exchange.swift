@@ -15,11 +15,11 @@ struct Exchange {
     var awaitsBody: Bool { !requestEnded && (stage == .awaiting || stage == .responding) }
 
     /// The time of the last progress, in the stages that have the idle timeout.
-    var lastProgress: NIODeadline { deadline - patience.idle }
+    var lastProgress: NIODeadline { deadline - timeouts.idle }
     /// The same of a whole tunnel.
-    var lastTunnelProgress: NIODeadline { deadline - tunnelPatience }
+    var lastTunnelProgress: NIODeadline { deadline - tunnelTimeout }
 
-    private let patience: Patience
+    private let timeouts: Timeouts
     private var request = Request(hasBody: false, persists: true, isRepeatable: false)
     private var headBegan = false
     private var requestEnded = true
@@ -35,9 +35,9 @@ struct Exchange {
     /// The side of a tunnel that sends no more.
     private var endedSide: Side?
 
-    init(patience: Patience, now: NIODeadline) {
-        self.patience = patience
-        deadline = now + patience.keepAlive
+    init(timeouts: Timeouts, now: NIODeadline) {
+        self.timeouts = timeouts
+        deadline = now + timeouts.keepAlive
     }
 
     // MARK: The client
@@ -46,7 +46,7 @@ struct Exchange {
     mutating func headIsComing(now: NIODeadline) {
         guard stage == .idle, !headBegan else { return }
         headBegan = true
-        deadline = now + patience.requestHead
+        deadline = now + timeouts.requestHead
     }
 
     /// A head came, and the gate decided about it.
@@ -83,9 +83,9 @@ struct Exchange {
         guard stage == .awaiting || stage == .responding else { return Step() }
         bodyBegan = true
         uploaded += bytes
-        if stage == .responding || uploaded >= patience.uploadStride {
+        if stage == .responding || uploaded >= timeouts.uploadStride {
             uploaded = 0
-            deadline = now + patience.idle
+            deadline = now + timeouts.idle
         }
         return Step(actions: .forward)
     }
@@ -96,7 +96,7 @@ struct Exchange {
         requestEnded = true
         // The end of a chunked body is sent too, be the body empty.
         bodyBegan = true
-        deadline = now + (stage == .awaiting ? patience.responseHead : patience.idle)
+        deadline = now + (stage == .awaiting ? timeouts.responseHead : timeouts.idle)
         return Step(actions: .forward)
     }
 
@@ -113,11 +113,11 @@ struct Exchange {
     /// Bytes went on, in either direction. After the last response that is the client who still reads it.
     mutating func progressed(now: NIODeadline) {
         switch stage {
-        case .responding: deadline = now + patience.idle
-        case .awaiting: if !requestEnded { deadline = now + patience.idle }
-        case .tunneling: deadline = now + tunnelPatience
-        case .idle: if !headBegan { deadline = now + patience.keepAlive }
-        case .lingering: if !outputIsClosed { deadline = now + patience.idle }
+        case .responding: deadline = now + timeouts.idle
+        case .awaiting: if !requestEnded { deadline = now + timeouts.idle }
+        case .tunneling: deadline = now + tunnelTimeout
+        case .idle: if !headBegan { deadline = now + timeouts.keepAlive }
+        case .lingering: if !outputIsClosed { deadline = now + timeouts.idle }
         case .resolving, .connecting, .over: break
         }
     }
@@ -128,13 +128,13 @@ struct Exchange {
         guard stage == .connecting else { return Step() }
         stage = .awaiting
         self.isReused = isReused
-        deadline = now + (requestEnded ? patience.responseHead : patience.idle)
+        deadline = now + (requestEnded ? timeouts.responseHead : timeouts.idle)
         return Step(actions: .forward)
     }
 
     /// The connection could not be opened, and another upstream is asked.
     mutating func upstreamChanged(now: NIODeadline) {
-        if stage == .connecting { deadline = now + patience.connect }
+        if stage == .connecting { deadline = now + timeouts.connect }
     }
 
     mutating func upstreamFailed(_ answer: Answer, now: NIODeadline) -> Step {
@@ -144,7 +144,7 @@ struct Exchange {
     /// An interim response is in hand (RFC 9110 section 15.2).
     mutating func interimHead(clientUnderstands: Bool, now: NIODeadline) -> Step {
         guard stage == .awaiting else { return Step() }
-        deadline = now + (requestEnded ? patience.responseHead : patience.idle)
+        deadline = now + (requestEnded ? timeouts.responseHead : timeouts.idle)
         return clientUnderstands ? Step(actions: .forward) : Step()
     }
 
@@ -156,13 +156,13 @@ struct Exchange {
         self.upstreamPersists = upstreamPersists
         // Who is answered before the end of its request is not read to that end.
         request.persists = persists && canDelimit && requestEnded
-        deadline = now + patience.idle
+        deadline = now + timeouts.idle
         return Step(actions: .forward)
     }
 
     mutating func responsePiece(now: NIODeadline) -> Step {
         guard stage == .responding else { return Step() }
-        deadline = now + patience.idle
+        deadline = now + timeouts.idle
         return Step(actions: .forward)
     }
 
@@ -180,7 +180,7 @@ struct Exchange {
         case .awaiting where isReused && isSilent && request.isRepeatable && !bodyBegan && !wasRetried:
             wasRetried = true
             stage = .connecting
-            deadline = now + patience.connect
+            deadline = now + timeouts.connect
             return Step(actions: [.dropUpstream, .acquireFreshUpstream])
         case .awaiting: return give(.upstreamReset, now: now)
         case .responding, .tunneling: return abort()
@@ -194,14 +194,14 @@ struct Exchange {
     mutating func switched(now: NIODeadline) -> Step {
         guard stage == .awaiting else { return Step() }
         stage = .tunneling
-        deadline = now + patience.tunnelIdle
+        deadline = now + timeouts.tunnelIdle
         return Step(actions: .forward)
     }
 
     /// Bytes of a tunnel are in hand.
     mutating func tunnelPiece(now: NIODeadline) -> Step {
         guard stage == .tunneling else { return Step() }
-        deadline = now + tunnelPatience
+        deadline = now + tunnelTimeout
         return Step(actions: .forward)
     }
 
@@ -212,7 +212,7 @@ struct Exchange {
             return Step(actions: [.endUpstream, .finish, conclude(keeping: false, now: now)])
         }
         endedSide = side
-        deadline = now + tunnelPatience
+        deadline = now + tunnelTimeout
         return Step(actions: side == .client ? .endUpstream : .endClient)
     }
 
@@ -223,7 +223,7 @@ struct Exchange {
     }
 
     /// Half a tunnel is not waited for as long as a whole one.
-    private var tunnelPatience: TimeAmount { endedSide == nil ? patience.tunnelIdle : patience.idle }
+    private var tunnelTimeout: TimeAmount { endedSide == nil ? timeouts.tunnelIdle : timeouts.idle }
 
     // MARK: Time and the end
 
@@ -277,7 +277,7 @@ struct Exchange {
     mutating func outputClosed(now: NIODeadline) {
         guard stage == .lingering else { return }
         outputIsClosed = true
-        deadline = now + patience.linger
+        deadline = now + timeouts.linger
     }
 
     /// The gateway shuts down: what is under way may end, and nothing begins after it.
@@ -292,11 +292,11 @@ struct Exchange {
         switch decision {
         case .forward:
             stage = .connecting
-            deadline = now + patience.connect
+            deadline = now + timeouts.connect
             return Step(actions: .acquireUpstream)
         case .resolve:
             stage = .resolving
-            deadline = now + patience.connect
+            deadline = now + timeouts.connect
             return Step(actions: .resolve)
         case .answer(let answer):
             return give(answer, now: now)
@@ -313,7 +313,7 @@ struct Exchange {
     private mutating func conclude(keeping: Bool, now: NIODeadline) -> Actions {
         stage = keeping && !isDraining ? .idle : .lingering
         outputIsClosed = false
-        deadline = now + (stage == .idle ? patience.keepAlive : patience.idle)
+        deadline = now + (stage == .idle ? timeouts.keepAlive : timeouts.idle)
         return stage == .idle ? .next : .linger
     }
 

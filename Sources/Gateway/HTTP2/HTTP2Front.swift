@@ -9,17 +9,17 @@ enum HTTP2Front {
         let manager = NIOHTTP2ServerConnectionManagementHandler(
             eventLoop: eventLoop,
             configuration: .init(
-                maxIdleTime: loop.patience.keepAlive, maxAge: nil, maxGraceTime: nil,
-                keepalive: .init(pingInterval: loop.patience.keepAlive, ackTimeout: .seconds(20))))
+                maxIdleTime: loop.timeouts.keepAlive, maxAge: nil, maxGraceTime: nil,
+                keepalive: .init(pingInterval: loop.timeouts.keepAlive, ackTimeout: .seconds(20))))
         let bound = NIOLoopBound(loop, eventLoop: eventLoop)
         let peer = channel.remoteAddress
-        let wire = HTTP2Wire(limits: limits, headTimeout: loop.patience.requestHead, logger: loop.logger)
-        let farewell = HTTP2Farewell(streams: manager.http2StreamDelegate)
+        let wire = HTTP2Wire(limits: limits, headTimeout: loop.timeouts.requestHead, logger: loop.logger)
+        let gracefulShutdown = HTTP2GracefulShutdown(streams: manager.http2StreamDelegate)
         let boundWire = NIOLoopBound(wire, eventLoop: eventLoop)
         let handler = NIOHTTP2Handler(
             mode: .server, eventLoop: eventLoop, connectionConfiguration: limits.connection,
             streamConfiguration: limits.stream,
-            streamDelegate: HTTP2StreamCount(farewell, wire, eventLoop: eventLoop)
+            streamDelegate: HTTP2StreamCount(gracefulShutdown, wire, eventLoop: eventLoop)
         ) { stream in
             stream.eventLoop.makeCompletedFuture {
                 try stream.syncOptions?.setOption(.autoRead, value: false)
@@ -31,7 +31,9 @@ enum HTTP2Front {
                 ])
             }
         }
-        try channel.pipeline.syncOperations.addHandlers([wire, farewell, handler, manager, HTTP2Errors(farewell, wire)])
+        try channel.pipeline.syncOperations.addHandlers([
+            wire, gracefulShutdown, handler, manager, HTTP2Errors(gracefulShutdown, wire),
+        ])
         // The windows bound what comes; the frames that carry them have to be read always.
         try channel.syncOptions?.setOption(.autoRead, value: true)
         loop.carriesStreams(channel)

@@ -87,8 +87,7 @@ final class HTTP2Wire: ChannelDuplexHandler {
         }
         if isEnded { return frames.clear() }
         frames.discardRead()
-        guard frames.isIncomplete else { return deadline = nil }
-        deadline = deadline ?? .now() + headTimeout
+        deadline = frames.isIncomplete ? deadline ?? .now() + headTimeout : nil
         if timer == nil { startTimer(context) }
     }
 

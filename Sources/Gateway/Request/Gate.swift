@@ -76,11 +76,11 @@ struct Gate {
     func recheck(
         _ digest: SecretDigest, _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded,
         at now: Timestamp
-    ) -> KeyVerifier.Standing {
+    ) -> KeyVerifier.Status {
         do throws(Refusal) {
             return verifier.recheck(digest, for: try request(head, bytes: bytes, from: forwarded), at: now)
         } catch {
-            return .ended(error)
+            return .refused(error)
         }
     }
 

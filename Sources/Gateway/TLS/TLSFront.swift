@@ -18,7 +18,7 @@ final class TLSFront: ChannelInboundHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         let channel = context.channel
-        timeout = context.eventLoop.assumeIsolated().scheduleTask(in: loop.patience.requestHead) { channel.abort() }
+        timeout = context.eventLoop.assumeIsolated().scheduleTask(in: loop.timeouts.requestHead) { channel.abort() }
         loop.beginsHandshake(channel)
     }
 

@@ -132,10 +132,10 @@ extension ControlClient {
 
     func verifyAudit(expecting anchor: String?) async throws -> Answer {
         let query = anchor.map { [("expect", $0)] } ?? []
-        return try await send(.GET, Self.audit + "/verify" + Self.text(query), patience: .hours(6))
+        return try await send(.GET, Self.audit + "/verify" + Self.text(query), timeout: .hours(6))
     }
 
     func exportAudit(query: [(String, String)], _ take: (ByteBuffer) throws -> Void) async throws {
-        try await stream(Self.audit + "/export" + Self.text(query), patience: .hours(24), take)
+        try await stream(Self.audit + "/export" + Self.text(query), timeout: .hours(24), take)
     }
 }

@@ -261,10 +261,10 @@ struct ControlClient {
     ///   - patience: how long the answer may take.
     func send(
         _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
-        version: Int64? = nil, isChange: Bool? = nil, patience: TimeAmount = .seconds(60)
+        version: Int64? = nil, isChange: Bool? = nil, timeout: TimeAmount = .seconds(60)
     ) async throws -> Answer {
         try await listener.withClient(
-            read: max(.seconds(30), patience), isChange: isChange ?? (method != .GET)
+            read: max(.seconds(30), timeout), isChange: isChange ?? (method != .GET)
         ) { client in
             var request = request(method, target)
             if let body {
@@ -273,7 +273,7 @@ struct ControlClient {
             }
             if let version { request.headers.add(name: "If-Match", value: "\"\(version)\"") }
             if let idempotencyKey { request.headers.add(name: "Idempotency-Key", value: idempotencyKey) }
-            let response = try await client.execute(request, timeout: patience)
+            let response = try await client.execute(request, timeout: timeout)
             let bytes = Array(try await response.body.collect(upTo: Self.bodyLimit).readableBytesView)
             guard (200..<300).contains(response.status.code) else {
                 throw Self.refusal(response.status, bytes, requestID: response.headers.first(name: "X-Request-Id"))
@@ -285,9 +285,9 @@ struct ControlClient {
     }
 
     /// Hands an answer over as it comes, however long it is.
-    func stream(_ target: String, patience: TimeAmount, _ take: (ByteBuffer) throws -> Void) async throws {
-        try await listener.withClient(read: patience) { client in
-            let response = try await client.execute(request(.GET, target), timeout: patience)
+    func stream(_ target: String, timeout: TimeAmount, _ take: (ByteBuffer) throws -> Void) async throws {
+        try await listener.withClient(read: timeout) { client in
+            let response = try await client.execute(request(.GET, target), timeout: timeout)
             guard response.status == .ok else {
                 let body = try await response.body.collect(upTo: Self.bodyLimit)
                 throw Self.refusal(response.status, Array(body.readableBytesView))

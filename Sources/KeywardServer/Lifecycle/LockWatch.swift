@@ -29,8 +29,9 @@ struct LockWatch: Sendable {
             logger: Logger(label: "lock watch") { _ in SwiftLogNoOpLogHandler() })
         var last: (wait: LockWait, at: ContinuousClock.Instant)?
         while !Task.isCancelled, connection.isUsable {
-            let isTold = last.map { .now - $0.at < Self.repetition } ?? false
-            if let wait = try? await LockWait.all(on: connection).first, !isTold || last?.wait.isSame(as: wait) != true
+            let isReported = last.map { .now - $0.at < Self.repetition } ?? false
+            if let wait = try? await LockWait.all(on: connection).first,
+                !isReported || last?.wait.isSame(as: wait) != true
             {
                 log(wait)
                 last = (wait, .now)

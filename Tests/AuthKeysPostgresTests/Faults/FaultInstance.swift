@@ -71,7 +71,7 @@ struct FaultInstance: Sendable {
     func accepts(_ key: NewKey) -> Bool { accepts(key.digest) }
 
     func accepts(_ digest: SecretDigest) -> Bool {
-        index.withKey(for: digest) { $0.judge(.unknown, at: .now).refusal == nil } ?? false
+        index.withKey(for: digest) { $0.evaluate(.unknown, at: .now).refusal == nil } ?? false
     }
 
     /// Statements of an operator's, each tried until the server takes it.

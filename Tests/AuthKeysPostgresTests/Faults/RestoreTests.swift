@@ -67,7 +67,7 @@ struct RestoreTests {
             }
             #expect(isWrittenBack)
             #expect(await eventually(within: .seconds(30)) { !instance.accepts(later) })
-            #expect(await eventually(within: .seconds(30)) { instance.verification.freshness.standing == .ready })
+            #expect(await eventually(within: .seconds(30)) { instance.verification.freshness.status == .ready })
             watching.cancel()
             await watching.value
             #expect(watch.notes.isEmpty, "\(watch.notes.prefix(5))")
@@ -161,7 +161,7 @@ struct RestoreTests {
                 ])
             }
             await #expect(throws: StoreError.self) { try await instance.store.mark() }
-            #expect(await eventually { instance.verification.freshness.standing == .degraded })
+            #expect(await eventually { instance.verification.freshness.status == .degraded })
             #expect(instance.accepts(key))
             for table in ["auth_keys", "auth_key_usage", "audit_events", "audit_seals", "feed_epochs"] {
                 let rows = try await Psql.run(

@@ -38,7 +38,7 @@ struct IndexFollowerTests {
         let old = StoreConformance.newKey()
         _ = try await store.create(old, claim: nil)
         try await following {
-            #expect(state(old) == .active && freshness.standing == .ready)
+            #expect(state(old) == .active && freshness.status == .ready)
             let new = StoreConformance.newKey()
             _ = try await store.create(new, claim: nil)
             #expect(await eventually { state(new) == .active })
@@ -73,11 +73,11 @@ struct IndexFollowerTests {
             #expect(await eventually { clock.sleepers == 1 })
             store.isDown = true
             clock.advance(by: .seconds(1))
-            #expect(await eventually { freshness.standing == .degraded })
+            #expect(await eventually { freshness.status == .degraded })
             #expect(state(key) == .active)
             store.isDown = false
             _ = try await store.deactivate(key.id)
-            #expect(await eventually { freshness.standing == .ready })
+            #expect(await eventually { freshness.status == .ready })
             #expect(await eventually { state(key) == .deactivated })
         }
     }
@@ -91,10 +91,10 @@ struct IndexFollowerTests {
             store.forget(key.id)
             store.beginHistory("two")
             _ = try await store.create(StoreConformance.newKey(), claim: nil)
-            #expect(await eventually { index.count == 2 && clock.sleepers == 2 && freshness.standing == .degraded })
+            #expect(await eventually { index.count == 2 && clock.sleepers == 2 && freshness.status == .degraded })
             #expect(state(key) == .active, "served until it is confirmed")
             clock.advance(by: .seconds(2))
-            #expect(await eventually { state(key) == nil && index.count == 1 && freshness.standing == .ready })
+            #expect(await eventually { state(key) == nil && index.count == 1 && freshness.status == .ready })
         }
     }
 
@@ -115,7 +115,7 @@ struct IndexFollowerTests {
                 if number > 0 { clock.advance(by: .seconds(2)) }
                 #expect(keys.allSatisfy { state($0) == .active })
             }
-            #expect(await eventually { freshness.standing == .ready })
+            #expect(await eventually { freshness.status == .ready })
             #expect(keys.allSatisfy { state($0) == .active })
         }
     }
@@ -129,11 +129,11 @@ struct IndexFollowerTests {
             store.breakNextRead()
             let key = StoreConformance.newKey()
             _ = try await store.create(key, claim: nil)
-            #expect(await eventually { state(key) == .active && freshness.standing == .degraded })
+            #expect(await eventually { state(key) == .active && freshness.status == .degraded })
             store.restore(earlier, as: "one")
             #expect(await eventually { clock.sleepers == 2 })
             clock.advance(by: .seconds(2))
-            #expect(await eventually { state(key) == nil && index.count == 1 && freshness.standing == .ready })
+            #expect(await eventually { state(key) == nil && index.count == 1 && freshness.status == .ready })
         }
     }
 

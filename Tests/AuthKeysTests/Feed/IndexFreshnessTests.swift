@@ -18,16 +18,16 @@ struct IndexFreshnessTests {
     @Test("keys are honoured for as long as is allowed after the last read that worked")
     func staleness() {
         let freshness = freshness(maxStaleness: .seconds(60))
-        #expect(freshness.standing == .unavailable && freshness.age == nil && service(freshness) == .stopped)
+        #expect(freshness.status == .unavailable && freshness.age == nil && service(freshness) == .stopped)
         freshness.recordSync(startedAt: .zero)
-        #expect(freshness.standing == .ready && service(freshness) == .serving)
+        #expect(freshness.status == .ready && service(freshness) == .serving)
         clock.advance(by: .seconds(59))
         freshness.recordFailure()
-        #expect(freshness.standing == .degraded && freshness.age == .seconds(59) && service(freshness) == .serving)
+        #expect(freshness.status == .degraded && freshness.age == .seconds(59) && service(freshness) == .serving)
         clock.advance(by: .seconds(2))
-        #expect(freshness.standing == .unavailable && service(freshness) == .stopped)
+        #expect(freshness.status == .unavailable && service(freshness) == .stopped)
         freshness.recordSync(startedAt: clock.source.uptime())
-        #expect(freshness.standing == .ready && freshness.age == .zero && service(freshness) == .serving)
+        #expect(freshness.status == .ready && freshness.age == .zero && service(freshness) == .serving)
     }
 
     @Test("with zero, keys are honoured until the first read that fails")
@@ -62,11 +62,11 @@ struct IndexFreshnessTests {
         for step in 0..<101 {
             freshness.pulse()
             #expect(service(freshness) == .serving)
-            #expect(freshness.standing == (step > 20 ? .degraded : .ready), "\(step)")
+            #expect(freshness.status == (step > 20 ? .degraded : .ready), "\(step)")
             clock.advance(by: .milliseconds(100))
         }
         #expect(service(freshness) == .stopped, "no pulse came since")
-        #expect(freshness.standing == .unavailable)
+        #expect(freshness.status == .unavailable)
     }
 
     @Test("an instance that was stopped serves nothing until a read that began after it woke has ended")

@@ -11,7 +11,7 @@ struct KeyPolicyTests {
     private func later(_ seconds: Int) -> Timestamp { now.advanced(by: .seconds(seconds)) }
 
     /// What a key says of a request.
-    private func judge(
+    private func evaluate(
         _ attributes: KeyAttributes, method: String = "GET", path: String = "/a", address: String? = "10.1.2.3",
         needs: [String] = []
     ) throws -> (refusal: Refusal?, reported: PolicyRules) {
@@ -25,7 +25,7 @@ struct KeyPolicyTests {
                     Array(path.utf8).withUnsafeBytes { path in
                         let request = AccessRequest(
                             method: method, path: path, address: address.flatMap { IPAddress($0) }, scopes: scopes)
-                        return key.judge(request, at: now)
+                        return key.evaluate(request, at: now)
                     }
                 }
             })
@@ -35,7 +35,7 @@ struct KeyPolicyTests {
         _ attributes: KeyAttributes, method: String = "GET", path: String = "/a", address: String? = "10.1.2.3",
         needs: [String] = []
     ) throws -> Refusal? {
-        try judge(attributes, method: method, path: path, address: address, needs: needs).refusal
+        try evaluate(attributes, method: method, path: path, address: address, needs: needs).refusal
     }
 
     @Test("each rule refuses what it is for, and nothing else")
@@ -92,18 +92,18 @@ struct KeyPolicyTests {
         var key = KeyAttributes(
             name: "n", expiresAt: later(-1), notBefore: later(1), allowedMethods: ["POST"], allowedPaths: ["/b"],
             allowedCIDRs: ["192.0.2.0/24"], reportOnly: PolicyRule.allCases.map(\.rawValue))
-        let all = try judge(key, needs: ["z"])
+        let all = try evaluate(key, needs: ["z"])
         #expect(all.refusal == nil && all.reported == PolicyRules(PolicyRule.allCases))
         key.reportOnly.removeAll { $0 == rule.rawValue }
-        let refused = try judge(key, needs: ["z"])
+        let refused = try evaluate(key, needs: ["z"])
         #expect(refused.refusal != nil && refused.reported == [])
     }
 
     @Test("a rule that only reports reports nothing where it is content")
     func content() throws {
         let key = KeyAttributes(name: "n", allowedMethods: ["GET"], reportOnly: ["allowed_methods", "scopes"])
-        let judged = try judge(key)
-        #expect(judged.refusal == nil && judged.reported == [])
+        let evaluated = try evaluate(key)
+        #expect(evaluated.refusal == nil && evaluated.reported == [])
     }
 
     @Test("the end of a secret is no matter of its key's reports")
@@ -138,7 +138,7 @@ struct KeyPolicyTests {
             }
         }
         for key in keys {
-            let refusal = index.withKey(for: key.digest) { $0.judge(.unknown, at: now).refusal.map { [$0] } ?? [] }
+            let refusal = index.withKey(for: key.digest) { $0.evaluate(.unknown, at: now).refusal.map { [$0] } ?? [] }
             #expect(refusal == (key.attributes.allowedMethods.isEmpty ? [] : [.methodNotAllowed]))
         }
     }

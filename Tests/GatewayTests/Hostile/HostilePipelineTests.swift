@@ -164,7 +164,7 @@ import Testing
         try await run(hostile)
     }
 
-    @Test(arguments: rows) func `each request is judged by its own head`(_ hostile: HostileCase) async throws {
+    @Test(arguments: rows) func `each request is evaluated by its own head`(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 }

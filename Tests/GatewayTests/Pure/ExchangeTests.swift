@@ -12,7 +12,7 @@ import Testing
 
     private func fresh() -> Exchange {
         Exchange(
-            patience: .init(
+            timeouts: .init(
                 connect: .seconds(5), responseHead: .seconds(60), idle: .seconds(30), keepAlive: .seconds(75),
                 requestHead: .seconds(10), tunnelIdle: .seconds(600)),
             now: start)
@@ -237,11 +237,11 @@ import Testing
     }
 
     @Test func `drops of a body move the deadline only when enough of them came, until the response began`() {
-        var patience = Exchange.Patience(
+        var timeouts = Exchange.Timeouts(
             connect: .seconds(5), responseHead: .seconds(60), idle: .seconds(30), keepAlive: .seconds(75),
             requestHead: .seconds(10), tunnelIdle: .seconds(600))
-        patience.uploadStride = 100
-        var exchange = Exchange(patience: patience, now: start)
+        timeouts.uploadStride = 100
+        var exchange = Exchange(timeouts: timeouts, now: start)
         _ = exchange.begin(post, .forward, now: start)
         _ = exchange.upstreamReady(isReused: false, now: start)
         _ = exchange.requestPiece(bytes: 99, now: start + .seconds(20))
@@ -274,7 +274,7 @@ import Testing
         #expect(last.deadline == start + .seconds(41))
     }
 
-    @Test func `whoever is answered before the end of its request is told that the connection ends`() {
+    @Test func `whoever is answered before the end of its request is described that the connection ends`() {
         var early = awaiting(post)
         _ = early.responseHead(upstreamPersists: true, canDelimit: true, now: start)
         #expect(!early.persists)

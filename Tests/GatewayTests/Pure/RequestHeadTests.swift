@@ -96,7 +96,7 @@ import Testing
     }
 
     @Test(arguments: ["HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "HTTP/3.0"])
-    func `other versions are told apart from nonsense`(_ version: String) {
+    func `other versions are described apart from nonsense`(_ version: String) {
         #expect(throws: HeadError.unsupportedVersion) { try read("GET / \(version)\r\nHost: a\r\n\r\n").get() }
     }
 
@@ -113,7 +113,7 @@ import Testing
         }
     }
 
-    @Test func `the four forms of a target are told apart`() throws {
+    @Test func `the four forms of a target are described apart`() throws {
         let absolute = Array("GET http://other.test:81/p?q=1 HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
         let head = try read(absolute).get()
         #expect(String(decoding: absolute[head.path], as: UTF8.self) == "/p?q=1")
@@ -137,7 +137,7 @@ import Testing
         #expect(Array(name.utf8).withUnsafeBytes { FieldKind($0) } == .reserved)
     }
 
-    @Test func `what a trusted proxy says is told apart by its exact name`() {
+    @Test func `what a trusted proxy says is described apart by its exact name`() {
         #expect(Array("x-forwarded-for".utf8).withUnsafeBytes { FieldKind($0) } == .forwardedFor)
         #expect(Array("X-Forwarded-Proto".utf8).withUnsafeBytes { FieldKind($0) } == .forwardedProto)
         #expect(Array("X-FORWARDED-HOST".utf8).withUnsafeBytes { FieldKind($0) } == .forwardedHost)

@@ -57,7 +57,7 @@ struct ShareTests {
     @Test("an exchange is evicted only where its client is due")
     func exchange() {
         var exchange = Exchange(
-            patience: .init(
+            timeouts: .init(
                 connect: .seconds(5), responseHead: .seconds(60), idle: .seconds(30), keepAlive: .seconds(75),
                 requestHead: .seconds(10), tunnelIdle: .seconds(600)),
             now: start)

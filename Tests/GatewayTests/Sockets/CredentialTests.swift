@@ -9,7 +9,7 @@ import Testing
         "\(method) \(path) HTTP/1.1\r\nHost: api.test\r\n\(fields)\r\n"
     }
 
-    @Test func `a good key opens the door, in either place and in both`() async throws {
+    @Test func `a good key opens the authenticator, in either place and in both`() async throws {
         try await withGateway(before: RawUpstream()) { gateway async throws in
             let token = gateway.token.value
             for fields in [

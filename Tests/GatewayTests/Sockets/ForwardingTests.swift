@@ -4,7 +4,7 @@ import Testing
 
 /// What the upstream gets of a request, and the client of a response.
 @Suite struct ForwardingTests {
-    @Test func `the upstream is told whose request it is`() async throws {
+    @Test func `the upstream is described whose request it is`() async throws {
         let upstream = try await RawUpstream()
         let options = HarnessOptions(keyName: "Zoë's 100% key", owner: "team a", scopes: "read write")
         try await withGateway(before: upstream, options: options) { gateway async throws in

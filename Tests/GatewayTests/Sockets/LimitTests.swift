@@ -4,7 +4,7 @@ import Testing
 
 /// What the gateway takes, and what it says beyond.
 @Suite struct LimitTests {
-    @Test func `a connection too many is told so, and one that leaves makes room`() async throws {
+    @Test func `a connection too many is described so, and one that leaves makes room`() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream, options: .with(\.limits.connections, 8)) { gateway async throws in
             var clients: [RawConnection] = []

@@ -38,7 +38,7 @@ import Testing
 
     // MARK: The listener
 
-    @Test func `a client that speaks TLS is served, and the upstream is told so`() async throws {
+    @Test func `a client that speaks TLS is served, and the upstream is described so`() async throws {
         let upstream = try await RawUpstream()
         let files = try Files()
         try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {

@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test func `a revoked key's tunnel is told so between two frames`() async throws {
+    @Test func `a revoked key's tunnel is described so between two frames`() async throws {
         let upstream = try await upstream()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await client(gateway)

@@ -72,15 +72,15 @@ import Testing
                 #expect(line.contains("route=/v1 upstream=127.0.0.1:\(upstream.port)"), "\(line)")
             }
         }
-        let nobody = try await RawUpstream()
+        let unreachable = try await RawUpstream()
         let lines = LogLines()
         var options = HarnessOptions(logger: Logger(label: "gateway") { _ in lines.handler })
         options.upstreamHost = "127.0.0.2"
-        try await withGateway(before: nobody, options: options) { gateway async throws in
+        try await withGateway(before: unreachable, options: options) { gateway async throws in
             #expect(try await gateway.exchange(gateway.get()).status == 502)
             let line = try #require(lines.all.first { $0.contains("upstream failed") })
             #expect(line.contains("cause=Connection refused reason=unreachable"), "\(line)")
-            #expect(line.contains("route=/ upstream=127.0.0.2:\(nobody.port)"), "\(line)")
+            #expect(line.contains("route=/ upstream=127.0.0.2:\(unreachable.port)"), "\(line)")
         }
     }
 

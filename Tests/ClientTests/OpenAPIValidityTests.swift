@@ -5,7 +5,7 @@ import Testing
 
 /// What programs that know OpenAPI, and nothing of Keyward, say of the document, of a running Keyward, and of both together.
 @Suite("The OpenAPI document, before its judges", .timeLimit(.minutes(10)))
-struct OpenAPIJudgeTests {
+struct OpenAPIValidityTests {
     private static let scripts = TestTool.repository.appending(path: "Tests/ClientTests/Python")
 
     private static func withKeyward(_ act: (KeywardProcess) async throws -> Void) async throws {

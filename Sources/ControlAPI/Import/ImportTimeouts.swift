@@ -3,7 +3,7 @@ import Synchronization
 
 /// How long an import waits for its lines. While it does, its transaction is open, and nothing that came after it began is sealed
 /// in the trail.
-public struct ImportPatience: Sendable {
+public struct ImportTimeouts: Sendable {
     /// For a batch: a mebibyte, 2,000 lines, or the rest.
     public var batch: Duration
     /// For all of them.
@@ -23,11 +23,11 @@ final class ImportWait: Sendable {
         var since: ContinuousClock.Instant?
     }
 
-    private let patience: ImportPatience
+    private let timeouts: ImportTimeouts
     private let state = Mutex(State())
 
-    init(_ patience: ImportPatience) {
-        self.patience = patience
+    init(_ timeouts: ImportTimeouts) {
+        self.timeouts = timeouts
     }
 
     /// Runs `body`, unless its lines take too long to come.
@@ -66,7 +66,7 @@ final class ImportWait: Sendable {
         while true {
             let rest = state.withLock { state in
                 let waiting = state.since.map { .now - $0 } ?? .zero
-                return min(patience.batch - state.batch, patience.total - state.total) - waiting
+                return min(timeouts.batch - state.batch, timeouts.total - state.total) - waiting
             }
             if rest <= .zero { return }
             try await Task.sleep(for: rest)

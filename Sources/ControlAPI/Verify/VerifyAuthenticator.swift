@@ -5,7 +5,7 @@ import Hummingbird
 /// Lets in who may ask about keys: admin credentials with the permission `verify`. Those are known from memory, so that a question
 /// costs no statement; one that is not known yet is looked for in the database, a bounded number of times a second. Who is turned
 /// away is put into the trail.
-struct VerifyDoor: Sendable {
+struct VerifyAuthenticator: Sendable {
     let credentials: AdminCredentials
     let refusals: RefusalLog
     let computing: ComputeExecutor
@@ -14,7 +14,7 @@ struct VerifyDoor: Sendable {
     func admit(_ request: Request, _ context: ControlContext) async throws(APIError) -> Admin {
         let candidate: Substring
         do throws(CredentialRefusal) {
-            candidate = try AdminDoor.credential(of: request.head)
+            candidate = try AdminAuthenticator.credential(of: request.head)
         } catch {
             record(error.error.shortName, of: nil, context)
             throw error.error
@@ -66,7 +66,7 @@ struct VerifyDoor: Sendable {
 
     /// The same from memory alone; nil for whoever cannot be let in that way.
     func known(_ head: HTTPRequest) -> Admin? {
-        (try? AdminDoor.credential(of: head)).flatMap(known)
+        (try? AdminAuthenticator.credential(of: head)).flatMap(known)
     }
 
     /// Whoever presents this, from memory alone.

@@ -1,7 +1,7 @@
 import Dispatch
 
 /// How long an operation goes on waiting, and what ended its patience.
-struct Patience: Sendable {
+struct Deadline: Sendable {
     typealias Instant = ContinuousClock.Instant
 
     /// How long a cancelled statement may take to end before the connection is closed instead.

@@ -5,7 +5,7 @@ import NIOHTTP2
 /// (GOAWAY with the highest identifier, RFC 9113 section 6.8), takes in what it opens until it has heard of that, and closes
 /// when nothing runs. The library's own goodbye refuses such streams and ends the connection under those that run, so this one
 /// is said beneath it.
-final class HTTP2Farewell: ChannelInboundHandler {
+final class HTTP2GracefulShutdown: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundOut = IOData
@@ -21,7 +21,7 @@ final class HTTP2Farewell: ChannelInboundHandler {
     /// What a client sends back when it has heard.
     private static let ping = UInt64(0x6B65_7977_6172_6421)
     /// How long it may take to hear before that is taken for granted.
-    private static let patience = TimeAmount.seconds(1)
+    private static let timeout = TimeAmount.seconds(1)
 
     init(streams: NIOHTTP2ServerConnectionManagementHandler.HTTP2StreamDelegate) {
         inner = streams
@@ -61,7 +61,7 @@ final class HTTP2Farewell: ChannelInboundHandler {
         Self.append(goAwayAfter: .maxID, to: &frames)
         frames.writeMultipleIntegers(UInt16(0), UInt8(8), UInt8(6), UInt8(0), UInt32(0), Self.ping)
         context.writeAndFlush(wrapOutboundOut(.byteBuffer(frames)), promise: nil)
-        context.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) { [weak self] in
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.timeout) { [weak self] in
             guard let self, stage == .leaving else { return }
             stage = .heard
             closeIfDone()
@@ -90,21 +90,21 @@ final class HTTP2Farewell: ChannelInboundHandler {
 
 /// Notifies the connection's handlers of streams; the library calls it on the connection's loop.
 struct HTTP2StreamCount: NIOHTTP2StreamDelegate {
-    private let farewell: NIOLoopBound<HTTP2Farewell>
+    private let gracefulShutdown: NIOLoopBound<HTTP2GracefulShutdown>
     private let wire: NIOLoopBound<HTTP2Wire>
 
-    init(_ farewell: HTTP2Farewell, _ wire: HTTP2Wire, eventLoop: any EventLoop) {
-        self.farewell = NIOLoopBound(farewell, eventLoop: eventLoop)
+    init(_ gracefulShutdown: HTTP2GracefulShutdown, _ wire: HTTP2Wire, eventLoop: any EventLoop) {
+        self.gracefulShutdown = NIOLoopBound(gracefulShutdown, eventLoop: eventLoop)
         self.wire = NIOLoopBound(wire, eventLoop: eventLoop)
     }
 
     func streamCreated(_ id: HTTP2StreamID, channel: any Channel) {
-        farewell.value.streamCreated(id, channel: channel)
+        gracefulShutdown.value.streamCreated(id, channel: channel)
     }
 
     func streamClosed(_ id: HTTP2StreamID, channel: any Channel) {
         wire.value.streamClosed(UInt32(Int32(id)))
-        farewell.value.streamClosed(id, channel: channel)
+        gracefulShutdown.value.streamClosed(id, channel: channel)
     }
 }
 
@@ -113,16 +113,16 @@ struct HTTP2StreamCount: NIOHTTP2StreamDelegate {
 final class HTTP2Errors: ChannelInboundHandler {
     typealias InboundIn = HTTP2Frame
 
-    private let farewell: HTTP2Farewell
+    private let gracefulShutdown: HTTP2GracefulShutdown
     private let wire: HTTP2Wire
 
-    init(_ farewell: HTTP2Farewell, _ wire: HTTP2Wire) {
-        self.farewell = farewell
+    init(_ gracefulShutdown: HTTP2GracefulShutdown, _ wire: HTTP2Wire) {
+        self.gracefulShutdown = gracefulShutdown
         self.wire = wire
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if case .ping(let data, ack: true) = unwrapInboundIn(data).payload { farewell.heard(data) }
+        if case .ping(let data, ack: true) = unwrapInboundIn(data).payload { gracefulShutdown.heard(data) }
         context.fireChannelRead(data)
     }
 

@@ -2,7 +2,7 @@ import AuthKeys
 
 /// What somebody tells of a request that is to be judged. What is wrong with it is said in one place, and named by each surface in
 /// its own way.
-enum ToldRequest {
+enum DescribedRequest {
     struct Fault: Error {
         enum Part {
             case address, path, scopes

@@ -51,7 +51,7 @@ protocol AdminRoutes: Sendable {
 
 /// Lets admins in, each as far as they may. Nothing behind it answers without an admin credential, and a key that was issued for
 /// an API is none. Who is turned away is put into the trail.
-struct AdminDoor: Sendable {
+struct AdminAuthenticator: Sendable {
     let credentials: AdminCredentials
     let refusals: RefusalLog
     let computing: ComputeExecutor
