@@ -163,7 +163,8 @@ import Testing
     @Test(
         "a field block or frame that is not completed in time ends the connection, however slowly it grows",
         arguments: [
-            ("a part of a frame's header", [[0, 0, 10, 1]]), ("a part of a block", [Array(http2Frame(1, stream: 1, Array(repeating: 0x82, count: 9)).dropLast(3))]),
+            ("a part of a frame's header", [[0, 0, 10, 1]]),
+            ("a part of a block", [Array(http2Frame(1, stream: 1, Array(repeating: 0x82, count: 9)).dropLast(3))]),
             ("a block without its end", Array(repeating: http2Frame(9, stream: 1, [0x82]), count: 8)),
         ] as [(String, [[UInt8]])])
     func incompleteHead(_ name: String, _ parts: [[UInt8]]) async throws {
