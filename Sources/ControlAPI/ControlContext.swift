@@ -8,9 +8,9 @@ struct ControlContext: RequestContext {
     let channel: any Channel
     /// In every response and log line of the request.
     let requestID: String
-    /// Throws what an admin is told who may not, or not any more, do what the request asks: for what goes on for longer than a
-    /// revocation may take.
-    var authorizeAgain: @Sendable () async throws -> Void = {}
+    /// Throws if the admin no longer has the permission of the route. Work that runs for longer than a revocation may take checks
+    /// it again. Where no admin was authenticated, it always throws.
+    var authorizeAgain: @Sendable () async throws -> Void = { throw APIError.internal }
     /// Shared by all requests of a listener, so that each cause is logged once a second.
     var failures: FailureLog?
 

@@ -105,7 +105,7 @@ extension StoreConformance {
             let named = expected.map { ImportDuplicate(line: $0.0, reason: $0.1, isToken: $0.2) }
             try expect(kept == 2 && found.count == 4 && found.first == named, "\(kept) \(found)")
         },
-        StoreConformance(description: "a secret that was brought in is rotated like any other") { store in
+        StoreConformance(description: "an imported secret is rotated and ended as others are, and the trail has its whole prefix") { store in
             let key = imported(1, KeyAttributes(name: "n"))
             _ = try await store.stageImport { stage in
                 try await stage.add([key])
@@ -118,6 +118,9 @@ extension StoreConformance {
             try expect(changed.key.redactedValue == "kw_...\(next.secret.lastFour)", "newest")
             try expect(changed.key.previous?.redactedValue == "sk_gom_...abcd", "previous")
             try expect(Set(changed.entries.map(\.digest)) == [key.digest, next.secret.digest], "entries")
+            _ = try await store.endPreviousSecrets(key.id, by: .test)
+            let event = try await trail(of: store).first { $0.action == AuditAction.keyEndPreviousSecret.rawValue }
+            try expect(event?.changes.contains("\"sk_gom_...abcd\"") == true, "\(event?.changes ?? "no event")")
         },
     ]
 

@@ -545,7 +545,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
         if case .broken = watermark.continuity(to: reading) { false } else { true }
     }
 
-    private static func trail(of store: any Store) async throws -> [AuditEvent] {
+    static func trail(of store: any Store) async throws -> [AuditEvent] {
         guard let trail = store as? any AuditTrail else { throw broken("no trail") }
         return try await trail.events(AuditQuery(limit: 100))
     }

@@ -8,7 +8,7 @@ extension AuthKeyService {
     /// - Throws: `AuthKeyError`, or what the lines or `authorizeAgain` throw: then nothing was kept.
     public func importKeys<Lines: AsyncSequence>(
         _ options: ImportOptions, lines: Lines, by call: AdminCall,
-        authorizeAgain: @escaping @Sendable () async throws -> Void = {}
+        authorizeAgain: @escaping @Sendable () async throws -> Void
     ) async throws -> ImportReport where Lines.Element == [ImportLine], Lines: Sendable {
         guard call.admin.owner == nil else { throw AuthKeyError.otherOwner }
         guard importTurn.take() else { throw AuthKeyError.conflict(.importRunning) }

@@ -48,7 +48,7 @@ enum EndSQL {
         )
         INSERT INTO audit_events (actor, address, request_id, action, key_id, owner, outcome, changes)
         SELECT 'system', '', '', 'key.end_previous_secret', held.id, held.owner, 'done', jsonb_build_object(
-            'previous_secret', jsonb_build_object('from', s.prefix || '_...' || s.last_four, 'to', NULL), 'reason', \(reason))
+            'previous_secret', jsonb_build_object('from', \(KeySQL.redactedValue), 'to', NULL), 'reason', \(reason))
         FROM s JOIN held ON held.id = s.key_id
         """
 }

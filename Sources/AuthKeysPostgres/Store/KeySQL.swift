@@ -8,8 +8,11 @@ enum KeySQL {
         u.last_agent, u.requests, s.last_used_at, p.last_used_at
         """
 
-    /// All that a secret begins with.
+    /// The characters that a secret begins with.
     static let shownPrefix = "CASE WHEN whole_prefix THEN prefix ELSE prefix || '_' END"
+
+    /// The redacted value of `s`, a row of `auth_key_secrets`, as `AuthKey.redact` writes it.
+    static let redactedValue = "(CASE WHEN s.whole_prefix THEN s.prefix ELSE s.prefix || '_' END) || '...' || s.last_four"
 
     /// Looked up key by key: OFFSET 0 keeps the planner from joining whole tables for the sake of a page.
     static let secretsOfKey = """
@@ -128,7 +131,7 @@ enum KeySQL {
         WITH k AS (
             SELECT id, owner FROM auth_keys WHERE id = $1 AND ($6::text IS NULL OR owner = $6)
         ), previous AS (
-            SELECT s.digest, s.prefix || '_...' || s.last_four AS redacted_value,
+            SELECT s.digest, \(redactedValue) AS redacted_value,
                 s.expires_at IS NULL OR s.expires_at > clock_timestamp() AS is_good
             FROM k JOIN auth_key_secrets s ON s.key_id = k.id
             WHERE (s.expires_at IS NULL OR s.expires_at > clock_timestamp() - interval '1 hour') AND s.digest <> (

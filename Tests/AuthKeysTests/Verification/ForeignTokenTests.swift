@@ -45,7 +45,7 @@ struct ForeignTokenTests {
             for line in lines { continuation.yield([line]) }
             continuation.finish()
         }
-        return try await service.importKeys(ImportOptions(mode: mode), lines: batches, by: .test)
+        return try await service.importKeys(ImportOptions(mode: mode), lines: batches, by: .test) {}
     }
 
     private func name(_ token: String) async -> String {
@@ -215,10 +215,10 @@ struct ForeignTokenTests {
     @Test("one import at a time, and one that fails leaves the turn to the next")
     func turns() async throws {
         let (lines, continuation) = AsyncStream.makeStream(of: [ImportLine].self)
-        async let first = service.importKeys(ImportOptions(), lines: lines, by: .test)
+        async let first = service.importKeys(ImportOptions(), lines: lines, by: .test) {}
         try await Task.sleep(for: .milliseconds(100))
         await #expect(throws: AuthKeyError.conflict(.importRunning)) {
-            try await service.importKeys(ImportOptions(), lines: AsyncStream<[ImportLine]> { $0.finish() }, by: .test)
+            try await service.importKeys(ImportOptions(), lines: AsyncStream<[ImportLine]> { $0.finish() }, by: .test) {}
         }
         continuation.finish()
         #expect(try await first.imported == 0)
