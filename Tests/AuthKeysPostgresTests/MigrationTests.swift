@@ -84,6 +84,8 @@ struct MigrationTests {
         #expect(refusal([one], [applied(one, checksum: [1])]).contains("never edited"))
         #expect(refusal([two], [applied(one), applied(two)]).contains("does not have it"))
         #expect(refusal([one, two], [applied(two)]).contains("only appended"))
+        let replaced = applied(Migration(version: 1, name: "auth_keys", sql: "x"))
+        #expect(refusal(MigrationCatalogue.all, [replaced]).contains("docs/upgrading.md"))
     }
 
     @Test("applies, keeps book, and then has nothing to do")

@@ -73,7 +73,10 @@ struct KeywardSchemaTests {
         try await database.drop()
 
         let older = try await TestDatabase.create()
-        try await KeyDatabase.with(older.connectionString, migrations: Array(oldest.dropLast())) { database in
+        try await KeyDatabase.with(older.connectionString, migrations: oldest) { database in
+            try await Psql.run(
+                "DELETE FROM keyward_migrations WHERE version = \(VerificationSchema.oldest)",
+                on: database.connectionString)
             let error = try #require(try await refusal(database.connectionString))
             #expect(error.kind == .schema && error.description.contains("older than this build can read"))
         }

@@ -4,6 +4,8 @@ public enum MigrationError: Error, Sendable {
     case edited(Int32, String)
     /// A migration that was carried out does not ship any more.
     case missing(Int32, String)
+    /// The database was made by a build before 0.1.0, whose migrations were replaced by one.
+    case superseded
     /// A migration ships that is older than the last one carried out.
     case outOfOrder(Int32, String)
     /// Another instance holds the lock for longer than we wait.
@@ -23,6 +25,8 @@ extension MigrationError: CustomStringConvertible {
             "migration \(version) (\(name)) was applied with another text than this build has: migrations are never edited"
         case .missing(let version, let name):
             "migration \(version) (\(name)) was applied, but this build does not have it"
+        case .superseded:
+            "the database was made by a build before 0.1.0: dump its data, and restore them into a database that this build has migrated, as docs/upgrading.md describes"
         case .outOfOrder(let version, let name):
             "migration \(version) (\(name)) is older than the last one applied: migrations are only appended"
         case .locked: "another instance is migrating and did not finish in time"

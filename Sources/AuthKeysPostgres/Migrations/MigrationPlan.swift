@@ -24,6 +24,8 @@ public struct MigrationPlan: Sendable, Equatable {
     public let newer: [AppliedMigration]
 
     public init(available: [Migration], applied: [AppliedMigration]) throws(MigrationError) {
+        // The first of the migrations that 0001_keyward replaced.
+        if applied.contains(where: { $0.version == 1 && $0.name == "auth_keys" }) { throw .superseded }
         let latestAvailable = available.map(\.version).max() ?? 0
         let latestApplied = applied.map(\.version).max() ?? 0
         for done in applied {

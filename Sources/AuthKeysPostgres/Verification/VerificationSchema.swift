@@ -4,7 +4,7 @@ import Logging
 /// Whether a database is one that verification alone can work with: it migrates nothing.
 public enum VerificationSchema {
     /// The migration that made the last of what verification reads and writes.
-    static let oldest: Int32 = 17
+    static let oldest: Int32 = 1
 
     /// - Parameters:
     ///   - recordsUse: whether use is written down.
