@@ -1,22 +1,22 @@
 import Glibc
 
-/// An open-addressing table from digest to key, kept in the order of the digests.
+/// An open-addressing table from digest to key, sorted by digest.
 ///
-/// A digest is uniform already, so its first bits say where it belongs; entries that would collide move to the right, and the
-/// whole stays sorted. A search therefore ends at the first larger digest, whether it finds or not, and growing is one pass
-/// over memory. Invariant: no entry stands left of its home, and no free place lies between an entry and its home.
+/// Digests are uniform, so their first bits give each entry its home. Colliding entries move to the right, and the
+/// table stays sorted. A search ends at the first larger digest, found or not, and growing is one pass over memory.
+/// Invariant: no entry is left of its home, and no free slot lies between an entry and its home.
 struct KeyTable: ~Copyable {
     private var slots: UnsafeMutablePointer<KeySlot>?
-    /// How many homes there are; behind them lies room for what spills over the last one.
+    /// The number of homes. The slots behind them hold entries that spill over the last one.
     private var homes = 0
     private var total = 0
     private var arena = DetailArena()
-    /// Entries, tombstones among them.
+    /// The number of entries, tombstones included.
     private(set) var count = 0
-    /// Entries that are tombstones.
+    /// The number of tombstones.
     private(set) var tombstones = 0
 
-    /// The bits of a digest that chose this table, and so say nothing about the place within it.
+    /// The number of leading digest bits that select this table, and so say nothing about the slot.
     private let skippedBits: UInt64
 
     init(skippedBits: Int) {
@@ -27,7 +27,7 @@ struct KeyTable: ~Copyable {
         free(slots)
     }
 
-    /// Bytes held from the system.
+    /// The allocated memory in bytes.
     var memory: Int { total * MemoryLayout<KeySlot>.stride + arena.capacity }
 
     @inline(__always)
@@ -46,37 +46,37 @@ struct KeyTable: ~Copyable {
         return nil
     }
 
-    /// The slot at a place that `find` returned.
+    /// Returns the slot at an index that `find` returned.
     @inline(__always)
     func slot(at place: Int) -> KeySlot {
         slots?[place] ?? .free
     }
 
-    /// Where the texts of a slot begin; for `KeyTexts`.
+    /// The address of a slot's texts, for `KeyTexts`.
     @inline(__always)
     func details(of slot: KeySlot) -> UnsafeRawPointer? {
         arena.pointer(at: slot.details)
     }
 
-    /// Applies an entry, unless the table holds something that stands above it. Unchanged also when memory is exhausted.
+    /// Applies an entry, unless the table's entry takes precedence. Changes nothing if memory is exhausted.
     ///
-    /// A higher version stands above a lower one; the end of a key or of a secret, which is permanent, above anything that is not
-    /// one. A full load stands above all else that the table held before it began, whatever the versions: they count anew in a
-    /// database that was restored or failed over.
+    /// A higher version takes precedence over a lower one. A revocation of a key or secret is permanent, and takes
+    /// precedence over anything else. A full load takes precedence over all other entries from before its begin,
+    /// whatever their versions: those restart in a database that was restored or failed over.
     mutating func apply(_ entry: KeyEntry, generation: UInt16, mode: ApplyMode) -> ApplyOutcome {
         guard let place = find(entry.digest.words), let slots else { return insert(entry, generation: generation) }
         let slot = slots + place
         let isFromBefore = slot.pointee.generation != generation & KeySlot.generationMask
         slot.pointee.generation = generation
-        // What was read before the table's entry came says nothing against it.
+        // A row that was read before the table's entry arrived proves nothing against it.
         let isStale =
             mode.isChange && entry.version < slot.pointee.version || mode == .load && !isFromBefore
-        // An end settles a dispute whatever its version: the database may count from an older one.
+        // A revocation settles a dispute whatever its version: the database may count from an older one.
         var (entry, dispute) = (entry, isStale && !entry.state.isFinal ? ApplyOutcome.Dispute.unchanged : .settled)
         if mode != .acceptingLoad, !entry.state.isFinal {
             switch slot.pointee.state {
             case .deactivated: return ApplyOutcome(dispute: isStale ? .unchanged : .raised(.key))
-            // The row of one secret is gone, which is not the end of its key.
+            // The row of one secret is gone, which is not the revocation of its key.
             case .deleted:
                 if entry.hasEnded(at: .now) { return ApplyOutcome(dispute: .settled) }
                 return ApplyOutcome(dispute: isStale ? .unchanged : .raised(.secret(at: .ended)))
@@ -109,7 +109,7 @@ struct KeyTable: ~Copyable {
                 meta: KeySlot.meta(of: entry, generation: generation),
                 version: entry.version, details: details)
             if insert(slot) { break }
-            // A rebuild leaves texts behind that no slot names: these have to be kept anew.
+            // A rebuild drops texts that no slot refers to, so these must be appended again.
             arena.waste(at: details)
             let before = homes
             rebuild(homes: homes + homes / 8 + 1)
@@ -120,15 +120,15 @@ struct KeyTable: ~Copyable {
         return ApplyOutcome(isChange: true)
     }
 
-    /// The number of entries that a sweep for this generation would remove, ends not counted.
+    /// Returns the number of entries that a sweep for this generation would remove, revocations excluded.
     func countUnseen(by generation: UInt16) -> Int {
         guard let slots else { return 0 }
         return (0..<total).count { slots[$0].isUnseen(by: generation) && slots[$0].state?.isFinal == false }
     }
 
-    /// Removes the entries that the load of this generation has not seen. An end that the load has not seen stays as a tombstone,
-    /// so that no later database revives the key, unless ends are forgotten.
-    /// - Returns: the number of entries removed, kept ends not counted.
+    /// Removes the entries that the load of this generation has not seen. An unseen revocation stays as a tombstone, so
+    /// that no later database revives the key, unless revocations are forgotten.
+    /// - Returns: the number of entries removed, kept revocations excluded.
     mutating func sweep(keeping generation: UInt16, forgettingEnds: Bool) -> Int {
         guard let slots else { return 0 }
         var removed = 0
@@ -148,7 +148,7 @@ struct KeyTable: ~Copyable {
         return removed
     }
 
-    /// Removes one entry, unless it is an end. Returns whether it did.
+    /// Removes one entry, unless it is a revocation. Returns true if it was removed.
     mutating func remove(_ digest: SecretDigest) -> Bool {
         guard let slots, let place = find(digest.words), slots[place].state?.isFinal == false else { return false }
         remove(at: place)
@@ -162,7 +162,7 @@ struct KeyTable: ~Copyable {
         tombstones += 1
     }
 
-    /// Compares what the table holds with an entry.
+    /// Compares the table's entry with a row.
     func comparison(with entry: KeyEntry, at now: Timestamp) -> EntryComparison {
         guard let slots, let place = find(entry.digest.words) else { return .absent }
         let slot = slots[place]
@@ -174,10 +174,10 @@ struct KeyTable: ~Copyable {
         return isSame ? .same : .different
     }
 
-    /// Calls `body` with the digest and the version of each entry in a range that is no tombstone, in order.
+    /// Calls `body` with the digest and version of each entry in a range, in order, without tombstones.
     func forEach(in range: DigestRange, _ body: (SecretDigest, UInt32) -> Void) {
         guard let slots else { return }
-        // Entries stand at their homes or to the right of them.
+        // Entries are at their homes or to the right of them.
         var place = home(of: (range.first, 0, 0, 0))
         while place < total {
             let slot = slots[place]
@@ -189,7 +189,7 @@ struct KeyTable: ~Copyable {
         }
     }
 
-    /// Makes room for as many entries at once, so that a load grows nothing step by step.
+    /// Reserves slots for this number of entries, so that a load does not grow the table step by step.
     mutating func reserve(_ entries: Int) {
         let wanted = entries + entries / 4
         if wanted > homes { rebuild(homes: wanted) }
@@ -202,8 +202,8 @@ struct KeyTable: ~Copyable {
         Int((digest.0 << skippedBits).multipliedFullWidth(by: UInt64(homes)).high)
     }
 
-    /// The state is replaced in any case; the texts stay as they were if memory is exhausted, and a key whose policy could not
-    /// be kept opens nothing.
+    /// Replaces the state in any case. If memory is exhausted, the texts stay as they were, and a key whose policy
+    /// could not be stored grants no access.
     private mutating func replace(
         _ slot: UnsafeMutablePointer<KeySlot>, with entry: KeyEntry, generation: UInt16, setsVersion: Bool
     ) {
@@ -220,7 +220,7 @@ struct KeyTable: ~Copyable {
         compactIfWasteful()
     }
 
-    /// False when there is no free place to the right.
+    /// Returns false if no slot to the right is free.
     private func insert(_ slot: KeySlot) -> Bool {
         guard let slots else { return false }
         var place = home(of: slot.digest)
@@ -250,7 +250,7 @@ struct KeyTable: ~Copyable {
         if arena.wasted > 4_096, arena.wasted * 2 > arena.used { rebuild(homes: homes) }
     }
 
-    /// Lays the table out anew, in order, with its texts packed. Stays as it is when memory is exhausted.
+    /// Rebuilds the table, sorted, with its texts packed. Changes nothing if memory is exhausted.
     private mutating func rebuild(homes wanted: Int) {
         var newHomes = wanted
         while true {
