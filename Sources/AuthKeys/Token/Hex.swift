@@ -10,12 +10,12 @@ package enum Hex {
         }
     }
 
-    /// Two, in lower case.
+    /// Returns the two digits, in lower case.
     static func digits(of byte: UInt8) -> [UInt8] {
         [byte >> 4, byte & 0xF].map { $0 < 10 ? 0x30 + $0 : 0x61 + $0 - 10 }
     }
 
-    /// Nil for an odd number of digits, or anything that is none.
+    /// Returns nil for an odd number of digits, or an invalid one.
     static func decode(_ text: [UInt8]) -> [UInt8]? {
         guard text.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []

@@ -1,5 +1,5 @@
-/// Counts requests by secret. Belongs to one thread, or to whoever holds its lock: to count takes no lock, and allocates only for
-/// a secret that was not seen since the counts were taken.
+/// Counts requests by secret. One thread, or the holder of a lock, owns a ledger. Counting takes no lock, and allocates
+/// only for a secret that was not counted since the last `take`.
 public struct UsageLedger: ~Copyable {
     private struct Entry {
         var count: UsageCount
@@ -7,21 +7,21 @@ public struct UsageLedger: ~Copyable {
     }
 
     private var entries: [Entry] = []
-    /// Open addressing by the digest, which is uniform: places in `entries`, one more; 0 where there is none.
+    /// A hash table with open addressing by digest, which is uniform: indexes in `entries` plus one; 0 for a free slot.
     private var places: [UInt32] = []
-    /// Counts of a day that is over.
+    /// Counts of past days.
     private var closed: [UsageCount] = []
     private var day: Int32 = 0
     private var dayEnds = Timestamp(microseconds: .min)
 
-    /// How often a key is looked at closely, in microseconds.
+    /// The sampling interval of a key, in microseconds.
     private static let interval: Int64 = 1_000_000
 
     public init() {}
 
     public var isEmpty: Bool { entries.isEmpty && closed.isEmpty }
 
-    /// Counts a request. True when it is time to `note` where it came from.
+    /// Counts a request. Returns true if the caller must `note` its origin.
     @inline(__always)
     public mutating func count(_ digest: SecretDigest, of keyID: KeyID, at now: Timestamp) -> Bool {
         if now >= dayEnds { beginDay(now) }
@@ -42,7 +42,7 @@ public struct UsageLedger: ~Copyable {
         return true
     }
 
-    /// Notes where the request came from that was counted last for a secret.
+    /// Records the origin of the last counted request of a secret.
     public mutating func note(_ digest: SecretDigest, address: IPAddress?, agent: String?) {
         guard !places.isEmpty else { return }
         let place = place(of: digest)
@@ -51,7 +51,7 @@ public struct UsageLedger: ~Copyable {
         entries[Int(places[place]) - 1].count.agent = agent
     }
 
-    /// Where a digest's place in `entries` stands, or is to stand. There is always a free one.
+    /// Returns the slot of a digest in `places`, used or free. A free slot always exists.
     @inline(__always)
     private func place(of digest: SecretDigest) -> Int {
         var place = Int(truncatingIfNeeded: digest.words.3) & (places.count - 1)
@@ -61,7 +61,7 @@ public struct UsageLedger: ~Copyable {
         return place
     }
 
-    /// Hands over what was counted, and begins anew.
+    /// Returns the counts and clears them.
     public mutating func take() -> [UsageCount] {
         let counts = closed + entries.map(\.count)
         closed = []
