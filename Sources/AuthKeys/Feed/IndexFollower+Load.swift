@@ -3,7 +3,7 @@ import Metrics
 
 extension IndexFollower {
     /// The pause between two loads from a database that lacks keys.
-    private static let secondLook = Duration.seconds(2)
+    private static let confirmationPause = Duration.seconds(2)
 
     /// Loads all keys. If the database lacks keys that the index holds, a second load follows a moment later, and is
     /// accepted if it lacks as many. The first load may have met an unfinished restore. Until then the index is served
@@ -35,7 +35,7 @@ extension IndexFollower {
             logger.warning(
                 "the database lacks keys that are in memory, which are served until a second load confirms it",
                 metadata: ["missing": .stringConvertible(missing)])
-            do { try await time.sleep(Self.secondLook) } catch {
+            do { try await time.sleep(Self.confirmationPause) } catch {
                 throw StoreError(.unavailable, detail: "the load was cancelled")
             }
         }

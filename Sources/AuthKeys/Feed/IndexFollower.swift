@@ -139,7 +139,7 @@ public final class IndexFollower: Sendable {
             var reached = try await obeyOrder()
             if reached == nil { reached = try await readOn(from: watermark) }
             reads.end(number, worked: true)
-            if freshness.status != .ready { logger.notice("database is back, keys are fresh again") }
+            if freshness.status != .ready { logger.notice("the database can be read again, keys are up to date") }
             freshness.recordSync(startedAt: start)
             syncs.recordNanoseconds((time.uptime() - start).nanoseconds)
             if index.disputedEndCount > 0 { _ = state.withLock { $0.writes }?.yield() }
@@ -149,7 +149,7 @@ public final class IndexFollower: Sendable {
             // A statement that shutdown cancels is not a database failure.
             if Task.isCancelled { return watermark }
             if !freshness.hasFailed {
-                logger.warning("database cannot be read, serving keys from memory", metadata: ["error": "\(error)"])
+                logger.warning("the database cannot be read, serving keys from memory", metadata: ["error": "\(error)"])
             }
             failures.increment()
             freshness.recordFailure(startedAt: start)

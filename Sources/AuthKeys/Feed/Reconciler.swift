@@ -57,7 +57,7 @@ final class Reconciler: Sendable {
         // than the second read.
         guard await reads.next() == .worked else { return 0 }
         let held = index.versions(in: range)
-        guard let second = try await look(at: range) else { return 0 }
+        guard let second = try await readEntries(in: range) else { return 0 }
         var repaired = 0
         for (digest, suspect) in suspects {
             if repair(digest, suspect, held: held[digest], now: second[digest]) { repaired += 1 }
@@ -75,7 +75,7 @@ final class Reconciler: Sendable {
 
     private func suspects(in range: DigestRange) async throws(StoreError) -> [SecretDigest: Suspect]? {
         let held = index.versions(in: range)
-        guard let rows = try await look(at: range) else { return nil }
+        guard let rows = try await readEntries(in: range) else { return nil }
         let now = time.now()
         var suspects: [SecretDigest: Suspect] = [:]
         for (digest, entry) in rows {
@@ -90,7 +90,7 @@ final class Reconciler: Sendable {
     }
 
     /// Reads all entries of a range; nil if the database is not the one that the feed follows.
-    private func look(at range: DigestRange) async throws(StoreError) -> [SecretDigest: KeyEntry]? {
+    private func readEntries(in range: DigestRange) async throws(StoreError) -> [SecretDigest: KeyEntry]? {
         guard let watermark = current.withLock({ $0 }) else { return nil }
         let rows = Mutex<[SecretDigest: KeyEntry]>([:])
         let batch = try await store.entries(in: range, since: watermark) { entry in

@@ -70,8 +70,8 @@ public final class KeyIndex: Sendable {
     @inline(__always)
     public func withKey<R: Sendable>(for digest: SecretDigest, _ body: (KeyView) -> R) -> R? {
         withTable(of: digest) { table in
-            guard let place = table.find(digest.words) else { return nil }
-            let slot = table.slot(at: place)
+            guard let number = table.find(digest.words) else { return nil }
+            let slot = table.slot(at: number)
             guard let state = slot.state, state != .deleted else { return nil }
             return body(KeyView(slot: slot, state: state, details: table.details(of: slot)))
         }

@@ -33,23 +33,23 @@ struct KeyTable: ~Copyable {
     @inline(__always)
     func find(_ digest: (UInt64, UInt64, UInt64, UInt64)) -> Int? {
         guard let slots else { return nil }
-        var place = home(of: digest)
-        while place < total {
-            let slot = slots + place
+        var index = home(of: digest)
+        while index < total {
+            let slot = slots + index
             if slot.pointee.isFree { return nil }
             if slot.pointee.digest.0 >= digest.0 {
-                if slot.pointee.holds(digest) { return place }
+                if slot.pointee.holds(digest) { return index }
                 if !slot.pointee.precedes(digest) { return nil }
             }
-            place += 1
+            index += 1
         }
         return nil
     }
 
     /// Returns the slot at an index that `find` returned.
     @inline(__always)
-    func slot(at place: Int) -> KeySlot {
-        slots?[place] ?? .free
+    func slot(at index: Int) -> KeySlot {
+        slots?[index] ?? .free
     }
 
     /// The address of a slot's texts, for `KeyTexts`.
@@ -64,8 +64,8 @@ struct KeyTable: ~Copyable {
     /// precedence over anything else. A full load takes precedence over all other entries from before its begin,
     /// whatever their versions: those restart in a database that was restored or failed over.
     mutating func apply(_ entry: KeyEntry, generation: UInt16, mode: ApplyMode) -> ApplyOutcome {
-        guard let place = find(entry.digest.words), let slots else { return insert(entry, generation: generation) }
-        let slot = slots + place
+        guard let index = find(entry.digest.words), let slots else { return insert(entry, generation: generation) }
+        let slot = slots + index
         let isFromBefore = slot.pointee.generation != generation & KeySlot.generationMask
         slot.pointee.generation = generation
         // A row that was read before the table's entry arrived proves nothing against it.
@@ -132,17 +132,17 @@ struct KeyTable: ~Copyable {
     mutating func sweep(keeping generation: UInt16, forgettingEnds: Bool) -> Int {
         guard let slots else { return 0 }
         var removed = 0
-        var place = total - 1
-        while place >= 0 {
-            if slots[place].isUnseen(by: generation) {
-                if slots[place].state?.isFinal == true, !forgettingEnds {
-                    bury(at: place)
+        var index = total - 1
+        while index >= 0 {
+            if slots[index].isUnseen(by: generation) {
+                if slots[index].state?.isFinal == true, !forgettingEnds {
+                    bury(at: index)
                 } else {
-                    remove(at: place)
+                    remove(at: index)
                     removed += 1
                 }
             }
-            place -= 1
+            index -= 1
         }
         compactIfWasteful()
         return removed
@@ -150,22 +150,22 @@ struct KeyTable: ~Copyable {
 
     /// Removes one entry, unless it is a revocation. Returns true if it was removed.
     mutating func remove(_ digest: SecretDigest) -> Bool {
-        guard let slots, let place = find(digest.words), slots[place].state?.isFinal == false else { return false }
-        remove(at: place)
+        guard let slots, let index = find(digest.words), slots[index].state?.isFinal == false else { return false }
+        remove(at: index)
         compactIfWasteful()
         return true
     }
 
-    private mutating func bury(at place: Int) {
-        guard let slots, slots[place].state != .deleted else { return }
-        slots[place].setState(.deleted)
+    private mutating func bury(at index: Int) {
+        guard let slots, slots[index].state != .deleted else { return }
+        slots[index].setState(.deleted)
         tombstones += 1
     }
 
     /// Compares the table's entry with a row.
     func comparison(with entry: KeyEntry, at now: Timestamp) -> EntryComparison {
-        guard let slots, let place = find(entry.digest.words) else { return .absent }
-        let slot = slots[place]
+        guard let slots, let index = find(entry.digest.words) else { return .absent }
+        let slot = slots[index]
         if slot.version != entry.version { return slot.version < entry.version ? .older : .newer }
         let isSame =
             slot.state == .deleted && entry.state == .deleted
@@ -178,14 +178,14 @@ struct KeyTable: ~Copyable {
     func forEach(in range: DigestRange, _ body: (SecretDigest, UInt32) -> Void) {
         guard let slots else { return }
         // Entries are at their homes or to the right of them.
-        var place = home(of: (range.first, 0, 0, 0))
-        while place < total {
-            let slot = slots[place]
+        var index = home(of: (range.first, 0, 0, 0))
+        while index < total {
+            let slot = slots[index]
             if !slot.isFree, slot.digest.0 > range.last { return }
             if !slot.isFree, slot.digest.0 >= range.first, slot.state != .deleted {
                 body(SecretDigest(words: slot.digest), slot.version)
             }
-            place += 1
+            index += 1
         }
     }
 
@@ -223,13 +223,13 @@ struct KeyTable: ~Copyable {
     /// Returns false if no slot to the right is free.
     private func insert(_ slot: KeySlot) -> Bool {
         guard let slots else { return false }
-        var place = home(of: slot.digest)
-        while place < total, !slots[place].isFree, slots[place].precedes(slot.digest) { place += 1 }
-        var end = place
+        var index = home(of: slot.digest)
+        while index < total, !slots[index].isFree, slots[index].precedes(slot.digest) { index += 1 }
+        var end = index
         while end < total, !slots[end].isFree { end += 1 }
         guard end < total else { return false }
-        (slots + place + 1).update(from: slots + place, count: end - place)
-        slots[place] = slot
+        (slots + index + 1).update(from: slots + index, count: end - index)
+        slots[index] = slot
         return true
     }
 
@@ -237,12 +237,12 @@ struct KeyTable: ~Copyable {
         guard let slots else { return }
         arena.waste(at: slots[start].details)
         if slots[start].state == .deleted { tombstones -= 1 }
-        var place = start
-        while place + 1 < total, !slots[place + 1].isFree, home(of: slots[place + 1].digest) <= place {
-            slots[place] = slots[place + 1]
-            place += 1
+        var index = start
+        while index + 1 < total, !slots[index + 1].isFree, home(of: slots[index + 1].digest) <= index {
+            slots[index] = slots[index + 1]
+            index += 1
         }
-        slots[place] = .free
+        slots[index] = .free
         count -= 1
     }
 
@@ -275,8 +275,8 @@ struct KeyTable: ~Copyable {
     ) -> Bool {
         guard let slots else { return true }
         var next = 0
-        for place in 0..<self.total where !slots[place].isFree {
-            var slot = slots[place]
+        for index in 0..<self.total where !slots[index].isFree {
+            var slot = slots[index]
             let home = Int((slot.digest.0 << skippedBits).multipliedFullWidth(by: UInt64(homes)).high)
             let destination = max(home, next)
             guard destination < total, let details = texts.append(from: arena, at: slot.details) else { return false }

@@ -125,11 +125,11 @@ extension IPNetwork {
     }
 
     /// Returns true if the network at an offset contains an address.
-    static func contains(_ other: IPAddress, at bytes: UnsafeRawBufferPointer, _ place: Int) -> Bool {
+    static func contains(_ other: IPAddress, at bytes: UnsafeRawBufferPointer, _ offset: Int) -> Bool {
         contains(
-            other, high: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place + 2, as: UInt64.self)),
-            low: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place + 10, as: UInt64.self)),
-            isV4: bytes[place] == 4, prefixLength: Int(bytes[place + 1]))
+            other, high: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 2, as: UInt64.self)),
+            low: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 10, as: UInt64.self)),
+            isV4: bytes[offset] == 4, prefixLength: Int(bytes[offset + 1]))
     }
 }
 

@@ -95,25 +95,25 @@ enum ScopePattern {
         _ granted: UnsafeRawBufferPointer, _ start: Int, _ end: Int, _ needed: [UInt8]
     ) -> Bool {
         let colon = UInt8(ascii: ":")
-        var (place, wanted) = (start, 0)
+        var (index, wanted) = (start, 0)
         while true {
             let isWildcard =
-                place < end && granted[place] == UInt8(ascii: "*") && (place + 1 == end || granted[place + 1] == colon)
+                index < end && granted[index] == UInt8(ascii: "*") && (index + 1 == end || granted[index + 1] == colon)
             if isWildcard {
                 guard wanted < needed.count, needed[wanted] != colon else { return false }
-                if place + 1 == end { return true }
-                place += 1
+                if index + 1 == end { return true }
+                index += 1
                 while wanted < needed.count, needed[wanted] != colon { wanted += 1 }
             } else {
-                while place < end, wanted < needed.count, granted[place] == needed[wanted], granted[place] != colon {
-                    place += 1
+                while index < end, wanted < needed.count, granted[index] == needed[wanted], granted[index] != colon {
+                    index += 1
                     wanted += 1
                 }
             }
             // Both must be at the end of a segment.
-            guard place < end else { return wanted == needed.count }
-            guard granted[place] == colon, wanted < needed.count, needed[wanted] == colon else { return false }
-            place += 1
+            guard index < end else { return wanted == needed.count }
+            guard granted[index] == colon, wanted < needed.count, needed[wanted] == colon else { return false }
+            index += 1
             wanted += 1
         }
     }

@@ -44,7 +44,7 @@ enum MethodName {
     /// Compares like `elementsEqual`, which the compiler does not inline into the loop around it.
     private static func isSame(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
         guard one.count == other.count else { return false }
-        for place in 0..<one.count where one[place] != other[place] { return false }
+        for index in 0..<one.count where one[index] != other[index] { return false }
         return true
     }
 }

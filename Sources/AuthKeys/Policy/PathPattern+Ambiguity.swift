@@ -8,48 +8,48 @@ extension PathPattern {
     /// - each of these, a slash or a NUL, percent-encoded
     /// - double encoding
     static func unambiguous(_ path: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        var place = 0
+        var index = 0
         var segment = 0
-        scan: while place < path.count {
-            let byte = path[place]
+        scan: while index < path.count {
+            let byte = path[index]
             if isPlain(byte) {
-                place += 1
+                index += 1
                 continue
             }
             if byte == UInt8(ascii: "/") {
-                if place > 0, isUnclear(path, segment, place) { return nil }
-                place += 1
-                segment = place
+                if index > 0, isUnclear(path, segment, index) { return nil }
+                index += 1
+                segment = index
                 continue
             }
             switch byte {
             case UInt8(ascii: "?"): break scan
             case UInt8(ascii: ";"), UInt8(ascii: "\\"), UInt8(ascii: "#"): return nil
             case UInt8(ascii: "%"):
-                guard place + 2 < path.count, let high = hexValue(path[place + 1]), let low = hexValue(path[place + 2])
+                guard index + 2 < path.count, let high = hexValue(path[index + 1]), let low = hexValue(path[index + 2])
                 else { return nil }
                 switch high << 4 | low {
                 case 0x00, UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: ";"), UInt8(ascii: "\\"): return nil
                 case UInt8(ascii: "%"):
-                    if isHexPair(path, place + 3) { return nil }
+                    if isHexPair(path, index + 3) { return nil }
                 default: break
                 }
-                place += 2
+                index += 2
             default: break
             }
-            place += 1
+            index += 1
         }
         // An empty last segment is a trailing slash.
-        if place > segment, isUnclear(path, segment, place) { return nil }
-        return UnsafeRawBufferPointer(rebasing: path[..<place])
+        if index > segment, isUnclear(path, segment, index) { return nil }
+        return UnsafeRawBufferPointer(rebasing: path[..<index])
     }
 
     /// Returns true if the two bytes at an offset, each decoded, are hexadecimal digits: a `%` before them would be
     /// decoded again.
-    private static func isHexPair(_ path: UnsafeRawBufferPointer, _ place: Int) -> Bool {
-        var place = place
+    private static func isHexPair(_ path: UnsafeRawBufferPointer, _ index: Int) -> Bool {
+        var index = index
         for _ in 0..<2 {
-            guard place < path.count, let byte = decoded(path, &place), hexValue(byte) != nil else { return false }
+            guard index < path.count, let byte = decoded(path, &index), hexValue(byte) != nil else { return false }
         }
         return true
     }
@@ -94,14 +94,14 @@ extension PathPattern {
         let encoded = path
         path.removeAll(keepingCapacity: true)
         encoded.withUnsafeBytes { bytes in
-            var place = 0
-            while place < bytes.count {
-                let start = place
-                if let byte = decoded(bytes, &place) {
+            var index = 0
+            while index < bytes.count {
+                let start = index
+                if let byte = decoded(bytes, &index) {
                     path.append(byte)
                 } else {
                     path.append(bytes[start])
-                    place = start + 1
+                    index = start + 1
                 }
             }
         }

@@ -40,33 +40,33 @@ public struct PathPattern: Sendable, Hashable {
         if end > 0, path[end - 1] == slash { end -= 1 }
         let patternEnd = pattern.count == 1 ? 0 : pattern.count
         let same = sameSegments(pattern, patternEnd, path, end)
-        var (place, wanted) = (same, same)
+        var (index, wanted) = (same, same)
         while wanted < patternEnd {
             // Both indexes are at the slash before a segment, or at the end.
             wanted += 1
             if pattern[wanted] == UInt8(ascii: "*") {
                 if wanted + 1 < patternEnd, pattern[wanted + 1] == UInt8(ascii: "*") { return true }
-                guard place < end else { return false }
-                place += 1
-                while place < end, path[place] != slash { place += 1 }
+                guard index < end else { return false }
+                index += 1
+                while index < end, path[index] != slash { index += 1 }
                 wanted += 1
             } else {
-                guard place < end else { return false }
-                place += 1
+                guard index < end else { return false }
+                index += 1
                 while wanted < patternEnd, pattern[wanted] != slash {
-                    guard place < end else { return false }
+                    guard index < end else { return false }
                     // A pattern has no `%`.
-                    if path[place] == pattern[wanted] {
-                        place += 1
+                    if path[index] == pattern[wanted] {
+                        index += 1
                     } else {
-                        guard decoded(path, &place) == pattern[wanted] else { return false }
+                        guard decoded(path, &index) == pattern[wanted] else { return false }
                     }
                     wanted += 1
                 }
-                guard place == end || path[place] == slash else { return false }
+                guard index == end || path[index] == slash else { return false }
             }
         }
-        return place == end
+        return index == end
     }
 
     /// Returns the end, at a slash, of the segments that are equal byte for byte at the beginning of both. Compares
@@ -92,16 +92,16 @@ public struct PathPattern: Sendable, Hashable {
     }
 
     /// Returns the decoded byte at an index, and moves the index past it.
-    static func decoded(_ path: UnsafeRawBufferPointer, _ place: inout Int) -> UInt8? {
-        let byte = path[place]
+    static func decoded(_ path: UnsafeRawBufferPointer, _ index: inout Int) -> UInt8? {
+        let byte = path[index]
         guard byte == UInt8(ascii: "%") else {
-            place += 1
+            index += 1
             return byte
         }
-        guard place + 2 < path.count, let high = hexValue(path[place + 1]), let low = hexValue(path[place + 2]) else {
+        guard index + 2 < path.count, let high = hexValue(path[index + 1]), let low = hexValue(path[index + 2]) else {
             return nil
         }
-        place += 3
+        index += 3
         return high << 4 | low
     }
 

@@ -32,7 +32,8 @@ public struct AuthKeyService: Sendable {
     ) async throws(AuthKeyError) -> (keys: [AuthKey], next: ListCursor?) {
         if let cursor = query.after, cursor.order != query.order {
             throw .invalid(
-                param: "cursor", message: "cursor is a place in the order \(cursor.order): begin anew for another")
+                param: "cursor",
+                message: "cursor belongs to the order \(cursor.order): start without a cursor for another order")
         }
         guard var wanted = Self.seen(query, by: admin) else { return ([], nil) }
         wanted.limit += 1

@@ -80,7 +80,7 @@ public enum BearerScheme {
         let scheme: StaticString = "bearer"
         let length = scheme.utf8CodeUnitCount
         guard value.count >= length else { return nil }
-        for place in 0..<length where value[place] | 0x20 != scheme.utf8Start[place] { return nil }
+        for index in 0..<length where value[index] | 0x20 != scheme.utf8Start[index] { return nil }
         guard value.count > length else { return length }
         guard value[length] == 0x20 else { return nil }
         return length + value[length...].prefix { $0 == 0x20 }.count

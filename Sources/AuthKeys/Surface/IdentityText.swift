@@ -8,8 +8,8 @@ public enum IdentityText {
 
     /// Calls `out` with each byte of the field's value.
     public static func encode(_ text: UnsafeRawBufferPointer, to out: (UInt8) -> Void) {
-        for (place, byte) in text.enumerated() {
-            let isInner = place > 0 && place < text.count - 1
+        for (index, byte) in text.enumerated() {
+            let isInner = index > 0 && index < text.count - 1
             if byte > 0x20 && byte < 0x7F && byte != 0x25 || byte == 0x20 && isInner {
                 out(byte)
             } else {

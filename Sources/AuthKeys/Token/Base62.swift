@@ -34,8 +34,8 @@ enum Base62 {
         var words = [UInt32](repeating: 0, count: (bigEndian.count + 3) / 4)
         let padding = words.count * 4 - bigEndian.count
         for (offset, byte) in bigEndian.enumerated() {
-            let place = offset + padding
-            words[place / 4] |= UInt32(byte) << UInt32(24 - 8 * (place % 4))
+            let target = offset + padding
+            words[target / 4] |= UInt32(byte) << UInt32(24 - 8 * (target % 4))
         }
         return words
     }

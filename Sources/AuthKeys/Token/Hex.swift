@@ -20,8 +20,8 @@ package enum Hex {
         guard text.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 2)
-        for place in stride(from: 0, to: text.count, by: 2) {
-            guard let high = value(of: text[place]), let low = value(of: text[place + 1]) else { return nil }
+        for index in stride(from: 0, to: text.count, by: 2) {
+            guard let high = value(of: text[index]), let low = value(of: text[index + 1]) else { return nil }
             bytes.append(high << 4 | low)
         }
         return bytes

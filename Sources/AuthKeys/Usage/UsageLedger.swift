@@ -8,7 +8,7 @@ public struct UsageLedger: ~Copyable {
 
     private var entries: [Entry] = []
     /// A hash table with open addressing by digest, which is uniform: indexes in `entries` plus one; 0 for a free slot.
-    private var places: [UInt32] = []
+    private var slots: [UInt32] = []
     /// Counts of past days.
     private var closed: [UsageCount] = []
     private var day: Int32 = 0
@@ -25,10 +25,10 @@ public struct UsageLedger: ~Copyable {
     @inline(__always)
     public mutating func count(_ digest: SecretDigest, of keyID: KeyID, at now: Timestamp) -> Bool {
         if now >= dayEnds { beginDay(now) }
-        if (entries.count + 1) * 2 > places.count { grow() }
-        let place = place(of: digest)
-        if places[place] != 0 {
-            let entry = Int(places[place]) - 1
+        if (entries.count + 1) * 2 > slots.count { grow() }
+        let slot = slot(of: digest)
+        if slots[slot] != 0 {
+            let entry = Int(slots[slot]) - 1
             entries[entry].count.requests += 1
             entries[entry].count.lastUsedAt = now
             guard now.microseconds &- entries[entry].lookedAt.microseconds >= Self.interval else { return false }
@@ -38,27 +38,27 @@ public struct UsageLedger: ~Copyable {
         entries.append(
             Entry(
                 count: UsageCount(digest: digest, keyID: keyID, day: day, requests: 1, lastUsedAt: now), lookedAt: now))
-        places[place] = UInt32(entries.count)
+        slots[slot] = UInt32(entries.count)
         return true
     }
 
     /// Records the origin of the last counted request of a secret.
     public mutating func note(_ digest: SecretDigest, address: IPAddress?, agent: String?) {
-        guard !places.isEmpty else { return }
-        let place = place(of: digest)
-        guard places[place] != 0 else { return }
-        entries[Int(places[place]) - 1].count.address = address
-        entries[Int(places[place]) - 1].count.agent = agent
+        guard !slots.isEmpty else { return }
+        let slot = slot(of: digest)
+        guard slots[slot] != 0 else { return }
+        entries[Int(slots[slot]) - 1].count.address = address
+        entries[Int(slots[slot]) - 1].count.agent = agent
     }
 
-    /// Returns the slot of a digest in `places`, used or free. A free slot always exists.
+    /// Returns the slot of a digest in `slots`, used or free. A free slot always exists.
     @inline(__always)
-    private func place(of digest: SecretDigest) -> Int {
-        var place = Int(truncatingIfNeeded: digest.words.3) & (places.count - 1)
-        while places[place] != 0, entries[Int(places[place]) - 1].count.digest != digest {
-            place = (place + 1) & (places.count - 1)
+    private func slot(of digest: SecretDigest) -> Int {
+        var slot = Int(truncatingIfNeeded: digest.words.3) & (slots.count - 1)
+        while slots[slot] != 0, entries[Int(slots[slot]) - 1].count.digest != digest {
+            slot = (slot + 1) & (slots.count - 1)
         }
-        return place
+        return slot
     }
 
     /// Returns the counts and clears them.
@@ -66,7 +66,7 @@ public struct UsageLedger: ~Copyable {
         let counts = closed + entries.map(\.count)
         closed = []
         entries = []
-        places = []
+        slots = []
         return counts
     }
 
@@ -78,9 +78,9 @@ public struct UsageLedger: ~Copyable {
     }
 
     private mutating func grow() {
-        places = Array(repeating: 0, count: max(64, places.count * 2))
+        slots = Array(repeating: 0, count: max(64, slots.count * 2))
         for (number, entry) in entries.enumerated() {
-            places[place(of: entry.count.digest)] = UInt32(number + 1)
+            slots[slot(of: entry.count.digest)] = UInt32(number + 1)
         }
     }
 }

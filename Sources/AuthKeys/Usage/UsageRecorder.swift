@@ -132,15 +132,17 @@ public final class UsageRecorder: Sendable {
     /// Returns a count for each secret and day, with keys in the order of their ids, and the counts of each in the
     /// order of day and digest.
     static func byKey(_ counts: [[UsageCount]]) -> [[UsageCount]] {
-        var merged: [Place: UsageCount] = [:]
+        var merged: [DayAndDigest: UsageCount] = [:]
         for count in counts.joined() {
-            merged[Place(count), default: UsageCount(empty: count)].add(count)
+            merged[DayAndDigest(count), default: UsageCount(empty: count)].add(count)
         }
         let byKey = Dictionary(grouping: merged.values, by: \.keyID)
-        return byKey.sorted { $0.key < $1.key }.map { entry in entry.value.sorted { Place($0) < Place($1) } }
+        return byKey.sorted { $0.key < $1.key }.map { entry in
+            entry.value.sorted { DayAndDigest($0) < DayAndDigest($1) }
+        }
     }
 
-    private struct Place: Hashable, Comparable {
+    private struct DayAndDigest: Hashable, Comparable {
         let day: Int32
         let digest: SecretDigest
 
@@ -149,7 +151,7 @@ public final class UsageRecorder: Sendable {
             digest = count.digest
         }
 
-        static func < (left: Place, right: Place) -> Bool {
+        static func < (left: DayAndDigest, right: DayAndDigest) -> Bool {
             (left.day, left.digest.words.0, left.digest.words.1, left.digest.words.2, left.digest.words.3)
                 < (right.day, right.digest.words.0, right.digest.words.1, right.digest.words.2, right.digest.words.3)
         }

@@ -166,7 +166,7 @@ public final class KeyVerifier: Sendable {
         let service = freshness.service(at: time.now())
         if service == .stopped { return .unavailable }
         let token = Array(token.utf8)
-        func look() -> (found: KeyProfile?, unknown: SecretDigest?) {
+        func find() -> (found: KeyProfile?, unknown: SecretDigest?) {
             token.withUnsafeBytes { token in
                 let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
                 var (found, unknown): (KeyProfile?, SecretDigest?) = (nil, nil)
@@ -177,16 +177,17 @@ public final class KeyVerifier: Sendable {
                 return (found, unknown)
             }
         }
-        var place = look()
-        if let unknown = place.unknown, service == .asleep || place.found == nil && index.state(of: unknown) != .deleted
+        var result = find()
+        if let unknown = result.unknown,
+            service == .asleep || result.found == nil && index.state(of: unknown) != .deleted
         {
             switch await resolve(unknown) {
-            case .found: place = look()
+            case .found: result = find()
             case .absent: break
             case .unavailable: return .unavailable
             }
         }
-        guard let found = place.found, caller.sees(owner: found.principal.owner) else { return .noKey }
+        guard let found = result.found, caller.sees(owner: found.principal.owner) else { return .noKey }
         return .key(found)
     }
 

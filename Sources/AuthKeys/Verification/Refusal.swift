@@ -73,8 +73,8 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
         case .ipNotAllowed: "the API key may not be used from this address"
         case .methodNotAllowed: "the API key may not be used with this method"
         case .pathNotAllowed: "the API key may not be used for this path"
-        case .methodAmbiguous: "the method is a known one in another case: methods are sent in capitals"
-        case .pathAmbiguous: "the path could be read in two ways: send it without empty, dot and encoded segments"
+        case .methodAmbiguous: "the method differs from a known one in case: send it in capitals"
+        case .pathAmbiguous: "the path is ambiguous: send it without empty, dot and encoded segments"
         case .scopeMissing: "the API key lacks a scope that this request needs"
         }
     }

@@ -4,7 +4,7 @@
 struct ReportPace {
     static let interval = Duration.seconds(60)
 
-    private struct Place: Hashable {
+    private struct KeyAndRule: Hashable {
         let key: KeyID
         let rule: PolicyRule
     }
@@ -30,7 +30,7 @@ struct ReportPace {
     }
 
     private let limit: Int
-    private var counts: [Place: Count] = [:]
+    private var counts: [KeyAndRule: Count] = [:]
     private var others = Count(next: .zero)
     private var nextSweep = Duration.zero
 
@@ -40,9 +40,9 @@ struct ReportPace {
     }
 
     mutating func note(_ rule: PolicyRule, of key: KeyID, now: Duration) -> Line? {
-        let place = Place(key: key, rule: rule)
-        if counts[place] == nil && !makeRoom(now: now) { return others.take(now: now).map { .others(reports: $0) } }
-        return counts[place, default: Count(next: now)].take(now: now).map { .key(reports: $0) }
+        let pair = KeyAndRule(key: key, rule: rule)
+        if counts[pair] == nil && !makeRoom(now: now) { return others.take(now: now).map { .others(reports: $0) } }
+        return counts[pair, default: Count(next: now)].take(now: now).map { .key(reports: $0) }
     }
 
     /// Removes entries whose next line would be like a first one. Searches at most once a second.

@@ -19,7 +19,7 @@ struct VerificationMetrics: Sendable {
     }
 
     func refused(_ refusal: Refusal) {
-        if let place = Refusal.allCases.firstIndex(of: refusal) { refusals[place].increment() }
+        if let index = Refusal.allCases.firstIndex(of: refusal) { refusals[index].increment() }
     }
 
     /// Counts rules that only reported a request instead of refusing it.
