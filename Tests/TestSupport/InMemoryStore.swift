@@ -1,11 +1,11 @@
 public import AuthKeys
 import Synchronization
 
-/// The fake of `Store`: the same promises, in memory, with faults that a test may switch on.
+/// An in-memory fake of `Store` with the same guarantees, and with faults that a test can switch on.
 public final class InMemoryStore: Store, ChangeHints {
     struct Secret {
         let digest: SecretDigest
-        /// All that it begins with.
+        /// The beginning of the secret.
         let prefix: String
         let lastFour: String
         var createdAt: Timestamp
@@ -32,10 +32,10 @@ public final class InMemoryStore: Store, ChangeHints {
         var deactivatedAt: Timestamp?
         var version: Int64 = 1
         var changed: UInt64
-        /// One for each secret and day.
+        /// One count for each secret and day.
         var usage: [UsageCount] = []
 
-        /// The sum of all, or of one secret's.
+        /// Returns the sum of all counts, or of those of one secret.
         func total(of digest: SecretDigest? = nil) -> UsageCount? {
             let counts = usage.filter { digest == nil || $0.digest == digest }
             return counts.dropFirst().reduce(into: counts.first) { $0?.add($1) }
@@ -48,13 +48,13 @@ public final class InMemoryStore: Store, ChangeHints {
         var buried: [(entry: KeyEntry, changed: UInt64)] = []
         var position: UInt64 = 1
         var history = "one"
-        /// For the next read.
+        /// The order for the next read.
         var order: FeedReading.Order?
         var isDown = false
         var breaksNextRead = false
         var losesAnswers = false
         var goesDownAfterNextChange = false
-        /// Imports that are under way.
+        /// The number of imports in progress.
         var stages = 0
         var isClosed = false
         var finds = 0
@@ -66,12 +66,12 @@ public final class InMemoryStore: Store, ChangeHints {
             rows.values.contains { $0.secrets.contains { $0.digest == digest } }
         }
 
-        /// The key, if the caller may see it.
+        /// Returns the key, if the caller may see it.
         func row(_ id: KeyID, for call: AdminCall) -> Row? {
             rows[id].flatMap { call.admin.sees(owner: $0.attributes.owner) ? $0 : nil }
         }
 
-        /// Keeps a changed row, as the next version.
+        /// Stores a changed row with the next version.
         mutating func keep(_ row: inout Row, now: Timestamp) {
             position += 1
             row.updatedAt = now
@@ -91,10 +91,10 @@ public final class InMemoryStore: Store, ChangeHints {
         (hints, hint) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Whether an import is under way.
+    /// True while an import is in progress.
     public var isImporting: Bool { state.withLock { $0.stages > 0 } }
 
-    /// Makes the next read of the changes fail after all entries were handed over.
+    /// Makes the next read of the changes fail after all entries were delivered.
     public func breakNextRead() { state.withLock { $0.breaksNextRead = true } }
 
     /// While true, every call fails as unavailable.
@@ -103,31 +103,31 @@ public final class InMemoryStore: Store, ChangeHints {
         set { state.withLock { $0.isDown = newValue } }
     }
 
-    /// While true, every change is carried out and fails with an unknown outcome.
+    /// While true, every change is made and fails with an unknown outcome.
     public var losesAnswers: Bool {
         get { state.withLock { $0.losesAnswers } }
         set { state.withLock { $0.losesAnswers = newValue } }
     }
 
-    /// Makes every call fail as unavailable once the next change has been carried out.
+    /// Makes every call fail as unavailable once the next change has been made.
     public func goDownAfterNextChange() { state.withLock { $0.goesDownAfterNextChange = true } }
 
-    /// How many times `find` was called.
+    /// The number of calls of `find`.
     public var finds: Int { state.withLock { $0.finds } }
 
-    /// Begins another history, as a restored database does.
+    /// Begins another history, like a restored database.
     public func beginHistory(_ name: String) {
         state.withLock { $0.history = name }
     }
 
-    /// All that it holds, for `restore`.
+    /// The whole state, for `restore`.
     public struct Snapshot: Sendable {
         let state: State
     }
 
     public func snapshot() -> Snapshot { Snapshot(state: state.withLock { $0 }) }
 
-    /// Takes everything back to a snapshot, but what positions are given out.
+    /// Restores a snapshot, except the counter of positions.
     public func restore(_ snapshot: Snapshot, as history: String, order: FeedReading.Order? = nil) {
         state.withLock { state in
             let position = state.position
@@ -139,7 +139,7 @@ public final class InMemoryStore: Store, ChangeHints {
         hint.yield()
     }
 
-    /// Removes a key without leaving a trace in the feed.
+    /// Removes a key without a trace in the feed.
     public func forget(_ id: KeyID) {
         state.withLock { _ = $0.rows.removeValue(forKey: id) }
     }
@@ -181,7 +181,7 @@ public final class InMemoryStore: Store, ChangeHints {
                 return false
             }
         }
-        // Byte by byte, as PostgreSQL.
+        // Byte by byte, like PostgreSQL.
         if let owner = query.owner, key.owner?.utf8.elementsEqual(owner.utf8) != true { return false }
         if let label = query.label {
             guard let value = key.labels[label.name], label.value.map({ $0 == value }) ?? true else { return false }
@@ -454,11 +454,11 @@ public final class InMemoryStore: Store, ChangeHints {
         hint.yield()
     }
 
-    /// The stage of an import: keys wait in it, and in nothing else.
+    /// The stage of an import, invisible outside it.
     private final class Stage: ImportStage {
         private let store: InMemoryStore
         let keys = Mutex<[ImportedKey]>([])
-        /// What is to become of the store at the end.
+        /// The changes of the store at the end.
         let kept = Mutex<(keys: [ImportedKey], schemes: [TokenScheme], event: NewAuditEvent?)>(([], [], nil))
 
         init(_ store: InMemoryStore) {
@@ -621,12 +621,12 @@ public final class InMemoryStore: Store, ChangeHints {
     }
 }
 
-/// A place in a list, as a number and texts that say what comes before what.
+/// A position in a list: a number and texts that sort as the list does.
 private struct KeyPlace: Comparable {
     private let moment: Int64
     private let name: [UInt8]
     private let id: [UInt8]
-    /// The latest key that was never used comes before the others that were not, as the last used does.
+    /// True if the newest of the keys that were never used sorts first, as the last used does.
     private let latestFirst: Bool
     private let isReversed: Bool
 

@@ -159,7 +159,7 @@ struct IndexFollowerTests {
         }
     }
 
-    @Test("accepting the database reactivates the keys that it reactivates")
+    @Test("an accepted database reactivates the keys whose revocation it lost")
     func accept() async throws {
         let key = StoreConformance.newKey()
         _ = try await store.create(key, claim: nil)

@@ -142,7 +142,7 @@ struct ImportRequestTests {
         #expect(refusal(digest) { $0.attributes.scopes = ["a b"] } == "scopes")
     }
 
-    @Test("the maximum lifetime applies unless the key has expired")
+    @Test("the maximum lifetime applies unless the key is expired or deactivated")
     func lifetimes() throws {
         let hour = KeyLifetimes(longest: .seconds(3_600))
         #expect(refusal(digest, lifetimes: hour) == "expires_at")

@@ -65,7 +65,7 @@ struct ForwardedAddressesTests {
         }
     }
 
-    @Test("a long field costs no more than a short one")
+    @Test("a long field is read in bounded time")
     func cost() {
         for unit in ["\u{301}", ",", "::,", "192.0.2.1,", " ", "a"] {
             let value = String(repeating: unit, count: 64_000 / unit.utf8.count)
