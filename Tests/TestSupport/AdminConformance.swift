@@ -13,8 +13,7 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
     private static let trail: [AdminConformance] = [
         AdminConformance(
             description: "each change of a key is in the trail with actor, origin, and values before and after"
-        ) {
-            store in
+        ) { store in
             let call = AdminCall.of("ci")
             let key = StoreConformance.newKey(name: "one", owner: "me", scopes: ["a"])
             _ = try await store.create(key, claim: nil, by: call)
@@ -123,8 +122,9 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
                 try expect(paged == (oldestFirst ? all.reversed() : all), "paged")
             }
         },
-        AdminConformance(description: "sealed events form a valid chain and have their positions") {
-            store in
+        AdminConformance(
+            description: "sealed events form a valid chain and have their positions"
+        ) { store in
             for _ in 0..<5 { _ = try await store.create(StoreConformance.newKey(), claim: nil, by: .test) }
             try await sealAll(store, count: 5)
             _ = try await store.create(StoreConformance.newKey(), claim: nil, by: .test)
@@ -146,8 +146,7 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
     private static let adminKeys: [AdminConformance] = [
         AdminConformance(
             description: "an admin key can be stored, found by secret, changed and deactivated, all in the trail"
-        ) {
-            store in
+        ) { store in
             let key = newKey(["keys:read", "admin"], owner: "me", expiresAt: .maximum)
             let made = try await store.createAdminKey(key, by: .test)
             try expect(made.attributes == key.attributes && made.version == 1 && made.lastUsedAt == nil, "made")
@@ -177,8 +176,7 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
         },
         AdminConformance(
             description: "a lost deactivation of an admin key is written back once, by the system, with the reason"
-        ) {
-            store in
+        ) { store in
             let key = newKey(["admin"])
             _ = try await store.createAdminKey(key, by: .test)
             for _ in 0..<2 { try await store.writeBack(deactivated: [key.id, .generate()]) }
@@ -210,8 +208,9 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             try expect(first + rest == all, "paged")
             try expect(try await store.adminKeys(owner: "me", after: nil, limit: 100).count == 4, "owner")
         },
-        AdminConformance(description: "the last key that can administer admin keys is protected on request") {
-            store in
+        AdminConformance(
+            description: "the last key that can administer admin keys is protected on request"
+        ) { store in
             let only = newKey(["admin"])
             for key in [only, newKey(["keys:write"]), newKey(["admin"], owner: "me")] {
                 _ = try await store.createAdminKey(key, by: .test)

@@ -289,8 +289,9 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             let (changes, _) = try await collect(store, since: watermark)
             try expect(changes.filter { $0.keyID == key.id } == entries, "in the feed")
         },
-        StoreConformance(description: "after a rotation two secrets are valid, the old one for the grace period") {
-            store in
+        StoreConformance(
+            description: "after a rotation two secrets are valid, the old one for the grace period"
+        ) { store in
             let key = newKey()
             _ = try await store.create(key, claim: nil)
             let second = rotation(grace: .seconds(3_600))
@@ -320,8 +321,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
         },
         StoreConformance(
             description: "a rotation without grace revokes the old secret, and a revoked key is not rotated"
-        ) {
-            store in
+        ) { store in
             let key = newKey()
             _ = try await store.create(key, claim: nil)
             let second = rotation(grace: .zero)

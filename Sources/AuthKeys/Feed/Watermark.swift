@@ -1,5 +1,5 @@
-/// The position of a reader in the change feed, and the evidence with which a later read proves that the database still
-/// has the same past.
+/// The position of a reader in the change feed. It includes the evidence with which a later read proves that the
+/// database still has the same past.
 ///
 /// PostgreSQL's past can change: a crash reissues transaction ids; a restore or a failover undoes commits. So a
 /// position alone proves nothing across two reads.

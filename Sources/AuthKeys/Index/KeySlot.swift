@@ -1,6 +1,9 @@
-/// One slot of a table: a cache line. Bits of `meta`, from the top: 48 for the expiry in milliseconds (all ones:
-/// never), 11 for the load that last saw the entry, 1 if the expiry is the secret's own, 1 if there is a policy, 3 for
-/// the state (0: the slot is free).
+/// One slot of a table: a cache line. The bits of `meta`, from the top:
+/// - 48 for the expiry in milliseconds (all ones: never)
+/// - 11 for the load that last saw the entry
+/// - 1 if the expiry is the secret's own
+/// - 1 if there is a policy
+/// - 3 for the state (0: the slot is free)
 struct KeySlot {
     var digest: (UInt64, UInt64, UInt64, UInt64)
     var id: (UInt64, UInt64)

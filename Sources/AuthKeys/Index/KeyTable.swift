@@ -61,8 +61,8 @@ struct KeyTable: ~Copyable {
     /// Applies an entry, unless the table's entry takes precedence. Changes nothing if memory is exhausted.
     ///
     /// A higher version takes precedence over a lower one. A revocation of a key or secret is permanent, and takes
-    /// precedence over anything else. A full load takes precedence over all other entries from before its begin,
-    /// whatever their versions: those restart in a database that was restored or failed over.
+    /// precedence over anything else. A full load takes precedence over all other entries from before it began,
+    /// whatever their versions. Versions restart in a database that was restored or failed over.
     mutating func apply(_ entry: KeyEntry, generation: UInt16, mode: ApplyMode) -> ApplyOutcome {
         guard let index = find(entry.digest.words), let slots else { return insert(entry, generation: generation) }
         let slot = slots + index

@@ -1,8 +1,8 @@
 /// A failure of a store.
 public struct StoreError: Error, Sendable, Equatable {
     public enum Kind: String, Sendable {
-        /// The database cannot be used now: it cannot be reached, is starting, stopping or read-only, lacks a resource
-        /// or its schema, or did not respond in time. No change was made.
+        /// The database cannot be used now, and no change was made. It cannot be reached, is starting, stopping or
+        /// read-only, lacks a resource or its schema, or did not respond in time.
         case unavailable
         /// The commit of a change was sent, and its confirmation was lost: the change may have been made, or may still
         /// be made. The audit trail shows which, by the request id of the call.

@@ -22,8 +22,8 @@ enum CRC32 {
 
     private static let tables = Tables()
 
-    /// Computes the checksum. The bytes that do not fill a word come first, as the end of a word of zeros, which do not
-    /// change a remainder of zero. The initial ones of CRC-32 are applied to the first four bytes instead.
+    /// Computes the checksum. The bytes that do not fill a word come first, as the end of a word of zeros. Leading
+    /// zeros do not change a remainder of zero. The initial ones of CRC-32 are applied to the first four bytes instead.
     static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         let table = tables.entries
         guard bytes.count >= 8 else {

@@ -129,7 +129,7 @@ public final class UsageRecorder: Sendable {
         writes.recordNanoseconds((time.uptime() - start).nanoseconds)
     }
 
-    /// Returns a count for each secret and day, with keys in the order of their ids, and the counts of each in the
+    /// Returns a count for each secret and day. Keys are in the order of their ids, and the counts of a key in the
     /// order of day and digest.
     static func byKey(_ counts: [[UsageCount]]) -> [[UsageCount]] {
         var merged: [DayAndDigest: UsageCount] = [:]

@@ -1,8 +1,8 @@
 /// Decides which unknown digests are looked up: the logic of `UnknownKeyLookup`, without its waiting.
 ///
 /// One statement looks up many digests, and one statement runs at a time. Statements consume a budget that refills by
-/// one a second; a statement that finds something is free. So a key that was created elsewhere is found at once,
-/// however many there are, while a flood of invalid tokens is limited to one statement a second. Absent digests are
+/// one a second; a statement that finds something is free. So keys that were created elsewhere are found at once,
+/// however many there are. A flood of invalid tokens is limited to one statement a second. Absent digests are
 /// remembered for a second.
 struct LookupBudget {
     enum Decision: Equatable {
