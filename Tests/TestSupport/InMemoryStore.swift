@@ -146,12 +146,12 @@ public final class InMemoryStore: Store, ChangeHints {
 
     public func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey] {
         let now = time.now()
-        func place(_ key: AuthKey) -> KeyPlace { KeyPlace(ListCursor(after: key, in: query.order)) }
+        func position(_ key: AuthKey) -> KeyPosition { KeyPosition(ListCursor(after: key, in: query.order)) }
         return try read { state in
             let keys = state.rows.values.filter { Self.matches($0, query, now: now) }
-                .map { Self.authKey($0, now: now) }.sorted { place($0) < place($1) }
-            let after = query.after.map(KeyPlace.init)
-            return Array(keys.drop { key in after.map { place(key) <= $0 } ?? false }.prefix(query.limit))
+                .map { Self.authKey($0, now: now) }.sorted { position($0) < position($1) }
+            let after = query.after.map(KeyPosition.init)
+            return Array(keys.drop { key in after.map { position(key) <= $0 } ?? false }.prefix(query.limit))
         }
     }
 
@@ -329,9 +329,9 @@ public final class InMemoryStore: Store, ChangeHints {
             state.trail.append(
                 [NewAuditEvent(call, .keyRotate, of: key, AuditChanges(of: key, by: rotation))], now: now)
             let live = row.secrets.indices.filter { row.secrets[$0].expiresAt.map { $0 > now } ?? true }
-            for place in live {
-                let end = place == live.last ? now.advanced(by: rotation.grace) : now
-                row.secrets[place].expiresAt = min(row.secrets[place].expiresAt ?? end, end)
+            for index in live {
+                let end = index == live.last ? now.advanced(by: rotation.grace) : now
+                row.secrets[index].expiresAt = min(row.secrets[index].expiresAt ?? end, end)
             }
             row.secrets.append(Secret(rotation.secret, at: now))
             state.keep(&row, now: now)
@@ -348,7 +348,7 @@ public final class InMemoryStore: Store, ChangeHints {
             guard var row = state.row(id, for: call) else { return nil }
             let live = row.secrets.indices.dropLast().filter { row.secrets[$0].expiresAt.map { $0 > now } ?? true }
             guard let last = live.last else { return Self.entries(row) }
-            for place in live { row.secrets[place].expiresAt = now }
+            for index in live { row.secrets[index].expiresAt = now }
             state.keep(&row, now: now)
             var changes = AuditChanges()
             changes.set("previous_secret", from: .string("\(row.secrets[last].prefix)...\(row.secrets[last].lastFour)"))
@@ -424,10 +424,10 @@ public final class InMemoryStore: Store, ChangeHints {
                     row.deactivatedAt = now
                     changes.set("deactivated_at", to: .string(now.description))
                 case .secret(let moment):
-                    guard let place = row.secrets.firstIndex(where: { $0.digest == end.digest }),
-                        row.secrets[place].expiresAt.map({ $0 > moment }) ?? true
+                    guard let index = row.secrets.firstIndex(where: { $0.digest == end.digest }),
+                        row.secrets[index].expiresAt.map({ $0 > moment }) ?? true
                     else { continue }
-                    row.secrets[place].expiresAt = moment
+                    row.secrets[index].expiresAt = moment
                 }
                 changes.set("reason", to: .string("the database had lost this"))
                 state.keep(&row, now: now)
@@ -556,8 +556,8 @@ public final class InMemoryStore: Store, ChangeHints {
         try read { state in
             for count in usage {
                 guard var row = state.rows[count.keyID] else { continue }
-                if let place = row.usage.firstIndex(where: { $0.digest == count.digest && $0.day == count.day }) {
-                    row.usage[place].add(count)
+                if let index = row.usage.firstIndex(where: { $0.digest == count.digest && $0.day == count.day }) {
+                    row.usage[index].add(count)
                 } else {
                     row.usage.append(count)
                 }
@@ -622,7 +622,7 @@ public final class InMemoryStore: Store, ChangeHints {
 }
 
 /// A position in a list: a number and texts that sort as the list does.
-private struct KeyPlace: Comparable {
+private struct KeyPosition: Comparable {
     private let moment: Int64
     private let name: [UInt8]
     private let id: [UInt8]
@@ -644,11 +644,11 @@ private struct KeyPlace: Comparable {
         isReversed = cursor.order.isReversed
     }
 
-    static func < (left: KeyPlace, right: KeyPlace) -> Bool {
+    static func < (left: KeyPosition, right: KeyPosition) -> Bool {
         left.isReversed ? right.isBefore(left) : left.isBefore(right)
     }
 
-    private func isBefore(_ other: KeyPlace) -> Bool {
+    private func isBefore(_ other: KeyPosition) -> Bool {
         if moment != other.moment { return moment < other.moment }
         if name != other.name { return name.lexicographicallyPrecedes(other.name) }
         return latestFirst ? other.id.lexicographicallyPrecedes(id) : id.lexicographicallyPrecedes(other.id)

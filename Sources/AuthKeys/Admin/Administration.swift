@@ -1,6 +1,6 @@
 public import Logging
 
-/// The admin credentials, the administration of admin keys and the log of refused attempts.
+/// The admin credentials, the administration of admin keys, the audit trail and the log of refused attempts.
 public struct Administration: Sendable {
     public let credentials: AdminCredentials
     public let keys: AdminKeyService

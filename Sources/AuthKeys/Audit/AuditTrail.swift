@@ -14,7 +14,7 @@ public protocol AuditTrail: Sendable {
     /// Returns the chain in order, from the seal after `sequence` on.
     func sealed(after sequence: Int64, limit: Int) async throws(StoreError) -> [SealedEvent]
 
-    /// Returns the horizon: which transactions have ended.
+    /// Returns the boundary between ended transactions and those in progress.
     func auditStatus() async throws(StoreError) -> AuditStatus
 
     /// Returns the unsealed events in id order, from the one after `id` on.

@@ -195,7 +195,7 @@ struct KeyTable: ~Copyable {
         if wanted > homes { rebuild(homes: wanted) }
     }
 
-    // MARK: - Inside
+    // MARK: - Private
 
     @inline(__always)
     private func home(of digest: (UInt64, UInt64, UInt64, UInt64)) -> Int {
