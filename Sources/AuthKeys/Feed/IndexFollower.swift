@@ -136,7 +136,7 @@ public final class IndexFollower: Sendable {
     private func sync(from watermark: Watermark) async -> Watermark {
         let (start, number) = (time.uptime(), reads.begin())
         do throws(StoreError) {
-            var reached = try await obeyOrder()
+            var reached = try await loadIfOrdered()
             if reached == nil { reached = try await readOn(from: watermark) }
             reads.end(number, worked: true)
             if freshness.status != .ready { logger.notice("the database can be read again, keys are up to date") }
@@ -158,7 +158,7 @@ public final class IndexFollower: Sendable {
     }
 
     /// Loads all keys if an order to do so is pending; returns nil otherwise.
-    private func obeyOrder() async throws(StoreError) -> Watermark? {
+    private func loadIfOrdered() async throws(StoreError) -> Watermark? {
         guard let order = state.withLock({ $0.resync }) else { return nil }
         let watermark = try await load(acceptsDatabase: order == .acceptDatabase)
         state.withLock { if $0.resync == order { $0.resync = nil } }
