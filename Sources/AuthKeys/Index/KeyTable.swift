@@ -127,7 +127,7 @@ struct KeyTable: ~Copyable {
     }
 
     /// Removes the entries that the load of this generation has not seen. An unseen revocation stays as a tombstone, so
-    /// that no later database revives the key, unless revocations are forgotten.
+    /// that no later database reactivates the key, unless revocations are forgotten.
     /// - Returns: the number of entries removed, kept revocations excluded.
     mutating func sweep(keeping generation: UInt16, forgettingEnds: Bool) -> Int {
         guard let slots else { return 0 }

@@ -7,7 +7,7 @@ public struct KeyEntry: Sendable, Equatable {
         case disabled = 2
         /// Revoked permanently.
         case deactivated = 3
-        /// The record is deleted. The entry stays so that no older entry revives it.
+        /// The record is deleted. The entry stays so that no older entry restores it.
         case deleted = 4
 
         /// True if the state is permanent.

@@ -23,7 +23,7 @@ public struct AccessRequest {
         self.scopes = scopes
     }
 
-    /// A request without attributes, which keys without a policy admit.
+    /// A request without attributes, as for keys without a policy.
     public static var unknown: AccessRequest { AccessRequest() }
 }
 

@@ -1,5 +1,5 @@
-/// Detection of paths that servers could read in two ways. Paths that the narrower check refuses, the other refuses
-/// too.
+/// Detection of paths that servers could read in two ways. `unambiguous` refuses every path in which `hasDotSegment`
+/// finds a dot segment.
 extension PathPattern {
     /// Returns a path without its query; nil if it is ambiguous (RFC 3986 sections 5.2.4 and 6.2.2). Ambiguous are:
     /// - empty and dot segments

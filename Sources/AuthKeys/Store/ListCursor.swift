@@ -63,8 +63,8 @@ public struct ListCursor: Sendable, Equatable {
         self.init(order: order, moment: moment, name: name, id: id)
     }
 
-    /// Returns the code of an order. Its highest bit is never set in the cursors of earlier versions, which began with
-    /// a moment.
+    /// Returns the code of an order, with its highest bit set. Cursors of earlier versions began with a moment, whose
+    /// highest bit was never set.
     private static func code(_ order: KeyOrder, hasMoment: Bool) -> UInt8 {
         let field: UInt8 =
             switch order.field {
