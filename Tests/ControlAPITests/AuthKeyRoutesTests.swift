@@ -184,7 +184,9 @@ struct AuthKeyRoutesTests {
             for sort in ["", "&sort=-name", "&sort=created"] {
                 let answer = try await server.send(.GET, "\(path)?cursor=\(cursor)\(sort)")
                 #expect(answer.status == 400 && answer.errorText("param") == "cursor")
-                #expect(answer.errorText("message") == "cursor is a place in the order name: begin anew for another")
+                #expect(
+                    answer.errorText("message")
+                        == "cursor belongs to the order name: start without a cursor for another order")
             }
         }
     }

@@ -2,13 +2,13 @@ public import AuthKeys
 import FoundationEssentials
 import Synchronization
 
-/// The trail of the fake.
+/// The audit trail of the fake.
 struct InMemoryTrail {
     var events: [AuditEvent] = []
     var seals: [AuditSeal] = []
     private var transactions: UInt64 = 100
 
-    /// One transaction.
+    /// Appends the events of one transaction.
     mutating func append(_ new: [NewAuditEvent], now: Timestamp) {
         transactions += 1
         for event in new {
@@ -108,7 +108,7 @@ extension InMemoryStore: AuditTrail {
         try read { $0.trail.unsealed(after: id, limit: limit) }
     }
 
-    /// Changes the trail by hand, as somebody might in the database.
+    /// Changes the trail directly, as someone with access to the database could.
     public func tamper(events change: @Sendable (inout [AuditEvent]) -> Void) {
         state.withLock { change(&$0.trail.events) }
     }
