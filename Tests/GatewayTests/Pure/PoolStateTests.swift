@@ -3,8 +3,7 @@ import Testing
 
 @testable import Gateway
 
-/// Who gets which upstream connection.
-@Suite struct PoolStateTests {
+@Suite("Pool state") struct PoolStateTests {
     private final class Thing {}
     private let now = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
@@ -14,7 +13,7 @@ import Testing
         if case .connect? = grant { true } else { false }
     }
 
-    @Test func `the connection used last is used first`() {
+    @Test("the connection used last is used first") func lastInFirstOut() {
         var pool = Pool(limit: 8)
         let (first, second) = (Thing(), Thing())
         _ = pool.acquire(Thing(), of: 1, fresh: false)
@@ -22,20 +21,20 @@ import Testing
         pool.release(first, of: 1, now: now)
         pool.release(second, of: 1, now: now)
         guard case .reuse(let connection)? = pool.acquire(Thing(), of: 1, fresh: false) else {
-            Issue.record("an idle connection was there")
+            Issue.record("the idle connection was not reused")
             return
         }
         #expect(connection === second)
     }
 
-    @Test func `a fresh connection is never an idle one`() {
+    @Test("a fresh connection is never an idle one") func fresh() {
         var pool = Pool(limit: 4)
         _ = pool.acquire(Thing(), of: 1, fresh: false)
         pool.release(Thing(), of: 1, now: now)
         #expect(isConnect(pool.acquire(Thing(), of: 1, fresh: true)))
     }
 
-    @Test func `beyond the limit requests wait their turn, and those that left are passed over`() {
+    @Test("beyond the limit, requests wait their turn, and cancelled ones are skipped") func waiting() {
         var pool = Pool(limit: 1)
         let (connection, gone, waiting) = (Thing(), Thing(), Thing())
         #expect(isConnect(pool.acquire(Thing(), of: 1, fresh: false)))
@@ -50,7 +49,7 @@ import Testing
         #expect(pool.open == 1)
     }
 
-    @Test func `a closed connection makes room for who waits`() {
+    @Test("a closed connection admits a waiting request") func closed() {
         var pool = Pool(limit: 1)
         let waiting = Thing()
         _ = pool.acquire(Thing(), of: 1, fresh: false)
@@ -63,7 +62,7 @@ import Testing
         #expect(pool.open == 0)
     }
 
-    @Test func `a connection that closed while idle is not given out`() {
+    @Test("a connection that closed while idle is not reused") func closedWhileIdle() {
         var pool = Pool(limit: 2)
         let connection = Thing()
         _ = pool.acquire(Thing(), of: 1, fresh: false)
@@ -104,7 +103,7 @@ import Testing
         #expect(pool.load == 1)
     }
 
-    @Test func `only connections that were idle for long expire`() {
+    @Test("only connections that were idle for long expire") func expired() {
         var pool = Pool(limit: 8)
         let (old, young) = (Thing(), Thing())
         _ = pool.acquire(Thing(), of: 1, fresh: false)
@@ -116,7 +115,7 @@ import Testing
         #expect(expired.first === old)
     }
 
-    @Test func `a connection that is about to close serves nobody, and counts until it has`() {
+    @Test("a connection that is about to close is not reused, and counts until it has closed") func closing() {
         var pool = Pool(limit: 8)
         let (connection, front) = (Thing(), Thing())
         _ = pool.acquire(front, of: 1, fresh: false)
