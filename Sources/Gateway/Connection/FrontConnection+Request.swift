@@ -73,7 +73,7 @@ extension FrontConnection {
         readIfWanted()
     }
 
-    /// The pool tries another upstream.
+    /// Notes that the pool tries another upstream.
     func upstreamChanged() {
         exchange.upstreamChanged(now: .now())
     }

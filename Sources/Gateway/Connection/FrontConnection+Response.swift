@@ -60,7 +60,7 @@ extension FrontConnection {
 
     // MARK: The end
 
-    /// The upstream's connection ended before its response did.
+    /// Handles an upstream connection that ended before its response.
     func upstreamLost(isSilent: Bool, cause: UpstreamCause) {
         let wasResponding = exchange.stage == .responding
         let step = exchange.upstreamLost(isSilent: isSilent, now: .now())

@@ -4,6 +4,7 @@ import NIOCore
 
 /// A client's connection: reads requests one at a time, has each decided, and forwards it to the upstream and the
 /// response back.
+///
 /// The shell around `Exchange`: it parses, moves bytes and carries out actions. It runs on one event loop and never
 /// blocks.
 final class FrontConnection: ChannelInboundHandler {
@@ -28,7 +29,7 @@ final class FrontConnection: ChannelInboundHandler {
     /// The head as sent to the upstream, kept as long as it may be sent again.
     var upstreamHead = ByteBuffer()
     var identity = ByteBuffer()
-    /// The client's address, and the forwarded fields of trusted proxies.
+    /// Describes the client to the upstream.
     let forwarded: Forwarded
     /// The position of a tunnel's output within its WebSocket frames.
     var frames = WebSocketFrames()

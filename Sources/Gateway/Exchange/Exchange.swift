@@ -42,14 +42,14 @@ struct Exchange {
 
     // MARK: The client
 
-    /// The first bytes of a head arrived, but not all of it.
+    /// Handles the first bytes of an incomplete head.
     mutating func headIsComing(now: NIODeadline) {
         guard stage == .idle, !headBegan else { return }
         headBegan = true
         deadline = now + timeouts.requestHead
     }
 
-    /// A head arrived, and the gate has decided about it.
+    /// Handles a request head and the gate's decision about it.
     mutating func begin(_ request: Request, _ decision: Decision, now: NIODeadline) -> Step {
         self.request = request
         headBegan = false
@@ -61,7 +61,7 @@ struct Exchange {
         return decide(decision, now: now)
     }
 
-    /// The bytes are not a valid request.
+    /// Handles bytes that are not a valid request.
     mutating func fail(_ answer: Answer, now: NIODeadline) -> Step {
         request.persists = false
         headBegan = false
@@ -72,12 +72,12 @@ struct Exchange {
         }
     }
 
-    /// The lookup of the credential ended.
+    /// Handles the result of the lookup of the credential.
     mutating func resolved(_ decision: Decision, now: NIODeadline) -> Step {
         stage == .resolving ? decide(decision, now: now) : Step()
     }
 
-    /// A chunk of the request's body arrived. Until the response begins, a body that trickles in does not restart the
+    /// Handles a chunk of the request's body. Until the response begins, a body that trickles in does not restart the
     /// idle timeout with each chunk.
     mutating func requestPiece(bytes: Int, now: NIODeadline) -> Step {
         guard stage == .awaiting || stage == .responding else { return Step() }
@@ -90,7 +90,7 @@ struct Exchange {
         return Step(actions: .forward)
     }
 
-    /// The request's body ended.
+    /// Handles the end of the request's body.
     mutating func requestEnd(now: NIODeadline) -> Step {
         guard stage == .awaiting || stage == .responding else { return Step() }
         requestEnded = true
@@ -100,7 +100,7 @@ struct Exchange {
         return Step(actions: .forward)
     }
 
-    /// The client closed its connection.
+    /// Handles the close of the client's connection.
     mutating func clientClosed() -> Step {
         defer { stage = .over }
         switch stage {
@@ -110,7 +110,8 @@ struct Exchange {
         }
     }
 
-    /// Bytes were sent in either direction. While lingering, the client is still reading the last response.
+    /// Restarts the timeout after bytes were sent in either direction. While lingering, the client still reads the last
+    /// response.
     mutating func progressed(now: NIODeadline) {
         switch stage {
         case .responding: deadline = now + timeouts.idle
@@ -132,7 +133,7 @@ struct Exchange {
         return Step(actions: .forward)
     }
 
-    /// The connection could not be opened; the pool tries another upstream.
+    /// Restarts the connect timeout: the connection could not be opened, and the pool tries another upstream.
     mutating func upstreamChanged(now: NIODeadline) {
         if stage == .connecting { deadline = now + timeouts.connect }
     }
@@ -141,14 +142,14 @@ struct Exchange {
         stage == .connecting ? give(answer, now: now) : Step()
     }
 
-    /// An interim response arrived (RFC 9110 section 15.2).
+    /// Handles an interim response (RFC 9110 section 15.2).
     mutating func interimHead(clientUnderstands: Bool, now: NIODeadline) -> Step {
         guard stage == .awaiting else { return Step() }
         deadline = now + (requestEnded ? timeouts.responseHead : timeouts.idle)
         return clientUnderstands ? Step(actions: .forward) : Step()
     }
 
-    /// The head of the final response arrived.
+    /// Handles the head of the final response.
     /// - Parameter canDelimit: true if the client can find the end of the response without the end of the connection.
     mutating func responseHead(upstreamPersists: Bool, canDelimit: Bool, now: NIODeadline) -> Step {
         guard stage == .awaiting else { return Step() }
@@ -174,7 +175,7 @@ struct Exchange {
         return step
     }
 
-    /// The upstream's connection ended, or its response is invalid.
+    /// Handles the end of the upstream's connection, or an invalid response.
     /// - Parameter isSilent: true if not a byte of a response arrived.
     mutating func upstreamLost(isSilent: Bool, now: NIODeadline) -> Step {
         switch stage {
@@ -191,7 +192,7 @@ struct Exchange {
 
     // MARK: A tunnel
 
-    /// The upstream accepted the upgrade that the client requested; its head arrived.
+    /// Handles the 101 response of an upstream that accepted the client's upgrade.
     mutating func switched(now: NIODeadline) -> Step {
         guard stage == .awaiting else { return Step() }
         stage = .tunneling
@@ -199,14 +200,14 @@ struct Exchange {
         return Step(actions: .forward)
     }
 
-    /// Bytes of a tunnel arrived.
+    /// Handles bytes of a tunnel.
     mutating func tunnelPiece(now: NIODeadline) -> Step {
         guard stage == .tunneling else { return Step() }
         deadline = now + tunnelTimeout
         return Step(actions: .forward)
     }
 
-    /// One side of a tunnel ended its output. The other side may continue.
+    /// Handles the end of one side's output in a tunnel. The other side may continue.
     mutating func tunnelEnded(_ side: Side, now: NIODeadline) -> Step {
         guard stage == .tunneling, endedSide != side else { return Step() }
         guard endedSide == nil else {
@@ -217,7 +218,7 @@ struct Exchange {
         return Step(actions: side == .client ? .endUpstream : .endClient)
     }
 
-    /// The upstream's connection is closed in both directions: further bytes of the client cannot be delivered.
+    /// Handles the close of a tunnel's upstream connection in both directions. Further bytes of the client are lost.
     mutating func tunnelClosed(now: NIODeadline) -> Step {
         guard stage == .tunneling else { return Step() }
         return Step(actions: [.dropUpstream, .finish, conclude(keeping: false, now: now)])
@@ -228,7 +229,7 @@ struct Exchange {
 
     // MARK: Time and end
 
-    /// The key of the request is no longer valid.
+    /// Ends the exchange, because the key of the request is no longer valid.
     mutating func keyEnded(_ answer: Answer, now: NIODeadline) -> Step {
         switch stage {
         case .connecting, .awaiting: return give(answer, now: now)
@@ -252,7 +253,7 @@ struct Exchange {
         }
     }
 
-    /// The deadline has passed.
+    /// Handles a deadline that has passed.
     /// - Parameters:
     ///   - clientStalls: true if the client does not read or send.
     ///   - isHeldBack: true if the request waits for a connection because its key holds too many.
@@ -276,14 +277,14 @@ struct Exchange {
         }
     }
 
-    /// All output was sent, and the connection is closed in that direction. The client gets a moment to read it.
+    /// Starts the linger timeout: all output was sent and is closed, and the client gets a moment to read it.
     mutating func outputClosed(now: NIODeadline) {
         guard stage == .lingering else { return }
         outputIsClosed = true
         deadline = now + timeouts.linger
     }
 
-    /// The gateway is shutting down: the current exchange may end, and no other begins.
+    /// Begins to drain: the current exchange may end, and no other begins.
     mutating func drain() -> Step {
         isDraining = true
         guard stage == .idle, !headBegan else { return Step() }

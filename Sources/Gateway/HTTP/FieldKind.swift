@@ -10,8 +10,8 @@ enum FieldKind: UInt8 {
     case authorization, xAPIKey
     case origin, accessControlRequestMethod
     /// Resembles a field that only Keyward may send to the upstream (`X-Keyward-*`, `X-Forwarded-*`, `Forwarded`,
-    /// `X-Real-IP`), or one from which some servers take another path or method than the one that was authorized. Names
-    /// match in any case and with any punctuation instead of `-`.
+    /// `X-Real-IP`), or one that overrides the request. Some servers take the path or the method from such a field,
+    /// instead of the authorized one. Names match in any case and with any punctuation instead of `-`.
     case reserved
     /// A reserved field in its exact spelling, in which a trusted proxy describes its client.
     case forwardedFor, forwardedProto, forwardedHost

@@ -54,8 +54,8 @@ final class HTTP2Translator: ChannelDuplexHandler {
     }
 
     /// A stream has no half to close: sending the end of the response ends the output. After the whole response, the
-    /// client need not send the rest of its request (RFC 9113 section 8.1). It learns this from RST_STREAM when the stream
-    /// closes, so that pending output has time to arrive.
+    /// client need not send the rest of its request (RFC 9113 section 8.1). It learns this from RST_STREAM when the
+    /// stream closes, so that pending output has time to arrive.
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         guard mode == .output else {
             if hasSent, !request.hasEnded { reset(.noError, context: context) }

@@ -3,8 +3,9 @@ import NIOCore
 /// A translator that writes an HTTP/2 request as an HTTP/1.1 request (RFC 9113 section 8), so that one parser reads all
 /// requests.
 ///
-/// It refuses requests that HTTP/1.1 could not carry unchanged: a pseudo-header with a byte that would end or split the
-/// request line, fields of a connection, a body whose size differs from its length. The parser checks everything else.
+/// It refuses requests that HTTP/1.1 could not carry unchanged. These have a pseudo-header with a byte that would end
+/// or split the request line, a field of a connection, or a body whose size differs from its length. The parser checks
+/// everything else.
 struct RequestTranslator {
     private var isChunked = false
     private var hasHead = false

@@ -4,8 +4,8 @@ import NIOCore
 /// The fields that describe the client to the upstream: `X-Forwarded-For`, `-Proto` and `-Host`, in the common form of
 /// proxies.
 ///
-/// Keyward writes them itself. If the peer is a trusted proxy, its own fields come first: the addresses back to the
-/// first invalid one, and the protocol and the host if they are valid.
+/// Keyward writes them itself. If the peer is a trusted proxy, its addresses come first, back to the first invalid one.
+/// Its protocol and host are used if they are valid.
 struct Forwarded {
     private let peer: IPAddress?
     private let proxies: [IPNetwork]

@@ -79,8 +79,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         context?.close(mode: .output, promise: nil)
     }
 
-    /// Ends the output of a tunnel that no client is left to serve. Pending output may still be sent until `limit` has
-    /// passed.
+    /// Ends the output of a tunnel whose client is gone. Pending output may still be sent until `limit` has passed.
     func finish(within limit: TimeAmount) {
         front = nil
         guard let context else { return }
