@@ -31,7 +31,7 @@ struct DecisionTests {
                 }
             }
             let inactive = zip(KeyCase.all, tokens).filter { $0.0.ending != .none }.map(\.1)
-            try await entryPoints.settle(known: tokens, gone: inactive)
+            try await entryPoints.settle(known: tokens, inactive: inactive)
             for (key, token) in zip(KeyCase.all, tokens) {
                 for (call, verdict) in zip(Call.all, key.verdicts) {
                     let name = "\(key.name): \(call.method) \(call.path) from \(call.client)"
@@ -63,11 +63,11 @@ struct DecisionTests {
             let cut = try await entryPoints.keyward.admin(.DELETE, "/\(id)/previous-secret")
             #expect(cut.status == 204)
             let third = try await rotate()
-            try await entryPoints.settle(known: [third, second], gone: [first])
+            try await entryPoints.settle(known: [third, second], inactive: [first])
             let unknown = try await entryPoints.keyward.create("deleted")
             _ = try await entryPoints.keyward.admin(.POST, "/\(unknown.id)/deactivate")
             _ = try await entryPoints.keyward.admin(.DELETE, "/\(unknown.id)")
-            try await entryPoints.settle(gone: [unknown.value])
+            try await entryPoints.settle(inactive: [unknown.value])
             for credential in CredentialCase.all(
                 valid: third, replaced: second, expired: first, unknown: unknown.value)
             {
@@ -110,16 +110,16 @@ struct EntryPoints: Sendable {
         try await database.drop()
     }
 
-    /// Waits until both entry points with their own index know these keys, and admit none of those in `gone`.
-    func settle(known: [String] = [], gone: [String] = []) async throws {
+    /// Waits until both entry points with their own index know these keys, and admit none of those in `inactive`.
+    func settle(known: [String] = [], inactive: [String] = []) async throws {
         func answers(_ base: String, _ token: String) async throws -> String? {
             let answer = try await send("GET", base + "/any", [("Authorization", "Bearer \(token)")])
             return answer.status == 200 ? "admitted" : answer.code
         }
-        for token in known + gone {
+        for token in known + inactive {
             let isSettled = try await eventually {
-                let (there, here) = try await (answers(keyward.gateway, token), answers(app, token))
-                return there == here && !(gone.contains(token) && there == "admitted")
+                let (atGateway, inApp) = try await (answers(keyward.gateway, token), answers(app, token))
+                return atGateway == inApp && !(inactive.contains(token) && atGateway == "admitted")
             }
             #expect(isSettled)
         }
@@ -137,8 +137,8 @@ struct EntryPoints: Sendable {
             #expect(code == verdict.rawValue, "\(entryPoint), \(name)", sourceLocation: location)
             #expect(answer.status == verdict.status, "\(entryPoint), \(name)", sourceLocation: location)
         }
-        let described = from + [("X-Forwarded-Method", call.method), ("X-Forwarded-Uri", call.path)]
-        let forwarded = try await send("GET", keyward.control + "/v1/forward-auth", described)
+        let request = from + [("X-Forwarded-Method", call.method), ("X-Forwarded-Uri", call.path)]
+        let forwarded = try await send("GET", keyward.control + "/v1/forward-auth", request)
         let forwardedCode = forwarded.status == 200 ? "admitted" : forwarded.code
         #expect(forwardedCode == verdict.rawValue, "forward-auth, \(name)", sourceLocation: location)
         #expect(forwarded.status == (verdict.status == 400 ? 403 : verdict.status), "\(name)", sourceLocation: location)

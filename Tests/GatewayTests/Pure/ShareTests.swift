@@ -24,12 +24,12 @@ struct ShareTests {
         final class Element {}
         var queue = FairQueue<Element, Int>()
         let greedy = (0..<3).map { _ in Element() }
-        let (other, gone) = (Element(), Element())
+        let (other, removed) = (Element(), Element())
         for element in greedy { queue.append(element, of: 1) }
-        queue.append(gone, of: 3)
+        queue.append(removed, of: 3)
         queue.append(other, of: 2)
-        queue.remove(gone, of: 3)
-        #expect(queue.count == 4 && queue.contains(other, of: 2) && !queue.contains(gone, of: 3))
+        queue.remove(removed, of: 3)
+        #expect(queue.count == 4 && queue.contains(other, of: 2) && !queue.contains(removed, of: 3))
         #expect(queue.popFirst { _ in true }?.element === greedy[0])
         #expect(queue.popFirst { _ in true }?.element === other)
         #expect(queue.popFirst { $0 == 2 } == nil)
@@ -39,7 +39,7 @@ struct ShareTests {
     }
 
     @Test(
-        "the oldest exchange of the largest holder is evicted first, and none of a holder with no more than the waiting one"
+        "the oldest exchange of the largest holder is evicted first, down to the share of the waiting one"
     )
     func eviction() {
         func candidate(_ holder: Int, _ seconds: Int64) -> Eviction.Candidate<Int> {

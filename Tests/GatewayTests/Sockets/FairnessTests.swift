@@ -81,7 +81,7 @@ struct FairnessTests {
         }
     }
 
-    @Test("one key holds at most half of the connections to the upstream, and gets 429 if its own requests do not end")
+    @Test("one key holds at most half of the upstream connections, and gets 429 while its requests do not end")
     func pool() async throws {
         let upstream = try await upstream()
         let options = HarnessOptions.with(\.limits.upstreamConnectionsPerLoop, 4).with(\.timeouts.connect, .seconds(1))
@@ -217,10 +217,10 @@ struct FairnessTests {
             try await eventually("the requests of its share") { upstream.requests.count == 4 }
             let other = gateway.otherBearer()
             for _ in 0..<20 {
-                let good = try await connectTLS(port: gateway.port)
-                try await good.send(get("/", other))
-                #expect(try await good.response().status == 200)
-                await good.close()
+                let otherClient = try await connectTLS(port: gateway.port)
+                try await otherClient.send(get("/", other))
+                #expect(try await otherClient.response().status == 200)
+                await otherClient.close()
             }
             await client.close()
         }

@@ -40,24 +40,24 @@ import Testing
         let options = HarnessOptions.with(\.timeouts.idle, .seconds(4)).with(\.limits.uploadBytesPerIdleTime, 100)
         try await withGateway(before: upstream, options: options) { gateway async throws in
             let head = "POST / HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)Content-Length: 1000000\r\n\r\n"
-            let dripping = try await connect(port: gateway.port)
-            let flowing = try await connect(port: gateway.port)
-            try await dripping.send(head)
-            try await flowing.send(head)
-            for _ in 0..<100 where !dripping.isClosed {
-                try? await dripping.send("x")
-                try await flowing.send(String(repeating: "x", count: 200))
+            let slow = try await connect(port: gateway.port)
+            let steady = try await connect(port: gateway.port)
+            try await slow.send(head)
+            try await steady.send(head)
+            for _ in 0..<100 where !slow.isClosed {
+                try? await slow.send("x")
+                try await steady.send(String(repeating: "x", count: 200))
                 try await Task.sleep(for: .milliseconds(100))
             }
-            #expect(try await dripping.response().status == 408)
-            #expect(!flowing.isClosed)
+            #expect(try await slow.response().status == 408)
+            #expect(!steady.isClosed)
         }
     }
 }
 
 /// The forwarded fields of proxies in front of the gateway.
 @Suite("Trusted proxies") struct TrustedProxyTests {
-    private static let said =
+    private static let forwardedFields =
         "X-Forwarded-For: 203.0.113.7, 198.51.100.2\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: api.example\r\n"
 
     private func seen(_ headers: String, trusting networks: [String]) async throws -> RawUpstream.Request {
@@ -71,14 +71,14 @@ import Testing
     }
 
     @Test("a trusted proxy's fields are used, and its address is appended") func trusted() async throws {
-        let request = try await seen(Self.said, trusting: ["10.0.0.0/8", "127.0.0.0/8"])
+        let request = try await seen(Self.forwardedFields, trusting: ["10.0.0.0/8", "127.0.0.0/8"])
         #expect(request["X-Forwarded-For"] == ["203.0.113.7, 198.51.100.2, 127.0.0.1"])
         #expect(request["X-Forwarded-Proto"] == ["https"])
         #expect(request["X-Forwarded-Host"] == ["api.example"])
     }
 
     @Test("other peers' fields are not used") func untrusted() async throws {
-        let request = try await seen(Self.said, trusting: ["10.0.0.0/8", "::/0"])
+        let request = try await seen(Self.forwardedFields, trusting: ["10.0.0.0/8", "::/0"])
         #expect(request["X-Forwarded-For"] == ["127.0.0.1"])
         #expect(request["X-Forwarded-Proto"] == ["http"])
         #expect(request["X-Forwarded-Host"] == ["api.test"])

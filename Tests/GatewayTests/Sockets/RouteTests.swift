@@ -79,14 +79,14 @@ import Testing
     }
 
     @Test("an unreachable upstream costs no request while another is reachable") func unreachable() async throws {
-        let gone = try await named("gone")
-        await gone.close()
-        let there = try await named("there")
-        try await withGateway(upstream: 0, options: .with(\.routes, [route("", gone.port, there.port)])) {
+        let unreachable = try await named("unreachable")
+        await unreachable.close()
+        let reachable = try await named("reachable")
+        try await withGateway(upstream: 0, options: .with(\.routes, [route("", unreachable.port, reachable.port)])) {
             gateway async throws in
             for _ in 0..<12 {
                 let text = try await gateway.exchange(gateway.get()).text
-                #expect(text == "there")
+                #expect(text == "reachable")
             }
         }
     }
@@ -107,12 +107,12 @@ import Testing
 
     @Test("a closed reused connection is replaced, at the same upstream if no other is reachable")
     func replacedConnection() async throws {
-        let gone = try await named("gone")
-        await gone.close()
-        let there = try await RawUpstream { request in
+        let unreachable = try await named("unreachable")
+        await unreachable.close()
+        let reachable = try await RawUpstream { request in
             request.index == 0 ? .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") : .sendThenClose("")
         }
-        let options = HarnessOptions.with(\.routes, [route("", gone.port, there.port)])
+        let options = HarnessOptions.with(\.routes, [route("", unreachable.port, reachable.port)])
         try await withGateway(upstream: 0, options: options) { gateway async throws in
             for _ in 0..<6 { #expect(try await gateway.exchange(gateway.get()).text == "ok") }
         }

@@ -327,11 +327,11 @@ import Testing
 
     @Test("a connection is read further after pipelined requests with late responses") func pipelining() async throws {
         let upstream = try await RawUpstream()
-        let gone = try await RawUpstream()
-        await gone.close()
+        let unreachable = try await RawUpstream()
+        await unreachable.close()
         let routes = [
             Route(upstreams: [Upstream(host: "127.0.0.1", port: upstream.port)]),
-            Route(prefix: "/down", upstreams: [Upstream(host: "127.0.0.1", port: gone.port)]),
+            Route(prefix: "/down", upstreams: [Upstream(host: "127.0.0.1", port: unreachable.port)]),
         ]
         try await withGateway(before: upstream, options: .with(\.routes, routes)) { gateway async throws in
             let unknown = "GET / HTTP/1.1\r\nHost: a\r\nX-API-Key: \(Token.generate().value)\r\n\r\n"
