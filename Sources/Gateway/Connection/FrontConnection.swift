@@ -2,8 +2,8 @@ import AuthKeys
 import Metrics
 import NIOCore
 
-/// A client's connection: reads requests one at a time, has each decided, and forwards it to the upstream and the
-/// response back.
+/// A client's connection: reads requests one at a time, obtains a decision on each, forwards it to the upstream, and
+/// returns the response.
 ///
 /// The shell around `Exchange`: it parses, moves bytes and carries out actions. It runs on one event loop and never
 /// blocks.

@@ -277,7 +277,7 @@ struct Exchange {
         }
     }
 
-    /// Starts the linger timeout: all output was sent and is closed, and the client gets a moment to read it.
+    /// Starts the linger timeout. The output was sent and closed, and the client gets a moment to read it.
     mutating func outputClosed(now: NIODeadline) {
         guard stage == .lingering else { return }
         outputIsClosed = true

@@ -253,7 +253,7 @@ import Testing
         #expect(exchange.deadline == start + .seconds(70))
     }
 
-    @Test("a request that waits for a connection does not time out at the client's expense") func waitingRequest() {
+    @Test("a request that waits for a connection times out with 504, not 408") func waitingRequest() {
         var exchange = fresh()
         _ = exchange.begin(post, .forward, now: start)
         #expect(exchange.expire(clientStalls: true, now: start + .seconds(6)).answer == .upstreamTimeout)
