@@ -23,7 +23,8 @@ import Testing
         }
     }
 
-    @Test("responses without a body stay without one, and the connection persists") func bodilessResponses() async throws {
+    @Test("responses without a body stay without one, and the connection persists")
+    func bodilessResponses() async throws {
         let upstream = try await RawUpstream { request in
             switch request.index {
             case 0: .send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
