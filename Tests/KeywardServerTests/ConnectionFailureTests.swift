@@ -77,7 +77,7 @@ struct ConnectionFailureTests {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)
         let plain = try await Self.run(["keys", "list"], instance.control.replacing("http:", with: "https:"))
-        #expect(plain.status == 5 && plain.error.contains("the server does not speak TLS"), "\(plain)")
+        #expect(plain.status == 5 && plain.error.contains("the server does not use TLS"), "\(plain)")
         _ = try await instance.stop()
 
         let folder = try TestFolder.make("tls")

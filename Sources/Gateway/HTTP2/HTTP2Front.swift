@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP2
 
-/// A client's HTTP/2 connection: every stream of it is a `FrontConnection` of its own behind a translator.
+/// A client's HTTP/2 connection. Each of its streams is a `FrontConnection` behind a translator.
 enum HTTP2Front {
     static func add(to channel: any Channel, loop: GatewayLoop) throws {
         let eventLoop = channel.eventLoop
@@ -34,7 +34,7 @@ enum HTTP2Front {
         try channel.pipeline.syncOperations.addHandlers([
             wire, gracefulShutdown, handler, manager, HTTP2Errors(gracefulShutdown, wire),
         ])
-        // The windows bound what comes; the frames that carry them have to be read always.
+        // Flow-control windows limit the input; the frames that update them must always be read.
         try channel.syncOptions?.setOption(.autoRead, value: true)
         loop.carriesStreams(channel)
     }

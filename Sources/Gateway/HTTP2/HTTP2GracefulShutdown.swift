@@ -1,10 +1,12 @@
 import NIOCore
 import NIOHTTP2
 
-/// Ends a client's HTTP/2 connection when the gateway shuts down, without a loss: tells the client to open no more streams
-/// (GOAWAY with the highest identifier, RFC 9113 section 6.8), takes in what it opens until it has heard of that, and closes
-/// when nothing runs. The library's own goodbye refuses such streams and ends the connection under those that run, so this one
-/// is said beneath it.
+/// A handler that closes a client's HTTP/2 connection on shutdown without losing requests.
+///
+/// It sends GOAWAY with the highest stream identifier (RFC 9113 section 6.8) and a PING. It accepts the streams that
+/// the client opens until the PING is acknowledged, and closes the connection once no stream is open. The library's own
+/// graceful shutdown refuses such streams and closes the connection under running ones, so this handler sits beneath
+/// it.
 final class HTTP2GracefulShutdown: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -18,9 +20,9 @@ final class HTTP2GracefulShutdown: ChannelInboundHandler {
 
     private enum Stage { case open, leaving, heard, gone }
 
-    /// What a client sends back when it has heard.
+    /// The payload of the PING whose acknowledgement shows that the client has received GOAWAY.
     private static let ping = UInt64(0x6B65_7977_6172_6421)
-    /// How long it may take to hear before that is taken for granted.
+    /// The time after which GOAWAY counts as received without an acknowledgement.
     private static let timeout = TimeAmount.seconds(1)
 
     init(streams: NIOHTTP2ServerConnectionManagementHandler.HTTP2StreamDelegate) {
@@ -71,7 +73,7 @@ final class HTTP2GracefulShutdown: ChannelInboundHandler {
     private func closeIfDone() {
         guard stage == .heard, openStreams == 0, let context else { return }
         stage = .gone
-        // The last stream's frames are still on their way down.
+        // The last stream's frames are still on their way through the pipeline.
         context.eventLoop.assumeIsolated().execute { [weak self] in
             guard let self, let context = self.context else { return }
             var frame = context.channel.allocator.buffer(capacity: 17)
@@ -88,7 +90,7 @@ final class HTTP2GracefulShutdown: ChannelInboundHandler {
     }
 }
 
-/// Notifies the connection's handlers of streams; the library calls it on the connection's loop.
+/// A delegate that notifies the connection's handlers of streams. The library calls it on the connection's loop.
 struct HTTP2StreamCount: NIOHTTP2StreamDelegate {
     private let gracefulShutdown: NIOLoopBound<HTTP2GracefulShutdown>
     private let wire: NIOLoopBound<HTTP2Wire>
@@ -108,8 +110,8 @@ struct HTTP2StreamCount: NIOHTTP2StreamDelegate {
     }
 }
 
-/// Closes a connection that breaks the protocol; what was written before goes out. An error of one stream has reset that
-/// stream, and is none of the others' business.
+/// A handler that closes a connection after a protocol error; pending output is flushed first. An error of one stream
+/// only resets that stream.
 final class HTTP2Errors: ChannelInboundHandler {
     typealias InboundIn = HTTP2Frame
 

@@ -3,8 +3,8 @@ import NIOHTTP2
 import NIOSSL
 import NIOTLS
 
-/// The beginning of a client's TLS connection: waits for the handshake, then leaves it to what was agreed on by ALPN
-/// (RFC 7301): HTTP/2, or HTTP/1.1.
+/// A handler for the start of a client's TLS connection. After the handshake it adds the handlers of the protocol that
+/// ALPN selected (RFC 7301): HTTP/2 or HTTP/1.1.
 final class TLSFront: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
