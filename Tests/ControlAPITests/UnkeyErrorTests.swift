@@ -109,7 +109,7 @@ struct UnkeyErrorTests {
             let answer = try await server.unkey(
                 "keys.createKey", ["apiId": "a", "externalId": "other"], admin: admin)
             #expect(answer.status == 403, "\(answer.text)")
-            #expect(answer.errorText("detail") == "the admin key is for the keys of one owner alone")
+            #expect(answer.errorText("detail") == "the admin key is limited to the keys of one owner")
         }
     }
 
@@ -120,7 +120,7 @@ struct UnkeyErrorTests {
                 ("apis.createApi", "no APIs"), ("identities.createIdentity", "no identities"),
                 ("permissions.createRole", "no roles"), ("keys.addRoles", "no roles"), ("ratelimit.limit", "no rate"),
                 ("keys.updateCredits", "no credits"), ("keys.migrateKeys", "/auth-keys/import"),
-                ("rootKeys.createKey", "/admin-keys"), ("domains.listDomains", "nothing of that kind"),
+                ("rootKeys.createKey", "/admin-keys"), ("domains.listDomains", "no equivalent"),
             ] {
                 let answer = try await server.unkey(operation, [:])
                 check(answer, 404, "Not Found", "route_not_found")

@@ -1,7 +1,7 @@
 import AuthKeys
 import NIOCore
 
-/// The body of `POST /v1/verify`: a key, and what somebody wants to do with it.
+/// The body of `POST /v1/verify`: a key, and the attributes of the request that it came with.
 struct VerifyBody: Decodable {
     let key: String
     let request: RequestVerifier.Incoming
@@ -39,7 +39,8 @@ struct VerifyBody: Decodable {
         throw APIError.validation("\(name) \(reason)", param: name)
     }
 
-    /// Reads a body that is written plainly, as most are, in a fraction of the time; nil for one that is not, or that is wrong.
+    /// Reads a body in the plain form that most callers send, in a fraction of the time. Nil for any other form, and
+    /// for an invalid body.
     init?(plain body: ByteBuffer) {
         var question = Question()
         var seen: [CodingKeys] = []
@@ -61,7 +62,7 @@ struct VerifyBody: Decodable {
         self = read
     }
 
-    /// What the members say.
+    /// The values of the members.
     private struct Question {
         var key = ""
         var method: String?
@@ -96,7 +97,7 @@ struct VerifyBatchBody: Decodable {
         try decoder.refuseMembers(beyond: CodingKeys.self)
         requests = try decoder.container(keyedBy: CodingKeys.self).decode([VerifyBody].self, forKey: .requests)
         guard (1...Self.limit).contains(requests.count) else {
-            throw APIError.validation("requests takes 1 to \(Self.limit)", param: "requests")
+            throw APIError.validation("requests must have 1 to \(Self.limit) elements", param: "requests")
         }
     }
 }
