@@ -6,9 +6,9 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Errors of Unkey's API")
+@Suite("Unkey errors")
 struct UnkeyErrorTests {
-    /// All that Unkey's clients read of an error.
+    /// Checks all members that Unkey's clients read of an error.
     private func check(_ answer: ControlServer.Answer, _ status: Int, _ title: String, _ type: String) {
         #expect(answer.status == status && answer.headers["Cache-Control"] == ["no-store"], "\(answer.text)")
         #expect(answer.headers["Content-Type"] == ["application/json"])
@@ -20,7 +20,7 @@ struct UnkeyErrorTests {
         #expect((answer.error["errors"] != nil) == (status == 400))
     }
 
-    @Test("all of them have Unkey's form")
+    @Test("all errors have Unkey's format")
     func form() async throws {
         try await ControlServer.with { server in
             func send(_ path: String, _ body: String, _ method: HTTPMethod = .POST) async throws -> ControlServer.Answer
@@ -41,7 +41,7 @@ struct UnkeyErrorTests {
         }
     }
 
-    @Test("what is at fault is named in Unkey's words")
+    @Test("the location of a fault has Unkey's name")
     func locations() async throws {
         try await ControlServer.with { server in
             let id = try await server.unkeyKey().id
@@ -102,7 +102,7 @@ struct UnkeyErrorTests {
         }
     }
 
-    @Test("only the member that a message begins with is renamed in it")
+    @Test("only a member at the start of a message is renamed")
     func prose() async throws {
         try await ControlServer.with { server in
             let admin = try await server.adminKey(#""permissions":["keys:write"],"owner":"acme""#)
@@ -113,7 +113,7 @@ struct UnkeyErrorTests {
         }
     }
 
-    @Test("what Keyward has not is said to be that")
+    @Test("an operation that Keyward lacks gets the reason")
     func absent() async throws {
         try await ControlServer.with { server in
             for (operation, reason) in [

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Use over HTTP")
+@Suite("Usage route")
 struct UsageRouteTests {
     private let path = "/admin/api/v1/auth-keys"
 
@@ -21,7 +21,7 @@ struct UsageRouteTests {
         return key.id.description
     }
 
-    @Test("a key shows its use, and its use by day and secret")
+    @Test("the usage of a key is reported in total, by day and by secret")
     func report() async throws {
         try await ControlServer.with { server in
             let id = try await used(server, .seconds(60))
@@ -43,7 +43,7 @@ struct UsageRouteTests {
         }
     }
 
-    @Test("the deactivation of a key that was used in the last seven days comes with a warning")
+    @Test("the deactivation of a key used within seven days has a warning")
     func warning() async throws {
         try await ControlServer.with { server in
             for (ago, isWarned) in [(Duration.seconds(60), true), (.seconds(8 * 86_400), false)] {
@@ -55,7 +55,7 @@ struct UsageRouteTests {
         }
     }
 
-    @Test("use that is not written down yet counts")
+    @Test("a use that is not written yet causes the warning")
     func warningOfNewUse() async throws {
         try await ControlServer.with { server in
             let made = try await server.create(#"{"name":"n"}"#).object
