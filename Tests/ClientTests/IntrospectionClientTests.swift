@@ -12,7 +12,7 @@ struct IntrospectionClientTests {
         let database = try await TestDatabase.create()
         let keyward = try await KeywardProcess.start(
             database: database.connectionString, arguments: ["--issuer", "https://keys.internal"])
-        let (good, gone) = (
+        let (valid, gone) = (
             try await keyward.create("billing", #","owner":"acme","scopes":["documents:read","reports:*"]"#),
             try await keyward.create()
         )
@@ -29,7 +29,7 @@ struct IntrospectionClientTests {
             "python", [script],
             environment: [
                 "KEYWARD_CONTROL_URL": keyward.control, "ADMIN_KEY": secret,
-                "KEYS": "\(good.value) \(gone.value) not-a-key",
+                "KEYS": "\(valid.value) \(gone.value) not-a-key",
             ])
         #expect(result.status == 0, "\(result.error)")
         let described = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? Object)
@@ -45,7 +45,7 @@ struct IntrospectionClientTests {
             #expect(bodies.map { $0["active"] as? Bool } == [true, false, false])
             #expect(bodies.dropFirst().allSatisfy { $0.count == 1 }, "an invalid key has other members than active")
             let body = try #require(bodies.first)
-            #expect(body["client_id"] as? String == good.id && body["sub"] as? String == "acme")
+            #expect(body["client_id"] as? String == valid.id && body["sub"] as? String == "acme")
             #expect(body["scope"] as? String == "documents:read reports:*" && body["username"] as? String == "billing")
             #expect(body["iss"] as? String == "https://keys.internal" && body["token_type"] as? String == "Bearer")
         }

@@ -35,7 +35,7 @@ struct AdminAuthenticationTests {
     }
 
     @Test("the admin key is accepted only as a bearer token in a single Authorization header")
-    func places() async throws {
+    func headers() async throws {
         try await ControlServer.with { server in
             let path = routes[0].1
             let key = ControlServer.adminKey

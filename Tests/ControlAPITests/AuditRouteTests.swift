@@ -145,9 +145,9 @@ struct AuditRouteTests {
     func verify() async throws {
         try await ControlServer.with { server in
             for number in 0..<3 { _ = try await server.create("{\"name\":\"n\(number)\"}") }
-            let good = try await server.send(.GET, "\(path)/verify").object
-            #expect(good["intact"] as? Bool == true && good["sealed"] as? Int == 3 && good["pending"] as? Int == 0)
-            let head = try #require(good["head"] as? [String: Any])
+            let valid = try await server.send(.GET, "\(path)/verify").object
+            #expect(valid["intact"] as? Bool == true && valid["sealed"] as? Int == 3 && valid["pending"] as? Int == 0)
+            let head = try #require(valid["head"] as? [String: Any])
             let (seq, hash) = (try #require(head["seq"] as? Int), try #require(head["hash"] as? String))
             #expect(seq == 3 && hash.count == 64)
             let kept = try await server.send(.GET, "\(path)/verify?expect=\(seq):\(hash)").object
@@ -161,8 +161,8 @@ struct AuditRouteTests {
                 #expect(answer.status == 400 && answer.errorText("param") == "expect", "\(expect)")
             }
             server.store.tamper { $0.removeFirst() }
-            let bad = try await server.send(.GET, "\(path)/verify").object
-            let findings = try #require(bad["findings"] as? [[String: Any]])
+            let invalid = try await server.send(.GET, "\(path)/verify").object
+            let findings = try #require(invalid["findings"] as? [[String: Any]])
             #expect(findings.map { $0["kind"] as? String } == ["removed"] && findings[0]["event_id"] as? Int == 1)
         }
     }

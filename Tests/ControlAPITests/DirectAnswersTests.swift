@@ -52,11 +52,11 @@ struct DirectAnswersTests {
     func same() async throws {
         try await ControlServer.with(rules: ScopeRules(["GET /v1/**=a:read"].compactMap { ScopeRules.Rule($0) })) {
             server in
-            let good = try await key(server, #","scopes":["a:*"],"owner":"o","metadata":{"a":"\"b\\"}"#)
+            let valid = try await key(server, #","scopes":["a:*"],"owner":"o","metadata":{"a":"\"b\\"}"#)
             let poor = try await key(server, #","allowed_cidrs":["192.0.2.0/24"]"#)
             let form = "Content-Type: application/x-www-form-urlencoded\r\n"
             var requests: [(String) -> String] = []
-            for token in [good, poor, "junk"] {
+            for token in [valid, poor, "junk"] {
                 for path in ["/v1/x", "/v1/%2e%2e", "/y"] {
                     requests.append {
                         """

@@ -41,7 +41,7 @@ struct ForwardAuthTests {
     }
 
     @Test("a valid key passes with all identity fields", arguments: Dialect.allCases)
-    func good(_ dialect: Dialect) async throws {
+    func valid(_ dialect: Dialect) async throws {
         try await ControlServer.with { server in
             let bearer = [("Authorization", "Bearer \(try await key(server))")]
             let answer = try await dialect.ask("GET", "/v1/x?y=1", bearer, server)
@@ -103,7 +103,7 @@ struct ForwardAuthTests {
             "scopes=a:read", "Scope=a:read", "scope[]=a:read", "scope", "scope=", "scope=%20", "scope=a:read&scope=",
             "scope=a:read&x=1", "sc%6fpe=a:read", "scope=a:*", "=a:read", "a:read", "%73cope=z",
         ])
-    func misspelt(_ query: String) async throws {
+    func invalidQuery(_ query: String) async throws {
         try await ControlServer.with { server in
             let bearer = [("Authorization", "Bearer \(try await key(server))")]
             let described = bearer + [("X-Original-Method", "GET"), ("X-Original-URI", "/")]

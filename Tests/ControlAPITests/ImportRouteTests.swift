@@ -92,11 +92,12 @@ struct ImportRouteTests {
     func dryRun() async throws {
         try await ControlServer.with { server in
             let body = [line("a"), line("b"), line("a")].joined(separator: "\n")
-            let good = try await server.send(.POST, path + "?dry_run=true", body: line("a"))
+            let valid = try await server.send(.POST, path + "?dry_run=true", body: line("a"))
             #expect(
-                good.status == 200 && good.object["imported"] as? Int == 1 && good.object["dry_run"] as? Bool == true)
-            let bad = try await server.send(.POST, path + "?dry_run=true", body: body)
-            #expect(bad.status == 409 && bad.object["imported"] as? Int == 0 && lines(bad) == [3])
+                valid.status == 200 && valid.object["imported"] as? Int == 1 && valid.object["dry_run"] as? Bool == true
+            )
+            let invalid = try await server.send(.POST, path + "?dry_run=true", body: body)
+            #expect(invalid.status == 409 && invalid.object["imported"] as? Int == 0 && lines(invalid) == [3])
             let skipped = try await server.send(.POST, path + "?dry_run=true&mode=skip", body: body)
             #expect(skipped.status == 200 && skipped.object["imported"] as? Int == 2 && lines(skipped) == [3])
             #expect(try await server.store.list(KeyQuery()).isEmpty && server.index.schemes.all.isEmpty)

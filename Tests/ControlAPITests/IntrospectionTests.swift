@@ -66,8 +66,8 @@ struct IntrospectionTests {
                 let answer = try await ask(body, server)
                 #expect(answer.status == 200 && answer.text == #"{"active":false}"#, "\(body)")
             }
-            let good = try await ask("ip=192.0.2.1&path=%2Fv1%2Fx&method=GET&scope=a&token=\(limited.token)", server)
-            #expect(good.object["active"] as? Bool == true)
+            let valid = try await ask("ip=192.0.2.1&path=%2Fv1%2Fx&method=GET&scope=a&token=\(limited.token)", server)
+            #expect(valid.object["active"] as? Bool == true)
         }
     }
 

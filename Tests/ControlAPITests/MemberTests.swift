@@ -328,8 +328,8 @@ struct MemberTests {
                 #expect(answer.status == 400 && answer.text.contains("scopes"), "\(path): \(answer.text)")
             }
             let form = [("Content-Type", "application/x-www-form-urlencoded")]
-            let good = try await server.send(.POST, "/v1/introspect", body: "token=\(value)", headers: form)
-            #expect(good.object["active"] as? Bool == true, "\(good.text)")
+            let valid = try await server.send(.POST, "/v1/introspect", body: "token=\(value)", headers: form)
+            #expect(valid.object["active"] as? Bool == true, "\(valid.text)")
             let query = try await server.send(.POST, "/v1/introspect?scope=a", body: "token=\(value)", headers: form)
             #expect(query.status == 400 && query.object["error"] as? String == "invalid_request", "\(query.text)")
         }

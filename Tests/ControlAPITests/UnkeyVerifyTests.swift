@@ -17,7 +17,7 @@ struct UnkeyVerifyTests {
     }
 
     @Test("a valid key gets its attributes")
-    func good() async throws {
+    func valid() async throws {
         try await ControlServer.with { server in
             let (id, token) = try await create(
                 server, #""owner":"acme","scopes":["a:*"],"metadata":{"p":1},"expires_at":"2999-01-01T00:00:00Z""#)

@@ -35,8 +35,8 @@ struct UsageRouteTests {
             #expect((days[0]["day"] as? String)?.count == 10)
             let secrets = try #require(report["secrets"] as? [[String: Any]])
             #expect(secrets.count == 1 && secrets[0]["requests"] as? Int == 12 && secrets[0]["digest"] == nil)
-            for bad in ["0", "401", "x", "-1"] {
-                let answer = try await server.send(.GET, "\(path)/\(id)/usage?days=\(bad)")
+            for invalid in ["0", "401", "x", "-1"] {
+                let answer = try await server.send(.GET, "\(path)/\(id)/usage?days=\(invalid)")
                 #expect(answer.status == 400 && answer.errorText("param") == "days")
             }
             #expect(try await server.send(.GET, "\(path)/\(KeyID.generate())/usage").status == 404)

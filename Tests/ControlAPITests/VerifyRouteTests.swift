@@ -31,7 +31,7 @@ struct VerifyRouteTests {
     }
 
     @Test("a valid key gets its identity and metadata")
-    func good() async throws {
+    func valid() async throws {
         try await ControlServer.with { server in
             let (id, token) = try await key(
                 server,
@@ -74,7 +74,7 @@ struct VerifyRouteTests {
             let gone = try await key(server, [:])
             let off = try await server.send(.POST, "/admin/api/v1/auth-keys/\(gone.id)/deactivate")
             #expect(off.status == 204)
-            let good = ["method": "GET", "path": "/v1/x", "ip": "192.0.2.9"]
+            let valid = ["method": "GET", "path": "/v1/x", "ip": "192.0.2.9"]
             for (token, change, code, status) in [
                 (limited, [:], "VALID", 200), (limited, ["method": "POST"], "METHOD_NOT_ALLOWED", 403),
                 (limited, ["method": ""], "METHOD_NOT_ALLOWED", 403),
@@ -89,7 +89,7 @@ struct VerifyRouteTests {
                 (Token.generate().value, [:], "NOT_FOUND", 401), ("junk", [:], "MALFORMED", 401),
                 ("", [:], "MALFORMED", 401),
             ] as [(String, [String: String], String, Int)] {
-                let question = good.merging(["key": token]) { $1 }.merging(change) { $1 }
+                let question = valid.merging(["key": token]) { $1 }.merging(change) { $1 }
                 let answer = try await ask(question, server)
                 #expect(answer.status == 200 && answer.object["code"] as? String == code, "\(change): \(answer.text)")
                 #expect(answer.object["status"] as? Int == status && answer.object["valid"] as? Bool == (status == 200))

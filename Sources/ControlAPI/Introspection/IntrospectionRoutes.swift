@@ -35,8 +35,8 @@ struct IntrospectionRoutes: DirectRoute {
         guard let body = try? await request.body.collect(upTo: ControlAPI.bodyLimit) else {
             throw .invalidRequest("the body is incomplete, or larger than \(ControlAPI.bodyLimit) bytes")
         }
-        let question = try Question(request.head, body)
-        let (decision, _) = await verifier.decide(about: question.token, for: question.request, caller: admin)
+        let parameters = try Parameters(request.head, body)
+        let (decision, _) = await verifier.decide(about: parameters.token, for: parameters.request, caller: admin)
         guard let answer = answer(decision) else { throw OAuthError(.verificationUnavailable) }
         return answer
     }
@@ -73,9 +73,10 @@ struct IntrospectionRoutes: DirectRoute {
 
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
         guard let candidates = try? ClientCredential.candidates(in: head),
-            let admin = candidates.lazy.compactMap(authenticator.known).first, let question = try? Question(head, body),
+            let admin = candidates.lazy.compactMap(authenticator.known).first,
+            let parameters = try? Parameters(head, body),
             verifier.verifier.isServing,
-            let (decision, _) = verifier.decideNow(about: question.token, for: question.request, caller: admin)
+            let (decision, _) = verifier.decideNow(about: parameters.token, for: parameters.request, caller: admin)
         else { return nil }
         return answer(decision).flatMap { answer in
             (try? JSONBody.bytes(answer)).map { DirectAnswer(json: String(decoding: $0, as: UTF8.self)) }
@@ -84,7 +85,7 @@ struct IntrospectionRoutes: DirectRoute {
 }
 
 /// The parameters of an introspection request: the token, and attributes of the request that it came with.
-private struct Question {
+private struct Parameters {
     let token: String
     let request: RequestVerifier.Incoming
 

@@ -158,14 +158,14 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         var names: [String] = []
         for pair in query.pairs {
             let asked = pair.value.split(separator: " ").map(String.init)
-            guard pair.name == "scope", !asked.isEmpty else { throw misspelt }
+            guard pair.name == "scope", !asked.isEmpty else { throw invalidQuery }
             names += asked
         }
-        guard let scopes = ScopeRequirement(names) else { throw misspelt }
+        guard let scopes = ScopeRequirement(names) else { throw invalidQuery }
         return scopes
     }
 
-    private static var misspelt: APIError {
+    private static var invalidQuery: APIError {
         .validation(
             "the only query parameter is scope: at most \(ScopeRequirement.countLimit) scopes without wildcards, separated by spaces",
             param: "scope")
