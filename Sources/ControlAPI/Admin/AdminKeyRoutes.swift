@@ -2,7 +2,7 @@ import AuthKeys
 import HTTPTypes
 import Hummingbird
 
-/// The routes below `/admin/api/v1/admin-keys`.
+/// The routes under `/admin/api/v1/admin-keys`.
 struct AdminKeyRoutes: AdminRoutes {
     static let path = "/admin/api/v1/admin-keys"
     private static let noun = "admin key"

@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// The routes below `/admin/api/v1/audit-events`.
+/// The routes under `/admin/api/v1/audit-events`.
 struct AuditRoutes: AdminRoutes {
     static let path = "/admin/api/v1/audit-events"
     private static let pageSize = 1_000
@@ -94,10 +94,10 @@ struct AuditRoutes: AdminRoutes {
     }
 
     private func ask<R: Sendable>(
-        _ context: ControlContext, _ question: () async throws(StoreError) -> R
+        _ context: ControlContext, _ operation: () async throws(StoreError) -> R
     ) async throws(APIError) -> R {
         try await context.ask { () async throws(AuthKeyError) in
-            do throws(StoreError) { return try await question() } catch { throw AuthKeyError(error) }
+            do throws(StoreError) { return try await operation() } catch { throw AuthKeyError(error) }
         }
     }
 }

@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 
-/// The routes below `/admin/api/v1/auth-keys`.
+/// The routes under `/admin/api/v1/auth-keys`.
 struct AuthKeyRoutes: AdminRoutes {
     static let path = "/admin/api/v1/auth-keys"
 

@@ -12,10 +12,10 @@ extension ControlContext {
     /// Calls the domain. Turns its failures into errors of the API, and logs those that an operator must see.
     /// - Parameter noun: the subject of the call, for messages.
     func ask<R>(
-        about noun: String = APIError.authKey, _ question: () async throws(AuthKeyError) -> R
+        about noun: String = APIError.authKey, _ operation: () async throws(AuthKeyError) -> R
     ) async throws(APIError) -> R {
         do throws(AuthKeyError) {
-            return try await question()
+            return try await operation()
         } catch {
             throw apiError(error, about: noun)
         }

@@ -2,7 +2,7 @@ import AuthKeys
 import HTTPTypes
 import Hummingbird
 
-/// The routes below `/admin/api/v1/instances`.
+/// The routes under `/admin/api/v1/instances`.
 struct InstanceRoutes: AdminRoutes {
     static let path = "/admin/api/v1/instances"
 
