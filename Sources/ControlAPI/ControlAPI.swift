@@ -5,13 +5,13 @@ import Listening
 public import Logging
 import NIOCore
 
-/// The private listener: administration, health and metrics. It is no part of anybody's API and belongs on an address that
-/// only operators reach.
+/// The private listener: administration, verification, health and metrics. It belongs on an address that only operators
+/// can reach.
 public struct ControlAPI: Sendable {
     /// The largest request body in bytes.
     static let bodyLimit = 64 * 1024
 
-    /// Paths whose bodies are read as they come.
+    /// The paths whose bodies are read as streams.
     static let streamed: Set = [ImportRoute.path]
 
     private let service: AuthKeyService
@@ -32,11 +32,11 @@ public struct ControlAPI: Sendable {
     private let requestMetrics = RequestMetrics()
 
     /// - Parameters:
-    ///   - verifier: decides for those who ask about keys.
-    ///   - issuer: the URL of this listener, without a slash at its end, as clients of introspection know it.
-    ///   - computing: runs what computes for long.
-    ///   - limits: of connections; imports have `importPatience` for their bodies.
-    ///   - proxies: whose word about a client's address is believed, beside the proxy that asks.
+    ///   - verifier: decides about keys for callers of the verification routes.
+    ///   - issuer: the URL of this listener for clients of introspection, without a trailing slash.
+    ///   - computing: runs long computations.
+    ///   - limits: the limits of connections; bodies of imports have `importTimeouts` instead.
+    ///   - proxies: the networks whose forwarded addresses are trusted, in addition to the calling proxy.
     public init(
         service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
         writes: WriteAvailability = WriteAvailability(), metrics: PrometheusRegistry, verifier: RequestVerifier,
@@ -62,8 +62,8 @@ public struct ControlAPI: Sendable {
         self.time = time
     }
 
-    /// The server, bound when it runs.
-    /// - Parameter onBound: called with the port once it is listening.
+    /// Returns the server, which binds its address when it runs.
+    /// - Parameter onBound: called with the port once the server listens.
     public func application(
         host: String, port: Int, logger: Logger, onBound: @escaping @Sendable (Int) async -> Void
     ) -> some ApplicationProtocol {
@@ -85,7 +85,7 @@ public struct ControlAPI: Sendable {
 
     private func guardAccepting(on channel: any Channel, logger: Logger) async {
         let limit = limits.descriptors
-        // Fails where the listener was closed meanwhile: then it accepts nothing.
+        // This fails if the listener was closed meanwhile; then it accepts no connections.
         try? await channel.eventLoop.submit {
             try channel.pipeline.syncOperations.addHandler(
                 AcceptGuard(limit: limit, listener: "control", logger: logger), position: .first)

@@ -10,7 +10,7 @@ import TestSupport
 
 @testable import ControlAPI
 
-/// A control listener on a free port, over the in-memory store.
+/// A control listener on a free port, with the in-memory store.
 struct ControlServer: Sendable {
     static let issuer = "https://keys.test"
     static let adminKey = "admin-key-of-these-tests-0123456789abcdef"

@@ -25,7 +25,7 @@ struct IntrospectionTests {
         return try #require((answer.object["id"] as? String).map { ($0, answer.object["value"] as? String ?? "") })
     }
 
-    @Test("an active key: every member of section 2.2 that it has")
+    @Test("an active key has all members of section 2.2 that apply")
     func active() async throws {
         try await ControlServer.with { server in
             let before = Int(Date().timeIntervalSince1970)
@@ -52,7 +52,7 @@ struct IntrospectionTests {
         }
     }
 
-    @Test("of a key that is not good, nothing is told")
+    @Test("a key that is not valid has no members but active")
     func inactive() async throws {
         try await ControlServer.with { server in
             let limited = try await key(
@@ -66,8 +66,8 @@ struct IntrospectionTests {
                 let answer = try await ask(body, server)
                 #expect(answer.status == 200 && answer.text == #"{"active":false}"#, "\(body)")
             }
-            let good = try await ask("ip=192.0.2.1&path=%2Fv1%2Fx&method=GET&scope=a&token=\(limited.token)", server)
-            #expect(good.object["active"] as? Bool == true)
+            let valid = try await ask("ip=192.0.2.1&path=%2Fv1%2Fx&method=GET&scope=a&token=\(limited.token)", server)
+            #expect(valid.object["active"] as? Bool == true)
         }
     }
 
@@ -91,7 +91,7 @@ struct IntrospectionTests {
         }
     }
 
-    @Test("whoever does not authenticate is told how, in OAuth's form")
+    @Test("an unauthenticated client gets the challenges in OAuth's form")
     func strangers() async throws {
         try await ControlServer.with { server in
             let (_, token) = try await key(server)
@@ -103,7 +103,7 @@ struct IntrospectionTests {
                 #expect(answer.status == 401 && answer.object["error"] as? String == "invalid_client")
                 let challenges = answer.headers["WWW-Authenticate"].joined(separator: ", ")
                 #expect(challenges.contains("Basic realm=") && challenges.contains("Bearer realm="))
-                // RFC 6750 section 3.1: of a token that was none, and not where none was presented.
+                // RFC 6750 section 3.1: the error is present only if a Bearer token was sent.
                 let isWrong = ["Bearer \(token)", "Bearer junk"].contains(authorization)
                 #expect(challenges.contains("error=\"invalid_token\"") == isWrong, "\(authorization ?? "")")
             }
@@ -119,7 +119,7 @@ struct IntrospectionTests {
         }
     }
 
-    @Test("bad requests say what is wrong, in OAuth's form, and repeat no token")
+    @Test("invalid requests get the reason in OAuth's form, without the token")
     func faults() async throws {
         try await ControlServer.with { server in
             let (_, token) = try await key(server)
@@ -143,7 +143,7 @@ struct IntrospectionTests {
         }
     }
 
-    @Test("a key that nobody knows of while the database is away is not judged")
+    @Test("an unknown key gets 503 while the database is unavailable")
     func outage() async throws {
         try await ControlServer.with { server in
             server.store.isDown = true

@@ -28,20 +28,20 @@ struct ExplainParameters {
     }
 }
 
-/// A decision, as the API shows it: each thing that was looked at, in order.
+/// A decision in the API's JSON: each evaluated step, in order.
 struct ExplanationJSON: Encodable {
     struct Step: Encodable {
         let rule: String
-        /// `pass`, `refuse`, or `report` for a refusal of a rule that only reports.
+        /// `pass`, `refuse`, or `report` if a report-only rule refuses.
         let outcome: String
         let code: String?
         let message: String?
     }
 
     let allowed: Bool
-    /// Of the refusal that decides.
+    /// The code of the deciding refusal.
     let code: String?
-    /// What the caller would get.
+    /// The status that the caller would get.
     let status: Int
     let decision: [Step]
 

@@ -2,12 +2,12 @@ import AuthKeys
 import HTTPTypes
 import Hummingbird
 
-/// `/healthz`: the process answers. `/readyz`: keys can be verified.
+/// Serves `/healthz`, which shows that the process responds, and `/readyz`, which shows whether keys can be verified.
 struct HealthRoutes {
     let freshness: IndexFreshness
     let index: KeyIndex
     let writes: WriteAvailability
-    /// The time at which the process began.
+    /// The start time of the process.
     let startedAt: Timestamp
 
     func add(to router: Router<ControlContext>) {

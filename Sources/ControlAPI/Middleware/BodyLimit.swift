@@ -2,12 +2,12 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// Reads the whole body of a request before a route handles it, and refuses a body that is larger than the limit.
+/// Reads the whole body of a request before a route handles it, and refuses a body beyond the limit.
 ///
-/// The body of a client that waits for 100 (Continue) is read once the caller is authenticated: a refusal before that costs no body
-/// (RFC 9110 section 10.1.1).
+/// If the client waits for 100 (Continue), the body is read after authentication, so a refusal before that costs no
+/// body (RFC 9110 section 10.1.1).
 struct BodyLimit: RouterMiddleware {
-    /// Paths whose routes read the body as a stream.
+    /// The paths whose routes read the body as a stream.
     let streamed: Set<String>
 
     func handle(
@@ -25,7 +25,7 @@ struct BodyLimit: RouterMiddleware {
 }
 
 extension Request {
-    /// Reads the body and keeps it: each later read returns all of it. A body that was read is not read again.
+    /// Reads the body and keeps it, so each later read returns the whole body again.
     mutating func readBody() async throws(APIError) {
         do {
             _ = try await collectBody(upTo: ControlAPI.bodyLimit)
@@ -33,7 +33,7 @@ extension Request {
             throw .bodyTooLarge
         } catch {
             // The client closed the connection.
-            throw .invalidJSON("it did not come to its end")
+            throw .invalidJSON("it is incomplete")
         }
     }
 }

@@ -2,7 +2,7 @@ import AuthKeys
 import HTTPTypes
 import Hummingbird
 
-/// Refuses a request target that is too long, or has other bytes than RFC 9112 section 3.2 allows.
+/// Refuses a request target that is too long, or has bytes that RFC 9112 section 3.2 does not allow.
 struct TargetCheck: RouterMiddleware {
     typealias Context = ControlContext
 

@@ -3,8 +3,8 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `POST /v2/keys.verifyKey` and `POST /v2/keys.whoami`: Unkey's way to ask about a key. The decision is the one of every other way
-/// in, and needs what `/v1/verify` needs.
+/// `POST /v2/keys.verifyKey` and `POST /v2/keys.whoami`: verification in Unkey's API. The decision is the same as at
+/// every other entry point, and requires the permission of `/v1/verify`.
 struct UnkeyVerifyRoutes: Sendable {
     static let path = "/v2/keys.verifyKey"
     static let whoamiPath = "/v2/keys.whoami"

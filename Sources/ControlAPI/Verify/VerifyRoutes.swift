@@ -3,8 +3,8 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `POST /v1/verify` and `POST /v1/verify/batch`: a service asks whether a key is good for what its caller wants. A key is in the
-/// body, never in a URL, and nothing here asks the database, unless the key is a new one.
+/// `POST /v1/verify` and `POST /v1/verify/batch`: a service asks whether a key allows its caller's request. Keys are in
+/// the body, never in a URL. The database is queried only about keys that are not in memory.
 struct VerifyRoutes: DirectRoute {
     static let path = "/v1/verify"
 
@@ -33,7 +33,7 @@ struct VerifyRoutes: DirectRoute {
         return VerifyJSON(decision, needed: needed)
     }
 
-    // MARK: - One question, answered at once
+    // MARK: - Responses on the event loop
 
     var pattern: String { Self.path }
     var isForAdmins: Bool { true }
