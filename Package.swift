@@ -54,8 +54,11 @@ let package = Package(
         .target(name: "LibPQ", dependencies: ["CLibPQ", logging], swiftSettings: strict),
         .target(name: "AuthKeys", dependencies: [crypto, logging, metrics], swiftSettings: strict),
         .target(
+            name: "KeyAdministration", dependencies: ["AuthKeys", crypto, logging, metrics], swiftSettings: strict),
+        .target(name: "HTTPCredentials", dependencies: ["AuthKeys"], swiftSettings: strict),
+        .target(
             name: "AuthKeysPostgres",
-            dependencies: ["AuthKeys", "LibPQ", crypto, lifecycle, logging, metrics],
+            dependencies: ["AuthKeys", "KeyAdministration", "LibPQ", crypto, lifecycle, logging, metrics],
             resources: [.embedInCode("SQL")],
             swiftSettings: strict
         ),
@@ -66,7 +69,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "AuthKeys", "Listening", lifecycle, logging, metrics,
+                "AuthKeys", "HTTPCredentials", "Listening", lifecycle, logging, metrics,
                 .product(name: "NIOHPACK", package: "swift-nio-http2"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -77,7 +80,7 @@ let package = Package(
         .target(
             name: "ControlAPI",
             dependencies: [
-                "AuthKeys", "Listening", hummingbird, crypto, logging, metrics,
+                "AuthKeys", "HTTPCredentials", "KeyAdministration", "Listening", hummingbird, crypto, logging, metrics,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -95,7 +98,7 @@ let package = Package(
         .target(
             name: "KeywardGuard",
             dependencies: [
-                "AuthKeys", hummingbird, lifecycle,
+                "AuthKeys", "HTTPCredentials", hummingbird, lifecycle,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
@@ -103,13 +106,15 @@ let package = Package(
         ),
         .target(
             name: "KeywardMiddleware",
-            dependencies: ["AuthKeys", "AuthKeysPostgres", "KeywardGuard", "LibPQ", lifecycle, logging],
+            dependencies: [
+                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeywardGuard", "LibPQ", lifecycle, logging,
+            ],
             swiftSettings: strict
         ),
         .target(
             name: "KeywardMiddlewareTesting",
             dependencies: [
-                "AuthKeys", "KeywardGuard", lifecycle, logging,
+                "AuthKeys", "HTTPCredentials", "KeywardGuard", lifecycle, logging,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: strict
@@ -122,7 +127,8 @@ let package = Package(
         .target(
             name: "KeywardServer",
             dependencies: [
-                "AuthKeys", "AuthKeysPostgres", "ControlAPI", "EmbeddedPostgres", "Gateway", "LibPQ",
+                "AuthKeys", "AuthKeysPostgres", "ControlAPI", "EmbeddedPostgres", "Gateway", "HTTPCredentials",
+                "KeyAdministration", "LibPQ",
                 crypto, hummingbird, lifecycle, logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -146,7 +152,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "AuthKeys", "EmbeddedPostgres", logging, subprocess, system,
+                "AuthKeys", "EmbeddedPostgres", "KeyAdministration", logging, subprocess, system,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -156,17 +162,19 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
-            name: "AuthKeysTests", dependencies: ["AuthKeys", "TestSupport", crypto, logging],
+            name: "AuthKeysTests",
+            dependencies: ["AuthKeys", "HTTPCredentials", "KeyAdministration", "TestSupport", crypto, logging],
             swiftSettings: strict),
         .testTarget(
             name: "AuthKeysPostgresTests",
-            dependencies: ["AuthKeys", "AuthKeysPostgres", "LibPQ", "TestSupport", logging],
+            dependencies: ["AuthKeys", "AuthKeysPostgres", "KeyAdministration", "LibPQ", "TestSupport", logging],
             swiftSettings: strict
         ),
         .testTarget(
             name: "ControlAPITests",
             dependencies: [
-                "AuthKeys", "ControlAPI", "TestSupport", crypto, hummingbird, logging,
+                "AuthKeys", "ControlAPI", "HTTPCredentials", "KeyAdministration", "TestSupport", crypto, hummingbird,
+                logging,
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,
@@ -175,7 +183,9 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "AuthKeys", "Gateway", "Listening", "TestSupport", lifecycle, logging, metrics,
+                "AuthKeys", "Gateway", "HTTPCredentials", "KeyAdministration", "Listening", "TestSupport", lifecycle,
+                logging,
+                metrics,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHPACK", package: "swift-nio-http2"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
@@ -186,7 +196,8 @@ let package = Package(
         .testTarget(
             name: "KeywardMiddlewareTests",
             dependencies: [
-                "AuthKeys", "AuthKeysPostgres", "KeywardMiddleware", "KeywardMiddlewareTesting", "LibPQ", "TestSupport",
+                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeyAdministration", "KeywardMiddleware",
+                "KeywardMiddlewareTesting", "LibPQ", "TestSupport",
                 hummingbird, lifecycle, logging,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

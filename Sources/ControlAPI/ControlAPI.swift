@@ -1,6 +1,8 @@
 public import AuthKeys
+public import HTTPCredentials
 public import Hummingbird
 import HummingbirdCore
+public import KeyAdministration
 import Listening
 public import Logging
 import NIOCore

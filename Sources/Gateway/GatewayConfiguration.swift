@@ -1,4 +1,5 @@
 public import AuthKeys
+public import HTTPCredentials
 
 /// The settings of the gateway: its listener, its routes and its limits.
 public struct GatewayConfiguration: Sendable {

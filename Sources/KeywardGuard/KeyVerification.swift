@@ -1,4 +1,5 @@
 public import AuthKeys
+public import HTTPCredentials
 public import ServiceLifecycle
 
 /// What verifies the keys of an app's requests: `Keyward` where it runs, `TestKeyward` in its tests.

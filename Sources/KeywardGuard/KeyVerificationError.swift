@@ -1,4 +1,5 @@
 package import AuthKeys
+package import HTTPCredentials
 public import HTTPTypes
 public import Hummingbird
 import NIOCore

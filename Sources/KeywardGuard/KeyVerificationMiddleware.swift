@@ -1,4 +1,5 @@
 public import AuthKeys
+public import HTTPCredentials
 import HTTPTypes
 public import Hummingbird
 import NIOCore

@@ -1,4 +1,5 @@
 public import AuthKeys
+public import HTTPCredentials
 
 /// What is looked at in requests: the gateway's settings of the same names.
 public struct KeywardOptions: Sendable {

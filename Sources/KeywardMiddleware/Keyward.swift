@@ -1,5 +1,6 @@
 public import AuthKeys
 import AuthKeysPostgres
+public import HTTPCredentials
 public import KeywardGuard
 import LibPQ
 public import Logging

@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 import LibPQ
 import TestSupport
 import Testing

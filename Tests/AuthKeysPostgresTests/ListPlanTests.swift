@@ -1,5 +1,6 @@
 import AuthKeys
 import Foundation
+import KeyAdministration
 import LibPQ
 import TestSupport
 import Testing

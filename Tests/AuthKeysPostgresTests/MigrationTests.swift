@@ -1,5 +1,5 @@
-import AuthKeys
 import Foundation
+import KeyAdministration
 import LibPQ
 import Logging
 import TestSupport

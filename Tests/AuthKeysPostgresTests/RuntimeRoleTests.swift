@@ -1,4 +1,3 @@
-import AuthKeys
 import LibPQ
 import TestSupport
 import Testing

@@ -1,4 +1,3 @@
-import AuthKeys
 import AuthKeysPostgres
 import LibPQ
 import TestSupport

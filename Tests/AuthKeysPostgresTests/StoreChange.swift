@@ -1,5 +1,6 @@
 import AuthKeys
 import AuthKeysPostgres
+import KeyAdministration
 import TestSupport
 
 /// A change that a store carries out, for tests that try each.

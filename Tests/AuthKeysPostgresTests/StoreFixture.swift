@@ -1,5 +1,6 @@
 import AuthKeys
 import AuthKeysPostgres
+import KeyAdministration
 import LibPQ
 import Logging
 import TestSupport

@@ -1,4 +1,3 @@
-import AuthKeys
 import LibPQ
 import Synchronization
 import TestSupport

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import AuthKeys
 import Foundation
+import KeyAdministration
 import NIOCore
 import NIOHTTP1
 import TestSupport

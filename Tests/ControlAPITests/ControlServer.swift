@@ -1,7 +1,9 @@
 import AsyncHTTPClient
 import AuthKeys
 import Foundation
+import HTTPCredentials
 import Hummingbird
+import KeyAdministration
 import Logging
 import NIOCore
 import NIOHTTP1

@@ -1,5 +1,6 @@
 import AuthKeys
 import Foundation
+import HTTPCredentials
 import NIOCore
 import NIOHTTP1
 import NIOPosix

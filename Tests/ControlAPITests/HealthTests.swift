@@ -1,4 +1,3 @@
-import AuthKeys
 import CoreMetrics
 import NIOHTTP1
 import TestSupport

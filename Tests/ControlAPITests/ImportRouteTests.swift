@@ -1,8 +1,8 @@
 import AsyncHTTPClient
-import AuthKeys
 import Crypto
 import Foundation
 import Glibc
+import KeyAdministration
 import NIOCore
 import NIOHTTP1
 import NIOPosix

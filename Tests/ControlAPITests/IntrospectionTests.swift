@@ -1,4 +1,3 @@
-import AuthKeys
 import Foundation
 import NIOHTTP1
 import TestSupport

@@ -1,5 +1,5 @@
-import AuthKeys
 import Foundation
+import KeyAdministration
 import NIOCore
 import NIOHTTP1
 import TestSupport

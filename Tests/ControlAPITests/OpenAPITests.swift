@@ -1,6 +1,7 @@
 import AuthKeys
 import Foundation
 import Hummingbird
+import KeyAdministration
 import NIOHTTP1
 import TestSupport
 import Testing

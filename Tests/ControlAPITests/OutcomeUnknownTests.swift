@@ -1,4 +1,4 @@
-import AuthKeys
+import KeyAdministration
 import Logging
 import NIOHTTP1
 import TestSupport

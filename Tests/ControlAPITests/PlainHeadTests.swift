@@ -1,4 +1,3 @@
-import AuthKeys
 import TestSupport
 import Testing
 

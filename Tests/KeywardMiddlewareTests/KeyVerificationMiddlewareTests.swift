@@ -1,7 +1,9 @@
 import AuthKeys
+import HTTPCredentials
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import KeyAdministration
 import KeywardMiddleware
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import AuthKeys
 import HTTPTypes
 import HummingbirdTesting
+import KeyAdministration
 import KeywardMiddleware
 import LibPQ
 import TestSupport

@@ -3,6 +3,7 @@ import AuthKeysPostgres
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import KeyAdministration
 import KeywardMiddleware
 import LibPQ
 import Logging

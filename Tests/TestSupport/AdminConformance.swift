@@ -1,4 +1,5 @@
 public import AuthKeys
+public import KeyAdministration
 
 /// All store protocols that administration needs.
 public typealias AdminStore = Store & AuditTrail & AdminKeyStore

@@ -1,4 +1,5 @@
 public import AuthKeys
+public import KeyAdministration
 
 extension AdminCall {
     /// A call of the bootstrap admin, as most tests need it.

@@ -1,4 +1,5 @@
 public import AuthKeys
+public import KeyAdministration
 
 extension InMemoryStore: AdminKeyStore {
     public func adminKeys(

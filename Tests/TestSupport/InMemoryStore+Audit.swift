@@ -1,5 +1,6 @@
 public import AuthKeys
 import FoundationEssentials
+public import KeyAdministration
 import Synchronization
 
 /// The audit trail of the fake.

@@ -1,4 +1,5 @@
 public import AuthKeys
+public import KeyAdministration
 import Synchronization
 
 /// An in-memory fake of `Store` with the same guarantees, and with faults that a test can switch on.

@@ -1,4 +1,4 @@
-import AuthKeys
+import KeyAdministration
 
 extension StoreConformance {
     /// A requirement that a database meets in every locale.

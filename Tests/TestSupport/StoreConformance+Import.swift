@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 
 /// The requirements of imports.
 extension StoreConformance {

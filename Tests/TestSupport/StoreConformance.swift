@@ -1,4 +1,5 @@
 public import AuthKeys
+public import KeyAdministration
 
 /// The requirements of a `Store`, checked on the fake and on PostgreSQL. A violation is thrown.
 public struct StoreConformance: Sendable, CustomStringConvertible {

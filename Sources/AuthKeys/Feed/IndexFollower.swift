@@ -11,7 +11,7 @@ import Synchronization
 /// - A load that lacks keys is confirmed by a second one (`load`).
 /// - The reconciliation finds differences that the feed does not report (`Reconciler`).
 public final class IndexFollower: Sendable {
-    let store: any Store
+    let store: any KeyFeed
     private let hints: any ChangeHints
     let index: KeyIndex
     let freshness: IndexFreshness
@@ -55,7 +55,7 @@ public final class IndexFollower: Sendable {
     ///     write.
     ///   - reconciliation: the duration of one comparison of the index with the table; nil for no comparison.
     public init(
-        store: any Store, hints: any ChangeHints, index: KeyIndex, freshness: IndexFreshness,
+        store: any KeyFeed, hints: any ChangeHints, index: KeyIndex, freshness: IndexFreshness,
         reads: ReadWaiters = ReadWaiters(), interval: Duration = .seconds(1), writesBack: Bool = true,
         reconciliation: Duration? = nil, time: TimeSource = .system, logger: Logger
     ) {

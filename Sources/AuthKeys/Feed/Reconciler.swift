@@ -5,7 +5,7 @@ import Synchronization
 /// Compares the index with the table, range by range, slowly and continuously, independently of the feed. So each
 /// difference is found and repaired within one period, whatever its cause.
 final class Reconciler: Sendable {
-    private let store: any Store
+    private let store: any KeyFeed
     private let index: KeyIndex
     private let reads: ReadWaiters
     private let period: Duration
@@ -18,7 +18,7 @@ final class Reconciler: Sendable {
 
     /// - Parameter period: the duration of one comparison of all keys.
     init(
-        store: any Store, index: KeyIndex, reads: ReadWaiters, period: Duration, time: TimeSource, logger: Logger
+        store: any KeyFeed, index: KeyIndex, reads: ReadWaiters, period: Duration, time: TimeSource, logger: Logger
     ) {
         self.store = store
         self.index = index

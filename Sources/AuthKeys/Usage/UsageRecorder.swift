@@ -13,7 +13,7 @@ public final class UsageRecorder: Sendable {
     /// The time that counters have to hand over their counts after a request.
     private static let handover = Duration.milliseconds(150)
 
-    private let store: any Store
+    private let store: any UsageStore
     private let interval: Duration
     private let time: TimeSource
     private let logger: Logger
@@ -34,7 +34,7 @@ public final class UsageRecorder: Sendable {
     }
 
     public init(
-        store: any Store, interval: Duration = .seconds(30), time: TimeSource = .system, logger: Logger
+        store: any UsageStore, interval: Duration = .seconds(30), time: TimeSource = .system, logger: Logger
     ) {
         self.store = store
         self.interval = interval

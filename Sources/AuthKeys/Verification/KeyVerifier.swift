@@ -161,8 +161,8 @@ public final class KeyVerifier: Sendable {
 
     /// Returns the key that a token belongs to. This is neither a verification nor a use: nothing is counted, and no
     /// rule is evaluated.
-    /// - Parameter caller: the admin that asks; keys that it may not see count as unknown.
-    public func identify(_ token: String, caller: Admin) async -> Holder {
+    /// - Parameter owners: the owners whose keys the caller may see; keys of others count as unknown.
+    public func identify(_ token: String, owners: OwnerScope) async -> Holder {
         let service = freshness.service(at: time.now())
         if service == .stopped { return .unavailable }
         let token = Array(token.utf8)
@@ -187,7 +187,7 @@ public final class KeyVerifier: Sendable {
             case .unavailable: return .unavailable
             }
         }
-        guard let found = result.found, caller.sees(owner: found.principal.owner) else { return .noKey }
+        guard let found = result.found, owners.contains(found.principal.owner) else { return .noKey }
         return .key(found)
     }
 
@@ -224,16 +224,16 @@ public final class KeyVerifier: Sendable {
     ///   - path: the request's, percent-encoded; empty if unknown.
     ///   - agent: the value of its `User-Agent`.
     ///   - countsUse: whether this is a use of the key that was not counted yet.
-    ///   - caller: the admin that asks, to which keys that it may not see are unknown; nil for no admin.
+    ///   - owners: the owners whose keys the caller may see; keys of others count as unknown.
     public func verify(
         _ token: String, method: String = "", path: String = "", address: IPAddress? = nil,
-        scopes: ScopeRequirement = .none, agent: String? = nil, countsUse: Bool = true, caller: Admin? = nil,
+        scopes: ScopeRequirement = .none, agent: String? = nil, countsUse: Bool = true, owners: OwnerScope = .all,
         time: TimeSource = .system
     ) async -> Decision {
         func attempt() -> Attempt {
             self.attempt(
                 token, method: method, path: path, address: address, scopes: scopes, agent: agent,
-                countsUse: countsUse, caller: caller, time: time)
+                countsUse: countsUse, owners: owners, time: time)
         }
         switch attempt() {
         case .decided(let decision): return decision
@@ -255,7 +255,7 @@ public final class KeyVerifier: Sendable {
     /// Verifies a token against the index. Decided verifications are counted.
     func attempt(
         _ token: String, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, agent: String?,
-        countsUse: Bool, caller: Admin?, time: TimeSource
+        countsUse: Bool, owners: OwnerScope, time: TimeSource
     ) -> Attempt {
         var (token, method, path) = (token, method, path)
         let now = time.now()
@@ -277,7 +277,7 @@ public final class KeyVerifier: Sendable {
             }
         }
         if case .unresolved(let digest) = verdict { return .unresolved(digest) }
-        if let caller, let found = profile, !caller.sees(owner: found.principal.owner) {
+        if let found = profile, !owners.contains(found.principal.owner) {
             return .decided(.refused(.unknown, nil))
         }
         switch verdict {

@@ -1,4 +1,4 @@
-import AuthKeys
+import KeyAdministration
 public import LibPQ
 
 /// Whether a database holds an admin key with which admin keys can be administered, asked without a store.

@@ -1,4 +1,5 @@
 public import AuthKeys
+public import KeyAdministration
 import LibPQ
 
 extension PostgresAuthKeyStore: AdminKeyStore {

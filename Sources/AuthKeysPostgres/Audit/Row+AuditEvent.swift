@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 import LibPQ
 
 extension AuditEvent {

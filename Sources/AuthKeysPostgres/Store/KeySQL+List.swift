@@ -1,4 +1,4 @@
-import AuthKeys
+import KeyAdministration
 import LibPQ
 
 extension KeySQL {

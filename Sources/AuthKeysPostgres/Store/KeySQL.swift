@@ -12,7 +12,8 @@ enum KeySQL {
     static let shownPrefix = "CASE WHEN whole_prefix THEN prefix ELSE prefix || '_' END"
 
     /// The redacted value of `s`, a row of `auth_key_secrets`, as `AuthKey.redact` writes it.
-    static let redactedValue = "(CASE WHEN s.whole_prefix THEN s.prefix ELSE s.prefix || '_' END) || '...' || s.last_four"
+    static let redactedValue =
+        "(CASE WHEN s.whole_prefix THEN s.prefix ELSE s.prefix || '_' END) || '...' || s.last_four"
 
     /// Looked up key by key: OFFSET 0 keeps the planner from joining whole tables for the sake of a page.
     static let secretsOfKey = """

@@ -1,4 +1,4 @@
-import AuthKeys
+import KeyAdministration
 import LibPQ
 
 /// The keys that one filter lets pass, where an index tells which these are without a look at the keys. A page is then read along

@@ -1,4 +1,4 @@
-import AuthKeys
+import KeyAdministration
 import LibPQ
 
 /// The months that keys ended in, or will. Those that have ended by now are scattered over the order of creation, or of last use,

@@ -1,4 +1,4 @@
-import AuthKeys
+import KeyAdministration
 import LibPQ
 
 /// An order in SQL: the columns it goes by, and the stretches of its index that hold a page. Each stretch is one range of the

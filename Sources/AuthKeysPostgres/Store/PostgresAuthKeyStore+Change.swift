@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 import LibPQ
 
 /// Changes of keys that there are: each one transaction, with the key's row held.

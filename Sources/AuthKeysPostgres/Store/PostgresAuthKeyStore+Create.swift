@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 import LibPQ
 
 /// A key to be kept, and who makes it.

@@ -1,4 +1,5 @@
 public import AuthKeys
+public import KeyAdministration
 public import LibPQ
 public import Logging
 import Synchronization

@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 import LibPQ
 
 /// The stage of an import, for the length of its transaction.

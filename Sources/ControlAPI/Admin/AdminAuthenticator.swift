@@ -1,6 +1,8 @@
 import AuthKeys
+import HTTPCredentials
 import HTTPTypes
 import Hummingbird
+import KeyAdministration
 import NIOCore
 
 /// A route of the admin API: its permissions, its query parameters, its action in the audit trail, and its handler.

@@ -1,6 +1,7 @@
 import AuthKeys
 import HTTPTypes
 import Hummingbird
+import KeyAdministration
 
 /// The routes under `/admin/api/v1/admin-keys`.
 struct AdminKeyRoutes: AdminRoutes {

@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 
 /// An audit event in the API's JSON. Empty members are omitted.
 struct AuditEventJSON: Encodable {

@@ -1,5 +1,6 @@
 import AuthKeys
 import HummingbirdCore
+import KeyAdministration
 
 /// The query of the audit trail's routes, and the `Link` to the next page.
 struct AuditParameters {

@@ -1,6 +1,7 @@
 import AuthKeys
 import HTTPTypes
 import Hummingbird
+import KeyAdministration
 import NIOCore
 
 /// The routes under `/admin/api/v1/audit-events`.

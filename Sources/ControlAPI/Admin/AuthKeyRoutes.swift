@@ -1,6 +1,7 @@
 import AuthKeys
 import HTTPTypes
 import Hummingbird
+import KeyAdministration
 import Logging
 
 /// The routes under `/admin/api/v1/auth-keys`.

@@ -1,5 +1,5 @@
-import AuthKeys
 import Hummingbird
+import KeyAdministration
 import Logging
 import NIOCore
 

@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 
 /// The body of `POST /admin/api/v1/auth-keys`. Null means absent, except for `expires_at`.
 struct CreateKeyBody: Decodable {

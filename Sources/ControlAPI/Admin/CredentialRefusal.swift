@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 
 /// A refused admin credential.
 struct CredentialRefusal: Error {

@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 import HummingbirdCore
 
 /// The query of `GET /{id}/explain`.

@@ -1,6 +1,6 @@
-import AuthKeys
 import HTTPTypes
 import Hummingbird
+import KeyAdministration
 
 /// The routes under `/admin/api/v1/instances`.
 struct InstanceRoutes: AdminRoutes {

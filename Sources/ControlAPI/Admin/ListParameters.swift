@@ -1,5 +1,6 @@
 import AuthKeys
 import HummingbirdCore
+import KeyAdministration
 
 /// The query of `GET /admin/api/v1/auth-keys`, and the `Link` to the next page.
 struct ListParameters {

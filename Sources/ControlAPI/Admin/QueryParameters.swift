@@ -1,4 +1,3 @@
-import AuthKeys
 import HummingbirdCore
 
 /// The parameters of a request's query.

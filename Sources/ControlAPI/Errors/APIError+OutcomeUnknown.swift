@@ -1,5 +1,5 @@
-import AuthKeys
 import HTTPTypes
+import KeyAdministration
 
 extension APIError {
     static let outcomeUnknownCode = "outcome_unknown"

@@ -1,6 +1,8 @@
 import AuthKeys
+import HTTPCredentials
 public import HTTPTypes
 public import Hummingbird
+import KeyAdministration
 import NIOCore
 
 /// An error of the API: a status, and `{"error":{"type","message","param","code"}}`.

@@ -1,6 +1,7 @@
 import AuthKeys
 import HTTPTypes
 import Hummingbird
+import KeyAdministration
 
 /// Serves `/healthz`, which shows that the process responds, and `/readyz`, which shows whether keys can be verified.
 struct HealthRoutes {

@@ -2,6 +2,7 @@ import AuthKeys
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird
+import KeyAdministration
 import NIOCore
 import NIOFoundationCompat
 

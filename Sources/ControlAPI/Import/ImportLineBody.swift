@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 
 /// A line of an import: the members of a creation, and those of the secret. Other members of an export are accepted
 /// without effect, so a line of an export needs only its secret added.

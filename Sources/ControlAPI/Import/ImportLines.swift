@@ -1,6 +1,6 @@
-import AuthKeys
 import FoundationEssentials
 import Hummingbird
+import KeyAdministration
 import NIOCore
 import NIOFoundationCompat
 

@@ -1,7 +1,7 @@
-import AuthKeys
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
+import KeyAdministration
 import NIOCore
 
 /// `POST /admin/api/v1/auth-keys/import`: imports keys, one a line.

@@ -1,5 +1,5 @@
-import AuthKeys
 import FoundationEssentials
+import HTTPCredentials
 import HTTPTypes
 
 /// The credential of an introspection client: an admin key, as a Bearer token (RFC 6750 section 2.1) or as the password

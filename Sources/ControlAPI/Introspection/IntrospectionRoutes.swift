@@ -1,6 +1,8 @@
 import AuthKeys
+import HTTPCredentials
 import HTTPTypes
 import Hummingbird
+import KeyAdministration
 import NIOCore
 
 /// `POST /v1/introspect` (RFC 7662), and the metadata that describe it (RFC 8414), for proxies and frameworks that
@@ -36,7 +38,8 @@ struct IntrospectionRoutes: DirectRoute {
             throw .invalidRequest("the body is incomplete, or larger than \(ControlAPI.bodyLimit) bytes")
         }
         let parameters = try Parameters(request.head, body)
-        let (decision, _) = await verifier.decide(about: parameters.token, for: parameters.request, caller: admin)
+        let (decision, _) = await verifier.decide(
+            about: parameters.token, for: parameters.request, owners: admin.owners)
         guard let answer = answer(decision) else { throw OAuthError(.verificationUnavailable) }
         return answer
     }
@@ -76,7 +79,8 @@ struct IntrospectionRoutes: DirectRoute {
             let admin = candidates.lazy.compactMap(authenticator.known).first,
             let parameters = try? Parameters(head, body),
             verifier.verifier.isServing,
-            let (decision, _) = verifier.decideNow(about: parameters.token, for: parameters.request, caller: admin)
+            let (decision, _) = verifier.decideNow(
+                about: parameters.token, for: parameters.request, owners: admin.owners)
         else { return nil }
         return answer(decision).flatMap { answer in
             (try? JSONBody.bytes(answer)).map { DirectAnswer(json: String(decoding: $0, as: UTF8.self)) }

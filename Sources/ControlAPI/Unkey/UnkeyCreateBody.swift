@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 
 /// The body of `keys.createKey`.
 struct UnkeyCreateBody: Decodable {

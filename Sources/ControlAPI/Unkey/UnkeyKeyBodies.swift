@@ -1,4 +1,4 @@
-import AuthKeys
+import KeyAdministration
 
 /// The body of `keys.getKey`.
 struct UnkeyGetBody: Decodable {

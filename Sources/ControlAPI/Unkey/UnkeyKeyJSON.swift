@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 
 /// A key in the JSON of Unkey's API. Times are milliseconds since 1970; empty members are omitted.
 struct UnkeyKeyJSON: Encodable {

@@ -1,6 +1,7 @@
 import AuthKeys
 import HTTPTypes
 import Hummingbird
+import KeyAdministration
 import NIOCore
 
 /// Unkey's API for keys (`POST /v2/keys.createKey` and its siblings), as far as Keyward has it. It serves the keys of

@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 
 /// The body of `keys.verifyKey`. `tags` feed statistics of Unkey that Keyward lacks, and have no effect.
 struct UnkeyVerifyBody: Decodable {

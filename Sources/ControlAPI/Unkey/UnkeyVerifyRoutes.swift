@@ -1,6 +1,8 @@
 import AuthKeys
+import HTTPCredentials
 import HTTPTypes
 import Hummingbird
+import KeyAdministration
 import NIOCore
 
 /// `POST /v2/keys.verifyKey` and `POST /v2/keys.whoami`: verification in Unkey's API. The decision is the same as at
@@ -17,7 +19,7 @@ struct UnkeyVerifyRoutes: Sendable {
         router.post(RouterPath(Self.path)) { request, context in
             let admin = try await authenticator.admit(request, context)
             let body = try await authenticator.read(UnkeyVerifyBody.self, of: request)
-            let (decision, _) = await verifier.decide(about: body.key, for: body.request, caller: admin)
+            let (decision, _) = await verifier.decide(about: body.key, for: body.request, owners: admin.owners)
             guard let verdict = UnkeyVerdictJSON(decision) else { throw APIError.verificationUnavailable }
             return try UnkeyAnswer.response(verdict, context)
         }
@@ -32,7 +34,7 @@ struct UnkeyVerifyRoutes: Sendable {
         _ token: String, _ context: ControlContext, for admin: Admin
     ) async throws(APIError) -> UnkeyKeyJSON {
         let id: KeyID
-        switch await verifier.verifier.identify(token, caller: admin) {
+        switch await verifier.verifier.identify(token, owners: admin.owners) {
         case .key(let profile): id = profile.principal.keyID
         case .noKey: throw APIError(.notFound, .notFound, "no auth key has this secret", code: "key_not_found")
         case .unavailable: throw .verificationUnavailable

@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 
 /// Validates the attributes of a request that a caller describes. Each entry point names the faulty part in its own
 /// terms.

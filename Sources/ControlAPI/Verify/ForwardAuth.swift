@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore

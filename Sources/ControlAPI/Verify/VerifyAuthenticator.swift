@@ -1,6 +1,7 @@
 import AuthKeys
 import HTTPTypes
 import Hummingbird
+import KeyAdministration
 
 /// Authenticates callers of the verification routes: admin credentials with the permission `verify`. Known credentials
 /// are checked in memory, without SQL. An unknown one is looked up in the database, at a bounded rate. Refused attempts

@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 import NIOCore
 
 /// The body of `POST /v1/verify`: a key, and the attributes of the request that it came with.

@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 
 /// The result of a verification. Empty members are omitted.
 struct VerifyJSON {

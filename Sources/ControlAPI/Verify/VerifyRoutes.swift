@@ -1,6 +1,7 @@
-import AuthKeys
+import HTTPCredentials
 import HTTPTypes
 import Hummingbird
+import KeyAdministration
 import NIOCore
 
 /// `POST /v1/verify` and `POST /v1/verify/batch`: a service asks whether a key allows its caller's request. Keys are in
@@ -29,7 +30,7 @@ struct VerifyRoutes: DirectRoute {
     }
 
     private func verdict(on question: VerifyBody, for admin: Admin) async -> VerifyJSON {
-        let (decision, needed) = await verifier.decide(about: question.key, for: question.request, caller: admin)
+        let (decision, needed) = await verifier.decide(about: question.key, for: question.request, owners: admin.owners)
         return VerifyJSON(decision, needed: needed)
     }
 
@@ -41,7 +42,8 @@ struct VerifyRoutes: DirectRoute {
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
         guard let admin = authenticator.known(head), let question = VerifyBody(plain: body),
             verifier.verifier.isServing,
-            let (decision, needed) = verifier.decideNow(about: question.key, for: question.request, caller: admin)
+            let (decision, needed) = verifier.decideNow(
+                about: question.key, for: question.request, owners: admin.owners)
         else { return nil }
         return DirectAnswer(json: VerifyJSON(decision, needed: needed).text)
     }

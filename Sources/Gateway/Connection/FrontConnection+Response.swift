@@ -1,4 +1,3 @@
-import AuthKeys
 import Logging
 import NIOCore
 

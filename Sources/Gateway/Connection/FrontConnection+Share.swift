@@ -1,4 +1,3 @@
-import AuthKeys
 import Metrics
 import NIOCore
 

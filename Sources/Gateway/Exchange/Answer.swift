@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 
 /// A response that the gateway itself produces instead of the upstream's.
 enum Answer: Equatable, Sendable {

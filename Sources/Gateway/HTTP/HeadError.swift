@@ -1,4 +1,4 @@
-import AuthKeys
+import HTTPCredentials
 
 /// An error in a message head or in the framing of a body.
 enum HeadError: Error, Equatable {

@@ -1,4 +1,4 @@
-import AuthKeys
+import HTTPCredentials
 
 /// A request's head, parsed once and strictly: the ranges of its parts, and their meaning to a gateway.
 ///

@@ -1,4 +1,3 @@
-import AuthKeys
 import NIOCore
 
 /// A writer of the gateway's own responses, in the format documented for errors.

@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 import NIOCore
 
 extension Credential where Token == Range<Int> {

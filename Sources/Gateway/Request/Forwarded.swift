@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 import NIOCore
 
 /// The fields that describe the client to the upstream: `X-Forwarded-For`, `-Proto` and `-Host`, in the common form of

@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 import NIOCore
 
 /// The fields that tell the upstream the key and the owner of the request.

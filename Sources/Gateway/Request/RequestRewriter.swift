@@ -1,4 +1,4 @@
-import AuthKeys
+import HTTPCredentials
 import NIOCore
 
 /// A writer of the head for the upstream: the client's head, byte for byte and in order. It omits the fields that must

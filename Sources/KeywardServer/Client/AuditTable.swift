@@ -1,5 +1,6 @@
 import AuthKeys
 import FoundationEssentials
+import KeyAdministration
 
 /// The trail for people.
 enum AuditTable {

@@ -1,6 +1,7 @@
 import AuthKeys
 import ControlAPI
 import FoundationEssentials
+import KeyAdministration
 import NIOCore
 import NIOHTTP1
 

@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 
 /// Keys as a table for people.
 enum KeyTable {

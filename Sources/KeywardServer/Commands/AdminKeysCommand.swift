@@ -1,5 +1,5 @@
 import ArgumentParser
-import AuthKeys
+import KeyAdministration
 
 /// `keyward admin-keys`.
 struct AdminKeysCommand: AsyncParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
-import AuthKeys
 import Glibc
+import KeyAdministration
 
 /// `keyward audit`.
 struct AuditCommand: AsyncParsableCommand {

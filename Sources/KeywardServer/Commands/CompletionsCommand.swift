@@ -1,5 +1,5 @@
 import ArgumentParser
-import AuthKeys
+import KeyAdministration
 
 /// `keyward completions`.
 struct CompletionsCommand: AsyncParsableCommand {

@@ -2,6 +2,7 @@ import AuthKeys
 import AuthKeysPostgres
 import EmbeddedPostgres
 import Glibc
+import KeyAdministration
 import LibPQ
 import Logging
 

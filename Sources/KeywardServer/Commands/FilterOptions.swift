@@ -1,5 +1,5 @@
 import ArgumentParser
-import AuthKeys
+import KeyAdministration
 
 /// Which keys `keys list` and `keys export` show.
 struct FilterOptions: ParsableArguments {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import AuthKeys
+import KeyAdministration
 
 /// `keyward keys`.
 struct KeysCommand: AsyncParsableCommand {

@@ -3,6 +3,8 @@ import AuthKeysPostgres
 import ControlAPI
 import EmbeddedPostgres
 import Gateway
+import HTTPCredentials
+import KeyAdministration
 import LibPQ
 import Logging
 import Metrics

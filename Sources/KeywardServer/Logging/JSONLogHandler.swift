@@ -1,4 +1,3 @@
-import AuthKeys
 import Logging
 
 /// A handler that writes one flat JSON object a line: `time`, `level`, `label` and `message`, then the metadata. Metadata with one of

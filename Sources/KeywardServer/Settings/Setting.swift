@@ -1,4 +1,4 @@
-import AuthKeys
+import KeyAdministration
 
 /// Every setting there is. The raw value is its name in a configuration file.
 enum Setting: String, CaseIterable, Sendable {

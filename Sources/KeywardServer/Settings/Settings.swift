@@ -4,6 +4,7 @@ import EmbeddedPostgres
 import FoundationEssentials
 import Gateway
 import Glibc
+import KeyAdministration
 import LibPQ
 import Logging
 

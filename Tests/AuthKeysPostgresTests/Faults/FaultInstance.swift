@@ -5,6 +5,7 @@ import Logging
 import TestSupport
 
 @testable import AuthKeys
+@testable import KeyAdministration
 
 /// An instance that verifies from a PostgreSQL of its own test, which breaks in one way or another.
 struct FaultInstance: Sendable {

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeys
+@testable import KeyAdministration
 
 /// The ways in which an operator takes the past of a database back under a running instance.
 @Suite("Restores under a running instance", .serialized)

@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeys
+@testable import KeyAdministration
 
 @Suite("Audit chain")
 struct ChainTests {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@testable import AuthKeys
+@testable import KeyAdministration
 
 @Suite("Refusal log")
 struct RefusalLogTests {

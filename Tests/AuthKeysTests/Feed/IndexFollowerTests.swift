@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeys
+@testable import KeyAdministration
 
 @Suite("Index follower")
 struct IndexFollowerTests {

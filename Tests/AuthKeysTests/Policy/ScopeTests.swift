@@ -1,6 +1,7 @@
 import Testing
 
 @testable import AuthKeys
+@testable import HTTPCredentials
 
 @Suite("Scopes")
 struct ScopeTests {

@@ -1,8 +1,6 @@
 import TestSupport
 import Testing
 
-@testable import AuthKeys
-
 @Suite("In-memory store")
 struct InMemoryStoreTests {
     @Test("the store conforms to the key store", arguments: StoreConformance.all)

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import AuthKeys
+@testable import KeyAdministration
 
 @Suite("List cursors")
 struct ListCursorTests {

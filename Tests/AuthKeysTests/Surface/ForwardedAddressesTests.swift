@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeys
+@testable import HTTPCredentials
 
 @Suite("Forwarded addresses")
 struct ForwardedAddressesTests {

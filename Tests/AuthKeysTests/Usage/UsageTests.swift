@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeys
+@testable import KeyAdministration
 
 @Suite("Usage of keys")
 struct UsageTests {

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeys
+@testable import KeyAdministration
 
 @Suite("Imported tokens")
 struct ForeignTokenTests {
@@ -218,7 +219,8 @@ struct ForeignTokenTests {
         async let first = service.importKeys(ImportOptions(), lines: lines, by: .test) {}
         try await Task.sleep(for: .milliseconds(100))
         await #expect(throws: AuthKeyError.conflict(.importRunning)) {
-            try await service.importKeys(ImportOptions(), lines: AsyncStream<[ImportLine]> { $0.finish() }, by: .test) {}
+            try await service.importKeys(ImportOptions(), lines: AsyncStream<[ImportLine]> { $0.finish() }, by: .test) {
+            }
         }
         continuation.finish()
         #expect(try await first.imported == 0)

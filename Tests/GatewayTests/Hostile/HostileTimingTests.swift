@@ -1,4 +1,3 @@
-import AuthKeys
 import Testing
 
 /// Upstreams that send bytes without a request, or before the end of a request.

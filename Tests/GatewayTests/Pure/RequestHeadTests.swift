@@ -1,4 +1,4 @@
-import AuthKeys
+import HTTPCredentials
 import Testing
 
 @testable import Gateway

@@ -1,4 +1,3 @@
-import AuthKeys
 import Gateway
 import Testing
 

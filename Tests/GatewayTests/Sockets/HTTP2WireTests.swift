@@ -1,4 +1,3 @@
-import AuthKeys
 import NIOCore
 import Testing
 

@@ -1,4 +1,3 @@
-import AuthKeys
 import Glibc
 import NIOCore
 import NIOPosix

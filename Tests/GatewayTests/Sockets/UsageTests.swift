@@ -1,5 +1,6 @@
 import AuthKeys
 import Gateway
+import KeyAdministration
 import TestSupport
 import Testing
 

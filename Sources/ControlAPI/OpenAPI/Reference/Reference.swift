@@ -1,5 +1,6 @@
 import AuthKeys
 import FoundationEssentials
+import HTTPCredentials
 
 /// The content of the OpenAPI document for readers: operations by tag, with all references resolved.
 struct Reference {

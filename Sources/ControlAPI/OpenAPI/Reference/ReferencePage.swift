@@ -1,6 +1,7 @@
 import AuthKeys
 import Crypto
 import FoundationEssentials
+import HTTPCredentials
 
 /// The reference of the control listener, rendered from its OpenAPI document: one page without scripts or external
 /// resources.

@@ -1,0 +1,56 @@
+public import AuthKeys
+
+/// The texts of errors, equal for every entry point.
+public enum ErrorText {
+    /// Returns `{"error":{"type","message","param","code"}}`. The arguments must not need escaping in JSON.
+    public static func body(type: String, message: String, code: String) -> String {
+        """
+        {"error":{"type":"\(type)","message":"\(message)","param":null,"code":"\(code)"}}
+        """
+    }
+
+    /// More than one credential: 400.
+    public static let ambiguous = (
+        type: "invalid_request_error", code: "ambiguous_credentials",
+        message: "the request carries more than one credential: send the API key once"
+    )
+
+    /// Keys cannot be verified now: 503.
+    public static let unavailable = (
+        type: "unavailable_error", code: "verification_unavailable",
+        message: "API keys cannot be verified at the moment: try again"
+    )
+}
+
+extension Refusal {
+    /// The message, with the needed scopes if one is missing.
+    public func message(needing needed: ScopeRequirement) -> String {
+        self == .scopeMissing && !needed.isEmpty ? "\(message): \(needed.text)" : message
+    }
+
+    /// Returns the value of `WWW-Authenticate` (RFC 6750 section 3); nil if the response has none.
+    public func challenge(needing needed: ScopeRequirement = .none) -> String? {
+        needed.isEmpty ? Self.challenges[self] : makeChallenge(needing: needed)
+    }
+
+    /// The body of the response, for a refusal that names no scopes.
+    public var body: String { Self.bodies[self] ?? "" }
+
+    /// Computed once: frequent refusals must not cost more than admissions.
+    private static let challenges: [Refusal: String] = texts { $0.makeChallenge(needing: .none) }
+    private static let bodies: [Refusal: String] = texts {
+        ErrorText.body(type: $0.kind.type, message: $0.message, code: $0.code)
+    }
+
+    private static func texts(_ text: (Refusal) -> String?) -> [Refusal: String] {
+        Dictionary(uniqueKeysWithValues: allCases.compactMap { refusal in text(refusal).map { (refusal, $0) } })
+    }
+
+    private func makeChallenge(needing needed: ScopeRequirement) -> String? {
+        guard kind == .authentication || self == .scopeMissing else { return nil }
+        var challenge = "Bearer realm=\"keyward\""
+        if let error = bearerError { challenge += ", error=\"\(error)\", error_description=\"\(message)\"" }
+        if self == .scopeMissing, !needed.isEmpty { challenge += ", scope=\"\(needed.text)\"" }
+        return challenge
+    }
+}

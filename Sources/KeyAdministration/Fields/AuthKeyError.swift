@@ -1,0 +1,64 @@
+public import AuthKeys
+
+/// The reason why an admin's request failed.
+public enum AuthKeyError: Error, Sendable, Equatable {
+    /// A member of the request breaks a rule; `message` states the rule, `param` names the member.
+    case invalid(param: String?, message: String)
+    /// No key has this id, which is quoted as the caller wrote it.
+    case notFound(id: String)
+    /// The caller is limited to one owner's keys, and the request concerns another owner.
+    case otherOwner
+    /// The caller lacks a permission.
+    case permissionMissing(AdminPermission)
+    /// The requested credential would outlive the key that the caller authenticated with.
+    case outlivesAdmin
+    /// The key has changed since the caller read it.
+    case outdated
+    /// The request conflicts with the current state.
+    case conflict(Conflict)
+    /// The database is unavailable, and no change was made. The detail is for logs.
+    case unavailable(detail: String)
+    /// The change was sent and not confirmed: it may have been made, or may still be made. The detail is for logs.
+    case outcomeUnknown(Repetition, detail: String)
+    /// An internal error. The detail is for logs.
+    case failed(detail: String)
+
+    public enum Conflict: Sendable, Equatable {
+        /// This `Idempotency-Key` already created a key. Its secret was shown then and is not stored.
+        case idempotencyReplayed(KeyID)
+        /// This `Idempotency-Key` was used with another request before.
+        case idempotencyKeyReused
+        /// This `Idempotency-Key` already rotated the key. The secret was shown then and is not stored.
+        case rotationReplayed(KeyID)
+        /// A key with this secret or id exists.
+        case duplicate
+        /// Only a deactivated key can be deleted.
+        case notDeactivated
+        /// The key is deactivated or expired.
+        case ended
+        /// Another import is running on this instance.
+        case importRunning
+        /// No admin key could administer admin keys any more, or only until an expiry.
+        case lastAdminCredential
+    }
+
+    /// The effect of repeating a request whose outcome is unknown.
+    public enum Repetition: Sendable, Equatable {
+        /// The same state as after one request.
+        case harmless
+        /// The request has an `Idempotency-Key`, so a repetition with it has no second effect.
+        case sameIdempotencyKey
+        /// A second key, or a second secret.
+        case duplicating
+    }
+
+    /// - Parameter repetition: the effect of repeating the request.
+    public init(_ error: StoreError, repetition: Repetition = .harmless) {
+        switch error.kind {
+        case .unavailable: self = .unavailable(detail: error.detail)
+        case .outcomeUnknown: self = .outcomeUnknown(repetition, detail: error.detail)
+        case .conflict: self = .conflict(.duplicate)
+        case .failed: self = .failed(detail: error.detail)
+        }
+    }
+}
