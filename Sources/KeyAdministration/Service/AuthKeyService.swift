@@ -1,5 +1,4 @@
 public import AuthKeys
-public import HTTPCredentials
 
 /// The operations on keys. Each change is in the database and in this instance's index before the call returns. So a
 /// key that `deactivate` revoked grants no access on this instance once the call has returned.
