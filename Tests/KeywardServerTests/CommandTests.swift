@@ -178,7 +178,7 @@ struct CommandTests {
         let instance = try await KeywardProcess.start(database: database.connectionString)
         for (upstream, says) in [
             (instance.control, "ok    upstream: \(instance.control) accepts connections"),
-            ("http://127.0.0.1:1", "FAIL  upstream: http://127.0.0.1:1 accepts no connection: Connection refused"),
+            ("http://127.0.0.1:1", "FAIL  upstream: http://127.0.0.1:1 does not accept connections: Connection refused"),
             (instance.control.replacing("http:", with: "https:"), "FAIL  upstream: https:"),
         ] {
             let tried = try await KeywardProcess.run(

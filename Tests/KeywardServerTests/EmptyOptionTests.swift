@@ -78,7 +78,7 @@ struct EmptyOptionTests {
         #expect(result.status == 2 && result.output.isEmpty)
         #expect(
             result.error.hasPrefix(
-                "Error: The value '' is invalid for '--expires-at <expires-at>': it must not be empty"), "\(result)")
+                "Error: The value '' is invalid for '--expires-at <expires-at>': the value must not be empty"), "\(result)")
     }
 
     @Test("update clears what it is told to clear")

@@ -26,7 +26,7 @@ struct StartTests {
             ([:], ["--log-level", "loud"], "KEYWARD_LOG_LEVEL", "trace"),
             ([:], ["--log-format", "xml"], "KEYWARD_LOG_FORMAT", "json or text"),
             ([:], ["--admin-key-file", "/nonexistent"], "KEYWARD_ADMIN_KEY_FILE", "a file"),
-            (["KEYWARD_GATEWAY_ADRESS": "x"], [], "KEYWARD_GATEWAY_ADRESS", "no setting"),
+            (["KEYWARD_GATEWAY_ADRESS": "x"], [], "KEYWARD_GATEWAY_ADRESS", "is not a setting"),
             ([:], ["--config", "/nonexistent.json"], "--config", "JSON"),
             (["KEYWARD_LISTEN_DATABASE_URL": "host=/tmp"], [], "KEYWARD_LISTEN_DATABASE_URL", "KEYWARD_DATABASE_URL"),
         ] as [([String: String], [String], String, String)])
@@ -75,7 +75,7 @@ struct StartTests {
         let result = try await KeywardProcess.run(["serve"], environment: environment)
         #expect(result.error.contains("KEYWARD_LOG_FORMAT"), "\(result.error)")
         let mistaken = try await KeywardProcess.run(["serve"], environment: ["KEYWARD_GATEWAY_PORT": "80"])
-        #expect(mistaken.error.contains("KEYWARD_GATEWAY_PORT is no setting"), "\(mistaken.error)")
+        #expect(mistaken.error.contains("KEYWARD_GATEWAY_PORT is not a setting"), "\(mistaken.error)")
     }
 
     @Test("settings come from flags, then the environment, then a file")
