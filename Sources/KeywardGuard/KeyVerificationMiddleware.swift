@@ -16,6 +16,7 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
     private let isOptional: Bool
     private let knowsAddresses = Context.self is any RemoteAddressRequestContext.Type
 
+    /// Creates a middleware.
     /// - Parameters:
     ///   - scopes: the scopes that requests need in addition to those that the rules of `requests` demand.
     ///   - trustedProxies: the networks of proxies whose `X-Forwarded-For` is trusted.

@@ -13,11 +13,13 @@ public struct KeywardOptions: Sendable {
         self.init(credentials: [.authorization, .xAPIKey], rules: ScopeRules(), proxies: [], passesPreflights: true)
     }
 
+    /// Creates options.
     /// - Parameters:
     ///   - require: the scopes that requests need by method and path, such as `GET /v1/documents/*=documents:read`. The
     ///     first rule that matches applies. Routes can demand further scopes.
     ///   - trustedProxies: the networks of proxies whose `X-Forwarded-For` is trusted, such as `10.0.0.0/8`.
     ///   - passesPreflights: true to accept CORS preflights without a key. The principal is then nil.
+    /// - Throws: an error of the kind `option` for an invalid rule or network.
     public init(
         credentials: CredentialPlaces = [.authorization, .xAPIKey], require: [String] = [],
         trustedProxies: [String] = [],

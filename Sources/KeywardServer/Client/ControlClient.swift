@@ -342,7 +342,8 @@ struct ControlClient {
         }
     }
 
-    /// Returns the target in `<target>; rel="next"` (RFC 8288); nil for a target on another server.
+    /// Returns the target in `<target>; rel="next"` (RFC 8288); nil for another link, or for a target on another
+    /// server.
     private static func next(_ link: String) -> String? {
         guard link.hasPrefix("</"), let end = link.firstIndex(of: ">"), link.contains("rel=\"next\"") else {
             return nil

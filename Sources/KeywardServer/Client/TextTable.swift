@@ -68,7 +68,7 @@ struct TextTable {
         return first.indices.map { column in rows.map { DisplayWidth.of($0[column]) }.max() ?? 0 }
     }
 
-    /// Returns the rows as lines, each column as wide as its widest cell. All rows have the same number of cells.
+    /// Returns the rows as lines, each column as wide as its widest cell. All rows must have the same number of cells.
     static func aligned(_ rows: [[String]]) -> [String] { aligned(rows, widths(rows)) }
 
     private static func aligned(_ rows: [[String]], _ widths: [Int]) -> [String] {

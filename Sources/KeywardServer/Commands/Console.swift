@@ -47,7 +47,7 @@ enum Console {
         return Int(size.ws_col)
     }
 
-    /// Asks a question that only `y` or `yes` agrees to.
+    /// Asks a question, and returns true for the answers `y` and `yes`.
     static func confirms(_ question: String) -> Bool {
         error("\(question) [y/N]")
         return ["y", "yes"].contains(readLine()?.lowercased())

@@ -104,7 +104,7 @@ struct DatabaseExamination {
     /// Checks, if no admin key is set, that the database holds an active one with the permission `admin`.
     private func checkAdministrators(_ connection: PostgresConnection, _ report: inout DoctorReport) async throws {
         if try await AdminKeyCheck.canAdminister(on: connection) {
-            report.pass("admin key", "none is set, and the database holds an active one with the permission admin")
+            report.pass("admin key", "it is not set, but the database holds an active one with the permission admin")
         } else {
             report.fail(
                 "admin key",

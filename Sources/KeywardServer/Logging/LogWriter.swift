@@ -30,6 +30,7 @@ final class LogWriter: Sendable {
     private let state = Mutex(State())
     private let thread = DispatchQueue(label: "keyward.log")
 
+    /// Creates a writer to a descriptor.
     /// - Parameter limit: the number of bytes that may wait.
     init(_ descriptor: Int32, limit: Int = 1 << 20) {
         self.descriptor = descriptor

@@ -12,6 +12,7 @@ struct SettingsSource {
     /// The settings whose values may hold a secret.
     private static let secrets: Set<Setting> = [.adminKey, .databaseURL, .listenDatabaseURL]
 
+    /// Reads the texts of all settings.
     /// - Parameters:
     ///   - flags: the values of the command line.
     ///   - environment: all environment variables. An unknown one that begins with `KEYWARD_` is an error.
