@@ -3,7 +3,7 @@ import AuthKeys
 /// Keys as text.
 enum KeyTable {
     /// Returns a table of keys.
-    /// - Parameter order: the order of the list. The column that it sorts by is never omitted.
+    /// - Parameter order: the order of the list. The column that it sorts by is omitted last.
     static func table(_ keys: [ControlClient.Key], order: String?) -> TextTable {
         var columns = [
             TextTable.Column(title: "ID"), TextTable.Column(title: "NAME", cutWidth: 12),

@@ -5,7 +5,7 @@ import KeywardMiddlewareTesting
 import Testing
 
 @Suite("Middleware of an app's routes")
-struct GuardTests {
+struct RouteMiddlewareTests {
     private func run<Context: KeyedRequestContext>(
         _ keyward: TestKeyward, as context: Context.Type = AppContext.self,
         _ body: @escaping @Sendable (any TestClientProtocol) async throws -> Void

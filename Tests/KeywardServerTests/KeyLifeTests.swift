@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite("Life of a key", .timeLimit(.minutes(6)))
-struct WalkTests {
+struct KeyLifeTests {
     @Test("a key works from its creation to its revocation, on two instances")
     func issueUseRevoke() async throws {
         let database = try await TestDatabase.create()
