@@ -7,7 +7,7 @@ struct Deadline: Sendable {
     /// How long a cancelled statement may take to end before the connection is closed instead.
     static let grace = Duration.milliseconds(500)
 
-    private(set) var deadline: Instant
+    private(set) var instant: Instant
     /// Whether cancelling the task ends it too.
     private(set) var heedsCancellation: Bool
     /// For long answers: how long the next part may take, rather than the whole.
@@ -16,21 +16,21 @@ struct Deadline: Sendable {
     private(set) var interruption: PostgresError?
 
     init(_ timeout: Duration, heedsCancellation: Bool = true, renewing: Bool = false) {
-        deadline = .now + timeout
+        instant = .now + timeout
         self.heedsCancellation = heedsCancellation
         renewal = renewing ? timeout : nil
     }
 
-    var isOver: Bool { deadline <= .now }
+    var isOver: Bool { instant <= .now }
 
     mutating func progressed() {
-        if let renewal, interruption == nil { deadline = .now + renewal }
+        if let renewal, interruption == nil { instant = .now + renewal }
     }
 
     mutating func interrupt(_ error: PostgresError) {
         interruption = error
         heedsCancellation = false
-        deadline = .now + Self.grace
+        instant = .now + Self.grace
     }
 }
 

@@ -1,19 +1,19 @@
--- Asks Keyward, here, whether a request may pass. ?scope=documents:read at the end asks for a scope.
-local question = "http://127.0.0.1:9090/v1/forward-auth"
+-- The URL at which Keyward authorizes requests. To require a scope, append ?scope=documents:read.
+local check_url = "http://127.0.0.1:9090/v1/forward-auth"
 
 local identity = { "x-keyward-key-id", "x-keyward-key-name", "x-keyward-owner", "x-keyward-scopes" }
--- All that goes to Keyward of the client's fields: it has no say in the others.
-local told = { "authorization", "x-api-key", "user-agent", "origin", "access-control-request-method" }
--- What of Keyward's answer a client gets.
-local answered = { "content-type", "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy", "x-request-id", "cache-control" }
+-- The client fields that Keyward gets. A client cannot set the other fields of the check.
+local request_fields = { "authorization", "x-api-key", "user-agent", "origin", "access-control-request-method" }
+-- The fields of Keyward's refusal that the client gets.
+local refusal_fields = { "content-type", "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy", "x-request-id", "cache-control" }
 
 local unavailable = '{"error":{"type":"unavailable_error","message":"API keys cannot be verified at the moment: try again",'
     .. '"param":null,"code":"verification_unavailable"}}'
 
--- HAProxy counts values from 0.
+-- HAProxy numbers the values of a field from 0.
 local function list(values)
     local result = {}
-    for place = 0, #values do result[place + 1] = values[place] end
+    for index = 0, #values do result[index + 1] = values[index] end
     return result
 end
 
@@ -29,15 +29,15 @@ core.register_action("keyward", { "http-req" }, function(txn)
     local request = txn.http:req_get_headers()
     local headers = {
         ["x-original-method"] = { txn.f:method() },
-        -- As it came, and as the API gets it.
+        -- The unchanged target of the request, which the API gets too.
         ["x-original-uri"] = { txn.f:url() },
         ["x-forwarded-for"] = { txn.f:src() },
     }
-    for _, name in ipairs(told) do
+    for _, name in ipairs(request_fields) do
         if request[name] then headers[name] = list(request[name]) end
     end
 
-    local answer = core.httpclient():get({ url = question, headers = headers, timeout = 5000 })
+    local answer = core.httpclient():get({ url = check_url, headers = headers, timeout = 5000 })
     local fields = answer and answer.headers or {}
     if answer and answer.status == 200 then
         for _, name in ipairs(identity) do
@@ -47,7 +47,7 @@ core.register_action("keyward", { "http-req" }, function(txn)
         txn:set_var("txn.keyward", "passed")
     elseif answer and (answer.status == 401 or answer.status == 403 or answer.status == 429) then
         local passed = {}
-        for _, name in ipairs(answered) do
+        for _, name in ipairs(refusal_fields) do
             if fields[name] then passed[name] = list(fields[name]) end
         end
         refuse(txn, answer.status, passed, answer.body)

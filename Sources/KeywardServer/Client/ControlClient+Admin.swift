@@ -5,9 +5,9 @@ import KeyAdministration
 import NIOCore
 import NIOHTTP1
 
-/// Admin keys and the trail.
+/// The requests for admin keys, the audit trail and instances.
 extension ControlClient {
-    /// An admin key as the API shows it.
+    /// An admin key as the API represents it.
     struct AdminKey: Codable {
         let id: String
         let name: String
@@ -36,7 +36,7 @@ extension ControlClient {
         var status: String { deactivatedAt != nil ? "deactivated" : active ? "active" : "expired" }
     }
 
-    /// An event of the trail as the API shows it.
+    /// An event of the audit trail as the API represents it.
     struct AuditEvent: Codable {
         struct Actor: Codable {
             let kind: String
@@ -65,7 +65,7 @@ extension ControlClient {
         }
     }
 
-    /// What a verification of the trail came to.
+    /// The result of a verification of the audit trail.
     struct Verification: Codable {
         struct Head: Codable {
             let seq: Int64
