@@ -13,7 +13,7 @@ extension EmbeddedPostgres {
         public let isInUse: Bool
     }
 
-    /// Looks for what ``start(_:logger:)`` needs, and makes and starts nothing.
+    /// Checks the preconditions of ``start(_:logger:)``, without creating or starting anything.
     /// - Throws: the error with which a start would fail.
     public static func examine(
         _ configuration: EmbeddedPostgresConfiguration
@@ -27,7 +27,7 @@ extension EmbeddedPostgres {
         var isInUse = false
         if let folder {
             isInUse = try isHeld(folder)
-            // An empty folder is opened to the account by the start.
+            // The start gives the account access to an empty folder.
             if !Files.names(in: folder.path).isEmpty { try await folder.checkReachable(tool: tool) }
         } else {
             try await DataFolder.checkCanBeMade(directory, tool: tool)
