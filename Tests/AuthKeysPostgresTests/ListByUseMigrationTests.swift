@@ -6,7 +6,7 @@ import Testing
 
 @testable import AuthKeysPostgres
 
-/// What goes on until it is told to end, and how often each part of it was done.
+/// Repeated operations until the test ends them, with a count of each.
 private final class Traffic: Sendable {
     private let over = Atomic(false)
     private let done = Mutex<[String: Int]>([:])
@@ -32,11 +32,11 @@ private final class Traffic: Sendable {
     }
 }
 
-@Suite("The migrations of lists by use")
+@Suite("Migrations for lists by last use")
 struct ListByUseMigrationTests {
     private static let before = MigrationCatalogue.all.filter { $0.version < 11 }
 
-    /// Keys of which `auth_key_usage` does not say what it should.
+    /// The number of keys whose row in `auth_key_usage` is missing or wrong.
     private static let wrong = """
         SELECT count(*) FROM auth_keys k FULL JOIN auth_key_usage u ON u.key_id = k.id
         WHERE (u.created_at, u.expires_at, u.is_deactivated, u.terms) IS DISTINCT FROM
@@ -66,7 +66,7 @@ struct ListByUseMigrationTests {
     }
 
     @Test(
-        "keys that are there, and those that change between two migrations, are told to the lists by use; what is gone goes"
+        "existing keys, and keys changed between two migrations, get usage rows; orphaned rows are removed"
     )
     func fills() async throws {
         try await StoreFixture.alone(migrations: Self.before) { fixture in
@@ -98,7 +98,7 @@ struct ListByUseMigrationTests {
         }
     }
 
-    @Test("a scope or label has two bits, seldom one, and a key those of all that it has")
+    @Test("a scope or label has two bits, rarely one, and a key has the bits of all its terms")
     func terms() async throws {
         try await StoreFixture.alone { fixture in
             let bits = """
@@ -129,7 +129,7 @@ struct ListByUseMigrationTests {
     }
 
     @Test(
-        "whoever changes or deletes keys in any order waits in no circle with those who write use down",
+        "changing or deleting keys in any order does not deadlock with recording usage",
         .timeLimit(.minutes(5)))
     func order() async throws {
         try await StoreFixture.alone { fixture in
@@ -146,7 +146,7 @@ struct ListByUseMigrationTests {
                 group.addTask {
                     defer { traffic.end() }
                     for round in 0..<30 {
-                        // Against the order of their ids, which a sort in front of the update sees to.
+                        // In the opposite order of the ids; a sort before the update ensures this.
                         try await fixture.sql(
                             """
                             SET enable_hashjoin = off; SET enable_mergejoin = off;
@@ -162,7 +162,7 @@ struct ListByUseMigrationTests {
         }
     }
 
-    @Test("what lists by use need of a key follows every change, and another change writes none of it")
+    @Test("the columns for lists by last use follow changes of a key, and other changes do not write them")
     func follows() async throws {
         try await StoreFixture.alone { fixture in
             try await Self.fill(fixture, 20)
@@ -175,7 +175,7 @@ struct ListByUseMigrationTests {
             try await fixture.sql("UPDATE auth_keys SET enabled = false, description = 'x', scopes = scopes")
             let after = try await fixture.admin.query(rows).rows.first?.text(0)
             #expect(before == after)
-            // Use of a key that was gone when it was written down.
+            // A usage row of a key that did not exist when the row was written.
             try await fixture.sql(
                 """
                 ALTER TABLE auth_keys DISABLE TRIGGER auth_keys_end_usage;
@@ -188,7 +188,7 @@ struct ListByUseMigrationTests {
         }
     }
 
-    /// Writes use of many keys down as an instance of the version before does: by their ids, in one transaction.
+    /// Records usage of many keys like an instance of the previous version: ordered by id, in one transaction.
     private static let oldUsage = """
         INSERT INTO auth_key_usage AS u (key_id, last_used_at, requests)
         SELECT id, clock_timestamp(), 1 FROM auth_keys t
@@ -197,7 +197,7 @@ struct ListByUseMigrationTests {
             last_used_at = GREATEST(u.last_used_at, excluded.last_used_at), requests = u.requests + excluded.requests
         """
 
-    @Test("instances go on while it is done: none of what they do fails", .timeLimit(.minutes(5)))
+    @Test("no operation of an instance fails during the migrations", .timeLimit(.minutes(5)))
     func traffic() async throws {
         try await StoreFixture.alone(migrations: Self.before) { fixture in
             try await Self.fill(fixture, 4_000)
@@ -206,11 +206,11 @@ struct ListByUseMigrationTests {
             let (store, pool) = (fixture.store, fixture.pool)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<2 {
-                    // In the order that met the old form of this migration half way.
+                    // In the order that conflicted with the old form of this migration.
                     group.addTask {
                         await traffic.repeating("read") { _ in
-                            // Without a pause one of them always has what 13 waits for, and waits for what 13 has, as no statement of
-                            // Keyward's does.
+                            // Without a pause, one of these tasks would always hold what migration 13 waits for, and
+                            // wait for what 13 holds. No statement of Keyward does so.
                             try await Task.sleep(for: .milliseconds(25))
                             _ = try await pool.transaction { transaction in
                                 _ = try await transaction.query(
@@ -227,7 +227,7 @@ struct ListByUseMigrationTests {
                     await traffic.repeating("list") { _ in _ = try await store.list(KeyQuery(limit: 100)) }
                 }
                 group.addTask {
-                    // As an instance of that version does. The feed of this one needs a later migration.
+                    // Like an instance of that version. The feed of this version needs a later migration.
                     await traffic.repeating("follow") { _ in
                         _ = try await pool.query(
                             """
