@@ -1,7 +1,7 @@
 import Dispatch
 
-/// The serial queue that is both an actor's executor and the queue of its socket events, so that only one thread at a
-/// time touches a connection. libpq may block on it (name resolution) without blocking the cooperative thread pool.
+/// The serial queue that is both an actor's executor and the queue of its socket events. Only one thread at a time
+/// touches a connection. libpq may block on the queue (name resolution) without blocking the cooperative thread pool.
 final class ConnectionExecutor: SerialExecutor {
     let queue = DispatchQueue(label: "libpq.connection")
 

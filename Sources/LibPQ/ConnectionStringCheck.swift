@@ -10,7 +10,7 @@ enum ConnectionStringCheck {
         guard let parsed else {
             return text.contains("://")
                 ? "a URL begins with postgres:// or postgresql://"
-                : "a keyword string has the form host=... dbname=... user=..., and a value with spaces stands in single quotes"
+                : "a keyword string has the form host=... dbname=... user=..., and a value with spaces must be in single quotes"
         }
         return hasValidPorts(parsed) ? timeout(parsed) : port
     }

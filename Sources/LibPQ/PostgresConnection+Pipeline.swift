@@ -18,7 +18,7 @@ extension PostgresConnection {
             calls.append(PreparedCall(sql: statement.sql, parameters: try EncodedParameters(statement.parameters)))
         }
         guard !calls.isEmpty else { return [] }
-        try await takeTurn(.wire, deadline)
+        try await acquireTurn(.wire, deadline)
         defer { endTurn(.wire) }
         try transaction?.check()
         var deadline = deadline
@@ -123,8 +123,8 @@ extension PostgresConnection {
     /// (libpq, "Pipeline Mode"). Each command has one outcome.
     /// - Parameter own: the number of commands that are the caller's, up to and including its sync. Once their outcomes
     ///   have arrived, a later failure of the connection does not concern the caller.
-    /// - Throws: an error of unknown outcome if the commands may commit, the sync was sent, and the server sent neither
-    ///   its result nor an error that rules out a commit.
+    /// - Throws: an error of unknown outcome if the commands may commit, and the sync was sent but not answered. An error
+    ///   that rules out a commit has a known outcome.
     private func exchange(
         _ commands: [WireCommand], own: Int, mayCommit: Bool, _ deadline: inout Deadline
     ) async throws(PostgresError) -> [CommandOutcome] {
@@ -235,7 +235,7 @@ extension PostgresConnection {
     }
 
     func broken(_ session: Session) -> PostgresError {
-        let error = session.lastWords()
+        let error = session.finalError()
         shutDown()
         return error
     }

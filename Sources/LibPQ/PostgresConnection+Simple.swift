@@ -6,7 +6,7 @@ extension PostgresConnection {
         script: String, in transaction: PostgresTransaction? = nil, deadline: Deadline
     ) async throws(PostgresError) {
         try Self.check(sql: script)
-        try await takeTurn(.wire, deadline)
+        try await acquireTurn(.wire, deadline)
         defer { endTurn(.wire) }
         try transaction?.check()
         var deadline = deadline
@@ -47,7 +47,7 @@ extension PostgresConnection {
         row: @Sendable (inout CopyRow) throws -> Void
     ) async throws(PostgresError) -> Int {
         try Self.check(sql: sql)
-        try await takeTurn(.wire, deadline)
+        try await acquireTurn(.wire, deadline)
         defer { endTurn(.wire) }
         try transaction?.check()
         var deadline = deadline

@@ -3,7 +3,7 @@ import Dispatch
 
 extension PostgresConnection {
     /// Waits until this call has exclusive use of the connection, or of the wire. Each success needs an `endTurn`.
-    func takeTurn(_ lane: Turns.Lane, _ deadline: Deadline) async throws(PostgresError) {
+    func acquireTurn(_ lane: Turns.Lane, _ deadline: Deadline) async throws(PostgresError) {
         guard !isClosed else { throw .closed() }
         if deadline.heedsCancellation, Task.isCancelled { throw PostgresError(.cancelled, nothingWasSent: true) }
         if deadline.isOver { throw PostgresError(.timeout, detail: "waiting for a turn", nothingWasSent: true) }
@@ -82,7 +82,7 @@ extension PostgresConnection {
     private func readInput() throws(PostgresError) {
         guard let session else { throw PostgresError(.connectionLost) }
         guard session.consumeInput() else {
-            let error = session.lastWords()
+            let error = session.finalError()
             shutDown()
             throw error
         }

@@ -101,14 +101,14 @@ extension PostgresConnection {
         _ statements: [PostgresStatement], timeout: Duration? = nil
     ) async throws(PostgresError) -> [PostgresResult] {
         let deadline = Deadline(timeout ?? settings.queryTimeout)
-        try await takeTurn(.ownership, deadline)
+        try await acquireTurn(.ownership, deadline)
         defer { endTurn(.ownership) }
         return try await run(statements, deadline: deadline)
     }
 
     public func execute(script: String, timeout: Duration? = nil) async throws(PostgresError) {
         let deadline = Deadline(timeout ?? settings.queryTimeout)
-        try await takeTurn(.ownership, deadline)
+        try await acquireTurn(.ownership, deadline)
         defer { endTurn(.ownership) }
         try await run(script: script, deadline: deadline)
     }
@@ -117,7 +117,7 @@ extension PostgresConnection {
         _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout CopyRow) throws -> Void
     ) async throws(PostgresError) -> Int {
         let deadline = Deadline(timeout ?? settings.queryTimeout, renewing: timeout == nil)
-        try await takeTurn(.ownership, deadline)
+        try await acquireTurn(.ownership, deadline)
         defer { endTurn(.ownership) }
         return try await run(copy: sql, deadline: deadline, row: row)
     }

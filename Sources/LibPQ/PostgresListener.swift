@@ -134,35 +134,35 @@ public final class PostgresListener: Sendable {
 
 /// The producer of events, which keeps the guarantees about gaps.
 private final class EventSink: Sendable {
-    private enum Hearing { case deaf, listening, overflowed }
+    private enum Phase { case disconnected, listening, overflowed }
 
     private let continuation: AsyncStream<PostgresListener.Event>.Continuation
-    private let hearing = Mutex(Hearing.deaf)
+    private let phase = Mutex(Phase.disconnected)
 
     init(_ continuation: AsyncStream<PostgresListener.Event>.Continuation) { self.continuation = continuation }
 
     func confirm(gap: Bool) {
-        hearing.withLock { hearing in
-            hearing = yield(.listening(gap: gap || hearing != .listening)) ? .listening : .overflowed
+        phase.withLock { phase in
+            phase = yield(.listening(gap: gap || phase != .listening)) ? .listening : .overflowed
         }
     }
 
     func deliver(channel: String, payload: String) {
-        hearing.withLock { hearing in
+        phase.withLock { phase in
             // LISTEN is not confirmed yet: the gap that is reported then covers this notification.
-            if hearing == .deaf { return }
-            if hearing == .overflowed {
+            if phase == .disconnected { return }
+            if phase == .overflowed {
                 guard yield(.listening(gap: true)) else { return }
-                hearing = .listening
+                phase = .listening
             }
-            if !yield(.notification(channel: channel, payload: payload)) { hearing = .overflowed }
+            if !yield(.notification(channel: channel, payload: payload)) { phase = .overflowed }
         }
     }
 
     func lose() {
-        hearing.withLock { hearing in
-            if hearing != .deaf { _ = yield(.lost) }
-            hearing = .deaf
+        phase.withLock { phase in
+            if phase != .disconnected { _ = yield(.lost) }
+            phase = .disconnected
         }
     }
 

@@ -57,7 +57,7 @@ extension PostgresConnection {
         _ body: @Sendable (PostgresTransaction) async throws -> R
     ) async throws -> R {
         let deadline = Deadline(settings.queryTimeout)
-        try await takeTurn(.ownership, deadline)
+        try await acquireTurn(.ownership, deadline)
         defer { endTurn(.ownership) }
         let transaction = PostgresTransaction(self)
         do {

@@ -78,7 +78,7 @@ final class Session {
     }
 
     /// Returns the error that the server sent before it closed the connection, or else `.connectionLost`.
-    func lastWords() -> PostgresError {
+    func finalError() -> PostgresError {
         let lost = PostgresError(.connectionLost, detail: String(cString: PQerrorMessage(pointer)))
         for _ in 0..<64 {
             guard PQisBusy(pointer) == 0, let result = PQgetResult(pointer) else { break }

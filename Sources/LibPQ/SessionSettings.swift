@@ -2,7 +2,7 @@
 ///
 /// With them, statements have the same meaning, and work, on every server. The list is derived from all settings of
 /// PostgreSQL 13 to 18 that a user can change (`pg_settings`, contexts `user` and `superuser`). docs/operations.md
-/// gives the reason for each.
+/// gives the reason for each setting that is, or is not, in the list.
 enum SessionSettings {
     static let fixed: [(name: String, value: String)] = [
         // Transactions: what they see. The operator decides if they can write.

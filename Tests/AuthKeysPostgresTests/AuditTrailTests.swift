@@ -388,7 +388,7 @@ struct AuditTrailTests {
             }
             try await expectIndexed(fixture, AuditSQL.sealable, [.xid8(99_000), .int64(0), .int64(1_001)])
             try await expectIndexed(fixture, AuditSQL.sealed, [.int64(20_000), .int64(100)])
-            try await expectIndexed(fixture, AuditSQL.looked, [.int64(20_000), .int64(100)])
+            try await expectIndexed(fixture, AuditSQL.sealStates, [.int64(20_000), .int64(100)])
         }
     }
 

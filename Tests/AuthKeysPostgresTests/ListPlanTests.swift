@@ -133,13 +133,13 @@ struct ListPlanTests {
 
             let changed = StoreConformance.newKey(scopes: ["a"], labels: ["b": "c"])
             try await fixture.create(changed)
-            let stranger = """
+            let mismatch = """
                 SELECT count(*) FROM auth_keys k LEFT JOIN auth_key_usage u ON u.key_id = k.id
                 WHERE (u.created_at, u.expires_at, u.is_deactivated, u.terms) IS DISTINCT FROM
                     (k.created_at, k.expires_at, k.deactivated_at IS NOT NULL, (SELECT bits FROM auth_key_terms(k.scopes, k.labels)))
                 """
-            func strangers() async throws -> Int64? { try await fixture.admin.query(stranger).rows.first?.int64(0) }
-            #expect(try await strangers() == 0)
+            func mismatches() async throws -> Int64? { try await fixture.admin.query(mismatch).rows.first?.int64(0) }
+            #expect(try await mismatches() == 0)
             let end = Timestamp.now.advanced(by: .seconds(3_600))
             _ = try await fixture.store.update(changed.id, version: nil) { current throws(AuthKeyError) in
                 var wanted = current
@@ -148,7 +148,7 @@ struct ListPlanTests {
                 wanted.labels = ["f": "g"]
                 return wanted
             }
-            #expect(try await strangers() == 0)
+            #expect(try await mismatches() == 0)
             for query in [
                 KeyQuery(order: order, expiringWithin: .seconds(3_700), scope: "e"),
                 KeyQuery(order: order, label: .init(name: "f", value: "g")),
@@ -156,7 +156,7 @@ struct ListPlanTests {
                 #expect(try await fixture.store.list(query).map(\.id) == [changed.id])
             }
             _ = try await fixture.store.deactivate(changed.id)
-            #expect(try await strangers() == 0)
+            #expect(try await mismatches() == 0)
             let gone = try await fixture.store.list(KeyQuery(limit: 1_000, order: order, status: .deactivated))
             #expect(gone.contains { $0.id == changed.id })
         }

@@ -96,7 +96,7 @@ struct PostgresAuthKeyStoreTests {
     }
 
     @Test("manually created rows with times out of range are listed like others")
-    func strangePages() async throws {
+    func unusualTimes() async throws {
         try await StoreFixture.with { fixture in
             try await fixture.sql(
                 """

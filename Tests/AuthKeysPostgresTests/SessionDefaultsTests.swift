@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Tests on a database whose session defaults differ for every setting that could change the meaning or the success of
-/// a statement, except settings that the store leaves to the operator.
+/// a statement. Settings that the store leaves to the operator are excepted.
 @Suite("Store with hostile session defaults", .serialized, .timeLimit(.minutes(10)))
 struct SessionDefaultsTests {
     @Test("the store passes its conformance suite", arguments: StoreConformance.all)

@@ -138,7 +138,7 @@ enum AuditSQL {
         ORDER BY s.seq
         """
 
-    static let looked = """
+    static let sealStates = """
         SELECT \(columns), s.event_id IS NOT NULL, pg_snapshot_xmax(pg_current_snapshot())
         FROM (SELECT * FROM audit_events WHERE id > $1 ORDER BY id LIMIT $2) e
         LEFT JOIN audit_seals s ON s.event_id = e.id

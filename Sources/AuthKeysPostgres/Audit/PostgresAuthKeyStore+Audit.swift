@@ -100,7 +100,7 @@ extension PostgresAuthKeyStore: AuditTrail {
 
     public func unsealed(after id: Int64, limit: Int) async throws(StoreError) -> UnsealedPage {
         try await attempt {
-            let rows = try await self.pool.query(AuditSQL.looked, [.int64(id), .int64(Int64(limit))]).rows
+            let rows = try await self.pool.query(AuditSQL.sealStates, [.int64(id), .int64(Int64(limit))]).rows
             let (isSealed, next) = (AuditEvent.columnCount, AuditEvent.columnCount + 1)
             return UnsealedPage(
                 events: try rows.compactMap { try $0.bool(isSealed) ? nil : try AuditEvent(row: $0) },

@@ -25,7 +25,7 @@ enum ChangeReader {
         let progress = Progress()
         try await pool.withConnection { connection in
             _ = try await connection.copyOut(sql, timeout: timeout) { row in
-                try progress.state.withLock { try take(&row, into: &$0, apply: apply) }
+                try progress.state.withLock { try decode(&row, into: &$0, apply: apply) }
             }
         }
         let result = progress.state.withLock { $0 }
@@ -35,7 +35,7 @@ enum ChangeReader {
         return ChangeBatch(reading: reading, count: result.count, skipped: result.skipped)
     }
 
-    private static func take(
+    private static func decode(
         _ row: inout CopyRow, into state: inout Progress.State, apply: (KeyEntry) -> Void
     ) throws(PostgresError) {
         guard let digest = try row.nextOptionalBytes() else {

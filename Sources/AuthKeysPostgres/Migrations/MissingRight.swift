@@ -6,7 +6,7 @@ public struct MissingRight: Sendable {
     public let table: String
     /// The privilege as in `GRANT`, with columns if it concerns columns.
     public let right: String
-    /// False if the role cannot see the table at all.
+    /// False if the role does not find the table at all.
     public let exists: Bool
 
     /// The privilege and the table, as in `GRANT`.

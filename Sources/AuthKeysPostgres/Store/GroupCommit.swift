@@ -20,7 +20,7 @@ final class GroupCommit<Item: Sendable, Output: Sendable>: Sendable {
     /// - Parameters:
     ///   - limit: the maximum number of items in one statement.
     ///   - concurrency: the maximum number of statements in progress.
-    ///   - perform: performs the items and returns an outcome for each, in order.
+    ///   - perform: executes the items and returns an outcome for each, in order.
     init(limit: Int, concurrency: Int, perform: @escaping @Sendable ([Item]) async -> [Outcome]) {
         self.limit = limit
         self.concurrency = concurrency

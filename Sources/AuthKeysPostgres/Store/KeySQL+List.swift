@@ -29,7 +29,7 @@ extension KeySQL {
             let isOne = "\(order.id) IN (\(set.ids(query, &bindings)) LIMIT \(set.sizes.upperBound * 4))"
             ofSet.append(isFew ? isOne : "CASE WHEN \(isOne) THEN true ELSE false END")
             if set == .unused, field == .created {
-                // This says at which offset of the order they begin.
+                // Shows the planner the point in the order at which the set begins.
                 ofSet.append("k.created_at < \(since(query.unusedFor ?? .zero, &bindings))")
             }
         }

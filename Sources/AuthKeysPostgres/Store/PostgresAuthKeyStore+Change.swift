@@ -52,8 +52,8 @@ extension PostgresAuthKeyStore {
         try await pool.transaction { transaction in
             guard let key = try await hold(id, for: call.admin, in: transaction) else { return .unknown }
             if let claim {
-                switch try await take(claim, for: id, rotation: rotation.id, in: transaction) {
-                case .taken: break
+                switch try await acquire(claim, for: id, rotation: rotation.id, in: transaction) {
+                case .acquired: break
                 case .replayed(let row):
                     guard let earlier = try row.optionalUuid(2) else { return .claimedOtherwise }
                     return .replayed(KeyID(earlier))
@@ -98,13 +98,13 @@ extension PostgresAuthKeyStore {
 
     /// The outcome of an attempt to claim an idempotency key.
     enum ClaimOutcome {
-        case taken
+        case acquired
         /// The same request claimed it earlier; the row contains the result.
         case replayed(PostgresRow)
         case claimedOtherwise
     }
 
-    static func take(
+    static func acquire(
         _ claim: IdempotencyClaim, for id: KeyID, rotation: KeyID?, in transaction: PostgresTransaction
     ) async throws -> ClaimOutcome {
         _ = try await transaction.query(KeySQL.forgetClaims)
@@ -114,7 +114,7 @@ extension PostgresAuthKeyStore {
                 .bytes(claim.key.bytes), .bytes(claim.request.bytes), .uuid(PostgresUUID(id)),
                 rotation.map { .uuid(PostgresUUID($0)) } ?? .null,
             ])
-        if claimed.affectedRows == 1 { return .taken }
+        if claimed.affectedRows == 1 { return .acquired }
         guard let row = try await transaction.query(KeySQL.claimed, [.bytes(claim.key.bytes)]).rows.first else {
             throw StoreError(.failed, detail: "an idempotency claim disappeared")
         }

@@ -38,8 +38,8 @@ extension PostgresAuthKeyStore {
         _ creation: Creation, claim: IdempotencyClaim, on pool: PostgresPool
     ) async throws -> CreateOutcome {
         try await pool.transaction { transaction in
-            switch try await take(claim, for: creation.key.id, rotation: nil, in: transaction) {
-            case .taken:
+            switch try await acquire(claim, for: creation.key.id, rotation: nil, in: transaction) {
+            case .acquired:
                 guard let created = try await insert([creation], with: transaction)[creation.key.id] else {
                     throw StoreError(.failed, detail: "no row for a new key")
                 }

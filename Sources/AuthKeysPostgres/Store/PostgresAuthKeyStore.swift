@@ -3,7 +3,7 @@ public import LibPQ
 public import Logging
 import Synchronization
 
-/// A key store in PostgreSQL. The files `*SQL.swift` contain its SQL.
+/// A key store in PostgreSQL. Its statements are in `KeySQL`, `EndSQL`, `FeedSQL`, `AuditSQL` and `AdminKeySQL`.
 public final class PostgresAuthKeyStore: Store {
     /// The maximum number of creations in one statement, and of such statements in progress.
     private static let createBatch = 200

@@ -174,7 +174,7 @@ struct RestoreTests {
         await server.destroy()
     }
 
-    // MARK: - Ways
+    // MARK: - Backups and restores
 
     private static func backUp(_ way: Way, _ server: TestServer) async throws -> String {
         let target = server.connectionString(database: FaultInstance.database)

@@ -5,8 +5,8 @@ import Testing
 
 @testable import AuthKeysPostgres
 
-@Suite("Usage of deleted and expired keys")
-struct GoneKeyUsageTests {
+@Suite("Usage of inactive keys")
+struct InactiveKeyUsageTests {
     private func fill(_ fixture: StoreFixture, _ count: Int) async throws {
         try await fixture.sql(
             """
