@@ -165,7 +165,7 @@ extension KeySQL {
         return String(pattern)
     }
 
-    /// Returns a letter in lower, upper and title case, if each is a single scalar.
+    /// Returns those lower, upper and title case forms of a letter that are a single scalar.
     private static func caseForms(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
         var forms = [scalar]
         for text in [

@@ -27,8 +27,8 @@ enum KeySQL {
         """
 
     /// One row per secret, in the form of the index. 8 is added to the state if the secret has its own expiry. A secret
-    /// that expired before the last change of its key has the expiry 'epoch'. It is expired by every clock, also of
-    /// another reader or server.
+    /// that expired before the last change of its key has the expiry 'epoch'. It is thus expired by every clock: that
+    /// of any reader, and that of this server, which may not be the one that set the expiry.
     static let entryColumns = """
         s.digest, k.id, k.version, \
         (CASE WHEN k.deactivated_at IS NOT NULL THEN 3 WHEN NOT k.enabled THEN 2 ELSE 1 END \
