@@ -59,7 +59,7 @@ struct Cluster: Sendable {
                 input: "CREATE DATABASE \(AccessRules.database);\n"
             )
         } catch {
-            // Also if this task is cancelled. The next start removes a folder that cannot be removed now.
+            // Runs also if this task is cancelled. The next start removes a folder that cannot be removed now.
             await Task { try? await discard(unfinished) }.value
             throw error
         }

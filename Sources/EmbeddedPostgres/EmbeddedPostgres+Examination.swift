@@ -1,7 +1,7 @@
 import Glibc
 
 extension EmbeddedPostgres {
-    /// The findings of a start in a folder, without the start.
+    /// The result of an examination: the version, programs and user that a start in the folder would use.
     public struct Examination: Sendable {
         /// The major version that would run.
         public let version: Int
@@ -9,7 +9,7 @@ extension EmbeddedPostgres {
         public let binaries: String
         /// The system user that would run it.
         public let user: String
-        /// True if a running Keyward holds the folder.
+        /// True if a running Keyward has locked the folder.
         public let isInUse: Bool
     }
 

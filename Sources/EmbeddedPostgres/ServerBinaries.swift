@@ -49,8 +49,8 @@ struct ServerBinaries: Sendable {
         return ServerBinaries(folder: folder, major: major)
     }
 
-    /// Returns the major version in the output of `postgres --version`: `postgres (PostgreSQL) 15.14 (Debian
-    /// 15.14-0+deb12u1)`.
+    /// Returns the major version in the output of `postgres --version`, for instance
+    /// `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`.
     static func major(inVersion text: String) -> Int? {
         guard let version = text.split(separator: ") ", maxSplits: 1).dropFirst().first else { return nil }
         return Int(version.prefix { $0.isASCII && $0.isNumber })

@@ -123,8 +123,8 @@ extension PostgresConnection {
     /// (libpq, "Pipeline Mode"). Each command has one outcome.
     /// - Parameter own: the number of commands that are the caller's, up to and including its sync. Once their outcomes
     ///   have arrived, a later failure of the connection does not concern the caller.
-    /// - Throws: an error of unknown outcome if the commands may commit, and the sync was sent but not answered. An error
-    ///   that rules out a commit has a known outcome.
+    /// - Throws: an error of unknown outcome if the commands may commit, and the sync was sent but not answered. An
+    ///   error that rules out a commit has a known outcome.
     private func exchange(
         _ commands: [WireCommand], own: Int, mayCommit: Bool, _ deadline: inout Deadline
     ) async throws(PostgresError) -> [CommandOutcome] {
