@@ -6,7 +6,7 @@ extension PostgresConnection {
         script: String, in transaction: PostgresTransaction? = nil, deadline: Deadline
     ) async throws(PostgresError) {
         try Self.check(sql: script)
-        try await takeTurn(.wire, deadline)
+        try await acquireTurn(.wire, deadline)
         defer { endTurn(.wire) }
         try transaction?.check()
         var deadline = deadline
@@ -22,7 +22,7 @@ extension PostgresConnection {
         try await finish(&deadline, failure)
     }
 
-    /// Reads the results of a script to the end, and returns its error.
+    /// Reads all results of a script, and returns its error.
     private func results(_ deadline: inout Deadline) async throws(PostgresError) -> PostgresError? {
         try await flushAll(&deadline)
         var failure: PostgresError?
@@ -36,18 +36,18 @@ extension PostgresConnection {
         return failure
     }
 
-    /// The statements that a transaction begins with which begins here.
+    /// The statements that begin a new transaction behind a pooler.
     private var preamble: [String] {
         settings.isPooled && session?.isIdle == true ? SessionSettings.transactionStatements + [""] : []
     }
 
-    /// Runs a COPY to here. The caller owns the connection.
+    /// Runs a COPY to this program. The caller owns the connection.
     func run(
         copy sql: String, in transaction: PostgresTransaction? = nil, deadline: Deadline,
         row: @Sendable (inout CopyRow) throws -> Void
     ) async throws(PostgresError) -> Int {
         try Self.check(sql: sql)
-        try await takeTurn(.wire, deadline)
+        try await acquireTurn(.wire, deadline)
         defer { endTurn(.wire) }
         try transaction?.check()
         var deadline = deadline
@@ -55,7 +55,8 @@ extension PostgresConnection {
         // The results of the preamble come first.
         var ignored = max(preamble.count - 1, 0)
         try begin {
-            // One statement only, as the extended protocol has it, unless there are those that a pooler makes necessary.
+            // The extended protocol permits only one statement. A pooled connection needs the simple one for its
+            // preamble.
             settings.isPooled ? PQsendQuery($0, text) : PQsendQueryParams($0, text, 0, nil, nil, nil, nil, 1)
         }
         try await flushAll(&deadline)
@@ -69,25 +70,26 @@ extension PostgresConnection {
             switch PQresultStatus(result.pointer) {
             case PGRES_COPY_OUT:
                 if PQbinaryTuples(result.pointer) != 1 {
-                    failure = PostgresError(.invalidParameter, detail: "not a COPY in binary format")
+                    failure = PostgresError(.invalidParameter, detail: "the statement is not a COPY in binary format")
                     try interruptCopy(&deadline, failure)
                 }
                 failure = try await receiveCopy(into: &stream, failure, &deadline, row: row) ?? failure
             case PGRES_COMMAND_OK: break
             case PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
-                failure = failure ?? PostgresError(.invalidParameter, detail: "not a COPY TO STDOUT")
+                failure = failure ?? PostgresError(.invalidParameter, detail: "the statement is not a COPY TO STDOUT")
             case PGRES_COPY_IN, PGRES_COPY_BOTH: throw copyRefused()
             default: failure = failure ?? PostgresError(result: result.pointer)
             }
         }
         try await finish(&deadline, ignored > 0 ? failure.map { .unusableSession($0) } : failure)
-        // Rows that came after the interruption were discarded, even if the server had no more use for it.
+        // Rows that arrived after the interruption were discarded, even if the server had already finished.
         if let interruption = deadline.interruption { throw interruption }
-        guard stream.isComplete else { throw PostgresError(.decoding, detail: "the COPY stream has no end") }
+        guard stream.isComplete else { throw PostgresError(.decoding, detail: "the COPY stream is incomplete") }
         return stream.rowCount
     }
 
-    /// Reads the stream to its end, its rows unread once something is wrong; returns what went wrong on this side.
+    /// Reads the stream to its end and returns the first error on this side. After an error, the remaining rows are
+    /// discarded.
     private func receiveCopy(
         into stream: inout CopyStream, _ failure: PostgresError?, _ deadline: inout Deadline,
         row: @Sendable (inout CopyRow) throws -> Void
@@ -119,7 +121,7 @@ extension PostgresConnection {
         while let session, try flush(session) { try await progress(&deadline, write: true) }
     }
 
-    /// The next result; nil after the last.
+    /// Returns the next result; nil after the last one.
     private func nextResult(_ deadline: inout Deadline) async throws(PostgresError) -> PostgresResult? {
         while let session {
             if PQisBusy(session.pointer) == 0 { return PQgetResult(session.pointer).map { PostgresResult($0) } }
@@ -128,7 +130,8 @@ extension PostgresConnection {
         throw PostgresError(.connectionLost)
     }
 
-    /// Lets a cancel request that is under way arrive before anybody else uses the connection, then throws what is due.
+    /// Waits until a cancel request in progress has arrived, before another call uses the connection. Then throws the
+    /// error, if there is one.
     private func finish(_ deadline: inout Deadline, _ failure: PostgresError?) async throws(PostgresError) {
         while isCancelUnderWay { try await progress(&deadline) }
         guard let failure else { return }
@@ -143,7 +146,7 @@ extension Session {
         case failed(PostgresError)
     }
 
-    /// Hands over the rows that have come (libpq, "PQgetCopyData").
+    /// Passes on the rows that have arrived (libpq, "PQgetCopyData").
     fileprivate func receiveRows(
         into stream: inout CopyStream, discarding: Bool, row: (inout CopyRow) throws -> Void
     ) -> CopyProgress {

@@ -2,8 +2,8 @@ import CLibPQ
 import Dispatch
 
 extension PostgresConnection {
-    /// Waits until this call has the connection, or the wire, for itself. Each success needs an `endTurn`.
-    func takeTurn(_ lane: Turns.Lane, _ deadline: Deadline) async throws(PostgresError) {
+    /// Waits until this call has exclusive use of the connection, or of the wire. Each success needs an `endTurn`.
+    func acquireTurn(_ lane: Turns.Lane, _ deadline: Deadline) async throws(PostgresError) {
         guard !isClosed else { throw .closed() }
         if deadline.heedsCancellation, Task.isCancelled { throw PostgresError(.cancelled, nothingWasSent: true) }
         if deadline.isOver { throw PostgresError(.timeout, detail: "waiting for a turn", nothingWasSent: true) }
@@ -26,8 +26,8 @@ extension PostgresConnection {
         if lane == .ownership { ownershipChanged() }
     }
 
-    /// Waits for the socket once and takes in what has come. The first time patience ends, the statement is cancelled and
-    /// the caller goes on to the end of its answer; the second time the connection is closed.
+    /// Waits for the socket once and reads the available input. When the deadline passes first, the statement is
+    /// cancelled, and the caller reads to the end of its result. The second time, the connection is closed.
     func progress(_ deadline: inout Deadline, write: Bool = false) async throws(PostgresError) {
         guard let session else { throw deadline.interruption ?? PostgresError(.connectionLost) }
         let wake: Wake
@@ -61,7 +61,7 @@ extension PostgresConnection {
         return await suspend(ticket, deadline)
     }
 
-    /// Asks the server to cancel the statement; a second time there is nothing left but to close.
+    /// Asks the server to cancel the statement. The second time, closes the connection.
     func interrupt(_ deadline: inout Deadline, _ error: PostgresError) throws(PostgresError) {
         if let earlier = deadline.interruption {
             shutDown()
@@ -82,14 +82,15 @@ extension PostgresConnection {
     private func readInput() throws(PostgresError) {
         guard let session else { throw PostgresError(.connectionLost) }
         guard session.consumeInput() else {
-            let error = session.lastWords()
+            let error = session.finalError()
             shutDown()
             throw error
         }
         deliverNotifications(of: session)
     }
 
-    /// The socket can be read or written. Without a call that waits for it, it is a notification or the end.
+    /// Handles a socket that is readable or writable. If no call waits for it, the input is a notification or the end
+    /// of the connection.
     func socketEvent() {
         if let ticket = waits.socketWait {
             wake(ticket, .ready)
@@ -123,7 +124,7 @@ extension PostgresConnection {
     }
 
     private func wake(_ ticket: WaitTable.Ticket, _ wake: Wake) {
-        // Out of the line in the same breath, or a turn could be granted to a call that has given up.
+        // Withdrawn in the same step; otherwise a turn could be granted to a call that has given up.
         if wake != .granted { turns.withdraw(ticket) }
         waits.wake(ticket, wake)?.resume(returning: wake)
     }

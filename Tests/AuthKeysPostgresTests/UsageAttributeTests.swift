@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Attributes of keys beside their use")
 struct UsageAttributeTests {
-    /// Keys of which `auth_key_usage` does not say what it should.
+    /// The number of keys whose row in `auth_key_usage` is missing or wrong.
     private static let wrong = """
         SELECT count(*) FROM auth_keys k FULL JOIN auth_key_usage u ON u.key_id = k.id
         WHERE (u.created_at, u.expires_at, u.is_deactivated, u.terms) IS DISTINCT FROM
@@ -30,7 +30,7 @@ struct UsageAttributeTests {
         try #require(try await fixture.admin.query(sql).rows.first).int64(0)
     }
 
-    @Test("a scope or label has two bits, seldom one, and a key those of all that it has")
+    @Test("a scope or label has two bits, rarely one, and a key has the bits of all its terms")
     func terms() async throws {
         try await StoreFixture.alone { fixture in
             let bits = """
@@ -61,7 +61,7 @@ struct UsageAttributeTests {
     }
 
     @Test(
-        "whoever changes or deletes keys in any order waits in no circle with those who write use down",
+        "changing or deleting keys in any order does not deadlock with recording usage",
         .timeLimit(.minutes(5)))
     func order() async throws {
         try await StoreFixture.alone { fixture in
@@ -78,7 +78,7 @@ struct UsageAttributeTests {
                 group.addTask {
                     defer { isOver.store(true, ordering: .relaxed) }
                     for round in 0..<30 {
-                        // Against the order of their ids, which a sort in front of the update sees to.
+                        // Against the order of their ids, because of the sort before the update.
                         try await fixture.sql(
                             """
                             SET enable_hashjoin = off; SET enable_mergejoin = off;
@@ -94,7 +94,7 @@ struct UsageAttributeTests {
         }
     }
 
-    @Test("what lists by use need of a key follows every change, and another change writes none of it")
+    @Test("the columns for lists by last use follow changes of a key, and other changes do not write them")
     func follows() async throws {
         try await StoreFixture.alone { fixture in
             try await Self.fill(fixture, 20)
@@ -107,7 +107,7 @@ struct UsageAttributeTests {
             try await fixture.sql("UPDATE auth_keys SET enabled = false, description = 'x', scopes = scopes")
             let after = try await fixture.admin.query(rows).rows.first?.text(0)
             #expect(before == after)
-            // Use of a key that was gone when it was written down.
+            // Usage that was recorded after its key was deleted.
             try await fixture.sql(
                 """
                 ALTER TABLE auth_keys DISABLE TRIGGER auth_keys_end_usage;

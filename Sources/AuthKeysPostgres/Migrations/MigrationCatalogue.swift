@@ -1,17 +1,18 @@
 import Crypto
 
-/// A migration that ships in the binary.
+/// A migration that is embedded in the binary.
 public struct Migration: Sendable, Equatable {
-    /// The number that the file's name begins with.
+    /// The number at the beginning of the file name.
     public let version: Int32
-    /// The file's name without number and ending.
+    /// The file name without number and extension.
     public let name: String
-    /// The file's text.
+    /// The text of the file.
     public let sql: String
-    /// A statement for all the locks that it has to wait for, which the runner takes in front (`LOCK`); nil where the file sees to that.
+    /// A statement for all the locks that the migration has to wait for. The runner executes it first (`LOCK`). Nil if
+    /// the file does so itself.
     public let locks: String?
 
-    /// SHA-256 of the file.
+    /// The SHA-256 of the file.
     public var checksum: [UInt8] { Array(SHA256.hash(data: Array(sql.utf8))) }
 
     public init(version: Int32, name: String, locks: String? = nil, sql: String) {
@@ -22,8 +23,8 @@ public struct Migration: Sendable, Equatable {
     }
 }
 
-/// The files of `migrations/`, in order. Embedded files cannot be enumerated, so this list names them; a test compares it
-/// with the folder.
+/// The files of `migrations/`, in order. Embedded files cannot be enumerated, so this list names them. A test compares
+/// it with the folder.
 public enum MigrationCatalogue {
     public static let all: [Migration] = [
         Migration(version: 1, name: "keyward", sql: text(PackageResources._001_keyward_sql))

@@ -1,5 +1,5 @@
-/// The statements that give the database ends back that it lost. Each changes only what is not ended, so that of many instances that
-/// know an end one writes it, and one event says so.
+/// The statements that restore revocations and expiries that the database lost. Each changes only keys that are still
+/// active. Of several instances with the same knowledge, one writes the change, and there is one audit event.
 enum EndSQL {
     private static let reason = "jsonb_build_object('from', NULL, 'to', 'the database had lost this')"
 
@@ -31,7 +31,7 @@ enum EndSQL {
         FROM a
         """
 
-    /// The key first, as everything that changes a secret locks it.
+    /// Locks the key first, like every statement that changes a secret.
     static let endSecrets = """
         WITH ended AS (
             SELECT digest, CASE WHEN at = 'epoch' THEN clock_timestamp() ELSE at END AS at

@@ -2,9 +2,9 @@ import AuthKeys
 import KeyAdministration
 import LibPQ
 
-/// The stage of an import, for the length of its transaction.
+/// The staging table of an import, which exists for the length of its transaction.
 struct PostgresImportStage: ImportStage {
-    /// For the statements that go over all keys at once.
+    /// The timeout of statements over all keys.
     private static let timeout = Duration.seconds(3_600)
 
     let transaction: PostgresTransaction

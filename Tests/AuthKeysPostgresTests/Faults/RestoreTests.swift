@@ -8,7 +8,7 @@ import Testing
 @testable import AuthKeys
 @testable import KeyAdministration
 
-/// The ways in which an operator takes the past of a database back under a running instance.
+/// The ways in which an operator restores an earlier state of a database under a running instance.
 @Suite("Restores under a running instance", .serialized)
 struct RestoreTests {
     enum Way: String, CaseIterable, CustomTestStringConvertible {
@@ -22,12 +22,14 @@ struct RestoreTests {
         var testDescription: String { rawValue }
     }
 
-    /// The keys of one round: what became of each before the restore.
+    /// The keys of one round, named after their fate before the restore.
     private struct Keys {
         let (untouched, revoked, deleted, rotated, later): (NewKey, NewKey, NewKey, NewKey, NewKey)
     }
 
-    @Test("no key comes back, no valid key is refused, and the database gets the ends back", arguments: Way.allCases)
+    @Test(
+        "after a restore, revoked keys stay revoked, valid ones valid, and the revocations are written back",
+        arguments: Way.allCases)
     func restore(_ way: Way) async throws {
         let server = try await TestServer.start()
         try await FaultInstance.with(server) { instance in
@@ -36,7 +38,7 @@ struct RestoreTests {
             let many = try await instance.createMany(200)
             let backup = try await Self.backUp(way, server)
             let later = try await instance.create("later")
-            // As instances do once a minute.
+            // Instances do this once a minute.
             try await instance.sql("INSERT INTO feed_epochs DEFAULT VALUES")
             _ = try await instance.store.deactivate(revoked.id)
             _ = try await instance.store.deactivate(deleted.id)
@@ -59,7 +61,7 @@ struct RestoreTests {
                 }
             }
             try await Self.restore(way, backup, server)
-            // The database has the ends again, and the instance what the database has.
+            // The database regains the revocations, and the instance matches the database.
             let isWrittenBack = await eventually(within: .seconds(30)) {
                 let revoked = try? await instance.store.key(revoked.id)
                 let entries = try? await instance.store.find([deleted.digest, rotated.digest])
@@ -79,7 +81,7 @@ struct RestoreTests {
         await server.destroy()
     }
 
-    @Test("a revocation undone with triggers off is found by the reconciliation, and stays")
+    @Test("the reconciliation finds a revocation that was undone with triggers off, and keeps it")
     func triggersOff() async throws {
         let server = try await TestServer.start()
         try await FaultInstance.with(server, reconciliation: .seconds(3)) { instance in
@@ -115,7 +117,7 @@ struct RestoreTests {
         await server.destroy()
     }
 
-    @Test("an accepted restore revives what the operator means, and says so in the trail")
+    @Test("an accepted restore reactivates keys, and is recorded in the trail")
     func accepted() async throws {
         let server = try await TestServer.start()
         try await FaultInstance.with(server) { instance in
@@ -138,7 +140,7 @@ struct RestoreTests {
         await server.destroy()
     }
 
-    @Test("nothing is written into a database that is not whole")
+    @Test("nothing is written into an incomplete database")
     func halfRestored() async throws {
         let server = try await TestServer.start()
         try await FaultInstance.with(server) { instance in
@@ -153,7 +155,7 @@ struct RestoreTests {
                 on: server.connectionString(database: FaultInstance.database))
             try await Psql.tool(
                 "psql", ["-Xq", "-f", dump, "-d", server.connectionString(database: FaultInstance.database)])
-            // Tables without data, triggers and keys.
+            // There are now tables without data, triggers and keys.
             await #expect(throws: StoreError.self) { _ = try await instance.create("between") }
             await #expect(throws: StoreError.self) { _ = try await instance.store.seal() }
             await #expect(throws: StoreError.self) {
@@ -173,7 +175,7 @@ struct RestoreTests {
         await server.destroy()
     }
 
-    // MARK: - Ways
+    // MARK: - Backups and restores
 
     private static func backUp(_ way: Way, _ server: TestServer) async throws -> String {
         let target = server.connectionString(database: FaultInstance.database)
@@ -213,7 +215,7 @@ struct RestoreTests {
         }
     }
 
-    /// Asks until there are no differences, 10 s at most.
+    /// Repeats until there are no differences, for at most 10 s.
     private static func settle(_ differences: () async throws -> [String]) async -> [String] {
         var found = ["not asked"]
         _ = await eventually {
@@ -234,7 +236,7 @@ struct RestoreTests {
     }
 }
 
-/// The violations that a watcher saw.
+/// The violations that a watching task observed.
 private final class Watch: Sendable {
     private let storage = Mutex<[String]>([])
     var notes: [String] { storage.withLock { $0 } }
