@@ -10,11 +10,8 @@ import NIOCore
 /// The private listener: administration, verification, health and metrics. It belongs on an address that only operators
 /// can reach.
 public struct ControlAPI: Sendable {
-    /// The largest request body in bytes.
-    static let bodyLimit = 64 * 1024
-
     /// The paths whose bodies are read as streams.
-    static let streamed: Set = [ImportRoute.path]
+    private static let streamed: Set = [ImportRoute.path]
 
     private let service: AuthKeyService
     private let administration: Administration

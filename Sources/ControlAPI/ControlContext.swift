@@ -37,3 +37,8 @@ struct ControlContext: RequestContext {
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
+
+/// An event of a connection's pipeline: the admin credential of a request was checked.
+struct CredentialChecked {
+    let isValid: Bool
+}

@@ -23,13 +23,15 @@ struct AdminRoute: Sendable {
     /// False if the handler neither reads a body nor writes more than a line. Such a route does not wait for the
     /// computing of other requests; this matters most for revocations.
     let computes: Bool
+    /// True if the handler reads the body as a stream; otherwise the body is read before the handler is called.
+    let streamsBody: Bool
     let handler: Handler
 
     init(
         _ method: HTTPRequest.Method, _ path: String = "", needs permissions: AdminPermission...,
         takes parameters: [String] = [], as action: AuditAction,
         about subject: @escaping Subject = AdminRoute.subjectInPath, computes: Bool = true,
-        use handler: @escaping Handler
+        streamsBody: Bool = false, use handler: @escaping Handler
     ) {
         self.method = method
         self.path = path
@@ -38,6 +40,7 @@ struct AdminRoute: Sendable {
         self.action = action
         self.subject = subject
         self.computes = computes
+        self.streamsBody = streamsBody
         self.handler = handler
     }
 
@@ -85,7 +88,7 @@ struct AdminAuthenticator: Sendable {
         var subject = AdminRoute.subjectInPath
         do {
             try Self.check(admin, for: route)
-            if !ControlAPI.streamed.contains(request.uri.path) { try await request.readBody() }
+            if !route.streamsBody { try await request.readBody() }
             // The body of a caller without the permission is not read, not even for the audit trail.
             subject = route.subject
             try QueryParameters(request.uri).check(takes: route.parameters)

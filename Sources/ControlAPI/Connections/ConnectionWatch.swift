@@ -2,11 +2,6 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
-/// An event of a connection's pipeline: the admin credential of a request was checked.
-struct CredentialChecked {
-    let isValid: Bool
-}
-
 /// Follows one connection on its event loop, and closes it when its deadline passes.
 final class ConnectionWatch {
     private let connection: ControlConnection

@@ -12,7 +12,11 @@ struct ImportRoute: AdminRoutes {
     let timeouts: ImportTimeouts
 
     var routes: [AdminRoute] {
-        [AdminRoute(.post, needs: .keysWrite, takes: ImportParameters.names, as: .keyImport, use: importKeys)]
+        [
+            AdminRoute(
+                .post, needs: .keysWrite, takes: ImportParameters.names, as: .keyImport, streamsBody: true,
+                use: importKeys)
+        ]
     }
 
     private func importKeys(

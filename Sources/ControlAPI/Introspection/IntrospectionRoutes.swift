@@ -34,8 +34,8 @@ struct IntrospectionRoutes: DirectRoute {
         to request: Request, _ context: ControlContext
     ) async throws(OAuthError) -> IntrospectionJSON {
         let admin = try await admit(request.head, context)
-        guard let body = try? await request.body.collect(upTo: ControlAPI.bodyLimit) else {
-            throw .invalidRequest("the body is incomplete, or larger than \(ControlAPI.bodyLimit) bytes")
+        guard let body = try? await request.body.collect(upTo: BodyLimit.bytes) else {
+            throw .invalidRequest("the body is incomplete, or larger than \(BodyLimit.bytes) bytes")
         }
         let parameters = try Parameters(request.head, body)
         let (decision, _) = await verifier.decide(

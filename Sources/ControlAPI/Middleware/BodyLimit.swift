@@ -7,6 +7,9 @@ import NIOCore
 /// If the client waits for 100 (Continue), the body is read after authentication, so a refusal before that costs no
 /// body (RFC 9110 section 10.1.1).
 struct BodyLimit: RouterMiddleware {
+    /// The limit, in bytes.
+    static let bytes = 64 * 1024
+
     /// The paths whose routes read the body as a stream.
     let streamed: Set<String>
 
@@ -14,7 +17,7 @@ struct BodyLimit: RouterMiddleware {
         _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
     ) async throws -> Response {
         if streamed.contains(request.uri.path) { return try await next(request, context) }
-        if let announced = request.headers[.contentLength], Int(announced).map({ $0 > ControlAPI.bodyLimit }) ?? true {
+        if let announced = request.headers[.contentLength], Int(announced).map({ $0 > BodyLimit.bytes }) ?? true {
             throw APIError.bodyTooLarge
         }
         if request.headers.expectContinue { return try await next(request, context) }
@@ -28,7 +31,7 @@ extension Request {
     /// Reads the body and keeps it, so each later read returns the whole body again.
     mutating func readBody() async throws(APIError) {
         do {
-            _ = try await collectBody(upTo: ControlAPI.bodyLimit)
+            _ = try await collectBody(upTo: BodyLimit.bytes)
         } catch is NIOTooManyBytesError {
             throw .bodyTooLarge
         } catch {
@@ -40,6 +43,6 @@ extension Request {
 
 extension APIError {
     fileprivate static let bodyTooLarge = APIError(
-        .contentTooLarge, .invalidRequest, "the request body must be at most \(ControlAPI.bodyLimit) bytes",
+        .contentTooLarge, .invalidRequest, "the request body must be at most \(BodyLimit.bytes) bytes",
         code: "body_too_large")
 }

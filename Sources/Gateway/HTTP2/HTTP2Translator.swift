@@ -102,9 +102,3 @@ final class HTTP2Translator: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(.rstStream(code)), promise: nil)
     }
 }
-
-/// An event that tells a stream's `FrontConnection` to refuse its request, which cannot be written as an HTTP/1.1
-/// request.
-struct RefusedRequest {
-    let error: HeadError
-}

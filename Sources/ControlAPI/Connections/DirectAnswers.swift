@@ -49,7 +49,7 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
             if let request = hold(head, context) { held = request } else { pass(data, context) }
         case .body(let part):
             guard var request = held else { return context.fireChannelRead(data) }
-            if request.body.readableBytes + part.readableBytes > ControlAPI.bodyLimit {
+            if request.body.readableBytes + part.readableBytes > BodyLimit.bytes {
                 release(context)
                 return context.fireChannelRead(data)
             }
