@@ -78,12 +78,18 @@ public final class Gateway: Service {
     public func run() async throws {
         if bound.withLock({ $0 == nil }) { try await bind() }
         guard let bound = bound.withLock({ $0 }) else { return }
+        let counter = usage?.addCounter {
+            let handovers = bound.loops.map { loop in loop.eventLoop.submit { loop.value.handOverUsage() } }
+            for handover in handovers { try? await handover.get() }
+        }
         let timeout = await shutdownTimeout()
         try? await bound.channel.close()
         let drains = bound.loops.map { loop in
             loop.eventLoop.flatSubmit { loop.value.drain(limit: timeout) }
         }
         for drain in drains { try? await drain.get() }
+        // Each loop has handed over the rest of its usage.
+        if let counter { usage?.removeCounter(counter) }
         try await bound.group.shutdownGracefully()
         self.bound.withLock { $0 = nil }
     }

@@ -10,15 +10,13 @@ public final class UsageRecorder: Sendable {
     /// The maximum number of keys in one transaction, which takes some ten milliseconds. A change of one of the keys
     /// may wait that long.
     private static let batch = 250
-    /// The time that counters have to hand over their counts after a request.
-    private static let handover = Duration.milliseconds(150)
 
     private let store: any UsageStore
     private let interval: Duration
     private let time: TimeSource
     private let logger: Logger
     private let unwritten = Mutex(Unwritten())
-    private let asked = Atomic<UInt64>(0)
+    private let counters = Mutex<[UInt64: @Sendable () async -> Void]>([:])
     /// The ledger of callers that have none of their own.
     private let ledger = Mutex(UsageLedger())
 
@@ -42,8 +40,25 @@ public final class UsageRecorder: Sendable {
         self.logger = logger
     }
 
-    /// A number that changes whenever counters must hand over their counts.
-    public var round: UInt64 { asked.load(ordering: .relaxed) }
+    /// A counter that has a ledger of its own.
+    public struct CounterID: Sendable, Hashable {
+        fileprivate let number: UInt64
+    }
+
+    /// Adds a counter.
+    /// - Parameter handOver: calls `add` with the counts of the counter, and returns then.
+    public func addCounter(_ handOver: @escaping @Sendable () async -> Void) -> CounterID {
+        counters.withLock { counters in
+            let number = (counters.keys.max() ?? 0) + 1
+            counters[number] = handOver
+            return CounterID(number: number)
+        }
+    }
+
+    /// Removes a counter, which is not called again.
+    public func removeCounter(_ id: CounterID) {
+        counters.withLock { $0[id.number] = nil }
+    }
 
     /// Counts a request for callers without a ledger.
     /// - Parameter agent: the value of its `User-Agent`.
@@ -86,9 +101,13 @@ public final class UsageRecorder: Sendable {
         return [pending, current].joined().joined().lazy.filter { $0.keyID == keyID }.map(\.lastUsedAt).max()
     }
 
+    /// Collects the counts of all counters. Returns false if the task was cancelled meanwhile.
     private func handOver() async -> Bool {
-        asked.wrappingAdd(1, ordering: .relaxed)
-        return (try? await time.sleep(Self.handover)) != nil
+        let counters = counters.withLock { Array($0.values) }
+        await withTaskGroup(of: Void.self) { group in
+            for handOver in counters { group.addTask { await handOver() } }
+        }
+        return !Task.isCancelled
     }
 
     private func takeLedger() { add(ledger.withLock { $0.take() }) }

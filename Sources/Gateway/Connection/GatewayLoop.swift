@@ -30,8 +30,6 @@ final class GatewayLoop {
     private let time: TimeSource
     private var usage = UsageLedger()
     private let recorder: UsageRecorder?
-    /// The recorder's round to which this loop last handed over its usage.
-    private var usageRound: UInt64 = 0
     /// The index revision at the last check of the keys of running exchanges, and the time of that check.
     private var seenRevision: UInt64 = 0
     private var lastRecheck = NIODeadline.uptimeNanoseconds(0)
@@ -182,7 +180,8 @@ final class GatewayLoop {
             agent: agent.flatMap { AgentName.read(bytes.part($0.value)) })
     }
 
-    private func handOverUsage() {
+    /// Gives the recorder the usage that this loop has counted.
+    func handOverUsage() {
         if !usage.isEmpty { recorder?.add(usage.take()) }
     }
 
@@ -222,10 +221,6 @@ final class GatewayLoop {
         for group in router.destinations { group.closeIdle(now: now) }
         relieve(now: now)
         if configuration.cutsRevoked, now - lastRecheck >= Self.recheckInterval { recheckKeys(now: now) }
-        if let recorder, recorder.round != usageRound {
-            usageRound = recorder.round
-            handOverUsage()
-        }
         metrics.inFlight.record(shared.requestCount)
         metrics.connections.record(shared.connectionCount)
     }

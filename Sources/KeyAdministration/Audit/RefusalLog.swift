@@ -20,6 +20,8 @@ public final class RefusalLog: Sendable {
         var waiting: [NewAuditEvent] = []
         var isWriting = false
         var isClosed = false
+        /// Callers that wait until nothing is being written.
+        var idle: [CheckedContinuation<Void, Never>] = []
         var anonymous: DailyBudget
         var ended: DailyBudget
         var admins: RateBudget
@@ -103,19 +105,52 @@ public final class RefusalLog: Sendable {
     /// Waits until all attempts are written, and drops those that are not written in time. Call it at shutdown.
     public func close(within limit: Duration = .seconds(2)) async {
         if state.withLock({ $0.appendOmitted() }) { Task { await write() } }
-        let deadline = ContinuousClock.now + limit
-        while state.withLock({ $0.isWriting }), .now < deadline { try? await Task.sleep(for: .milliseconds(5)) }
-        state.withLock { $0.isClosed = true }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.finishWriting() }
+            group.addTask {
+                try? await Task.sleep(for: limit)
+                self.stop()
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Waits until nothing is being written, or the log is stopped.
+    private func finishWriting() async {
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLock { state in
+                if state.isWriting, !state.isClosed { state.idle.append(continuation) }
+                return !state.isWriting || state.isClosed
+            }
+            if isIdle { continuation.resume() }
+        }
+    }
+
+    /// Makes the writing task drop the rest.
+    private func stop() {
+        let idle = state.withLock { state in
+            state.isClosed = true
+            defer { state.idle = [] }
+            return state.idle
+        }
+        for continuation in idle { continuation.resume() }
     }
 
     private func write() async {
         while true {
-            let batch = state.withLock { state in
+            let (batch, idle) = state.withLock { state in
                 if state.isClosed { state.waiting = [] }
-                if state.waiting.isEmpty { state.isWriting = false }
-                return Array(state.waiting.prefix(Self.batch))
+                let batch = Array(state.waiting.prefix(Self.batch))
+                guard batch.isEmpty else { return (batch, [CheckedContinuation<Void, Never>]()) }
+                state.isWriting = false
+                defer { state.idle = [] }
+                return (batch, state.idle)
             }
-            if batch.isEmpty { return }
+            if batch.isEmpty {
+                for continuation in idle { continuation.resume() }
+                return
+            }
             do throws(StoreError) {
                 try await trail.record(batch)
             } catch {

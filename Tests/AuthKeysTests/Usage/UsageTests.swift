@@ -123,19 +123,16 @@ struct UsageTests {
         _ = try await store.create(key, claim: nil)
         let recorder = UsageRecorder(store: store, interval: .seconds(30), time: clock.source, logger: quiet)
         let running = Task { await recorder.run() }
-        recorder.add([UsageCount(digest: key.digest, keyID: key.id, day: 1, requests: 4, lastUsedAt: noon)])
-        let wasAsked = await eventually(within: .seconds(60)) {
-            clock.advance(by: .seconds(31))
-            return recorder.round >= 1
-        }
-        #expect(wasAsked)
-        var requests: Int64 = 0
-        for _ in 0..<1_000 where requests == 0 {
-            clock.advance(by: .milliseconds(200))
-            try await Task.sleep(for: .milliseconds(5))
-            requests = try await store.key(key.id)?.usage.requests ?? 0
-        }
-        #expect(requests == 4)
+        let count = UsageCount(digest: key.digest, keyID: key.id, day: 1, requests: 4, lastUsedAt: noon)
+        let counter = recorder.addCounter { recorder.add([count]) }
+        #expect(await eventually { clock.sleepers == 1 })
+        #expect(try await store.key(key.id)?.usage.requests == 0)
+        clock.advance(by: .seconds(31))
+        let isWritten = try await eventually { try await store.key(key.id)?.usage.requests == 4 }
+        #expect(isWritten)
+        recorder.removeCounter(counter)
+        await recorder.collect()
+        #expect(try await store.key(key.id)?.usage.requests == 4, "a removed counter is not called")
         running.cancel()
         await running.value
     }
