@@ -1,4 +1,4 @@
-public import AuthKeys
+import AuthKeys
 
 /// The header fields in which a key is accepted. Other fields are ignored.
 public struct CredentialPlaces: OptionSet, Sendable, Hashable {

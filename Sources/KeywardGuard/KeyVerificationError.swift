@@ -1,4 +1,4 @@
-package import AuthKeys
+import AuthKeys
 package import HTTPCredentials
 public import HTTPTypes
 public import Hummingbird

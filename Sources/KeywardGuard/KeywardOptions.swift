@@ -1,4 +1,4 @@
-public import AuthKeys
+import AuthKeys
 public import HTTPCredentials
 
 /// The options for the verification of requests. They equal the gateway's settings of the same names.

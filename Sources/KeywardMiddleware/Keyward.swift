@@ -1,4 +1,4 @@
-public import AuthKeys
+import AuthKeys
 import AuthKeysPostgres
 public import HTTPCredentials
 public import KeywardGuard

@@ -1,6 +1,6 @@
 public import AuthKeys
 public import HTTPCredentials
-public import KeyAdministration
+import KeyAdministration
 public import KeywardGuard
 import Logging
 import ServiceLifecycle

@@ -34,6 +34,17 @@ struct ExpectTests {
         }
     }
 
+    @Test("a repeated or listed expectation is met once")
+    func repeatedExpectation() async throws {
+        try await ControlServer.with { server in
+            for more in ["Expect: 100-Continue\r\n", "Expect: other, 100-continue\r\n"] {
+                let connection = try RawConnection(to: server.url)
+                connection.send(head(Self.keys, length: 12, more))
+                #expect(await connection.read { $0.hasSuffix("\r\n\r\n") } == "HTTP/1.1 100 Continue\r\n\r\n")
+            }
+        }
+    }
+
     @Test("an overlong body is refused without 100 (Continue)")
     func refused() async throws {
         try await ControlServer.with { server in
@@ -61,6 +72,7 @@ struct ExpectTests {
         try await ControlServer.with { server in
             for request in [
                 "GET /healthz HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+                "POST /v1/verify HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
                 "POST /v1/verify HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
             ] {
                 let connection = try RawConnection(to: server.url)

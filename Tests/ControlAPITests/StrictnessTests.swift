@@ -68,6 +68,18 @@ struct StrictnessTests {
         }
     }
 
+    @Test("a query of more than 100 pairs is refused, and empty pairs count")
+    func pairCount() async throws {
+        try await ControlServer.with { server in
+            for query in [
+                String(repeating: "=&", count: 100) + "limit=1&status=active", String(repeating: "a=1&", count: 101),
+            ] {
+                let answer = try await server.send(.GET, "/admin/api/v1/auth-keys?" + query)
+                #expect(answer.status == 400 && answer.errorText("message")?.contains("at most 100") == true)
+            }
+        }
+    }
+
     @Test("HEAD gets the response of GET without a body")
     func head() async throws {
         try await ControlServer.with { server in

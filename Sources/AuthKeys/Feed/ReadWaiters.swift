@@ -4,7 +4,7 @@ import Synchronization
 /// earlier commits.
 public final class ReadWaiters: Sendable {
     /// The result of a wait.
-    enum Outcome: Sendable, Equatable {
+    package enum Outcome: Sendable, Equatable {
         /// A read that began after the call succeeded.
         case worked
         /// The read failed or timed out, or too many callers were waiting already.
@@ -40,7 +40,7 @@ public final class ReadWaiters: Sendable {
     }
 
     /// Waits at most 2 s for the next read. Returns at once if nothing reads periodically.
-    func next() async -> Outcome {
+    package func next() async -> Outcome {
         await withCheckedContinuation { continuation in
             let now = time.uptime()
             let outcome: Outcome? = state.withLock { state in
@@ -55,13 +55,13 @@ public final class ReadWaiters: Sendable {
     }
 
     /// Records that the periodic reads begin or end. When they end, all waits end.
-    func follow(_ isFollowed: Bool) {
+    package func follow(_ isFollowed: Bool) {
         state.withLock { $0.isFollowed = isFollowed }
         if !isFollowed { resume(returning: .failed) { _ in true } }
     }
 
     /// Begins a read and returns its number.
-    func begin() -> UInt64 {
+    package func begin() -> UInt64 {
         state.withLock { state in
             state.begun += 1
             return state.begun
@@ -69,12 +69,12 @@ public final class ReadWaiters: Sendable {
     }
 
     /// Ends a read.
-    func end(_ read: UInt64, worked: Bool) {
+    package func end(_ read: UInt64, worked: Bool) {
         resume(returning: worked ? .worked : .failed) { $0.read <= read }
     }
 
     /// Ends the waits that have timed out. Must be called several times a second.
-    func expire() {
+    package func expire() {
         let now = time.uptime()
         resume(returning: .failed) { $0.deadline <= now }
     }

@@ -56,11 +56,11 @@ public struct AuthKey: Sendable, Equatable {
     /// The form `<prefix>_...<last four>`, by which people recognise a key.
     public var redactedValue: String { Self.redact(prefix: prefix, lastFour: lastFour) }
 
-    static func redact(prefix: String, lastFour: String) -> String { "\(prefix)...\(lastFour)" }
+    package static func redact(prefix: String, lastFour: String) -> String { "\(prefix)...\(lastFour)" }
 
     /// The prefix for another token of Keyward's own format with the same beginning as the newest secret; nil if there
     /// is none.
-    var tokenPrefix: TokenPrefix? {
+    package var tokenPrefix: TokenPrefix? {
         TokenPrefix(prefix.hasSuffix("_") ? String(prefix.dropLast()) : prefix)
     }
 

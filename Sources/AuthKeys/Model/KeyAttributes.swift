@@ -124,7 +124,7 @@ public struct KeyPatch: Sendable, Equatable {
         return result
     }
 
-    static func apply<Value>(_ change: Change<Value>, to value: inout Value?) {
+    package static func apply<Value>(_ change: Change<Value>, to value: inout Value?) {
         switch change {
         case .unchanged: break
         case .cleared: value = nil
@@ -132,7 +132,7 @@ public struct KeyPatch: Sendable, Equatable {
         }
     }
 
-    static func apply<Value>(_ change: Change<Value>, to value: inout Value, cleared: Value) {
+    package static func apply<Value>(_ change: Change<Value>, to value: inout Value, cleared: Value) {
         switch change {
         case .unchanged: break
         case .cleared: value = cleared

@@ -65,11 +65,11 @@ public struct ScopeRequirement: Sendable, Hashable {
 
 /// Matching of a key's scopes. Colons separate segments. A segment `*` matches any one segment; the last one matches
 /// all that follow: `documents:*` covers `documents:read` and `documents:read:own`.
-enum ScopePattern {
-    static let lengthLimit = 128
+package enum ScopePattern {
+    package static let lengthLimit = 128
 
     /// Returns true for a scope token of RFC 6749 section 3.3.
-    static func isScope(_ text: String) -> Bool {
+    package static func isScope(_ text: String) -> Bool {
         (1...lengthLimit).contains(text.utf8.count)
             && text.utf8.allSatisfy { $0 == 0x21 || (0x23...0x5B).contains($0) || (0x5D...0x7E).contains($0) }
     }

@@ -1,10 +1,10 @@
 /// HTTP methods in rules (RFC 9110 section 9.1). GET covers HEAD too, which is GET without the content.
-enum MethodName {
+package enum MethodName {
     static let lengthLimit = 32
 
     /// Returns the method in capitals; nil if it is not a token. Methods are case-sensitive, and none in use has small
     /// letters.
-    static func checked(_ raw: String) -> String? {
+    package static func checked(_ raw: String) -> String? {
         guard raw.utf8.count <= lengthLimit else { return nil }
         let name = raw.uppercased()
         let isToken = name.utf8.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x2D }

@@ -1,5 +1,5 @@
 /// The CRC-32 of IEEE 802.3 (reflected polynomial 0xEDB88320), eight bytes a step.
-enum CRC32 {
+package enum CRC32 {
     /// Eight tables of 256 entries: the first is the classic table, each next advances it by a zero byte. Immutable
     /// after initialization, so sharing is safe; outside an array, so that a lookup is one load.
     private struct Tables: @unchecked Sendable {
@@ -24,7 +24,7 @@ enum CRC32 {
 
     /// Computes the checksum. The bytes that do not fill a word come first, as the end of a word of zeros. Leading
     /// zeros do not change a remainder of zero. The initial ones of CRC-32 are applied to the first four bytes instead.
-    static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    package static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         let table = tables.entries
         guard bytes.count >= 8 else {
             return ~bytes.reduce(.max) { crc, byte in crc >> 8 ^ table[Int((crc ^ UInt32(byte)) & 0xFF)] }

@@ -16,7 +16,7 @@ package enum Hex {
     }
 
     /// Returns nil for an odd number of digits, or an invalid one.
-    static func decode(_ text: [UInt8]) -> [UInt8]? {
+    package static func decode(_ text: [UInt8]) -> [UInt8]? {
         guard text.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 2)

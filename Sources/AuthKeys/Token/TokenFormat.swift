@@ -3,7 +3,7 @@ public enum TokenFormat {
     static let entropyBytes = 32
     static let entropyDigits = 43
     static let checksumDigits = 6
-    static let tailDigits = entropyDigits + checksumDigits
+    package static let tailDigits = entropyDigits + checksumDigits
     /// The length of the longest token, in bytes.
     public static let maximumLength = 24 + 1 + tailDigits
 

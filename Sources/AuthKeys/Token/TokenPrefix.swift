@@ -4,7 +4,7 @@ public struct TokenPrefix: Hashable, Sendable, CustomStringConvertible {
     public static let standard = TokenPrefix(unchecked: "kw")
 
     /// The prefix that is reserved for admin keys, `kwa`.
-    static let admin = TokenPrefix(unchecked: "kwa")
+    package static let admin = TokenPrefix(unchecked: "kwa")
 
     /// The rule in words, for error messages.
     public static let rule = "1 to 24 of a-z, 0-9 and _, with no _ at either end"

@@ -82,7 +82,7 @@ public struct TokenScheme: Hashable, Sendable {
     }
 
     /// Returns all addresses that a token may have under schemes with those prefixes.
-    static func addresses(of token: [UInt8], prefixes: some Sequence<String>) -> Set<SecretDigest> {
+    package static func addresses(of token: [UInt8], prefixes: some Sequence<String>) -> Set<SecretDigest> {
         var addresses: Set<SecretDigest> = []
         for algorithm in Algorithm.allCases {
             let whole = TokenScheme(prefix: "", algorithm: algorithm, part: .token)
@@ -100,7 +100,7 @@ public struct TokenScheme: Hashable, Sendable {
         (1...lengthLimit).contains(bytes.count) && bytes.allSatisfy(isVisible)
     }
 
-    static func isVisible(_ byte: UInt8) -> Bool { (0x21...0x7E).contains(byte) }
+    package static func isVisible(_ byte: UInt8) -> Bool { (0x21...0x7E).contains(byte) }
 
     public static func == (left: Self, right: Self) -> Bool {
         left.prefix == right.prefix && left.algorithm == right.algorithm && left.part == right.part

@@ -94,7 +94,7 @@ public final class UsageRecorder: Sendable {
     }
 
     /// Returns the last use of a key that this instance counted and that may not be stored yet; nil if there is none.
-    func lastUse(of keyID: KeyID) async -> Timestamp? {
+    package func lastUse(of keyID: KeyID) async -> Timestamp? {
         guard await handOver() else { return nil }
         takeLedger()
         let (pending, current) = unwritten.withLock { ($0.pending, $0.current) }

@@ -9,7 +9,7 @@ public enum JSONValue: Sendable, Equatable {
     case object([String: JSONValue])
 
     /// A text that is equal for equal values: not JSON, but as unambiguous.
-    var canonical: String {
+    package var canonical: String {
         switch self {
         case .null: "n"
         case .bool(let value): value ? "t" : "f"
@@ -55,7 +55,7 @@ public enum JSONValue: Sendable, Equatable {
     }
 
     /// An upper bound of the size in bytes as JSON without white space, close to the real size.
-    var size: Int {
+    package var size: Int {
         switch self {
         case .null, .bool: 5
         case .integer(let value): String(value).utf8.count
@@ -67,7 +67,7 @@ public enum JSONValue: Sendable, Equatable {
     }
 
     /// Returns true if arrays and objects are nested more than this number of levels.
-    func isDeeper(than levels: Int) -> Bool {
+    package func isDeeper(than levels: Int) -> Bool {
         switch self {
         case .null, .bool, .integer, .number, .string: false
         case .array(let values): levels <= 0 || values.contains { $0.isDeeper(than: levels - 1) }
@@ -76,7 +76,7 @@ public enum JSONValue: Sendable, Equatable {
     }
 
     /// True if a text in the value has a NUL, which PostgreSQL cannot store.
-    var hasNUL: Bool {
+    package var hasNUL: Bool {
         switch self {
         case .null, .bool, .integer, .number: false
         case .string(let value): value.utf8.contains(0)

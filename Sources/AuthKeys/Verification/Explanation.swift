@@ -13,7 +13,7 @@ public struct Explanation: Sendable, Equatable {
     /// The first refusal of an enforcing rule; nil if the request is admitted.
     public let refusal: Refusal?
 
-    init(
+    package init(
         _ key: AuthKey, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, at now: Timestamp
     ) {
         // The index itself decides, with this key as its only entry.
@@ -35,7 +35,7 @@ public struct Explanation: Sendable, Equatable {
     }
 
     /// Explains the refusal of a request whose method or path is ambiguous, while rules for requests depend on it.
-    init(ambiguous refusal: Refusal) {
+    package init(ambiguous refusal: Refusal) {
         self.init(
             steps: [Step(rule: PolicyRule.scopes.rawValue, refusal: refusal, reportsOnly: false)], refusal: refusal)
     }

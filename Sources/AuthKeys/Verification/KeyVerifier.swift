@@ -246,14 +246,14 @@ public final class KeyVerifier: Sendable {
     }
 
     /// The result of a verification against the index alone.
-    enum Attempt {
+    package enum Attempt {
         case decided(Decision)
         /// The index has no such key: the database must be queried.
         case unresolved(SecretDigest)
     }
 
     /// Verifies a token against the index. Decided verifications are counted.
-    func attempt(
+    package func attempt(
         _ token: String, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, agent: String?,
         countsUse: Bool, owners: OwnerScope, time: TimeSource
     ) -> Attempt {

@@ -1,3 +1,4 @@
+import AuthKeys
 import KeyAdministration
 public import LibPQ
 

@@ -39,8 +39,16 @@ extension HTTPFields {
 extension HTTPFields {
     /// True if the client waits for 100 (Continue) before it sends its body.
     var expectContinue: Bool {
-        guard announceBody, let expected = self[.expect], expected.utf8.count == 12 else { return false }
-        return expected.lowercased() == "100-continue"
+        guard announceBody else { return false }
+        return self[values: .expect].contains { value in
+            value.utf8.split(separator: UInt8(ascii: ",")).contains {
+                isContinue($0.filter { $0 != 0x20 && $0 != 0x09 })
+            }
+        }
+    }
+
+    private func isContinue(_ expectation: [UInt8]) -> Bool {
+        expectation.elementsEqual("100-continue".utf8) { ((0x41...0x5A).contains($0) ? $0 | 0x20 : $0) == $1 }
     }
 }
 

@@ -27,10 +27,11 @@ struct FormPairs {
     ///   so another encoding is another name.
     init(_ text: some Sequence<UInt8>, decodesNames: Bool) throws(Fault) {
         let bytes = Array(text)
-        for pair in bytes.split(separator: UInt8(ascii: "&"), maxSplits: Self.countLimit) {
-            guard pairs.count < Self.countLimit else {
-                throw Fault(name: nil, reason: "must have at most \(Self.countLimit) parameters")
-            }
+        let pieces = bytes.split(separator: UInt8(ascii: "&"), maxSplits: Self.countLimit)
+        guard pieces.count <= Self.countLimit else {
+            throw Fault(name: nil, reason: "must have at most \(Self.countLimit) parameters")
+        }
+        for pair in pieces {
             let equals = pair.firstIndex(of: UInt8(ascii: "="))
             let rawName = pair[..<(equals ?? pair.endIndex)]
             guard rawName.count <= Self.nameLimit * 3,

@@ -21,9 +21,11 @@ final class PlainHeads: ChannelInboundHandler, RemovableChannelHandler {
     private static let targets: Set<String> = ["x-forwarded-uri", "x-original-uri", "x-original-url"]
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .head(let head) = unwrapInboundIn(data), !Self.isPlain(head) else {
-            return context.fireChannelRead(data)
-        }
+        guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
+        // An HTTP/1.0 client knows no 1xx response, and its expectation is ignored (RFC 9110 section 10.1.1).
+        let hasExpectation = head.version == .http1_0 && head.headers.contains(name: "expect")
+        if !hasExpectation, Self.isPlain(head) { return context.fireChannelRead(data) }
+        if hasExpectation { head.headers.remove(name: "expect") }
         context.fireChannelRead(wrapInboundOut(.head(Self.plain(head))))
     }
 

@@ -1,3 +1,4 @@
+import AuthKeys
 import Logging
 import NIOCore
 

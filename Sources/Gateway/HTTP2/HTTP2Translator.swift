@@ -32,6 +32,7 @@ final class HTTP2Translator: ChannelDuplexHandler {
                 let section = try CarriedSection.read(headers.headers)
                 pass(try request.fields(section, isEnd: headers.endStream), context: context)
             case .data(let data):
+                wire.didRead(on: stream)
                 guard case .byteBuffer(let piece) = data.data else { return }
                 pass(try request.data(piece, isEnd: data.endStream), context: context)
             default: break

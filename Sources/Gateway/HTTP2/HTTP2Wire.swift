@@ -16,6 +16,9 @@ final class HTTP2Wire: ChannelDuplexHandler {
 
     /// The time that the client of an ended connection has to read the reason.
     private static let lingerTime = TimeAmount.seconds(1)
+    /// The maximum number of unread DATA frames of a connection. The windows limit the payload alone, and each frame
+    /// needs some 400 bytes of memory in addition.
+    private static let unreadLimit = 8_192
     /// The maximum number of bytes dropped after the end of a connection. The window gives a client no reason to send
     /// more.
     private static let dropLimit = 2 << 20
@@ -32,6 +35,9 @@ final class HTTP2Wire: ChannelDuplexHandler {
     private var refused = RefusedStreams()
     /// The sections of responses that the library has not sent yet, by stream.
     private var pending: [UInt32: [FieldSection]] = [:]
+    /// The DATA frames that streams have not read, by stream, and their total.
+    private var unread: [UInt32: Int] = [:]
+    private var unreadCount = 0
     /// The client's highest stream.
     private var lastStream: UInt32 = 0
     /// True once the library has received the acknowledgement of its settings.
@@ -64,6 +70,14 @@ final class HTTP2Wire: ChannelDuplexHandler {
 
     func streamClosed(_ stream: UInt32) {
         pending[stream] = nil
+        unreadCount -= unread.removeValue(forKey: stream) ?? 0
+    }
+
+    /// Records that a stream has read a DATA frame.
+    func didRead(on stream: UInt32) {
+        guard let count = unread[stream], count > 0 else { return }
+        unread[stream] = count - 1
+        unreadCount -= 1
     }
 
     /// Stores the section for the next HEADERS frame of a stream.
@@ -114,8 +128,9 @@ final class HTTP2Wire: ChannelDuplexHandler {
             if !dropsRest { context.fireChannelRead(wrapInboundOut(bytes)) }
         case .frame(let header, let bytes):
             try count(header)
-            if header.kind == .settings { return takeSettings(header, bytes, context) }
+            if header.kind == .settings { return try takeSettings(header, bytes, context) }
             dropsRest = refused.contains(header.stream)
+            if header.kind == .data, !dropsRest { try countData(header, context) }
             guard dropsRest else { return context.fireChannelRead(wrapInboundOut(bytes)) }
             try countRefused()
             if header.kind == .data { giveBack(header.length, context) }
@@ -128,6 +143,20 @@ final class HTTP2Wire: ChannelDuplexHandler {
 
     private func count(_ header: HTTP2FrameHeader) throws(HTTP2ConnectionError) {
         guard budget.pay(for: header, now: .now()) else { throw .enhanceYourCalm }
+    }
+
+    /// Counts a DATA frame. Resets its stream if too many are unread. A DATA frame on a closed stream carries nothing.
+    private func countData(
+        _ header: HTTP2FrameHeader, _ context: ChannelHandlerContext
+    ) throws(HTTP2ConnectionError) {
+        guard pending[header.stream] != nil else { return try countRefused() }
+        unread[header.stream, default: 0] += 1
+        unreadCount += 1
+        guard unreadCount > Self.unreadLimit else { return }
+        dropsRest = true
+        let frame = reset(header.stream, .enhanceYourCalm, context)
+        // The library closes the stream as if the client had reset it.
+        context.fireChannelRead(wrapInboundOut(frame))
     }
 
     /// Counts a frame that makes the gateway send a frame, which the client may leave unread.
@@ -157,7 +186,11 @@ final class HTTP2Wire: ChannelDuplexHandler {
     /// Passes the client's settings on, and applies those that concern this handler. The library applies its own limits
     /// once they are acknowledged. Until then it uses the defaults, which are narrower for sections and would end the
     /// connection. This handler therefore sends the library an acknowledgement at once, and drops the client's.
-    private func takeSettings(_ header: HTTP2FrameHeader, _ frame: ByteBuffer, _ context: ChannelHandlerContext) {
+    private func takeSettings(
+        _ header: HTTP2FrameHeader, _ frame: ByteBuffer, _ context: ChannelHandlerContext
+    ) throws(HTTP2ConnectionError) {
+        // An acknowledgement has no payload (RFC 9113 section 6.5).
+        guard !header.flags.contains(.acknowledgement) || header.length == 0 else { throw .frameSizeError }
         guard !header.flags.contains(.acknowledgement) else { return }
         var payload = frame
         payload.moveReaderIndex(forwardBy: HTTP2FrameHeader.size)
@@ -175,11 +208,17 @@ final class HTTP2Wire: ChannelDuplexHandler {
     /// Resets a stream that the gateway has not processed (RFC 9113 section 5.1.2). The client may send the request
     /// again.
     private func refuse(_ stream: UInt32, _ context: ChannelHandlerContext) {
+        _ = reset(stream, .refusedStream, context)
+    }
+
+    /// Sends RST_STREAM and returns it. Drops what the client still sends on the stream.
+    private func reset(_ stream: UInt32, _ code: HTTP2ErrorCode, _ context: ChannelHandlerContext) -> ByteBuffer {
         refused.insert(stream)
         var frame = ByteBuffer()
         HTTP2FrameHeader(.reset, stream: stream, length: 4).write(to: &frame)
-        frame.writeInteger(UInt32(HTTP2ErrorCode.refusedStream.networkCode))
+        frame.writeInteger(UInt32(code.networkCode))
         context.writeAndFlush(wrapOutboundOut(.byteBuffer(frame)), promise: nil)
+        return frame
     }
 
     /// Returns to the client the connection window that the body of a refused stream has used.

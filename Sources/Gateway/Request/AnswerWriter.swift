@@ -1,3 +1,4 @@
+import HTTPCredentials
 import NIOCore
 
 /// A writer of the gateway's own responses, in the format documented for errors.

@@ -11,6 +11,8 @@ final class UpstreamConnection: ChannelInboundHandler {
     var onTunnelClosed: (() -> Void)?
     /// True while the pool counts it as open, which begins after the TLS handshake.
     var isOpen = false
+    /// True once the socket has closed.
+    private(set) var hasClosed = false
     private let outlet = Outlet()
     private var context: ChannelHandlerContext?
     /// The client's connection that it serves; nil while it is idle.
@@ -25,7 +27,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     private var isTunnel = false
     private var isSilent = true
     /// The error that ended the connection.
-    private var failure: (any Error)?
+    private(set) var failure: (any Error)?
     private(set) var isWritable = true
 
     init(pool: UpstreamPool) {
@@ -106,7 +108,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
+        closed()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -148,7 +150,15 @@ final class UpstreamConnection: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.context = nil
+        closed()
+    }
+
+    /// Reports the end of the connection to the client's connection and to the pool, once. A channel that closes before
+    /// it became active fires no `channelInactive`; its handlers are only removed.
+    private func closed() {
+        context = nil
+        if hasClosed { return }
+        hasClosed = true
         if isTunnel, failure == nil {
             front?.tunnelClosed()
         } else if let body, body.endsWithConnection, failure == nil {

@@ -151,11 +151,14 @@ final class UpstreamPool {
         do {
             guard let tls else {
                 try channel.pipeline.syncOperations.addHandler(connection)
-                return ready(connection, for: front, number: number)
+                // The channel becomes active after this callback. Until then, errors and its end are not reported.
+                return eventLoop.assumeIsolated().execute {
+                    self.ready(connection, for: front, number: number, of: account)
+                }
             }
             let handshake = UpstreamHandshake(limit: TimeAmount(timeouts.connect)) { result in
                 switch result {
-                case .success: self.ready(connection, for: front, number: number)
+                case .success: self.ready(connection, for: front, number: number, of: account)
                 case .failure(let error): self.failed(error, for: front, number: number, of: account)
                 }
             }
@@ -169,7 +172,12 @@ final class UpstreamPool {
         }
     }
 
-    private func ready(_ connection: UpstreamConnection, for front: FrontConnection, number: UInt64) {
+    private func ready(
+        _ connection: UpstreamConnection, for front: FrontConnection, number: UInt64, of account: Account
+    ) {
+        if connection.hasClosed {
+            return failed(connection.failure ?? ChannelError.eof, for: front, number: number, of: account)
+        }
         connection.isOpen = true
         group.works(self)
         if front.isWaiting(number) {

@@ -135,3 +135,10 @@ extension AuditChanges {
             absent: AdminKeyAttributes(name: "", permissions: []).auditMembers)
     }
 }
+
+extension ListCursor {
+    /// Creates the position right after an admin key.
+    public init(after key: AdminKey) {
+        self.init(order: .newestFirst, moment: key.createdAt, name: key.name, id: key.id)
+    }
+}

@@ -1,4 +1,4 @@
-public import AuthKeys
+package import AuthKeys
 
 /// The validation of fields that admins set. Lengths count Unicode scalars, as PostgreSQL's `char_length` does.
 public enum FieldRules {

@@ -1,4 +1,4 @@
-public import AuthKeys
+import AuthKeys
 import Synchronization
 
 extension AuthKeyService {

@@ -1,4 +1,4 @@
-public import AuthKeys
+import AuthKeys
 
 extension AuthKeyService {
     /// Orders all instances to load all keys again.

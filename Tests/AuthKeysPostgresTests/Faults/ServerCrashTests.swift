@@ -1,6 +1,7 @@
 import AuthKeysPostgres
 import Foundation
 import Glibc
+import KeyAdministration
 import LibPQ
 import TestSupport
 import Testing

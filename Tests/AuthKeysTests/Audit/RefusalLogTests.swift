@@ -1,3 +1,4 @@
+import AuthKeys
 import TestSupport
 import Testing
 

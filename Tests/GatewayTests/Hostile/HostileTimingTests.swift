@@ -1,3 +1,4 @@
+import AuthKeys
 import Testing
 
 /// Upstreams that send bytes without a request, or before the end of a request.

@@ -59,7 +59,6 @@ struct AcceptGuardTests {
 
     @Test(
         "a failed accept does not end the listener, and is retried after a moment",
-        "a failure to accept is no end of the listener, and is retried after a moment",
         arguments: [EMFILE, ECONNABORTED])
     func failure(_ number: Int32) throws {
         let channel = try listener(limit: 2)

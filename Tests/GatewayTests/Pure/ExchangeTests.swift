@@ -1,3 +1,4 @@
+import AuthKeys
 import NIOCore
 import Testing
 

@@ -54,7 +54,6 @@ import Testing
 
     @Test(
         "a run of combining marks costs no more than other bytes, in every position",
-        "a run of combining marks costs no more than other bytes, wherever it stands",
         arguments: [
             "name", ":name", ":method", ":scheme", ":path", ":authority", "te", "content-length", "connection",
             "cookie", "host", "x-a",

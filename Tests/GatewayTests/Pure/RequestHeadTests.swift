@@ -66,7 +66,6 @@ import Testing
 
     @Test(
         "an invalid byte of a target is named",
-        "a byte that a target must not have is named",
         arguments: [("/#", 0x23, 1), ("/a\u{FC}", 0xC3, 2), ("\u{7F}", 0x7F, 0)])
     func targetByte(_ target: String, _ byte: UInt8, _ offset: Int) {
         #expect(throws: HeadError.target(TargetFault(byte: byte, offset: offset))) {

@@ -1,5 +1,6 @@
 import AuthKeys
 import Gateway
+import HTTPCredentials
 import TestSupport
 import Testing
 

@@ -1,3 +1,4 @@
+import AuthKeys
 import Gateway
 import NIOCore
 import Testing

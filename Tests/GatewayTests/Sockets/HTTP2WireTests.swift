@@ -1,3 +1,4 @@
+import AuthKeys
 import NIOCore
 import Testing
 
@@ -79,13 +80,32 @@ import Testing
 
     @Test(
         "an invalid authority gets 400",
-        "an authority that is not one is 400", arguments: ["a b", "a:b", "a@b", "[::1", "a:99999", "a,b", "a/b", "é"])
+        arguments: ["a b", "a:b", "a@b", "[::1", "a:99999", "a,b", "a/b", "é"])
     func authority(_ authority: String) async throws {
         let upstream = try await RawUpstream()
         try await withClient(before: upstream) { gateway, client async throws in
             try await client.send(headers(gateway, stream: 1, authority: authority))
             #expect(try await client.response(1).fields.first == ":status: 400")
             #expect(upstream.requests.isEmpty)
+        }
+    }
+
+    @Test("a stream with too many unread DATA frames is reset, and the others continue")
+    func unreadFrames() async throws {
+        let upstream = try await RawUpstream(anyBytes: true) { _ in .nothing }
+        let options = HarnessOptions.with(\.limits.upstreamConnectionsPerLoop, 1)
+        try await withClient(before: upstream, options: options) { gateway, client async throws in
+            try await client.send(headers(gateway, stream: 1))
+            try await eventually("the first request") { upstream.requests.count == 1 }
+            // The second request waits for the only connection, and its body is not read.
+            try await client.send(headers(gateway, stream: 3, method: "POST", isEnd: false))
+            let frames = Array(repeating: http2Frame(0, stream: 3, [1]), count: 1_000).flatMap(\.self)
+            for _ in 0..<9 { try await client.send(frames) }
+            #expect(try await client.response(3).reset == Self.enhanceYourCalm)
+            let first = try #require(upstream.connections.first)
+            try await first.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            #expect(try await client.response(1).body == "ok")
+            #expect(client.goAway == nil)
         }
     }
 
@@ -138,16 +158,19 @@ import Testing
 
     @Test(
         "a flood of frames that carry no request ends the connection",
-        "a flood of frames that carry no request ends the connection",
         arguments: [
             ("WINDOW_UPDATE", http2Frame(8, [0, 0, 0, 1])), ("GOAWAY", http2Frame(7, [0, 0, 0, 0, 0, 0, 0, 0])),
             ("an unknown frame", http2Frame(0xAB)), ("PING", http2Frame(6, [1, 2, 3, 4, 5, 6, 7, 8])),
             ("SETTINGS", http2Frame(4)), ("PRIORITY", http2Frame(2, stream: 1, [0, 0, 0, 3, 1])),
-            ("CONTINUATION", http2Frame(9, stream: 1)),
+            ("CONTINUATION", http2Frame(9, stream: 1)), ("DATA on a closed stream", http2Frame(0, stream: 1, [1])),
         ])
     func flood(_ name: String, _ frame: [UInt8]) async throws {
         let upstream = try await RawUpstream()
         try await withClient(before: upstream) { gateway, client async throws in
+            if name.hasPrefix("DATA") {
+                try await client.send(headers(gateway, stream: 1))
+                _ = try await client.response(1)
+            }
             if name == "CONTINUATION" { try await client.send(http2Frame(1, flags: 1, stream: 1, [0x82])) }
             let many = Array(repeating: frame, count: 100).flatMap(\.self)
             for _ in 0..<100 { guard (try? await client.send(many)) != nil else { break } }
@@ -163,7 +186,6 @@ import Testing
 
     @Test(
         "a field block or frame that is not completed in time ends the connection, even if it grows slowly",
-        "a field block or frame that is not completed in time ends the connection, however slowly it grows",
         arguments: [
             ("a part of a frame's header", [[0, 0, 10, 1]]),
             ("a part of a block", [Array(http2Frame(1, stream: 1, Array(repeating: 0x82, count: 9)).dropLast(3))]),

@@ -1,3 +1,4 @@
+import AuthKeys
 import Gateway
 import Logging
 import NIOCore
@@ -80,6 +81,17 @@ import Testing
             let line = try #require(lines.all.first { $0.contains("upstream failed") })
             #expect(line.contains("cause=Connection refused reason=unreachable"), "\(line)")
             #expect(line.contains("route=/ upstream=127.0.0.2:\(unreachable.port)"), "\(line)")
+        }
+    }
+
+    @Test("requests with an invalid first chunk give their upstream connections back")
+    func invalidFirstChunk() async throws {
+        let options = HarnessOptions.with(\.limits.upstreamConnectionsPerLoop, 2)
+        try await withGateway(before: RawUpstream(), options: options) { gateway async throws in
+            let head = gateway.get("/", "Transfer-Encoding: chunked\r\n").replacing("GET /", with: "POST /")
+            // More than the limit, each on a new connection to the upstream.
+            for _ in 0..<6 { #expect(try await gateway.exchange(head + "zz\r\n").status == 400) }
+            #expect(try await gateway.exchange(gateway.get()).status == 200)
         }
     }
 

@@ -39,11 +39,14 @@ struct FieldSection {
 
 extension FieldSection {
     /// A builder for a received section that checks each field as bytes (RFC 9113 section 8.2.1). Names are tokens in
-    /// lower case or known pseudo-headers, which come first. Values contain no control characters.
+    /// lower case or known pseudo-headers, which come first. Values contain no control characters, and neither begin nor
+    /// end with white space.
     struct Builder {
         private let limit: Int
         private var section = FieldSection()
         private var size = 0
+        /// The size of all fields, including those after a fault.
+        private var decoded = 0
         private var fault: HeadError?
         private var hasPlainField = false
 
@@ -52,12 +55,16 @@ extension FieldSection {
         }
 
         /// True until the first field.
-        var isEmpty: Bool { size == 0 }
+        var isEmpty: Bool { decoded == 0 }
+
+        /// True if the section is so large that it is not even decoded to keep the table in step.
+        var isExcessive: Bool { decoded > 4 * limit }
 
         var result: Result<FieldSection, HeadError> { fault.map { .failure($0) } ?? .success(section) }
 
         /// Appends the next field. After a fault, fields are no longer kept.
         mutating func append(_ field: [UInt8], nameLength: Int) {
+            decoded += field.count + 32
             size = min(size + field.count + 32, limit + 1)
             guard fault == nil else { return }
             guard size <= limit else {
@@ -65,14 +72,22 @@ extension FieldSection {
                 return
             }
             let isValid = field.withUnsafeBytes { bytes in
-                isName(bytes.part(0..<nameLength))
-                    && bytes.part(nameLength..<bytes.count).allSatisfy(ByteClass.isFieldContent)
+                isName(bytes.part(0..<nameLength)) && isValue(bytes.part(nameLength..<bytes.count))
             }
             guard isValid else {
                 fault = .malformed
                 return
             }
             section.append(field[..<nameLength], field[nameLength...])
+        }
+
+        private func isValue(_ value: UnsafeRawBufferPointer) -> Bool {
+            if let first = value.first, let last = value.last,
+                [first, last].contains(where: { $0 == 0x20 || $0 == 0x09 })
+            {
+                return false
+            }
+            return value.allSatisfy(ByteClass.isFieldContent)
         }
 
         private mutating func isName(_ name: UnsafeRawBufferPointer) -> Bool {

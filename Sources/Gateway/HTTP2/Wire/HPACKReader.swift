@@ -15,17 +15,19 @@ struct HPACKReader {
         self.sectionLimit = sectionLimit
     }
 
-    /// Returns the section of a block. Throws if the table would no longer be in step.
+    /// Returns the section of a block. Throws if the block is invalid or excessively large, so that
+    /// the table would no longer be in step.
     mutating func read(_ block: ByteBuffer) throws(HTTP2ConnectionError) -> Result<FieldSection, HeadError> {
         var section = FieldSection.Builder(limit: sectionLimit)
         let isValid = block.withUnsafeReadableBytes { bytes in
             var cursor = Cursor(bytes: bytes)
-            while cursor.offset < bytes.count {
+            while cursor.offset < bytes.count, !section.isExcessive {
                 guard readField(&cursor, into: &section) else { return false }
             }
             return true
         }
         guard isValid else { throw .compressionError }
+        guard !section.isExcessive else { throw .enhanceYourCalm }
         return section.result
     }
 

@@ -1,3 +1,5 @@
+import AuthKeys
+
 /// Opaque text for callers to send back: base64url of bytes and a checksum, so that truncated or edited text is
 /// refused.
 enum CheckedText {
