@@ -5,6 +5,11 @@ import Testing
 
 @testable import AuthKeysPostgres
 
+/// The end of a test's background work.
+private final class End: Sendable {
+    let isReached = Atomic(false)
+}
+
 @Suite("Attributes of keys beside their use")
 struct UsageAttributeTests {
     /// The number of keys whose row in `auth_key_usage` is missing or wrong.
@@ -66,17 +71,17 @@ struct UsageAttributeTests {
     func order() async throws {
         try await StoreFixture.alone { fixture in
             try await Self.fill(fixture, 400)
-            let isOver = Atomic(false)
+            let end = End()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<2 {
                     group.addTask {
-                        while !isOver.load(ordering: .relaxed) {
+                        while !end.isReached.load(ordering: .relaxed) {
                             _ = try await fixture.pool.query(Self.usage, [])
                         }
                     }
                 }
                 group.addTask {
-                    defer { isOver.store(true, ordering: .relaxed) }
+                    defer { end.isReached.store(true, ordering: .relaxed) }
                     for round in 0..<30 {
                         // Against the order of their ids, because of the sort before the update.
                         try await fixture.sql(

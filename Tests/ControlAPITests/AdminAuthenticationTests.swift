@@ -1,3 +1,4 @@
+import AuthKeys
 import KeyAdministration
 import NIOHTTP1
 import TestSupport

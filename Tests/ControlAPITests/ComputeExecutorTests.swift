@@ -1,5 +1,6 @@
 import AuthKeys
 import Foundation
+import KeyAdministration
 import Logging
 import NIOHTTP1
 import TestSupport

@@ -117,7 +117,7 @@ struct DirectAnswersTests {
     func bodies() async throws {
         try await ControlServer.with { server in
             let token = try await key(server)
-            let large = post("/v1/verify", #"{"key":"\#(String(repeating: "a", count: ControlAPI.bodyLimit))"}"#)
+            let large = post("/v1/verify", #"{"key":"\#(String(repeating: "a", count: BodyLimit.bytes))"}"#)
             #expect(try await talk(large, answers: 1, to: server)[0].hasPrefix("413 "))
             let chunked = """
                 POST /v1/verify HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(ControlServer.adminKey)\r\n\
@@ -134,7 +134,7 @@ struct DirectAnswersTests {
             let described = "X-API-Key: \(token)\r\nX-Original-Method: POST\r\nX-Original-URI: /\r\n"
             let announced = "GET /v1/forward-auth HTTP/1.1\r\nHost: a\r\n\(described)Content-Length: 5\r\n\r\n"
             #expect(try await talk(announced, answers: 1, to: server)[0].hasPrefix("200 "))
-            let large = post("/v1/verify", #"{"key":"\#(String(repeating: "a", count: ControlAPI.bodyLimit))"}"#)
+            let large = post("/v1/verify", #"{"key":"\#(String(repeating: "a", count: BodyLimit.bytes))"}"#)
             let known = post("/v1/verify", #"{"key":"\#(token)"}"#)
             #expect(try await talk(large + known + known, answers: 2, to: server).map { $0.prefix(3) } == ["413"])
         }

@@ -1,4 +1,6 @@
+import AuthKeys
 import CoreMetrics
+import KeyAdministration
 import NIOHTTP1
 import TestSupport
 import Testing

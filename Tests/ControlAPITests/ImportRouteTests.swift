@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import AuthKeys
 import Crypto
 import Foundation
 import Glibc

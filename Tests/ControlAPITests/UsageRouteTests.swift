@@ -1,4 +1,5 @@
 import AuthKeys
+import KeyAdministration
 import NIOHTTP1
 import TestSupport
 import Testing
