@@ -4,7 +4,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Forms of fields at forward-auth, as docs/operations.md has them")
+@Suite("Forms of fields at forward-auth, as docs/fields.md has them")
 struct FieldFormTests {
     private func ask(_ fields: [String], _ server: ControlServer) async throws -> (status: String, text: String) {
         let connection = try RawConnection(to: server.url)
@@ -36,7 +36,7 @@ struct FieldFormTests {
 
     @Test("method, path and address")
     func request() async throws {
-        let rows = try DocumentedTable.rows(below: "What a proxy says at `/v1/forward-auth`")
+        let rows = try DocumentedTable.rows(below: "Fields at `/v1/forward-auth`")
         try await ControlServer.with { server in
             let key = try await key(
                 server, #","allowed_methods":["GET"],"allowed_paths":["/a"],"allowed_cidrs":["203.0.113.7/32"]"#)

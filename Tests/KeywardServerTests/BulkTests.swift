@@ -25,9 +25,9 @@ struct BulkTests {
         return path
     }
 
-    /// The statement that docs/operations.md gives for the origin system's table.
+    /// The statement that docs/import.md gives for the origin system's table.
     private func documentedStatement() throws -> String {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/operations.md")
+        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/import.md")
         let text = try String(contentsOf: file, encoding: .utf8)
         return String(try #require(text.firstMatch(of: /```sql\n(SELECT json_[^`]+)```/)).1)
     }

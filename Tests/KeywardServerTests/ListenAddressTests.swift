@@ -3,7 +3,7 @@ import Testing
 
 @testable import KeywardServer
 
-@Suite("Addresses to listen on, as docs/operations.md has them")
+@Suite("Addresses to listen on, as docs/fields.md has them")
 struct ListenAddressTests {
     @Test("each form is read or refused")
     func forms() throws {

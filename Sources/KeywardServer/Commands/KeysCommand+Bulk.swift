@@ -11,7 +11,7 @@ extension KeysCommand {
             discussion: """
                 One JSON object a line, with the members of a creation (name, owner, expires_at ...), optionally id, \
                 created_at, updated_at and deactivated_at, and either "token", or "digest" with "algorithm" (sha256 or \
-                sha512), "of" (token, or suffix for what follows the prefix) and "prefix". See docs/operations.md.
+                sha512), "of" (token, or suffix for what follows the prefix) and "prefix". See docs/import.md.
                 """)
 
         enum Mode: String, ExpressibleByArgument, CaseIterable {

@@ -3,7 +3,7 @@ import Gateway
 import TestSupport
 import Testing
 
-@Suite("Forms of fields at the gateway, as docs/operations.md has them")
+@Suite("Forms of fields at the gateway, as docs/fields.md has them")
 struct FieldFormTests {
     private static let everywhere = ["0.0.0.0/0", "::/0"]
 
