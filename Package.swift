@@ -1,4 +1,6 @@
 // swift-tools-version: 6.2
+//
+// Keyward builds on Linux only: LibPQ and the command use epoll, Glibc and /proc.
 
 import PackageDescription
 
@@ -49,7 +51,7 @@ let package = Package(
         .systemLibrary(
             name: "CLibPQ",
             pkgConfig: "libpq",
-            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
+            providers: [.apt(["libpq-dev"])]
         ),
         .target(name: "LibPQ", dependencies: ["CLibPQ", logging], swiftSettings: strict),
         .target(name: "AuthKeys", dependencies: [crypto, logging, metrics], swiftSettings: strict),
