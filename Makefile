@@ -6,6 +6,8 @@ ARGS ?=
 # A release is one file that contains the Swift runtime. Debug builds, and so all tests, check exclusive access at run time. Releases
 # omit these checks, which cost a tenth of a proxied request (docs/architecture.md).
 RELEASE_FLAGS ?= --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+# The commit that `keyward --version` prints. It is empty outside of a git repository.
+COMMIT ?= $(shell [ -e .git ] && git describe --always --dirty --exclude='*' --abbrev=12 2>/dev/null)
 
 .PHONY: run test example build release setup test-tools format lint bench clean
 
@@ -27,7 +29,7 @@ build: setup
 	$(SWIFT) build
 
 release: setup
-	$(SWIFT) build -c release --product keyward $(RELEASE_FLAGS)
+	KEYWARD_COMMIT="$(COMMIT)" $(SWIFT) build -c release --product keyward $(RELEASE_FLAGS)
 
 setup:
 	@scripts/setup
