@@ -1,16 +1,16 @@
--- Asks Keyward, here, whether a request may pass. ?scope=documents:read at the end asks for a scope.
+-- The address of Keyward's decision. Append ?scope=documents:read to require a scope.
 local question = "http://127.0.0.1:9090/v1/forward-auth"
 
 local identity = { "x-keyward-key-id", "x-keyward-key-name", "x-keyward-owner", "x-keyward-scopes" }
--- All that goes to Keyward of the client's fields: it has no say in the others.
+-- The client's fields that go to Keyward. No other field of a client does.
 local told = { "authorization", "x-api-key", "user-agent", "origin", "access-control-request-method" }
--- What of Keyward's answer a client gets.
+-- The fields of Keyward's response that a client gets.
 local answered = { "content-type", "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy", "x-request-id", "cache-control" }
 
 local unavailable = '{"error":{"type":"unavailable_error","message":"API keys cannot be verified at the moment: try again",'
     .. '"param":null,"code":"verification_unavailable"}}'
 
--- HAProxy counts values from 0.
+-- HAProxy numbers values from 0.
 local function list(values)
     local result = {}
     for place = 0, #values do result[place + 1] = values[place] end
@@ -29,7 +29,7 @@ core.register_action("keyward", { "http-req" }, function(txn)
     local request = txn.http:req_get_headers()
     local headers = {
         ["x-original-method"] = { txn.f:method() },
-        -- As it came, and as the API gets it.
+        -- The path as the client sent it, and as the API gets it.
         ["x-original-uri"] = { txn.f:url() },
         ["x-forwarded-for"] = { txn.f:src() },
     }
