@@ -1,11 +1,11 @@
 -- The address of Keyward's decision. Append ?scope=documents:read to require a scope.
-local question = "http://127.0.0.1:9090/v1/forward-auth"
+local decision = "http://127.0.0.1:9090/v1/forward-auth"
 
 local identity = { "x-keyward-key-id", "x-keyward-key-name", "x-keyward-owner", "x-keyward-scopes" }
 -- The client's fields that go to Keyward. No other field of a client does.
-local told = { "authorization", "x-api-key", "user-agent", "origin", "access-control-request-method" }
+local forwarded = { "authorization", "x-api-key", "user-agent", "origin", "access-control-request-method" }
 -- The fields of Keyward's response that a client gets.
-local answered = { "content-type", "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy", "x-request-id", "cache-control" }
+local returned = { "content-type", "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy", "x-request-id", "cache-control" }
 
 local unavailable = '{"error":{"type":"unavailable_error","message":"API keys cannot be verified at the moment: try again",'
     .. '"param":null,"code":"verification_unavailable"}}'
@@ -13,7 +13,7 @@ local unavailable = '{"error":{"type":"unavailable_error","message":"API keys ca
 -- HAProxy numbers values from 0.
 local function list(values)
     local result = {}
-    for place = 0, #values do result[place + 1] = values[place] end
+    for index = 0, #values do result[index + 1] = values[index] end
     return result
 end
 
@@ -33,24 +33,24 @@ core.register_action("keyward", { "http-req" }, function(txn)
         ["x-original-uri"] = { txn.f:url() },
         ["x-forwarded-for"] = { txn.f:src() },
     }
-    for _, name in ipairs(told) do
+    for _, name in ipairs(forwarded) do
         if request[name] then headers[name] = list(request[name]) end
     end
 
-    local answer = core.httpclient():get({ url = question, headers = headers, timeout = 5000 })
-    local fields = answer and answer.headers or {}
-    if answer and answer.status == 200 then
+    local response = core.httpclient():get({ url = decision, headers = headers, timeout = 5000 })
+    local fields = response and response.headers or {}
+    if response and response.status == 200 then
         for _, name in ipairs(identity) do
             local value = fields[name] and fields[name][0] or ""
             if value ~= "" then txn.http:req_set_header(name, value) end
         end
         txn:set_var("txn.keyward", "passed")
-    elseif answer and (answer.status == 401 or answer.status == 403 or answer.status == 429) then
+    elseif response and (response.status == 401 or response.status == 403 or response.status == 429) then
         local passed = {}
-        for _, name in ipairs(answered) do
+        for _, name in ipairs(returned) do
             if fields[name] then passed[name] = list(fields[name]) end
         end
-        refuse(txn, answer.status, passed, answer.body)
+        refuse(txn, response.status, passed, response.body)
     else
         refuse(txn, 503, { ["content-type"] = { "application/json" }, ["retry-after"] = { "1" } }, unavailable)
     end
