@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Heap allocations a request, beside the ceilings in allocations.json; exits with 1 when one is exceeded.
+"""Measures heap allocations per request, and exits with 1 if one exceeds its ceiling in allocations.json.
 
 Usage: allocations.py
 
-Keyward runs with one thread and malloc_count.c preloaded, before an upstream in Python. After a warm-up a simple client sends
-requests one after the other; what Keyward allocates when nobody asks it anything is measured too, and taken off.
+Keyward runs with one thread and malloc_count.c preloaded, in front of an upstream in Python. After a warm-up, a simple client
+sends requests one after another. The allocations of an idle Keyward are measured too, and subtracted.
 Environment: REQUESTS (of each kind, 10000).
 """
 import json
@@ -37,7 +37,7 @@ class Counted:
             database, "--threads", "1", "--upstream", "http://127.0.0.1:%d" % upstream, *arguments,
             environment={"LD_PRELOAD": COUNTER, "MALLOC_COUNT_FILE": self.count_file})
         if not self.count():
-            raise SystemExit("nothing is counted: Keyward has to be linked with glibc dynamically")
+            raise SystemExit("no allocations are counted: Keyward must be linked dynamically with glibc")
         time.sleep(1)
         before, began = self.count(), time.time()
         time.sleep(2)
@@ -48,7 +48,7 @@ class Counted:
             return struct.unpack("<Q", file.read(8))[0]
 
     def per_request(self, run, requests=REQUESTS):
-        """What `run(n)`, which sends n requests, makes Keyward allocate for each."""
+        """Returns the allocations per request of `run(n)`, which sends n requests."""
         run(max(requests // 10, 1))
         before, began = self.count(), time.time()
         run(requests)
@@ -56,7 +56,7 @@ class Counted:
 
 
 class Client:
-    """Sends the same request over one connection, again and again."""
+    """A client that sends the same request repeatedly over one connection."""
 
     def __init__(self, address, request, status, tls=False):
         self.connection = socket.create_connection(address)
@@ -92,7 +92,7 @@ class Client:
 
 
 def http2(address, key):
-    """Requests over one HTTP/2 connection, by curl; None if that cannot speak it."""
+    """Returns a function that sends requests over one HTTP/2 connection with curl; None if curl lacks HTTP/2."""
     version = subprocess.run(["curl", "--version"], capture_output=True, text=True)
     if " HTTP2" not in version.stdout:
         return None
@@ -110,16 +110,16 @@ def http2(address, key):
 
 def requests(key):
     head = "Host: benchmark\r\nUser-Agent: benchmark\r\nAccept: */*\r\nAuthorization: Bearer %s\r\n"
-    good, bad = head % key, head % (key[:-1] + ("0" if key[-1] != "0" else "1"))
+    valid, unknown = head % key, head % (key[:-1] + ("0" if key[-1] != "0" else "1"))
     return (
-        ("GET / HTTP/1.1\r\n%s\r\n" % good).encode(),
-        ("POST / HTTP/1.1\r\n%sContent-Length: 1024\r\n\r\n%s" % (good, "x" * 1024)).encode(),
-        ("GET / HTTP/1.1\r\n%s\r\n" % bad).encode(),
+        ("GET / HTTP/1.1\r\n%s\r\n" % valid).encode(),
+        ("POST / HTTP/1.1\r\n%sContent-Length: 1024\r\n\r\n%s" % (valid, "x" * 1024)).encode(),
+        ("GET / HTTP/1.1\r\n%s\r\n" % unknown).encode(),
     )
 
 
 def measure():
-    """Allocations a request, by kind."""
+    """Returns the allocations per request, by kind of request."""
     upstream = bench.start_upstream()
     keeper = bench.Instance()
     key = keeper.admin("POST", body={"name": "benchmark"})["value"]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Creations a second over HTTP at 64 connections, beside pgbench running the same insert: medians of three, interleaved.
+"""Compares creations per second over HTTP with pgbench running the same insert: medians of three interleaved rounds.
 
-pgbench inserts one key a transaction, into the same tables of the same server, on 64 connections.
+Both use 64 connections. pgbench inserts one key per transaction, into the same tables of the same server.
 """
 import os
 import re
@@ -61,5 +61,5 @@ http, direct = [], []
 for _ in range(ROUNDS):
     http.append(by_http())
     direct.append(by_pgbench())
-print("creations a second at 64 connections: over HTTP %.0f, pgbench %.0f, ratio %.2f" % (
+print("creations per second on 64 connections: over HTTP %.0f, pgbench %.0f, ratio %.2f" % (
     statistics.median(http), statistics.median(direct), statistics.median(http) / statistics.median(direct)))

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Faults of PostgreSQL and of instances, with a count of violations: a revoked key that is accepted, a valid one that is refused.
+"""Injects faults into PostgreSQL and instances, and counts violations: accepted revoked keys and refused valid keys.
 
-Usage: faults.py crash [ROUNDS]      a backend is killed after roll-backs, while an instance is stopped (200 rounds)
-       faults.py failover [ROUNDS]   a copy that lacks the last seconds is promoted (20 rounds)
+Usage: faults.py crash [ROUNDS]      a backend is killed after rollbacks, while an instance is stopped (200 rounds)
+       faults.py failover [ROUNDS]   a copy without the last seconds is promoted (20 rounds)
        faults.py pause [ROUNDS]      an instance is stopped (SIGSTOP) while keys are revoked (20 rounds)
-       faults.py deleted [ROUNDS]    new keys are used while deleted ones are tried once a second (50 rounds)
+       faults.py deleted [ROUNDS]    new keys are used while requests with deleted ones arrive once a second (50 rounds)
 """
 import http.client
 import os
@@ -27,7 +27,7 @@ def status(instance, key):
 
 
 def admin(instance, method, path="", body=None):
-    """An admin request, repeated while the database is away."""
+    """Sends an admin request, and repeats it while the database is unavailable."""
     deadline = time.monotonic() + 60
     while True:
         connection = http.client.HTTPConnection(*instance.control, timeout=30)
@@ -44,7 +44,7 @@ def admin(instance, method, path="", body=None):
 
 
 class Cluster:
-    """A PostgreSQL whose data folder can be copied and put back."""
+    """A PostgreSQL server whose data folder can be copied and restored."""
 
     def __init__(self):
         self.folder = bench.FOLDER + "/cluster"
@@ -72,7 +72,7 @@ class Cluster:
         return target
 
     def promote(self, copy):
-        """The copy takes the place of the cluster, on a timeline of its own, without what came after it."""
+        """Replaces the cluster with the copy, on a new timeline, without the later commits."""
         self.stop()
         shutil.rmtree(self.folder)
         subprocess.run(["cp", "-a", copy, self.folder], check=True)
@@ -88,22 +88,25 @@ class Cluster:
         return subprocess.run(command, text=True, capture_output=True).stdout.strip()
 
     def number(self, statement):
-        """The answer to a statement, as soon as the server is back."""
+        """Returns the result of a statement, once the server is available again."""
         while not (answer := self.sql(statement)).isdigit():
             time.sleep(0.02)
         return int(answer)
 
     def kill_backend(self):
-        """PostgreSQL ends all sessions and recovers, under the same postmaster."""
+        """Prepares a crash: returns a session, its process id to kill, and the highest transaction id before the crash.
+
+        After the kill, PostgreSQL ends all sessions and recovers under the same postmaster.
+        """
         sleeper = subprocess.Popen([bench.postgres_program("psql"), "-qX", "-d", self.database, "-c", "SELECT pg_sleep(60)"],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         pid = ""
         while not pid:
             pid = self.sql("SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' LIMIT 1")
-        # The seals of the trail are written, so that the roll-backs come last before the crash.
+        # The seals of the trail are written first, so that the rollbacks come last before the crash.
         time.sleep(2.2)
         highest = self.sql(";".join(["BEGIN; SELECT pg_current_xact_id(); ROLLBACK"] * 40)).split("\n")[-1]
-        # Instances read once more: their position is behind ids that nothing has made durable.
+        # Instances read once more, so that their position follows ids that no commit has made durable.
         time.sleep(1.2)
         return sleeper, int(pid), int(highest)
 
@@ -120,7 +123,7 @@ def crash(rounds):
         keys = [admin(first, "POST", body={"name": "%d-%d" % (number, i)}) for i in range(4)]
         for key in keys:
             if status(second, key["value"]) != 200:
-                raise SystemExit("a key made on one instance was refused")
+                raise SystemExit("a key created on one instance was refused by another")
         sleeper, pid, highest = cluster.kill_backend()
         second.process.send_signal(signal.SIGSTOP)
         os.kill(pid, signal.SIGKILL)
@@ -136,7 +139,7 @@ def crash(rounds):
                 violations += status(instance, key["value"]) != 401
         for instance in (first, second):
             violations += status(instance, keys[3]["value"]) != 200
-    print("%d crashes, ids given out again after %d of them: %d violations" % (rounds, reused, violations))
+    print("%d crashes, ids reused after %d of them: %d violations" % (rounds, reused, violations))
 
 
 def failover(rounds):
@@ -202,7 +205,7 @@ def pause(rounds):
         for thread in threads:
             thread.join()
         accepted += sum(counts)
-    print("%d stops of an instance for 2.5 s, 20 keys revoked meanwhile: %d requests with them accepted" % (rounds, accepted))
+    print("%d stops of an instance for 2.5 s, with 20 keys revoked each time: %d requests accepted" % (rounds, accepted))
 
 
 def deleted(rounds):
@@ -230,7 +233,7 @@ def deleted(rounds):
     over.set()
     for thread in threads:
         thread.join()
-    print("%d new keys used at once on another instance, beside 3 deleted ones in use: %d refused" % (rounds, refused))
+    print("%d new keys used immediately on another instance, with 3 deleted ones in use: %d refused" % (rounds, refused))
 
 
 what = {"crash": (crash, 200), "failover": (failover, 20), "pause": (pause, 20), "deleted": (deleted, 50)}

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Keyward beside nginx, HAProxy and Envoy on the same work, in one run: medians of interleaved rounds.
+"""Compares Keyward with nginx, HAProxy and Envoy on the same work, in one run: medians of interleaved rounds.
 
 Usage: gateway.py [small|bodies|connections|tls|million|memory ...]   (all of them by default)
 
-Each gateway has two threads, checks an API key, takes the credential out, puts an identity in, and passes the request to the
-same upstream over kept connections. Everything is on loopback. Peers that are not installed are left out.
-Environment: ROUNDS (5), DUR (seconds of a measurement, 4), GIB (of the stream to a slow reader, 2), ENVOY (its binary).
+Each gateway has two threads, checks an API key, removes the credential, adds an identity header, and forwards the request to the
+same upstream over persistent connections. All traffic is on loopback. Proxies that are not installed are skipped.
+Environment: ROUNDS (5), DUR (seconds per measurement, 4), GIB (size of the stream to a slow reader, 2), ENVOY (its binary).
 """
 import http.client
 import json
@@ -39,7 +39,7 @@ end
 
 
 class Server:
-    """A gateway to be measured."""
+    """A gateway under test."""
 
     def __init__(self, name, process, port, key, tls_port=None):
         self.name, self.pids, self.port, self.tls_port = name, [process.pid], port, tls_port
@@ -55,8 +55,8 @@ class Server:
         return "http%s://127.0.0.1:%d%s" % ("s" if tls else "", self.tls_port if tls else self.port, path)
 
 
-class Place:
-    """The upstreams, the peers, and a private PostgreSQL for Keyward; each is started when it is first asked for."""
+class Testbed:
+    """The upstreams, the other proxies, and a private PostgreSQL for Keyward."""
 
     def __init__(self, peers=True):
         chain, key = bench.certificate()
@@ -79,7 +79,7 @@ class Place:
         self.servers = [*(self.peers() if peers else ()), self.keyward("keyward", self.database, self.key)]
 
     def config(self, name, **values):
-        """A file of `peers` with its placeholders filled in; returns its path."""
+        """Fills in the placeholders of a file in `peers`, and returns the path of the result."""
         values = {**self.values, **values}
         with open(os.path.join(PEERS, name)) as file:
             text = re.sub("@([A-Z_]+)@", lambda match: str(values[match.group(1)]), file.read())
@@ -104,13 +104,13 @@ class Place:
         }
         for program, command in commands.items():
             if bench.missing(program):
-                print("%s is not installed and left out" % program)
+                print("%s is not installed and is skipped" % program)
                 continue
             port, tls = bench.free_port(), bench.free_port()
             yield Server(os.path.basename(program), command(port, tls), port, PEER_KEY, tls)
 
     def keyward(self, name, database, key, *arguments):
-        """An instance without a PostgreSQL of its own, so that what is measured is the gateway."""
+        """Starts an instance without its own PostgreSQL, so that only the gateway is measured."""
         instance = bench.Instance(
             database, "--threads", "2", "--upstream", "http://127.0.0.1:%d" % self.values["UPSTREAM"],
             "--route", "/sink=http://127.0.0.1:%d" % self.values["SINK"], *arguments)
@@ -126,7 +126,7 @@ class Place:
 
 
 def wrk(server, path, connections, script="", tls=False):
-    """Loads a server and returns what came of it; `cpu` is in seconds."""
+    """Puts load on a server and returns the result; `cpu` is in seconds."""
     name = bench.FOLDER + "/wrk.lua"
     with open(name, "w") as file:
         file.write(script + REPORT)
@@ -141,7 +141,7 @@ def wrk(server, path, connections, script="", tls=False):
 
 
 def interleave(servers, measure):
-    """Rounds of all servers in turn: a list of samples for each."""
+    """Measures all servers in turn for several rounds; returns a list of samples for each."""
     samples = {server.name: [] for server in servers}
     for _ in range(ROUNDS):
         for server in servers:
@@ -150,7 +150,7 @@ def interleave(servers, measure):
 
 
 def table(title, samples, columns):
-    """Prints medians, and sums of what should be nought. A column: its heading, its format, and what it shows of a sample."""
+    """Prints medians, and sums for errors. A column has a heading, a format, and a function of a sample."""
     print("\n%s (load average %.1f)" % (title, os.getloadavg()[0]))
     print("%-22s" % "" + "".join("%14s" % heading for heading, _, _ in columns))
     for name, results in samples.items():
@@ -179,28 +179,28 @@ def requests(title, servers, path="/", connections=64, script="", tls=False):
 
 
 def sized(server, *load):
-    """What came of a load, with the memory of whoever bore it."""
+    """Returns the result of a load, with the resident memory of the server."""
     return {**wrk(server, *load), "resident": server.resident_megabytes()}
 
 
-def small(place):
+def small(testbed):
     for connections in (64, 1000):
-        requests("small answer, %d kept connections" % connections, place.servers, connections=connections)
+        requests("small response, %d persistent connections" % connections, testbed.servers, connections=connections)
 
 
-def connections(place):
-    requests("small answer, a new connection each request, 64 at a time", place.servers,
+def connections(testbed):
+    requests("small response, a new connection for each request, 64 at a time", testbed.servers,
              script='wrk.headers["Connection"] = "close"\n')
 
 
-def tls(place):
-    keyward = place.keyward_with_tls()
-    requests("small answer over TLS, 64 kept connections", [*place.servers[:-1], keyward], tls=True)
+def tls(testbed):
+    keyward = testbed.keyward_with_tls()
+    requests("small response over TLS, 64 persistent connections", [*testbed.servers[:-1], keyward], tls=True)
     bench.stop(keyward.instance.process)
 
 
 def upload(server, size, count, parallel=2):
-    """Uploads from `parallel` connections at once, straight from a file."""
+    """Uploads from `parallel` concurrent connections, directly from a file."""
     path = "%s/files/100m" % bench.FOLDER
     bad = []
 
@@ -229,15 +229,15 @@ def upload(server, size, count, parallel=2):
     }
 
 
-def bodies(place):
+def bodies(testbed):
     work = [
-        ("answers of 1 MiB, 8 connections", lambda server: wrk(server, "/files/1m", 8)),
-        ("answers of 100 MiB, 4 connections", lambda server: wrk(server, "/files/100m", 4)),
+        ("responses of 1 MiB, 8 connections", lambda server: wrk(server, "/files/1m", 8)),
+        ("responses of 100 MiB, 4 connections", lambda server: wrk(server, "/files/100m", 4)),
         ("uploads of 1 MiB, 2 connections", lambda server: upload(server, MIB, 2000)),
         ("uploads of 100 MiB, 2 connections", lambda server: upload(server, 100 * MIB, 20)),
     ]
     for title, measure in work:
-        table(title, interleave(place.servers, measure), [
+        table(title, interleave(testbed.servers, measure), [
             ("MB/s", "%.0f", lambda r: r["bytes"] / r["microseconds"]),
             ("CPU s/GiB", "%.2f", lambda r: r["cpu"] * GIB / max(r["bytes"], 1)),
             ("bad", "%d", lambda r: r["bad"]),
@@ -256,7 +256,7 @@ INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, created_at)
 SELECT sha256(uuid_send(id)), id, 'kw', '0000', at FROM input;
 """
 
-# Requests of many keys in turn, each written once. They all differ, so that wrk has as much to do with one key.
+# Prepared requests with many keys in turn. All requests differ, so that wrk does the same work with a single key.
 IN_TURN = """
 local requests, turn = {}, 0
 init = function()
@@ -271,24 +271,24 @@ end
 """
 
 
-def million(place):
-    bench.sql(place.database, "CREATE DATABASE million")
+def million(testbed):
+    bench.sql(testbed.database, "CREATE DATABASE million")
     database = bench.private_database("million")
     environment = {**os.environ, "KEYWARD_DATABASE_URL": database}
     environment.pop("KEYWARD", None)
     subprocess.run([bench.KEYWARD, "migrate", "up"], env=environment, check=True, capture_output=True)
     bench.sql(database, INSERT_MILLION, "VACUUM ANALYZE", "CHECKPOINT")
     began = time.time()
-    server = place.keyward("a million keys", database, key="")
+    server = testbed.keyward("a million keys", database, key="")
     print("\na million keys: started in %.1f s" % (time.time() - began))
     admin = http.client.HTTPConnection(*server.instance.control)
     keys = [server.instance.admin("POST", body={"name": "used %d" % number}, connection=admin)["value"]
             for number in range(5000)]
     server.credential = "Bearer " + keys[0]
-    for name, list_ in (("one", [place.key] * len(keys)), ("first", keys[:1] * len(keys)), ("used", keys)):
+    for name, list_ in (("one", [testbed.key] * len(keys)), ("first", keys[:1] * len(keys)), ("used", keys)):
         with open("%s/%s.keys" % (bench.FOLDER, name), "w") as file:
             file.writelines(key + "\n" for key in list_)
-    one = place.keyward("one key", place.database, place.key)
+    one = testbed.keyward("one key", testbed.database, testbed.key)
     work = {"one key": (one, "one"), "a million, one used": (server, "first"), "a million, 5000 used": (server, "used")}
     samples = {name: [] for name in work}
     for number in range(ROUNDS):
@@ -297,13 +297,13 @@ def million(place):
             result = wrk(gateway, "/", 64, IN_TURN % ("%s/%s.keys" % (bench.FOLDER, list_)))
             result["resident"] = gateway.resident_megabytes()
             samples[name].append(result)
-    requests_table("one key beside a million, 64 kept connections", samples)
+    requests_table("one key compared with a million, 64 persistent connections", samples)
     for gateway in (one, server):
         bench.stop(gateway.instance.process)
 
 
 def idle(server, count=1000):
-    """Resident megabytes before and with `count` idle connections that had one request each."""
+    """Returns the resident megabytes before and with `count` idle connections, after one request on each."""
     before = server.resident_megabytes()
     request = ("GET / HTTP/1.1\r\nHost: benchmark\r\nAuthorization: %s\r\n\r\n" % server.credential).encode()
     connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(count)]
@@ -318,17 +318,17 @@ def idle(server, count=1000):
 
 
 def slow_stream(server, megabytes_a_second=250):
-    """Reads a long stream slower than it could come; returns resident megabytes, sampled all the way."""
+    """Reads a long stream more slowly than the server could send it; returns samples of the resident megabytes."""
     samples = []
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
         connection.connect(("127.0.0.1", server.port))
         connection.sendall(("GET /sink/stream/%d HTTP/1.1\r\nHost: benchmark\r\nAuthorization: %s\r\n\r\n" % (
             GIBIBYTES * 1024, server.credential)).encode())
-        piece, received, began, sampled = bytearray(1 << 18), 0, time.time() + 2, 0
-        time.sleep(2)  # All buffers on the way fill up.
+        chunk, received, began, sampled = bytearray(1 << 18), 0, time.time() + 2, 0
+        time.sleep(2)  # All buffers on the path fill up.
         while received < GIBIBYTES * GIB:
-            count = connection.recv_into(piece)
+            count = connection.recv_into(chunk)
             if not count:
                 raise SystemExit("%s: the stream ended after %d bytes" % (server.name, received))
             received += count
@@ -339,10 +339,10 @@ def slow_stream(server, megabytes_a_second=250):
     return samples
 
 
-def memory(place):
-    fresh = place.keyward("keyward", place.database, place.key)
-    servers = [*place.servers[:-1], fresh]
-    table("resident memory, 1000 idle connections after a request each", {s.name: [idle(s)] for s in servers}, [
+def memory(testbed):
+    fresh = testbed.keyward("keyward", testbed.database, testbed.key)
+    servers = [*testbed.servers[:-1], fresh]
+    table("resident memory, 1000 idle connections after one request each", {s.name: [idle(s)] for s in servers}, [
         ("at first MB", "%.1f", lambda r: r["before"]),
         ("with them MB", "%.1f", lambda r: r["after"]),
         ("bad", "%d", lambda r: r["bad"]),
@@ -360,14 +360,14 @@ def main():
     chosen = sys.argv[1:] or list(SECTIONS)
     unknown = [name for name in chosen if name not in SECTIONS]
     if unknown:
-        raise SystemExit("no such section: %s; there are %s" % (", ".join(unknown), ", ".join(SECTIONS)))
+        raise SystemExit("unknown section: %s; available sections: %s" % (", ".join(unknown), ", ".join(SECTIONS)))
     absent = bench.missing("nginx", "wrk", "openssl")
     if absent:
         raise SystemExit("missing: " + ", ".join(absent))
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    place = Place()
+    testbed = Testbed()
     for name in chosen:
-        SECTIONS[name](place)
+        SECTIONS[name](testbed)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: a PostgreSQL and instances of Keyward, started for the length of a run."""
+"""Shared code of the benchmark scripts: a PostgreSQL and instances of Keyward, which run until the script ends."""
 import atexit
 import glob
 import http.client
@@ -38,7 +38,7 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Instance:
-    """A `keyward serve`. The first one brings a private PostgreSQL, which the others use."""
+    """A `keyward serve` process. The first one starts a private PostgreSQL, which the others use."""
 
     def __init__(self, database=None, *arguments, environment=None, log=FOLDER + "/log"):
         env = {k: v for k, v in os.environ.items() if not k.startswith("KEYWARD")}
@@ -77,7 +77,7 @@ class Instance:
 
 
 class Postgres:
-    """A PostgreSQL with settings of its own, for what the private one of an instance does not show."""
+    """A PostgreSQL with custom settings, for measurements that the private one of an instance does not support."""
 
     def __init__(self, settings):
         folder = FOLDER + "/postgres"
@@ -100,17 +100,17 @@ class Postgres:
 
 
 def private_database(name="keyward"):
-    """The connection string of the private PostgreSQL of the first instance."""
+    """Returns the connection string of the private PostgreSQL of the first instance."""
     for folder, _, files in os.walk(FOLDER + "/data/postgres"):
         if "postmaster.pid" in files:
             with open(os.path.join(folder, "postmaster.pid")) as file:
                 lines = file.read().split("\n")
             return "host=%s port=%s dbname=%s user=keyward" % (lines[4], lines[3], name)
-    raise SystemExit("no private PostgreSQL")
+    raise SystemExit("there is no private PostgreSQL")
 
 
 def postgres_program(name):
-    """The newest of PostgreSQL's programs of that name."""
+    """Returns the path of a PostgreSQL program, of the newest installed version."""
     found = glob.glob("/usr/lib/postgresql/*/bin/" + name)
     return max(found, key=lambda path: int(re.search(r"/(\d+)/", path).group(1)), default=name)
 
@@ -123,7 +123,7 @@ def sql(database, *statements):
 
 
 def start(*command, port=None, **options):
-    """Starts a process that is stopped at the end; waits until it listens on the port."""
+    """Starts a process that is stopped when the script ends; waits until it listens on the port."""
     process = subprocess.Popen(command, **options)
     _running.append(process)
     if port:
@@ -132,21 +132,21 @@ def start(*command, port=None, **options):
 
 
 def stop(process):
-    """Ends a process of `start` before the end."""
+    """Stops a process of `start` before the script ends."""
     process.terminate()
     process.wait(40)
     _running.remove(process)
 
 
 def start_upstream():
-    """The upstream in Python; returns its port."""
+    """Starts the upstream in Python; returns its port."""
     port = free_port()
     start(sys.executable, os.path.join(ROOT, "Benchmarks/peers/upstream.py"), str(port), port=port)
     return port
 
 
 def certificate():
-    """A new self-signed certificate and its key, as two files."""
+    """Creates a self-signed certificate and its key, and returns the paths of the two files."""
     chain, key = FOLDER + "/certificate.pem", FOLDER + "/key.pem"
     if not os.path.exists(chain):
         subprocess.run(
@@ -158,7 +158,7 @@ def certificate():
 
 
 def missing(*programs):
-    """Those of the programs that are not installed."""
+    """Returns the programs that are not installed."""
     return [name for name in programs if not shutil.which(name)]
 
 
@@ -169,7 +169,7 @@ def free_port():
 
 
 def tree(pid):
-    """A process and all its descendants."""
+    """Returns the ids of a process and all its descendants."""
     pids = [pid]
     for task in os.listdir("/proc/%d/task" % pid):
         with open("/proc/%d/task/%s/children" % (pid, task)) as children:
@@ -179,7 +179,7 @@ def tree(pid):
 
 
 def cpu_seconds(pid):
-    """User and system time of a process tree."""
+    """Returns the user and system time of a process tree."""
     ticks = 0
     for member in tree(pid):
         with open("/proc/%d/stat" % member) as stat:
@@ -189,7 +189,7 @@ def cpu_seconds(pid):
 
 
 def resident_megabytes(pid):
-    """Resident memory of a process tree."""
+    """Returns the resident memory of a process tree."""
     kilobytes = 0
     for member in tree(pid):
         with open("/proc/%d/status" % member) as status:
@@ -198,7 +198,7 @@ def resident_megabytes(pid):
 
 
 def wait_for(host, port, process=None, seconds=10):
-    """Waits until somebody listens there."""
+    """Waits until a process listens on the port."""
     deadline = time.time() + seconds
     while time.time() < deadline and (process is None or process.poll() is None):
         try:

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""Milliseconds in PostgreSQL of pages of a list of a million keys: every order, every filter, first and later pages.
+"""Measures the milliseconds in PostgreSQL for pages of a list of a million keys: every order and filter, first and later pages.
 
-Pages are asked for over HTTP; planning and execution are what pg_stat_statements counted, medians of ROUNDS. Fails if a page
-takes longer than LIMIT_MS, but for those that `HARD` names, which are held to limits of their own. At the end the WORST
-longest pages are named. PLANS names a file for the plans of those that took longer. ONLY restricts the run to filters that begin
-with it.
+Pages are requested over HTTP. The times of planning and execution come from pg_stat_statements, as medians of ROUNDS. The script
+fails if a page takes longer than LIMIT_MS, or for pages in `HARD` longer than their own limit. At the end it prints the WORST
+slowest pages. PLANS names a file for the plans of pages above the limit. ONLY restricts the run to filters with this prefix.
 """
 import base64
 import http.client
@@ -32,8 +31,8 @@ SETTINGS = {
     "auto_explain.log_min_duration": str(int(LIMIT_MS)) if PLANS else "-1", "log_destination": "stderr",
 }
 
-# Two years of keys, made one after the other. Which of them end, are used, disabled or deactivated is random, the last of these
-# more so the older they are; what is called one in a thousand is that.
+# Keys created in sequence over two years. Expiry, use, disabling and deactivation are random; older keys are deactivated more
+# often. Names such as "one in a thousand" are true.
 DATA = (
     "DO 'BEGIN PERFORM setseed(0.42); END'",
     """
@@ -64,7 +63,7 @@ DATA = (
         substr(translate(encode(sha256(id::text::bytea), 'base64'), '+/', 'xy'), 1, 4), created_at
     FROM (SELECT id, created_at, row_number() OVER (ORDER BY created_at) n FROM auth_keys) k
     """,
-    # Seven in ten were used, most of them lately.
+    # Seven in ten keys were used, most of them recently.
     """
     UPDATE auth_key_usage u SET last_used_at = t.last - (t.last - t.created_at) * power(random(), 6), requests = 7,
         last_address = '192.0.2.1', last_agent = 'curl'
@@ -79,7 +78,7 @@ DATA = (
     "VACUUM FULL auth_key_usage", "VACUUM ANALYZE", "CREATE EXTENSION pg_stat_statements",
 )
 
-# What a cursor holds of a key in each order, and its order.
+# By order: the ORDER BY terms, then the time, the name and the field number in a cursor.
 SORTS = {
     "-created": ("k.created_at DESC, k.name, k.id", "k.created_at", "k.name", 0),
     "created": ("k.created_at, k.name DESC, k.id DESC", "k.created_at", "k.name", 0),
@@ -112,7 +111,7 @@ FILTERS = (
        ("owner=nobody&label=env=prod", "nobody, prod")]
 )
 
-# What takes longer, and how long at most (docs/operations.md says why): in the order of creation, and in any other.
+# Limits in milliseconds of slower pages (docs/admin-api.md gives the reasons): in the order of creation, and in other orders.
 HARD_BY_CREATION = {
     "none, 1,000 keys": 40, "label env=canary": 30, "scope one:hundredth": 25, "text 7": 20, "text 77": 250, "text %": 2500,
 }
@@ -123,7 +122,7 @@ HARD = {
     "text customer": 110, "text server 12": 20, "text server 1234": 20, "text 7": 20, "text 77": 250, "text ag": 350, "text %": 2500,
     "active, owner 1%": 40, "disabled, prod": 40, "deactivated, beta": 20, "scope, agent": 220, "unused 90d, active": 150,
 }
-# A status and a text: neither knows of the other.
+# A status and a text: the index of one does not contain the other.
 for status in ("active", "disabled", "deactivated", "expired"):
     for text in ("server", "777777", "ag"):
         HARD["%s, %s" % (status, text)] = HARD_BY_CREATION["%s, %s" % (status, text)] = 400
@@ -136,8 +135,8 @@ def rows(statement):
     return [line.split("\x1f") for line in out.split("\n") if line]
 
 
-def place(sort, offset):
-    """The cursor of the key so far down the list."""
+def cursor_at(sort, offset):
+    """Returns the cursor of the key at this offset of the list."""
     order, moment, name, field = SORTS[sort]
     [key, at, text] = rows("""
         SELECT k.id, (extract(epoch FROM %s) * 1000000)::bigint, %s FROM auth_keys k JOIN auth_key_usage u ON u.key_id = k.id
@@ -177,12 +176,12 @@ instance.stop()
 instance = bench.Instance(database)
 control = http.client.HTTPConnection(*instance.control)
 failures = []
-worst = []
+slowest = []
 
 
-def judge(name, sort, milliseconds):
+def check(name, sort, milliseconds):
     allowed = (HARD_BY_CREATION if "created" in sort else HARD).get(name, LIMIT_MS)
-    worst.append((milliseconds, name, sort))
+    slowest.append((milliseconds, name, sort))
     if milliseconds > allowed:
         failures.append("%s by %s: %.1f ms" % (name, sort, milliseconds))
     return "%8.1f%s" % (milliseconds, "!" if milliseconds > LIMIT_MS else " ")
@@ -190,13 +189,13 @@ def judge(name, sort, milliseconds):
 
 print("%-20s %-7s" % ("milliseconds", "") + "".join("%11s" % sort for sort in SORTS))
 for label, offset in (("first", 0), ("middle", KEYS // 2), ("deep", KEYS * 4 // 5), ("last", KEYS - 50)):
-    cursors = {sort: "&cursor=" + place(sort, offset) if offset else "" for sort in SORTS}
+    cursors = {sort: "&cursor=" + cursor_at(sort, offset) if offset else "" for sort in SORTS}
     for query, name in FILTERS:
         if not name.startswith(ONLY) or (label in ("deep", "last") and query):
             continue
         line = "%-20s %-7s" % (name, label)
         for sort in SORTS:
-            line += "  " + judge(name, sort, measure(
+            line += "  " + check(name, sort, measure(
                 "sort=%s%s%s" % (sort, "&" + query if query else "", cursors[sort]), "^WITH s0 AS|^SELECT count"))
         print(line, flush=True)
 
@@ -206,13 +205,13 @@ for query, name in FILTERS:
         print("%-28s   %7.1f" % (name, measure(
             "total=true" + ("&" + query if query else ""), "^SELECT count|^EXPLAIN")), flush=True)
 
-print("the longest:")
-for milliseconds, name, sort in sorted(worst, reverse=True)[:WORST]:
+print("slowest pages:")
+for milliseconds, name, sort in sorted(slowest, reverse=True)[:WORST]:
     print("%8.1f ms  %s by %s" % (milliseconds, name, sort))
 
 if PLANS:
     with open(postgres.log) as log, open(PLANS, "w") as plans:
         plans.write(log.read())
 if failures:
-    print("longer than allowed:\n  " + "\n  ".join(failures))
+    print("pages above their limit:\n  " + "\n  ".join(failures))
     sys.exit(1)

@@ -1,5 +1,5 @@
-// Counts the heap allocations of a process: preload it, with MALLOC_COUNT_FILE naming a file of at least eight bytes, where the
-// count goes. It hands everything on to glibc under the names that glibc keeps for this.
+// Counts the heap allocations of a process. Preload it with MALLOC_COUNT_FILE set to a file of at least eight bytes, which receives
+// the count. All calls are forwarded to glibc by the names that glibc exports for this purpose.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>

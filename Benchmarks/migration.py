@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Migrates a database under traffic: an older Keyward serves while this one starts beside it; not one request may be refused.
+"""Migrates a database under traffic: an older Keyward serves while this one starts beside it. No request may be refused.
 
 Usage: OLD=/path/to/an/older/keyward migration.py
 Environment: OLD (a binary of an earlier release), KEYS (200000), SECONDS (20).
-The older one makes the database and some keys by its API, SQL makes the rest. wrk sends requests to the older gateway all the
-time, and to the new one as soon as it listens. Both issue and revoke keys afterwards, and have to agree.
+The older Keyward creates the database and one key; SQL creates the other keys. wrk sends requests to the older gateway all the
+time, and to the new one as soon as it listens. Afterwards both issue and revoke keys, and each must see the other's changes.
 """
 import http.client
 import os
@@ -50,7 +50,7 @@ def until(what, seconds, condition):
 
 def main():
     if not OLD:
-        raise SystemExit("OLD names a binary of an earlier release")
+        raise SystemExit("OLD is not set: it must name a binary of an earlier release")
     new, bench.KEYWARD = bench.KEYWARD, OLD
     old = bench.Instance()
     database = bench.private_database()
@@ -65,19 +65,19 @@ def main():
     start = time.time()
     bench.KEYWARD = new
     fresh = bench.Instance(database)
-    print("%d keys: the new one migrated, loaded and listens after %.1f s" % (KEYS, time.time() - start))
+    print("%d keys: the new instance has migrated and loaded them and listens after %.1f s" % (KEYS, time.time() - start))
     beside = load(fresh, token, max(5, SECONDS - int(time.time() - start) - 2))
-    good = True
+    passed = True
     for maker, other in [(old, fresh), (fresh, old)]:
-        key = maker.admin("POST", body={"name": "made meanwhile"})
-        good = good and status(maker, key["value"]) == 200 and status(other, key["value"]) == 200
+        key = maker.admin("POST", body={"name": "created during the migration"})
+        passed = passed and status(maker, key["value"]) == 200 and status(other, key["value"]) == 200
         maker.admin("POST", "/%s/deactivate" % key["id"])
-        good = good and status(maker, key["value"]) == 401
+        passed = passed and status(maker, key["value"]) == 401
         until("a revocation on the other instance", 3, lambda: status(other, key["value"]) == 401)
-    print("both make, verify and revoke keys: %s" % ("yes" if good else "NO"))
-    good = report("the old one, through the migration", traffic) and good
-    good = report("the new one, from its first moment on", beside) and good
-    raise SystemExit(0 if good else 1)
+    print("both instances create, verify and revoke keys: %s" % ("yes" if passed else "NO"))
+    passed = report("old instance, during the migration", traffic) and passed
+    passed = report("new instance, from its start", beside) and passed
+    raise SystemExit(0 if passed else 1)
 
 
 main()

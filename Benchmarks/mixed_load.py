@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Mixed load for a long time, through a gateway whose upstream misbehaves; exits with 1 when any promise was broken.
+"""Puts mixed load on a gateway whose upstream misbehaves; exits with 1 if there is a violation.
 
 Usage: mixed_load.py
 
-Every answer carries what its request carried, so that an answer that reaches the wrong client shows; bodies are compared by
-their hashes; keys are made and revoked all the time; the upstream resets connections and is killed and started again. A failure
-is only allowed to a request that overlapped such a restart, or that asked for a reset. At the end the gateway must be as it
-was: nothing in flight, no file descriptor more, no memory more, no secret in the log.
-Environment: SECONDS_TOTAL (600), SCALE (of the number of clients, 1), TLS (1 for clients over TLS), SEED.
+Every response repeats a value of its request, which reveals a response to the wrong client. Bodies are compared by their hashes.
+Keys are created and revoked all the time. The upstream resets connections, and is killed and restarted. A request may fail only
+if it overlaps such a restart or requests a reset. At the end the gateway must have no requests in flight, no additional file
+descriptors, no additional memory, and no secret in its log.
+Environment: SECONDS_TOTAL (600), SCALE (factor of the number of clients, 1), TLS (1 for clients over TLS), SEED.
 """
 import asyncio
 import base64
@@ -37,19 +37,19 @@ TLS = os.environ.get("TLS") == "1"
 SEED = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
 UPSTREAM = os.path.join(bench.ROOT, "Benchmarks/peers/mixed_upstream.py")
 TABLE = random.Random(1).randbytes(1 << 20)
-# What must never be in a log: a part of a token, the admin key, and whatever else requests carried.
+# The log must never contain a part of a token, the admin key, or other values of requests.
 SECRET = re.compile("kw_[0-9A-Za-z]{5}|canary|" + bench.ADMIN_KEY)
 EXPECTED_WARNINGS = {"upstream failed"}
-# How long after a restart a failure may still be its doing.
+# The time in seconds after a restart in which it may still cause a failure.
 GRACE = 1.0
-# How long a stream may go on after its key was revoked, with a little for this script to notice.
+# The time in seconds that a stream may continue after the revocation of its key, with a margin for this script.
 CUT_WITHIN = 1.3
-# Longer than any piece of work takes.
+# The timeout in seconds of one unit of work.
 HANGS_AFTER = 40
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-# When the client that is at work last asked for something, as the only element of a list.
+# The time of the current client's last request, as the only element of a list.
 ASKED = contextvars.ContextVar("asked")
 
 
@@ -58,11 +58,11 @@ class Broken(Exception):
 
 
 class Violation(Exception):
-    """Something that must never happen."""
+    """A violation of a guarantee."""
 
 
 class Key:
-    """A key, and what is known of its end."""
+    """A key."""
 
     def __init__(self, made):
         self.id, self.value, self.name = made["id"], made["value"], made["name"]
@@ -110,7 +110,7 @@ class Client:
         self.writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
     async def head(self):
-        """The head of the next final response."""
+        """Returns the head of the next final response."""
         try:
             text = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         except (asyncio.IncompleteReadError, OSError) as error:
@@ -122,35 +122,35 @@ class Client:
             fields[name.lower()] = value.strip()
         return Reply(int(first.split(" ")[1]), fields)
 
-    async def pieces(self, reply):
-        """The body, piece by piece."""
+    async def chunks(self, reply):
+        """Yields the body in chunks."""
         try:
             if "content-length" in reply.fields:
                 left = int(reply.fields["content-length"])
                 while left:
-                    piece = await self.reader.read(min(left, 65536))
-                    if not piece:
+                    chunk = await self.reader.read(min(left, 65536))
+                    if not chunk:
                         raise Broken("%d bytes short" % left)
-                    left -= len(piece)
-                    yield piece
+                    left -= len(chunk)
+                    yield chunk
             elif reply.fields.get("transfer-encoding") == "chunked":
                 while True:
                     size = int(await self.reader.readuntil(b"\r\n"), 16)
-                    piece = (await self.reader.readexactly(size + 2))[:-2]
+                    chunk = (await self.reader.readexactly(size + 2))[:-2]
                     if not size:
                         return
-                    yield piece
+                    yield chunk
             elif reply.status not in (101, 204, 304):
-                while piece := await self.reader.read(65536):
-                    yield piece
+                while chunk := await self.reader.read(65536):
+                    yield chunk
         except (asyncio.IncompleteReadError, OSError) as error:
             raise Broken("in the body: %r" % error) from error
 
     async def reply(self):
         reply = await self.head()
         body = bytearray()
-        async for piece in self.pieces(reply):
-            body += piece
+        async for chunk in self.chunks(reply):
+            body += chunk
         reply.body = bytes(body)
         return reply
 
@@ -162,7 +162,7 @@ class Client:
 
 
 def token(prefix="kw"):
-    """A well-formed token that nobody has issued."""
+    """Returns a well-formed token that was never issued."""
     text = prefix + "_" + "".join(random.choices(DIGITS, k=43))
     checksum = binascii.crc32(text.encode())
     tail = ""
@@ -189,7 +189,7 @@ class Load:
         self.longest_cut = 0.0
 
     def disturbed(self, asked):
-        """Whether the upstream was away since then, or only just back."""
+        """Returns true if the upstream was unavailable at some time since then, or had just restarted."""
         return any(end is None or end + GRACE >= asked for _, end in self.restarts)
 
     def violation(self, text):
@@ -207,10 +207,10 @@ class Load:
             raise Broken("%d" % reply.status)
         raise Violation("%s: status %d, %r" % (what, reply.status, reply.body[:200]))
 
-    # The kinds of clients. Each does one piece of work and returns.
+    # The kinds of clients. Each call does one unit of work.
 
     async def echoes(self):
-        """Small requests on one connection, some pipelined; every answer must be the one to its request, for its key."""
+        """Sends small requests on one connection, some pipelined; each response must match its request and its key."""
         async with await Client.open(self) as client:
             for _ in range(random.randint(1, 30)):
                 asked = [(random.choice(self.keys), self.canary()) for _ in range(random.choice((1, 1, 1, 2, 5, 16)))]
@@ -233,17 +233,17 @@ class Load:
 
     def check_echo(self, reply, key, canary):
         if reply.fields.get("x-canary") != canary:
-            raise Violation("crossed answers: asked with %s, head of %s" % (canary, reply.fields.get("x-canary")))
+            raise Violation("crossed responses: request %s, head of %s" % (canary, reply.fields.get("x-canary")))
         seen = json.loads(reply.body)
         if seen["canary"] != canary or seen["path"] != "/echo/" + canary:
-            raise Violation("crossed answers: asked with %s, body of %s %s" % (canary, seen["canary"], seen["path"]))
+            raise Violation("crossed responses: request %s, body of %s %s" % (canary, seen["canary"], seen["path"]))
         if seen["key"] != [key.id] or seen["name"] != [key.name]:
-            raise Violation("identity: sent for %s, seen as %s" % (key.id, seen["key"]))
+            raise Violation("wrong identity: key %s, received as %s" % (key.id, seen["key"]))
         if seen["credentials"]:
-            raise Violation("the upstream saw a credential in %s" % seen["credentials"])
+            raise Violation("the upstream received a credential in %s" % seen["credentials"])
 
     async def uploads(self, slow=False):
-        """Bodies of any size, with and without a length; the upstream answers with their hash."""
+        """Sends bodies of any size, with and without a length; the upstream responds with their hash."""
         async with await Client.open(self) as client:
             for _ in range(random.randint(1, 4)):
                 key, canary = random.choice(self.keys), self.canary()
@@ -254,8 +254,8 @@ class Load:
                 client.write("POST", "/upload/" + canary, key.value, fields)
                 step = max(len(body) // 10 + 1, 1) if slow else random.choice((1000, 65536, 1 << 20))
                 for start in range(0, len(body), step):
-                    piece = body[start:start + step]
-                    client.writer.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+                    chunk = body[start:start + step]
+                    client.writer.write(b"%x\r\n%s\r\n" % (len(chunk), chunk) if chunked else chunk)
                     if slow:
                         await asyncio.sleep(random.uniform(0, 0.2))
                     await client.drain()
@@ -265,9 +265,9 @@ class Load:
                 self.expect_ok(reply, "upload")
                 seen = json.loads(reply.body)
                 if seen["canary"] != canary or reply.fields.get("x-canary") != canary:
-                    raise Violation("crossed answers: upload %s, answer to %s" % (canary, seen["canary"]))
+                    raise Violation("crossed responses: upload %s, response to %s" % (canary, seen["canary"]))
                 if seen["sha256"] != hashlib.sha256(body).hexdigest():
-                    raise Violation("an upload of %d bytes was changed on its way (%d came)" % (len(body), seen["bytes"]))
+                    raise Violation("an upload of %d bytes was corrupted (%d arrived)" % (len(body), seen["bytes"]))
                 if reply.fields.get("connection", "").lower() == "close":
                     return
                 self.counts["slow upload" if slow else "upload"] += 1
@@ -276,7 +276,7 @@ class Load:
         await self.uploads(slow=True)
 
     async def downloads(self, slow=False):
-        """Large answers, compared by their hashes."""
+        """Reads large responses and compares their hashes."""
         async with await Client.open(self, slow) as client:
             for _ in range(1 if slow else random.randint(1, 3)):
                 size, offset = int(2 ** random.uniform(10, 21 if slow else 23)), random.randrange(len(TABLE))
@@ -284,57 +284,57 @@ class Load:
                 reply = await client.head()
                 self.expect_ok(reply, "download")
                 digest, count = hashlib.sha256(), 0
-                async for piece in client.pieces(reply):
-                    digest.update(piece)
-                    count += len(piece)
+                async for chunk in client.chunks(reply):
+                    digest.update(chunk)
+                    count += len(chunk)
                     if slow and random.random() < 0.2:
                         await asyncio.sleep(random.uniform(0, 0.2))
                 if count != size or digest.hexdigest() != reply.fields["x-sha256"]:
-                    raise Violation("a download was changed: %d bytes of %d" % (count, size))
+                    raise Violation("a download was corrupted: %d bytes of %d" % (count, size))
                 self.counts["slow download" if slow else "download"] += 1
 
     async def slow_downloads(self):
         await self.downloads(slow=True)
 
     async def delays(self):
-        """An upstream that takes its time."""
+        """Requests slow responses of the upstream."""
         async with await Client.open(self) as client:
             canary = self.canary()
             client.write("GET", "/slow/%s/%d" % (canary, random.randint(10, 3000)), random.choice(self.keys).value)
             reply = await client.reply()
-            self.expect_ok(reply, "slow answer")
+            self.expect_ok(reply, "slow response")
             if reply.body != canary.encode():
-                raise Violation("crossed answers: slow answer to %s was %r" % (canary, reply.body[:100]))
-            self.counts["slow answer"] += 1
+                raise Violation("crossed responses: slow response to %s was %r" % (canary, reply.body[:100]))
+            self.counts["slow response"] += 1
 
     async def events(self):
-        """A stream of events, each as soon as it is sent."""
+        """Reads a stream of events; each event must arrive soon after it is sent."""
         async with await Client.open(self) as client:
             canary, count, number = self.canary(), random.randint(1, 40), 0
             client.write("GET", "/events/%s/%d/50" % (canary, count), random.choice(self.keys).value)
             reply = await client.head()
             self.expect_ok(reply, "events")
             text = b""
-            async for piece in client.pieces(reply):
-                text += piece
+            async for chunk in client.chunks(reply):
+                text += chunk
                 while b"\n\n" in text:
                     event, text = text.split(b"\n\n", 1)
                     sent_at = self.check_event(event, canary, number)
                     if time.time() - sent_at > 5:
-                        raise Violation("an event came %.1f s late" % (time.time() - sent_at))
+                        raise Violation("an event arrived %.1f s late" % (time.time() - sent_at))
                     number += 1
             if number != count:
-                raise Violation("a stream of %d events ended well after %d" % (count, number))
+                raise Violation("a stream of %d events ended normally after %d" % (count, number))
             self.counts["event stream"] += 1
 
     def check_event(self, event, canary, number):
         seen, seen_number, at = event.removeprefix(b"data: ").decode().split(" ")
         if seen != canary or int(seen_number) != number:
-            raise Violation("crossed answers: event %s %s in stream %s at %d" % (seen, seen_number, canary, number))
+            raise Violation("crossed responses: event %s %s in stream %s at %d" % (seen, seen_number, canary, number))
         return float(at)
 
     async def web_sockets(self):
-        """A tunnel that echoes."""
+        """Exchanges messages through a tunnel to an echo server."""
         async with await Client.open(self) as client:
             canary = self.canary()
             await self.upgrade(client, random.choice(self.keys), canary)
@@ -342,7 +342,7 @@ class Load:
                 message = ("%s %d " % (canary, number)).encode() + random.randbytes(random.choice((0, 100, 5000)))
                 await self.send_frame(client, 2, message)
                 if await self.frame(client) != (2, message):
-                    raise Violation("crossed answers: a WebSocket message came back as another")
+                    raise Violation("crossed responses: the echo of a WebSocket message differs")
                 if random.random() < 0.3:
                     await asyncio.sleep(random.uniform(0, 0.3))
             await self.send_frame(client, 8, b"\x03\xe8")
@@ -355,17 +355,17 @@ class Load:
             "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + nonce))
         reply = await client.head()
         if reply.status != 101:
-            async for piece in client.pieces(reply):
-                reply.body += piece
+            async for chunk in client.chunks(reply):
+                reply.body += chunk
         self.expect_ok(reply, "upgrade", 101)
         if reply.fields.get("x-canary") != canary:
-            raise Violation("crossed answers: upgrade %s" % canary)
+            raise Violation("crossed responses: upgrade %s" % canary)
 
     async def send_frame(self, client, kind, message):
         mask = random.randbytes(4)
         head = bytes([0x80 | kind]) + (
             bytes([0x80 | len(message)]) if len(message) < 126 else b"\xfe" + struct.pack(">H", len(message)))
-        masked = bytes(byte ^ mask[place % 4] for place, byte in enumerate(message))
+        masked = bytes(byte ^ mask[index % 4] for index, byte in enumerate(message))
         client.writer.write(head + mask + masked)
         await client.drain()
 
@@ -379,7 +379,7 @@ class Load:
             raise Broken("in a tunnel: %r" % error) from error
 
     async def leavers(self):
-        """Clients that go away in the middle of something."""
+        """Closes connections in the middle of requests, responses and tunnels."""
         async with await Client.open(self) as client:
             key, canary = random.choice(self.keys), self.canary()
             kind = random.randrange(6)
@@ -406,7 +406,7 @@ class Load:
             self.counts["leaver"] += 1
 
     async def resets(self):
-        """The upstream breaks off in the middle of an answer: the client must not take that for its end."""
+        """Requests responses that the upstream aborts; the client must not see a normal end."""
         async with await Client.open(self) as client:
             canary = self.canary()
             framing = random.choice(("length", "chunked"))
@@ -417,18 +417,18 @@ class Load:
                 self.counts["reset"] += 1
                 return
             if reply.status != 502:
-                raise Violation("a %s answer that was broken off ended well: %d, %d bytes" % (
+                raise Violation("an aborted %s response ended normally: %d, %d bytes" % (
                     framing, reply.status, len(reply.body)))
             self.counts["reset"] += 1
 
     async def strangers(self):
-        """Keys that were never any good, or are no more: 401, whatever else goes on, and the connection goes on."""
+        """Sends invalid and revoked keys; each gets 401, and the connection stays usable."""
         async with await Client.open(self) as client:
             for _ in range(random.randint(1, 10)):
                 kind = random.randrange(5)
-                good = random.choice(self.keys).value
+                valid = random.choice(self.keys).value
                 if kind == 0:
-                    value = good[:-1] + random.choice([digit for digit in DIGITS if digit != good[-1]])
+                    value = valid[:-1] + random.choice([digit for digit in DIGITS if digit != valid[-1]])
                 elif kind == 1:
                     value = token()
                 elif kind == 2 and self.ended:
@@ -442,13 +442,13 @@ class Load:
                              ("Content-Length: 5",) if with_body else (), b"hello" if with_body else b"")
                 reply = await client.reply()
                 if reply.status != 401:
-                    raise Violation("a wrong key (kind %d) got %d %r" % (kind, reply.status, reply.body[:200]))
+                    raise Violation("an invalid key (kind %d) got %d %r" % (kind, reply.status, reply.body[:200]))
                 self.counts["refused"] += 1
                 if reply.fields.get("connection", "").lower() == "close":
                     return
 
     async def revocations(self):
-        """A new key works at once; after its revocation no new request does, and what runs is cut within a second."""
+        """Uses and revokes a new key: it works at once; after the revocation, requests fail and streams are cut within a second."""
         key = Key(await self.admin("POST", "", {"name": "short-lived %d" % random.randrange(10 ** 9), "owner": "mixed"}))
         async with await Client.open(self) as kept, await Client.open(self) as stream, await Client.open(self) as tunnel:
             canary = self.canary()
@@ -481,9 +481,9 @@ class Load:
         self.check_echo(reply, key, canary)
 
     async def rest(self, client, reply):
-        async for _ in client.pieces(reply):
+        async for _ in client.chunks(reply):
             pass
-        raise Violation("a stream that was cut ended well")
+        raise Violation("a stream that was cut ended normally")
 
     async def rest_of_tunnel(self, client):
         while True:
@@ -497,7 +497,7 @@ class Load:
         except Broken:
             pass
         except TimeoutError:
-            raise Violation("a %s went on %.1f s after its key was revoked" % (what, time.time() - revoked)) from None
+            raise Violation("a %s continued %.1f s after its key was revoked" % (what, time.time() - revoked)) from None
         self.longest_cut = max(self.longest_cut, time.time() - revoked)
 
     async def admin(self, method, path, body=None):
@@ -518,7 +518,7 @@ class Load:
                 if self.disturbed(asked[0]):
                     self.excused[work.__name__] += 1
                 else:
-                    self.violation("%s: %s, and nothing was wrong with the upstream" % (work.__name__, error))
+                    self.violation("%s: %s, while the upstream was available" % (work.__name__, error))
             except Violation as error:
                 self.violation("%s: %s" % (work.__name__, error))
             await asyncio.sleep(random.uniform(0, 0.05))
@@ -578,11 +578,11 @@ class Load:
         await asyncio.gather(*others, return_exceptions=True)
 
     def check_the_end(self):
-        """What must be true when all clients are gone."""
+        """Checks the state of Keyward after all clients have finished."""
         if self.keyward.process.poll() is not None:
-            self.violation("Keyward ended with %d" % self.keyward.process.poll())
+            self.violation("Keyward exited with %d" % self.keyward.process.poll())
             return
-        # The connections that Keyward keeps to the upstream go with it.
+        # This also closes the connections that Keyward keeps to the upstream.
         self.upstream.kill()
         self.upstream.wait()
         deadline = time.time() + 10
@@ -592,15 +592,15 @@ class Load:
             if calm and descriptors <= self.descriptors_at_first + 4 or time.time() > deadline:
                 break
             time.sleep(0.5)
-        print("at the end: in flight %d, connections %d, file descriptors %d (%d at first)" % (
+        print("at the end: in flight %d, connections %d, file descriptors %d (%d at the start)" % (
             metrics["keyward_gateway_in_flight"], metrics["keyward_gateway_connections"], descriptors,
             self.descriptors_at_first))
         if metrics["keyward_gateway_in_flight"]:
-            self.violation("%d requests are in flight still" % metrics["keyward_gateway_in_flight"])
+            self.violation("%d requests are still in flight" % metrics["keyward_gateway_in_flight"])
         if metrics["keyward_gateway_connections"]:
-            self.violation("%d connections are open still" % metrics["keyward_gateway_connections"])
+            self.violation("%d connections are still open" % metrics["keyward_gateway_connections"])
         if descriptors > self.descriptors_at_first + 4:
-            self.violation("%d file descriptors, %d at first" % (descriptors, self.descriptors_at_first))
+            self.violation("%d file descriptors, %d at the start" % (descriptors, self.descriptors_at_first))
         self.check_memory()
         self.check_log()
 
@@ -622,20 +622,20 @@ class Load:
                     entry = json.loads(line)
                     messages[entry["level"], entry["message"]] += 1
                 except (ValueError, KeyError):
-                    self.violation("a line of the log is none: %r" % line[:200])
+                    self.violation("a line of the log is not valid JSON: %r" % line[:200])
         print("log: " + (", ".join("%d %s: %s" % (count, *name) for name, count in messages.most_common(8)) or "nothing"))
         for (level, message), count in messages.items():
             if level in ("warning", "error", "critical") and message not in EXPECTED_WARNINGS:
                 self.violation("%d times in the log: %s: %s" % (count, level, message))
         if leaks:
-            self.violation("a secret, or a part of a request, is in %d lines of the log" % leaks)
+            self.violation("%d lines of the log contain a secret or a part of a request" % leaks)
 
     def summary(self):
         print("%.0f s, seed %d: %s" % (
             SECONDS, SEED, ", ".join("%d %s" % (count, name) for name, count in self.counts.most_common())))
         print("excused by restarts of the upstream: " + (", ".join(
             "%d %s" % (count, name) for name, count in self.excused.most_common()) or "none"))
-        print("the longest that anything ran for a revoked key: %.2f s" % self.longest_cut)
+        print("longest time that a stream ran for a revoked key: %.2f s" % self.longest_cut)
         print("%d violations" % len(self.violations))
 
 

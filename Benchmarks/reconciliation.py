@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What the comparison of memory and table costs PostgreSQL, and how soon a difference that no feed tells is repaired.
+"""Measures the cost in PostgreSQL of comparing memory and table, and the time until a difference outside the feed is repaired.
 
-Usage: reconciliation.py [KEYS] [SECONDS]   (1,000,000 keys, one pass within 60 s: ten times the default pace)
+Usage: reconciliation.py [KEYS] [SECONDS]   (1,000,000 keys, one pass within 60 s, which is ten times the default rate)
 """
 import http.client
 import os
@@ -17,7 +17,7 @@ server = bench.Postgres({"fsync": "off", "shared_buffers": "512MB", "max_wal_siz
 
 
 def cpu():
-    """CPU seconds of all processes of the server, those that ended included."""
+    """Returns the CPU seconds of all processes of the server, including finished ones."""
     total = 0
     for process in os.listdir("/proc"):
         if process.isdigit():
@@ -55,7 +55,7 @@ first.stop()
 
 
 def measured(interval):
-    """CPU of the server a second with one instance at rest, and the instance."""
+    """Returns the server's CPU seconds per second with one idle instance, and the instance."""
     instance = bench.Instance(server.database, "--reconcile-interval", interval)
     time.sleep(5)
     start, before = time.monotonic(), cpu()
@@ -67,7 +67,7 @@ idle, instance = measured("24h")
 instance.stop()
 busy, instance = measured("%ds" % period)
 seconds = (busy - idle) * period
-print("%d keys: a pass costs PostgreSQL %.2f s of CPU, %.2f us a key; within 10 minutes %.2f %% of a core" % (
+print("%d keys: a pass costs PostgreSQL %.2f s of CPU, %.2f us per key; %.2f %% of a core for a pass in 10 minutes" % (
     keys, seconds, seconds / keys * 1e6, seconds / 6))
 before = metric(instance, "keyward_reconciliation_differences_total")
 bench.sql(server.database, "SET session_replication_role = replica; UPDATE auth_keys SET enabled = false WHERE name IN ("
@@ -77,5 +77,5 @@ while len(times) < 50 and time.monotonic() < start + 3 * period:
     found = int(metric(instance, "keyward_reconciliation_differences_total") - before)
     times += [time.monotonic() - start] * (found - len(times))
     time.sleep(0.05)
-print("50 keys changed with triggers off: %d repaired, half within %.1f s, all within %.1f s of a period of %d s" % (
+print("50 keys changed with triggers off: %d repaired, half within %.1f s, all within %.1f s, with a period of %d s" % (
     len(times), times[len(times) // 2] if times else -1, times[-1] if times else -1, period))

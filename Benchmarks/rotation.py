@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Rotates a key again and again under load; not one request may be refused.
+"""Rotates a key repeatedly under load; no request may be refused.
 
 Usage: rotation.py
 Environment: SECONDS (30), CONNECTIONS (64), ROTATIONS (20).
-wrk sends requests with the newest secret that its threads have heard of, which is up to a second old: the secret before stays
-good for its grace. Exits with 1 when anything but 200 was answered, or fewer than 5,000 requests a second were sent.
+wrk sends requests with the newest secret that its threads have read, which is up to a second old: the previous secret stays valid
+for its grace period. Exits with 1 if a response was not 200, or if fewer than 5,000 requests per second were sent.
 """
 import json
 import os
@@ -61,7 +61,7 @@ def main():
     refused = int((re.search(r"Non-2xx or 3xx responses: (\d+)", report) or [0, 0])[1])
     errors = re.search(r"Socket errors: .*", report)
     shown = instance.admin("GET", "/" + key["id"])
-    print("%d requests, %.0f a second, %d rotations to %d secrets, %d refused%s" % (
+    print("%d requests, %.0f per second, %d rotations to %d secrets, %d refused%s" % (
         requests, rate, ROTATIONS, len(secrets), refused, ", " + errors.group(0) if errors else ""))
     print("the key at the end: version %d, %s" % (shown["version"], json.dumps(shown.get("previous_secret"))))
     raise SystemExit(0 if refused == 0 and not errors and rate >= 5_000 and len(secrets) == ROTATIONS + 1 else 1)

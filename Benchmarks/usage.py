@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Many instances count the use of many keys at once; afterwards every request has to be in the database, once.
+"""Lets many instances count the use of many keys at once; afterwards the database must contain every request exactly once.
 
 Usage: usage.py
 Environment: INSTANCES (8), KEYS (100000), REQUESTS (800000), SEED.
-The keys are made by SQL; the requests go to all instances at once, pipelined, each with a key drawn at random. Then the instances
-are told to end, one of them in the middle of the load. Exits with 1 when a sum differs or PostgreSQL saw a deadlock.
+SQL creates the keys. Pipelined requests go to all instances at once, each with a random key. Then the instances are stopped,
+one of them in the middle of the load. Exits with 1 if a sum differs or PostgreSQL detected a deadlock.
 """
 import hashlib
 import multiprocessing
@@ -45,33 +45,33 @@ def query(database, statement):
 
 
 def load(address, count, seed, results):
-    """Sends requests in bursts; reports how many were let in, by key."""
+    """Sends requests in bursts; reports the number of admitted requests, and of those without a response."""
     draw = random.Random(seed)
-    let_in, unknown = 0, 0
+    admitted, unknown = 0, 0
     client = socket.create_connection(address)
     client.settimeout(30)
     try:
         while count > 0:
-            burst, answers = min(BURST, count), b""
+            burst, responses = min(BURST, count), b""
             client.sendall(b"".join(
                 b"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: usage/1\r\nX-API-Key: %s\r\n\r\n" % token(draw.randrange(KEYS)).encode()
                 for _ in range(burst)))
-            while answers.count(b"\r\n\r\nok") < burst:
-                piece = client.recv(1 << 16)
-                if not piece:
+            while responses.count(b"\r\n\r\nok") < burst:
+                chunk = client.recv(1 << 16)
+                if not chunk:
                     raise ConnectionError
-                answers += piece
-            let_in += answers.count(b"HTTP/1.1 200")
+                responses += chunk
+            admitted += responses.count(b"HTTP/1.1 200")
             count -= burst
     except (OSError, ConnectionError):
-        # The instance was told to end: of what was not answered, something may have been let in.
-        let_in += answers.count(b"HTTP/1.1 200")
-        unknown = burst - answers.count(b"HTTP/1.1 200")
-    results.put((let_in, unknown))
+        # The instance was stopped: some requests without a response may have been admitted.
+        admitted += responses.count(b"HTTP/1.1 200")
+        unknown = burst - responses.count(b"HTTP/1.1 200")
+    results.put((admitted, unknown))
 
 
-def make_keys(database):
-    """The same tokens as `token` makes."""
+def create_keys(database):
+    """Creates keys with the tokens that `token` returns."""
     path = os.path.join(bench.FOLDER, "keys.csv")
     with open(path, "w") as file:
         for number in range(KEYS):
@@ -93,8 +93,8 @@ def main():
     first = bench.Instance(None, *upstream)
     database = bench.private_database()
     start = time.time()
-    make_keys(database)
-    print("%d keys made in %.1f s" % (KEYS, time.time() - start))
+    create_keys(database)
+    print("%d keys created in %.1f s" % (KEYS, time.time() - start))
     instances = [first] + [bench.Instance(database, *upstream) for _ in range(INSTANCES - 1)]
     results = multiprocessing.Queue()
     clients = []
@@ -116,7 +116,7 @@ def main():
         instance.process.send_signal(signal.SIGTERM)
     for instance in instances[1:]:
         instance.process.wait(60)
-    # The first one has the database: it is asked while it runs.
+    # The first instance runs the database, so the query runs before it stops.
     deadline = time.time() + 20
     while True:
         sums = query(database, """
@@ -128,14 +128,14 @@ def main():
             break
         time.sleep(0.5)
     by_key, by_secret, by_day, used, deadlocks = map(int, sums)
-    print("%d requests let in by %d instances in %.1f s (%d a second), %d without an answer when one was told to end, seed %d" % (
+    print("%d requests admitted by %d instances in %.1f s (%d per second), %d without a response when one was stopped, seed %d" % (
         sent, INSTANCES, seconds, sent / seconds, unknown, SEED))
-    print("written down: %d by key, %d by secret, %d by day; %d keys used; %d deadlocks" % (by_key, by_secret, by_day, used, deadlocks))
+    print("recorded: %d by key, %d by secret, %d by day; %d keys used; %d deadlocks" % (by_key, by_secret, by_day, used, deadlocks))
     raise SystemExit(0 if by_key == by_secret == by_day and sent <= by_key <= sent + unknown and deadlocks == 0 else 1)
 
 
 def start_upstream():
-    """An upstream that says ok."""
+    """Starts an upstream that responds with ok; returns its port."""
     port = bench.free_port()
     if bench.missing("nginx"):
         raise SystemExit("nginx is missing")

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Decisions for others, in one run: forward-auth, verify and introspection beside a bare Hummingbird "hello", on 64 connections;
-and nginx that asks Keyward (auth_request) beside Keyward's own gateway.
+"""Measures decisions for other proxies, in one run, on 64 connections.
+
+Compares forward-auth, verify and introspection with a minimal Hummingbird server, and nginx with auth_request with Keyward's
+own gateway.
 
 Usage: verification.py [surfaces|auth_request ...]   (both by default)
 
-Needs `swift build -c release --product HummingbirdHello` beside the release build of Keyward, with the same flags.
-Environment: ROUNDS (5), DUR (seconds of a measurement, 4), HELLO (the bare server's binary).
+Requires `swift build -c release --product HummingbirdHello` in addition to the release build of Keyward, with the same flags.
+Environment: ROUNDS (5), DUR (seconds per measurement, 4), HELLO (the binary of the minimal server).
 """
 import json
 import os
@@ -19,7 +21,7 @@ HELLO = os.environ.get("HELLO", os.path.join(bench.ROOT, ".build/release/Humming
 
 
 class Surface(load.Server):
-    """A path of a server with what to send there."""
+    """A path of a server, with the request to send."""
 
     def __init__(self, name, process, port, path, key, script=""):
         super().__init__(name, process, port, key)
@@ -37,36 +39,36 @@ def measured(title, surfaces):
             for name, results in samples.items()}
 
 
-def surfaces(place):
+def surfaces(testbed):
     port = bench.free_port()
     hello = bench.start(HELLO, str(port), port=port)
-    keyward = place.servers[-1].instance
-    told = "".join("wrk.headers['%s'] = '%s'\n" % field for field in (
+    keyward = testbed.servers[-1].instance
+    forwarded = "".join("wrk.headers['%s'] = '%s'\n" % field for field in (
         ("X-Forwarded-Method", "GET"), ("X-Forwarded-Uri", "/v1/documents/7"), ("X-Forwarded-For", "192.0.2.7")))
-    question = json.dumps({"key": place.key, "method": "GET", "path": "/v1/documents/7", "ip": "192.0.2.7"})
+    question = json.dumps({"key": testbed.key, "method": "GET", "path": "/v1/documents/7", "ip": "192.0.2.7"})
 
     def surface(name, path, key=bench.ADMIN_KEY, script=""):
         return Surface(name, keyward.process, keyward.control[1], path, key, script)
 
-    rates = measured("a decision, 64 kept connections", [
+    rates = measured("decisions, 64 persistent connections", [
         Surface("bare hello", hello, port, "/", "-"),
-        surface("forward-auth", "/v1/forward-auth", place.key, told),
+        surface("forward-auth", "/v1/forward-auth", testbed.key, forwarded),
         surface("verify", "/v1/verify", script=post(question, "application/json")),
         surface("introspect", "/v1/introspect",
-                script=post("token=" + place.key, "application/x-www-form-urlencoded")),
+                script=post("token=" + testbed.key, "application/x-www-form-urlencoded")),
     ])
     for name, rate in rates.items():
         print("%-22s%14.2f of the bare hello" % (name, rate / rates["bare hello"]))
 
 
-def auth_request(place):
-    keyward = place.servers[-1]
+def auth_request(testbed):
+    keyward = testbed.servers[-1]
     port = bench.free_port()
-    nginx = place.nginx("nginx-auth.conf", port, CONTROL=keyward.instance.control[1])
-    asking = Surface("nginx that asks", nginx, port, "/", place.key)
+    nginx = testbed.nginx("nginx-auth.conf", port, CONTROL=keyward.instance.control[1])
+    asking = Surface("nginx auth_request", nginx, port, "/", testbed.key)
     asking.pids.append(keyward.instance.process.pid)
-    measured("a small answer of the upstream, 64 kept connections", [
-        asking, Surface("Keyward's gateway", keyward.instance.process, keyward.port, "/", place.key)])
+    measured("small response of the upstream, 64 persistent connections", [
+        asking, Surface("Keyward's gateway", keyward.instance.process, keyward.port, "/", testbed.key)])
 
 
 SECTIONS = {section.__name__: section for section in (surfaces, auth_request)}
@@ -76,9 +78,9 @@ def main():
     absent = bench.missing("nginx", "wrk", "openssl")
     if absent:
         raise SystemExit("missing: " + ", ".join(absent))
-    place = load.Place(peers=False)
+    testbed = load.Testbed(peers=False)
     for name in sys.argv[1:] or list(SECTIONS):
-        SECTIONS[name](place)
+        SECTIONS[name](testbed)
 
 
 if __name__ == "__main__":

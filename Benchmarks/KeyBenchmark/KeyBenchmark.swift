@@ -1,6 +1,6 @@
 import Glibc
 
-/// `KeyBenchmark verify [keys …]` and `KeyBenchmark load [keys]`: see Benchmarks/README.md.
+/// The commands `KeyBenchmark verify [keys …]` and `KeyBenchmark load [keys]`; see Benchmarks/README.md.
 @main
 enum KeyBenchmark {
     static func main() async throws {
@@ -19,7 +19,7 @@ enum KeyBenchmark {
         values.sorted()[values.count / 2]
     }
 
-    /// Resident memory of this process in bytes.
+    /// The resident memory of this process in bytes.
     static var resident: Int {
         guard let file = fopen("/proc/self/statm", "r") else { return 0 }
         defer { fclose(file) }

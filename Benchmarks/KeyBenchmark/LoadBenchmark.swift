@@ -5,7 +5,7 @@ import Glibc
 import LibPQ
 import Logging
 
-/// Seconds to load keys from PostgreSQL into the index.
+/// Measures the seconds to load keys from PostgreSQL into the index.
 enum LoadBenchmark {
     private static let rounds = 3
 
@@ -22,7 +22,7 @@ enum LoadBenchmark {
             throw error
         }
         await server.stop()
-        print("(the database is left in \(folder))")
+        print("(the database remains in \(folder))")
     }
 
     private static func measure(_ count: Int, on target: PostgresTarget, _ logger: Logger) async throws {
@@ -49,7 +49,7 @@ enum LoadBenchmark {
                 let batch = try await store.changes(since: nil) { index.apply($0) }
                 let seconds = (ContinuousClock.now - start) / .seconds(1)
                 print(
-                    "round \(round): \(batch.count) keys in \(rounded(seconds, 2)) s, \(rounded(Double(index.memory) / Double(count), 1)) bytes a key"
+                    "round \(round): \(batch.count) keys in \(rounded(seconds, 2)) s, \(rounded(Double(index.memory) / Double(count), 1)) bytes per key"
                 )
             }
             await pool.close()

@@ -1,16 +1,17 @@
 import AuthKeys
 import Crypto
 
-/// Nanoseconds a verification, beside bare SHA-256 of the same tokens, and bytes a key.
+/// Measures the nanoseconds per verification, compared with SHA-256 alone of the same tokens, and the bytes per key.
 enum VerifyBenchmark {
     private static let rounds = 5
-    /// More tokens than any cache holds the keys of, so that each look-up goes to memory as in a big installation.
+    /// The number of tokens. Their keys exceed every cache, so that each lookup reads memory, as in a large
+    /// installation.
     private static let sampleLimit = 2_000_000
 
     static func run(_ counts: [Int]) {
         let tokens = sample(min(counts.max() ?? 1, sampleLimit))
         print(
-            "      keys   verify ns   SHA-256 ns   ratio   three rules ns   ratio   look-up ns   bytes/key   resident bytes/key"
+            "      keys   verify ns   SHA-256 ns   ratio   three rules ns   ratio    lookup ns   bytes/key   resident bytes/key"
         )
         for count in counts {
             let before = KeyBenchmark.resident
@@ -23,16 +24,16 @@ enum VerifyBenchmark {
                     index: index, freshness: freshness, lookup: UnknownKeyLookup(store: NoStore(), index: index))
             }
             let plain = verifier(index)
-            // Ten million keys twice would be more than many a machine has.
+            // Ten million keys twice would exceed the memory of many machines.
             let limited = count <= 1_000_000 ? verifier(fill(count, with: tokens, policy: threeRules)) : nil
             let present = min(count, tokens.count)
             var verifying: [Double] = []
             var hashing: [Double] = []
-            var looking: [Double] = []
-            var judging: [Double] = []
+            var lookingUp: [Double] = []
+            var verifyingWithRules: [Double] = []
             for _ in 0..<rounds {
                 hashing.append(measure(tokens, present) { hash($0) })
-                looking.append(look(index, tokens, present))
+                lookingUp.append(lookUp(index, tokens, present))
                 let now = Timestamp.now
                 verifying.append(
                     measure(tokens, present) { token in
@@ -40,7 +41,7 @@ enum VerifyBenchmark {
                         return false
                     })
                 guard let limited else { continue }
-                judging.append(
+                verifyingWithRules.append(
                     withRequest { request in
                         measure(tokens, present) { token in
                             if case .admitted = limited.verify(token, for: request, at: now) { return true }
@@ -48,21 +49,23 @@ enum VerifyBenchmark {
                         }
                     })
             }
-            let (verify, bare, look) = (
-                KeyBenchmark.median(verifying), KeyBenchmark.median(hashing), KeyBenchmark.median(looking)
+            let (verify, bare, lookup) = (
+                KeyBenchmark.median(verifying), KeyBenchmark.median(hashing), KeyBenchmark.median(lookingUp)
             )
             print(
                 "\(count)".leftPadded(10), rounded(verify, 1).leftPadded(11), rounded(bare, 1).leftPadded(12),
                 rounded(verify / bare, 2).leftPadded(7),
-                judging.isEmpty ? "-".leftPadded(16) : rounded(KeyBenchmark.median(judging), 1).leftPadded(16),
-                judging.isEmpty ? "-".leftPadded(7) : rounded(KeyBenchmark.median(judging) / verify, 2).leftPadded(7),
-                rounded(look, 1).leftPadded(12),
+                verifyingWithRules.isEmpty
+                    ? "-".leftPadded(16) : rounded(KeyBenchmark.median(verifyingWithRules), 1).leftPadded(16),
+                verifyingWithRules.isEmpty
+                    ? "-".leftPadded(7) : rounded(KeyBenchmark.median(verifyingWithRules) / verify, 2).leftPadded(7),
+                rounded(lookup, 1).leftPadded(12),
                 rounded(Double(index.memory) / Double(count), 1).leftPadded(11),
                 rounded(Double(max(0, resident)) / Double(count), 1).leftPadded(20))
         }
     }
 
-    /// A policy of three rules, and a request that keeps them.
+    /// A policy of three rules, which the request of `withRequest` satisfies.
     private static let threeRules =
         KeyPolicy(cidrs: ["10.0.0.0/8"], methods: ["GET", "POST"], paths: ["/v1/documents/*"]) ?? .none
 
@@ -74,7 +77,7 @@ enum VerifyBenchmark {
         }
     }
 
-    /// Tokens, one behind the other, all of one length, in random order by their nature.
+    /// Concatenated tokens of equal length. Their order is random, because tokens are.
     private struct Tokens {
         let bytes: [UInt8]
         let length: Int
@@ -94,7 +97,7 @@ enum VerifyBenchmark {
         return Tokens(bytes: bytes, length: bytes.count / count, digests: digests)
     }
 
-    /// An index of `count` keys: the sample's, and random ones beyond.
+    /// Creates an index of `count` keys: those of the sample, then random ones.
     private static func fill(_ count: Int, with tokens: Tokens, policy: KeyPolicy = .none) -> KeyIndex {
         let index = KeyIndex()
         index.reserve(count)
@@ -116,37 +119,37 @@ enum VerifyBenchmark {
         return index
     }
 
-    /// Nanoseconds a token, over as many as there are, often enough to take a while.
+    /// Returns the nanoseconds per token over all present tokens, with repetitions if they are few.
     private static func measure(_ tokens: Tokens, _ present: Int, _ body: (UnsafeRawBufferPointer) -> Bool) -> Double {
         let repeats = max(1, 1_000_000 / present)
-        var good = 0
+        var count = 0
         let start = ContinuousClock.now
         tokens.bytes.withUnsafeBytes { bytes in
             for _ in 0..<repeats {
                 for number in 0..<present {
                     let token = UnsafeRawBufferPointer(
                         rebasing: bytes[(number * tokens.length)..<((number + 1) * tokens.length)])
-                    if body(token) { good += 1 }
+                    if body(token) { count += 1 }
                 }
             }
         }
         let elapsed = ContinuousClock.now - start
-        precondition(good == repeats * present)
+        precondition(count == repeats * present)
         return elapsed / .nanoseconds(1) / Double(repeats * present)
     }
 
-    private static func look(_ index: KeyIndex, _ tokens: Tokens, _ present: Int) -> Double {
+    private static func lookUp(_ index: KeyIndex, _ tokens: Tokens, _ present: Int) -> Double {
         let repeats = max(1, 1_000_000 / present)
-        var good = 0
+        var count = 0
         let start = ContinuousClock.now
         for _ in 0..<repeats {
             for number in 0..<present where index.withKey(for: tokens.digests[number], { $0.state == .active }) == true
             {
-                good += 1
+                count += 1
             }
         }
         let elapsed = ContinuousClock.now - start
-        precondition(good == repeats * present)
+        precondition(count == repeats * present)
         return elapsed / .nanoseconds(1) / Double(repeats * present)
     }
 
@@ -155,9 +158,9 @@ enum VerifyBenchmark {
     }
 }
 
-/// A store that is never asked.
+/// A store that the benchmark never calls.
 private struct NoStore: KeyFinder {
     func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry] {
-        throw StoreError(.unavailable, detail: "none")
+        throw StoreError(.unavailable, detail: "no store")
     }
 }

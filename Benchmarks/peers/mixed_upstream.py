@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The upstream of mixed_load.py: it says what it was asked, streams, takes its time, and breaks off.
+"""The upstream of mixed_load.py: it echoes requests, streams, delays responses, and aborts connections.
 
 Usage: mixed_upstream.py PORT
 """
@@ -18,7 +18,7 @@ TABLE = random.Random(1).randbytes(1 << 20)
 
 
 class Request:
-    """A request, its body read to the end as it comes."""
+    """The head of a request, with the hash and the length of its body once that is read."""
 
     def __init__(self, head):
         first, *lines = head.decode("latin-1")[:-4].split("\r\n")
@@ -43,7 +43,7 @@ class Connection:
         try:
             while True:
                 request = Request(await self.reader.readuntil(b"\r\n\r\n"))
-                await self.take_body(request)
+                await self.read_body(request)
                 await getattr(self, request.words[0])(request)
                 await self.writer.drain()
                 if self.writer.is_closing():
@@ -53,7 +53,7 @@ class Connection:
         finally:
             self.writer.close()
 
-    async def take_body(self, request):
+    async def read_body(self, request):
         digest, count = hashlib.sha256(), 0
         if request.field("transfer-encoding") == "chunked":
             while size := int(await self.reader.readuntil(b"\r\n"), 16):
@@ -63,19 +63,19 @@ class Connection:
         else:
             left = int(request.field("content-length") or 0)
             while left:
-                piece = await self.reader.read(min(left, 1 << 16))
-                if not piece:
+                data = await self.reader.read(min(left, 1 << 16))
+                if not data:
                     raise asyncio.IncompleteReadError(b"", left)
-                digest.update(piece)
-                count += len(piece)
-                left -= len(piece)
+                digest.update(data)
+                count += len(data)
+                left -= len(data)
         request.sha256, request.bytes = digest.hexdigest(), count
 
     def head(self, *fields, status="200 OK"):
         self.writer.write("\r\n".join(("HTTP/1.1 " + status, *fields, "", "")).encode())
 
-    def chunk(self, piece):
-        self.writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+    def chunk(self, data):
+        self.writer.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     async def echo(self, request):
         body = json.dumps({
@@ -117,8 +117,8 @@ class Connection:
         seconds, body = int(request.words[2]) / 1000, request.words[1].encode()
         await asyncio.sleep(seconds / 2)
         self.head("Content-Length: %d" % len(body))
-        for place in range(0, len(body), 7):
-            self.writer.write(body[place:place + 7])
+        for index in range(0, len(body), 7):
+            self.writer.write(body[index:index + 7])
             await asyncio.sleep(seconds / 8)
 
     async def events(self, request):
@@ -156,7 +156,7 @@ class Connection:
                 (length,) = struct.unpack(">H", size)
             mask = await self.reader.readexactly(4)
             message = await self.reader.readexactly(length)
-            plain = bytes(byte ^ mask[place % 4] for place, byte in enumerate(message))
+            plain = bytes(byte ^ mask[index % 4] for index, byte in enumerate(message))
             self.writer.write(bytes([first, 126 if size else length]) + size + plain)
             await self.writer.drain()
             if first & 15 == 8:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A small upstream: takes bodies of any length and throws them away; `/sink/stream/N` answers with N MiB.
+"""A small upstream that discards bodies of any length; `/sink/stream/N` responds with N MiB.
 
 Usage: upstream.py PORT
 """
@@ -9,13 +9,13 @@ import sys
 
 ANSWER = b"hello world, this is the upstream answer\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(ANSWER), ANSWER)
-PIECE = bytes(1 << 18)
+CHUNK = bytes(1 << 18)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 STREAM = re.compile(rb"GET /sink/stream/(\d+) ")
 
 
 class Connection(asyncio.BufferedProtocol):
-    """A client's connection. Bodies are read into one buffer, over and over."""
+    """A client's connection. All bodies are read into the same buffer."""
 
     buffer = memoryview(bytearray(1 << 20))
 
@@ -68,9 +68,9 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self):
         self.is_paused = False
         while self.stream and not self.is_paused and not self.transport.is_closing():
-            piece = PIECE[:self.stream]
-            self.stream -= len(piece)
-            self.transport.write(piece)
+            chunk = CHUNK[:self.stream]
+            self.stream -= len(chunk)
+            self.transport.write(chunk)
 
 
 async def main():

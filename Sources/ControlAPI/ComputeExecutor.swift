@@ -4,12 +4,12 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Threads for work that computes for long: bodies, pages, exports and imports.
+/// Threads for long computations: bodies, pages, exports and imports.
 ///
-/// Swift runs all tasks on as many threads as there are cores. Whatever holds them holds up the reader of the change feed, the
-/// heartbeats and the health check too, and with them revocations. Work on these threads does not: it waits for its own kind.
+/// Swift runs all tasks on one thread per core. A task that occupies them delays the change feed, the heartbeats and
+/// the health check, and with them revocations. Work on these threads delays only work of its own kind.
 public final class ComputeExecutor: TaskExecutor {
-    /// Pieces of work that may wait when a request comes that computes; 503 beyond.
+    /// The number of jobs that may wait when a request needs computing; beyond it, the response is 503.
     static let limit = 256
 
     /// The executor of the process.
@@ -18,13 +18,13 @@ public final class ComputeExecutor: TaskExecutor {
     private let threads: NIOThreadPool
     private let waiting = Atomic(0)
 
-    /// The threads run until the end of the process.
+    /// Starts the threads, which run until the end of the process.
     init(threads count: Int) {
         threads = NIOThreadPool(numberOfThreads: count)
         threads.start()
     }
 
-    /// Pieces of work that wait for a thread.
+    /// The number of jobs that wait for a thread.
     var queueLength: Int { waiting.load(ordering: .relaxed) }
 
     public func enqueue(_ job: consuming ExecutorJob) {
@@ -36,13 +36,14 @@ public final class ComputeExecutor: TaskExecutor {
         }
     }
 
-    /// Runs a part of a request on the threads, unless too much waits for them.
+    /// Runs a part of a request on the threads, unless too many jobs wait.
     func run<R: Sendable>(_ work: () async throws -> R) async throws -> R {
         guard queueLength < Self.limit else { throw APIError.overloaded }
         return try await withTaskExecutorPreference(self, operation: work)
     }
 
-    /// Runs the handler of a request on the threads, and the body of its response where that is made while it is written.
+    /// Runs the handler of a request on the threads. If the response's body is produced while it is written, that runs
+    /// there too.
     func respond(_ handler: () async throws -> Response) async throws -> Response {
         var response = try await run(handler)
         guard response.body.contentLength == nil else { return response }
@@ -55,8 +56,8 @@ public final class ComputeExecutor: TaskExecutor {
 }
 
 extension APIError {
-    /// Too much work waits.
+    /// The error for a request while too many jobs wait.
     static let overloaded = APIError(
-        .serviceUnavailable, .unavailable, "too many requests are being worked on: repeat the request later",
+        .serviceUnavailable, .unavailable, "too many requests are in progress: retry later",
         code: "overloaded", headers: [.retryAfter: "1"])
 }

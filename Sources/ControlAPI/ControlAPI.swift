@@ -5,14 +5,14 @@ import Listening
 public import Logging
 import NIOCore
 
-/// The private listener: administration, health and metrics. It is no part of anybody's API and belongs on an address that
-/// only operators reach.
+/// The private listener: administration, verification, health and metrics. It belongs on an address that only operators
+/// can reach.
 public struct ControlAPI: Sendable {
     /// The largest request body in bytes.
     static let bodyLimit = 64 * 1024
 
-    /// Paths whose bodies are read as they come.
-    private static let streamed: Set = [ImportRoute.path]
+    /// The paths whose bodies are read as streams.
+    static let streamed: Set = [ImportRoute.path]
 
     private let service: AuthKeyService
     private let administration: Administration
@@ -23,7 +23,7 @@ public struct ControlAPI: Sendable {
     private let verifier: RequestVerifier
     private let proxies: [IPNetwork]
     private let issuer: String
-    private let importPatience: ImportPatience
+    private let importTimeouts: ImportTimeouts
     private let limits: ConnectionLimits
     /// The connections that are open.
     public let connections: OpenConnections
@@ -32,16 +32,16 @@ public struct ControlAPI: Sendable {
     private let requestMetrics = RequestMetrics()
 
     /// - Parameters:
-    ///   - verifier: decides for those who ask about keys.
-    ///   - issuer: the URL of this listener, without a slash at its end, as clients of introspection know it.
-    ///   - computing: runs what computes for long.
-    ///   - limits: of connections; imports have `importPatience` for their bodies.
-    ///   - proxies: whose word about a client's address is believed, beside the proxy that asks.
+    ///   - verifier: decides about keys for callers of the verification routes.
+    ///   - issuer: the URL of this listener for clients of introspection, without a trailing slash.
+    ///   - computing: runs long computations.
+    ///   - limits: the limits of connections; bodies of imports have `importTimeouts` instead.
+    ///   - proxies: the networks whose forwarded addresses are trusted, in addition to the calling proxy.
     public init(
         service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
         writes: WriteAvailability = WriteAvailability(), metrics: PrometheusRegistry, verifier: RequestVerifier,
         issuer: String, proxies: [IPNetwork] = [],
-        importPatience: ImportPatience = ImportPatience(), limits: ConnectionLimits = ConnectionLimits(),
+        importTimeouts: ImportTimeouts = ImportTimeouts(), limits: ConnectionLimits = ConnectionLimits(),
         computing: ComputeExecutor = .shared, time: TimeSource = .system
     ) {
         self.computing = computing
@@ -49,7 +49,7 @@ public struct ControlAPI: Sendable {
         self.limits = limits
         connections = OpenConnections(limits: limits)
         metrics.gauge("keyward_control_connections") { [connections] in Double(connections.count) }
-        self.importPatience = importPatience
+        self.importTimeouts = importTimeouts
         self.verifier = verifier
         self.issuer = issuer
         self.proxies = proxies
@@ -62,8 +62,8 @@ public struct ControlAPI: Sendable {
         self.time = time
     }
 
-    /// The server, bound when it runs.
-    /// - Parameter onBound: called with the port once it is listening.
+    /// Returns the server, which binds its address when it runs.
+    /// - Parameter onBound: called with the port once the server listens.
     public func application(
         host: String, port: Int, logger: Logger, onBound: @escaping @Sendable (Int) async -> Void
     ) -> some ApplicationProtocol {
@@ -85,7 +85,7 @@ public struct ControlAPI: Sendable {
 
     private func guardAccepting(on channel: any Channel, logger: Logger) async {
         let limit = limits.descriptors
-        // Fails where the listener was closed meanwhile: then it accepts nothing.
+        // This fails if the listener was closed meanwhile; then it accepts no connections.
         try? await channel.eventLoop.submit {
             try channel.pipeline.syncOperations.addHandler(
                 AcceptGuard(limit: limit, listener: "control", logger: logger), position: .first)
@@ -101,7 +101,7 @@ public struct ControlAPI: Sendable {
         router.add(middleware: ResponseGuard(methods: RouteMethods(of: routes)))
         router.add(middleware: forwardAuth)
         router.add(middleware: TargetCheck())
-        router.add(middleware: BodyLimit(limit: Self.bodyLimit, streamed: Self.streamed))
+        router.add(middleware: BodyLimit(streamed: Self.streamed))
         addRoutes(to: router)
         return router
     }
@@ -114,25 +114,25 @@ public struct ControlAPI: Sendable {
         ReferenceRoute(computing: computing).add(to: router)
         verify.add(to: router)
         introspection.add(to: router)
-        UnkeyVerifyRoutes(verifier: verifier, service: service, door: verifyDoor).add(to: router)
-        let door = AdminDoor(
+        UnkeyVerifyRoutes(verifier: verifier, service: service, authenticator: verifyAuthenticator).add(to: router)
+        let authenticator = AdminAuthenticator(
             credentials: administration.credentials, refusals: administration.refusals, computing: computing)
-        for group in adminRoutes { door.add(group, to: router) }
+        for group in adminRoutes { authenticator.add(group, to: router) }
     }
 
-    private var verifyDoor: VerifyDoor {
-        VerifyDoor(
+    private var verifyAuthenticator: VerifyAuthenticator {
+        VerifyAuthenticator(
             credentials: administration.credentials, refusals: administration.refusals, computing: computing)
     }
     private var forwardAuth: ForwardAuth { ForwardAuth(verifier: verifier, proxies: proxies) }
-    private var verify: VerifyRoutes { VerifyRoutes(verifier: verifier, door: verifyDoor) }
+    private var verify: VerifyRoutes { VerifyRoutes(verifier: verifier, authenticator: verifyAuthenticator) }
     private var introspection: IntrospectionRoutes {
-        IntrospectionRoutes(verifier: verifier, door: verifyDoor, issuer: issuer)
+        IntrospectionRoutes(verifier: verifier, authenticator: verifyAuthenticator, issuer: issuer)
     }
 
     var adminRoutes: [any AdminRoutes] {
         [
-            AuthKeyRoutes(service: service, time: time), ImportRoute(service: service, patience: importPatience),
+            AuthKeyRoutes(service: service, time: time), ImportRoute(service: service, timeouts: importTimeouts),
             ExportRoute(service: service, time: time), AdminKeyRoutes(service: administration.keys, time: time),
             AuditRoutes(trail: administration.trail), InstanceRoutes(service: service),
             UnkeyKeyRoutes(service: service),

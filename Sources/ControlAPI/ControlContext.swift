@@ -2,16 +2,16 @@ import Hummingbird
 import Logging
 import NIOCore
 
-/// What the control listener knows of a request.
+/// The context of a request on the control listener.
 struct ControlContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let channel: any Channel
-    /// In every response and log line of the request.
+    /// The id in every response and log line of the request.
     let requestID: String
-    /// Throws what an admin is told who may not, or not any more, do what the request asks: for what goes on for longer than a
-    /// revocation may take.
-    var authorizeAgain: @Sendable () async throws -> Void = {}
-    /// Shared by all requests of a listener, so that each cause is logged once a second.
+    /// Throws if the admin may no longer do what the request asks, and always where no admin was authenticated. Operations
+    /// that outlast the delay of a revocation call it.
+    var authorizeAgain: @Sendable () async throws -> Void = { throw APIError.internal }
+    /// The log that all requests of a listener share, so that each cause is logged at most once a second.
     var failures: FailureLog?
 
     init(source: ApplicationRequestContextSource) {
@@ -22,7 +22,7 @@ struct ControlContext: RequestContext {
         logger[metadataKey: "request_id"] = "\(requestID)"
     }
 
-    /// Tells the connection whether the admin credential of the request was valid.
+    /// Reports to the connection the result of the check of the request's admin credential.
     func checkedCredential(isValid: Bool) {
         channel.pipeline.fireUserInboundEventTriggered(CredentialChecked(isValid: isValid))
     }

@@ -1,5 +1,6 @@
 extension Duration {
-    /// Reads `0`, or a whole number with a unit: `250ms`, `10s`, `30m`, `1h`, `7d`. Nil for anything else and beyond a century.
+    /// Reads `0`, or a whole number with a unit: `250ms`, `10s`, `30m`, `1h`, `7d`. Nil for anything else, and beyond a
+    /// century.
     public init?(setting text: String) {
         if text == "0" {
             self = .zero

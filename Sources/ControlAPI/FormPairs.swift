@@ -1,13 +1,13 @@
 import AuthKeys
 
-/// Names and values of the form `application/x-www-form-urlencoded` (URL Standard section 5.1), in a query or a body.
+/// The names and values of `application/x-www-form-urlencoded` (URL Standard section 5.1), from a query or a body.
 ///
-/// They are read as bytes. A value becomes a string when it is known to be Stream-Safe Text in UTF-8.
+/// They are parsed as bytes. A value becomes a string after it is validated as Stream-Safe Text in UTF-8.
 struct FormPairs {
     static let mediaType = "application/x-www-form-urlencoded"
-    /// Pairs in one query or body.
+    /// The maximum number of pairs in one query or body.
     static let countLimit = 100
-    /// Bytes of a name.
+    /// The maximum length of a name in bytes.
     static let nameLimit = 200
 
     struct Pair {
@@ -16,15 +16,15 @@ struct FormPairs {
     }
 
     struct Fault: Error {
-        /// The name at fault; nil for the whole text.
+        /// The name at fault; nil if the whole text is at fault.
         let name: String?
         let reason: String
     }
 
     private(set) var pairs: [Pair] = []
 
-    /// - Parameter decodesNames: whether names may be percent-encoded. Where they are compared with the names of a route, another
-    ///   spelling is another name.
+    /// - Parameter decodesNames: true if names may be percent-encoded. Names of query parameters must match literally,
+    ///   so another encoding is another name.
     init(_ text: some Sequence<UInt8>, decodesNames: Bool) throws(Fault) {
         let bytes = Array(text)
         for pair in bytes.split(separator: UInt8(ascii: "&"), maxSplits: Self.countLimit) {
@@ -59,7 +59,7 @@ struct FormPairs {
             && zip(type, mediaType.utf8).allSatisfy { ((0x41...0x5A).contains($0) ? $0 | 0x20 : $0) == $1 }
     }
 
-    /// Returns the text of percent-encoded bytes, in which a plus sign is a space; nil for what is not Stream-Safe Text in UTF-8.
+    /// Decodes percent-encoded bytes, in which a plus sign is a space; nil unless they are Stream-Safe Text in UTF-8.
     private static func decoded(_ bytes: ArraySlice<UInt8>) -> String? {
         decodedBytes(bytes).flatMap(text)
     }
@@ -68,7 +68,8 @@ struct FormPairs {
         String(validating: bytes, as: UTF8.self).flatMap { StreamSafeText.contains($0) ? $0 : nil }
     }
 
-    /// Returns what percent-encoded bytes stand for, a plus sign for a space; nil where a percent sign has no two digits behind it.
+    /// Decodes percent-encoded bytes, in which a plus sign is a space; nil if two digits are missing after a percent
+    /// sign.
     static func decodedBytes(_ bytes: ArraySlice<UInt8>) -> [UInt8]? {
         var decoded: [UInt8] = []
         decoded.reserveCapacity(bytes.count)

@@ -1,8 +1,8 @@
 import CBuild
 
-/// The name by which a control listener makes itself known, in the body of `/healthz`.
+/// The name by which a control listener identifies itself, in the body of `/healthz`.
 ///
-/// Clients look for it before they send an admin key: another server would read the key.
+/// Clients check it before they send an admin key, because another server would learn the key.
 public enum ListenerIdentity {
     public static let service = "keyward-control"
 }

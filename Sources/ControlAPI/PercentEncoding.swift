@@ -1,4 +1,4 @@
-/// Text in a path segment or a query (RFC 3986 section 2): all but unreserved characters is percent-encoded.
+/// Percent-encodes text for a path segment or a query: all characters except the unreserved ones (RFC 3986 section 2).
 public enum PercentEncoding {
     public static func encode(_ text: String) -> String {
         text.utf8.reduce(into: "") { result, byte in

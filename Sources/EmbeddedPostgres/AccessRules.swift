@@ -1,7 +1,8 @@
-/// Who may connect: over the socket alone, as role `keyward` alone, and only the system users named here.
+/// The access rules of the server: connections over the socket only, as role `keyward` only, and only from the system
+/// users named here.
 ///
-/// `peer` takes the user from the kernel (PostgreSQL, chapter "Client Authentication"). The files lie in the data
-/// folder and not in the cluster, so that nothing the server does can widen them.
+/// With `peer`, the server gets the user from the kernel (PostgreSQL, chapter "Client Authentication"). The files are
+/// in the data folder and not in the cluster, so that the server itself cannot widen them.
 enum AccessRules {
     static let role = "keyward"
     static let database = "keyward"
@@ -15,7 +16,7 @@ enum AccessRules {
         .joined()
     }
 
-    /// Writes both files anew; readable by all, for they name no secret.
+    /// Writes both files. They are readable by all users, because they contain no secret.
     static func write(to folder: DataFolder, account: ServerAccount) throws(EmbeddedPostgresError) {
         let users = account.isSwitched ? [account.ownName, account.name] : [account.name]
         do {

@@ -1,16 +1,16 @@
 import FoundationEssentials
 import Glibc
 
-/// The variables that libpq reads (libpq, "Environment Variables").
+/// The environment variables that libpq reads (libpq, "Environment Variables").
 ///
-/// A connection string cannot override all of them: libpq looks up `PGSERVICE` before it reads the string's other options, and
-/// sends `PGTZ`, `PGDATESTYLE` and `PGGEQO` with every connection (fe-connect.c, fe-protocol3.c). So a process that works with
-/// a private PostgreSQL must not have them.
+/// A connection string cannot override all of them. libpq reads `PGSERVICE` before the other options of the string. It
+/// sends `PGTZ`, `PGDATESTYLE` and `PGGEQO` with every connection (fe-connect.c, fe-protocol3.c). A process that uses a
+/// private PostgreSQL must therefore not have them.
 enum ClientEnvironment {
     /// Removes every variable of this process whose name begins with `PG`, and returns the names.
     ///
-    /// To be called before the first connection is made. glibc's `unsetenv` moves pointers and frees nothing, so another thread
-    /// that reads the environment meanwhile does not read freed memory.
+    /// Call it before the first connection. glibc's `unsetenv` moves pointers and frees nothing, so a thread that reads
+    /// the environment at the same time does not read freed memory.
     static func clear() -> [String] {
         let names = ProcessInfo.processInfo.environment.keys.filter { $0.hasPrefix("PG") }.sorted()
         for name in names { unsetenv(name) }

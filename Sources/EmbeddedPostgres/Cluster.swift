@@ -1,33 +1,33 @@
 import Glibc
 import SystemPackage
 
-/// The cluster: PostgreSQL's own files.
+/// The cluster, which is the folder of PostgreSQL's own files.
 struct Cluster: Sendable {
     let folder: DataFolder
     let tool: Tool
 
     var exists: Bool { Files.status(folder.cluster) != nil }
 
-    /// The major version that made it; `nil` when there is none yet.
+    /// Returns the major version that created the cluster; `nil` if there is no cluster yet.
     func major() throws(EmbeddedPostgresError) -> Int? {
         guard exists else { return nil }
         let path = folder.cluster + "/PG_VERSION"
         guard let text = try? Files.read(path, limit: 64), let major = Int(text.prefix { $0 != "\n" }) else {
             throw EmbeddedPostgresError(
-                .directoryUnusable, "\(path) cannot be read, so \(folder.cluster) is no cluster")
+                .directoryUnusable, "\(path) cannot be read, so \(folder.cluster) is not a valid cluster")
         }
         return major
     }
 
-    /// Removes what a killed initialisation left.
+    /// Removes the remains of a killed initialisation.
     func removeUnfinished() async throws(EmbeddedPostgresError) {
         for name in Files.names(in: folder.path) where name.hasPrefix(DataFolder.unfinishedPrefix) {
             try await discard("\(folder.path)/\(name)")
         }
     }
 
-    /// Removes an unfinished cluster, although an orphaned `initdb` may still be at work on it: under another name that
-    /// one no longer finds it, and the servers in it are ended.
+    /// Removes an unfinished cluster, although an orphaned `initdb` may still use it. After the rename, `initdb` no
+    /// longer finds it, and the servers in it are stopped.
     private func discard(_ unfinished: String) async throws(EmbeddedPostgresError) {
         let path = unfinished + ".removed"
         do throws(Errno) {
@@ -39,14 +39,14 @@ struct Cluster: Sendable {
         }
     }
 
-    /// Makes the cluster with role and database `keyward`. It appears under its name only when it is whole.
+    /// Creates the cluster with role and database `keyward`. It gets its final name only when it is complete.
     func initialize(binaries: ServerBinaries, durable: Bool) async throws(EmbeddedPostgresError) {
         let unfinished = "\(folder.path)/\(DataFolder.unfinishedPrefix)\(getpid())"
         do throws(Errno) {
             guard mkdir(unfinished, 0o700) == 0 else { throw .last }
             try Files.own(unfinished, user: tool.account.user, group: tool.account.group, mode: 0o700)
         } catch {
-            throw EmbeddedPostgresError(.directoryUnusable, "\(unfinished) cannot be made: \(error)")
+            throw EmbeddedPostgresError(.directoryUnusable, "\(unfinished) cannot be created: \(error)")
         }
         do throws(EmbeddedPostgresError) {
             try await run(binaries.initdb, Self.initdbArguments(unfinished, durable: durable))
@@ -59,7 +59,7 @@ struct Cluster: Sendable {
                 input: "CREATE DATABASE \(AccessRules.database);\n"
             )
         } catch {
-            // Even if this task is cancelled. What cannot be removed now is removed by the next start.
+            // Runs also if this task is cancelled. The next start removes a folder that cannot be removed now.
             await Task { try? await discard(unfinished) }.value
             throw error
         }
@@ -67,12 +67,13 @@ struct Cluster: Sendable {
             guard rename(unfinished, folder.cluster) == 0 else { throw .last }
             try Files.synchronize(folder.path)
         } catch {
-            throw EmbeddedPostgresError(.directoryUnusable, "\(folder.cluster) cannot be made: \(error)")
+            throw EmbeddedPostgresError(.directoryUnusable, "\(folder.cluster) cannot be created: \(error)")
         }
     }
 
-    /// Byte order for sorting, as fast as it gets and the same on every machine; UTF-8 for letters where the system
-    /// knows that locale. Without our own access rules the cluster lets nobody in.
+    /// Returns the arguments of `initdb`. Text sorts in byte order, which is fast and the same on every machine. UTF-8
+    /// classifies characters, if the system has that locale. Without our access rules the cluster rejects every
+    /// connection.
     private static func initdbArguments(_ path: String, durable: Bool) -> [String] {
         let letters = newlocale(1 << LC_CTYPE, "C.UTF-8", nil)
         defer { if let letters { freelocale(letters) } }
@@ -94,7 +95,7 @@ struct Cluster: Sendable {
         guard outcome.isSuccess else {
             throw EmbeddedPostgresError(
                 .initializationFailed,
-                "the private PostgreSQL cannot be set up in \(folder.path); \(path) says:",
+                "the private PostgreSQL cannot be set up in \(folder.path); the output of \(path):",
                 log: outcome.lastLines
             )
         }

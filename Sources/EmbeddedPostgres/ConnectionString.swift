@@ -1,10 +1,10 @@
-/// libpq's keyword strings (libpq, "Connection Strings").
+/// A builder of libpq's keyword strings (libpq, "Connection Strings").
 enum ConnectionString {
     static func make(socketFolder: String, port: UInt16, database: String) -> String {
         "host=\(quoted(socketFolder)) port=\(port) dbname=\(quoted(database)) user=\(AccessRules.role)"
     }
 
-    /// A value in single quotes, in which quotes and backslashes are escaped by a backslash.
+    /// Returns a value in single quotes, with quotes and backslashes escaped by a backslash.
     static func quoted(_ value: String) -> String {
         "'"
             + value.reduce(into: "") { text, character in

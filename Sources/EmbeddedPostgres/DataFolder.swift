@@ -1,9 +1,9 @@
 import Glibc
 import SystemPackage
 
-/// The data folder: where what lives below it lies, and who may enter it.
+/// The data folder, with the paths of its contents and its access rights.
 struct DataFolder: Sendable {
-    /// Absolute, without links.
+    /// The absolute path, without symbolic links.
     let path: String
 
     var cluster: String { path + "/cluster" }
@@ -12,16 +12,16 @@ struct DataFolder: Sendable {
     var identities: String { path + "/pg_ident.conf" }
     var socket: String { path + "/socket" }
 
-    /// The beginning of the names of clusters that `initdb` has not finished.
+    /// The prefix of the names of clusters that `initdb` has not finished.
     static let unfinishedPrefix = "cluster.new."
 
-    /// Makes the folder when it is missing.
+    /// Opens the folder, and creates it if it is missing.
     init(_ directory: String) throws(EmbeddedPostgresError) {
-        // A NUL would cut the path short in every system call, a line break would shift the lines of postmaster.pid.
+        // A NUL would truncate the path in every system call. A line break would shift the lines of postmaster.pid.
         guard !directory.isEmpty, !directory.utf8.contains(where: { $0 == 0 || $0 == 10 || $0 == 13 }) else {
             throw EmbeddedPostgresError(
                 .directoryUnusable,
-                "the data folder's path is empty, or holds a line break or a NUL"
+                "the data folder's path is empty, or contains a line break or a NUL"
             )
         }
         do throws(Errno) {
@@ -35,8 +35,8 @@ struct DataFolder: Sendable {
         }
     }
 
-    /// Lets the server's account in, as far as that is ours to decide: an empty folder becomes enterable for the
-    /// account's group; any other stays as its owner made it.
+    /// Gives the server's account access, if this process may decide that: an empty folder becomes accessible to the
+    /// account's group. Any other folder keeps its permissions.
     func admit(_ account: ServerAccount) throws(EmbeddedPostgresError) {
         guard account.isSwitched, Files.names(in: path).isEmpty else { return }
         do {
@@ -46,12 +46,13 @@ struct DataFolder: Sendable {
         }
     }
 
-    /// Refuses when the server's account cannot enter the folder or one above it, naming the first such folder.
+    /// Throws if the server's account cannot enter the folder or one of its ancestors. The error names the first such
+    /// folder.
     func checkReachable(tool: Tool) async throws(EmbeddedPostgresError) {
         try await Self.checkReachable(ancestors + [path], for: path, tool: tool)
     }
 
-    /// The kernel is asked, as that account: mode bits alone would miss access control lists.
+    /// Tests the access as that account, because permission bits alone would miss access control lists.
     private static func checkReachable(
         _ folders: [String], for path: String, tool: Tool
     ) async throws(EmbeddedPostgresError) {
@@ -71,25 +72,25 @@ struct DataFolder: Sendable {
         guard !outcome.isSuccess else { return }
         throw EmbeddedPostgresError(
             .directoryUnreachable,
-            "PostgreSQL runs as the unprivileged user \(tool.account.name), who cannot enter \(outcome.output); "
-                + "choose a folder that user can reach with --data-dir (now \(path))"
+            "PostgreSQL runs as the unprivileged user \(tool.account.name), which cannot enter \(outcome.output); "
+                + "choose a folder that this user can enter with --data-dir (now \(path))"
         )
     }
 
-    /// The folders above, outermost first.
+    /// The ancestor folders, outermost first.
     private var ancestors: [String] { Self.ancestors(of: path) }
 
     private static func ancestors(of path: String) -> [String] {
         path.indices.dropFirst().filter { path[$0] == "/" }.map { String(path[..<$0]) }
     }
 
-    /// Checks that the folder could be made at this absolute path, without making it.
+    /// Checks that the folder can be created at this absolute path, without creating it.
     static func checkCanBeMade(_ path: String, tool: Tool) async throws(EmbeddedPostgresError) {
         let existing = ancestors(of: path).prefix { Files.status($0) != nil }
         let nearest = existing.last ?? "/"
         guard access(nearest, W_OK | X_OK) == 0 else {
             throw EmbeddedPostgresError(
-                .directoryUnusable, "the folder \(path) cannot be made in \(nearest): \(Errno.last)")
+                .directoryUnusable, "the folder \(path) cannot be created in \(nearest): \(Errno.last)")
         }
         try await checkReachable(Array(existing), for: path, tool: tool)
     }

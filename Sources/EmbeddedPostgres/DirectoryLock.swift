@@ -2,14 +2,14 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// The exclusive hold on a data folder: `flock` on the file `lock` in it.
+/// An exclusive lock on a data folder: `flock` on the file `lock` in it.
 ///
-/// The kernel lets go of it when this process ends, however it ends. The descriptor is close-on-exec, so that no server
-/// keeps it.
+/// The kernel releases the lock when this process exits for any reason. The descriptor is close-on-exec, so that no
+/// server inherits it.
 package final class DirectoryLock: Sendable {
     private let descriptor: Mutex<Int32>
 
-    /// Takes the lock or refuses at once.
+    /// Acquires the lock, or throws at once.
     package init(folder: String) throws(EmbeddedPostgresError) {
         let descriptor = open(folder + "/lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
@@ -34,12 +34,12 @@ package final class DirectoryLock: Sendable {
 
     deinit { release() }
 
-    /// Lets go; repeatable.
+    /// Releases the lock. Calls after the first have no effect.
     package func release() {
         descriptor.withLock { descriptor in
             guard descriptor >= 0 else { return }
-            // Unlocked by name: a child between its fork and its exec still shares the open file, and a mere close
-            // would leave the lock to it for that moment.
+            // Unlocked explicitly: a child between its fork and its exec shares the open file, so closing alone would
+            // leave it locked for that time.
             flock(descriptor, LOCK_UN)
             close(descriptor)
             descriptor = -1

@@ -1,7 +1,7 @@
 import Glibc
 
 extension EmbeddedPostgres {
-    /// The findings of a start in a folder, without the start.
+    /// The result of an examination: the version, programs and user that a start in the folder would use.
     public struct Examination: Sendable {
         /// The major version that would run.
         public let version: Int
@@ -9,11 +9,11 @@ extension EmbeddedPostgres {
         public let binaries: String
         /// The system user that would run it.
         public let user: String
-        /// True if a running Keyward holds the folder.
+        /// True if a running Keyward has locked the folder.
         public let isInUse: Bool
     }
 
-    /// Looks for what ``start(_:logger:)`` needs, and makes and starts nothing.
+    /// Checks the preconditions of ``start(_:logger:)``, without creating or starting anything.
     /// - Throws: the error with which a start would fail.
     public static func examine(
         _ configuration: EmbeddedPostgresConfiguration
@@ -27,7 +27,7 @@ extension EmbeddedPostgres {
         var isInUse = false
         if let folder {
             isInUse = try isHeld(folder)
-            // An empty folder is opened to the account by the start.
+            // The start gives the account access to an empty folder.
             if !Files.names(in: folder.path).isEmpty { try await folder.checkReachable(tool: tool) }
         } else {
             try await DataFolder.checkCanBeMade(directory, tool: tool)

@@ -2,11 +2,11 @@ import Glibc
 public import Logging
 
 extension EmbeddedPostgres {
-    /// Starts a private PostgreSQL in the configured folder and returns when it accepts connections.
+    /// Starts a private PostgreSQL in the configured folder, and returns when it accepts connections.
     ///
-    /// A folder without a cluster gets one; a server that a crashed owner left running is taken over as it is. As root
-    /// the server runs as an unprivileged user: the owner of the cluster, else `postgres`, else `nobody`. A start that
-    /// throws, or whose task is cancelled, leaves no process behind.
+    /// A folder without a cluster gets one. A server that a crashed owner left running is taken over as it is. If this
+    /// process is root, the server runs as an unprivileged user: the owner of the cluster, or else `postgres`, or else
+    /// `nobody`. If the start throws or its task is cancelled, no process remains.
     ///
     /// libpq's variables are removed from this process's environment: see `ClientEnvironment`.
     public static func start(
@@ -37,7 +37,7 @@ extension EmbeddedPostgres {
         do throws(EmbeddedPostgresError) {
             let settings = try ServerSettings(configuration.settings, folder: folder, socket: socket)
             if !cluster.exists {
-                logger.info("private PostgreSQL is being set up", metadata: ["folder": "\(folder.path)"])
+                logger.info("the private PostgreSQL is being set up", metadata: ["folder": "\(folder.path)"])
                 try await cluster.initialize(binaries: binaries, durable: settings.isDurable)
             }
             return try await launch(
@@ -53,13 +53,14 @@ extension EmbeddedPostgres {
         _ former: Takeover, lock: DirectoryLock, limits: EmbeddedPostgresConfiguration.Limits, logger: Logger
     ) -> EmbeddedPostgres {
         let watch = ExitWatch()
-        // Only a parent is told of an end; everyone else has to look.
+        // Only the parent process is notified of an exit, so this process has to poll.
         Task.detached {
             _ = await Poll.until(nil, every: .milliseconds(200)) { former.process.isAlive ? nil : true }
             watch.report(.unknown)
         }
         logger.notice(
-            "private PostgreSQL of a former owner taken over", metadata: ["pid": .stringConvertible(former.process.id)])
+            "the private PostgreSQL of a previous owner was taken over",
+            metadata: ["pid": .stringConvertible(former.process.id)])
         return EmbeddedPostgres(
             lock: lock, processes: former.processes, process: former.process, watch: watch,
             socket: SocketFolder(path: former.socketFolder), port: former.port, limits: limits, logger: logger)
@@ -82,12 +83,12 @@ extension EmbeddedPostgres {
         guard let process = ServerProcess(id: processID), let processes = ClusterProcesses(cluster: folder.cluster)
         else {
             _ = await watch.wait()
-            throw failure("it ended at once", log)
+            throw failure("it exited at once", log)
         }
         let server = EmbeddedPostgres(
             lock: lock, processes: processes, process: process, watch: watch, socket: socket,
             port: SocketFolder.port, limits: limits, logger: logger)
-        // As pg_ctl waits: the file must be this server's, not one that a crashed one of the same number left behind.
+        // Waits like pg_ctl: the file must belong to this server, not to a crashed one with the same process id.
         let isReady = await Poll.until(limits.start) { () -> Bool? in
             if watch.exit != nil { return false }
             guard let file = PostmasterFile.read(cluster: folder.cluster), file.processID == processID,
@@ -99,10 +100,10 @@ extension EmbeddedPostgres {
             let isCancelled = Task.isCancelled
             await server.stop()
             if isCancelled { throw .cancelled }
-            throw failure(isReady == nil ? "it was not ready within \(limits.start)" : "it ended", log)
+            throw failure(isReady == nil ? "it was not ready within \(limits.start)" : "it exited", log)
         }
         logger.info(
-            "private PostgreSQL started",
+            "the private PostgreSQL started",
             metadata: ["pid": .stringConvertible(processID), "version": .stringConvertible(binaries.major)])
         return server
     }

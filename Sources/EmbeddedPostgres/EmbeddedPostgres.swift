@@ -2,19 +2,20 @@ import Glibc
 import Logging
 import Synchronization
 
-/// A private PostgreSQL: started or taken over, watched, and stopped in order.
+/// A private PostgreSQL server, started or taken over, monitored, and shut down gracefully.
 ///
-/// It listens on a Unix socket only and lets in nobody but the system user of this process and the server's own. The
-/// data folder is locked for as long as this object lives. Stop it with ``stop()``: an object that is merely dropped
-/// leaves the server running, and the next ``start(_:logger:)`` on the folder takes it over, as after a crash.
+/// It listens on a Unix socket only, and admits only the system user of this process and the server's own user. The
+/// data folder is locked for the lifetime of this object. Stop the server with ``stop()``: if the object is only
+/// released, the server keeps running. The next ``start(_:logger:)`` on the folder then takes it over, as after a
+/// crash.
 public final class EmbeddedPostgres: Sendable {
-    /// The postmaster's process.
+    /// The process id of the postmaster.
     public var processID: Int32 { process.id }
 
-    /// Where to connect, as a libpq keyword string: the socket's folder, database and role `keyward`.
+    /// The connection string as a libpq keyword string: the socket's folder, database and role `keyward`.
     public var connectionString: String { connectionString(database: AccessRules.database) }
 
-    /// The processes of this server, the postmaster among them.
+    /// The processes of this server, including the postmaster.
     package let processes: ClusterProcesses
 
     private let lock: DirectoryLock
@@ -41,21 +42,22 @@ public final class EmbeddedPostgres: Sendable {
         self.logger = logger
     }
 
-    /// Where to connect to another database of this server.
+    /// Returns the connection string of another database of this server.
     package func connectionString(database: String) -> String {
         ConnectionString.make(socketFolder: socket.path, port: port, database: database)
     }
 
-    /// Waits until the server has ended, whoever ended it; `nil` when the calling task is cancelled first.
+    /// Waits until the server has exited for any reason; returns `nil` if the calling task is cancelled first.
     ///
-    /// A server that ends without ``stop()`` is not started again here: what to do then is the caller's decision.
+    /// A server that exits without ``stop()`` is not restarted here: the caller decides what to do.
     public func waitForExit() async -> EmbeddedPostgresExit? {
         await watch.wait()
     }
 
-    /// Stops the server and waits until no process of it is left: a fast shutdown (SIGINT), which closes connections
-    /// and writes a checkpoint; after 30 s an immediate one (SIGQUIT), after 5 s more SIGKILL. Then lets go of the
-    /// folder. Repeatable, and not cut short by the cancellation of the calling task.
+    /// Stops the server and waits until none of its processes is left. A fast shutdown (SIGINT) closes connections and
+    /// writes a checkpoint. After 30 s follows an immediate shutdown (SIGQUIT), and after another 5 s SIGKILL. Finally,
+    /// the lock on the folder is released. Calls may be repeated. Cancelling the calling task does not interrupt the
+    /// shutdown.
     public func stop() async {
         let task = shutdown.withLock { shutdown in
             if let shutdown { return shutdown }
@@ -69,18 +71,18 @@ public final class EmbeddedPostgres: Sendable {
     private func end() async {
         process.send(SIGINT)
         if await Poll.until(limits.fastShutdown, { watch.exit }) == nil {
-            logger.warning("private PostgreSQL does not shut down in time and is ended")
+            logger.warning("the private PostgreSQL does not shut down in time and is killed")
         }
-        // After an orderly shutdown nothing is left to end.
+        // After a graceful shutdown no process is left.
         let left = await processes.end(limit: limits.immediateShutdown)
         if !left.isEmpty {
             logger.error(
-                "processes of the private PostgreSQL do not end", metadata: ["count": .stringConvertible(left.count)])
+                "processes of the private PostgreSQL do not exit", metadata: ["count": .stringConvertible(left.count)])
         }
-        // The report follows the end of the process by a moment.
+        // The report arrives shortly after the process has exited.
         let exit = await Poll.until(limits.immediateShutdown) { watch.exit }
         socket.removeIfTemporary()
         lock.release()
-        logger.info("private PostgreSQL stopped", metadata: ["exit": "\(exit.map { "\($0)" } ?? "none")"])
+        logger.info("the private PostgreSQL stopped", metadata: ["exit": "\(exit.map { "\($0)" } ?? "none")"])
     }
 }

@@ -1,9 +1,9 @@
-/// How the postmaster ended.
+/// The result of the postmaster's exit.
 public enum EmbeddedPostgresExit: Sendable, Equatable {
-    /// It left with this exit code; 0 after an orderly shutdown.
+    /// It exited with this code; 0 after a graceful shutdown.
     case exited(code: Int32)
-    /// This signal killed it.
+    /// It was killed by this signal.
     case signaled(signal: Int32)
-    /// It is gone. It was taken over from a former owner, and only a parent learns more.
+    /// It has exited. It was taken over from a previous owner, and only a parent process gets the exit code.
     case unknown
 }

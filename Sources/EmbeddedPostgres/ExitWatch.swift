@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Learns once how the postmaster ended, and tells everyone who waits.
+/// Receives the postmaster's exit once and passes it to all waiting tasks.
 final class ExitWatch: Sendable {
     private struct State {
         var exit: EmbeddedPostgresExit?
@@ -10,10 +10,10 @@ final class ExitWatch: Sendable {
 
     private let state = Mutex(State())
 
-    /// How it ended; `nil` while it runs.
+    /// The exit; `nil` while the postmaster runs.
     var exit: EmbeddedPostgresExit? { state.withLock { $0.exit } }
 
-    /// The first report counts.
+    /// Reports the exit. Only the first report counts.
     func report(_ exit: EmbeddedPostgresExit) {
         let waiters = state.withLock { state in
             guard state.exit == nil else { return [UInt64: CheckedContinuation<EmbeddedPostgresExit?, Never>]() }
@@ -24,7 +24,7 @@ final class ExitWatch: Sendable {
         for waiter in waiters.values { waiter.resume(returning: exit) }
     }
 
-    /// Waits for the end; `nil` when the calling task is cancelled first.
+    /// Waits for the exit; returns `nil` if the calling task is cancelled first.
     func wait() async -> EmbeddedPostgresExit? {
         let number = state.withLock { state in
             defer { state.nextWaiter &+= 1 }
@@ -34,7 +34,7 @@ final class ExitWatch: Sendable {
             await withCheckedContinuation { continuation in
                 let known: EmbeddedPostgresExit?? = state.withLock { state in
                     if let exit = state.exit { return .some(exit) }
-                    // A cancellation before this point found no waiter to resume.
+                    // The handler of a cancellation before this point found no waiter to resume.
                     if Task.isCancelled { return .some(nil) }
                     state.waiters[number] = continuation
                     return nil

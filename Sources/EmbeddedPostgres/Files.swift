@@ -6,16 +6,16 @@ extension Errno {
     static var last: Errno { Errno(rawValue: errno) }
 }
 
-/// The few file operations that are needed. None follows a symbolic link in a path's last part, because root works here
-/// on folders in which the server's unprivileged user can write.
+/// The file operations in use here. None follows a symbolic link in the last component of a path: as root, this process
+/// works in folders in which the server's unprivileged user can write.
 package enum Files {
-    /// What `lstat` says, or `nil` when there is nothing.
+    /// Returns the result of `lstat`, or `nil` if the path does not exist.
     static func status(_ path: String) -> stat? {
         var status = stat()
         return lstat(path, &status) == 0 ? status : nil
     }
 
-    /// The owner, the permission bits and the kind of an open file.
+    /// Returns the owner, the permission bits and the type of an open file.
     package static func access(ofOpen descriptor: Int32) -> (owner: UInt32, mode: UInt32, isRegular: Bool)? {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return nil }
@@ -24,14 +24,14 @@ package enum Files {
 
     static func isFolder(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFDIR }
 
-    /// The path without links, `.` and `..`.
+    /// Returns the path without links, `.` and `..`.
     static func realPath(_ path: String) throws(Errno) -> String {
         guard let resolved = realpath(path, nil) else { throw .last }
         defer { free(resolved) }
         return String(cString: resolved)
     }
 
-    /// The names in a folder, without `.` and `..`; none when it cannot be read.
+    /// Returns the names in a folder, without `.` and `..`; empty if the folder cannot be read.
     package static func names(in folder: String) -> [String] {
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         return descriptor < 0 ? [] : names(ofOpen: descriptor)
@@ -56,7 +56,7 @@ package enum Files {
         return String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 
-    /// Replaces a file as one step, so that nobody ever reads half of it.
+    /// Replaces a file atomically, so that no reader sees a partial file.
     static func replace(_ path: String, with contents: String, mode: mode_t) throws(Errno) {
         let new = path + ".new"
         unlink(new)
@@ -64,7 +64,7 @@ package enum Files {
         guard descriptor >= 0 else { throw .last }
         do throws(Errno) {
             defer { close(descriptor) }
-            // The mode that was asked for, whatever the umask.
+            // Sets the requested mode regardless of the umask.
             guard fchmod(descriptor, mode) == 0 else { throw .last }
             try write(contents, to: descriptor)
         } catch {
@@ -84,8 +84,8 @@ package enum Files {
         }
     }
 
-    /// Makes a folder with this mode, and whatever is missing above it with mode 0755, whatever the umask. Folders that exist
-    /// keep their modes.
+    /// Creates a folder with this mode, and its missing ancestors with mode 0755, regardless of the umask. Existing
+    /// folders keep their modes.
     package static func makeFolders(_ path: String, mode: mode_t) throws(Errno) {
         var path = path
         while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
@@ -95,7 +95,7 @@ package enum Files {
         guard try makeFolder(path, mode: mode) else { throw .noSuchFileOrDirectory }
     }
 
-    /// False where the folder above is missing.
+    /// Creates a folder. Returns false if the folder above is missing.
     private static func makeFolder(_ path: String, mode: mode_t) throws(Errno) -> Bool {
         guard mkdir(path, mode) == 0 else {
             switch errno {
@@ -108,10 +108,10 @@ package enum Files {
         return true
     }
 
-    /// Leaves an owner as it is (chown(2)).
+    /// The value that leaves an owner unchanged (chown(2)).
     static let unchanged = uid_t.max
 
-    /// Gives a folder this owner, group and mode.
+    /// Sets the owner, group and mode of a folder.
     static func own(_ folder: String, user: uid_t, group: gid_t, mode: mode_t) throws(Errno) {
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard descriptor >= 0 else { throw .last }
@@ -119,7 +119,7 @@ package enum Files {
         guard fchown(descriptor, user, group) == 0, fchmod(descriptor, mode) == 0 else { throw .last }
     }
 
-    /// Makes what was renamed in a folder durable.
+    /// Makes renames in a folder durable.
     static func synchronize(_ folder: String) throws(Errno) {
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .last }
@@ -127,7 +127,7 @@ package enum Files {
         guard fsync(descriptor) == 0 else { throw .last }
     }
 
-    /// Removes a file, or a folder with all that is in it. What is gone already is no error.
+    /// Removes a file, or a folder with its contents. A missing file is not an error.
     package static func remove(_ path: String) throws(Errno) {
         try remove(path, in: AT_FDCWD)
     }
@@ -142,7 +142,7 @@ package enum Files {
         guard unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT else { throw .last }
     }
 
-    /// Takes the descriptor over and closes it.
+    /// Lists the names in a folder. It takes ownership of the descriptor and closes it.
     private static func names(ofOpen descriptor: Int32) -> [String] {
         guard descriptor >= 0, let stream = fdopendir(descriptor) else { return [] }
         defer { closedir(stream) }

@@ -1,6 +1,6 @@
-/// Asks again and again, for what the system tells nobody: files that appear, processes that are not our children.
+/// Polls for events of which the system sends no notification: new files, and exits of processes that are not children.
 enum Poll {
-    /// The first answer of `question`; `nil` when the time is up or the calling task is cancelled.
+    /// Returns the first answer of `question`; `nil` if the time is over or the calling task is cancelled.
     static func until<Answer>(
         _ limit: Duration?,
         every pause: Duration = .milliseconds(20),

@@ -5,24 +5,25 @@ struct ServerAccount: Sendable {
     let user: uid_t
     let group: gid_t
     let name: String
-    /// The user of this process, who connects.
+    /// The user of this process, which connects to the server.
     let ownName: String
-    /// Whether this process is root and drops to the account, because PostgreSQL refuses to run as root.
+    /// True if this process is root and runs the server as the account, because PostgreSQL refuses to run as root.
     let isSwitched: Bool
 
-    /// The accounts that are used when root has to step down and no cluster is there yet.
+    /// The accounts for the server if this process is root and there is no cluster yet.
     private static let unprivileged = ["postgres", "nobody"]
 
-    /// Decides who runs the server: this process's user; for root the owner of the cluster, or `postgres`, or `nobody`.
+    /// Selects the user for the server: this process's user, or for root the owner of the cluster, or else `postgres`,
+    /// or else `nobody`.
     ///
-    /// PostgreSQL takes only a cluster of its own user, and root gives nobody's files away.
+    /// PostgreSQL accepts only a cluster of its own user, and root never changes the owner of existing files.
     init(cluster: String) throws(EmbeddedPostgresError) {
         let own = geteuid()
         let owner = Files.status(cluster)?.st_uid
         guard let ownEntry = Self.entry(of: own) else {
             throw EmbeddedPostgresError(
                 .noAccount,
-                "user id \(own) has no name on this machine, and PostgreSQL needs one; give a --database-url instead"
+                "user id \(own) has no name on this machine, and PostgreSQL needs one; set --database-url instead"
             )
         }
         guard own == 0 else {
@@ -43,7 +44,7 @@ struct ServerAccount: Sendable {
         }
         throw EmbeddedPostgresError(
             .noAccount,
-            "PostgreSQL does not run as root, and neither user postgres nor nobody is there; give a --database-url instead"
+            "PostgreSQL does not run as root, and the users `postgres` and `nobody` do not exist; set --database-url instead"
         )
     }
 
@@ -59,7 +60,7 @@ struct ServerAccount: Sendable {
         let name = entry(of: owner)?.name ?? "user id \(owner)"
         return EmbeddedPostgresError(
             .foreignCluster,
-            "the cluster in \(cluster) belongs to \(name), for whom PostgreSQL cannot be run here; "
+            "the cluster in \(cluster) belongs to \(name), as whom PostgreSQL cannot run here; "
                 + "change its owner, or choose another folder with --data-dir"
         )
     }

@@ -8,10 +8,10 @@ struct ServerBinaries: Sendable {
     var initdb: String { folder + "/initdb" }
     var postgres: String { folder + "/postgres" }
 
-    /// Transaction ids as `xid8`, which the change feed lives on, came with version 13.
+    /// The first version with `xid8` transaction ids, which the change feed requires.
     private static let oldestMajor = 13
 
-    /// Finds the binaries for a cluster of version `major`, or for a new one when that is `nil`.
+    /// Finds the binaries for a cluster of version `major`, or for a new one if `major` is `nil`.
     static func find(
         _ configured: String?, for major: Int?, cluster: String, tool: Tool
     ) async throws(EmbeddedPostgresError) -> ServerBinaries {
@@ -27,19 +27,20 @@ struct ServerBinaries: Sendable {
         if let major, !found.isEmpty {
             throw EmbeddedPostgresError(
                 .versionMismatch,
-                "the cluster in \(cluster) was made by PostgreSQL \(major), but only another version is here (\(versions))"
+                "the cluster in \(cluster) was created by PostgreSQL \(major), but only other versions are installed (\(versions))"
             )
         }
-        let place = configured.map { "in \($0)" } ?? "in $PATH, /usr/lib/postgresql or pg_config --bindir"
+        let location = configured.map { "in \($0)" } ?? "in $PATH, /usr/lib/postgresql or pg_config --bindir"
         throw EmbeddedPostgresError(
             .binariesMissing,
             "no initdb and postgres of version \(oldestMajor) or newer that user \(tool.account.name) can run were found "
-                + place + (versions.isEmpty ? "" : " (found: \(versions))")
-                + "; install PostgreSQL, or give a --database-url"
+                + location + (versions.isEmpty ? "" : " (found: \(versions))")
+                + "; install PostgreSQL, or set --database-url"
         )
     }
 
-    /// The version, asked as the user who will run the server: what that user cannot run is no candidate.
+    /// Returns the binaries in a folder with their version. They run as the server's user, which excludes binaries that
+    /// this user cannot execute.
     private static func probe(_ folder: String, tool: Tool) async -> ServerBinaries? {
         guard access(folder + "/initdb", X_OK) == 0, access(folder + "/postgres", X_OK) == 0,
             let outcome = try? await tool.run(folder + "/postgres", ["--version"]), outcome.isSuccess,
@@ -48,7 +49,8 @@ struct ServerBinaries: Sendable {
         return ServerBinaries(folder: folder, major: major)
     }
 
-    /// The major version in what `postgres --version` prints: `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`.
+    /// Returns the major version in the output of `postgres --version`, for instance
+    /// `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`.
     static func major(inVersion text: String) -> Int? {
         guard let version = text.split(separator: ") ", maxSplits: 1).dropFirst().first else { return nil }
         return Int(version.prefix { $0.isASCII && $0.isNumber })
@@ -68,7 +70,7 @@ struct ServerBinaries: Sendable {
         return folders.filter { seen.insert($0).inserted }
     }
 
-    /// The absolute folders of `$PATH`; a relative one would name another place for the server.
+    /// Returns the absolute folders of `$PATH`. A relative one would mean a different folder for the server.
     private static func path() -> [String] {
         guard let path = getenv("PATH") else { return [] }
         return String(cString: path).split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }

@@ -1,17 +1,17 @@
 import Glibc
 import SystemPackage
 
-/// The file the server writes its log to.
+/// The log file of the server.
 struct ServerLog: Sendable {
     let path: String
-    /// Where this run's part begins.
+    /// The offset at which this run's part begins.
     private let start: Int
 
-    /// A log that has grown beyond this is set aside at the next start; one former log is kept.
+    /// The size in bytes above which the next start rotates the log. One old log is kept.
     static let largest = 8 << 20
     private static let lines = 12
 
-    /// Opens the log for appending. The descriptor is the caller's.
+    /// Opens the log for appending. The caller owns the descriptor.
     static func open(_ path: String) throws(EmbeddedPostgresError) -> (log: ServerLog, descriptor: Int32) {
         if let status = Files.status(path), status.st_size > largest { rename(path, path + ".1") }
         let descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
@@ -21,7 +21,7 @@ struct ServerLog: Sendable {
         return (ServerLog(path: path, start: lseek(descriptor, 0, SEEK_END)), descriptor)
     }
 
-    /// The last lines of this run.
+    /// Returns the last lines of this run.
     func lastLines() -> [String] {
         let size = Files.status(path).map { Int($0.st_size) } ?? start
         let window = 8 << 10

@@ -1,12 +1,12 @@
 import Glibc
 
-/// Asks a server for a sign of life without logging in.
+/// A probe that tests if a server responds, without logging in.
 enum ServerProbe {
-    /// The protocol's SSLRequest (PostgreSQL, "Message Formats"): length 8, code 80877103. Any server answers it with
-    /// one byte, from a process that the postmaster had to fork for it.
+    /// The protocol's SSLRequest (PostgreSQL, "Message Formats"): length 8, code 80877103. Every server answers it with
+    /// one byte, from a process that the postmaster has to fork for it.
     private static let request: [UInt8] = [0, 0, 0, 8, 4, 210, 22, 47]
 
-    /// Whether the server on this socket answers within `limit`.
+    /// Returns true if the server on this socket answers within `limit`.
     static func answers(socket path: String, limit: Duration) async -> Bool {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

@@ -1,10 +1,10 @@
-/// The settings the server is launched with, as `-c name=value`.
+/// The settings with which the server is launched, as `-c name=value`.
 struct ServerSettings: Sendable {
     let arguments: [String]
-    /// Whether the caller gave durability up, so that `initdb` need not be slow either.
+    /// False if the caller disabled durability, so that `initdb` can skip its syncs too.
     let isDurable: Bool
 
-    /// Modest memory, and a log that holds no statement and no value: `terse` drops DETAIL lines, which quote keys.
+    /// Moderate memory use, and a log without statements and values: `terse` omits DETAIL lines, which quote keys.
     private static let defaults = [
         "max_connections": "100",
         "shared_buffers": "128MB",
@@ -37,7 +37,7 @@ struct ServerSettings: Sendable {
         isDurable = !["off", "false", "no", "0"].contains(merged["fsync"]?.lowercased())
     }
 
-    /// The caller's settings under their plain names: PostgreSQL takes any case, and `-` for `_`.
+    /// Returns the caller's settings under their canonical names: PostgreSQL accepts any case, and `-` for `_`.
     static func checked(
         _ custom: [String: String], decided: Set<String>
     ) throws(EmbeddedPostgresError) -> [String: String] {
@@ -46,7 +46,7 @@ struct ServerSettings: Sendable {
             let plainName = String(name.lowercased().map { $0 == "-" ? "_" : $0 })
             let isName = plainName.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == ".") }
             guard isName, !plainName.isEmpty, !value.utf8.contains(0) else {
-                throw EmbeddedPostgresError(.invalidSetting, "a PostgreSQL setting has no valid name or value")
+                throw EmbeddedPostgresError(.invalidSetting, "the name or value of a PostgreSQL setting is not valid")
             }
             guard !decided.contains(plainName) else {
                 throw EmbeddedPostgresError(

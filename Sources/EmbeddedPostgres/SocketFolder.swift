@@ -5,30 +5,30 @@ import SystemPackage
 struct SocketFolder: Sendable {
     let path: String
 
-    /// PostgreSQL names its socket after a port number, although no port is opened.
+    /// The port number in the name of PostgreSQL's socket. No TCP port is opened.
     static let port: UInt16 = 5432
 
-    /// `sun_path` holds 108 bytes with the closing NUL (unix(7)).
+    /// The longest path in bytes: `sun_path` has 108 bytes including the terminating NUL (unix(7)).
     private static let longestSocketPath = 107
     private static let fallbackPrefix = "/tmp/keyward-"
 
-    /// The socket's own path.
+    /// The path of the socket itself.
     var socket: String { Self.socket(in: path, port: Self.port) }
 
     static func socket(in folder: String, port: UInt16) -> String { "\(folder)/.s.PGSQL.\(port)" }
 
-    /// Whether the socket can lie there: short enough, and without what separates folders in `host` and in
-    /// `unix_socket_directories`.
+    /// Returns true if the folder can contain the socket: the path is short enough, and contains none of the separators
+    /// of `host` and of `unix_socket_directories`.
     static func fits(_ folder: String) -> Bool {
         socket(in: folder, port: port).utf8.count <= longestSocketPath && !folder.contains { $0 == "," || $0 == "\"" }
     }
 
-    /// Makes the folder, empty: below the data folder when the path fits, else below `/tmp`.
+    /// Creates the empty folder: in the data folder if the path fits, or else in `/tmp`.
     static func make(in data: DataFolder, account: ServerAccount) throws(EmbeddedPostgresError) -> SocketFolder {
         do throws(Errno) {
             var path = data.socket
             if fits(path) {
-                // What a killed server left there would pass for a living one.
+                // The socket of a killed server would look like a running server.
                 try Files.remove(path)
                 guard mkdir(path, 0o700) == 0 else { throw .last }
             } else {
@@ -38,7 +38,7 @@ struct SocketFolder: Sendable {
             try Files.own(path, user: account.user, group: account.group, mode: 0o700)
             return SocketFolder(path: path)
         } catch {
-            throw EmbeddedPostgresError(.directoryUnusable, "the socket's folder cannot be made: \(error)")
+            throw EmbeddedPostgresError(.directoryUnusable, "the socket's folder cannot be created: \(error)")
         }
     }
 
@@ -50,10 +50,10 @@ struct SocketFolder: Sendable {
         }
     }
 
-    /// Removes the folder when it is one of those below `/tmp`; the other one stays for the next start.
+    /// Removes the folder if it is in `/tmp`. The one in the data folder remains for the next start.
     ///
-    /// The path may come from a file of the server's account, so only the socket's own two files and an otherwise empty
-    /// folder go.
+    /// The path may come from a file that the server's account can write. Therefore only the socket's two files and an
+    /// otherwise empty folder are removed.
     func removeIfTemporary() {
         guard path.hasPrefix(Self.fallbackPrefix), !path.dropFirst(Self.fallbackPrefix.count).contains("/") else {
             return

@@ -1,15 +1,15 @@
 import Glibc
 
-/// A server that a former owner of the data folder left running.
+/// A running server that a previous owner of the data folder left behind.
 struct Takeover: Sendable {
     let processes: ClusterProcesses
     let process: ServerProcess
     let socketFolder: String
     let port: UInt16
 
-    /// Finds such a server and waits until it is usable; `nil` when none runs (any more).
+    /// Finds such a server and waits until it is usable; `nil` if none runs, or none any more.
     ///
-    /// Called with the folder's lock held, so that nobody else starts or stops one.
+    /// The caller holds the folder's lock, so that no other process starts or stops a server.
     static func find(
         in folder: DataFolder, limits: EmbeddedPostgresConfiguration.Limits
     ) async throws(EmbeddedPostgresError) -> Takeover? {
@@ -24,7 +24,7 @@ struct Takeover: Sendable {
         guard let socketFolder = running.file.socketFolder, let port = running.file.port,
             await ServerProbe.answers(socket: SocketFolder.socket(in: socketFolder, port: port), limit: limits.takeover)
         else {
-            // One that was killed a moment ago may still be listed with its socket open.
+            // A server that was just killed may still be listed with its socket open.
             let hasEnded = await Poll.until(limits.immediateShutdown) { running.process.isAlive ? nil : true }
             guard !Task.isCancelled else { throw .cancelled }
             if hasEnded == true { return nil }
@@ -33,9 +33,9 @@ struct Takeover: Sendable {
         return Takeover(processes: running.processes, process: running.process, socketFolder: socketFolder, port: port)
     }
 
-    /// Clears what would keep a new server from starting: orphans of a dead postmaster, and a `postmaster.pid` whose number the
-    /// kernel still knows, because the dead postmaster is a zombie that its parent has not waited for, or because an unrelated
-    /// process has the number now. Any other stale file PostgreSQL clears itself, with checks of its own.
+    /// Removes obstacles to a new server. These are orphans of a dead postmaster, and a `postmaster.pid` whose process
+    /// id still exists: the dead postmaster is a zombie that its parent has not reaped, or an unrelated process has
+    /// this id. PostgreSQL removes any other stale file itself, with its own checks.
     static func clear(
         _ folder: DataFolder, limits: EmbeddedPostgresConfiguration.Limits
     ) async throws(EmbeddedPostgresError) {
@@ -45,16 +45,16 @@ struct Takeover: Sendable {
             let ids = orphans.map { String($0.id) }.joined(separator: ", ")
             throw EmbeddedPostgresError(
                 .serverStuck,
-                "processes of a former PostgreSQL (\(ids)) in \(folder.path) do not end"
+                "processes of a previous PostgreSQL (\(ids)) in \(folder.path) do not exit"
             )
         }
         guard let stale = PostmasterFile.read(cluster: folder.cluster) else { return }
         if let former = stale.socketFolder { SocketFolder(path: former).removeIfTemporary() }
-        // PostgreSQL asks the same question (miscinit.c, CreateLockFile), and takes a zombie for a running server.
+        // PostgreSQL makes the same check (miscinit.c, CreateLockFile), and mistakes a zombie for a running server.
         if kill(stale.processID, 0) == 0 { unlink(folder.cluster + "/postmaster.pid") }
     }
 
-    /// The postmaster that a `postmaster.pid` names, when it lives and is really one of this cluster.
+    /// The postmaster named by a `postmaster.pid`, if it is alive and belongs to this cluster.
     private struct Running {
         let processes: ClusterProcesses
         let process: ServerProcess
@@ -74,7 +74,7 @@ struct Takeover: Sendable {
         func stuck(in folder: DataFolder, _ what: String) -> EmbeddedPostgresError {
             EmbeddedPostgresError(
                 .serverStuck,
-                "a former PostgreSQL (process \(process.id)) in \(folder.path) \(what); stop it first"
+                "a previous PostgreSQL (process \(process.id)) in \(folder.path) \(what); stop it first"
             )
         }
     }

@@ -1,23 +1,23 @@
 import Subprocess
 import SystemPackage
 
-/// Runs PostgreSQL's programs as the server's account.
+/// A runner of PostgreSQL's programs under the server's account.
 struct Tool: Sendable {
     let account: ServerAccount
 
-    /// Nothing of this process's own environment, which may hold secrets, reaches PostgreSQL.
+    /// The environment of the programs. It contains nothing of this process's environment, which may contain secrets.
     private static let environment = Environment.custom(["PATH": "/usr/bin:/bin", "LC_ALL": "C"])
 
-    /// What a program wrote and how it ended.
+    /// The output of a program and its result.
     struct Outcome {
         let isSuccess: Bool
         let output: String
 
-        /// The last lines it wrote.
+        /// The last lines of the output.
         var lastLines: [String] { ServerLog.lastLines(of: output) }
     }
 
-    /// Runs a program to its end. It is ended, with all it started, when the task is cancelled.
+    /// Runs a program until it exits. If the task is cancelled, the program is terminated with all its descendants.
     func run(_ path: String, _ arguments: [String], input: String = "") async throws -> Outcome {
         var options = Self.session
         options.teardownSequence = [
@@ -37,8 +37,8 @@ struct Tool: Sendable {
         return Outcome(isSuccess: result.terminationStatus.isSuccess, output: result.standardOutput)
     }
 
-    /// Launches the server with its words going to `log`, which is closed here. Returns its process at once; `watch`
-    /// learns how it ends.
+    /// Launches the server with its output in `log`, which is closed here. Returns its process id at once; `watch`
+    /// receives the exit.
     func launch(
         _ path: String,
         _ arguments: [String],
@@ -47,7 +47,8 @@ struct Tool: Sendable {
     ) async throws -> Int32 {
         let (executable, arguments) = command(path, arguments)
         return try await withCheckedThrowingContinuation { launched in
-            // Not a child of the calling task: the server outlives it, and a cancelled start ends it in order.
+            // Not a child of the calling task: the server outlives the task, and a cancelled start stops the server
+            // gracefully.
             Task.detached {
                 var isLaunched = false
                 do {
@@ -76,19 +77,20 @@ struct Tool: Sendable {
         }
     }
 
-    /// A session of its own keeps the terminal's Ctrl-C away: the server is stopped in order, after its clients.
+    /// The process options with a separate session. The terminal's Ctrl-C does not reach the server, which is stopped
+    /// gracefully after its clients.
     private static var session: PlatformOptions {
         var options = PlatformOptions()
         options.createSession = true
         return options
     }
 
-    /// The program, behind `setpriv` where the account has to be switched, which keeps the process and leaves it none of
-    /// root's groups and capabilities.
+    /// Returns the program, run through `setpriv` if the account has to be switched. `setpriv` keeps the process id and
+    /// removes root's groups and capabilities.
     ///
-    /// Not by Subprocess's `userID`: it calls glibc's `setgroups` and `setuid` in a forked child of a process with many
-    /// threads, where they can wait for ever for a thread that the child does not have (seen with 1.0.2, in
-    /// `setxid_mark_thread`; swift-subprocess issue 374 is of the same kind). Without it `posix_spawn` is used.
+    /// Subprocess's `userID` is not used: it calls glibc's `setgroups` and `setuid` in a forked child of a
+    /// multithreaded process. There they can wait forever for a thread that the child does not have (seen with 1.0.2,
+    /// in `setxid_mark_thread`; swift-subprocess issue 374 is similar). Without it, `posix_spawn` is used.
     private func command(_ path: String, _ arguments: [String]) -> (Executable, Arguments) {
         guard account.isSwitched else { return (.path(FilePath(path)), Arguments(arguments)) }
         let switching = ["--reuid=\(account.user)", "--regid=\(account.group)", "--clear-groups", path]

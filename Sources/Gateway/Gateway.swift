@@ -8,10 +8,10 @@ import NIOSSL
 public import ServiceLifecycle
 import Synchronization
 
-/// The data plane: a listener that lets requests with a good key through to the upstream, and no others.
+/// The data plane: a listener that forwards requests with a valid key to the upstream, and refuses all others.
 ///
-/// `bind` first, then `run`, which serves until graceful shutdown: then nothing new is taken, what is under way may end within
-/// the drain timeout, and `run` returns. A cancelled `run` cuts everything at once.
+/// Call `bind`, then `run`, which serves until graceful shutdown. At shutdown the gateway accepts nothing new, running
+/// exchanges may end within the drain timeout, and `run` returns. Cancelling `run` aborts all exchanges at once.
 public final class Gateway: Service {
     private struct Bound: Sendable {
         let channel: any Channel
@@ -25,10 +25,10 @@ public final class Gateway: Service {
     private let time: TimeSource
     private let usage: UsageRecorder?
     private let bound = Mutex<Bound?>(nil)
-    /// Nil when the listener speaks no TLS.
+    /// Nil if the listener does not use TLS.
     private let serverTLS = Mutex<NIOSSLContext?>(nil)
 
-    /// - Parameter usage: who is told which keys are used; nil where nobody wants to know.
+    /// - Parameter usage: records the use of each key; nil to record none.
     public init(
         configuration: GatewayConfiguration, verifier: KeyVerifier, usage: UsageRecorder? = nil, logger: Logger,
         time: TimeSource = .system
@@ -40,12 +40,12 @@ public final class Gateway: Service {
         self.time = time
     }
 
-    /// Where the gateway listens; nil unless it does.
+    /// The address on which the gateway listens; nil if it does not listen.
     public var localAddress: SocketAddress? {
         bound.withLock { $0?.channel.localAddress }
     }
 
-    /// Begins to listen, and returns where. Connections are accepted at once; throws `GatewayError`.
+    /// Starts to listen, and returns the address. Connections are accepted at once. Throws `GatewayError`.
     @discardableResult
     public func bind() async throws -> SocketAddress {
         guard bound.withLock({ $0 == nil }) else { throw GatewayError.alreadyBound }
@@ -66,30 +66,30 @@ public final class Gateway: Service {
         }
     }
 
-    /// Reads the gateway's certificate and key again; connections from here on get them. What was read before stays if that
-    /// fails.
+    /// Reads the gateway's certificate and private key again; new connections use them. If that fails, the previous
+    /// ones stay in use.
     public func reloadCertificate() throws(GatewayError) {
         guard let files = configuration.certificate else { return }
         let context = try TLSContexts.server(files)
         serverTLS.withLock { $0 = context }
     }
 
-    /// Serves until shutdown. Binds first if that was not done.
+    /// Serves until shutdown. Binds first if necessary.
     public func run() async throws {
         if bound.withLock({ $0 == nil }) { try await bind() }
         guard let bound = bound.withLock({ $0 }) else { return }
-        let patience = await shutdownPatience()
+        let timeout = await shutdownTimeout()
         try? await bound.channel.close()
         let drains = bound.loops.map { loop in
-            loop.eventLoop.flatSubmit { loop.value.drain(limit: patience) }
+            loop.eventLoop.flatSubmit { loop.value.drain(limit: timeout) }
         }
         for drain in drains { try? await drain.get() }
         try await bound.group.shutdownGracefully()
         self.bound.withLock { $0 = nil }
     }
 
-    /// Waits for the end, and says how long what is under way then may take.
-    private func shutdownPatience() async -> TimeAmount {
+    /// Waits for shutdown, and returns the time that running exchanges then have to end.
+    private func shutdownTimeout() async -> TimeAmount {
         do {
             try await gracefulShutdown()
             return TimeAmount(configuration.timeouts.drain)
@@ -135,7 +135,7 @@ public final class Gateway: Service {
             // TLS ends both directions at once.
             .childChannelOption(.allowRemoteHalfClosure, value: configuration.certificate == nil)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
-            // Of what is written, the kernel takes little more than it can send: so a client that reads is seen to.
+            // The kernel accepts little more than it can send, so writability shows that the client is reading.
             .childChannelOption(.tcpOption(.init(rawValue: TCP_NOTSENT_LOWAT)), value: 131_072)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 32_768, high: 131_072))
             .childChannelInitializer { channel in
@@ -154,13 +154,13 @@ public final class Gateway: Service {
         }
     }
 
-    /// Takes a client's connection in, or turns it away.
+    /// Adds the handlers for a client's connection, or refuses it.
     private func accept(_ channel: any Channel, loop: GatewayLoop) throws {
         let pipeline = channel.pipeline.syncOperations
         let tls = serverTLS.withLock { $0 }
         switch loop.admit(channel) {
         case .closed: channel.close(promise: nil)
-        // A handshake is too much to spend on a refusal.
+        // A TLS handshake is too expensive for a refusal.
         case .refused where tls != nil: channel.close(promise: nil)
         case .refused:
             try pipeline.addHandler(FrontConnection(loop: loop, peer: channel.remoteAddress, isRefused: true))

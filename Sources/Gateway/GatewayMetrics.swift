@@ -1,8 +1,8 @@
 import Metrics
 
-/// The gateway's metrics. Every handler is made once.
+/// The gateway's metrics. Each metric handler is created once.
 struct GatewayMetrics: Sendable {
-    /// Why a request did not get the upstream's whole response.
+    /// The reason for which a client did not get a complete response from the upstream.
     enum UpstreamFailure: String, CaseIterable {
         case unreachable, reset, timeout, aborted
     }
@@ -12,7 +12,7 @@ struct GatewayMetrics: Sendable {
     private let failures: [Counter] = UpstreamFailure.allCases.map {
         Counter(label: "keyward_upstream_failures_total", dimensions: [("reason", $0.rawValue)])
     }
-    /// Upstreams left alone for a while after failures in a row.
+    /// Upstreams that were ejected for a while after consecutive failures.
     let ejections = Counter(label: "keyward_upstream_ejections_total")
     private let cuts: [Counter] = ["exchange", "stream", "tunnel"].map {
         Counter(label: "keyward_exchanges_cut_total", dimensions: [("kind", $0)])
@@ -20,14 +20,14 @@ struct GatewayMetrics: Sendable {
     private let evictions: [Counter] = ["exchange", "stream", "tunnel"].map {
         Counter(label: "keyward_exchanges_evicted_total", dimensions: [("kind", $0)])
     }
-    /// Requests refused because their key has too many under way.
+    /// Requests that were refused because their key has too many in flight.
     let shareRefusals = Counter(label: "keyward_share_refusals_total")
     let seconds = Timer(label: "keyward_gateway_request_seconds")
     let inFlight = Gauge(label: "keyward_gateway_in_flight")
     let connections = Gauge(label: "keyward_gateway_connections")
     let upstreamConnections = Counter(label: "keyward_upstream_connections_total")
 
-    /// Counts a request by the status of its response; 499 when the client left before it ended.
+    /// Counts a request by the status of its response; 499 if the client left before it ended.
     @inline(__always)
     func request(status: Int, nanoseconds: Int64) {
         // A client treats a status beyond 599 as 5xx (RFC 9110 section 15).
@@ -40,12 +40,12 @@ struct GatewayMetrics: Sendable {
         seconds.recordNanoseconds(nanoseconds)
     }
 
-    /// Counts what was cut because its key ended.
+    /// Counts an exchange that was cut because its key became invalid.
     func cut(_ stage: Exchange.Stage) {
         cuts[Self.kind(of: stage)].increment()
     }
 
-    /// Counts an exchange that was ended in favour of others.
+    /// Counts an exchange that was evicted in favour of others.
     func evicted(_ stage: Exchange.Stage) {
         evictions[Self.kind(of: stage)].increment()
     }

@@ -1,4 +1,4 @@
-// What an app meets of the domain.
+// The types of the domain that an app uses.
 @_exported public import struct AuthKeys.CredentialPlaces
 @_exported public import struct AuthKeys.KeyID
 @_exported public import struct AuthKeys.Principal

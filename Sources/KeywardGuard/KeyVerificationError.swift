@@ -3,7 +3,7 @@ public import HTTPTypes
 public import Hummingbird
 import NIOCore
 
-/// A request that was not let in, as its caller sees it: the same status, code and body as at the gateway.
+/// The response to a refused request. Status, code and body equal those of the gateway.
 public struct KeyVerificationError: HTTPResponseError {
     public let status: HTTPResponse.Status
     private let type: String
@@ -11,7 +11,7 @@ public struct KeyVerificationError: HTTPResponseError {
     private let message: String
     private let headers: HTTPFields
 
-    /// Nil for a request that was let in.
+    /// Creates the error for an outcome; nil for an accepted request.
     package init?(_ outcome: RequestVerifier.Outcome) {
         switch outcome {
         case .admitted, .preflight: return nil
@@ -42,7 +42,7 @@ public struct KeyVerificationError: HTTPResponseError {
         self.headers = headers
     }
 
-    /// All texts are ours, and need no escaping in JSON.
+    /// Returns the response. The texts are constants of Keyward that need no escaping in JSON.
     public func response(from request: Request, context: some RequestContext) throws -> Response {
         let body = ByteBuffer(string: ErrorText.body(type: type, message: message, code: code))
         var headers = headers

@@ -3,10 +3,12 @@ import HTTPTypes
 public import Hummingbird
 import NIOCore
 
-/// Lets requests with a good key in, in the process of a Hummingbird app: the gateway's decision, without a hop.
+/// A middleware that accepts requests with a valid key, in the process of a Hummingbird app. It decides as the gateway
+/// does.
 ///
-/// `KeyVerification` makes it. Handlers find who calls in `context.principal`; the request they get is as it came, its
-/// credential in it. Where a request passes several of these, each decides, and the first counts the use of the key.
+/// `KeyVerification` creates it. Handlers read the caller from `context.principal`. They get the request unchanged,
+/// with its credential. If a request passes several of these middlewares, each decides, and the first counts the use of
+/// the key.
 public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMiddleware {
     private let requests: RequestVerifier
     private let scopes: ScopeRequirement
@@ -14,10 +16,11 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
     private let isOptional: Bool
     private let knowsAddresses = Context.self is any RemoteAddressRequestContext.Type
 
+    /// Creates a middleware.
     /// - Parameters:
-    ///   - scopes: what requests need, beside what the rules of `requests` say.
-    ///   - trustedProxies: whose `X-Forwarded-For` is believed.
-    ///   - isOptional: whether requests without a key pass.
+    ///   - scopes: the scopes that requests need in addition to those that the rules of `requests` demand.
+    ///   - trustedProxies: the networks of proxies whose `X-Forwarded-For` is trusted.
+    ///   - isOptional: true to accept requests without a key.
     public init(
         _ requests: RequestVerifier, scopes: ScopeRequirement = .none, trustedProxies: [IPNetwork] = [],
         isOptional: Bool = false
@@ -44,7 +47,7 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
         let headers = request.headers
         return RequestVerifier.Incoming(
             authorization: headers[values: .authorization], apiKey: headers[values: .xAPIKey],
-            // The path that the router goes by.
+            // The router matches this path.
             method: request.method.rawValue, path: request.uri.path, address: address(request, context),
             agent: headers[.userAgent],
             isPreflight: request.method == .options && headers[values: .origin].count == 1
@@ -52,7 +55,7 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
             scopes: scopes, countsUse: context.principal == nil)
     }
 
-    /// Where a request comes from: the last address before the trusted proxies. Nil if that is not known.
+    /// Returns the client address of a request: the last one before the trusted proxies; nil if it is unknown.
     private func address(_ request: Request, _ context: Context) -> IPAddress? {
         guard knowsAddresses, let peer = (context as? any RemoteAddressRequestContext)?.remoteAddress?.ipAddress else {
             return nil

@@ -1,18 +1,18 @@
 public import AuthKeys
 public import Hummingbird
 
-/// A request context that can say whom a request comes from.
+/// A request context that holds the principal of the request.
 ///
-/// One that conforms to Hummingbird's `RemoteAddressRequestContext` too lets in keys that are limited to networks; without it, no
-/// address is known, and such keys are refused.
+/// Keys that are limited to networks also need a conformance to Hummingbird's `RemoteAddressRequestContext`. Without it
+/// the client address is unknown, and such keys are refused.
 public protocol KeyedRequestContext: RequestContext {
-    /// Set once the key of the request was verified; nil before, and where a request needs none.
+    /// The principal, after the request's key was verified; nil before, and for an accepted request without a key.
     var principal: Principal? { get set }
 }
 
 extension KeyedRequestContext {
-    /// Whom the request comes from.
-    /// - Throws: the error for a request without a key, where nothing verified one.
+    /// Returns the principal of the request.
+    /// - Throws: the error for a missing key if no middleware has verified one.
     public func requirePrincipal() throws(KeyVerificationError) -> Principal {
         guard let principal else { throw KeyVerificationError(.missing) }
         return principal

@@ -1,13 +1,13 @@
-/// Why keys cannot be verified in this process. One line for whoever started it; no secret is in it.
+/// The reason why this process cannot verify keys, in one line for the operator. It contains no secret.
 public struct KeywardError: Error, CustomStringConvertible {
     public enum Kind: Sendable {
-        /// An option has a value that it does not take.
+        /// An option has an invalid value.
         case option
-        /// The database cannot be reached, or does not let this role in.
+        /// The database cannot be reached, or refuses the role.
         case database
-        /// The tables are not there, or older or newer than this build can work with.
+        /// The tables are missing, or are too old or too new for this build.
         case schema
-        /// The role may not do what verification needs.
+        /// The role lacks a right that verification needs.
         case rights
     }
 

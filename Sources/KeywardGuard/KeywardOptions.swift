@@ -1,23 +1,25 @@
 public import AuthKeys
 
-/// What is looked at in requests: the gateway's settings of the same names.
+/// The options for the verification of requests. They equal the gateway's settings of the same names.
 public struct KeywardOptions: Sendable {
-    /// Where a key is looked for.
+    /// The header fields that carry keys.
     public let credentials: CredentialPlaces
     let rules: ScopeRules
     let proxies: [IPNetwork]
     let passesPreflights: Bool
 
-    /// Keys in `Authorization` and `X-API-Key`; no rules, no proxies; preflights pass.
+    /// Creates the default options: keys in `Authorization` and `X-API-Key`, no rules, no proxies, preflights accepted.
     public init() {
         self.init(credentials: [.authorization, .xAPIKey], rules: ScopeRules(), proxies: [], passesPreflights: true)
     }
 
+    /// Creates options.
     /// - Parameters:
-    ///   - require: scopes that requests need by method and path, such as `GET /v1/documents/*=documents:read`; the first rule
-    ///     that fits counts. Routes may need others beside them.
-    ///   - trustedProxies: networks of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`.
-    ///   - passesPreflights: whether a CORS preflight passes without a key. Its handler then knows no principal.
+    ///   - require: the scopes that requests need by method and path, such as `GET /v1/documents/*=documents:read`. The
+    ///     first rule that matches applies. Routes can demand further scopes.
+    ///   - trustedProxies: the networks of proxies whose `X-Forwarded-For` is trusted, such as `10.0.0.0/8`.
+    ///   - passesPreflights: true to accept CORS preflights without a key. The principal is then nil.
+    /// - Throws: an error of the kind `option` for an invalid rule or network.
     public init(
         credentials: CredentialPlaces = [.authorization, .xAPIKey], require: [String] = [],
         trustedProxies: [String] = [],
@@ -46,14 +48,14 @@ public struct KeywardOptions: Sendable {
         var values: [Value] = []
         for text in texts {
             guard let value = value(text) else {
-                throw KeywardError(.option, "\(name) takes \(takes): '\(text)' is none")
+                throw KeywardError(.option, "\(name) takes \(takes): '\(text)' is invalid")
             }
             values.append(value)
         }
         return values
     }
 
-    /// Decides about requests with these options.
+    /// Returns a verifier of requests with these options.
     package func requests(verifiedBy verifier: KeyVerifier, time: TimeSource = .system) -> RequestVerifier {
         RequestVerifier(
             verifier: verifier, places: credentials, rules: rules, passesPreflights: passesPreflights, time: time)

@@ -1,2 +1,2 @@
-// The guard of the routes, which knows nothing of PostgreSQL.
+// The middleware of the routes, which does not depend on PostgreSQL.
 @_exported public import KeywardGuard

@@ -5,11 +5,12 @@ import LibPQ
 public import Logging
 import ServiceLifecycle
 
-/// Verifies keys in the process of an app, out of the PostgreSQL that `keyward serve` keeps them in.
+/// A service that verifies keys in the process of an app. It reads them from the PostgreSQL of `keyward serve`.
 ///
-/// A service: it loads all keys, follows their changes as every instance of Keyward does, and writes down what is used, the
-/// rest of it at graceful shutdown. Until it has loaded, and when the database is away for longer than `maxStaleness`, requests
-/// with a key are answered 503. It makes no table and no key.
+/// The service loads all keys and follows their changes, as every instance of Keyward does. It writes usage counts to
+/// the database, the last ones at graceful shutdown. Requests with a key get the status 503 until the keys are loaded,
+/// and while the database has been unreachable for longer than `maxStaleness`. The service creates no tables and no
+/// keys.
 public final class Keyward: KeyVerification {
     public let options: KeywardOptions
     public let requests: RequestVerifier
@@ -21,15 +22,15 @@ public final class Keyward: KeyVerification {
     private let logger: Logger
     private let startup = Startup()
 
-    /// Nothing is connected before `run()`.
+    /// Creates the service. `run()` opens the first connection.
     /// - Parameters:
-    ///   - database: any libpq URI or keyword string.
-    ///   - listenDatabase: straight to PostgreSQL, where `database` goes through a transaction pooler.
-    ///   - maxStaleness: how long keys are honoured while the database cannot be read; zero never.
-    ///   - databaseWait: how long to wait for the database at start.
-    ///   - usageInterval: how often the use of keys is written down; nil for not at all.
-    ///   - allowsNewerSchema: whether to start on tables of a newer Keyward, which may have limits of keys that this build does not
-    ///     know and does not hold to.
+    ///   - database: a libpq URI or keyword string.
+    ///   - listenDatabase: the direct address of PostgreSQL, if `database` leads to a transaction pooler.
+    ///   - maxStaleness: the time for which keys stay valid while the database cannot be read; zero for not at all.
+    ///   - databaseWait: the timeout for reaching the database at start.
+    ///   - usageInterval: the interval of writing usage counts to the database; nil to write none.
+    ///   - allowsNewerSchema: true to start on the tables of a newer Keyward. Its keys may have limits that this build
+    ///     does not know and does not enforce.
     public init(
         database: String, listenDatabase: String? = nil, options: KeywardOptions = KeywardOptions(),
         maxStaleness: Duration = .seconds(3_600), databaseWait: Duration = .seconds(30),
@@ -39,7 +40,7 @@ public final class Keyward: KeyVerification {
         let listen: PostgresTarget? =
             if let listenDatabase { try Self.target(listenDatabase, "listenDatabase") } else { nil }
         if let usageInterval, usageInterval <= .zero {
-            throw KeywardError(.option, "usageInterval takes a time above zero, or nil")
+            throw KeywardError(.option, "usageInterval takes a duration longer than zero, or nil")
         }
         verification = PostgresVerification(
             target: target, direct: listen, maxStaleness: maxStaleness, usageInterval: usageInterval, logger: logger)
@@ -52,17 +53,17 @@ public final class Keyward: KeyVerification {
         self.logger = logger
     }
 
-    /// Whether keys can be verified now.
+    /// True while keys can be verified.
     public var isServing: Bool { verification.freshness.isServing }
 
-    /// Time since the last look at the database that worked; nil before the first.
+    /// The time since the last successful read of the database; nil before the first.
     public var age: Duration? { verification.freshness.age }
 
-    /// The secrets in memory.
+    /// The number of secrets in memory.
     public var count: Int { verification.index.count }
 
-    /// Runs until graceful shutdown begins. To be called once.
-    /// - Throws: `KeywardError` when it cannot begin.
+    /// Runs until graceful shutdown begins. Call it only once.
+    /// - Throws: `KeywardError` if the service cannot start.
     public func run() async throws {
         do {
             try await verification.withConnections { try await self.verify() }
@@ -118,7 +119,7 @@ public final class Keyward: KeyVerification {
         do throws(PostgresError) {
             return try PostgresTarget(text)
         } catch {
-            throw KeywardError(.option, "\(name) takes a PostgreSQL URI or keyword string, as libpq has them: \(error)")
+            throw KeywardError(.option, "\(name) takes a libpq connection URI or keyword string: \(error)")
         }
     }
 }

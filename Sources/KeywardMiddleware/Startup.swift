@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Whether something that begins has begun, for those who wait for it.
+/// A latch on which tasks wait for the end of a startup.
 final class Startup: Sendable {
     private enum State {
         case pending([AsyncStream<Never>.Continuation])
@@ -9,7 +9,8 @@ final class Startup: Sendable {
 
     private let state = Mutex(State.pending([]))
 
-    /// Tells all who wait, and all who come. What is told first counts.
+    /// Ends the startup, with the error if it failed. Resumes all current and future waiters. Later calls have no
+    /// effect.
     func end(_ error: (any Error)? = nil) {
         let waiters = state.withLock { state in
             guard case .pending(let waiters) = state else { return [AsyncStream<Never>.Continuation]() }
@@ -19,8 +20,8 @@ final class Startup: Sendable {
         for waiter in waiters { waiter.finish() }
     }
 
-    /// Returns once it has begun.
-    /// - Throws: why it did not; `CancellationError` when the task is cancelled before.
+    /// Returns when the startup has succeeded.
+    /// - Throws: the error of a failed startup; `CancellationError` if the task is cancelled before the end.
     func wait() async throws {
         let (stream, continuation) = AsyncStream.makeStream(of: Never.self)
         state.withLock { state in

@@ -4,7 +4,8 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Verifies keys that a test makes: index, limits, expiry and answers are the real ones, in memory. No database is needed.
+/// A service that verifies the keys that a test issues. Index, limits, expiry and responses are those of `Keyward`. It
+/// keeps the keys in memory and needs no database.
 public final class TestKeyward: KeyVerification {
     public let options: KeywardOptions
     public let requests: RequestVerifier
@@ -22,19 +23,19 @@ public final class TestKeyward: KeyVerification {
 
     public init(options: KeywardOptions = KeywardOptions()) {
         self.options = options
-        // Served until the first look that fails.
+        // Keys are verified until a failure is recorded.
         freshness = IndexFreshness(maxStaleness: .zero)
         freshness.recordSync(startedAt: .zero)
         let verifier = KeyVerifier(
-            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: NothingElse(), index: index),
+            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: EmptyFinder(), index: index),
             time: clock.time, logger: Logger(label: "keyward.test", factory: { _ in SwiftLogNoOpLogHandler() }))
         requests = options.requests(verifiedBy: verifier, time: clock.time)
     }
 
-    /// Makes a key. What is said of it follows the rules of the admin API.
+    /// Issues a key. The rules of the admin API apply to its attributes.
     /// - Parameters:
-    ///   - expiresIn: when it ends, from now on; what is past has ended. Nil for never.
-    ///   - notBefore: how long it opens nothing, from now on.
+    ///   - expiresIn: the time from now until the key expires; nil for never. A key with a negative time has expired.
+    ///   - notBefore: the time from now during which the key grants no access yet.
     public func issue(
         name: String = "test", owner: String? = nil, scopes: [String] = [], expiresIn: Duration? = nil,
         notBefore: Duration? = nil, allowedMethods: [String] = [], allowedPaths: [String] = [],
@@ -53,7 +54,7 @@ public final class TestKeyward: KeyVerification {
         return key
     }
 
-    /// Changes what is said of a key: its scopes, its pause (`enabled`), its limits.
+    /// Changes the attributes of a key, such as its scopes, `enabled` or its limits.
     public func update(_ key: TestKey, _ change: (inout KeyAttributes) throws -> Void) throws {
         try edit(key) { record in
             var attributes = record.attributes
@@ -62,23 +63,23 @@ public final class TestKeyward: KeyVerification {
         }
     }
 
-    /// Revokes a key for good.
+    /// Revokes a key permanently.
     public func deactivate(_ key: TestKey) {
         edit(key) { $0.isDeactivated = true }
     }
 
-    /// Ends a key now, as its expiry does.
+    /// Makes a key expire now.
     public func expire(_ key: TestKey) {
         let now = clock.now
         edit(key) { $0.attributes.expiresAt = now }
     }
 
-    /// Moves the clock that keys are judged by.
+    /// Advances the clock that decides the validity of keys.
     public func advance(by duration: Duration) {
         clock.advance(by: duration)
     }
 
-    /// Whether keys can be verified; if not, requests with a key are answered 503.
+    /// True while keys can be verified. While it is false, requests with a key get the status 503.
     public var isAvailable: Bool {
         get { freshness.isServing }
         set { newValue ? freshness.recordSync(startedAt: clock.time.uptime()) : freshness.recordFailure() }
@@ -104,7 +105,7 @@ public final class TestKeyward: KeyVerification {
     }
 }
 
-/// The system's clock, moved.
+/// The system's clock with an offset.
 private final class Clock: Sendable {
     private let offset = Mutex(Duration.zero)
 
@@ -119,7 +120,7 @@ private final class Clock: Sendable {
     }
 }
 
-/// No key is anywhere but in memory.
-private struct NothingElse: KeyFinder {
+/// A finder that finds no keys: all keys are in memory.
+private struct EmptyFinder: KeyFinder {
     func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry] { [] }
 }

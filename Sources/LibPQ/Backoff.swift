@@ -1,17 +1,17 @@
-/// Waiting between attempts: doubling, capped, with full jitter, so that many clients of a returning server spread out
-/// (M. Brooker, "Exponential Backoff And Jitter").
+/// Exponential backoff between attempts: each delay doubles up to a cap, with full jitter, so that the clients of a
+/// restarted server spread out (M. Brooker, "Exponential Backoff And Jitter").
 package struct Backoff {
     private let base: Duration
     private let cap: Duration
     package private(set) var failures = 0
 
-    /// Waits of `base` and of `cap` at most.
+    /// Creates a backoff whose first delay is at most `base` and whose later delays are at most `cap`.
     package init(base: Duration = .milliseconds(25), cap: Duration = .milliseconds(500)) {
         self.base = base
         self.cap = cap
     }
 
-    /// How long to wait after one more failure; `fraction` is a random number from 0 to 1.
+    /// Returns the delay after one more failure. `fraction` is a random number from 0 to 1.
     package mutating func failed(fraction: Double) -> Duration {
         failures += 1
         let ceiling = min(cap, base * (1 << min(failures, 16)))

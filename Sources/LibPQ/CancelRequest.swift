@@ -2,12 +2,12 @@ import CLibPQ
 import Dispatch
 import Synchronization
 
-/// Asks the server to cancel what a connection is doing (libpq, "Canceling Queries in Progress").
+/// Asks the server to cancel the running statement of a connection (libpq, "Canceling Queries in Progress").
 final class CancelRequest: @unchecked Sendable {
-    // Unchecked: a PGcancel is constant once made, and PQcancel "can be safely invoked from another thread".
+    // Unchecked: a PGcancel is constant after its creation, and PQcancel "can be safely invoked from another thread".
     private let pointer: OpaquePointer
 
-    /// PQcancel blocks, for minutes if the server is not there: it has threads of its own, and few of them.
+    /// PQcancel blocks, for minutes if the server is unreachable. It therefore runs on a few threads of its own.
     private static let queue = DispatchQueue(label: "libpq.cancel", attributes: .concurrent)
     private static let underWay = Atomic(0)
     private static let maximumUnderWay = 8
@@ -19,8 +19,8 @@ final class CancelRequest: @unchecked Sendable {
 
     deinit { PQfreeCancel(pointer) }
 
-    /// Sends the request; `completion` runs when the server has taken it, or it is clear that it will not. Returns false
-    /// and does nothing when too many earlier requests hang.
+    /// Sends the request. `completion` runs when the server has accepted the request, or when it is clear that it will
+    /// not. Returns false and does nothing when too many earlier requests hang.
     func send(completion: @escaping @Sendable () -> Void) -> Bool {
         let (_, count) = Self.underWay.add(1, ordering: .relaxed)
         guard count <= Self.maximumUnderWay else {

@@ -1,7 +1,7 @@
 import Dispatch
 
-/// The one thread of control that may touch a connection: an actor's executor and the queue of its sockets' events are the
-/// same serial queue. libpq may block in it (name resolution) without holding up the cooperative pool.
+/// The serial queue that is both an actor's executor and the queue of its socket events. Only one thread at a time
+/// touches a connection. libpq may block on the queue (name resolution) without blocking the cooperative thread pool.
 final class ConnectionExecutor: SerialExecutor {
     let queue = DispatchQueue(label: "libpq.connection")
 
@@ -12,6 +12,7 @@ final class ConnectionExecutor: SerialExecutor {
 
     func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 
-    /// Called by the runtime where code claims to be on this executor: true in the queue's own event handlers too.
+    /// Called by the runtime to check that code runs on this executor. The check also passes in event handlers on the
+    /// queue.
     func checkIsolated() { dispatchPrecondition(condition: .onQueue(queue)) }
 }

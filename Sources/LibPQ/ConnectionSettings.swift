@@ -1,21 +1,21 @@
-/// Bounds on what one connection waits for.
+/// Timeouts and limits of one connection.
 public struct ConnectionSettings: Sendable {
-    /// How long connecting may take, name resolution and authentication included. A shorter `connect_timeout` of the
-    /// target wins.
+    /// The timeout of connecting, including name resolution and authentication. A shorter `connect_timeout` of the
+    /// target takes precedence.
     public var connectTimeout: Duration
 
-    /// How long a call that names no timeout waits, its turn on the connection included. Then the statement is
-    /// cancelled, and if that brings no answer within half a second the connection is closed.
+    /// The timeout of a call that names none, including the wait for its turn on the connection. Then the statement is
+    /// cancelled. If no result follows within half a second, the connection is closed.
     public var queryTimeout: Duration
 
-    /// How many statements stay prepared on a connection; the least recently used goes first.
+    /// The maximum number of prepared statements on a connection. The least recently used one is evicted first.
     public var preparedStatements: Int
 
-    /// The connection leads to a transaction pooler, where the next transaction may be on another server connection: no
-    /// statement is prepared, and each transaction begins with the session's settings.
+    /// True if the connection leads to a transaction pooler, where each transaction may run on another server
+    /// connection. Then no statement is prepared, and each transaction begins with the session's settings.
     public var isPooled: Bool
 
-    /// Bounds that suit short statements; what is left out keeps its default.
+    /// Creates settings that suit short statements; parameters that are left out have their default.
     public init(
         connectTimeout: Duration = .seconds(5),
         queryTimeout: Duration = .seconds(30),

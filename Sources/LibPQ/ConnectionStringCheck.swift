@@ -1,21 +1,21 @@
-/// Finds what is wrong with a connection string that libpq refuses, or reads otherwise than it was meant.
+/// Finds the mistake in a connection string that libpq refuses, or parses differently from what was meant.
 ///
-/// A `/` or an `@` in a password shifts the parts of a URL: libpq takes the password's beginning for a port, or its end for a
-/// host (libpq, "Connection URIs"). So no problem repeats any part of the string.
+/// A `/` or an `@` in a password shifts the parts of a URL: libpq reads the beginning of the password as a port, or its
+/// end as a host (libpq, "Connection URIs"). Therefore no problem text repeats any part of the string.
 enum ConnectionStringCheck {
-    /// Returns the problem as a constant sentence, or nil.
-    /// - Parameter parsed: libpq's reading of the string; nil where it refuses the string.
+    /// Returns the problem as a constant sentence, or nil if there is none.
+    /// - Parameter parsed: the options that libpq parsed from the string; nil if libpq refuses the string.
     static func problem(in text: String, parsed: [String: String]?) -> String? {
         if let rest = afterScheme(text) { return problem(inURL: rest, parsed: parsed) }
         guard let parsed else {
             return text.contains("://")
                 ? "a URL begins with postgres:// or postgresql://"
-                : "a keyword string has the form host=... dbname=... user=..., and a value with spaces stands in single quotes"
+                : "a keyword string has the form host=... dbname=... user=..., and a value with spaces must be in single quotes"
         }
         return hasValidPorts(parsed) ? timeout(parsed) : port
     }
 
-    /// libpq reads this option only in its blocking calls, which Keyward does not use.
+    /// Checks `connect_timeout`, which libpq itself parses only in its blocking calls. Keyward does not use these.
     private static func timeout(_ parsed: [String: String]) -> String? {
         guard let text = parsed["connect_timeout"], Int32(text.filter { $0 != " " }) == nil else { return nil }
         return "connect_timeout is not a whole number of seconds"
@@ -64,7 +64,7 @@ enum ConnectionStringCheck {
         }
     }
 
-    /// One port for each host, or one for all; an empty one is the default.
+    /// Returns true if there is a valid port for each host, or one for all. An empty port means the default.
     private static func hasValidPorts(_ parsed: [String: String]) -> Bool {
         guard let ports = parsed["port"] else { return true }
         return ports.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { text in

@@ -1,8 +1,8 @@
-/// One row of a binary COPY, read field by field in the order of its columns.
+/// One row of a binary COPY, read field by field in column order.
 ///
-/// It looks into libpq's buffer: nothing is copied until asked for, and it cannot be kept. COPY carries no types, so the
-/// reader has to know them; a wrong length, a NULL or a missing field throws `.decoding`, it never traps. Fields that are
-/// not read are skipped. (PostgreSQL, "COPY", "Binary Format".)
+/// The row borrows libpq's buffer: a field is copied only when it is read, and the row cannot be stored. COPY transfers
+/// no types, so the reader has to know them. A wrong length, a NULL or a missing field throws `.decoding`; it never
+/// traps. Fields that are not read are skipped (PostgreSQL, "COPY", "Binary Format").
 public struct CopyRow: ~Copyable {
     private var reader: WireReader
     private var fieldsLeft: Int16
@@ -12,19 +12,19 @@ public struct CopyRow: ~Copyable {
         fieldsLeft = fields
     }
 
-    /// How many fields have not been read yet.
+    /// The number of fields that have not been read yet.
     public var remainingFields: Int { Int(fieldsLeft) }
 
-    /// Passes over the next field.
+    /// Skips the next field.
     public mutating func skip() throws(PostgresError) { _ = try field() }
 
-    /// Lends the next field's bytes as they are, without a copy; nil for NULL.
+    /// Passes the next field's raw bytes to `body` without a copy; nil for NULL.
     public mutating func withNextBytes<R, E: Error>(_ body: (RawSpan?) throws(E) -> R) throws -> R {
         guard let field = try field() else { return try body(nil) }
         return try body(field.bytes)
     }
 
-    /// What is left behind the row in its message, the unread fields passed over.
+    /// Skips the unread fields and returns the reader at the end of the row in its message.
     consuming func rest() throws(PostgresError) -> WireReader {
         while fieldsLeft > 0 { try skip() }
         return reader
@@ -55,138 +55,138 @@ public struct CopyRow: ~Copyable {
     }
 
     private static func malformed() -> PostgresError {
-        PostgresError(.decoding, detail: "a copied field is NULL, missing or of another type than asked for")
+        PostgresError(.decoding, detail: "a copied field is NULL, missing or not of the requested type")
     }
 }
 
 extension CopyRow {
-    /// A `boolean`.
+    /// Reads a `boolean`.
     @inline(__always)
     public mutating func nextBool() throws(PostgresError) -> Bool { try next(BoolFormat.self) }
 
-    /// As `nextBool`, with nil for NULL.
+    /// Reads like `nextBool`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalBool() throws(PostgresError) -> Bool? { try nextOptional(BoolFormat.self) }
 
-    /// A `smallint`.
+    /// Reads a `smallint`.
     @inline(__always)
     public mutating func nextInt16() throws(PostgresError) -> Int16 { try next(IntegerFormat<Int16>.self) }
 
-    /// As `nextInt16`, with nil for NULL.
+    /// Reads like `nextInt16`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalInt16() throws(PostgresError) -> Int16? {
         try nextOptional(IntegerFormat<Int16>.self)
     }
 
-    /// An `integer`.
+    /// Reads an `integer`.
     @inline(__always)
     public mutating func nextInt32() throws(PostgresError) -> Int32 { try next(IntegerFormat<Int32>.self) }
 
-    /// As `nextInt32`, with nil for NULL.
+    /// Reads like `nextInt32`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalInt32() throws(PostgresError) -> Int32? {
         try nextOptional(IntegerFormat<Int32>.self)
     }
 
-    /// A `bigint`.
+    /// Reads a `bigint`.
     @inline(__always)
     public mutating func nextInt64() throws(PostgresError) -> Int64 { try next(IntegerFormat<Int64>.self) }
 
-    /// As `nextInt64`, with nil for NULL.
+    /// Reads like `nextInt64`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalInt64() throws(PostgresError) -> Int64? {
         try nextOptional(IntegerFormat<Int64>.self)
     }
 
-    /// A `double precision`.
+    /// Reads a `double precision`.
     @inline(__always)
     public mutating func nextDouble() throws(PostgresError) -> Double { try next(DoubleFormat.self) }
 
-    /// As `nextDouble`, with nil for NULL.
+    /// Reads like `nextDouble`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalDouble() throws(PostgresError) -> Double? { try nextOptional(DoubleFormat.self) }
 
-    /// A `text`, `varchar`, `char(n)` or `name`.
+    /// Reads a `text`, `varchar`, `char(n)` or `name`.
     @inline(__always)
     public mutating func nextText() throws(PostgresError) -> String { try next(TextFormat.self) }
 
-    /// As `nextText`, with nil for NULL.
+    /// Reads like `nextText`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalText() throws(PostgresError) -> String? { try nextOptional(TextFormat.self) }
 
-    /// A `bytea`.
+    /// Reads a `bytea`.
     @inline(__always)
     public mutating func nextBytes() throws(PostgresError) -> [UInt8] { try next(BytesFormat.self) }
 
-    /// As `nextBytes`, with nil for NULL.
+    /// Reads like `nextBytes`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalBytes() throws(PostgresError) -> [UInt8]? { try nextOptional(BytesFormat.self) }
 
-    /// A `uuid`.
+    /// Reads a `uuid`.
     @inline(__always)
     public mutating func nextUuid() throws(PostgresError) -> PostgresUUID { try next(UUIDFormat.self) }
 
-    /// As `nextUuid`, with nil for NULL.
+    /// Reads like `nextUuid`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalUuid() throws(PostgresError) -> PostgresUUID? { try nextOptional(UUIDFormat.self) }
 
-    /// A `timestamptz` in microseconds since the Unix epoch; an infinite one is a decoding error.
+    /// Reads a `timestamptz` in microseconds since the Unix epoch. An infinite one is a decoding error.
     @inline(__always)
     public mutating func nextTimestamp() throws(PostgresError) -> Int64 { try next(TimestampFormat.self) }
 
-    /// As `nextTimestamp`, with nil for NULL.
+    /// Reads like `nextTimestamp`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalTimestamp() throws(PostgresError) -> Int64? {
         try nextOptional(TimestampFormat.self)
     }
 
-    /// As `timestamp`, with `-infinity` as `Int64.min` and `infinity` as `Int64.max`.
+    /// Reads like `nextTimestamp`, with `-infinity` as `Int64.min` and `infinity` as `Int64.max`.
     @inline(__always)
     public mutating func nextTimestampOrInfinity() throws(PostgresError) -> Int64 {
         try next(UnboundedTimestampFormat.self)
     }
 
-    /// As `nextTimestampOrInfinity`, with nil for NULL.
+    /// Reads like `nextTimestampOrInfinity`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalTimestampOrInfinity() throws(PostgresError) -> Int64? {
         try nextOptional(UnboundedTimestampFormat.self)
     }
 
-    /// An `xid8`, a transaction id that does not wrap around.
+    /// Reads an `xid8`, a transaction id that does not wrap around.
     @inline(__always)
     public mutating func nextXid8() throws(PostgresError) -> UInt64 { try next(IntegerFormat<UInt64>.self) }
 
-    /// As `nextXid8`, with nil for NULL.
+    /// Reads like `nextXid8`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalXid8() throws(PostgresError) -> UInt64? {
         try nextOptional(IntegerFormat<UInt64>.self)
     }
 
-    /// A `jsonb` as its text.
+    /// Reads a `jsonb` as its text.
     @inline(__always)
     public mutating func nextJsonb() throws(PostgresError) -> String { try next(JSONBFormat.self) }
 
-    /// As `nextJsonb`, with nil for NULL.
+    /// Reads like `nextJsonb`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalJsonb() throws(PostgresError) -> String? { try nextOptional(JSONBFormat.self) }
 
-    /// A one-dimensional array of text; a NULL in it is a decoding error.
+    /// Reads a one-dimensional array of text. A NULL element is a decoding error.
     @inline(__always)
     public mutating func nextTextArray() throws(PostgresError) -> [String] { try next(TextArrayFormat.self) }
 
-    /// As `nextTextArray`, with nil for NULL.
+    /// Reads like `nextTextArray`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalTextArray() throws(PostgresError) -> [String]? {
         try nextOptional(TextArrayFormat.self)
     }
 
-    /// A one-dimensional array of text, with nil for its NULLs.
+    /// Reads a one-dimensional array of text, with nil for NULL elements.
     @inline(__always)
     public mutating func nextNullableTextArray() throws(PostgresError) -> [String?] {
         try next(NullableTextArrayFormat.self)
     }
 
-    /// As `nextNullableTextArray`, with nil for NULL.
+    /// Reads like `nextNullableTextArray`, with nil for NULL.
     @inline(__always)
     public mutating func nextOptionalNullableTextArray() throws(PostgresError) -> [String?]? {
         try nextOptional(NullableTextArrayFormat.self)

@@ -1,4 +1,4 @@
-/// The framing of a binary COPY: a header, rows, a trailer (PostgreSQL, "COPY", "Binary Format").
+/// A parser of the framing of a binary COPY: a header, rows, a trailer (PostgreSQL, "COPY", "Binary Format").
 struct CopyStream {
     private static let signature: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0x00]
 
@@ -6,8 +6,8 @@ struct CopyStream {
     private(set) var isComplete = false
     private(set) var rowCount = 0
 
-    /// Takes one CopyData message, handing each row in it to `row`. The server sends whole rows, the header in front of
-    /// the first one.
+    /// Parses one CopyData message and passes each row in it to `row`. The server sends whole rows, and the header
+    /// before the first one.
     mutating func receive(
         _ message: UnsafeRawBufferPointer, row: (inout CopyRow) throws -> Void
     ) throws(PostgresError) {
@@ -42,6 +42,6 @@ struct CopyStream {
     }
 
     private static func malformed() -> PostgresError {
-        PostgresError(.decoding, detail: "not a binary COPY stream")
+        PostgresError(.decoding, detail: "the data is not a binary COPY stream")
     }
 }

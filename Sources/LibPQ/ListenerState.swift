@@ -1,21 +1,21 @@
-/// The decisions of one listening connection: when to ping itself, and when to give up on it.
+/// The state machine of one listening connection: when to ping itself, and when to give up.
 ///
-/// A connection that is alive can still be deaf: its LISTEN gone, or its notifications stuck. Only a notification that
-/// makes the whole way round proves that others would.
+/// A live connection can still fail to deliver: its LISTEN may be gone, or its notifications stuck. Only a notification
+/// that makes the whole round trip proves that others arrive.
 struct ListenerState {
     enum Event: Hashable {
-        /// LISTEN has been confirmed, or a ping's interval has passed.
+        /// LISTEN was confirmed, or a ping's interval has passed.
         case intervalPassed
-        /// The notification with this number has come back.
+        /// The notification with this number arrived.
         case echo(UInt64)
-        /// The time for this number to come back has passed.
+        /// The time for this number to arrive has passed.
         case boundPassed(UInt64)
         case failed
     }
 
     enum Action: Hashable {
         case ping(UInt64)
-        /// Everything up to this ping has been heard.
+        /// Everything sent before this ping has arrived.
         case confirm
         case giveUp
         case nothing

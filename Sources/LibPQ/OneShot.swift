@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A value that is settled once, by whoever comes first, and awaited once.
+/// A value that is set once, by the first caller, and awaited once.
 final class OneShot<Value: Sendable>: Sendable {
     private enum State {
         case empty

@@ -1,12 +1,13 @@
-/// The parameters of one statement as libpq wants them: all bytes in one buffer, with where each starts and how long it is.
+/// The parameters of one statement in the form that libpq requires: all bytes in one buffer, with the offset and length
+/// of each value.
 struct EncodedParameters: Sendable {
     private(set) var bytes: [UInt8] = []
     private(set) var types: [UInt32] = []
-    /// Where each value starts; nil for NULL.
+    /// The offset of each value in `bytes`; nil for NULL.
     private(set) var offsets: [Int?] = []
     private(set) var lengths: [Int32] = []
 
-    /// The protocol counts parameters in 16 bits (libpq, `PQ_QUERY_PARAM_MAX_LIMIT`).
+    /// The limit of the protocol, which counts parameters in 16 bits (libpq, `PQ_QUERY_PARAM_MAX_LIMIT`).
     static let maximumCount = 65535
 
     init(_ parameters: [PostgresParameter]) throws(PostgresError) {
@@ -30,12 +31,12 @@ struct EncodedParameters: Sendable {
             offsets.append(parameter == .null ? nil : start)
             lengths.append(length)
         }
-        // A value of no bytes at the end still needs an address.
+        // An empty value at the end still needs an address.
         bytes.append(0)
     }
 }
 
-/// Writes values in PostgreSQL's binary formats, big-endian (`typsend` functions of the server).
+/// An encoder of values in PostgreSQL's binary formats, big-endian (`typsend` functions of the server).
 private struct ParameterEncoder {
     let position: Int
     var bytes: [UInt8]
@@ -95,12 +96,13 @@ private struct ParameterEncoder {
 
     private mutating func append(timestamp: Int64) throws(PostgresError) {
         let (value, overflow) = timestamp.subtractingReportingOverflow(PostgresType.epochMicroseconds)
-        // The smallest and largest numbers are PostgreSQL's infinities.
+        // PostgreSQL uses the smallest and the largest number for its infinities.
         guard !overflow, value != .min, value != .max else { throw invalid("is out of the range of timestamps") }
         append(integer: value)
     }
 
-    /// `array_recv`: dimensions, a flag for NULLs, the element type, then size and lower bound of the one dimension.
+    /// Encodes an array for `array_recv`: dimensions, a flag for NULLs, the element type, then size and lower bound of
+    /// the one dimension.
     private mutating func append<Element>(
         array values: [Element?], of type: UInt32,
         element: (inout ParameterEncoder, Element) throws(PostgresError) -> Void

@@ -1,15 +1,16 @@
-/// How many connections a pool keeps, and for how long.
+/// The limits and timeouts of a connection pool.
 public struct PoolConfiguration: Sendable {
-    /// The most connections open at a time.
+    /// The maximum number of open connections.
     public var maximumConnections: Int
-    /// How long a call waits for a connection.
+    /// The timeout of waiting for a connection.
     public var acquireTimeout: Duration
-    /// How long a connection is kept without being used.
+    /// The time after which an idle connection is closed.
     public var idleTimeout: Duration
-    /// How old a connection grows before it is replaced, once it is free.
+    /// The age at which a connection is replaced, once it is idle.
     public var maximumLifetime: Duration
 
-    /// What is left out keeps its default: 8 connections, waits of 5 s, a minute of idleness, half an hour of life.
+    /// Creates a configuration. Defaults: 8 connections, an acquire timeout of 5 s, an idle timeout of a minute, a
+    /// lifetime of half an hour.
     public init(
         maximumConnections: Int = 8,
         acquireTimeout: Duration = .seconds(5),
@@ -23,20 +24,20 @@ public struct PoolConfiguration: Sendable {
     }
 }
 
-/// What a pool holds at a moment, and what it has done since it was made.
+/// Counts of a pool's connections and waiting calls, and totals since its creation.
 public struct PoolStatistics: Hashable, Sendable {
-    /// Connections free to be lent.
+    /// Connections that are idle.
     public var idle: Int
-    /// Connections lent.
+    /// Connections that are leased to callers.
     public var leased: Int
-    /// Connections being made.
+    /// Connections that are being opened.
     public var connecting: Int
-    /// Calls waiting for a connection.
+    /// Calls that wait for a connection.
     public var waiting: Int
-    /// The most connections open at a time.
+    /// The maximum number of open connections.
     public var maximum: Int
-    /// Connections made since the start.
+    /// Connections opened since the start.
     public var totalOpened: Int
-    /// Attempts to connect that failed since the start.
+    /// Connection attempts that failed since the start.
     public var totalFailures: Int
 }

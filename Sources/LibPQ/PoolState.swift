@@ -1,7 +1,7 @@
-/// The decisions of a pool: takes events, returns what is to be done. Knows no sockets, no clock, no chance.
+/// The state machine of a pool: accepts events and returns actions. It has no sockets, no clock and no randomness.
 ///
-/// Whoever has waited longest is served first. Connections are opened for waiters only, one at a time while the database
-/// does not answer, and not before the back-off after a failure has passed.
+/// The caller that has waited longest is served first. Connections are opened only for waiting callers. While the
+/// database does not respond, only one is opened at a time, and only after the backoff has passed.
 struct PoolState {
     typealias Instant = ContinuousClock.Instant
     typealias ConnectionID = UInt64
@@ -10,9 +10,9 @@ struct PoolState {
     enum Refusal: Hashable {
         /// The pool is closed.
         case closed
-        /// Connecting fails, and no connection is there.
+        /// Connecting fails, and there is no open connection.
         case connectionFailed
-        /// No connection came free in time.
+        /// No connection became free in time.
         case exhausted
     }
 
@@ -21,7 +21,7 @@ struct PoolState {
         case close(ConnectionID)
         case lend(ConnectionID, to: WaiterID)
         case refuse(WaiterID, Refusal)
-        /// Call `tick` then.
+        /// Call `tick` at this time.
         case wake(Instant)
     }
 
@@ -38,7 +38,8 @@ struct PoolState {
 
     private let configuration: PoolConfiguration
     private var slots: [ConnectionID: Slot] = [:]
-    /// Free connections, the one used last at the end: it is lent first, so that the others can retire.
+    /// Idle connections, the most recently used one last. The pool lends the last one first, so that the others can
+    /// expire.
     private var idle: [ConnectionID] = []
     private var waiters: [Waiter] = []
     private var backoff = Backoff()
@@ -51,13 +52,13 @@ struct PoolState {
 
     init(_ configuration: PoolConfiguration) { self.configuration = configuration }
 
-    /// A caller wants a connection.
+    /// Records that a caller requests a connection.
     mutating func request(_ waiter: WaiterID, deadline: Instant, now: Instant) -> [Action] {
         waiters.append(Waiter(id: waiter, deadline: deadline))
         return settle(now)
     }
 
-    /// A caller found the connection it was lent dead, before it sent anything: it is served next.
+    /// Records that a caller found its leased connection dead before it sent anything. This caller is served next.
     mutating func foundDead(
         _ connection: ConnectionID, by waiter: WaiterID, deadline: Instant, now: Instant
     ) -> [Action] {
@@ -66,7 +67,7 @@ struct PoolState {
         return [.close(connection)] + settle(now)
     }
 
-    /// A caller does not wait any more.
+    /// Records that a caller no longer waits.
     mutating func withdraw(_ waiter: WaiterID) {
         waiters.removeAll { $0.id == waiter }
     }
@@ -79,7 +80,7 @@ struct PoolState {
         return free(connection, retireAt: now + configuration.maximumLifetime, now: now)
     }
 
-    /// `fraction` is a random number from 0 to 1.
+    /// Records a failed attempt. `fraction` is a random number from 0 to 1.
     mutating func connectFailed(_ connection: ConnectionID, fraction: Double, now: Instant) -> [Action] {
         slots[connection] = nil
         failed += 1
@@ -87,7 +88,7 @@ struct PoolState {
         return settle(now)
     }
 
-    /// A caller gives a connection back.
+    /// Records that a caller returned its connection.
     mutating func giveBack(_ connection: ConnectionID, isReusable: Bool, now: Instant) -> [Action] {
         guard case .leased(let retireAt) = slots[connection] else { return [] }
         guard isReusable, !isClosed, retireAt > now else {
@@ -97,9 +98,10 @@ struct PoolState {
         return free(connection, retireAt: retireAt, now: now)
     }
 
-    /// Time has passed.
+    /// Handles the passing of time.
     mutating func tick(now: Instant) -> [Action] {
-        // A wake that an earlier one has overtaken must not ask for another: they would only ever become more.
+        // When an earlier wake-up replaced this one, no further wake-up is requested. Otherwise their number would only
+        // grow.
         if let wake = nextWake, wake <= now { nextWake = nil }
         var actions: [Action] = []
         for waiter in waiters where waiter.deadline <= now {
@@ -115,7 +117,7 @@ struct PoolState {
         return actions + settle(now)
     }
 
-    /// Nothing is lent any more; what is lent is closed when it comes back.
+    /// Closes the pool: it lends no more connections, and closes leased ones when they are returned.
     mutating func close() -> [Action] {
         isClosed = true
         let actions =
@@ -142,7 +144,8 @@ extension PoolState {
         return settle(now)
     }
 
-    /// Serves who can be served, refuses who cannot hope, opens what is missing, and says when to look again.
+    /// Serves waiting callers, refuses those that cannot be served, opens missing connections, and requests the next
+    /// wake-up.
     private mutating func settle(_ now: Instant) -> [Action] {
         var actions: [Action] = []
         if isClosed {

@@ -5,7 +5,7 @@ public import Logging
 
 extension PostgresConnection {
     /// Connects and authenticates (libpq, "PQconnectStartParams").
-    /// - Throws: `.connectionFailed`, `.timeout` when it takes longer than the connect timeout, `.cancelled`.
+    /// - Throws: `.connectionFailed`; `.timeout` if it takes longer than the connect timeout; `.cancelled`.
     public static func connect(
         to target: PostgresTarget, settings: ConnectionSettings = .init(), logger: Logger
     ) async throws(PostgresError) -> PostgresConnection {
@@ -17,18 +17,19 @@ extension PostgresConnection {
         observer: (@Sendable (Event) -> Void)?
     ) async throws(PostgresError) -> PostgresConnection {
         let connection = PostgresConnection(settings: settings, logger: logger, observer: observer)
-        let patience = Patience(min(settings.connectTimeout, target.connectTimeout ?? settings.connectTimeout))
-        // libpq resolves names inside its calls, which nothing can hurry: the caller does not wait for the queue itself.
+        let deadline = Deadline(min(settings.connectTimeout, target.connectTimeout ?? settings.connectTimeout))
+        // libpq resolves names in blocking calls that cannot be interrupted, so the caller does not wait for the queue
+        // itself.
         let outcome = OneShot<Result<Void, PostgresError>>()
         let opening = Task {
             do throws(PostgresError) {
-                try await connection.open(target, patience)
+                try await connection.open(target, deadline)
                 outcome.settle(.success(()))
             } catch {
                 outcome.settle(.failure(error))
             }
         }
-        DispatchQueue.global().asyncAfter(deadline: DispatchTime(patience.deadline)) {
+        DispatchQueue.global().asyncAfter(deadline: DispatchTime(deadline.instant)) {
             outcome.settle(.failure(PostgresError(.timeout, detail: "connecting", nothingWasSent: true)))
         }
         let result = await withTaskCancellationHandler {
@@ -46,25 +47,25 @@ extension PostgresConnection {
         }
     }
 
-    private func open(_ target: PostgresTarget, _ patience: Patience) async throws(PostgresError) {
+    private func open(_ target: PostgresTarget, _ deadline: Deadline) async throws(PostgresError) {
         guard let pointer = Self.start(target) else { throw PostgresError(.connectionFailed, nothingWasSent: true) }
         do throws(PostgresError) {
-            try await poll(pointer, patience)
+            try await poll(pointer, deadline)
         } catch {
             PQfinish(pointer)
             throw error
         }
         guard let watch = watch(pointer), let session = Session(pointer, watch: watch), !isClosed else {
-            throw PostgresError(.connectionFailed, detail: "no descriptor or memory left", nothingWasSent: true)
+            throw PostgresError(.connectionFailed, detail: "no file descriptor or memory is left", nothingWasSent: true)
         }
         self.session = session
-        if !settings.isPooled { try await setUp(patience) }
+        if !settings.isPooled { try await setUp(deadline) }
     }
 
-    /// Gives the session its settings. A connection that cannot have them is not one.
-    private func setUp(_ patience: Patience) async throws(PostgresError) {
+    /// Applies the session's settings. A connection on which this fails is not usable.
+    private func setUp(_ deadline: Deadline) async throws(PostgresError) {
         do throws(PostgresError) {
-            try await run(script: SessionSettings.sessionScript, patience: patience)
+            try await run(script: SessionSettings.sessionScript, deadline: deadline)
         } catch {
             throw .unusableSession(error)
         }
@@ -75,29 +76,30 @@ extension PostgresConnection {
         var values = target.options.map { UnsafePointer(strdup($0.value)) } + [nil]
         defer { for text in keywords + values { free(UnsafeMutableRawPointer(mutating: text)) } }
         guard let pointer = PQconnectStartParams(&keywords, &values, 0) else { return nil }
-        // So that the SQLSTATE of a refusal is in the message; and nothing of the server's goes to standard error.
+        // The verbose form puts the SQLSTATE of a refusal into the message. The receiver keeps the server's notices off
+        // standard error.
         PQsetErrorVerbosity(pointer, PQERRORS_VERBOSE)
         PQsetNoticeReceiver(pointer, { _, _ in }, nil)
         return pointer
     }
 
-    /// Drives PQconnectPoll, waiting each time for exactly what it asked for.
-    private func poll(_ pointer: OpaquePointer, _ patience: Patience) async throws(PostgresError) {
+    /// Drives PQconnectPoll and waits each time for exactly the event that it requests.
+    private func poll(_ pointer: OpaquePointer, _ deadline: Deadline) async throws(PostgresError) {
         guard PQstatus(pointer) != CONNECTION_BAD else { throw PostgresError(failedConnection: pointer) }
         var state = PGRES_POLLING_WRITING
         while state != PGRES_POLLING_OK {
             guard state == PGRES_POLLING_READING || state == PGRES_POLLING_WRITING else {
                 throw PostgresError(failedConnection: pointer)
             }
-            // A new watch each time: the socket may be another one after every call.
+            // A new watch each time: libpq may use another socket after every call.
             guard let watch = watch(pointer) else {
-                throw PostgresError(.connectionFailed, detail: "no descriptor left", nothingWasSent: true)
+                throw PostgresError(.connectionFailed, detail: "no file descriptor is left", nothingWasSent: true)
             }
             defer { watch.cancel() }
             let write = state == PGRES_POLLING_WRITING
             while !watch.isReady(read: !write, write: write) {
                 if write { watch.notifyWhenWritable() }
-                switch await waitForSocket(patience) {
+                switch await waitForSocket(deadline) {
                 case .ready, .granted: break
                 case .deadline: throw PostgresError(.timeout, detail: "connecting", nothingWasSent: true)
                 case .cancelled: throw PostgresError(.cancelled, nothingWasSent: true)

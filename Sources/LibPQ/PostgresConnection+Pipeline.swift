@@ -9,7 +9,7 @@ extension PostgresConnection {
 
     /// Runs statements in one pipeline with one sync. The caller owns the connection.
     func run(
-        _ statements: [PostgresStatement], in transaction: PostgresTransaction? = nil, patience: Patience
+        _ statements: [PostgresStatement], in transaction: PostgresTransaction? = nil, deadline: Deadline
     ) async throws(PostgresError) -> [PostgresResult] {
         var calls: [PreparedCall] = []
         calls.reserveCapacity(statements.count)
@@ -18,12 +18,12 @@ extension PostgresConnection {
             calls.append(PreparedCall(sql: statement.sql, parameters: try EncodedParameters(statement.parameters)))
         }
         guard !calls.isEmpty else { return [] }
-        try await takeTurn(.wire, patience)
+        try await acquireTurn(.wire, deadline)
         defer { endTurn(.wire) }
         try transaction?.check()
-        var patience = patience
+        var deadline = deadline
         let isAlone = session?.isIdle == true
-        // Through a pooler, a transaction that begins here begins with the session's settings.
+        // Behind a pooler, a new transaction first applies the session's settings.
         let preamble =
             settings.isPooled && isAlone
             ? try SessionSettings.transactionStatements.map { sql throws(PostgresError) in
@@ -32,25 +32,25 @@ extension PostgresConnection {
         let mode = AttemptMode(
             isAlone: isAlone, mayCommit: transaction == nil, preambleCount: preamble.count)
         do throws(PostgresError) {
-            return try await attempt(preamble + calls, mode, &patience)
+            return try await attempt(preamble + calls, mode, &deadline)
         } catch {
-            // Outside a transaction block the failed pipeline has left nothing behind.
-            guard error.isStalePlan, isAlone, !isClosed, patience.interruption == nil else { throw error }
-            return try await attempt(preamble + calls, mode, &patience)
+            // Outside a transaction block, the failed pipeline had no effect.
+            guard error.isStalePlan, isAlone, !isClosed, deadline.interruption == nil else { throw error }
+            return try await attempt(preamble + calls, mode, &deadline)
         }
     }
 
     private struct AttemptMode {
-        /// No transaction block is open.
+        /// True if no transaction block is open.
         let isAlone: Bool
-        /// The statements commit when they succeed, by themselves or as a COMMIT.
+        /// True if the statements commit when they succeed, by themselves or as a COMMIT.
         let mayCommit: Bool
-        /// The number of statements at the beginning that are not the caller's.
+        /// The number of leading statements that are not the caller's.
         let preambleCount: Int
     }
 
     private func attempt(
-        _ calls: [PreparedCall], _ mode: AttemptMode, _ patience: inout Patience
+        _ calls: [PreparedCall], _ mode: AttemptMode, _ deadline: inout Deadline
     ) async throws(PostgresError) -> [PostgresResult] {
         var commands: [WireCommand] = []
         var prepared: [Int: (key: StatementCache.Key, name: String)] = [:]
@@ -72,13 +72,13 @@ extension PostgresConnection {
         commands.append(.sync)
         let ownCommands = commands.count
         if mode.isAlone, !abandonedStatements.isEmpty {
-            // Behind a sync of its own: its failure must not undo the caller's work.
+            // These follow after their own sync: a failure here must not roll back the caller's work.
             commands += abandonedStatements.map { .deallocate(name: $0) } + [.sync]
             abandonedStatements = []
         }
         let session = session
         let outcomes = try await exchange(
-            commands, own: ownCommands, mayCommit: mode.mayCommit, &patience
+            commands, own: ownCommands, mayCommit: mode.mayCommit, &deadline
         ).prefix(ownCommands)
         let isUnconfirmed = session?.takeUnconfirmedCommit() ?? false
 
@@ -93,7 +93,7 @@ extension PostgresConnection {
         }).first {
             if index < mode.preambleCount { throw .unusableSession(error) }
             if error.isStalePlan { forget(calls, serverForgot: error.sqlState == "26000") }
-            throw error.sqlState == "57014" ? patience.interruption ?? error : error
+            throw error.sqlState == "57014" ? deadline.interruption ?? error : error
         }
         if isUnconfirmed {
             throw PostgresError(.timeout, detail: "the synchronous standby did not confirm the commit")
@@ -113,7 +113,7 @@ extension PostgresConnection {
 
     static func check(sql: String) throws(PostgresError) {
         guard !sql.utf8.contains(0) else {
-            throw PostgresError(.invalidParameter, detail: "a NUL character in SQL", nothingWasSent: true)
+            throw PostgresError(.invalidParameter, detail: "the SQL contains a NUL character", nothingWasSent: true)
         }
     }
 }
@@ -121,12 +121,12 @@ extension PostgresConnection {
 extension PostgresConnection {
     /// Sends `commands` and reads their outcomes at the same time, so that neither side waits for the other to read
     /// (libpq, "Pipeline Mode"). Each command has one outcome.
-    /// - Parameter own: how many commands are the caller's, up to and with its sync. Once their outcomes have arrived, a fault of
-    ///   the connection is none of the caller's.
-    /// - Throws: an error of unknown outcome if they may commit, the sync was sent, and neither its answer nor an error that rules
-    ///   a commit out arrived.
+    /// - Parameter own: the number of commands that are the caller's, up to and including its sync. Once their outcomes
+    ///   have arrived, a later failure of the connection does not concern the caller.
+    /// - Throws: an error of unknown outcome if the commands may commit, and the sync was sent but not answered. An
+    ///   error that rules out a commit has a known outcome.
     private func exchange(
-        _ commands: [WireCommand], own: Int, mayCommit: Bool, _ patience: inout Patience
+        _ commands: [WireCommand], own: Int, mayCommit: Bool, _ deadline: inout Deadline
     ) async throws(PostgresError) -> [CommandOutcome] {
         guard isAlive(), let pointer = session?.pointer, PQenterPipelineMode(pointer) == 1 else {
             shutDown()
@@ -137,15 +137,15 @@ extension PostgresConnection {
         do throws(PostgresError) {
             while answers.outcomes.count < commands.count || isCancelUnderWay {
                 guard let session else { throw PostgresError(.connectionLost) }
-                if let interruption = patience.interruption, sent < commands.count {
-                    // To go on with a sync would commit the half that was sent.
+                if let interruption = deadline.interruption, sent < commands.count {
+                    // Continuing with a sync would commit the half that was sent.
                     shutDown()
                     throw interruption
                 }
                 let isBlocked = try send(commands, &sent, on: session)
                 try collect(&answers, upTo: sent, from: session)
                 if answers.outcomes.count < commands.count || isCancelUnderWay {
-                    try await progress(&patience, write: isBlocked)
+                    try await progress(&deadline, write: isBlocked)
                 }
             }
         } catch {
@@ -153,7 +153,7 @@ extension PostgresConnection {
                 shutDown()
                 return answers.outcomes
             }
-            // An error of the server tells more than the loss of the connection, and one that is not fatal rules a commit out.
+            // A server error says more than the loss of the connection, and a non-fatal one rules out a commit.
             let failure = answers.firstFailure
             if let failure, !failure.isFatal { throw failure }
             throw mayCommit && sent >= own ? (failure ?? error).withUnknownOutcome : failure ?? error
@@ -165,7 +165,7 @@ extension PostgresConnection {
     private struct Answers {
         let commands: [WireCommand]
         var outcomes: [CommandOutcome] = []
-        /// The error of a commit: it arrives before the end of the sync that commits.
+        /// The error of a commit. It arrives before the result of the sync that commits.
         var commitFailure: PostgresError?
 
         init(to commands: [WireCommand]) {
@@ -185,13 +185,14 @@ extension PostgresConnection {
         }
     }
 
-    /// Sends as much as the socket takes; true if there is more.
+    /// Sends as much as the socket accepts. Returns true if commands are left.
     private func send(
         _ commands: [WireCommand], _ sent: inout Int, on session: Session
     ) throws(PostgresError) -> Bool {
         var isBlocked = try flush(session)
         while !isBlocked, sent < commands.count {
-            // libpq writes by itself when its buffer fills: a flush for each would be a system call for each.
+            // libpq writes by itself when its buffer is full. A flush after each command would be a system call for
+            // each.
             for command in commands[sent...].prefix(64) {
                 guard command.send(on: session.pointer) else { throw broken(session) }
                 sent += 1
@@ -207,7 +208,7 @@ extension PostgresConnection {
         var consecutiveEnds = 0
         while answers.outcomes.count < sent, PQisBusy(session.pointer) == 0 {
             guard let pointer = PQgetResult(session.pointer) else {
-                // One nil ends each command's results; more than that, and libpq expects nothing any more.
+                // One nil ends each command's results. After more than that, libpq expects no more results.
                 consecutiveEnds += 1
                 guard consecutiveEnds < 3 else { throw broken(session) }
                 continue
@@ -224,7 +225,7 @@ extension PostgresConnection {
         }
     }
 
-    /// True if the socket takes no more for now.
+    /// Returns true if the socket accepts no more data for now.
     func flush(_ session: Session) throws(PostgresError) -> Bool {
         switch PQflush(session.pointer) {
         case 0: return false
@@ -234,14 +235,14 @@ extension PostgresConnection {
     }
 
     func broken(_ session: Session) -> PostgresError {
-        let error = session.lastWords()
+        let error = session.finalError()
         shutDown()
         return error
     }
 
-    /// A COPY where none can be served leaves no way on but to close.
+    /// Closes the connection, because libpq cannot continue after a COPY that it does not support here.
     func copyRefused() -> PostgresError {
         shutDown()
-        return PostgresError(.invalidParameter, detail: "COPY is served by copyOut only")
+        return PostgresError(.invalidParameter, detail: "COPY is supported by copyOut only")
     }
 }

@@ -1,9 +1,10 @@
 public import Logging
 
 extension PostgresConnection {
-    /// Connects. While the database cannot be reached, tries again until the time is over; not where only a change of the
-    /// settings or of the server would help (`isRefusedForGood`). The last attempt is made when the time is over.
-    /// - Throws: `PostgresError`, or `CancellationError` where the task is cancelled between two attempts.
+    /// Connects, and retries while the database is unreachable, until the time limit. There is no retry if only a
+    /// change of the settings or of the server can help (`isRefusedForGood`). The last attempt is made when the time is
+    /// over.
+    /// - Throws: `PostgresError`, or `CancellationError` if the task is cancelled between two attempts.
     public static func connect(
         to target: PostgresTarget, settings: ConnectionSettings = .init(), retryingFor limit: Duration, logger: Logger
     ) async throws -> PostgresConnection {

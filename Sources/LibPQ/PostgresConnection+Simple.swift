@@ -3,30 +3,30 @@ import CLibPQ
 extension PostgresConnection {
     /// Runs a script in the simple protocol. The caller owns the connection.
     func run(
-        script: String, in transaction: PostgresTransaction? = nil, patience: Patience
+        script: String, in transaction: PostgresTransaction? = nil, deadline: Deadline
     ) async throws(PostgresError) {
         try Self.check(sql: script)
-        try await takeTurn(.wire, patience)
+        try await acquireTurn(.wire, deadline)
         defer { endTurn(.wire) }
         try transaction?.check()
-        var patience = patience
+        var deadline = deadline
         let text = preamble.joined(separator: "; ") + script
         try begin { PQsendQuery($0, text) }
         let failure: PostgresError?
         do throws(PostgresError) {
-            failure = try await results(&patience)
+            failure = try await results(&deadline)
         } catch {
             throw transaction == nil ? error.withUnknownOutcome : error
         }
         if let failure, failure.isFatal, transaction == nil { throw failure.withUnknownOutcome }
-        try await finish(&patience, failure)
+        try await finish(&deadline, failure)
     }
 
-    /// Reads the results of a script to the end, and returns its error.
-    private func results(_ patience: inout Patience) async throws(PostgresError) -> PostgresError? {
-        try await flushAll(&patience)
+    /// Reads all results of a script, and returns its error.
+    private func results(_ deadline: inout Deadline) async throws(PostgresError) -> PostgresError? {
+        try await flushAll(&deadline)
         var failure: PostgresError?
-        while let result = try await nextResult(&patience) {
+        while let result = try await nextResult(&deadline) {
             switch PQresultStatus(result.pointer) {
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: break
             case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH: throw copyRefused()
@@ -36,32 +36,33 @@ extension PostgresConnection {
         return failure
     }
 
-    /// The statements that a transaction begins with which begins here.
+    /// The statements that begin a new transaction behind a pooler.
     private var preamble: [String] {
         settings.isPooled && session?.isIdle == true ? SessionSettings.transactionStatements + [""] : []
     }
 
-    /// Runs a COPY to here. The caller owns the connection.
+    /// Runs a COPY to this program. The caller owns the connection.
     func run(
-        copy sql: String, in transaction: PostgresTransaction? = nil, patience: Patience,
+        copy sql: String, in transaction: PostgresTransaction? = nil, deadline: Deadline,
         row: @Sendable (inout CopyRow) throws -> Void
     ) async throws(PostgresError) -> Int {
         try Self.check(sql: sql)
-        try await takeTurn(.wire, patience)
+        try await acquireTurn(.wire, deadline)
         defer { endTurn(.wire) }
         try transaction?.check()
-        var patience = patience
+        var deadline = deadline
         let text = preamble.joined(separator: "; ") + sql
         // The results of the preamble come first.
         var ignored = max(preamble.count - 1, 0)
         try begin {
-            // One statement only, as the extended protocol has it, unless there are those that a pooler makes necessary.
+            // The extended protocol permits only one statement. A pooled connection needs the simple one for its
+            // preamble.
             settings.isPooled ? PQsendQuery($0, text) : PQsendQueryParams($0, text, 0, nil, nil, nil, nil, 1)
         }
-        try await flushAll(&patience)
+        try await flushAll(&deadline)
         var stream = CopyStream()
         var failure: PostgresError?
-        while let result = try await nextResult(&patience) {
+        while let result = try await nextResult(&deadline) {
             if ignored > 0, [PGRES_COMMAND_OK, PGRES_TUPLES_OK].contains(PQresultStatus(result.pointer)) {
                 ignored -= 1
                 continue
@@ -69,45 +70,46 @@ extension PostgresConnection {
             switch PQresultStatus(result.pointer) {
             case PGRES_COPY_OUT:
                 if PQbinaryTuples(result.pointer) != 1 {
-                    failure = PostgresError(.invalidParameter, detail: "not a COPY in binary format")
-                    try interruptCopy(&patience, failure)
+                    failure = PostgresError(.invalidParameter, detail: "the statement is not a COPY in binary format")
+                    try interruptCopy(&deadline, failure)
                 }
-                failure = try await receiveCopy(into: &stream, failure, &patience, row: row) ?? failure
+                failure = try await receiveCopy(into: &stream, failure, &deadline, row: row) ?? failure
             case PGRES_COMMAND_OK: break
             case PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
-                failure = failure ?? PostgresError(.invalidParameter, detail: "not a COPY TO STDOUT")
+                failure = failure ?? PostgresError(.invalidParameter, detail: "the statement is not a COPY TO STDOUT")
             case PGRES_COPY_IN, PGRES_COPY_BOTH: throw copyRefused()
             default: failure = failure ?? PostgresError(result: result.pointer)
             }
         }
-        try await finish(&patience, ignored > 0 ? failure.map { .unusableSession($0) } : failure)
-        // Rows that came after the interruption were discarded, even if the server had no more use for it.
-        if let interruption = patience.interruption { throw interruption }
-        guard stream.isComplete else { throw PostgresError(.decoding, detail: "the COPY stream has no end") }
+        try await finish(&deadline, ignored > 0 ? failure.map { .unusableSession($0) } : failure)
+        // Rows that arrived after the interruption were discarded, even if the server had already finished.
+        if let interruption = deadline.interruption { throw interruption }
+        guard stream.isComplete else { throw PostgresError(.decoding, detail: "the COPY stream is incomplete") }
         return stream.rowCount
     }
 
-    /// Reads the stream to its end, its rows unread once something is wrong; returns what went wrong on this side.
+    /// Reads the stream to its end and returns the first error on this side. After an error, the remaining rows are
+    /// discarded.
     private func receiveCopy(
-        into stream: inout CopyStream, _ failure: PostgresError?, _ patience: inout Patience,
+        into stream: inout CopyStream, _ failure: PostgresError?, _ deadline: inout Deadline,
         row: @Sendable (inout CopyRow) throws -> Void
     ) async throws(PostgresError) -> PostgresError? {
         var failure = failure
         while let session {
-            let isDiscarding = failure != nil || patience.interruption != nil
+            let isDiscarding = failure != nil || deadline.interruption != nil
             switch session.receiveRows(into: &stream, discarding: isDiscarding, row: row) {
-            case .more: try await progress(&patience)
+            case .more: try await progress(&deadline)
             case .end: return failure
             case .failed(let error):
                 failure = error
-                try interruptCopy(&patience, error)
+                try interruptCopy(&deadline, error)
             }
         }
         throw failure ?? PostgresError(.connectionLost)
     }
 
-    private func interruptCopy(_ patience: inout Patience, _ error: PostgresError?) throws(PostgresError) {
-        if let error, patience.interruption == nil { try interrupt(&patience, error) }
+    private func interruptCopy(_ deadline: inout Deadline, _ error: PostgresError?) throws(PostgresError) {
+        if let error, deadline.interruption == nil { try interrupt(&deadline, error) }
     }
 
     private func begin(_ send: (OpaquePointer) -> Int32) throws(PostgresError) {
@@ -115,24 +117,25 @@ extension PostgresConnection {
         guard send(session.pointer) == 1 else { throw broken(session) }
     }
 
-    private func flushAll(_ patience: inout Patience) async throws(PostgresError) {
-        while let session, try flush(session) { try await progress(&patience, write: true) }
+    private func flushAll(_ deadline: inout Deadline) async throws(PostgresError) {
+        while let session, try flush(session) { try await progress(&deadline, write: true) }
     }
 
-    /// The next result; nil after the last.
-    private func nextResult(_ patience: inout Patience) async throws(PostgresError) -> PostgresResult? {
+    /// Returns the next result; nil after the last one.
+    private func nextResult(_ deadline: inout Deadline) async throws(PostgresError) -> PostgresResult? {
         while let session {
             if PQisBusy(session.pointer) == 0 { return PQgetResult(session.pointer).map { PostgresResult($0) } }
-            try await progress(&patience)
+            try await progress(&deadline)
         }
         throw PostgresError(.connectionLost)
     }
 
-    /// Lets a cancel request that is under way arrive before anybody else uses the connection, then throws what is due.
-    private func finish(_ patience: inout Patience, _ failure: PostgresError?) async throws(PostgresError) {
-        while isCancelUnderWay { try await progress(&patience) }
+    /// Waits until a cancel request in progress has arrived, before another call uses the connection. Then throws the
+    /// error, if there is one.
+    private func finish(_ deadline: inout Deadline, _ failure: PostgresError?) async throws(PostgresError) {
+        while isCancelUnderWay { try await progress(&deadline) }
         guard let failure else { return }
-        throw failure.sqlState == "57014" ? patience.interruption ?? failure : failure
+        throw failure.sqlState == "57014" ? deadline.interruption ?? failure : failure
     }
 }
 
@@ -143,7 +146,7 @@ extension Session {
         case failed(PostgresError)
     }
 
-    /// Hands over the rows that have come (libpq, "PQgetCopyData").
+    /// Passes on the rows that have arrived (libpq, "PQgetCopyData").
     fileprivate func receiveRows(
         into stream: inout CopyStream, discarding: Bool, row: (inout CopyRow) throws -> Void
     ) -> CopyProgress {

@@ -2,16 +2,16 @@ import CLibPQ
 import Dispatch
 
 extension PostgresConnection {
-    /// Waits until this call has the connection, or the wire, for itself. Each success needs an `endTurn`.
-    func takeTurn(_ lane: Turns.Lane, _ patience: Patience) async throws(PostgresError) {
+    /// Waits until this call has exclusive use of the connection, or of the wire. Each success needs an `endTurn`.
+    func acquireTurn(_ lane: Turns.Lane, _ deadline: Deadline) async throws(PostgresError) {
         guard !isClosed else { throw .closed() }
-        if patience.heedsCancellation, Task.isCancelled { throw PostgresError(.cancelled, nothingWasSent: true) }
-        if patience.isOver { throw PostgresError(.timeout, detail: "waiting for a turn", nothingWasSent: true) }
-        let ticket = waits.newTicket(until: patience.deadline)
+        if deadline.heedsCancellation, Task.isCancelled { throw PostgresError(.cancelled, nothingWasSent: true) }
+        if deadline.isOver { throw PostgresError(.timeout, detail: "waiting for a turn", nothingWasSent: true) }
+        let ticket = waits.newTicket(until: deadline.instant)
         if turns[lane].request(ticket) {
             waits.discard(ticket)
         } else {
-            switch await suspend(ticket, patience) {
+            switch await suspend(ticket, deadline) {
             case .granted, .ready: break
             case .deadline: throw PostgresError(.timeout, detail: "waiting for a turn", nothingWasSent: true)
             case .cancelled: throw PostgresError(.cancelled, nothingWasSent: true)
@@ -26,48 +26,48 @@ extension PostgresConnection {
         if lane == .ownership { ownershipChanged() }
     }
 
-    /// Waits for the socket once and takes in what has come. The first time patience ends, the statement is cancelled and
-    /// the caller goes on to the end of its answer; the second time the connection is closed.
-    func progress(_ patience: inout Patience, write: Bool = false) async throws(PostgresError) {
-        guard let session else { throw patience.interruption ?? PostgresError(.connectionLost) }
+    /// Waits for the socket once and reads the available input. When the deadline passes first, the statement is
+    /// cancelled, and the caller reads to the end of its result. The second time, the connection is closed.
+    func progress(_ deadline: inout Deadline, write: Bool = false) async throws(PostgresError) {
+        guard let session else { throw deadline.interruption ?? PostgresError(.connectionLost) }
         let wake: Wake
-        if patience.heedsCancellation, Task.isCancelled {
+        if deadline.heedsCancellation, Task.isCancelled {
             wake = .cancelled
-        } else if patience.isOver {
+        } else if deadline.isOver {
             wake = .deadline
         } else if session.watch.isReady(read: true, write: write) {
             wake = .ready
         } else {
             if write { session.watch.notifyWhenWritable() }
-            wake = await waitForSocket(patience)
+            wake = await waitForSocket(deadline)
         }
         switch wake {
         case .ready, .granted:
-            patience.progressed()
+            deadline.progressed()
             try readInput()
-        case .deadline: try interrupt(&patience, PostgresError(.timeout))
-        case .cancelled: try interrupt(&patience, PostgresError(.cancelled))
-        case .closed: throw patience.interruption ?? PostgresError(.connectionLost)
+        case .deadline: try interrupt(&deadline, PostgresError(.timeout))
+        case .cancelled: try interrupt(&deadline, PostgresError(.cancelled))
+        case .closed: throw deadline.interruption ?? PostgresError(.connectionLost)
         }
     }
 
-    func waitForSocket(_ patience: Patience) async -> Wake {
+    func waitForSocket(_ deadline: Deadline) async -> Wake {
         if hasMissedEvent {
             hasMissedEvent = false
             return .ready
         }
-        let ticket = waits.newTicket(until: patience.deadline)
+        let ticket = waits.newTicket(until: deadline.instant)
         waits.socketWait = ticket
-        return await suspend(ticket, patience)
+        return await suspend(ticket, deadline)
     }
 
-    /// Asks the server to cancel the statement; a second time there is nothing left but to close.
-    func interrupt(_ patience: inout Patience, _ error: PostgresError) throws(PostgresError) {
-        if let earlier = patience.interruption {
+    /// Asks the server to cancel the statement. The second time, closes the connection.
+    func interrupt(_ deadline: inout Deadline, _ error: PostgresError) throws(PostgresError) {
+        if let earlier = deadline.interruption {
             shutDown()
             throw earlier
         }
-        patience.interrupt(error)
+        deadline.interrupt(error)
         guard let session else { throw error }
         isCancelUnderWay = session.cancelRequest.send {
             self.executor.queue.async { self.assumeIsolated { $0.cancelArrived() } }
@@ -82,14 +82,15 @@ extension PostgresConnection {
     private func readInput() throws(PostgresError) {
         guard let session else { throw PostgresError(.connectionLost) }
         guard session.consumeInput() else {
-            let error = session.lastWords()
+            let error = session.finalError()
             shutDown()
             throw error
         }
         deliverNotifications(of: session)
     }
 
-    /// The socket can be read or written. Without a call that waits for it, it is a notification or the end.
+    /// Handles a socket that is readable or writable. If no call waits for it, the input is a notification or the end
+    /// of the connection.
     func socketEvent() {
         if let ticket = waits.socketWait {
             wake(ticket, .ready)
@@ -106,9 +107,9 @@ extension PostgresConnection {
 }
 
 extension PostgresConnection {
-    private func suspend(_ ticket: WaitTable.Ticket, _ patience: Patience) async -> Wake {
-        setTimer(for: patience.deadline)
-        guard patience.heedsCancellation else { return await suspended(ticket) }
+    private func suspend(_ ticket: WaitTable.Ticket, _ deadline: Deadline) async -> Wake {
+        setTimer(for: deadline.instant)
+        guard deadline.heedsCancellation else { return await suspended(ticket) }
         return await withTaskCancellationHandler {
             await suspended(ticket)
         } onCancel: {
@@ -123,7 +124,7 @@ extension PostgresConnection {
     }
 
     private func wake(_ ticket: WaitTable.Ticket, _ wake: Wake) {
-        // Out of the line in the same breath, or a turn could be granted to a call that has given up.
+        // Withdrawn in the same step; otherwise a turn could be granted to a call that has given up.
         if wake != .granted { turns.withdraw(ticket) }
         waits.wake(ticket, wake)?.resume(returning: wake)
     }

@@ -4,13 +4,14 @@ import Synchronization
 
 /// One connection to PostgreSQL.
 ///
-/// Everything that touches libpq runs on the connection's own serial queue, which is this actor's executor; no call blocks
-/// a thread of the cooperative pool. Several tasks may call at once: each call, and each transaction as a whole, has the
-/// connection for itself, in the order they came.
+/// All calls of libpq run on the connection's own serial queue, which is this actor's executor. No call blocks a thread
+/// of the cooperative pool. Several tasks may call at once: each call, and each transaction as a whole, has exclusive
+/// use of the connection, in order of arrival.
 ///
-/// A connection that breaks stays broken: `isUsable` turns false and every call fails. `PostgresPool` replaces such ones.
+/// A broken connection stays broken: `isUsable` turns false and every call fails. `PostgresPool` replaces broken
+/// connections.
 public actor PostgresConnection: PostgresExecutor {
-    /// What a connection tells its owner unasked.
+    /// An event that a connection reports to its owner.
     enum Event: Sendable {
         case notification(channel: String, payload: String)
         case closed
@@ -27,13 +28,13 @@ public actor PostgresConnection: PostgresExecutor {
     var session: Session?
     private(set) var isClosed = false
     var statements: StatementCache
-    /// Statements the server still has prepared and nobody will ask for.
+    /// Statements that are still prepared on the server but no longer in the cache.
     var abandonedStatements: [String] = []
     var waits = WaitTable()
     var turns = Turns()
-    /// The socket had an event while no call waited for it. A call that is about to wait may have missed it.
+    /// True if the socket had an event while no call waited for it. A call that is about to wait may have missed it.
     var hasMissedEvent = false
-    /// A cancel request is on its way and might hit whatever runs when it arrives.
+    /// True while a cancel request is in progress. It might hit any statement that runs when it arrives.
     var isCancelUnderWay = false
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -45,13 +46,13 @@ public actor PostgresConnection: PostgresExecutor {
         statements = StatementCache(capacity: settings.isPooled ? 0 : settings.preparedStatements)
     }
 
-    /// Whether the connection has not been closed or found broken. True is no promise: only a statement can tell.
+    /// True if the connection is not closed and not known to be broken. Only a statement can prove that it works.
     public nonisolated var isUsable: Bool { usable.load(ordering: .acquiring) }
 
-    /// Usable, with no call in flight and no transaction left open.
+    /// True if the connection is usable, with no call in flight and no open transaction.
     nonisolated var isReusable: Bool { isUsable && !inUse.load(ordering: .acquiring) }
 
-    /// Whether the server still holds its end, as far as can be known without a round trip.
+    /// Returns true if the server's end is open, as far as can be known without a round trip.
     func isAlive() -> Bool {
         if let session, session.isAlive() { return true }
         shutDown()
@@ -61,7 +62,7 @@ public actor PostgresConnection: PostgresExecutor {
     /// Closes the connection at once; calls in flight fail with `.connectionLost`.
     public func close() async { shutDown() }
 
-    /// As `close`, without waiting for the connection's queue.
+    /// Closes like `close`, without waiting for the connection's queue.
     nonisolated func abandon() {
         usable.store(false, ordering: .releasing)
         executor.queue.async { self.assumeIsolated { $0.shutDown() } }
@@ -99,25 +100,25 @@ extension PostgresConnection {
     public func pipeline(
         _ statements: [PostgresStatement], timeout: Duration? = nil
     ) async throws(PostgresError) -> [PostgresResult] {
-        let patience = Patience(timeout ?? settings.queryTimeout)
-        try await takeTurn(.ownership, patience)
+        let deadline = Deadline(timeout ?? settings.queryTimeout)
+        try await acquireTurn(.ownership, deadline)
         defer { endTurn(.ownership) }
-        return try await run(statements, patience: patience)
+        return try await run(statements, deadline: deadline)
     }
 
     public func execute(script: String, timeout: Duration? = nil) async throws(PostgresError) {
-        let patience = Patience(timeout ?? settings.queryTimeout)
-        try await takeTurn(.ownership, patience)
+        let deadline = Deadline(timeout ?? settings.queryTimeout)
+        try await acquireTurn(.ownership, deadline)
         defer { endTurn(.ownership) }
-        try await run(script: script, patience: patience)
+        try await run(script: script, deadline: deadline)
     }
 
     public func copyOut(
         _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout CopyRow) throws -> Void
     ) async throws(PostgresError) -> Int {
-        let patience = Patience(timeout ?? settings.queryTimeout, renewing: timeout == nil)
-        try await takeTurn(.ownership, patience)
+        let deadline = Deadline(timeout ?? settings.queryTimeout, renewing: timeout == nil)
+        try await acquireTurn(.ownership, deadline)
         defer { endTurn(.ownership) }
-        return try await run(copy: sql, patience: patience, row: row)
+        return try await run(copy: sql, deadline: deadline, row: row)
     }
 }

@@ -1,8 +1,8 @@
 import CLibPQ
 
 extension PostgresError {
-    /// The error that a result carries (libpq, "PQresultErrorField"). Errors libpq makes itself, which have no SQLSTATE,
-    /// are about the connection.
+    /// Creates the error of a result (libpq, "PQresultErrorField"). Errors of libpq itself have no SQLSTATE and concern
+    /// the connection.
     init(result: OpaquePointer) {
         func field(_ code: Int32) -> String? {
             PQresultErrorField(result, code).map { String(cString: $0) }
@@ -12,7 +12,8 @@ extension PostgresError {
             return
         }
         let message = [field(KEYWARD_DIAG_MESSAGE), field(KEYWARD_DIAG_DETAIL)].compactMap { $0 }
-        // The words are translated, the function that raised the error is not: "cached plan must not change result type".
+        // Messages are translated, but the name of the function is not. The message is "cached plan must not change
+        // result type".
         let changedPlan = sqlState == "0A000" && field(KEYWARD_DIAG_SOURCE_FUNCTION) == "RevalidateCachedQuery"
         self.init(
             .server(sqlState: sqlState), detail: message.joined(separator: "; "), sqlState: sqlState,
@@ -20,8 +21,8 @@ extension PostgresError {
             isStalePlan: changedPlan || sqlState == "26000")
     }
 
-    /// The error of a connection attempt. libpq has no field for its SQLSTATE, but writes it into the message when the
-    /// verbosity is `PQERRORS_VERBOSE`: `FATAL:  57P03: the database system is starting up`.
+    /// Creates the error of a connection attempt. libpq has no field for its SQLSTATE, but writes it into the message
+    /// when the verbosity is `PQERRORS_VERBOSE`: `FATAL:  57P03: the database system is starting up`.
     init(failedConnection connection: OpaquePointer) {
         let message = String(cString: PQerrorMessage(connection))
         self.init(
@@ -40,13 +41,13 @@ extension PostgresError {
         return nil
     }
 
-    /// A session that could not have its settings: nothing of the caller's was carried out on it.
+    /// Creates the error of a session whose settings could not be applied. None of the caller's statements ran on it.
     static func unusableSession(_ cause: PostgresError) -> PostgresError {
         let kind = [.timeout, .cancelled].contains(cause.kind) ? cause.kind : .connectionFailed
         return PostgresError(kind, detail: cause.debugDescription, sqlState: cause.sqlState, nothingWasSent: true)
     }
 
-    /// A connection that was already gone when asked.
+    /// Creates the error of a call on a connection that was already closed.
     static func closed() -> PostgresError {
         PostgresError(.connectionLost, detail: "the connection is closed", nothingWasSent: true)
     }

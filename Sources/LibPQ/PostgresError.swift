@@ -1,33 +1,34 @@
-/// What went wrong between this program and PostgreSQL.
+/// An error between this program and PostgreSQL.
 ///
-/// `description` is made of constant sentences, at most an SQLSTATE, and libpq's reason where it refuses an option: fit for logs and for callers' answers. SQL, parameters,
-/// the server's message and its detail are only in `debugDescription`.
+/// `description` consists of constant sentences, at most one SQLSTATE, and libpq's reason if it refuses an option. It
+/// is safe for logs and for responses to clients. SQL, parameters and the server's message and detail appear only in
+/// `debugDescription`.
 public struct PostgresError: Error, Sendable {
-    /// The class of failure, for callers that branch.
+    /// The class of failure, for callers that branch on it.
     public enum Kind: Hashable, Sendable {
         /// No connection could be made.
         case connectionFailed
-        /// The connection broke, or had been closed, before the answer was whole.
+        /// The connection broke, or was closed, before the result was complete.
         case connectionLost
-        /// The answer did not come within the time given.
+        /// The result did not arrive within the timeout.
         case timeout
         /// The calling task was cancelled.
         case cancelled
         /// PostgreSQL refused the statement (PostgreSQL manual, appendix A).
         case server(sqlState: String)
-        /// A value was NULL, of another type or of another length than asked for.
+        /// A value was NULL, or not of the requested type or length.
         case decoding
-        /// A statement or parameter could not be sent as it is.
+        /// A statement or parameter cannot be sent.
         case invalidParameter
-        /// The connection string is not one.
+        /// The connection string is not valid.
         case invalidTarget
-        /// No connection of the pool came free within the time given.
+        /// No connection of the pool became free within the timeout.
         case poolExhausted
         /// The pool has been closed.
         case poolClosed
-        /// The transaction that was asked to do this is over.
+        /// The transaction is already over.
         case transactionEnded
-        /// The caller's own handler of copied rows threw; `underlying` is what it threw.
+        /// The caller's row handler threw an error, which is in `underlying`.
         case rowHandlerFailed
     }
 
@@ -75,51 +76,50 @@ public struct PostgresError: Error, Sendable {
     /// The class of failure.
     public var kind: Kind { storage.kind }
 
-    /// The five characters PostgreSQL gave, where it gave any (appendix A, "PostgreSQL Error Codes").
+    /// The SQLSTATE, if PostgreSQL sent one (appendix A, "PostgreSQL Error Codes").
     public var sqlState: String? { storage.sqlState }
 
-    /// The name of the violated constraint, where the error is about one.
+    /// The name of the violated constraint, if the error is about one.
     public var constraintName: String? { storage.constraintName }
 
-    /// What the caller's row handler threw, for `.rowHandlerFailed`.
+    /// The error that the caller's row handler threw, for `.rowHandlerFailed`.
     public var underlying: (any Error)? { storage.underlying }
 
-    /// Whether it is certain that nothing of the statement reached the server.
+    /// True if it is certain that nothing of the statement reached the server.
     public var nothingWasSent: Bool { storage.nothingWasSent }
 
-    /// Whether a COMMIT, or a statement outside a transaction, was sent and its answer was lost: it may have been carried out, or
-    /// may still be. False says that it was not.
+    /// True if a COMMIT, or a statement outside a transaction, was sent and its result was lost. The server may have
+    /// executed it, or may still do so. False means that it was not executed.
     ///
-    /// After an error of the severity ERROR the transaction is rolled back. After FATAL it may have been a pooler that lost the
-    /// server (PgBouncer sends 08P01), so that counts as no answer.
+    /// After an error of severity ERROR the transaction is rolled back. An error of severity FATAL may come from a
+    /// pooler that lost the server (PgBouncer sends 08P01), so it counts as no result.
     public var isOutcomeUnknown: Bool { storage.isOutcomeUnknown }
 
-    /// The server, or a pooler, ends the connection with this error.
+    /// True if the server, or a pooler, closes the connection with this error.
     var isFatal: Bool { storage.isFatal }
 
-    /// The same error, of a commit whose answer was lost.
+    /// Returns a copy of this error, marked as the error of a commit whose result was lost.
     var withUnknownOutcome: PostgresError {
         PostgresError(
             kind, detail: storage.detail, sqlState: sqlState, constraintName: constraintName, isOutcomeUnknown: true,
             isFatal: isFatal, isStalePlan: isStalePlan, underlying: underlying)
     }
 
-    /// The server no longer knows the prepared statement, or its plan no longer fits the tables.
+    /// True if the server no longer has the prepared statement, or if its plan no longer fits the tables.
     var isStalePlan: Bool { storage.isStalePlan }
 }
 
 extension PostgresError {
-    /// Whether doing the same again is safe: nothing was sent, or the server rolled everything back for a reason that
-    /// passes.
+    /// True if a repetition is safe: nothing was sent, or the server rolled everything back for a temporary reason.
     public var isRetryable: Bool { nothingWasSent || isConflict }
 
-    /// Whether the server rolled a transaction back because of others at the same time (`serialization_failure`,
-    /// `deadlock_detected`): the same transaction succeeds when it is repeated.
+    /// True if the server rolled the transaction back because of concurrent transactions (`serialization_failure`,
+    /// `deadlock_detected`). The same transaction succeeds when it is repeated.
     public var isConflict: Bool { (sqlState == "40001" || sqlState == "40P01") && !isOutcomeUnknown }
 
-    /// Whether the trouble is the server's and not the statement's, so that the same call can succeed later: `isUnavailable`, or
-    /// PostgreSQL lacks a resource, was told to stop, cannot read or write a file, or did not get a lock (PostgreSQL manual,
-    /// appendix A).
+    /// True if the problem is the server's and not the statement's, so that the same call can succeed later. That is:
+    /// `isUnavailable`, or PostgreSQL lacks a resource, is shutting down, cannot read or write a file, or did not get a
+    /// lock (PostgreSQL manual, appendix A).
     public var isTransient: Bool {
         if isUnavailable || isStalePlan { return true }
         guard case .server(let sqlState) = kind else { return false }
@@ -128,8 +128,8 @@ extension PostgresError {
         return ["40", "53", "57", "58"].contains(sqlState.prefix(2)) || ["25P03", "25P04", "55P03"].contains(sqlState)
     }
 
-    /// Whether the database cannot be reached, is starting or stopping, is read-only, or does not answer in time: the
-    /// trouble is not with the statement.
+    /// True if the database is unreachable, starting, stopping or read-only, or does not respond in time. The problem
+    /// is not the statement.
     public var isUnavailable: Bool {
         switch kind {
         case .connectionFailed, .connectionLost, .timeout, .poolExhausted: true
@@ -143,7 +143,7 @@ extension PostgresError {
 }
 
 extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// One constant sentence, with the cause of a failed connection and the SQLSTATE where they are known.
+    /// A constant sentence, with the cause of a failed connection and the SQLSTATE if they are known.
     public var description: String {
         var text = sentence
         switch kind {
@@ -156,9 +156,9 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, 
         return sqlState.map { "\(text) (SQLSTATE \($0))" } ?? text
     }
 
-    /// True if attempts to connect fail until someone changes something. libpq refuses an option or the server's certificate, or
-    /// has no password. Or the server refuses the role, the password, the database or a setting (PostgreSQL manual, appendix A:
-    /// classes 22, 28, 3D, 42 and 55).
+    /// True if every connection attempt fails until the settings or the server change. libpq refuses an option or the
+    /// server's certificate, or has no password. Or the server refuses the role, the password, the database or a
+    /// setting (PostgreSQL manual, appendix A: classes 22, 28, 3D, 42 and 55).
     public var isRefusedForGood: Bool {
         guard kind == .connectionFailed else { return false }
         guard let sqlState else {
@@ -167,12 +167,12 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, 
         return ["22", "28", "3D", "42", "55"].contains(sqlState.prefix(2))
     }
 
-    /// True if the server refused a write because the session is read-only or the server a standby. Another connection may
-    /// lead to a server that accepts writes.
+    /// True if the server refused a write because the session is read-only or the server is a standby. Another
+    /// connection may lead to a server that accepts writes.
     public var isReadOnly: Bool { sqlState == "25006" }
 
-    /// Everything known, the server's words included: for a developer's eyes, not for logs. (Swift takes it where an error
-    /// is printed inside an optional, an array or a `dump`.)
+    /// All details, including the server's message: for developers, not for logs. (Swift uses it for an error inside an
+    /// optional, an array or a `dump`.)
     public var debugDescription: String {
         var text = "\(description): \(storage.detail)"
         if let constraintName { text += " [constraint \(constraintName)]" }
@@ -180,20 +180,20 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, 
         return text
     }
 
-    /// Empty: what there is to say is said by the descriptions.
+    /// Empty: the descriptions contain everything.
     public var customMirror: Mirror { Mirror(self, children: []) }
 
     private var sentence: String {
         switch kind {
         case .connectionFailed: "no connection to the database"
         case .connectionLost: "the connection to the database was lost"
-        case .timeout: "the database did not answer in time"
+        case .timeout: "the database did not respond in time"
         case .cancelled: "the database call was cancelled"
         case .server: "the database refused the statement"
-        case .decoding: "the database answered with an unexpected value"
+        case .decoding: "the database sent an unexpected value"
         case .invalidParameter: "a database statement or parameter cannot be sent"
         case .invalidTarget: "the database connection string is not valid"
-        case .poolExhausted: "no database connection came free in time"
+        case .poolExhausted: "no database connection became free in time"
         case .poolClosed: "the database connection pool is closed"
         case .transactionEnded: "the database transaction is over"
         case .rowHandlerFailed: "the handler of database rows failed"

@@ -1,22 +1,23 @@
 public import Logging
 import Synchronization
 
-/// Listens on channels with a connection of its own, for as long as `run()` runs.
+/// A listener on notification channels, with its own connection, active while `run()` runs.
 ///
-/// It proves every `pingInterval` that it still hears, by a notification to itself, and connects anew when it does not.
-/// Notifications are hints: whoever needs to know everything reads again at each `.listening(gap: true)`.
+/// Every `pingInterval`, it sends a notification to itself to prove that notifications arrive, and reconnects if they
+/// do not. Notifications are hints: a consumer that needs complete data reads again at each `.listening(gap: true)`.
 public final class PostgresListener: Sendable {
-    /// What a listener tells.
+    /// An event of a listener.
     public enum Event: Hashable, Sendable {
-        /// Listening was confirmed just now: a LISTEN, or a ping that came back. With `gap`, notifications may have been
-        /// missed since the event before (always so after a LISTEN, and when events were not taken fast enough).
+        /// Listening was just confirmed, by a LISTEN or by a ping that arrived. With `gap`, notifications may have been
+        /// missed since the previous event. That is always so after a LISTEN, and when the consumer read events too
+        /// slowly.
         case listening(gap: Bool)
         case notification(channel: String, payload: String)
-        /// The connection broke, or did not hear any more. A new one is being made.
+        /// The connection broke, or notifications no longer arrived. A new connection is being opened.
         case lost
     }
 
-    /// What happens, in order, for one consumer. At most 1024 wait to be taken; what is dropped beyond that shows as a gap.
+    /// The events in order, for one consumer. At most 1024 are buffered; dropped ones show as a gap.
     public let events: AsyncStream<Event>
 
     private let target: PostgresTarget
@@ -26,7 +27,7 @@ public final class PostgresListener: Sendable {
     private let sink: EventSink
     private let warnings = WarningPace()
 
-    /// `pingInterval` is also how long a ping may take to come back, 5 s at most.
+    /// Creates a listener. `pingInterval` is also the time that a ping has to arrive, limited to 5 s.
     public init(
         target: PostgresTarget, channels: [String], pingInterval: Duration = .seconds(10), logger: Logger
     ) {
@@ -39,7 +40,7 @@ public final class PostgresListener: Sendable {
         sink = EventSink(continuation)
     }
 
-    /// Listens until the task is cancelled, then ends `events`. To be called once.
+    /// Listens until the task is cancelled, then ends `events`. Call it only once.
     public func run() async {
         var backoff = Backoff()
         while !Task.isCancelled {
@@ -60,7 +61,7 @@ public final class PostgresListener: Sendable {
         sink.finish()
     }
 
-    /// One connection's life: returns or throws when it is of no use any more.
+    /// Runs one connection. Returns or throws when the connection no longer works.
     private func listen(_ succeeded: () -> Void) async throws(PostgresError) {
         let (events, feed) = AsyncStream.makeStream(of: ListenerState.Event.self)
         let bound = min(pingInterval, .seconds(5))
@@ -131,37 +132,37 @@ public final class PostgresListener: Sendable {
     }
 }
 
-/// Where events go in: keeps the promises about gaps.
+/// The producer of events, which keeps the guarantees about gaps.
 private final class EventSink: Sendable {
-    private enum Hearing { case deaf, listening, overflowed }
+    private enum Phase { case disconnected, listening, overflowed }
 
     private let continuation: AsyncStream<PostgresListener.Event>.Continuation
-    private let hearing = Mutex(Hearing.deaf)
+    private let phase = Mutex(Phase.disconnected)
 
     init(_ continuation: AsyncStream<PostgresListener.Event>.Continuation) { self.continuation = continuation }
 
     func confirm(gap: Bool) {
-        hearing.withLock { hearing in
-            hearing = yield(.listening(gap: gap || hearing != .listening)) ? .listening : .overflowed
+        phase.withLock { phase in
+            phase = yield(.listening(gap: gap || phase != .listening)) ? .listening : .overflowed
         }
     }
 
     func deliver(channel: String, payload: String) {
-        hearing.withLock { hearing in
-            // Before the LISTEN is confirmed: the gap that is told then covers it.
-            if hearing == .deaf { return }
-            if hearing == .overflowed {
+        phase.withLock { phase in
+            // LISTEN is not confirmed yet: the gap that is reported then covers this notification.
+            if phase == .disconnected { return }
+            if phase == .overflowed {
                 guard yield(.listening(gap: true)) else { return }
-                hearing = .listening
+                phase = .listening
             }
-            if !yield(.notification(channel: channel, payload: payload)) { hearing = .overflowed }
+            if !yield(.notification(channel: channel, payload: payload)) { phase = .overflowed }
         }
     }
 
     func lose() {
-        hearing.withLock { hearing in
-            if hearing != .deaf { _ = yield(.lost) }
-            hearing = .deaf
+        phase.withLock { phase in
+            if phase != .disconnected { _ = yield(.lost) }
+            phase = .disconnected
         }
     }
 

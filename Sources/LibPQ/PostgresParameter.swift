@@ -1,6 +1,6 @@
-/// A value handed to a statement. Each is sent in PostgreSQL's binary format with its type, so it is never read as SQL.
+/// A statement parameter. It is sent in PostgreSQL's binary format with its type, so it is never parsed as SQL.
 public enum PostgresParameter: Hashable, Sendable {
-    /// NULL; its type is for the server to infer from the statement.
+    /// NULL. The server infers its type from the statement.
     case null
     /// `boolean`.
     case bool(Bool)
@@ -12,7 +12,7 @@ public enum PostgresParameter: Hashable, Sendable {
     case int64(Int64)
     /// `double precision`.
     case double(Double)
-    /// `text`. A NUL character cannot be stored by PostgreSQL and is refused before anything is sent.
+    /// `text`. PostgreSQL cannot store a NUL character; such a text is refused before anything is sent.
     case text(String)
     /// `bytea`.
     case bytes([UInt8])
@@ -20,9 +20,9 @@ public enum PostgresParameter: Hashable, Sendable {
     case uuid(PostgresUUID)
     /// `timestamptz`.
     case timestamp(microsecondsSinceUnixEpoch: Int64)
-    /// A transaction id, such as `pg_current_xact_id()` gives.
+    /// `xid8`, a transaction id as `pg_current_xact_id()` returns it.
     case xid8(UInt64)
-    /// `jsonb`, from its text; the server checks it.
+    /// `jsonb`, from its text, which the server checks.
     case jsonb(String)
     /// `text[]`; nil is NULL, here and in the other arrays.
     case textArray([String?])
@@ -37,7 +37,7 @@ public enum PostgresParameter: Hashable, Sendable {
 }
 
 extension PostgresParameter: CustomStringConvertible, CustomReflectable {
-    /// The type alone: values have no business in logs.
+    /// The type alone: values must not appear in logs.
     public var description: String {
         switch self {
         case .null: "null"
@@ -86,14 +86,14 @@ extension PostgresParameter: CustomStringConvertible, CustomReflectable {
     }
 }
 
-/// One statement with its parameters, `$1` being the first.
+/// One statement with its parameters; `$1` is the first.
 public struct PostgresStatement: Hashable, Sendable {
     /// The SQL, one statement.
     public var sql: String
     /// The values of `$1`, `$2` …
     public var parameters: [PostgresParameter]
 
-    /// A statement, with the values of its `$1`, `$2` …
+    /// Creates a statement with the values of its `$1`, `$2` …
     public init(_ sql: String, _ parameters: [PostgresParameter] = []) {
         self.sql = sql
         self.parameters = parameters

@@ -2,11 +2,11 @@ import Dispatch
 public import Logging
 import Synchronization
 
-/// A bounded set of connections that replace themselves.
+/// A bounded set of connections that are replaced when they fail.
 ///
-/// `run()` has to be running for connections to be made. While the database is away a call fails within its deadline, at
-/// once where it is known; a connection that died unnoticed, for instance in a restart of the server, is replaced before
-/// anything is sent on it.
+/// Connections are opened only while `run()` runs. While the database is unreachable, a call fails within its deadline,
+/// or at once if the failure is already known. A connection that died unnoticed, for instance in a server restart, is
+/// replaced before anything is sent on it.
 public final class PostgresPool: PostgresExecutor {
     private enum Lease {
         case lent(PoolState.ConnectionID, PostgresConnection)
@@ -30,7 +30,7 @@ public final class PostgresPool: PostgresExecutor {
     private let toOpen: AsyncStream<PoolState.ConnectionID>
     private let opening: AsyncStream<PoolState.ConnectionID>.Continuation
 
-    /// A pool that holds nothing until `run()` runs and somebody asks.
+    /// Creates a pool. It opens connections only when `run()` runs and a caller requests one.
     public init(
         target: PostgresTarget, settings: ConnectionSettings = .init(), configuration: PoolConfiguration = .init(),
         logger: Logger
@@ -43,7 +43,7 @@ public final class PostgresPool: PostgresExecutor {
         (toOpen, opening) = AsyncStream.makeStream()
     }
 
-    /// Makes connections as they are needed, until the task is cancelled or the pool closed. To be called once.
+    /// Opens connections as they are needed, until the task is cancelled or the pool is closed. Call it only once.
     public func run() async {
         await withDiscardingTaskGroup { group in
             for await connection in toOpen {
@@ -54,19 +54,19 @@ public final class PostgresPool: PostgresExecutor {
         await close()
     }
 
-    /// Closes all that is idle and refuses all that is asked from now on, with `.poolClosed`. Connections that are lent
-    /// are closed when they come back.
+    /// Closes all idle connections and refuses all later calls with `.poolClosed`. Leased connections are closed when
+    /// they are returned.
     public func close() async {
         apply { $0.state.close() }
         opening.finish()
     }
 
-    /// What the pool holds now.
+    /// The current counts of the pool.
     public var statistics: PoolStatistics { guarded.withLock { $0.state.statistics } }
 
-    /// Lends a connection to `body`. It must not be kept: one that comes back busy or in a transaction is closed, and so is one
-    /// whose session turned out to be read-only, because a new one may lead to a server that accepts writes.
-    /// - Throws: `.poolExhausted`, `.connectionFailed`, `.poolClosed`, `.cancelled`, or what `body` throws.
+    /// Lends a connection to `body`, which must not keep it. A connection that is returned busy or in a transaction is
+    /// closed. So is one whose session is read-only, because a new one may lead to a server that accepts writes.
+    /// - Throws: `.poolExhausted`, `.connectionFailed`, `.poolClosed`, `.cancelled`, or the error that `body` throws.
     public func withConnection<R: Sendable>(
         _ body: @Sendable (PostgresConnection) async throws -> R
     ) async throws -> R {
@@ -80,7 +80,7 @@ public final class PostgresPool: PostgresExecutor {
         }
     }
 
-    /// Runs `body` in a transaction on a connection of its own (`PostgresConnection.transaction`).
+    /// Runs `body` in a transaction on its own connection (`PostgresConnection.transaction`).
     public func transaction<R: Sendable>(
         _ body: @Sendable (PostgresTransaction) async throws -> R
     ) async throws -> R {
@@ -119,7 +119,7 @@ public final class PostgresPool: PostgresExecutor {
 }
 
 extension PostgresPool {
-    /// As `withConnection`, for one call, which gets what is left of the timeout.
+    /// Lends a connection for one call, which gets the rest of the timeout.
     private func lend<R: Sendable>(
         _ timeout: Duration?, _ body: (PostgresConnection, Duration?) async throws(PostgresError) -> R
     ) async throws(PostgresError) -> R {
@@ -163,7 +163,7 @@ extension PostgresPool {
                     guard let dead else { return guarded.state.request(waiter, deadline: deadline, now: .now) }
                     return guarded.state.foundDead(dead, by: waiter, deadline: deadline, now: .now)
                 }
-                // The handler may have run before there was anything to withdraw.
+                // The cancellation handler may have run before the continuation was stored.
                 if Task.isCancelled { withdraw(waiter) }
             }
         } onCancel: {
@@ -202,7 +202,7 @@ extension PostgresPool {
         }
     }
 
-    /// Lets an event happen to the state, then does what follows from it, outside the lock.
+    /// Applies an event to the state, then performs the resulting actions outside the lock.
     private func apply(_ event: (inout sending Guarded) -> [PoolState.Action]) {
         var effects: [() -> Void] = []
         guarded.withLock { guarded in

@@ -1,7 +1,7 @@
 /// One row of a result.
 ///
-/// Columns are counted from 0. A getter throws `.decoding` when the column is NULL (the `optional…` ones give nil then), of
-/// another type, malformed or not there; it never traps.
+/// Columns are counted from 0. A getter throws `.decoding` if the column is missing, malformed, of another type, or
+/// NULL (the `optional…` ones return nil for NULL). It never traps.
 public struct PostgresRow: Sendable {
     let result: PostgresResult
     let index: Int
@@ -28,118 +28,118 @@ public struct PostgresRow: Sendable {
 }
 
 extension PostgresRow {
-    /// A `boolean`.
+    /// Returns a `boolean`.
     public func bool(_ column: Int) throws(PostgresError) -> Bool { try value(BoolFormat.self, column) }
 
-    /// As `bool`, with nil for NULL.
+    /// Returns `bool`, with nil for NULL.
     public func optionalBool(_ column: Int) throws(PostgresError) -> Bool? {
         try optionalValue(BoolFormat.self, column)
     }
 
-    /// A `smallint`.
+    /// Returns a `smallint`.
     public func int16(_ column: Int) throws(PostgresError) -> Int16 { try value(IntegerFormat<Int16>.self, column) }
 
-    /// As `int16`, with nil for NULL.
+    /// Returns `int16`, with nil for NULL.
     public func optionalInt16(_ column: Int) throws(PostgresError) -> Int16? {
         try optionalValue(IntegerFormat<Int16>.self, column)
     }
 
-    /// An `integer`.
+    /// Returns an `integer`.
     public func int32(_ column: Int) throws(PostgresError) -> Int32 { try value(IntegerFormat<Int32>.self, column) }
 
-    /// As `int32`, with nil for NULL.
+    /// Returns `int32`, with nil for NULL.
     public func optionalInt32(_ column: Int) throws(PostgresError) -> Int32? {
         try optionalValue(IntegerFormat<Int32>.self, column)
     }
 
-    /// A `bigint`.
+    /// Returns a `bigint`.
     public func int64(_ column: Int) throws(PostgresError) -> Int64 { try value(IntegerFormat<Int64>.self, column) }
 
-    /// As `int64`, with nil for NULL.
+    /// Returns `int64`, with nil for NULL.
     public func optionalInt64(_ column: Int) throws(PostgresError) -> Int64? {
         try optionalValue(IntegerFormat<Int64>.self, column)
     }
 
-    /// A `double precision`.
+    /// Returns a `double precision`.
     public func double(_ column: Int) throws(PostgresError) -> Double { try value(DoubleFormat.self, column) }
 
-    /// As `double`, with nil for NULL.
+    /// Returns `double`, with nil for NULL.
     public func optionalDouble(_ column: Int) throws(PostgresError) -> Double? {
         try optionalValue(DoubleFormat.self, column)
     }
 
-    /// A `text`, `varchar`, `char(n)` or `name`.
+    /// Returns a `text`, `varchar`, `char(n)` or `name`.
     public func text(_ column: Int) throws(PostgresError) -> String { try value(TextFormat.self, column) }
 
-    /// As `text`, with nil for NULL.
+    /// Returns `text`, with nil for NULL.
     public func optionalText(_ column: Int) throws(PostgresError) -> String? {
         try optionalValue(TextFormat.self, column)
     }
 
-    /// A `bytea`.
+    /// Returns a `bytea`.
     public func bytes(_ column: Int) throws(PostgresError) -> [UInt8] { try value(BytesFormat.self, column) }
 
-    /// As `bytes`, with nil for NULL.
+    /// Returns `bytes`, with nil for NULL.
     public func optionalBytes(_ column: Int) throws(PostgresError) -> [UInt8]? {
         try optionalValue(BytesFormat.self, column)
     }
 
-    /// A `uuid`.
+    /// Returns a `uuid`.
     public func uuid(_ column: Int) throws(PostgresError) -> PostgresUUID { try value(UUIDFormat.self, column) }
 
-    /// As `uuid`, with nil for NULL.
+    /// Returns `uuid`, with nil for NULL.
     public func optionalUuid(_ column: Int) throws(PostgresError) -> PostgresUUID? {
         try optionalValue(UUIDFormat.self, column)
     }
 
-    /// A `timestamptz` in microseconds since the Unix epoch; an infinite one is a decoding error.
+    /// Returns a `timestamptz` in microseconds since the Unix epoch. An infinite one is a decoding error.
     public func timestamp(_ column: Int) throws(PostgresError) -> Int64 { try value(TimestampFormat.self, column) }
 
-    /// As `timestamp`, with nil for NULL.
+    /// Returns `timestamp`, with nil for NULL.
     public func optionalTimestamp(_ column: Int) throws(PostgresError) -> Int64? {
         try optionalValue(TimestampFormat.self, column)
     }
 
-    /// As `timestamp`, with `-infinity` as `Int64.min` and `infinity` as `Int64.max`.
+    /// Returns `timestamp`, with `-infinity` as `Int64.min` and `infinity` as `Int64.max`.
     public func timestampOrInfinity(_ column: Int) throws(PostgresError) -> Int64 {
         try value(UnboundedTimestampFormat.self, column)
     }
 
-    /// As `timestampOrInfinity`, with nil for NULL.
+    /// Returns `timestampOrInfinity`, with nil for NULL.
     public func optionalTimestampOrInfinity(_ column: Int) throws(PostgresError) -> Int64? {
         try optionalValue(UnboundedTimestampFormat.self, column)
     }
 
-    /// An `xid8`, a transaction id that does not wrap around.
+    /// Returns an `xid8`, a transaction id that does not wrap around.
     public func xid8(_ column: Int) throws(PostgresError) -> UInt64 { try value(IntegerFormat<UInt64>.self, column) }
 
-    /// As `xid8`, with nil for NULL.
+    /// Returns `xid8`, with nil for NULL.
     public func optionalXid8(_ column: Int) throws(PostgresError) -> UInt64? {
         try optionalValue(IntegerFormat<UInt64>.self, column)
     }
 
-    /// A `jsonb` as its text.
+    /// Returns a `jsonb` as its text.
     public func jsonb(_ column: Int) throws(PostgresError) -> String { try value(JSONBFormat.self, column) }
 
-    /// As `jsonb`, with nil for NULL.
+    /// Returns `jsonb`, with nil for NULL.
     public func optionalJsonb(_ column: Int) throws(PostgresError) -> String? {
         try optionalValue(JSONBFormat.self, column)
     }
 
-    /// A one-dimensional array of text; a NULL in it is a decoding error.
+    /// Returns a one-dimensional array of text. A NULL element is a decoding error.
     public func textArray(_ column: Int) throws(PostgresError) -> [String] { try value(TextArrayFormat.self, column) }
 
-    /// As `textArray`, with nil for NULL.
+    /// Returns `textArray`, with nil for NULL.
     public func optionalTextArray(_ column: Int) throws(PostgresError) -> [String]? {
         try optionalValue(TextArrayFormat.self, column)
     }
 
-    /// A one-dimensional array of text, with nil for its NULLs.
+    /// Returns a one-dimensional array of text, with nil for NULL elements.
     public func nullableTextArray(_ column: Int) throws(PostgresError) -> [String?] {
         try value(NullableTextArrayFormat.self, column)
     }
 
-    /// As `nullableTextArray`, with nil for NULL.
+    /// Returns `nullableTextArray`, with nil for NULL.
     public func optionalNullableTextArray(_ column: Int) throws(PostgresError) -> [String?]? {
         try optionalValue(NullableTextArrayFormat.self, column)
     }

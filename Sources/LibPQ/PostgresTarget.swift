@@ -1,17 +1,18 @@
 import CLibPQ
 
-/// Where and how to connect: any URI or keyword string libpq understands (libpq, "Connection Strings"), service files,
-/// password files and `sslmode` included.
+/// The options of a connection: any URI or keyword string that libpq parses (libpq, "Connection Strings"), including
+/// service files, password files and `sslmode`.
 ///
-/// What the string leaves out and no service file is named for: keepalives that find a dead peer in about 25 s, and the
-/// same bound for unacknowledged data. `client_encoding` is always UTF8, as all text here is.
+/// If the string names no service file, missing options have these defaults: keepalives that detect a dead peer in
+/// about 25 s, and the same limit for unacknowledged data. `client_encoding` is always UTF8, the encoding of all text
+/// here.
 public struct PostgresTarget: Sendable {
-    /// Keywords and values for `PQconnectStartParams`. Holds the password: never printed.
+    /// Keywords and values for `PQconnectStartParams`. They include the password and are never printed.
     let options: [(keyword: String, value: String)]
 
     /// Parses `conninfo` (libpq, "PQconninfoParse").
-    /// - Throws: `.invalidTarget`, whose description says what to change. libpq's own words are left out: they quote the string,
-    ///   password and all.
+    /// - Throws: `.invalidTarget`, whose description says what to change. It omits libpq's message, which quotes the
+    ///   string with the password.
     public init(_ conninfo: String) throws(PostgresError) {
         let read = conninfo.utf8.contains(0) ? nil : Self.parse(conninfo)
         if let problem = ConnectionStringCheck.problem(in: conninfo, parsed: read) {
@@ -32,7 +33,7 @@ public struct PostgresTarget: Sendable {
         options = parsed.sorted { $0.key < $1.key }.map { (keyword: $0.key, value: $0.value) }
     }
 
-    /// The connection string's own bound on connecting, in whole seconds; 0 and nonsense mean none.
+    /// The `connect_timeout` of the connection string, in whole seconds; nil if it is 0 or not a number.
     var connectTimeout: Duration? {
         guard let seconds = value("connect_timeout").flatMap({ Int32($0) }), seconds > 0 else { return nil }
         return .seconds(Int64(seconds))
@@ -56,7 +57,7 @@ public struct PostgresTarget: Sendable {
 }
 
 extension PostgresTarget: CustomStringConvertible, CustomReflectable {
-    /// Host, port, database and user: never a password.
+    /// Host, port, database and user, never a password.
     public var description: String {
         ["host", "hostaddr", "port", "dbname", "user", "service", "sslmode"]
             .compactMap { keyword in value(keyword).map { "\(keyword)=\($0)" } }

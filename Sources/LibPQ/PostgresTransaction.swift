@@ -1,7 +1,7 @@
 import Logging
 import Synchronization
 
-/// A transaction under way on one connection, which it has for itself. Usable until the body it was handed to returns.
+/// An open transaction with exclusive use of one connection. It is usable until the body that received it returns.
 public final class PostgresTransaction: PostgresExecutor {
     private let connection: PostgresConnection
     private let isOver = Atomic(false)
@@ -10,7 +10,7 @@ public final class PostgresTransaction: PostgresExecutor {
 
     func end() { isOver.store(true, ordering: .releasing) }
 
-    /// Throws `.transactionEnded` once the transaction is over: nothing may run behind its COMMIT.
+    /// Throws `.transactionEnded` if the transaction is over: no statement may run after its COMMIT.
     func check() throws(PostgresError) {
         if isOver.load(ordering: .acquiring) { throw PostgresError(.transactionEnded, nothingWasSent: true) }
     }
@@ -27,40 +27,41 @@ public final class PostgresTransaction: PostgresExecutor {
         _ statements: [PostgresStatement], timeout: Duration? = nil
     ) async throws(PostgresError) -> [PostgresResult] {
         try check()
-        let patience = Patience(timeout ?? connection.settings.queryTimeout)
-        return try await connection.run(statements, in: self, patience: patience)
+        let deadline = Deadline(timeout ?? connection.settings.queryTimeout)
+        return try await connection.run(statements, in: self, deadline: deadline)
     }
 
     public func execute(script: String, timeout: Duration? = nil) async throws(PostgresError) {
         try check()
-        let patience = Patience(timeout ?? connection.settings.queryTimeout)
-        try await connection.run(script: script, in: self, patience: patience)
+        let deadline = Deadline(timeout ?? connection.settings.queryTimeout)
+        try await connection.run(script: script, in: self, deadline: deadline)
     }
 
     public func copyOut(
         _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout CopyRow) throws -> Void
     ) async throws(PostgresError) -> Int {
         try check()
-        let patience = Patience(timeout ?? connection.settings.queryTimeout, renewing: timeout == nil)
-        return try await connection.run(copy: sql, in: self, patience: patience, row: row)
+        let deadline = Deadline(timeout ?? connection.settings.queryTimeout, renewing: timeout == nil)
+        return try await connection.run(copy: sql, in: self, deadline: deadline, row: row)
     }
 }
 
 extension PostgresConnection {
     /// Runs `body` in a transaction that is committed if it returns and rolled back if it throws.
     ///
-    /// The connection is the transaction's for the whole time: calls of others wait, so `body` has to use the handle it
-    /// gets; asking the connection itself would wait for its own end until the timeout. If `body` swallowed an error of the
-    /// server, nothing was committed and `25P02` is thrown. If the rollback fails the connection is closed.
+    /// The transaction has exclusive use of the connection, and other calls wait. `body` therefore has to use the
+    /// handle that it receives: a call of the connection itself would wait until the timeout. If `body` ignored an
+    /// error of the server, nothing is committed and `25P02` is thrown. If the rollback fails, the connection is
+    /// closed.
     public func transaction<R: Sendable>(
         _ body: @Sendable (PostgresTransaction) async throws -> R
     ) async throws -> R {
-        let patience = Patience(settings.queryTimeout)
-        try await takeTurn(.ownership, patience)
+        let deadline = Deadline(settings.queryTimeout)
+        try await acquireTurn(.ownership, deadline)
         defer { endTurn(.ownership) }
         let transaction = PostgresTransaction(self)
         do {
-            _ = try await run([PostgresStatement("BEGIN")], patience: patience)
+            _ = try await run([PostgresStatement("BEGIN")], deadline: deadline)
             let value = try await body(transaction)
             transaction.end()
             try await commit()
@@ -73,8 +74,8 @@ extension PostgresConnection {
     }
 
     private func commit() async throws(PostgresError) {
-        let results = try await run([PostgresStatement("COMMIT")], patience: Patience(settings.queryTimeout))
-        // COMMIT of a failed transaction succeeds, as a ROLLBACK, and says so only in its tag.
+        let results = try await run([PostgresStatement("COMMIT")], deadline: Deadline(settings.queryTimeout))
+        // COMMIT of a failed transaction succeeds as a ROLLBACK; only its command tag shows it.
         guard results.first?.commandStatus == "COMMIT" else {
             throw PostgresError(
                 .server(sqlState: "25P02"), detail: "the transaction had failed before its COMMIT", sqlState: "25P02")
@@ -84,10 +85,10 @@ extension PostgresConnection {
     private func rollBack() async {
         guard let session, !session.isIdle else { return }
         do throws(PostgresError) {
-            let patience = Patience(.seconds(5), heedsCancellation: false)
-            _ = try await run([PostgresStatement("ROLLBACK")], patience: patience)
+            let deadline = Deadline(.seconds(5), heedsCancellation: false)
+            _ = try await run([PostgresStatement("ROLLBACK")], deadline: deadline)
         } catch {
-            logger.debug("rollback failed, closing the database connection", metadata: ["error": "\(error)"])
+            logger.debug("the rollback failed, and the database connection is closed", metadata: ["error": "\(error)"])
             shutDown()
         }
         if self.session?.isIdle != true { shutDown() }

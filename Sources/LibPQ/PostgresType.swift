@@ -1,4 +1,4 @@
-/// Object identifiers of the built-in types that cross the wire here (PostgreSQL, `pg_type.dat`).
+/// Object identifiers of the built-in types in use here (PostgreSQL, `pg_type.dat`).
 enum PostgresType {
     static let unspecified: UInt32 = 0
     static let bool: UInt32 = 16
@@ -24,6 +24,6 @@ enum PostgresType {
     static let jsonb: UInt32 = 3802
     static let xid8: UInt32 = 5069
 
-    /// 2000-01-01, where PostgreSQL's timestamps start, in microseconds since the Unix epoch.
+    /// The epoch of PostgreSQL's timestamps, 2000-01-01, in microseconds since the Unix epoch.
     static let epochMicroseconds: Int64 = 946_684_800_000_000
 }

@@ -1,17 +1,17 @@
-/// The sixteen bytes of a UUID (RFC 9562), as PostgreSQL's `uuid` sends them.
+/// The 16 bytes of a UUID (RFC 9562), as PostgreSQL's `uuid` sends them.
 public struct PostgresUUID: Hashable, Sendable {
     /// The first eight bytes, read big-endian.
     public var high: UInt64
     /// The last eight bytes, read big-endian.
     public var low: UInt64
 
-    /// The UUID of two big-endian words.
+    /// Creates a UUID from two big-endian words.
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
     }
 
-    /// The UUID of exactly sixteen bytes; nil for any other number of them.
+    /// Creates a UUID from exactly 16 bytes; nil for any other number of bytes.
     public init?(bytes: some Sequence<UInt8>) {
         var words: (UInt64, UInt64) = (0, 0)
         var count = 0
@@ -24,7 +24,7 @@ public struct PostgresUUID: Hashable, Sendable {
         self.init(high: words.0, low: words.1)
     }
 
-    /// Reads the usual form, 8-4-4-4-12 hexadecimal digits of either case; nil for anything else.
+    /// Parses the usual form, 8-4-4-4-12 hexadecimal digits of either case; nil for anything else.
     public init?(_ text: some StringProtocol) {
         var digits: (UInt64, UInt64) = (0, 0)
         var position = 0
@@ -48,14 +48,14 @@ public struct PostgresUUID: Hashable, Sendable {
         self.init(high: digits.0, low: digits.1)
     }
 
-    /// The sixteen bytes in network order.
+    /// The 16 bytes in network order.
     public var bytes: [UInt8] {
         [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * UInt64($0))) } }
     }
 }
 
 extension PostgresUUID: CustomStringConvertible {
-    /// The usual form, lower case.
+    /// The usual form in lower case.
     public var description: String {
         let digits: [UInt8] = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []

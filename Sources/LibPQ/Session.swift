@@ -1,16 +1,19 @@
 import CLibPQ
 import Glibc
 
-/// An established libpq connection with its watch on the socket. Belongs to one `PostgresConnection`; closing is letting go.
+/// An established libpq connection with the watch of its socket. It belongs to one `PostgresConnection`, and its
+/// deinitializer closes it.
 final class Session {
     let pointer: OpaquePointer
     let watch: SocketWatch
     let cancelRequest: CancelRequest
-    /// A commit was carried out, and a synchronous standby did not confirm it: its wait was cancelled. The server answers with success
-    /// and a warning, which is told by the function that it comes from (`PG_DIAG_SOURCE_FUNCTION`), as texts are translated.
+    /// True if a commit was carried out but a synchronous standby did not confirm it, because the wait was cancelled.
+    /// The server then reports success and a warning. The warning is recognized by its source function
+    /// (`PG_DIAG_SOURCE_FUNCTION`), because messages are translated.
     private var hasUnconfirmedCommit = false
 
-    /// Takes over an established connection and makes it non-blocking; nil (and closed) if that cannot be done.
+    /// Takes ownership of an established connection and makes it non-blocking. If that fails, closes the connection and
+    /// returns nil.
     init?(_ pointer: OpaquePointer, watch: SocketWatch) {
         guard PQsetnonblocking(pointer, 1) == 0, let cancelRequest = CancelRequest(connection: pointer) else {
             watch.cancel()
@@ -43,17 +46,17 @@ final class Session {
 
     var isIdle: Bool { PQtransactionStatus(pointer) == PQTRANS_IDLE }
 
-    /// Takes in what has come. False when the connection is lost.
+    /// Reads the available input. Returns false if the connection is lost.
     func consumeInput() -> Bool {
-        // One call reads one TLS record in part; what OpenSSL keeps back (16 KiB at most, libpq has room for 8 KiB or more)
-        // would not make the socket readable again.
+        // One call may read only part of a TLS record. The rest stays in OpenSSL's buffer (at most 16 KiB; libpq has
+        // room for 8 KiB or more) and would not make the socket readable again.
         for _ in 0..<(PQsslInUse(pointer) == 1 ? 3 : 1) {
             guard PQconsumeInput(pointer) == 1 else { return false }
         }
         return true
     }
 
-    /// Whether the server still holds its end, as far as can be known without asking it.
+    /// Returns true if the server's end is open, as far as can be known without a round trip.
     func isAlive() -> Bool {
         for _ in 0..<8 {
             guard PQstatus(pointer) == CONNECTION_OK else { return false }
@@ -65,7 +68,7 @@ final class Session {
         return true
     }
 
-    /// The notifications that have come (libpq, "Asynchronous Notification").
+    /// Passes on the notifications that have arrived (libpq, "Asynchronous Notification").
     func takeNotifications(_ body: (_ channel: String, _ payload: String) -> Void) {
         while let notification = PQnotifies(pointer) {
             defer { PQfreemem(notification) }
@@ -74,8 +77,8 @@ final class Session {
         }
     }
 
-    /// What the server said before it hung up, else that the connection is lost.
-    func lastWords() -> PostgresError {
+    /// Returns the error that the server sent before it closed the connection, or else `.connectionLost`.
+    func finalError() -> PostgresError {
         let lost = PostgresError(.connectionLost, detail: String(cString: PQerrorMessage(pointer)))
         for _ in 0..<64 {
             guard PQisBusy(pointer) == 0, let result = PQgetResult(pointer) else { break }

@@ -1,14 +1,16 @@
-/// The settings that a session has, whatever the defaults of the server, the database and the role are.
+/// The settings of every session, independent of the defaults of server, database and role.
 ///
-/// Statements mean the same, and work, on every server. The list comes from all settings of PostgreSQL 13 to 18 that a user can
-/// change (`pg_settings`, contexts `user` and `superuser`); docs/operations.md says of each why it is here or left alone.
+/// With them, statements have the same meaning, and work, on every server. The list is derived from all settings of
+/// PostgreSQL 13 to 18 that a user can change (`pg_settings`, contexts `user` and `superuser`). docs/operations.md
+/// gives the reason for each setting that is, or is not, in the list.
 enum SessionSettings {
     static let fixed: [(name: String, value: String)] = [
-        // Transactions: what they see. Whether they can write is the operator's choice.
+        // Transactions: what they see. The operator decides if they can write.
         ("default_transaction_isolation", "read committed"),
         ("default_transaction_deferrable", "off"),
         ("session_replication_role", "origin"),
-        // Time limits: the caller has its own, and cancels. A transaction that a stalled process leaves open ends after a minute.
+        // Time limits: the caller has its own, and cancels. A transaction that a stalled process leaves open ends after
+        // a minute.
         ("statement_timeout", "0"),
         ("lock_timeout", "0"),
         ("transaction_timeout", "0"),
@@ -28,29 +30,31 @@ enum SessionSettings {
         ("xmloption", "content"),
         ("xmlbinary", "base64"),
         ("quote_all_identifiers", "off"),
-        // Whole results, and a session that outlives an error.
+        // Complete results, and a session that survives an error.
         ("gin_fuzzy_search_limit", "0"),
         ("exit_on_error", "off"),
         ("check_function_bodies", "on"),
         ("plpgsql.extra_errors", "none"),
-        // Notices are dropped on arrival.
+        // Notices are discarded on arrival.
         ("client_min_messages", "notice"),
     ]
 
-    /// For a connection straight to PostgreSQL: one script, for the whole session.
+    /// The script for a direct connection to PostgreSQL, for the whole session.
     ///
-    /// The first statement is so small that it ends within any statement timeout.
+    /// The first statement is small enough to finish within any statement timeout.
     static let sessionScript = "SET statement_timeout = 0; \(assignments(isLocal: false))"
 
-    /// For a connection through a transaction pooler: the statements that each transaction begins with.
+    /// The statements that begin each transaction on a connection through a transaction pooler.
     ///
-    /// A `SET` of the transaction's own settings ends with the transaction, as no SELECT could do it: that takes a snapshot first.
+    /// A `SET` of the transaction's own settings ends with the transaction. It must come first, because a SELECT takes
+    /// a snapshot.
     static let transactionStatements = [
         "SET transaction_isolation = 'read committed'", assignments(isLocal: true),
     ]
 
-    /// Changes what differs. A setting that this version of PostgreSQL lacks is left out. Of `synchronous_commit` only `off` is
-    /// changed: an acknowledged commit has to survive a crash, and the other values are the operator's choice among replicas.
+    /// Returns a statement that changes the settings that differ, and skips those that this version of PostgreSQL
+    /// lacks. Of `synchronous_commit`, only `off` is changed: an acknowledged commit has to survive a crash. The other
+    /// values are the operator's choice among replicas.
     private static func assignments(isLocal: Bool) -> String {
         let rows = fixed.map { "('\($0.name)', '\($0.value)')" }.joined(separator: ", ")
         return """

@@ -5,9 +5,9 @@ import Synchronization
 
 /// Waits for the sockets of all connections, with one epoll instance and one thread.
 ///
-/// Not with DispatchSource: on Linux it drops a source once a hang-up has been reported, whether or not what came before it
-/// has been read (libdispatch, `event_epoll.c`, `_dispatch_event_merge_hangup`), and crashes when sources on broken sockets
-/// come and go quickly (swift-corelibs-libdispatch, issue 949).
+/// DispatchSource is not suitable. On Linux it drops a source once a hang-up is reported, even with unread input
+/// (libdispatch, `event_epoll.c`, `_dispatch_event_merge_hangup`). It also crashes when sources on broken sockets are
+/// created and released quickly (swift-corelibs-libdispatch, issue 949).
 final class SocketPoller: Sendable {
     static let shared = SocketPoller()
 
@@ -19,13 +19,13 @@ final class SocketPoller: Sendable {
 
     private let state = Mutex(State())
 
-    /// Calls `handler` once, on the poller's thread, when `descriptor` can be read; then again after each `arm`. It is given the token,
-    /// since it may be called before this returns. Nil when the system refuses.
+    /// Calls `handler` once, on the poller's thread, when `descriptor` is readable, and again after each `arm`. The
+    /// handler receives the token, since it may run before this method returns. Returns nil if the system refuses.
     func add(_ descriptor: Int32, handler: @escaping @Sendable (_ token: UInt64) -> Void) -> UInt64? {
         state.withLock { state in
             guard let epoll = state.epoll ?? start() else { return nil }
             state.epoll = epoll
-            // Tokens are never used twice, so an event of a descriptor that is gone finds nobody.
+            // Tokens are never reused, so an event of a removed descriptor finds no handler.
             state.lastToken += 1
             let token = state.lastToken
             guard Self.control(epoll, EPOLL_CTL_ADD, descriptor, token, write: false) else { return nil }
@@ -39,7 +39,7 @@ final class SocketPoller: Sendable {
         _ = Self.control(epoll, EPOLL_CTL_MOD, descriptor, token, write: write)
     }
 
-    /// To be called before `descriptor` is closed.
+    /// Stops watching. Call it before `descriptor` is closed.
     func remove(_ descriptor: Int32, token: UInt64) {
         state.withLock { state in
             state.handlers[token] = nil

@@ -1,6 +1,6 @@
-/// Which statements a connection has prepared, the least recently used first to go.
+/// The prepared statements of a connection; the least recently used one is evicted first.
 struct StatementCache {
-    /// Statements with the same text but other parameter types are different statements to the server.
+    /// The server treats statements with the same text but other parameter types as different statements.
     struct Key: Hashable {
         var sql: String
         var types: [UInt32]
@@ -20,10 +20,10 @@ struct StatementCache {
         self.capacity = max(0, capacity)
     }
 
-    /// Whether nothing is to be prepared.
+    /// True if no statement is to be prepared.
     var isOff: Bool { capacity == 0 }
 
-    /// The name of a prepared statement, which counts as a use.
+    /// Returns the name of a prepared statement and counts this as a use.
     mutating func name(for key: Key) -> String? {
         guard var entry = entries[key] else { return nil }
         uses += 1
@@ -32,13 +32,13 @@ struct StatementCache {
         return entry.name
     }
 
-    /// A name that no statement of this connection has had.
+    /// Returns a name that no statement of this connection has had.
     mutating func freshName() -> String {
         names += 1
         return "s\(names)"
     }
 
-    /// Notes that the server has prepared `key` as `name`; returns the name that had to go for it.
+    /// Records that the server has prepared `key` as `name`; returns the name of the evicted statement.
     mutating func insert(_ key: Key, name: String) -> String? {
         uses += 1
         let replaced = entries.updateValue(Entry(name: name, lastUse: uses), forKey: key)
@@ -50,7 +50,7 @@ struct StatementCache {
         return oldest.value.name
     }
 
-    /// Forgets `key`; returns the name it had.
+    /// Removes `key`; returns its name.
     mutating func remove(_ key: Key) -> String? {
         entries.removeValue(forKey: key)?.name
     }

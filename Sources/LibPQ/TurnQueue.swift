@@ -1,11 +1,11 @@
-/// Who may use something that serves one at a time: first come, first served.
+/// A queue for exclusive use of a resource: first come, first served.
 struct TurnQueue {
     typealias Ticket = UInt64
 
     private(set) var holder: Ticket?
     private var waiting: [Ticket] = []
 
-    /// Whether `ticket` has the turn at once; else it waits in line.
+    /// Returns true if `ticket` has the turn at once; otherwise it waits.
     mutating func request(_ ticket: Ticket) -> Bool {
         guard holder != nil else {
             holder = ticket
@@ -15,12 +15,12 @@ struct TurnQueue {
         return false
     }
 
-    /// Steps out of the line.
+    /// Removes `ticket` from the queue.
     mutating func withdraw(_ ticket: Ticket) {
         waiting.removeAll { $0 == ticket }
     }
 
-    /// Ends the holder's turn; returns who has it now.
+    /// Ends the holder's turn; returns the next holder.
     mutating func release() -> Ticket? {
         holder = waiting.isEmpty ? nil : waiting.removeFirst()
         return holder

@@ -1,18 +1,18 @@
-/// Why a suspended call of a connection goes on.
+/// The reason why a suspended call of a connection resumes.
 enum Wake: Sendable {
-    /// The socket, or a cancel request that was under way, is ready.
+    /// The socket, or a cancel request in progress, is ready.
     case ready
-    /// Its turn has come.
+    /// The call's turn has come.
     case granted
     case deadline
     case cancelled
     case closed
 }
 
-/// The calls of one connection that wait, each with when it gives up.
+/// The waiting calls of one connection, each with its deadline.
 ///
-/// A call has its ticket before it is suspended, and may be woken in between: an `await` within the same actor suspends too where the
-/// task prefers an executor (SE-0417).
+/// A call gets its ticket before it is suspended, and may be woken in between: an `await` within the same actor also
+/// suspends if the task prefers an executor (SE-0417).
 struct WaitTable {
     typealias Ticket = TurnQueue.Ticket
     typealias Instant = ContinuousClock.Instant
@@ -33,24 +33,25 @@ struct WaitTable {
 
     private var waits: [Ticket: Wait] = [:]
     private var lastTicket: Ticket = 0
-    /// When the timer that is set fires.
+    /// The time at which the current timer fires.
     private(set) var timer: Instant?
-    /// The one call that waits for the socket.
+    /// The only call that waits for the socket.
     var socketWait: Ticket?
 
-    /// Announces a call that is about to be suspended.
+    /// Registers a call that is about to be suspended.
     mutating func newTicket(until deadline: Instant) -> Ticket {
         lastTicket &+= 1
         waits[lastTicket] = Wait(deadline: deadline)
         return lastTicket
     }
 
-    /// Withdraws a call that need not be suspended.
+    /// Removes a call that need not be suspended.
     mutating func discard(_ ticket: Ticket) {
         waits[ticket] = nil
     }
 
-    /// Keeps the continuation of an announced call. Returns why it goes on at once; nil where it waits.
+    /// Stores the continuation of a registered call. If the call was already woken, returns the reason; otherwise nil,
+    /// and the call waits.
     mutating func suspend(_ ticket: Ticket, _ continuation: CheckedContinuation<Wake, Never>) -> Wake? {
         if case .woken(let wake) = waits[ticket]?.state {
             waits[ticket] = nil
@@ -60,7 +61,7 @@ struct WaitTable {
         return nil
     }
 
-    /// Wakes a call, unless it has been woken. Returns its continuation, to be resumed, where it is suspended.
+    /// Wakes a call, unless it is already woken. If it is suspended, returns its continuation for the caller to resume.
     mutating func wake(_ ticket: Ticket, _ wake: Wake) -> CheckedContinuation<Wake, Never>? {
         if socketWait == ticket { socketWait = nil }
         switch waits[ticket]?.state {
@@ -79,14 +80,15 @@ struct WaitTable {
         waits.filter { $0.value.deadline <= now && !$0.value.isOver }.map(\.key)
     }
 
-    /// When a timer has to be set for `deadline`: never if one fires before, whose firing sets the next.
+    /// Returns the time for which a timer has to be set; nil if an earlier timer is already set, which then sets the
+    /// next one.
     mutating func timerToSet(for deadline: Instant) -> Instant? {
         if let timer, timer <= deadline { return nil }
         timer = deadline
         return deadline
     }
 
-    /// Whether the timer that fires is the one that counts. If so none is set any more.
+    /// Returns true if the timer that fired is the current one. Then no timer is set any more.
     mutating func timerFired(_ instant: Instant) -> Bool {
         guard timer == instant else { return false }
         timer = nil
@@ -96,8 +98,8 @@ struct WaitTable {
     var earliestDeadline: Instant? { waits.values.lazy.filter { !$0.isOver }.map(\.deadline).min() }
 }
 
-/// The two things a call waits its turn for: to own the connection (a call, or a transaction as a whole), and the wire
-/// (each exchange of messages, of those that a transaction's tasks ask for).
+/// The two resources for which a call waits. Ownership of the connection belongs to a call, or to a transaction as a
+/// whole. The wire belongs to one exchange of messages at a time, among those of a transaction's tasks.
 struct Turns {
     enum Lane { case ownership, wire }
 

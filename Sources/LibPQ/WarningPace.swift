@@ -1,12 +1,12 @@
 import Synchronization
 
-/// Keeps a trouble that lasts from filling the log: it is told when it begins, and then once in a while.
+/// Limits repeated warnings about a lasting problem: one when it begins, then one per interval.
 final class WarningPace: Sendable {
     static let interval = Duration.seconds(30)
 
     private let last = Mutex<ContinuousClock.Instant?>(nil)
 
-    /// Whether to tell of it now.
+    /// Returns true if a warning is due now.
     func isDue(now: ContinuousClock.Instant = .now) -> Bool {
         last.withLock { last in
             if let last, now - last < Self.interval { return false }
@@ -15,7 +15,7 @@ final class WarningPace: Sendable {
         }
     }
 
-    /// The trouble is over.
+    /// Records that the problem is over.
     func reset() {
         last.withLock { $0 = nil }
     }

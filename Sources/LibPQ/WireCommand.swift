@@ -1,16 +1,16 @@
 import CLibPQ
 
-/// One message of a pipeline that the server answers.
+/// One message of a pipeline that the server answers with a result.
 enum WireCommand: Sendable {
     case prepare(name: String, sql: String, types: [UInt32])
     case execute(name: String, EncodedParameters)
-    /// Parses and executes at once, and leaves nothing prepared.
+    /// Parses and executes in one step, and leaves nothing prepared.
     case query(sql: String, EncodedParameters)
     case deallocate(name: String)
-    /// Ends an implicit transaction, and the skipping that follows an error.
+    /// Ends an implicit transaction, and the skipping of commands after an error.
     case sync
 
-    /// Queues the message in libpq's buffer. False when libpq refuses.
+    /// Queues the message in libpq's buffer. Returns false if libpq refuses it.
     func send(on connection: OpaquePointer) -> Bool {
         switch self {
         case .prepare(let name, let sql, let types):
@@ -36,11 +36,11 @@ enum WireCommand: Sendable {
     }
 }
 
-/// What the server made of one message.
+/// The outcome of one message.
 enum CommandOutcome {
     case success(PostgresResult)
     case failure(PostgresError)
-    /// Not looked at, because of an error before it.
+    /// Skipped by the server because of an earlier error.
     case skipped
     case synced
 
@@ -50,7 +50,7 @@ enum CommandOutcome {
 }
 
 extension EncodedParameters {
-    /// The addresses of the values, nil for NULL, valid while `body` runs.
+    /// Passes the addresses of the values to `body`, nil for NULL, valid only during the call.
     fileprivate func withPointers<R>(_ body: ([UnsafePointer<CChar>?]) -> R) -> R {
         bytes.withUnsafeBytes { buffer in
             body(

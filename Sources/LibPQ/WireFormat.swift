@@ -1,9 +1,10 @@
-/// How one type is read from PostgreSQL's binary format (the server's `typsend` functions). Shared by results and COPY.
+/// A decoder of one type from PostgreSQL's binary format (the server's `typsend` functions), shared by results and
+/// COPY.
 protocol WireFormat {
     associatedtype Value
-    /// The server's types that are sent this way.
+    /// The server's types that have this format.
     static var types: [UInt32] { get }
-    /// The value of exactly these bytes; nil if they are not one.
+    /// Decodes a value from exactly these bytes; nil if they are malformed.
     static func decode(_ bytes: UnsafeRawBufferPointer) -> Value?
 }
 
@@ -57,7 +58,7 @@ enum UUIDFormat: WireFormat {
     }
 }
 
-/// Microseconds since the Unix epoch; infinities are no value.
+/// Microseconds since the Unix epoch; infinities are not valid.
 enum TimestampFormat: WireFormat {
     static var types: [UInt32] { [PostgresType.timestamptz] }
 
@@ -69,7 +70,8 @@ enum TimestampFormat: WireFormat {
     }
 }
 
-/// As `TimestampFormat`, with `-infinity` and `infinity` as the smallest and largest number, and so too what lies beyond.
+/// Like `TimestampFormat`, with `-infinity` as the smallest and `infinity` as the largest number. Values out of range
+/// become the largest.
 enum UnboundedTimestampFormat: WireFormat {
     static var types: [UInt32] { [PostgresType.timestamptz] }
 
@@ -145,7 +147,7 @@ enum NullableTextArrayFormat: WireFormat {
     }
 }
 
-/// A cursor over bytes from the server that never reads past their end.
+/// A cursor over bytes from the server that never reads past the end.
 struct WireReader {
     private let buffer: UnsafeRawBufferPointer
     private var position = 0

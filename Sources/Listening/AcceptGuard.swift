@@ -1,22 +1,22 @@
 public import Logging
 public import NIOCore
 
-/// A handler of a listening socket that stops accepting connections while as many are open as may be, and for a moment after
-/// accepting failed.
+/// A handler of a listening socket that limits the number of open connections. It also stops accepting for a moment
+/// after `accept` failed.
 ///
-/// Put first in the pipeline of the server channel. Connections that are not accepted wait in the kernel's backlog and cost no
-/// descriptor. Errors of `accept` (such as EMFILE and ECONNABORTED, accept(2)) go no further: a handler behind this one would
-/// take them for the end of the listener.
+/// It is the first handler in the pipeline of the server channel. Connections that are not accepted wait in the
+/// kernel's backlog and use no descriptor. Errors of `accept` (such as EMFILE and ECONNABORTED, accept(2)) are not
+/// passed on: a later handler would treat them as the end of the listener.
 public final class AcceptGuard: ChannelDuplexHandler {
     public typealias InboundIn = any Channel
     public typealias InboundOut = any Channel
     public typealias OutboundIn = Never
     public typealias OutboundOut = Never
 
-    /// The time without a further attempt after accepting failed.
+    /// The time without a further attempt after `accept` failed.
     static let pause = TimeAmount.milliseconds(200)
 
-    /// The time between two lines of the log.
+    /// The minimum time between two warnings.
     static let warningInterval = TimeAmount.seconds(10)
 
     private let limit: Int
@@ -27,7 +27,7 @@ public final class AcceptGuard: ChannelDuplexHandler {
     private var lastWarning: NIODeadline?
 
     /// - Parameters:
-    ///   - limit: the connections at a time. One read may accept a few more.
+    ///   - limit: the maximum number of open connections. One read may accept a few more.
     ///   - listener: the name of the listener in the log.
     public init(limit: Int, listener: String, logger: Logger) {
         self.limit = limit
@@ -67,7 +67,7 @@ public final class AcceptGuard: ChannelDuplexHandler {
 
     public func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if isPaused { return }
-        warn("connections cannot be accepted for the moment", ["error": "\(error)"], context)
+        warn("accepting connections failed", ["error": "\(error)"], context)
         isPaused = true
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: Self.pause) {

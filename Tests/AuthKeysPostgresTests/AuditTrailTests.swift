@@ -5,15 +5,15 @@ import Testing
 
 @testable import AuthKeysPostgres
 
-@Suite("The trail in PostgreSQL", .timeLimit(.minutes(5)))
+@Suite("Audit trail in PostgreSQL", .timeLimit(.minutes(5)))
 struct AuditTrailTests {
-    /// A trail of so many events, all sealed.
+    /// Creates `count` events and seals them all.
     private func sealed(_ fixture: StoreFixture, _ count: Int) async throws {
         for _ in 0..<count { try await fixture.create(StoreConformance.newKey()) }
         try await AdminConformance.sealAll(fixture.store, count: count)
     }
 
-    /// Statements of somebody who may disable triggers.
+    /// Runs statements as a role that may disable triggers.
     private func tamper(_ fixture: StoreFixture, _ statements: String) async throws {
         try await fixture.sql(
             """
@@ -30,9 +30,9 @@ struct AuditTrailTests {
     }
 
     @Test(
-        "any column of any row that is changed is found, in the place where it is",
+        "a change of any column is found, with its event",
         arguments: [
-            "at = at - interval '1 hour'", "actor = 'anonymous'", "actor_name = 'somebody'", "address = '10.0.0.1'",
+            "at = at - interval '1 hour'", "actor = 'anonymous'", "actor_name = 'someone'", "address = '10.0.0.1'",
             "request_id = ''", "action = 'key.delete'", "key_id = gen_random_uuid()", "key_id = NULL", "owner = 'them'",
             "outcome = 'refused'", "code = 'key_unknown'", "changes = '{}'",
         ])
@@ -46,7 +46,7 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("a row that is gone is found, and so is its seal, and a seal that was changed")
+    @Test("a removed event, a removed seal and a changed seal are found")
     func removed() async throws {
         try await StoreFixture.with { fixture in
             try await sealed(fixture, 9)
@@ -64,7 +64,7 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("a row that is put in below what is sealed is found, and one from the future")
+    @Test("an event that is inserted among sealed ones, or with a future transaction, is found")
     func inserted() async throws {
         try await StoreFixture.with { fixture in
             try await sealed(fixture, 5)
@@ -76,7 +76,7 @@ struct AuditTrailTests {
                     SELECT now(), \(xid), 'bootstrap', '', '', 'key.create', 'done'
                     """)
             }
-            // Sealing goes on, and does not take them in.
+            // Sealing continues without these events.
             try await fixture.create(StoreConformance.newKey())
             try await AdminConformance.sealAll(fixture.store, count: 6)
             let found = try await findings(fixture)
@@ -85,12 +85,12 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("a row that ought to have been sealed long ago is found")
+    @Test("an event that is overdue for sealing is found")
     func unsealed() async throws {
         try await StoreFixture.with { fixture in
             try await sealed(fixture, 2)
             try await fixture.create(StoreConformance.newKey())
-            // Whoever holds the lock seals nothing.
+            // While this session holds the lock, nothing is sealed.
             let holder = try await PostgresConnection.connect(to: fixture.target, logger: StoreFixture.logger)
             _ = try await holder.query("SELECT pg_advisory_lock($1)", [.int64(AuditSQL.lockKey)])
             let early = try await fixture.store.verify()
@@ -102,7 +102,7 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("a tail that was cut off with its seals is found by a head that was kept")
+    @Test("a truncated trail is found by comparison with a saved head")
     func truncated() async throws {
         try await StoreFixture.with { fixture in
             try await sealed(fixture, 8)
@@ -110,16 +110,16 @@ struct AuditTrailTests {
             let anchor = AuditEvent.Place(sequence: head.sequence, hash: head.hash)
             try await tamper(
                 fixture, "DELETE FROM audit_events WHERE id > 5; DELETE FROM audit_seals WHERE event_id > 5")
-            #expect(try await fixture.store.verify().isIntact, "the chain alone does not tell")
+            #expect(try await fixture.store.verify().isIntact, "the chain alone does not show the truncation")
             #expect(try await fixture.store.verify(anchor: anchor).findings.map(\.kind) == [.anchor])
-            // And it goes on being found when the trail has grown over it.
+            // It is still found after the trail has grown past the saved head.
             for _ in 0..<5 { try await fixture.create(StoreConformance.newKey()) }
             try await AdminConformance.sealAll(fixture.store, count: 10)
             #expect(try await fixture.store.verify(anchor: anchor).findings.map(\.kind) == [.anchor])
         }
     }
 
-    @Test("the trail is only added to, and its rows do not say themselves when they came")
+    @Test("the trail is append-only, and a trigger sets the time and transaction of its rows")
     func appendOnly() async throws {
         try await StoreFixture.with { fixture in
             try await sealed(fixture, 2)
@@ -147,18 +147,18 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("nobody can add a seal that does not continue the chain, and sealing goes on")
+    @Test("a seal that does not continue the chain is refused, and sealing continues")
     func falseSeals() async throws {
         try await StoreFixture.alone { fixture in
             try await sealed(fixture, 2)
             for _ in 0..<3 { try await fixture.create(StoreConformance.newKey()) }
             let head = try #require(try await fixture.store.sealed(after: 1, limit: 1).first?.seal)
             let events = try await fixture.store.unsealed(after: 0, limit: 10).events
-            let standing = try await fixture.store.standing()
+            let status = try await fixture.store.auditStatus()
             #expect(events.map(\.id) == [3, 4, 5])
             func seals(
-                _ events: some Sequence<AuditEvent>, after head: AuditSeal = head, at: Timestamp = standing.now,
-                horizon: UInt64 = standing.horizon, history: String = standing.history
+                _ events: some Sequence<AuditEvent>, after head: AuditSeal = head, at: Timestamp = status.now,
+                horizon: UInt64 = status.horizon, history: String = status.history
             ) -> [AuditSeal] {
                 SealingState(head: head, headTransaction: nil, history: history).seals(
                     for: Array(events), horizon: horizon, isCut: false, now: at)
@@ -172,16 +172,17 @@ struct AuditTrailTests {
             for (what, wrong) in [
                 ("another link before it", seals(events, after: link(2, hash: earlier.hash))),
                 ("a gap", seals(events, after: link(3))),
-                ("an old moment", seals(events, at: standing.now.advanced(by: .seconds(-3_600)))),
-                ("a moment to come", seals(events, at: standing.now.advanced(by: .seconds(3_600)))),
-                ("transactions to come", seals(events, horizon: standing.horizon + 1_000)),
+                ("an old time", seals(events, at: status.now.advanced(by: .seconds(-3_600)))),
+                ("a future time", seals(events, at: status.now.advanced(by: .seconds(3_600)))),
+                ("future transactions", seals(events, horizon: status.horizon + 1_000)),
                 ("fewer transactions", seals(events, horizon: head.horizon - 1)),
                 ("an unfinished horizon", seals(events, after: link(2, horizon: 0))),
                 ("another cluster", seals(events, history: "another")),
-                ("the first left out", seals(events.dropFirst())), ("the last left out", seals(events.dropLast())),
-                ("one left out below", seals([events[1]], horizon: events[1].transaction)),
+                ("the first event omitted", seals(events.dropFirst())),
+                ("the last event omitted", seals(events.dropLast())),
+                ("an earlier event omitted", seals([events[1]], horizon: events[1].transaction)),
                 (
-                    "an event older than what is sealed",
+                    "an event older than a sealed one",
                     seals([events[0]]) + seals([events[1]], after: seals([events[0]])[0])
                 ),
             ] {
@@ -201,7 +202,7 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("sealed events of another cluster hold nothing up once transactions here come to have their numbers")
+    @Test("sealed events of another cluster do not block sealing once transactions here reach their numbers")
     func foreignTransactions() async throws {
         try await StoreFixture.alone { fixture in
             let count = SealingState.batch + 100
@@ -225,7 +226,7 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("an event is sealed whatever it says")
+    @Test("events with unusual texts and times are sealed")
     func anyEvent() async throws {
         try await StoreFixture.with { fixture in
             let texts = ["", "a", "\u{e9}\u{1F511}\u{1}\\x00", String(repeating: "\u{4E2D}", count: 9_000)]
@@ -249,7 +250,7 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("a transaction that commits late is sealed after all, and nothing before it is missed")
+    @Test("a transaction that commits late is sealed, and no event is missed")
     func lateCommit() async throws {
         try await StoreFixture.with { fixture in
             let slow = try await PostgresConnection.connect(to: fixture.target, logger: StoreFixture.logger)
@@ -260,7 +261,7 @@ struct AuditTrailTests {
                         NewAuditEvent(actor: .bootstrap, origin: AdminCall.test.origin, action: .keyUpdate)
                     ]))
                 for _ in 0..<3 { try await fixture.create(StoreConformance.newKey()) }
-                #expect(try await fixture.store.seal() == 0, "an older transaction is under way")
+                #expect(try await fixture.store.seal() == 0, "an older transaction is still open")
             }
             await slow.close()
             try await AdminConformance.sealAll(fixture.store, count: 4)
@@ -270,7 +271,7 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("many sealers and many writers at once: every event is sealed once, in one chain")
+    @Test("with many concurrent sealers and writers, every event is sealed once, in one chain")
     func concurrent() async throws {
         try await StoreFixture.with { fixture in
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -292,7 +293,7 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("more events than are sealed at once are sealed one batch after the other, those of one transaction too")
+    @Test("many events are sealed in batches, also those of one transaction")
     func batches() async throws {
         try await StoreFixture.with { fixture in
             try await sealed(fixture, 1)
@@ -304,7 +305,7 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("where seals were cut off the end, the sealing goes on, and a head that was kept tells")
+    @Test("after seals were removed from the end, sealing continues, and a saved head shows the removal")
     func resealed() async throws {
         try await StoreFixture.with { fixture in
             let event = NewAuditEvent(actor: .bootstrap, origin: AdminCall.test.origin, action: .keyUpdate)
@@ -319,12 +320,12 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("a trail that was restored into another cluster goes on there, and says so")
+    @Test("a trail that was restored into another cluster continues there, and records this")
     func restored() async throws {
         try await StoreFixture.with { fixture in
             try await sealed(fixture, 3)
             try await fixture.create(StoreConformance.newKey())
-            // As a dump of a much older cluster looks like: the transactions of all rows are far ahead.
+            // Like a dump of a much older cluster, whose transaction ids are far ahead.
             try await tamper(fixture, "UPDATE audit_events SET xid = '900000000000' WHERE id = 4")
             try await tamper(
                 fixture, "UPDATE audit_seals SET history = 'another', horizon = '900000000000' WHERE seq = 3")
@@ -334,7 +335,7 @@ struct AuditTrailTests {
             let found = try await findings(fixture)
             #expect(
                 found.map(\.kind) == [.changed] && found.first?.sequence == 3,
-                "only what this test did by hand: \(found)")
+                "only the manual change of this test: \(found)")
         }
         try await StoreFixture.with { fixture in
             try await sealed(fixture, 2)
@@ -343,12 +344,12 @@ struct AuditTrailTests {
             let last = try #require(try await fixture.store.events(AuditQuery(limit: 1)).first)
             #expect(last.action == "audit.restored" && last.actor == "system" && last.changes.contains("another"))
             for _ in 0..<3 { #expect(try await fixture.store.seal() == 0) }
-            #expect(try await fixture.store.events(AuditQuery()).count == 3, "said once")
+            #expect(try await fixture.store.events(AuditQuery()).count == 3, "the restore must be recorded once")
         }
     }
 
-    @Test("rows that were spoilt by hand are shown and verified, and stop nothing")
-    func spoilt() async throws {
+    @Test("corrupt rows are listed and verified, and do not block anything")
+    func corrupt() async throws {
         try await StoreFixture.with { fixture in
             try await sealed(fixture, 4)
             try await tamper(
@@ -360,7 +361,7 @@ struct AuditTrailTests {
         }
     }
 
-    @Test("a page, and what is to be sealed, are found in an index, whatever the filter")
+    @Test("pages and sealable events are read from an index, with any filter")
     func plans() async throws {
         try await StoreFixture.with { fixture in
             try await tamper(
@@ -387,7 +388,7 @@ struct AuditTrailTests {
             }
             try await expectIndexed(fixture, AuditSQL.sealable, [.xid8(99_000), .int64(0), .int64(1_001)])
             try await expectIndexed(fixture, AuditSQL.sealed, [.int64(20_000), .int64(100)])
-            try await expectIndexed(fixture, AuditSQL.looked, [.int64(20_000), .int64(100)])
+            try await expectIndexed(fixture, AuditSQL.sealStates, [.int64(20_000), .int64(100)])
         }
     }
 

@@ -4,9 +4,9 @@ import LibPQ
 import TestSupport
 import Testing
 
-@Suite("The change feed")
+@Suite("Change feed")
 struct ChangeFeedTests {
-    @Test("a transaction that commits late is not missed, whatever was read meanwhile")
+    @Test("a transaction that commits late is not missed, whatever was read before")
     func lateCommit() async throws {
         try await StoreFixture.with { fixture in
             let (early, late) = (StoreConformance.newKey(name: "early"), StoreConformance.newKey(name: "late"))
@@ -29,7 +29,7 @@ struct ChangeFeedTests {
         }
     }
 
-    @Test("following the watermarks sees every change of many writers at once")
+    @Test("following the watermarks yields every change of many concurrent writers")
     func manyWriters() async throws {
         try await StoreFixture.with { fixture in
             let index = KeyIndex()
@@ -54,7 +54,7 @@ struct ChangeFeedTests {
         }
     }
 
-    @Test("what somebody changes by hand is a change like any other")
+    @Test("manual changes of rows appear in the feed")
     func byHand() async throws {
         try await StoreFixture.with { fixture in
             let key = StoreConformance.newKey()
@@ -77,13 +77,13 @@ struct ChangeFeedTests {
         }
     }
 
-    @Test("secrets that are added by hand open their keys everywhere, whoever changes a key meanwhile")
+    @Test("manually added secrets are valid on all instances, also with concurrent changes of their keys")
     func secretAdded() async throws {
         try await StoreFixture.with { fixture in
             let keys = ["one", "two"].map { StoreConformance.newKey(name: $0) }
             for key in keys { try await fixture.create(key) }
             let before = try await fixture.changes(since: nil)
-            #expect(before.entries.map(\.version) == [1, 1], "making a key is one change")
+            #expect(before.entries.map(\.version) == [1, 1], "creating a key is one change")
             let added = [Token.generate().digest, Token.generate().digest]
             let other = try await PostgresConnection.connect(to: fixture.target, logger: StoreFixture.logger)
             try await other.execute(script: "BEGIN; UPDATE auth_keys SET description = 'changed' WHERE name = 'two'")
@@ -103,7 +103,7 @@ struct ChangeFeedTests {
         }
     }
 
-    @Test("a secret that is deleted by itself is gone everywhere")
+    @Test("a secret that is deleted without its key is removed from all instances")
     func secretDeleted() async throws {
         try await StoreFixture.with { fixture in
             let key = StoreConformance.newKey()
@@ -116,8 +116,8 @@ struct ChangeFeedTests {
         }
     }
 
-    @Test("rows that make no sense are counted and closed, and stop nothing")
-    func nonsense() async throws {
+    @Test("invalid rows are counted and disabled, and do not block the feed")
+    func invalidRows() async throws {
         try await StoreFixture.with { fixture in
             let good = StoreConformance.newKey(name: "good")
             let endless = StoreConformance.newKey(name: "endless")
@@ -138,11 +138,11 @@ struct ChangeFeedTests {
             let states = Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0.state) })
             #expect(states == ["good": .active, "endless": .disabled, "ancient": .disabled, "distant": .disabled])
             #expect(batch.skipped == 4)
-            #expect(try await fixture.store.list(KeyQuery()).count == 5, "an admin can see them, and mend them")
+            #expect(try await fixture.store.list(KeyQuery()).count == 5, "an admin can see and fix them")
         }
     }
 
-    @Test("rows of a restored dump, stamped by another history, are stamped anew")
+    @Test("rows of a restored dump with transaction ids of another history get new ones")
     func restored() async throws {
         try await StoreFixture.alone { fixture in
             let key = StoreConformance.newKey()
@@ -157,14 +157,14 @@ struct ChangeFeedTests {
             var watermark = try await fixture.changes(since: nil).batch.watermark
             watermark = try await fixture.changes(since: watermark).batch.watermark
             let idle = try await fixture.changes(since: watermark).entries
-            #expect(idle.isEmpty, "nothing is read again when idle")
+            #expect(idle.isEmpty, "nothing must be read again without changes")
             _ = try await fixture.store.deactivate(key.id)
             let change = try await fixture.changes(since: watermark)
             #expect(change.entries.map(\.state) == [.deactivated])
         }
     }
 
-    @Test("stamping a restored dump anew may take longer than any other statement")
+    @Test("updating the transaction ids of a restored dump may exceed the query timeout")
     func restoredSlowly() async throws {
         try await StoreFixture.alone { fixture in
             try await fixture.create(StoreConformance.newKey())
@@ -190,7 +190,7 @@ struct ChangeFeedTests {
         }
     }
 
-    @Test("a look at the changes is found in an index")
+    @Test("a read of the changes uses an index")
     func plan() async throws {
         try await StoreFixture.with { fixture in
             try await fixture.sql(
@@ -200,7 +200,7 @@ struct ChangeFeedTests {
                 SELECT sha256(id::text::bytea), id, 'kw', '0000' FROM auth_keys;
                 ANALYZE
                 """)
-            // Later than all rows are, as at any look that finds little.
+            // Later than all rows, as in any read that finds few changes.
             let position: UInt64 = 9_000_000_000_000
             let plan = try await fixture.admin.query(
                 "EXPLAIN (COSTS off) SELECT * FROM auth_keys k JOIN auth_key_secrets s ON s.key_id = k.id WHERE k.changed_xid >= '\(position)'::xid8"
@@ -209,7 +209,7 @@ struct ChangeFeedTests {
         }
     }
 
-    @Test("a listing that takes long delays no look at the changes")
+    @Test("a slow list does not delay a read of the changes")
     func ownConnections() async throws {
         try await StoreFixture.with { fixture in
             let one = PoolConfiguration(maximumConnections: 1)
@@ -231,8 +231,8 @@ struct ChangeFeedTests {
         }
     }
 
-    @Test("after a look that took too long, the next one may take longer")
-    func patience() async throws {
+    @Test("after a read that timed out, the next one may take longer")
+    func timeout() async throws {
         try await StoreFixture.with { fixture in
             let store = PostgresAuthKeyStore(
                 pool: fixture.pool, lookTimeout: .milliseconds(200), logger: StoreFixture.logger)

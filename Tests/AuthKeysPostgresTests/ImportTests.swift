@@ -5,7 +5,7 @@ import Testing
 
 @testable import AuthKeysPostgres
 
-@Suite("Imports on PostgreSQL")
+@Suite("Imports into PostgreSQL")
 struct ImportTests {
     private func keys(_ count: Int) -> [ImportedKey] {
         (1...count).map { line in
@@ -17,7 +17,7 @@ struct ImportTests {
         }
     }
 
-    @Test("is there all at once, in the feed too, and only the feed's own tables grow")
+    @Test("an import appears at once, also in the feed, and leaves no staging table")
     func atOnce() async throws {
         try await StoreFixture.with { fixture in
             let start = try await fixture.changes(since: nil).batch.watermark
@@ -38,7 +38,7 @@ struct ImportTests {
         }
     }
 
-    @Test("what somebody else makes meanwhile is a conflict, and nothing is kept")
+    @Test("a concurrent creation of the same secret is a conflict, and the import is rolled back")
     func race() async throws {
         try await StoreFixture.with { fixture in
             let keys = keys(3)
@@ -57,7 +57,7 @@ struct ImportTests {
         }
     }
 
-    @Test("a secret that makes no sense is refused by the database itself")
+    @Test("the database itself refuses an invalid secret")
     func checks() async throws {
         try await StoreFixture.with { fixture in
             let key = StoreConformance.newKey()

@@ -6,12 +6,12 @@ import Testing
 
 @testable import AuthKeysPostgres
 
-@Suite("Plans of lists")
+@Suite("Query plans of lists")
 struct ListPlanTests {
-    @Test("a page is found in an index, in any order, wherever it begins and whatever it is filtered by")
+    @Test("a page is read from an index, for any order, start and filter")
     func plans() async throws {
         try await StoreFixture.alone { fixture in
-            // Filling takes a while.
+            // Filling the table takes some time.
             let start = Timestamp.now
             try await Self.fill(fixture)
             for order in KeyOrder.all {
@@ -20,7 +20,7 @@ struct ListPlanTests {
                     order: order, moment: order.field == .name ? nil : moment, name: "key 15", id: .generate())
                 for query in [KeyQuery(order: order), KeyQuery(order: order, after: cursor)] {
                     let plan = try await Self.plan(query, fixture)
-                    // What is read first is read from the order's index, and no further than the page goes.
+                    // The first rows come from the order's index, and reading stops at the end of the page.
                     #expect(plan.contains(Self.index(of: order.field)) && !plan.contains("Seq Scan"), "\(plan)")
                 }
                 for (filter, indexes) in Self.filters {
@@ -37,7 +37,7 @@ struct ListPlanTests {
         }
     }
 
-    @Test("a page that begins in the middle is read from there")
+    @Test("a page that begins in the middle reads no earlier rows")
     func ranges() async throws {
         try await StoreFixture.alone { fixture in
             try await Self.fill(fixture)
@@ -46,7 +46,7 @@ struct ListPlanTests {
                 let last = try #require(pages.last)
                 let query = KeyQuery(limit: 10, order: order, after: ListCursor(after: last, in: order))
                 let plan = try await Self.plan(query, fixture, options: "ANALYZE, TIMING off, SUMMARY off, COSTS off")
-                // Of all that was read, a row was left out only where a moment is the cursor's own.
+                // A row is filtered out only if it has the same time as the cursor.
                 let removed = plan.split(separator: "\n").filter { $0.contains("Rows Removed by Filter") }
                 #expect(removed.allSatisfy { $0.hasSuffix(": 1") }, "\(plan)")
             }
@@ -54,7 +54,7 @@ struct ListPlanTests {
     }
 
     @Test(
-        "what one key in ten is, is found along the order past all others, and no key is looked at",
+        "a filter that one key in ten matches is evaluated along the order without reading keys",
         arguments: KeySet.allCases)
     func sets(_ set: KeySet) async throws {
         try await StoreFixture.alone { fixture in
@@ -101,21 +101,21 @@ struct ListPlanTests {
                 var pages: [AuthKey] = []
                 repeat {
                     let page = try await fixture.store.list(query)
-                    // What the planner finds without the set.
+                    // The planner's result without the set.
                     let rows = try await fixture.pool.pipeline([KeySQL.listPlanning, KeySQL.list(query)]).last?.rows
                     let expected = try rows?.map { try AuthKey(row: $0) }
                     #expect(page == expected, "\(query)")
                     pages += page
                     query.after = page.count < query.limit ? nil : page.last.map { ListCursor(after: $0, in: order) }
                 } while query.after != nil
-                // Four of those that end soon are deactivated.
+                // Four of the keys that expire soon are deactivated.
                 #expect(Int64(pages.count) == size.map { set == .ending ? $0 - 4 : $0 })
                 #expect(Set(pages.map(\.id)).count == pages.count)
             }
         }
     }
 
-    @Test("by last use, all that is asked of keys but their names is in its index, and kept by whoever changes a key")
+    @Test("lists by last use filter by index columns, which every change of a key updates")
     func use() async throws {
         try await StoreFixture.alone { fixture in
             try await Self.fill(fixture)
@@ -126,20 +126,20 @@ struct ListPlanTests {
                 let plan = try await Self.plan(query, fixture)
                 #expect(plan.contains("u.terms") || plan.contains("(terms &"), "\(plan)")
             }
-            // Keys that have ended are found a month at a time.
+            // Expired keys are found month by month.
             let ended = try await Self.plan(KeyQuery(order: order, status: .expired), fixture)
             #expect(
                 ended.contains("Index Only Scan using auth_key_usage_end_month") && ended.contains("Recursive Union"))
 
             let changed = StoreConformance.newKey(scopes: ["a"], labels: ["b": "c"])
             try await fixture.create(changed)
-            let stranger = """
+            let mismatch = """
                 SELECT count(*) FROM auth_keys k LEFT JOIN auth_key_usage u ON u.key_id = k.id
                 WHERE (u.created_at, u.expires_at, u.is_deactivated, u.terms) IS DISTINCT FROM
                     (k.created_at, k.expires_at, k.deactivated_at IS NOT NULL, (SELECT bits FROM auth_key_terms(k.scopes, k.labels)))
                 """
-            func strangers() async throws -> Int64? { try await fixture.admin.query(stranger).rows.first?.int64(0) }
-            #expect(try await strangers() == 0)
+            func mismatches() async throws -> Int64? { try await fixture.admin.query(mismatch).rows.first?.int64(0) }
+            #expect(try await mismatches() == 0)
             let end = Timestamp.now.advanced(by: .seconds(3_600))
             _ = try await fixture.store.update(changed.id, version: nil) { current throws(AuthKeyError) in
                 var wanted = current
@@ -148,7 +148,7 @@ struct ListPlanTests {
                 wanted.labels = ["f": "g"]
                 return wanted
             }
-            #expect(try await strangers() == 0)
+            #expect(try await mismatches() == 0)
             for query in [
                 KeyQuery(order: order, expiringWithin: .seconds(3_700), scope: "e"),
                 KeyQuery(order: order, label: .init(name: "f", value: "g")),
@@ -156,13 +156,13 @@ struct ListPlanTests {
                 #expect(try await fixture.store.list(query).map(\.id) == [changed.id])
             }
             _ = try await fixture.store.deactivate(changed.id)
-            #expect(try await strangers() == 0)
+            #expect(try await mismatches() == 0)
             let gone = try await fixture.store.list(KeyQuery(limit: 1_000, order: order, status: .deactivated))
             #expect(gone.contains { $0.id == changed.id })
         }
     }
 
-    @Test("keys that ended or will are the same, month by month or not", arguments: KeyOrder.all)
+    @Test("lists of expired and expiring keys are equal with and without months", arguments: KeyOrder.all)
     func months(_ order: KeyOrder) async throws {
         try await StoreFixture.alone { fixture in
             try await Self.fill(fixture)
@@ -203,7 +203,7 @@ struct ListPlanTests {
         }
     }
 
-    /// What few keys pass, and the index that finds those; the second where the order is that of last use.
+    /// Filters that few keys match, with their indexes. The second index is for the order of last use.
     private static let filters: [(KeyQuery, [String])] = [
         (KeyQuery(status: .deactivated), ["auth_keys_deactivated", "auth_key_usage_deactivated"]),
         (KeyQuery(status: .disabled), ["auth_keys_disabled"]),
@@ -222,7 +222,7 @@ struct ListPlanTests {
         (KeyQuery(text: "zq"), ["auth_keys_text"]),
     ]
 
-    /// Seconds from now to the moment that half of the keys are before.
+    /// Returns the offset in seconds from now to the time that half of the keys precede.
     private static func middle(of field: KeyOrder.Field) -> Int {
         switch field {
         case .created, .name: -10_000
@@ -249,7 +249,7 @@ struct ListPlanTests {
         return try #require(rows).map { try $0.text(0) }.joined(separator: "\n")
     }
 
-    /// Keys of which one in some hundreds is unlike the others.
+    /// Creates keys of which one in some hundreds differs from the others.
     private static func fill(_ fixture: StoreFixture) async throws {
         try await fixture.sql(
             """

@@ -48,7 +48,7 @@ struct MigrationTests {
         try #require(try await connection.query(sql).rows.first).int64(0)
     }
 
-    @Test("the catalogue is the folder, in order, byte for byte")
+    @Test("the catalogue matches the folder, in order and byte for byte")
     func catalogue() throws {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../migrations")
         let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".sql") }
@@ -63,7 +63,7 @@ struct MigrationTests {
         }
     }
 
-    @Test("plans what is pending, and tells what a newer build did")
+    @Test("a plan contains pending migrations and those of a newer build")
     func plan() throws {
         let newer = applied(Migration(version: 3, name: "three", sql: "x"))
         let plan = try MigrationPlan(available: [one, two], applied: [applied(one), applied(two), newer])
@@ -71,7 +71,7 @@ struct MigrationTests {
         #expect(try MigrationPlan(available: [two, one], applied: []).pending == [one, two])
     }
 
-    @Test("refuses edited, missing and late migrations")
+    @Test("edited, missing and late migrations are refused")
     func refusals() {
         func refusal(_ available: [Migration], _ applied: [AppliedMigration]) -> String {
             do {
@@ -84,9 +84,11 @@ struct MigrationTests {
         #expect(refusal([one], [applied(one, checksum: [1])]).contains("never edited"))
         #expect(refusal([two], [applied(one), applied(two)]).contains("does not have it"))
         #expect(refusal([one, two], [applied(two)]).contains("only appended"))
+        let replaced = applied(Migration(version: 1, name: "auth_keys", sql: "x"))
+        #expect(refusal(MigrationCatalogue.all, [replaced]).contains("docs/upgrading.md"))
     }
 
-    @Test("applies, keeps book, and then has nothing to do")
+    @Test("migrations are applied once and recorded")
     func up() async throws {
         try await connected { connection in
             #expect(try await runner([one]).up(on: connection) == [one])
@@ -98,7 +100,7 @@ struct MigrationTests {
         }
     }
 
-    @Test("ten instances at once on an empty database: each migration runs once, all come up", .timeLimit(.minutes(5)))
+    @Test("with ten concurrent instances, each migration runs once and all instances start", .timeLimit(.minutes(5)))
     func tenAtOnce() async throws {
         let database = try await TestDatabase.create()
         let slow = Migration(
@@ -123,7 +125,7 @@ struct MigrationTests {
         try await database.drop()
     }
 
-    @Test("a migration that fails leaves nothing behind, nor the lock, and says what the server said")
+    @Test("a failed migration leaves no change and no lock, and its error contains the server's message")
     func failure() async throws {
         try await connected { connection in
             let broken = Migration(
@@ -140,12 +142,12 @@ struct MigrationTests {
             #expect(left == 0)
             let kept = try await count(connection, "SELECT count(*) FROM keyward_migrations")
             #expect(kept == 1)
-            let mended = try await runner([one, two]).up(on: connection)
-            #expect(mended == [two])
+            let fixed = try await runner([one, two]).up(on: connection)
+            #expect(fixed == [two])
         }
     }
 
-    @Test("a migration may take longer than a statement of the connection, and than one of the role")
+    @Test("a migration may exceed the statement timeouts of the connection and of the role")
     func long() async throws {
         let database = try await TestDatabase.create()
         try await Psql.run(
@@ -155,13 +157,13 @@ struct MigrationTests {
             settings: ConnectionSettings(queryTimeout: .milliseconds(400)), logger: StoreFixture.logger)
         let long = Migration(version: 2, name: "long", sql: "SELECT pg_sleep(1.5); CREATE TABLE two (id int)")
         #expect(try await runner([one, long]).up(on: connection) == [one, long])
-        // What is meant for short statements is meant for them again.
+        // The limit for short statements applies again.
         await #expect(throws: PostgresError.self) { try await connection.execute(script: "SELECT pg_sleep(5)") }
         await connection.close()
         try await database.drop()
     }
 
-    @Test("a migration that loses a deadlock is tried again, not for ever")
+    @Test("a migration that loses a deadlock is retried a limited number of times")
     func again() async throws {
         try await connected { connection in
             // A sequence is not rolled back.
@@ -182,7 +184,7 @@ struct MigrationTests {
         }
     }
 
-    @Test("a role that may not make pg_trgm gets everything but the index for text")
+    @Test("for a role that may not create pg_trgm, only the text index is missing")
     func withoutTrigrams() async throws {
         try await connected { connection in
             let role = "limited_\(UInt64.random(in: 0 ..< .max))"
@@ -203,7 +205,7 @@ struct MigrationTests {
         }
     }
 
-    @Test("triggers call PostgreSQL's own functions, and find their tables, whatever else is in the way")
+    @Test("triggers call PostgreSQL's own functions and find their tables, despite decoys and other search paths")
     func ownFunctions() async throws {
         try await StoreFixture.with { fixture in
             for number in 0..<3 {
@@ -216,7 +218,7 @@ struct MigrationTests {
                 }
             }
             let before = try await terms()
-            // Each fits better than PostgreSQL's, where that one's types are not spelled out.
+            // Each is a better match than PostgreSQL's function if the argument types are not explicit.
             let decoys = [
                 "hashtextextended(text, integer) RETURNS bigint", "unnest(text[]) RETURNS SETOF text",
                 "clock_timestamp(VARIADIC integer[]) RETURNS timestamptz", "bit_or(bigint[]) RETURNS bigint",
@@ -233,7 +235,7 @@ struct MigrationTests {
                 "UPDATE auth_keys SET labels = l FROM (SELECT id AS i, jsonb_build_object('number', (row_number() OVER (ORDER BY created_at) - 1)::text) AS l FROM auth_keys) t WHERE i = id"
             )
             #expect(try await terms() == before && Set(before).count == 3)
-            // By hand, with another path.
+            // Manually, with another search path.
             let schema = try await fixture.admin.query("SELECT current_schema()::text").rows.map { try $0.text(0) }[0]
             try await fixture.sql(
                 """
@@ -252,7 +254,7 @@ struct MigrationTests {
         }
     }
 
-    @Test("a migration's locks are taken in front, and let go of while others have them")
+    @Test("a migration acquires its locks first, and releases them while other sessions hold them")
     func locks() async throws {
         let database = try await TestDatabase.create()
         let (holder, other) = (try await connect(database), try await connect(database))
@@ -263,7 +265,7 @@ struct MigrationTests {
         let runner = runner([migration])
         async let applied = runner.up(on: other)
         let third = try await connect(database)
-        // Others get past, time and again.
+        // Other sessions get access repeatedly.
         for _ in 0..<5 {
             _ = try await third.query("SELECT FROM busy")
             try await Task.sleep(for: .milliseconds(100))
@@ -275,7 +277,7 @@ struct MigrationTests {
         try await database.drop()
     }
 
-    @Test("the lock is waited for with a bound")
+    @Test("the wait for the advisory lock is limited")
     func locked() async throws {
         let database = try await TestDatabase.create()
         let (holder, other) = (try await connect(database), try await connect(database))
@@ -287,7 +289,7 @@ struct MigrationTests {
         try await database.drop()
     }
 
-    @Test("a newer build's migrations are no reason to stop")
+    @Test("migrations of a newer build are accepted")
     func newer() async throws {
         try await connected { connection in
             try await runner([one, two]).up(on: connection)

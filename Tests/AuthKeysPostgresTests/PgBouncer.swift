@@ -2,24 +2,25 @@ import Foundation
 import Glibc
 import TestSupport
 
-/// A PgBouncer in transaction mode, in front of the server of `TestDatabase`. It has three server connections for a database, so
-/// that transactions of one client run on several.
+/// A PgBouncer in transaction mode, in front of the server of `TestDatabase`. It has three server connections per
+/// database, so that the transactions of a client run on several of them.
 struct PgBouncer: Sendable {
     private let folder: String
 
-    /// A database, through the pooler.
+    /// Returns the connection string of a database through the pooler.
     func address(of database: String) -> String { "host=\(folder) port=6432 dbname=\(database) user=keyward" }
 
     /// Runs `body` with a pooler.
     static func with(_ body: (PgBouncer) async throws -> Void) async throws {
         guard let program = TestTool.installed("pgbouncer") else {
-            throw TestSupportError("pgbouncer is not here: run scripts/test-tools")
+            throw TestSupportError("pgbouncer is not installed: run scripts/test-tools")
         }
-        // The pooler does not run as root, and PostgreSQL does not admit the user that it runs as: the relay connects for it.
+        // The pooler does not run as root, and PostgreSQL does not admit the user it runs as, so the relay connects for
+        // it.
         let database = try await TestDatabase.create()
         let relay = try await LossyProxy.start(to: database.connectionString)
         var template = Array("/tmp/keyward-pgbouncer-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw TestSupportError("no folder can be made in /tmp") }
+        guard mkdtemp(&template) != nil else { throw TestSupportError("no folder can be created in /tmp") }
         let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         let configuration = """
             [databases]
@@ -33,7 +34,7 @@ struct PgBouncer: Sendable {
             """
         try configuration.write(toFile: folder + "/pgbouncer.ini", atomically: true, encoding: .utf8)
         let isRoot = geteuid() == 0
-        if isRoot, let nobody = getpwnam("nobody") { chown(folder, nobody.pointee.pw_uid, nobody.pointee.pw_gid) }
+        if isRoot, let user = getpwnam("nobody") { chown(folder, user.pointee.pw_uid, user.pointee.pw_gid) }
         let process = ChildProcess(program, (isRoot ? ["-u", "nobody"] : []) + [folder + "/pgbouncer.ini"])
         let pooler = PgBouncer(folder: folder)
         let result: Result<Void, any Error>

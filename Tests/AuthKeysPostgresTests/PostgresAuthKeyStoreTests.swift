@@ -5,24 +5,24 @@ import Testing
 
 @testable import AuthKeysPostgres
 
-@Suite("The store on PostgreSQL")
+@Suite("PostgresAuthKeyStore")
 struct PostgresAuthKeyStoreTests {
-    @Test("keeps every promise of a store", arguments: StoreConformance.all)
-    func keeps(_ promise: StoreConformance) async throws {
+    @Test("the store passes its conformance suite", arguments: StoreConformance.all)
+    func storeConformance(_ promise: StoreConformance) async throws {
         try await StoreFixture.with { try await promise.check($0.store) }
     }
 
-    @Test("keeps every promise of the trail and of admin keys", arguments: AdminConformance.all)
-    func keeps(_ promise: AdminConformance) async throws {
+    @Test("the trail and admin keys pass their conformance suite", arguments: AdminConformance.all)
+    func adminConformance(_ promise: AdminConformance) async throws {
         try await StoreFixture.with { try await promise.check($0.store) }
     }
 
-    @Test("a text finds letters in either case under the locale C")
+    @Test("a text search ignores case under the locale C")
     func folding() async throws {
         try await StoreFixture.with(locale: "C") { try await StoreConformance.folding.check($0.store) }
     }
 
-    @Test("texts of any kind come back as they were")
+    @Test("texts with special characters are returned unchanged")
     func texts() async throws {
         try await StoreFixture.with { fixture in
             let name = "é🔑 ' \" \\ % _ $1 ; DROP TABLE auth_keys; --"
@@ -35,7 +35,7 @@ struct PostgresAuthKeyStoreTests {
         }
     }
 
-    @Test("moments come back to the microsecond, the last of the calendar too")
+    @Test("times are returned to the microsecond, including the latest one")
     func moments() async throws {
         try await StoreFixture.with { fixture in
             let key = StoreConformance.newKey(expiresAt: .maximum)
@@ -44,9 +44,9 @@ struct PostgresAuthKeyStoreTests {
         }
     }
 
-    @Test("creations at once share statements, and each gets its own key")
+    @Test("concurrent creations share statements, and each returns its own key")
     func groupCommit() async throws {
-        // Transactions are counted, those of other tests on the same server too.
+        // The test counts transactions, including those of other tests on the same server.
         try await StoreFixture.alone { fixture in
             let keys = (0..<500).map { StoreConformance.newKey(name: "n\($0)") }
             let before = try await Self.commits(fixture)
@@ -73,7 +73,7 @@ struct PostgresAuthKeyStoreTests {
         return try #require(result.rows.first).int64(0)
     }
 
-    @Test("a deactivation cannot be taken back, nor a key's id or secret changed, by anybody")
+    @Test("no statement can undo a deactivation or change a key's id or secret")
     func permanence() async throws {
         try await StoreFixture.with { fixture in
             let key = StoreConformance.newKey()
@@ -95,8 +95,8 @@ struct PostgresAuthKeyStoreTests {
         }
     }
 
-    @Test("rows made by hand, with moments beyond the calendar, are on a page as the others")
-    func strangePages() async throws {
+    @Test("manually created rows with times out of range are listed like others")
+    func unusualTimes() async throws {
         try await StoreFixture.with { fixture in
             try await fixture.sql(
                 """
@@ -118,7 +118,7 @@ struct PostgresAuthKeyStoreTests {
         }
     }
 
-    @Test("a count is exact to 10,000, and an estimate beyond")
+    @Test("a count is exact up to 10,000, and an estimate above")
     func counts() async throws {
         try await StoreFixture.with { fixture in
             try await fixture.sql(
@@ -128,7 +128,7 @@ struct PostgresAuthKeyStoreTests {
                 """)
             #expect(try await fixture.store.count(KeyQuery(owner: "owner 1")) == KeyCount(9_999, isExact: true))
             let all = try await fixture.store.count(KeyQuery())
-            #expect(!all.isExact && all.count == 19_998, "an ANALYZE of so few has seen them all")
+            #expect(!all.isExact && all.count == 19_998, "an ANALYZE of so few rows reads them all")
             try await fixture.sql("UPDATE auth_keys SET owner = 'owner 1' WHERE name < 'key 2'")
             let most = try await fixture.store.count(KeyQuery(owner: "owner 1"))
             #expect(!most.isExact && most.count > 10_000)
@@ -137,7 +137,7 @@ struct PostgresAuthKeyStoreTests {
         #expect(PostgresAuthKeyStore.expectedRows("Result") == nil)
     }
 
-    @Test("a secret that has ended in the database has ended by whatever clock")
+    @Test("a secret that has expired in the database has expired by any clock")
     func endedByAnyClock() async throws {
         try await StoreFixture.with { fixture in
             let key = StoreConformance.newKey()
@@ -152,7 +152,8 @@ struct PostgresAuthKeyStoreTests {
             }
             let left = try await fixture.store.endPreviousSecrets(key.id)
             #expect(left?.count { $0.expiresAt.map { $0 <= behind } ?? false } == 2)
-            // A grace that ran out by itself is ended for whose clock is behind, too; the trail has what was good.
+            // A grace period that has expired by itself is also ended for instances whose clock is behind. The trail
+            // contains the secret that was still valid.
             _ = try await fixture.store.rotate(
                 key.id, version: nil, StoreConformance.rotation(grace: .milliseconds(1)), claim: nil)
             try await Task.sleep(for: .milliseconds(20))
@@ -168,7 +169,7 @@ struct PostgresAuthKeyStoreTests {
         }
     }
 
-    @Test("ending secrets waits for whoever changes the key, and holds none of its secrets meanwhile")
+    @Test("ending secrets waits for a concurrent change of the key without locking its secrets")
     func lockOrder() async throws {
         try await StoreFixture.alone { fixture in
             let key = StoreConformance.newKey()

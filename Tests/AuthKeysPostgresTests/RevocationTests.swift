@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Revocation on another instance")
 struct RevocationTests {
-    /// Another instance: its own pool, index and feed on the same database.
+    /// Runs `body` with another instance: its own pool, index and feed on the same database.
     private func withInstance(
         _ fixture: StoreFixture, listening: Bool, _ body: @Sendable (KeyIndex) async throws -> Void
     ) async throws {
@@ -28,7 +28,7 @@ struct RevocationTests {
         }
     }
 
-    @Test("is there in well under a second by NOTIFY", .timeLimit(.minutes(5)))
+    @Test("a notification delivers a revocation in well under a second", .timeLimit(.minutes(5)))
     func byNotification() async throws {
         try await StoreFixture.with { fixture in
             try await withInstance(fixture, listening: true) { index in
@@ -43,8 +43,8 @@ struct RevocationTests {
         }
     }
 
-    @Test("is there at the next look where notifications do not come", .timeLimit(.minutes(5)))
-    func byLooking() async throws {
+    @Test("without notifications, a revocation arrives at the next poll", .timeLimit(.minutes(5)))
+    func byPolling() async throws {
         try await StoreFixture.with { fixture in
             let key = StoreConformance.newKey()
             try await fixture.create(key)

@@ -5,9 +5,9 @@ import Testing
 
 @testable import AuthKeysPostgres
 
-@Suite("A role that runs Keyward and does not own its tables")
+@Suite("Runtime role")
 struct RuntimeRoleTests {
-    @Test("every table has its rights in the list, and no other")
+    @Test("the list of privileges contains exactly the existing tables")
     func tables() async throws {
         try await StoreFixture.with { fixture in
             let tables = try await fixture.admin.query(
@@ -20,7 +20,7 @@ struct RuntimeRoleTests {
         }
     }
 
-    @Test("a name of a role is quoted, or refused")
+    @Test("a role name is quoted, or refused")
     func quoting() throws {
         let statements = try RuntimeGrants.statements(for: "a\"; DROP TABLE auth_keys; --")
         #expect(statements.allSatisfy { $0.hasSuffix("\"a\"\"; DROP TABLE auth_keys; --\";") })
@@ -29,7 +29,7 @@ struct RuntimeRoleTests {
         }
     }
 
-    @Test("can do all that admins can, and neither change nor remove what is in the trail")
+    @Test("the role can perform all admin operations, but cannot change or delete the trail")
     func role() async throws {
         let role = "keyward_run"
         try await StoreFixture.alone { fixture, server in

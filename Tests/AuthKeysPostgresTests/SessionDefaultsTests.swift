@@ -4,22 +4,22 @@ import LibPQ
 import TestSupport
 import Testing
 
-/// A database whose sessions have, by default, another value of every setting that could change the meaning or the success of a
-/// statement, so far as the store does not leave the setting alone.
-@Suite("A store on a database with hostile defaults", .serialized, .timeLimit(.minutes(10)))
+/// Tests on a database whose session defaults differ for every setting that could change the meaning or the success of
+/// a statement. Settings that the store leaves to the operator are excepted.
+@Suite("Store with hostile session defaults", .serialized, .timeLimit(.minutes(10)))
 struct SessionDefaultsTests {
-    @Test("keeps every promise of a store", arguments: StoreConformance.all)
-    func keeps(_ promise: StoreConformance) async throws {
+    @Test("the store passes its conformance suite", arguments: StoreConformance.all)
+    func storeConformance(_ promise: StoreConformance) async throws {
         try await StoreFixture.with(defaults: HostileDefaults.all) { try await promise.check($0.store) }
     }
 
-    @Test("keeps every promise of the trail and of admin keys", arguments: AdminConformance.all)
-    func keeps(_ promise: AdminConformance) async throws {
+    @Test("the trail and admin keys pass their conformance suite", arguments: AdminConformance.all)
+    func adminConformance(_ promise: AdminConformance) async throws {
         try await StoreFixture.with(defaults: HostileDefaults.all) { try await promise.check($0.store) }
     }
 
-    @Test("keeps every promise through a transaction pooler")
-    func keepsPooled() async throws {
+    @Test("all conformance suites pass through a transaction pooler")
+    func pooledConformance() async throws {
         try await PgBouncer.with { pooler in
             for promise in StoreConformance.all {
                 await #expect(throws: Never.self, "\(promise)") {
@@ -34,7 +34,7 @@ struct SessionDefaultsTests {
         }
     }
 
-    @Test("leaves nothing on the server connections of a pooler")
+    @Test("the store leaves no settings on the server connections of a pooler")
     func poolerStaysClean() async throws {
         try await StoreFixture.with(defaults: [
             "TimeZone": "Asia/Kathmandu", "default_transaction_isolation": "serializable",
@@ -52,7 +52,7 @@ struct SessionDefaultsTests {
         }
     }
 
-    @Test("does not connect where its triggers would not fire, and says why")
+    @Test("a connection on which triggers would not fire is refused with the reason")
     func replicationRole() async throws {
         let server = try await TestServer.start()
         let theirs = try await server.admit(role: "app")

@@ -2,19 +2,19 @@ import AuthKeys
 import AuthKeysPostgres
 import TestSupport
 
-/// A change that a store carries out, for tests that try each.
+/// A change by a store, for tests that exercise each kind.
 enum StoreChange: String, CaseIterable, Sendable {
     case create, createWithClaim, update, delete, deactivate, rotate, endPreviousSecrets
     case createAdminKey, updateAdminKey, deactivateAdminKey, importKeys
 
-    /// The keys that the change is of.
+    /// The keys that the changes apply to.
     struct Keys: Sendable {
         let active: KeyID
         let deactivated: KeyID
         let adminKey: KeyID
     }
 
-    /// Creates what the changes need.
+    /// Creates the keys that the changes need.
     static func prepare(_ store: PostgresAuthKeyStore) async throws -> Keys {
         let (active, deactivated) = (StoreConformance.newKey(), StoreConformance.newKey())
         _ = try await store.create(active, claim: nil)
@@ -27,7 +27,7 @@ enum StoreChange: String, CaseIterable, Sendable {
         return Keys(active: active.id, deactivated: deactivated.id, adminKey: admin.id)
     }
 
-    /// Carries it out, under a request id.
+    /// Performs the change with a request id.
     func run(_ store: PostgresAuthKeyStore, on keys: Keys, requestID: String) async throws {
         let call = AdminCall(
             admin: .bootstrap, origin: CallOrigin(address: "192.0.2.1", requestID: requestID))

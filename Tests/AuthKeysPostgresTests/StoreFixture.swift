@@ -4,7 +4,7 @@ import LibPQ
 import Logging
 import TestSupport
 
-/// A migrated database of its own, a store on it, and a connection for what tests do by hand.
+/// A migrated database, a store on it, and a connection for manual statements.
 struct StoreFixture: Sendable {
     let store: PostgresAuthKeyStore
     let pool: PostgresPool
@@ -19,9 +19,9 @@ struct StoreFixture: Sendable {
 
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    /// Runs `body` with a fixture, and lets go of everything afterwards.
+    /// Runs `body` with a fixture, and releases everything afterwards.
     /// - Parameters:
-    ///   - migrations: how far the database is migrated.
+    ///   - migrations: the migrations to apply.
     ///   - defaults: settings that the database has for every session.
     ///   - locale: the locale of the database; nil for the server's own.
     static func with<R: Sendable>(
@@ -38,14 +38,15 @@ struct StoreFixture: Sendable {
         return result
     }
 
-    /// The same on a server of its own, where no other test's transactions hold the watermark back, and these hold nobody's.
+    /// Runs `body` with a fixture on its own server, so that transactions of other tests and of this one do not delay
+    /// each other's watermarks.
     static func alone<R: Sendable>(
         migrations: [Migration] = MigrationCatalogue.all, _ body: @Sendable (StoreFixture) async throws -> R
     ) async throws -> R {
         try await alone(migrations: migrations) { fixture, _ in try await body(fixture) }
     }
 
-    /// The same, with the server.
+    /// Runs `body` with a fixture on its own server, and with that server.
     static func alone<R: Sendable>(
         migrations: [Migration] = MigrationCatalogue.all,
         _ body: @Sendable (StoreFixture, TestServer) async throws -> R
@@ -79,7 +80,7 @@ struct StoreFixture: Sendable {
         }
     }
 
-    /// Runs `body` with another store on the same database, reached at another address.
+    /// Runs `body` with another store on the same database, connected through another address.
     func withStore<R: Sendable>(
         at connectionString: String, settings: ConnectionSettings,
         _ body: @Sendable (PostgresAuthKeyStore) async throws -> R
@@ -97,12 +98,12 @@ struct StoreFixture: Sendable {
         }
     }
 
-    /// A statement by hand.
+    /// Runs a manual statement.
     func sql(_ statement: String) async throws {
         try await admin.execute(script: statement)
     }
 
-    /// What changed since a watermark.
+    /// Returns the changes since a watermark.
     func changes(since watermark: Watermark?) async throws -> (entries: [KeyEntry], batch: ChangeBatch) {
         let collected = Collected()
         let batch = try await store.changes(since: watermark) { collected.append($0) }

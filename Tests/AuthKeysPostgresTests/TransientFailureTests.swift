@@ -4,17 +4,18 @@ import LibPQ
 import TestSupport
 import Testing
 
-/// The server raises an SQLSTATE in a trigger of the trail, which every change writes to: in the statement, or at its commit.
-@Suite("A failure of the database that passes", .serialized, .timeLimit(.minutes(10)))
+/// Tests in which a trigger on the trail raises an SQLSTATE. Every change writes to the trail, so it fails in the
+/// statement or at its commit.
+@Suite("Temporary failures of the database", .serialized, .timeLimit(.minutes(10)))
 struct TransientFailureTests {
-    /// PostgreSQL manual, appendix A.
+    /// The SQLSTATEs of temporary failures (PostgreSQL manual, appendix A).
     private static let transient = [
         "53000", "53100", "53200", "53300", "53400", "55P03", "57014", "57P01", "58000", "58030", "25006", "25P03",
         "40001",
         "40P01", "42P01", "42703", "42883", "42501",
     ]
 
-    @Test("makes changes unavailable, in a statement and at its commit", arguments: [false, true])
+    @Test("changes fail as unavailable, in a statement and at its commit", arguments: [false, true])
     func unavailable(atCommit: Bool) async throws {
         try await StoreFixture.with { fixture in
             let keys = try await StoreChange.prepare(fixture.store)
@@ -32,14 +33,14 @@ struct TransientFailureTests {
         }
     }
 
-    @Test("is not seen where it is a conflict of transactions that ends", arguments: [false, true])
+    @Test("a temporary conflict of transactions is retried", arguments: [false, true])
     func retried(atCommit: Bool) async throws {
         try await StoreFixture.with { fixture in
             try await fixture.sql("CREATE SEQUENCE tries")
             try await Self.failInserts(atCommit: atCommit, fixture)
             for sqlState in ["40001", "40P01"] {
                 try await Self.raise(sqlState, if: "nextval('tries') % 3 <> 0", fixture)
-                // A stream of lines cannot be read again: an import is not repeated.
+                // An import is not repeated, because its stream of lines cannot be read again.
                 for change in StoreChange.allCases where change != .importKeys {
                     let keys = try await StoreChange.prepare(fixture.store)
                     let request = "\(sqlState) \(change)"
@@ -52,7 +53,7 @@ struct TransientFailureTests {
         }
     }
 
-    @Test("makes reads unavailable while a table is missing")
+    @Test("reads fail as unavailable while a table is missing")
     func missingTable() async throws {
         try await StoreFixture.with { fixture in
             try await fixture.sql("ALTER TABLE auth_keys RENAME TO elsewhere")
@@ -67,7 +68,7 @@ struct TransientFailureTests {
         }
     }
 
-    @Test("keeps the words of a failure that the store itself finds")
+    @Test("an error of the store itself keeps its detail")
     func ownFailures() async throws {
         try await StoreFixture.with { fixture in
             try await fixture.sql(
@@ -83,7 +84,7 @@ struct TransientFailureTests {
         }
     }
 
-    @Test("does not come from a role that defaults to serializable transactions")
+    @Test("concurrent changes succeed although transactions are serializable by default")
     func serializable() async throws {
         try await StoreFixture.with(defaults: ["default_transaction_isolation": "serializable"]) { fixture in
             let keys = try await StoreChange.prepare(fixture.store)
@@ -99,7 +100,7 @@ struct TransientFailureTests {
         }
     }
 
-    /// Makes each insertion into the trail call a function, which `raise` replaces.
+    /// Makes each insertion into the trail call a function that `raise` replaces.
     private static func failInserts(atCommit: Bool, _ fixture: StoreFixture) async throws {
         let timing =
             atCommit

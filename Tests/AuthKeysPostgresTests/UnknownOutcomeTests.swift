@@ -4,9 +4,11 @@ import LibPQ
 import TestSupport
 import Testing
 
-@Suite("A change whose answer is lost", .serialized, .timeLimit(.minutes(10)))
+@Suite("Changes with a lost result", .serialized, .timeLimit(.minutes(10)))
 struct UnknownOutcomeTests {
-    @Test("has an unknown outcome, and was carried out once", arguments: [LossyProxy.Fault.disconnect, .silence])
+    @Test(
+        "a change with a lost result has an unknown outcome, and is carried out once",
+        arguments: [LossyProxy.Fault.disconnect, .silence])
     func lostAnswer(_ fault: LossyProxy.Fault) async throws {
         try await Self.with { fixture, store, proxy in
             for change in StoreChange.allCases {
@@ -21,7 +23,7 @@ struct UnknownOutcomeTests {
         }
     }
 
-    @Test("has an unknown outcome for each caller of a batch, and no key is created twice")
+    @Test("each caller of a lost batch gets an unknown outcome, and no key is created twice")
     func lostBatch() async throws {
         try await Self.with { fixture, store, proxy in
             let keys = try await StoreChange.prepare(store)
@@ -42,7 +44,7 @@ struct UnknownOutcomeTests {
         }
     }
 
-    @Test("is unavailable where the connection was lost before the commit was sent")
+    @Test("a change whose connection is lost before the commit fails as unavailable")
     func lostBeforeCommit() async throws {
         try await Self.with { fixture, store, proxy in
             let changes: [StoreChange] = [
@@ -60,7 +62,7 @@ struct UnknownOutcomeTests {
         }
     }
 
-    /// A store behind a proxy, whose calls time out soon.
+    /// Runs `body` with a store behind a proxy, with a short query timeout.
     private static func with(
         _ body: @escaping @Sendable (StoreFixture, PostgresAuthKeyStore, LossyProxy) async throws -> Void
     ) async throws {
@@ -74,7 +76,7 @@ struct UnknownOutcomeTests {
         }
     }
 
-    /// The kind of the error that is thrown; nil if none is.
+    /// Returns the kind of the error that `body` throws; nil if it throws none.
     private static func failure(_ body: () async throws -> Void) async throws -> StoreError.Kind? {
         do {
             try await body()

@@ -3,13 +3,13 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Metrics, before Prometheus' own tool", .timeLimit(.minutes(6)))
+@Suite("Metrics checked by promtool", .timeLimit(.minutes(6)))
 struct MetricsToolTests {
-    @Test("promtool finds nothing to complain of, and each family has a help text and a type")
+    @Test("promtool accepts the metrics, and each family has a help text and a type")
     func promtool() async throws {
         let database = try await TestDatabase.create()
         let keyward = try await KeywardProcess.start(database: database.connectionString)
-        // Series that come with the first request of their kind.
+        // Some series appear only after the first request of their kind.
         let key = try await keyward.create("n", #","allowed_methods":["POST"],"report_only":["allowed_methods"]"#)
         #expect(try await keyward.call(key.value).status == 200)
         #expect(try await keyward.call(nil).status == 401)
@@ -28,7 +28,7 @@ struct MetricsToolTests {
         try await database.drop()
     }
 
-    @Test("the process and its build are there, as they are")
+    @Test("the metrics of the process and its build are correct")
     func process() async throws {
         let database = try await TestDatabase.create()
         let before = Date.now.timeIntervalSince1970
@@ -52,7 +52,7 @@ struct MetricsToolTests {
         try await database.drop()
     }
 
-    @Test("promtool does complain of what is wrong")
+    @Test("promtool reports faults")
     func wrong() async throws {
         #expect(try await Self.check("# TYPE a counter\na 1\n").text.contains("_total"))
         #expect(try await Self.check("a{ 1\n").status != 0)

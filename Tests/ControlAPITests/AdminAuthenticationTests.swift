@@ -5,7 +5,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Who is an admin")
+@Suite("Admin authentication")
 struct AdminAuthenticationTests {
     private let routes: [(HTTPMethod, String)] = [
         (.GET, "/admin/api/v1/auth-keys"), (.POST, "/admin/api/v1/auth-keys"),
@@ -13,7 +13,7 @@ struct AdminAuthenticationTests {
         (.POST, "/admin/api/v1/auth-keys/0190163d-8694-739b-8b6e-c1e1b9f4a2d3/deactivate"),
     ]
 
-    @Test("no admin route answers without the admin key, nor with another")
+    @Test("each admin route refuses a request without the admin key, or with another key")
     func refused() async throws {
         try await ControlServer.with { server in
             let dataKey = try await server.service.create(KeyRequest(name: "n")).token.value
@@ -34,8 +34,8 @@ struct AdminAuthenticationTests {
         }
     }
 
-    @Test("the key counts only in one Authorization header, as a bearer token")
-    func places() async throws {
+    @Test("the admin key is accepted only as a bearer token in a single Authorization header")
+    func headers() async throws {
         try await ControlServer.with { server in
             let path = routes[0].1
             let key = ControlServer.adminKey

@@ -14,7 +14,7 @@ struct AdminKeyRefusalTests {
         let action: String
         var body: String?
         var isBasic = false
-        /// A permission that does not suffice.
+        /// A permission that is not sufficient.
         let poor: AdminPermission
 
         var description: String { "\(method) \(path)\(isBasic ? " with Basic" : "")" }
@@ -48,7 +48,7 @@ struct AdminKeyRefusalTests {
                 + (attempt.path == "/v1/introspect" ? [("Content-Type", "application/x-www-form-urlencoded")] : []))
     }
 
-    /// Keeps an admin key as a store holds it, with an expiry that may be over.
+    /// Stores an admin key directly, with an expiry that may be in the past.
     private func adminKey(
         _ server: ControlServer, _ permissions: Set<AdminPermission> = Set(AdminPermission.allCases),
         expiresAt: Timestamp? = nil
@@ -63,7 +63,7 @@ struct AdminKeyRefusalTests {
         return (key.id, token.value)
     }
 
-    /// The last refusal in the trail, once it is written.
+    /// Returns the last refusal in the audit trail, after it is written.
     private func refusal(_ server: ControlServer) async throws -> AuditEvent {
         let query = AuditQuery(refused: true)
         let isWritten = try await eventually { try await !server.store.events(query).isEmpty }
@@ -71,7 +71,7 @@ struct AdminKeyRefusalTests {
         return try #require(try await server.store.events(query).first)
     }
 
-    @Test("a revoked admin key is the actor of its attempt, and the attempt is no use", arguments: attempts)
+    @Test("a revoked admin key is recorded as the actor, and its attempt does not count as a use", arguments: attempts)
     private func revoked(_ attempt: Attempt) async throws {
         try await ControlServer.with { server in
             let (id, value) = try await adminKey(server)
@@ -86,7 +86,7 @@ struct AdminKeyRefusalTests {
         }
     }
 
-    @Test("an expired admin key is the actor of its attempt, and the attempt is no use", arguments: attempts)
+    @Test("an expired admin key is recorded as the actor, and its attempt does not count as a use", arguments: attempts)
     private func expired(_ attempt: Attempt) async throws {
         try await ControlServer.with { server in
             let (id, value) = try await adminKey(server, expiresAt: Timestamp.now.advanced(by: .seconds(-1)))
@@ -100,7 +100,7 @@ struct AdminKeyRefusalTests {
         }
     }
 
-    @Test("an admin key without the permission is the actor of its attempt, which is no use", arguments: attempts)
+    @Test("an admin key without the permission is recorded as the actor, without a use", arguments: attempts)
     private func poor(_ attempt: Attempt) async throws {
         try await ControlServer.with { server in
             let (id, value) = try await adminKey(server, [attempt.poor])
@@ -112,7 +112,7 @@ struct AdminKeyRefusalTests {
         }
     }
 
-    @Test("a key of an API and an unknown admin key stay anonymous, and no use is counted", arguments: attempts)
+    @Test("a data key and an unknown admin key are recorded as anonymous, without a use", arguments: attempts)
     private func unknown(_ attempt: Attempt) async throws {
         try await ControlServer.with { server in
             let dataKey = try await server.service.create(KeyRequest(name: "n"))
@@ -130,7 +130,7 @@ struct AdminKeyRefusalTests {
         }
     }
 
-    @Test("a use that is allowed counts as one")
+    @Test("an allowed request counts as a use of the admin key")
     func allowed() async throws {
         try await ControlServer.with { server in
             let (id, value) = try await adminKey(server, [.keysRead])

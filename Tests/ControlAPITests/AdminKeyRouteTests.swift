@@ -8,13 +8,13 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Admin keys over HTTP")
+@Suite("Admin key routes")
 struct AdminKeyRouteTests {
     private let path = "/admin/api/v1/admin-keys"
     private let keys = "/admin/api/v1/auth-keys"
     private let audit = "/admin/api/v1/audit-events"
 
-    /// A new admin key: its id and its secret.
+    /// Returns the id and the secret of a new admin key.
     private func adminKey(
         _ server: ControlServer, _ permissions: String..., owner: String? = nil,
         by admin: String? = ControlServer.adminKey
@@ -29,7 +29,7 @@ struct AdminKeyRouteTests {
         )
     }
 
-    @Test("create shows the secret once, list and show do not; update and deactivate")
+    @Test("an admin key is created, shown, updated and deactivated; only the creation shows the secret")
     func life() async throws {
         try await ControlServer.with { server in
             let created = try await server.send(
@@ -66,7 +66,7 @@ struct AdminKeyRouteTests {
     }
 
     @Test(
-        "what breaks a rule is refused by name",
+        "an invalid member is refused by name",
         arguments: [
             (#"{"permissions":["verify"]}"#, "name"), (#"{"name":"n"}"#, "permissions"),
             (#"{"name":"n","permissions":[]}"#, "permissions"),
@@ -86,7 +86,7 @@ struct AdminKeyRouteTests {
     }
 
     @Test(
-        "every route refuses a key that has all permissions but those it needs, and says which", .timeLimit(.minutes(5))
+        "each route refuses a key that lacks only its permissions, and names one", .timeLimit(.minutes(5))
     )
     func leastPrivilege() async throws {
         try await ControlServer.with { server in
@@ -120,7 +120,7 @@ struct AdminKeyRouteTests {
         }
     }
 
-    @Test("nobody gives what they do not have: neither a permission, nor more time to one")
+    @Test("an admin key cannot grant a permission or a lifetime that it does not have")
     func granting() async throws {
         try await ControlServer.with { server in
             let (_, limited) = try await adminKey(server, "admin", "keys:read")
@@ -141,7 +141,7 @@ struct AdminKeyRouteTests {
         }
     }
 
-    @Test("what an admin key gives ends no later than it does, and it cannot put its own end off")
+    @Test("an admin key cannot grant a later expiry than its own, nor change its own")
     func outliving() async throws {
         try await ControlServer.with { server in
             let end = "2100-01-01T00:00:00Z"
@@ -174,11 +174,11 @@ struct AdminKeyRouteTests {
             #expect(try await send(.PATCH, "\(path)/\(own)", shorter).status == 200)
             #expect(try await send(.PATCH, "\(path)/\(own)", #"{"expires_at":"\#(end)"}"#).status == 403)
             let prolonged = try await server.send(.PATCH, "\(path)/\(own)", body: #"{"expires_at":null}"#)
-            #expect(prolonged.status == 200, "the operator may")
+            #expect(prolonged.status == 200, "the operator's key may change the expiry")
         }
     }
 
-    @Test("each admin has idempotency keys of its own")
+    @Test("the idempotency keys of different admins are independent")
     func idempotency() async throws {
         try await ControlServer.with { server in
             let (_, one) = try await adminKey(server, "keys:write")
@@ -202,7 +202,7 @@ struct AdminKeyRouteTests {
         }
     }
 
-    @Test("an admin of one owner's keys sees, makes and changes only those")
+    @Test("an admin key for one owner sees, creates and changes only that owner's keys")
     func owner() async throws {
         try await ControlServer.with { server in
             let (_, mine) = try await adminKey(
@@ -230,7 +230,7 @@ struct AdminKeyRouteTests {
             #expect(freed.status == 403)
             #expect(try await server.send(.PATCH, "\(keys)/\(own)", body: #"{"name":"m"}"#, admin: mine).status == 200)
 
-            // What was refused to this admin, on keys of others too, is its own doing.
+            // Refusals are events of the calling admin's owner, also for keys of other owners.
             let events = try await server.send(.GET, "\(audit)?outcome=done", admin: mine)
             #expect(events.status == 200 && events.objects.allSatisfy { $0["owner"] as? String == "me" })
             #expect(events.objects.contains { $0["key_id"] as? String == own } && !events.text.contains(theirs))
@@ -251,12 +251,12 @@ struct AdminKeyRouteTests {
         }
     }
 
-    @Test("a key of an API is no admin key, whatever its prefix; and no key of an API may look like one")
+    @Test("a data key is never an admin key, and cannot be created with the prefix of one")
     func dataKey() async throws {
         try await ControlServer.with { server in
             let refused = try await server.create(#"{"name":"n","prefix":"kwa"}"#)
             #expect(refused.status == 400 && refused.errorText("param") == "prefix")
-            // As one that was made by another build may be.
+            // Another build may have created such a key.
             let token = Token.generate(prefix: AdminKey.prefix)
             let key = NewKey(id: .generate(), attributes: KeyAttributes(name: "n"), secret: NewSecret(token))
             _ = try await server.store.create(key, claim: nil)
@@ -271,7 +271,7 @@ struct AdminKeyRouteTests {
         }
     }
 
-    @Test("without a key of the operator's, the last one that can administer stays")
+    @Test("without an operator's key, the last admin key with the permission admin cannot be revoked")
     func last() async throws {
         try await ControlServer.with(hasBootstrapKey: false) { server in
             let made = try await AdminKeyService(
@@ -279,7 +279,7 @@ struct AdminKeyRouteTests {
             ).create(
                 AdminKeyAttributes(name: "root", permissions: Set(AdminPermission.allCases)), by: .test)
             let (id, root) = (made.key.id, made.token.value)
-            #expect(try await server.send(.GET, keys).status == 401, "there is no key of the operator's")
+            #expect(try await server.send(.GET, keys).status == 401, "there is no operator's key")
             for (method, suffix, body) in [
                 (HTTPMethod.POST, "/deactivate", nil), (.PATCH, "", #"{"permissions":["keys:read"]}"#),
                 (.PATCH, "", #"{"expires_at":"2100-01-01T00:00:00Z"}"#),
@@ -293,7 +293,7 @@ struct AdminKeyRouteTests {
         }
     }
 
-    @Test("an admin key needs the database, the operator's does not; an expired one opens nothing")
+    @Test("an admin key needs the database, the operator's key does not; an expired one is refused")
     func database() async throws {
         try await ControlServer.with { server in
             let (_, value) = try await adminKey(server, "keys:read")
@@ -311,7 +311,7 @@ struct AdminKeyRouteTests {
         }
     }
 
-    @Test("owners that look alike are others", arguments: [("Kappa", "\u{212A}appa"), ("caf\u{e9}", "cafe\u{301}")])
+    @Test("owners that look alike are distinct", arguments: [("Kappa", "\u{212A}appa"), ("caf\u{e9}", "cafe\u{301}")])
     func lookalikes(_ owner: String, _ other: String) async throws {
         #expect(owner == other, "to Swift")
         try await ControlServer.with { server in
@@ -342,7 +342,7 @@ struct AdminKeyRouteTests {
         }
     }
 
-    @Test("a deactivated admin key asks nothing more, once that was answered")
+    @Test("an admin key is refused as soon as its deactivation has returned")
     func copies() async throws {
         try await ControlServer.with { server in
             let (id, value) = try await adminKey(server, "verify")
@@ -354,7 +354,7 @@ struct AdminKeyRouteTests {
         }
     }
 
-    @Test("an import that is under way when its admin key is deactivated keeps nothing")
+    @Test("an import is rolled back if its admin key is deactivated meanwhile")
     func revokedDuringImport() async throws {
         try await ControlServer.with { server in
             let (id, value) = try await adminKey(server, "keys:write")
@@ -381,7 +381,7 @@ struct AdminKeyRouteTests {
         }
     }
 
-    @Test("an export that is under way when its admin key is deactivated is cut")
+    @Test("an export is cut off if its admin key is deactivated meanwhile")
     func revokedDuringExport() async throws {
         try await ControlServer.with { server in
             let (id, value) = try await adminKey(server, "keys:read")

@@ -6,12 +6,12 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("The trail over HTTP")
+@Suite("Audit routes")
 struct AuditRouteTests {
     private let path = "/admin/api/v1/audit-events"
     private let keys = "/admin/api/v1/auth-keys"
 
-    /// The events so far, newest first, once so many are written.
+    /// Returns the events, newest first, as soon as `count` of them are written.
     private func events(_ server: ControlServer, count: Int, _ query: String = "") async throws -> [[String: Any]] {
         _ = try await eventually {
             try await server.store.events(AuditQuery(limit: 1_000)).count >= count
@@ -21,7 +21,7 @@ struct AuditRouteTests {
         return answer.objects
     }
 
-    @Test("a change is told with who, from where, the request's id, and what changed, never a secret")
+    @Test("a change is recorded with its actor, address, request id and changed members, never a secret")
     func change() async throws {
         try await ControlServer.with { server in
             let created = try await server.create(#"{"name":"n","owner":"o"}"#)
@@ -45,7 +45,7 @@ struct AuditRouteTests {
         }
     }
 
-    @Test("attempts that were refused are told, with why; reads are not, unless for want of a right")
+    @Test("refused attempts are recorded with the reason; refused reads only for lack of authorization")
     func refused() async throws {
         try await ControlServer.with { server in
             let id = KeyID.generate().description
@@ -74,7 +74,7 @@ struct AuditRouteTests {
         }
     }
 
-    @Test("a flood of nobody that is known does not fill the trail")
+    @Test("a flood of unauthenticated attempts does not fill the trail")
     func flood() async throws {
         try await ControlServer.with { server in
             for _ in 0..<120 { _ = try await server.send(.GET, keys, admin: "wrong") }
@@ -86,7 +86,7 @@ struct AuditRouteTests {
         }
     }
 
-    @Test("filters and pages")
+    @Test("events are filtered and paged")
     func list() async throws {
         try await ControlServer.with { server in
             for number in 0..<5 {
@@ -119,7 +119,7 @@ struct AuditRouteTests {
         }
     }
 
-    @Test("the export is all events, oldest first, one a line, over many pages, and is an event itself")
+    @Test("the export contains all events, oldest first, one a line, and is itself recorded")
     func export() async throws {
         try await ControlServer.with { server in
             try await server.store.record(
@@ -141,13 +141,13 @@ struct AuditRouteTests {
         }
     }
 
-    @Test("verify answers with the head, and with what is wrong")
+    @Test("verify returns the head and the findings")
     func verify() async throws {
         try await ControlServer.with { server in
             for number in 0..<3 { _ = try await server.create("{\"name\":\"n\(number)\"}") }
-            let good = try await server.send(.GET, "\(path)/verify").object
-            #expect(good["intact"] as? Bool == true && good["sealed"] as? Int == 3 && good["pending"] as? Int == 0)
-            let head = try #require(good["head"] as? [String: Any])
+            let valid = try await server.send(.GET, "\(path)/verify").object
+            #expect(valid["intact"] as? Bool == true && valid["sealed"] as? Int == 3 && valid["pending"] as? Int == 0)
+            let head = try #require(valid["head"] as? [String: Any])
             let (seq, hash) = (try #require(head["seq"] as? Int), try #require(head["hash"] as? String))
             #expect(seq == 3 && hash.count == 64)
             let kept = try await server.send(.GET, "\(path)/verify?expect=\(seq):\(hash)").object
@@ -161,8 +161,8 @@ struct AuditRouteTests {
                 #expect(answer.status == 400 && answer.errorText("param") == "expect", "\(expect)")
             }
             server.store.tamper { $0.removeFirst() }
-            let bad = try await server.send(.GET, "\(path)/verify").object
-            let findings = try #require(bad["findings"] as? [[String: Any]])
+            let invalid = try await server.send(.GET, "\(path)/verify").object
+            let findings = try #require(invalid["findings"] as? [[String: Any]])
             #expect(findings.map { $0["kind"] as? String } == ["removed"] && findings[0]["event_id"] as? Int == 1)
         }
     }

@@ -6,11 +6,11 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("The admin routes")
+@Suite("Key routes")
 struct AuthKeyRoutesTests {
     private let path = "/admin/api/v1/auth-keys"
 
-    @Test("create answers 201 with the key and, this once, its secret")
+    @Test("create returns 201 with the key and its secret")
     func create() async throws {
         try await ControlServer.with { server in
             let answer = try await server.create(
@@ -31,7 +31,7 @@ struct AuthKeyRoutesTests {
         }
     }
 
-    @Test("what is empty is left out")
+    @Test("empty members are omitted")
     func leftOut() async throws {
         try await ControlServer.with { server in
             let key = try await server.create(#"{"name":"n","description":"  ","expires_at":null,"owner":null}"#).object
@@ -42,7 +42,7 @@ struct AuthKeyRoutesTests {
         }
     }
 
-    @Test("list answers an array, newest first, without secrets or digests, even when there is none")
+    @Test("list returns an array, newest first, without secrets or digests, also if it is empty")
     func list() async throws {
         try await ControlServer.with { server in
             let empty = try await server.send(.GET, path)
@@ -62,7 +62,7 @@ struct AuthKeyRoutesTests {
         }
     }
 
-    @Test("pages are linked, and all of them together are the list")
+    @Test("pages are linked, and contain each key once")
     func pages() async throws {
         try await ControlServer.with { server in
             for number in 0..<7 { _ = try await server.create(#"{"name":"n\#(number)","owner":"a b&c"}"#) }
@@ -82,7 +82,7 @@ struct AuthKeyRoutesTests {
         }
     }
 
-    @Test("a plus sign in a query is a space, as clients write it")
+    @Test("a plus sign in a query is a space")
     func plus() async throws {
         try await ControlServer.with { server in
             for name in ["build server", "build+server"] { _ = try await server.create(#"{"name":"\#(name)"}"#) }
@@ -97,7 +97,7 @@ struct AuthKeyRoutesTests {
     }
 
     @Test(
-        "bad list parameters are refused by name",
+        "invalid list parameters are refused by name",
         arguments: [
             ("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("limit=", "limit"),
             ("limit=-1", "limit"),
@@ -119,7 +119,7 @@ struct AuthKeyRoutesTests {
         }
     }
 
-    @Test("a list comes in the order that was asked for, all pages in the same one, filters and all")
+    @Test("a list has the requested order on all pages, also with filters")
     func orders() async throws {
         try await ControlServer.with { server in
             for (name, days) in [("b", 2), ("a", 40), ("d", 3), ("c", 1)] {
@@ -149,7 +149,7 @@ struct AuthKeyRoutesTests {
                 ("sort=-last_used&status=active&scope=all&expiring_within=60h", "bc"),
             ] {
                 let found = try await names(query)
-                // Never used: by id, which ones made in the same millisecond have in any order.
+                // Keys that were never used are ordered by id, which is arbitrary within a millisecond.
                 #expect(query.contains("last_used") ? found.sorted() == wanted.sorted() : found == wanted, "\(query)")
             }
             let key = try #require(try await server.send(.GET, path + "?sort=name").objects.first)
@@ -158,7 +158,7 @@ struct AuthKeyRoutesTests {
         }
     }
 
-    @Test("the total is told where it is asked for, of all pages, and not on each of them")
+    @Test("the total counts the keys on all pages, and only if requested")
     func totals() async throws {
         try await ControlServer.with { server in
             for number in 0..<5 { _ = try await server.create(#"{"name":"n\#(number)","owner":"o\#(number % 2)"}"#) }
@@ -173,7 +173,7 @@ struct AuthKeyRoutesTests {
         }
     }
 
-    @Test("a cursor of another order is refused, and the answer says why")
+    @Test("a cursor of another order is refused with the reason")
     func cursorOfAnotherOrder() async throws {
         try await ControlServer.with { server in
             for number in 0..<3 { _ = try await server.create(#"{"name":"n\#(number)"}"#) }
@@ -184,7 +184,9 @@ struct AuthKeyRoutesTests {
             for sort in ["", "&sort=-name", "&sort=created"] {
                 let answer = try await server.send(.GET, "\(path)?cursor=\(cursor)\(sort)")
                 #expect(answer.status == 400 && answer.errorText("param") == "cursor")
-                #expect(answer.errorText("message") == "cursor is a place in the order name: begin anew for another")
+                #expect(
+                    answer.errorText("message")
+                        == "cursor belongs to the order name: start without a cursor for another order")
             }
         }
     }
@@ -201,7 +203,7 @@ struct AuthKeyRoutesTests {
         }
     }
 
-    @Test("deactivate answers 204, again and again, and the key is shown as it is then")
+    @Test("deactivate returns 204, also when repeated, and the key is shown as deactivated")
     func deactivate() async throws {
         try await ControlServer.with { server in
             let id = try #require(try await server.create(#"{"name":"n"}"#).object["id"] as? String)
@@ -216,7 +218,7 @@ struct AuthKeyRoutesTests {
     }
 
     @Test(
-        "an id that is unknown or none is 404, in the words of the contract",
+        "an unknown or invalid id gets 404 with the contract's message",
         arguments: ["0190163d-8694-739b-8b6e-c1e1b9f4a2d3", "none", "a%00b", "%2e%2e"])
     func unknown(id: String) async throws {
         try await ControlServer.with { server in
@@ -231,7 +233,7 @@ struct AuthKeyRoutesTests {
     }
 
     @Test(
-        "bad bodies are 400, in the words of the contract, and name the member",
+        "invalid bodies get 400 with the contract's message and the member",
         arguments: [
             ("", "invalid request body: it is not valid JSON", nil),
             ("{", "invalid request body: it is not valid JSON", nil),
@@ -263,7 +265,7 @@ struct AuthKeyRoutesTests {
         }
     }
 
-    @Test("a name of 10,000 characters is refused, and a body beyond 64 KiB is 413 and ends the connection")
+    @Test("a name of 10,000 characters is refused, and a body beyond 64 KiB gets 413 and closes the connection")
     func sizes() async throws {
         try await ControlServer.with { server in
             let long = try await server.create(#"{"name":"\#(String(repeating: "n", count: 10_000))"}"#)
@@ -275,7 +277,7 @@ struct AuthKeyRoutesTests {
         }
     }
 
-    @Test("an idempotency key makes one key; the repetition says which, and where to go on")
+    @Test("an idempotency key creates one key, and a repetition names its id and location")
     func idempotency() async throws {
         try await ControlServer.with { server in
             let header = [("Idempotency-Key", "order-17")]
@@ -290,7 +292,7 @@ struct AuthKeyRoutesTests {
         }
     }
 
-    @Test("a database that is away is 503, feature_unavailable, and says when to come back")
+    @Test("an unavailable database gets 503 feature_unavailable with Retry-After")
     func databaseAway() async throws {
         try await ControlServer.with { server in
             server.store.isDown = true

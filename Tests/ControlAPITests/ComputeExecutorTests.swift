@@ -11,7 +11,7 @@ import Testing
 struct ComputeExecutorTests {
     private static let keys = "/admin/api/v1/auth-keys"
 
-    /// Holds all threads of an executor until it is released.
+    /// Occupies all threads of an executor until it is released.
     private final class Occupation: Sendable {
         private let gate = DispatchSemaphore(value: 0)
         private let threads: Int
@@ -29,7 +29,7 @@ struct ComputeExecutorTests {
         func release() { for _ in 0..<threads { gate.signal() } }
     }
 
-    @Test("a busy executor holds up neither revocations, nor the feed, nor health and verification")
+    @Test("a busy executor delays neither revocations nor the feed, health and verification")
     func busy() async throws {
         let executor = ComputeExecutor(threads: 2)
         try await ControlServer.with(computing: executor) { server in
@@ -50,13 +50,13 @@ struct ComputeExecutorTests {
 
             #expect(try await server.send(.GET, "/healthz", admin: nil).status == 200)
             #expect(try await server.send(.GET, "/readyz", admin: nil).status == 200)
-            // A revocation elsewhere arrives by the feed.
+            // A revocation on another instance arrives by the change feed.
             _ = try await server.store.deactivate(elsewhere.id)
             let isRevoked = await eventually {
                 server.index.withKey(for: elsewhere.digest) { $0.state } == .deactivated
             }
             #expect(isRevoked)
-            // One here is done.
+            // A revocation on this instance completes.
             let headers = [("X-Forwarded-Method", "GET"), ("X-Forwarded-Uri", "/"), ("X-API-Key", value)]
             #expect(try await server.send(.GET, "/v1/forward-auth", admin: nil, headers: headers).status == 200)
             #expect(try await server.send(.POST, "\(Self.keys)/\(id)/deactivate").status == 204)
@@ -68,7 +68,7 @@ struct ComputeExecutorTests {
         }
     }
 
-    @Test("a request that computes is refused where too much waits")
+    @Test("a request that computes is refused if too many jobs wait")
     func full() async throws {
         let executor = ComputeExecutor(threads: 1)
         try await ControlServer.with(computing: executor) { server in
@@ -84,7 +84,7 @@ struct ComputeExecutorTests {
         }
     }
 
-    @Test("what a response is made of while it is written is made there too")
+    @Test("a streamed response body is produced on the executor too")
     func streamed() async throws {
         let executor = ComputeExecutor(threads: 2)
         try await ControlServer.with(computing: executor) { server in

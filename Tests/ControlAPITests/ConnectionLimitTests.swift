@@ -6,7 +6,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Limits of control connections", .timeLimit(.minutes(5)))
+@Suite("Control connection limits", .timeLimit(.minutes(5)))
 struct ConnectionLimitTests {
     private static let keys = "/admin/api/v1/auth-keys"
 
@@ -32,14 +32,14 @@ struct ConnectionLimitTests {
         return await connection.read { $0.contains("\r\n\r\n") }.map { String($0.dropFirst(9).prefix(3)) }
     }
 
-    @Test("admins get through while strangers hold all places, and are not closed for others")
+    @Test("an admin's connection replaces a stranger's at the limit, and is not replaced itself")
     func strangers() async throws {
         try await ControlServer.with(limits: limits(20)) { server in
             let strangers = try hold(20, server)
             #expect(await eventually { server.api.connections.count == 20 })
             let admin = try RawConnection(to: server.url)
             #expect(await status(admin, get(Self.keys, ControlServer.adminKey)) == "200")
-            #expect(await eventually { strangers.count(where: \.isClosed) == 1 }, "one of them makes room")
+            #expect(await eventually { strangers.count(where: \.isClosed) == 1 }, "one of them is replaced")
             let more = try hold(40, server)
             #expect(await eventually { (strangers + more).count(where: \.isClosed) == 41 })
             #expect(server.api.connections.count == 20)
@@ -48,7 +48,7 @@ struct ConnectionLimitTests {
         }
     }
 
-    @Test("a question that is answered from memory protects its connection, too; forward-auth does not")
+    @Test("a verification from memory protects its connection; forward-auth does not")
     func direct() async throws {
         try await ControlServer.with(limits: limits(16)) { server in
             let verifying = try RawConnection(to: server.url)
@@ -66,7 +66,7 @@ struct ConnectionLimitTests {
         }
     }
 
-    @Test("an address that has its limit makes room among its own connections")
+    @Test("a new connection of an address at its limit replaces one of the same address")
     func perAddress() async throws {
         try await ControlServer.with(limits: limits(40, perAddress: 20)) { server in
             let quiet = try RawConnection(to: server.url)
@@ -78,7 +78,7 @@ struct ConnectionLimitTests {
         }
     }
 
-    @Test("where all are admins', a new connection is refused")
+    @Test("a new connection is refused if all others belong to admins")
     func full() async throws {
         try await ControlServer.with(limits: limits(16)) { server in
             let admins = try hold(16, server)
@@ -88,7 +88,7 @@ struct ConnectionLimitTests {
         }
     }
 
-    @Test("a credential that is revoked protects its connection no longer")
+    @Test("a revoked credential does not protect its connection")
     func revoked() async throws {
         try await ControlServer.with(limits: limits(16)) { server in
             let made = try await server.administration.keys.create(
@@ -105,7 +105,7 @@ struct ConnectionLimitTests {
 
     // MARK: - Timeouts
 
-    @Test("a head that comes by the byte ends its connection, however often a byte comes")
+    @Test("a head that arrives byte by byte times out")
     func dribble() async throws {
         var limits = limits(16)
         limits.requestHead = .milliseconds(500)
@@ -122,7 +122,7 @@ struct ConnectionLimitTests {
         }
     }
 
-    @Test("between requests there is the idle timeout, whoever answered", arguments: ["/v1/forward-auth", "/healthz"])
+    @Test("the idle timeout applies between all requests", arguments: ["/v1/forward-auth", "/healthz"])
     func idle(_ path: String) async throws {
         var limits = limits(16)
         limits.requestHead = .milliseconds(300)
@@ -130,7 +130,7 @@ struct ConnectionLimitTests {
             let connection = try RawConnection(to: server.url)
             #expect(await status(connection, get(path)) != nil)
             try await Task.sleep(for: .milliseconds(600))
-            #expect(await status(connection, get(path)) != nil, "this is no time for a head")
+            #expect(await status(connection, get(path)) != nil, "the timeout of a head does not apply here")
         }
         limits.idle = .milliseconds(300)
         try await ControlServer.with(limits: limits) { server in
@@ -140,7 +140,7 @@ struct ConnectionLimitTests {
         }
     }
 
-    @Test("a response that is not read ends its connection")
+    @Test("a connection times out if the client does not read the response")
     func unread() async throws {
         var limits = limits(16)
         limits.idle = .milliseconds(500)
@@ -154,7 +154,7 @@ struct ConnectionLimitTests {
 
     // MARK: - Cancellation
 
-    @Test("a server that is cancelled while connections arrive ends, and does not trap")
+    @Test("a server ends without a trap if it is cancelled while connections arrive")
     func cancelled() async {
         await #expect(processExitsWith: .success) {
             for _ in 0..<8 {
@@ -173,9 +173,9 @@ struct ConnectionLimitTests {
     }
 }
 
-@Suite("Addresses that connections are counted by")
+@Suite("Client network")
 struct ClientNetworkTests {
-    @Test("IPv6 addresses count by their /64, IPv4 addresses one by one, however they are written")
+    @Test("IPv6 addresses count by their /64, IPv4 addresses separately, in any notation")
     func networks() throws {
         func network(_ text: String) throws -> ClientNetwork {
             ClientNetwork(try SocketAddress(ipAddress: text, port: 1))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Progress of a control connection")
+@Suite("Connection progress")
 struct ConnectionProgressTests {
     private static let limits: ConnectionLimits = {
         var limits = ConnectionLimits()
@@ -19,7 +19,7 @@ struct ConnectionProgressTests {
         ConnectionProgress(limits: Self.limits, openedAt: second(0))
     }
 
-    @Test("the first head has its timeout from the opening, further ones from their first byte")
+    @Test("the timeout of the first head starts at the opening, of later ones at their first byte")
     func heads() {
         var progress = opened()
         #expect(progress.deadline == second(10) && progress.evictableSince == second(0))
@@ -37,20 +37,20 @@ struct ConnectionProgressTests {
         #expect(progress.deadline == second(30))
     }
 
-    @Test("a body has its timeout, unless it has another one")
+    @Test("a body has a timeout, unless its route has its own")
     func bodies() {
         var progress = opened()
         progress.receivedHead(isStreamed: false, at: second(1))
         progress.receivedBytes(at: second(20))
         #expect(progress.deadline == second(31) && progress.evictableSince == second(1))
         progress.answered(at: second(21))
-        #expect(progress.deadline == second(31), "an early response does not prolong it")
+        #expect(progress.deadline == second(31), "an early response does not extend the timeout")
         var streamed = opened()
         streamed.receivedHead(isStreamed: true, at: second(1))
         #expect(streamed.deadline == nil && streamed.evictableSince == second(1))
     }
 
-    @Test("pipelined requests are waited for by the client, and the next head begins anew after them")
+    @Test("there is no deadline during pipelined requests, and the next head's timeout starts after them")
     func pipelined() {
         var progress = opened()
         for moment in [Int64(1), 2] {
@@ -58,14 +58,14 @@ struct ConnectionProgressTests {
             progress.receivedEnd(at: second(moment))
         }
         progress.receivedBytes(at: second(3))
-        #expect(progress.evictableSince == second(1), "a further request is no progress of the first")
+        #expect(progress.evictableSince == second(1), "a later request is no progress of the first one")
         progress.answered(at: second(40))
         #expect(progress.deadline == nil && progress.evictableSince == second(40))
         progress.answered(at: second(41))
         #expect(progress.deadline == second(51))
     }
 
-    @Test("a response that is not read has the idle timeout, and protects the connection no longer")
+    @Test("a response that is not read has the idle timeout, and does not protect the connection")
     func blocked() {
         var progress = opened()
         progress.receivedHead(isStreamed: false, at: second(1))
@@ -77,11 +77,11 @@ struct ConnectionProgressTests {
         #expect(progress.deadline == nil && progress.evictableSince == second(1))
     }
 
-    @Test("a valid admin credential protects the connection until another one is refused")
+    @Test("a valid admin credential protects the connection until one is refused")
     func authenticated() {
         var progress = opened()
         progress.isAuthenticated = true
-        #expect(progress.evictableSince == nil && progress.deadline == second(10), "it is still closed when it is idle")
+        #expect(progress.evictableSince == nil && progress.deadline == second(10), "an idle connection is still closed")
         progress.isAuthenticated = false
         #expect(progress.evictableSince == second(0))
     }

@@ -10,7 +10,7 @@ import TestSupport
 
 @testable import ControlAPI
 
-/// A control listener on a free port, over the in-memory store.
+/// A control listener on a free port, with the in-memory store.
 struct ControlServer: Sendable {
     static let issuer = "https://keys.test"
     static let adminKey = "admin-key-of-these-tests-0123456789abcdef"
@@ -41,7 +41,7 @@ struct ControlServer: Sendable {
 
     static func with(
         lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(), proxies: [IPNetwork] = [],
-        hasBootstrapKey: Bool = true, importPatience: ImportPatience = ImportPatience(),
+        hasBootstrapKey: Bool = true, importTimeouts: ImportTimeouts = ImportTimeouts(),
         limits: ConnectionLimits = ConnectionLimits(), computing: ComputeExecutor = .shared, log: LogLines = LogLines(),
         _ body: @escaping @Sendable (ControlServer) async throws -> Void
     ) async throws {
@@ -61,7 +61,7 @@ struct ControlServer: Sendable {
             service: service, administration: administration, index: index, freshness: freshness, writes: writes,
             metrics: metrics, verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true),
             issuer: Self.issuer, proxies: proxies,
-            importPatience: importPatience, limits: limits, computing: computing)
+            importTimeouts: importTimeouts, limits: limits, computing: computing)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let application = api.application(
             host: "127.0.0.1", port: 0, logger: logger

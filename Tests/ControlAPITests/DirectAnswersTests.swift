@@ -8,9 +8,9 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Answers without the router")
+@Suite("Direct responses")
 struct DirectAnswersTests {
-    /// What a server says on one connection until it has given so many answers.
+    /// Returns the responses of a server on one connection, up to a number of them.
     private func talk(_ text: String, answers: Int, to server: ControlServer) async throws -> [String] {
         let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .connect(host: "127.0.0.1", port: server.port) { channel in
@@ -48,15 +48,15 @@ struct DirectAnswersTests {
         try #require(try await server.create("{\"name\":\"n\"\(members)}").object["value"] as? String)
     }
 
-    @Test("they are those that the router gives")
+    @Test("direct responses equal those of the router")
     func same() async throws {
         try await ControlServer.with(rules: ScopeRules(["GET /v1/**=a:read"].compactMap { ScopeRules.Rule($0) })) {
             server in
-            let good = try await key(server, #","scopes":["a:*"],"owner":"o","metadata":{"a":"\"b\\"}"#)
+            let valid = try await key(server, #","scopes":["a:*"],"owner":"o","metadata":{"a":"\"b\\"}"#)
             let poor = try await key(server, #","allowed_cidrs":["192.0.2.0/24"]"#)
             let form = "Content-Type: application/x-www-form-urlencoded\r\n"
             var requests: [(String) -> String] = []
-            for token in [good, poor, "junk"] {
+            for token in [valid, poor, "junk"] {
                 for path in ["/v1/x", "/v1/%2e%2e", "/y"] {
                     requests.append {
                         """
@@ -79,7 +79,7 @@ struct DirectAnswersTests {
         }
     }
 
-    /// An answer without what is never twice the same: its fields in one order, and its body.
+    /// Returns the fields in a fixed order and the body of a response, without the parts that always differ.
     private func comparable(_ answer: String) -> [String] {
         let parts = answer.components(separatedBy: "\r\n\r\n")
         let lines = parts[0].components(separatedBy: "\r\n").map { $0.lowercased() }
@@ -87,7 +87,7 @@ struct DirectAnswersTests {
             .sorted() + [parts[1]]
     }
 
-    @Test("requests that follow each other on a connection are answered in order, whoever answers")
+    @Test("pipelined requests get their responses in order, with and without the router")
     func order() async throws {
         try await ControlServer.with { server in
             let token = try await key(server)
@@ -112,7 +112,7 @@ struct DirectAnswersTests {
         }
     }
 
-    @Test("a body that is too large, and one that comes in pieces")
+    @Test("an overlong body is refused, and a chunked body is read")
     func bodies() async throws {
         try await ControlServer.with { server in
             let token = try await key(server)
@@ -126,12 +126,12 @@ struct DirectAnswersTests {
         }
     }
 
-    @Test("forward-auth waits for no body, and nothing is answered behind an answer that was the last")
+    @Test("forward-auth does not wait for a body, and no response follows the last one")
     func ends() async throws {
         try await ControlServer.with { server in
             let token = try await key(server)
-            let told = "X-API-Key: \(token)\r\nX-Original-Method: POST\r\nX-Original-URI: /\r\n"
-            let announced = "GET /v1/forward-auth HTTP/1.1\r\nHost: a\r\n\(told)Content-Length: 5\r\n\r\n"
+            let described = "X-API-Key: \(token)\r\nX-Original-Method: POST\r\nX-Original-URI: /\r\n"
+            let announced = "GET /v1/forward-auth HTTP/1.1\r\nHost: a\r\n\(described)Content-Length: 5\r\n\r\n"
             #expect(try await talk(announced, answers: 1, to: server)[0].hasPrefix("200 "))
             let large = post("/v1/verify", #"{"key":"\#(String(repeating: "a", count: ControlAPI.bodyLimit))"}"#)
             let known = post("/v1/verify", #"{"key":"\#(token)"}"#)
@@ -139,7 +139,7 @@ struct DirectAnswersTests {
         }
     }
 
-    @Test("strangers are refused as by the router")
+    @Test("unauthenticated callers are refused as by the router")
     func strangers() async throws {
         try await ControlServer.with { server in
             let token = try await key(server)
@@ -149,7 +149,7 @@ struct DirectAnswersTests {
     }
 }
 
-@Suite("JSON that is written plainly")
+@Suite("Plain JSON reader")
 struct PlainJSONTests {
     private func members(_ text: String) -> [String: String]? {
         var found: [String: String] = [:]
@@ -163,7 +163,7 @@ struct PlainJSONTests {
         return isPlain ? found : nil
     }
 
-    @Test("objects of strings and of arrays of them")
+    @Test("objects of strings and arrays of strings are read")
     func plain() {
         #expect(members(#"{"a":"b"}"#) == ["a": "b"])
         #expect(
@@ -174,7 +174,7 @@ struct PlainJSONTests {
     }
 
     @Test(
-        "anything else is left to others",
+        "other JSON and invalid text is rejected",
         arguments: [
             "", "{", "{}", "[]", "null", #""a""#, #"{"a"}"#, #"{"a":}"#, #"{"a":"b",}"#, #"{"a":"b"}}"#,
             #"{"a":"b"} x"#,
@@ -188,7 +188,7 @@ struct PlainJSONTests {
         #expect(members(text) == nil)
     }
 
-    @Test("bytes that are no UTF-8 are left to others, too")
+    @Test("bytes that are not UTF-8 are rejected")
     func bytes() {
         let body = ByteBuffer(bytes: Array(#"{"a":""#.utf8) + [0xFF] + Array(#""}"#.utf8))
         #expect(!PlainJSON.forEachMember(of: body) { _, _ in true })

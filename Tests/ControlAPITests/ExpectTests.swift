@@ -16,7 +16,7 @@ struct ExpectTests {
     }
 
     @Test(
-        "100 comes before the body is sent, and then the response",
+        "100 (Continue) precedes the body, and the response follows it",
         arguments: [
             (keys, #"{"name":"n"}"#, "201"), (keys + "/import", #"{"name":"n"}"#, "422"),
             ("/v1/verify", #"{"key":"kw_x"}"#, "200"),
@@ -35,7 +35,7 @@ struct ExpectTests {
         }
     }
 
-    @Test("a body that is too large is refused without 100")
+    @Test("an overlong body is refused without 100 (Continue)")
     func refused() async throws {
         try await ControlServer.with { server in
             let connection = try RawConnection(to: server.url)
@@ -45,7 +45,19 @@ struct ExpectTests {
         }
     }
 
-    @Test("a request without a body, or with another expectation, gets its response alone")
+    @Test(
+        "a caller without a valid admin key is refused without 100 (Continue)",
+        arguments: [keys, keys + "/import", "/v1/verify", "/v1/introspect", "/v2/keys.verifyKey", "/v2/keys.createKey"])
+    func unauthenticated(_ path: String) async throws {
+        try await ControlServer.with { server in
+            let connection = try RawConnection(to: server.url)
+            connection.send(head(path, length: 20, admin: "wrong"))
+            let response = try #require(await connection.read())
+            #expect(response.hasPrefix("HTTP/1.1 401 ") && !response.contains("100 Continue"), "\(response)")
+        }
+    }
+
+    @Test("a request without a body, or with another expectation, gets only its response")
     func others() async throws {
         try await ControlServer.with { server in
             for request in [

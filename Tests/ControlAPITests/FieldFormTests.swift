@@ -4,7 +4,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Forms of fields at forward-auth, as docs/fields.md has them")
+@Suite("Header field forms at forward-auth (docs/fields.md)")
 struct FieldFormTests {
     private func ask(_ fields: [String], _ server: ControlServer) async throws -> (status: String, text: String) {
         let connection = try RawConnection(to: server.url)
@@ -20,7 +20,7 @@ struct FieldFormTests {
         return try #require(made.object["value"] as? String, "\(made.text)")
     }
 
-    @Test("credentials")
+    @Test("credentials are read as documented")
     func credentials() async throws {
         let rows = try DocumentedTable.rows(below: "Credentials")
         try await ControlServer.with { server in
@@ -34,7 +34,7 @@ struct FieldFormTests {
         }
     }
 
-    @Test("method, path and address")
+    @Test("method, path and address are read as documented")
     func request() async throws {
         let rows = try DocumentedTable.rows(below: "Fields at `/v1/forward-auth`")
         try await ControlServer.with { server in

@@ -9,7 +9,7 @@ import Testing
 struct ForwardAuthTests {
     private static let path = "/v1/forward-auth"
 
-    /// What proxies send of the same request.
+    /// The ways in which proxies describe the same request.
     enum Dialect: CaseIterable {
         case traefik, nginx, nginxIngress, envoy
 
@@ -20,14 +20,14 @@ struct ForwardAuthTests {
             let query = scope.isEmpty ? "" : "?scope=\(scope)"
             switch self {
             case .traefik:
-                let told = [("X-Forwarded-Method", method), ("X-Forwarded-Uri", target)]
-                return try await server.send(.GET, path + query, admin: nil, headers: headers + told)
+                let described = [("X-Forwarded-Method", method), ("X-Forwarded-Uri", target)]
+                return try await server.send(.GET, path + query, admin: nil, headers: headers + described)
             case .nginx:
-                let told = [("X-Original-Method", method), ("X-Original-URI", target)]
-                return try await server.send(.GET, path + query, admin: nil, headers: headers + told)
+                let described = [("X-Original-Method", method), ("X-Original-URI", target)]
+                return try await server.send(.GET, path + query, admin: nil, headers: headers + described)
             case .nginxIngress:
-                let told = [("X-Original-Method", method), ("X-Original-URL", "https://api.test" + target)]
-                return try await server.send(.GET, path + query, admin: nil, headers: headers + told)
+                let described = [("X-Original-Method", method), ("X-Original-URL", "https://api.test" + target)]
+                return try await server.send(.GET, path + query, admin: nil, headers: headers + described)
             case .envoy:
                 return try await server.send(HTTPMethod(rawValue: method), path + target, admin: nil, headers: headers)
             }
@@ -40,8 +40,8 @@ struct ForwardAuthTests {
         return try #require(answer.object["value"] as? String)
     }
 
-    @Test("a good key passes, with every field of the identity", arguments: Dialect.allCases)
-    func good(_ dialect: Dialect) async throws {
+    @Test("a valid key passes with all identity fields", arguments: Dialect.allCases)
+    func valid(_ dialect: Dialect) async throws {
         try await ControlServer.with { server in
             let bearer = [("Authorization", "Bearer \(try await key(server))")]
             let answer = try await dialect.ask("GET", "/v1/x?y=1", bearer, server)
@@ -57,7 +57,7 @@ struct ForwardAuthTests {
         }
     }
 
-    @Test("refusals are 401 and 403, with body and challenge", arguments: Dialect.allCases)
+    @Test("refusals get 401 or 403 with a body and a challenge", arguments: Dialect.allCases)
     func refusals(_ dialect: Dialect) async throws {
         let rules = ScopeRules(["DELETE /v1/**=b:write"].compactMap { ScopeRules.Rule($0) })
         try await ControlServer.with(rules: rules) { server in
@@ -82,7 +82,7 @@ struct ForwardAuthTests {
         }
     }
 
-    @Test("a raw byte in the original target, and a method in another case, are named")
+    @Test("a raw byte in the original target and a method in another case are refused by name")
     func malformed() async throws {
         try await ControlServer.with { server in
             let bearer = [("Authorization", "Bearer \(try await key(server))")]
@@ -98,24 +98,24 @@ struct ForwardAuthTests {
     }
 
     @Test(
-        "a query that asks for nothing, or for something else than scopes, is refused",
+        "a query without scopes, or with other parameters, is refused",
         arguments: [
             "scopes=a:read", "Scope=a:read", "scope[]=a:read", "scope", "scope=", "scope=%20", "scope=a:read&scope=",
             "scope=a:read&x=1", "sc%6fpe=a:read", "scope=a:*", "=a:read", "a:read", "%73cope=z",
         ])
-    func misspelt(_ query: String) async throws {
+    func invalidQuery(_ query: String) async throws {
         try await ControlServer.with { server in
             let bearer = [("Authorization", "Bearer \(try await key(server))")]
-            let told = bearer + [("X-Original-Method", "GET"), ("X-Original-URI", "/")]
-            let answer = try await server.send(.GET, "\(Self.path)?\(query)", admin: nil, headers: told)
+            let described = bearer + [("X-Original-Method", "GET"), ("X-Original-URI", "/")]
+            let answer = try await server.send(.GET, "\(Self.path)?\(query)", admin: nil, headers: described)
             #expect(answer.status == 403 && answer.errorText("code") == "validation_failed", "\(answer.text)")
             #expect(answer.headers["X-Keyward-Error"] == [answer.text])
-            let empty = try await server.send(.GET, "\(Self.path)?", admin: nil, headers: told)
+            let empty = try await server.send(.GET, "\(Self.path)?", admin: nil, headers: described)
             #expect(empty.status == 200)
         }
     }
 
-    @Test("scopes of the query are needed")
+    @Test("the scopes in the query are required")
     func scopes() async throws {
         try await ControlServer.with { server in
             let bearer = [("Authorization", "Bearer \(try await key(server))")]
@@ -128,7 +128,7 @@ struct ForwardAuthTests {
         }
     }
 
-    @Test("where the proxy and the client tell different things, nothing passes")
+    @Test("conflicting descriptions of a request are refused")
     func conflicts() async throws {
         try await ControlServer.with { server in
             let bearer = [("Authorization", "Bearer \(try await key(server))")]
@@ -146,7 +146,7 @@ struct ForwardAuthTests {
         }
     }
 
-    @Test("what is not told is refused where a rule wants to know it")
+    @Test("a request without an attribute that a rule needs is refused")
     func unknown() async throws {
         try await ControlServer.with { server in
             for rule in [#""allowed_methods":["GET"]"#, #""allowed_paths":["/**"]"#, #""allowed_cidrs":["0.0.0.0/0"]"#]
@@ -157,7 +157,7 @@ struct ForwardAuthTests {
         }
     }
 
-    @Test("the client's address is what the proxy added last")
+    @Test("the client's address is the last one that the proxy added")
     func address() async throws {
         let proxies = [IPNetwork("10.0.0.0/8")].compactMap(\.self)
         try await ControlServer.with(proxies: proxies) { server in
@@ -173,8 +173,8 @@ struct ForwardAuthTests {
         }
     }
 
-    @Test("a proxy that does not tell method, path or address lets no client tell them in its place")
-    func halfTold() async throws {
+    @Test("a client cannot supply a method, path or address that its proxy omits")
+    func halfDescribed() async throws {
         let rules = ScopeRules(["* /secret/**=admin"].compactMap { ScopeRules.Rule($0) })
         try await ControlServer.with(rules: rules) { server in
             let bearer = [("Authorization", "Bearer \(try await key(server))")]
@@ -196,7 +196,7 @@ struct ForwardAuthTests {
         }
     }
 
-    @Test("a preflight passes without a key, and without an identity")
+    @Test("a preflight passes without a key or an identity")
     func preflight() async throws {
         try await ControlServer.with { server in
             let preflight = [("Origin", "https://a.test"), ("Access-Control-Request-Method", "PUT")]
@@ -206,7 +206,7 @@ struct ForwardAuthTests {
         }
     }
 
-    @Test("keys that cannot be verified are 503, and the rest of the path is somebody else's")
+    @Test("an unavailable database gets 503, and a path with the same prefix gets 404")
     func others() async throws {
         try await ControlServer.with { server in
             let bearer = [("Authorization", "Bearer \(Token.generate().value)")]

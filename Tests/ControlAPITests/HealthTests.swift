@@ -6,9 +6,9 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Health, metrics and what every answer has")
+@Suite("Health routes")
 struct HealthTests {
-    @Test("alive is alive, whatever else is wrong")
+    @Test("healthz reports alive while the database is unavailable")
     func alive() async throws {
         try await ControlServer.with { server in
             server.store.isDown = true
@@ -17,7 +17,7 @@ struct HealthTests {
         }
     }
 
-    @Test("readiness says ready, degraded with its age, or 503")
+    @Test("readyz reports ready, or degraded with its age")
     func ready() async throws {
         try await ControlServer.with { server in
             let ready = try await server.send(.GET, "/readyz", admin: nil)
@@ -45,7 +45,7 @@ struct HealthTests {
         }
     }
 
-    @Test("every answer has a request id of its own, and unknown routes are errors of the API")
+    @Test("every response has its own request id, and unknown routes are errors of the API")
     func requestIDs() async throws {
         try await ControlServer.with { server in
             var ids: Set<String> = []

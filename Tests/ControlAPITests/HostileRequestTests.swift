@@ -8,7 +8,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Requests that mean no good")
+@Suite("Hostile requests")
 struct HostileRequestTests {
     private static let keys = "/admin/api/v1/auth-keys"
 
@@ -18,7 +18,7 @@ struct HostileRequestTests {
 
     // MARK: - Nesting
 
-    @Test("JSON that is nested too deep is refused before it is decoded")
+    @Test("JSON beyond the nesting limit is refused before it is decoded")
     func depth() async throws {
         try await ControlServer.with { server in
             let deep = "{\"name\":\"n\",\"metadata\":{\"a\":\(Self.nested(20_000))}}"
@@ -38,7 +38,7 @@ struct HostileRequestTests {
         }
     }
 
-    @Test("what is as deep as it may be is kept, and brackets in texts count for nothing")
+    @Test("JSON at the nesting limit is stored, and brackets in strings do not count")
     func deepest() async throws {
         try await ControlServer.with { server in
             let brackets = String(repeating: "[{", count: 100) + #"\\\"["#
@@ -56,7 +56,7 @@ struct HostileRequestTests {
         await eventually { (try? await server.send(.GET, path).text.contains(text)) ?? false }
     }
 
-    @Test("a line of an import that is nested too deep is one that is wrong")
+    @Test("an import line beyond the nesting limit is refused as a line")
     func deepLine() async throws {
         try await ControlServer.with { server in
             let lines = [
@@ -76,7 +76,7 @@ struct HostileRequestTests {
     // MARK: - Bodies by the byte
 
     @Test(
-        "a body that comes by the byte ends its connection, however often a byte comes",
+        "a body that arrives byte by byte times out",
         arguments: ["/v1/verify", "/v1/introspect", keys, "/v2/keys.createKey", "/nothing"])
     func dribble(_ path: String) async throws {
         var limits = ConnectionLimits()
@@ -103,7 +103,7 @@ struct HostileRequestTests {
                 do {
                     for try await _ in inbound {}
                 } catch {
-                    // Reset, since it was writing: as good as closed.
+                    // The write may fail with a reset, which is also a closed connection.
                 }
                 writing.cancel()
             }
@@ -113,7 +113,7 @@ struct HostileRequestTests {
 
     // MARK: - Paths in another form
 
-    @Test("a doubled slash changes neither the cache's orders nor the form of errors")
+    @Test("a doubled slash changes neither the cache control nor the format of errors")
     func slashes() async throws {
         try await ControlServer.with { server in
             for path in ["/" + Self.keys, "/admin//api/v1/auth-keys"] {
@@ -136,7 +136,7 @@ struct HostileRequestTests {
 
     // MARK: - Refusals where keys are asked about
 
-    @Test("whoever is turned away where keys are asked about is in the trail")
+    @Test("refused callers of the verification routes are recorded in the trail")
     func trail() async throws {
         try await ControlServer.with { server in
             let reader = try await server.adminKey(#""permissions":["keys:read"],"owner":"acme""#)
@@ -149,12 +149,12 @@ struct HostileRequestTests {
                 }
             }
             let isWritten = await eventually {
-                let told = try? await server.send(.GET, "/admin/api/v1/audit-events?action=key.verify&limit=100")
-                return told?.objects.count == 3 * paths.count
+                let described = try? await server.send(.GET, "/admin/api/v1/audit-events?action=key.verify&limit=100")
+                return described?.objects.count == 3 * paths.count
             }
             #expect(isWritten)
-            let told = try await server.send(.GET, "/admin/api/v1/audit-events?action=key.verify&limit=100")
-            let events = told.objects
+            let described = try await server.send(.GET, "/admin/api/v1/audit-events?action=key.verify&limit=100")
+            let events = described.objects
             for event in events {
                 #expect(event["outcome"] as? String == "refused" && event["request_id"] as? String != "")
             }
@@ -162,9 +162,11 @@ struct HostileRequestTests {
             let all = ["key_missing", "key_unknown", "permission_missing"].flatMap {
                 Array(repeating: $0, count: paths.count)
             }
-            #expect(reasons == all, "\(told.text)")
+            #expect(reasons == all, "\(described.text)")
             let known = events.filter { ($0["actor"] as? [String: Any])?["kind"] as? String == "admin_key" }
-            #expect(known.count == paths.count && known.allSatisfy { $0["owner"] as? String == "acme" }, "\(told.text)")
+            #expect(
+                known.count == paths.count && known.allSatisfy { $0["owner"] as? String == "acme" }, "\(described.text)"
+            )
         }
     }
 }

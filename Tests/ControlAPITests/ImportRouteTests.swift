@@ -11,13 +11,13 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("The import route")
+@Suite("Import route")
 struct ImportRouteTests {
     private let path = "/admin/api/v1/auth-keys/import"
 
     private func token(_ name: String) -> String { "sk_gom_secret-canary-\(name)-0123456789" }
 
-    /// A line that brings a token of the origin system in.
+    /// Returns a line with a token of the origin system.
     private func line(_ name: String, _ more: String = "") -> String {
         let digest = SHA256.hash(data: Data(token(name).dropFirst(7).utf8)).map {
             String($0 >> 4, radix: 16) + String($0 & 15, radix: 16)
@@ -32,7 +32,7 @@ struct ImportRouteTests {
 
     private func lines(_ answer: ControlServer.Answer) -> [Int] { errors(answer).compactMap { $0["line"] as? Int } }
 
-    @Test("brings keys in with everything that creation takes, and their own ids and times")
+    @Test("keys are imported with all members of a creation, and with their ids and times")
     func full() async throws {
         try await ControlServer.with { server in
             let id = "0190163d-8694-739b-8b6e-c1e1b9f4a2d3"
@@ -62,7 +62,7 @@ struct ImportRouteTests {
         }
     }
 
-    @Test("a bad line is named with its number and member, and nothing is kept unless bad ones are to be skipped")
+    @Test("an invalid line is named with its number and member, and only mode=skip imports the others")
     func badLines() async throws {
         try await ControlServer.with { server in
             let long = #"{"name":"\#(String(repeating: "x", count: 70_000))"}"#
@@ -88,22 +88,23 @@ struct ImportRouteTests {
         }
     }
 
-    @Test("a dry run says what would happen, and keeps nothing")
+    @Test("a dry run reports the result and imports no key")
     func dryRun() async throws {
         try await ControlServer.with { server in
             let body = [line("a"), line("b"), line("a")].joined(separator: "\n")
-            let good = try await server.send(.POST, path + "?dry_run=true", body: line("a"))
+            let valid = try await server.send(.POST, path + "?dry_run=true", body: line("a"))
             #expect(
-                good.status == 200 && good.object["imported"] as? Int == 1 && good.object["dry_run"] as? Bool == true)
-            let bad = try await server.send(.POST, path + "?dry_run=true", body: body)
-            #expect(bad.status == 409 && bad.object["imported"] as? Int == 0 && lines(bad) == [3])
+                valid.status == 200 && valid.object["imported"] as? Int == 1 && valid.object["dry_run"] as? Bool == true
+            )
+            let invalid = try await server.send(.POST, path + "?dry_run=true", body: body)
+            #expect(invalid.status == 409 && invalid.object["imported"] as? Int == 0 && lines(invalid) == [3])
             let skipped = try await server.send(.POST, path + "?dry_run=true&mode=skip", body: body)
             #expect(skipped.status == 200 && skipped.object["imported"] as? Int == 2 && lines(skipped) == [3])
             #expect(try await server.store.list(KeyQuery()).isEmpty && server.index.schemes.all.isEmpty)
         }
     }
 
-    @Test("what is there already is a conflict, line by line")
+    @Test("each line that repeats an existing key is a conflict")
     func duplicates() async throws {
         try await ControlServer.with { server in
             let body = [line("a"), line("b")].joined(separator: "\n")
@@ -119,7 +120,7 @@ struct ImportRouteTests {
         }
     }
 
-    @Test("errors are named up to a limit, and counted beyond")
+    @Test("errors are listed up to a limit, and counted beyond it")
     func manyErrors() async throws {
         try await ControlServer.with { server in
             let answer = try await server.send(.POST, path, body: String(repeating: "{}\n", count: 1_500))
@@ -128,7 +129,7 @@ struct ImportRouteTests {
         }
     }
 
-    @Test("takes more than any other route in, in pieces of any size")
+    @Test("a body beyond the limit of other routes is imported in chunks of any size")
     func large() async throws {
         try await ControlServer.with { server in
             let count = 3_000
@@ -149,7 +150,7 @@ struct ImportRouteTests {
         }
     }
 
-    @Test("wrong parameters, no admin key and no database are said before the body is read")
+    @Test("invalid parameters, a missing admin key and an unavailable database are reported before the body is read")
     func refusals() async throws {
         try await ControlServer.with { server in
             let big = String(repeating: line("a") + "\n", count: 20_000)
@@ -158,8 +159,8 @@ struct ImportRouteTests {
                 #expect(answer.status == 400 && answer.errorText("param") == param)
                 #expect(answer.headers.first(name: "Connection") == "close")
             }
-            let nobody = try await server.send(.POST, path, body: big, admin: nil)
-            #expect(nobody.status == 401)
+            let anonymous = try await server.send(.POST, path, body: big, admin: nil)
+            #expect(anonymous.status == 401)
             server.store.isDown = true
             let away = try await server.send(.POST, path, body: big)
             #expect(away.status == 503 && away.errorText("code") == "feature_unavailable")
@@ -168,7 +169,7 @@ struct ImportRouteTests {
         }
     }
 
-    /// Sends the beginning of an import, and says what comes back until the connection ends, or for how long it may take.
+    /// Sends the beginning of an import, and returns the open connection.
     private func begin(_ server: ControlServer, _ text: String) async throws -> any Channel {
         let head =
             "POST \(path) HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(ControlServer.adminKey)\r\nContent-Length: 1000000\r\n\r\n"
@@ -178,10 +179,10 @@ struct ImportRouteTests {
         return client
     }
 
-    @Test("lines that come too slowly, or not at all, end the import, and leave the turn to the next")
+    @Test("an import times out if its lines stall, and the next import runs")
     func slow() async throws {
-        let patience = ImportPatience(batch: .seconds(2), total: .seconds(600))
-        try await ControlServer.with(importPatience: patience) { server in
+        let timeouts = ImportTimeouts(batch: .seconds(2), total: .seconds(600))
+        try await ControlServer.with(importTimeouts: timeouts) { server in
             let client = try await begin(server, line("slow") + "\n")
             let trickle = Task {
                 while true {
@@ -194,7 +195,7 @@ struct ImportRouteTests {
             #expect(busy.status == 409 && busy.errorText("code") == "import_running")
             #expect(try await eventually { try await server.send(.POST, path, body: line("b")).status == 200 })
             trickle.cancel()
-            // The server may have closed it already.
+            // The server may have closed the connection already.
             try? await client.close()
             #expect(try await server.store.list(KeyQuery()).map(\.name) == ["b"])
             await server.administration.refusals.close()
@@ -203,7 +204,7 @@ struct ImportRouteTests {
         }
     }
 
-    @Test("no client that goes away is an error in the log", arguments: [true, false])
+    @Test("a client's disconnect is not logged as an error", arguments: [true, false])
     func away(isReset: Bool) async throws {
         let log = LogLines()
         try await ControlServer.with(log: log) { server in
@@ -219,7 +220,7 @@ struct ImportRouteTests {
         }
     }
 
-    @Test("a body that is cut short keeps nothing", arguments: [true, false])
+    @Test("an incomplete body imports no key", arguments: [true, false])
     func cut(isChunked: Bool) async throws {
         try await ControlServer.with { server in
             let text = line("cut") + "\n"
@@ -235,11 +236,11 @@ struct ImportRouteTests {
             try await client.close()
             try await Task.sleep(for: .milliseconds(300))
             #expect(try await server.store.list(KeyQuery()).isEmpty)
-            #expect(try await server.send(.POST, path, body: text).status == 200, "and leaves the turn to the next")
+            #expect(try await server.send(.POST, path, body: text).status == 200, "the next import runs")
         }
     }
 
-    @Test("lines are cut where they end, whatever the pieces")
+    @Test("lines are split at their ends in chunks of any size")
     func splitting() {
         let text = "one\n\ntwo\r\nthree is too long\nfour"
         for size in 1...text.utf8.count {
@@ -260,7 +261,7 @@ struct ImportRouteTests {
         }
     }
 
-    @Test("export gives every key, one a line, filtered as the list, and no secret")
+    @Test("the export contains each key, one a line, with the list's filters and without secrets")
     func export() async throws {
         try await ControlServer.with { server in
             let path = "/admin/api/v1/auth-keys/export"
@@ -288,7 +289,7 @@ struct ImportRouteTests {
 }
 
 extension Array where Element: Sendable {
-    /// The elements, one after the other.
+    /// The elements as an asynchronous sequence.
     fileprivate var async: AsyncStream<Element> {
         AsyncStream { continuation in
             for element in self { continuation.yield(element) }

@@ -3,9 +3,9 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Instances route")
+@Suite("Instance routes")
 struct InstanceRouteTests {
-    @Test("an order to load all keys again is taken, with and without a body, and is in the trail")
+    @Test("an order to reload all keys is accepted with and without a body, and recorded in the trail")
     func resync() async throws {
         try await ControlServer.with { server in
             for (body, accepts) in [(nil, false), ("{}", false), (#"{"accept_database":true}"#, true)]
@@ -19,7 +19,7 @@ struct InstanceRouteTests {
         }
     }
 
-    @Test("unknown members are refused by name, and admins of one owner's keys altogether")
+    @Test("unknown members and admin keys for one owner are refused")
     func refused() async throws {
         try await ControlServer.with { server in
             let answer = try await server.send(

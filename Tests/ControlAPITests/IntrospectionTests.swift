@@ -25,7 +25,7 @@ struct IntrospectionTests {
         return try #require((answer.object["id"] as? String).map { ($0, answer.object["value"] as? String ?? "") })
     }
 
-    @Test("an active key: every member of section 2.2 that it has")
+    @Test("an active key has all members of section 2.2 that apply")
     func active() async throws {
         try await ControlServer.with { server in
             let before = Int(Date().timeIntervalSince1970)
@@ -35,15 +35,16 @@ struct IntrospectionTests {
             )
             let answer = try await ask("token=\(token)&token_type_hint=refresh_token&unheard=of", server)
             #expect(answer.status == 200 && answer.headers["Cache-Control"] == ["no-store"])
-            let told = answer.object
-            #expect(told["active"] as? Bool == true && told["scope"] as? String == "documents:* x:read")
-            #expect(told["client_id"] as? String == id && told["jti"] as? String == id)
-            #expect(told["username"] as? String == "billing" && told["sub"] as? String == "acme")
-            #expect(told["exp"] as? Int == 32_472_144_000 && told["nbf"] as? Int == 1_577_836_800)
-            let issued = try #require(told["iat"] as? Int)
+            let described = answer.object
+            #expect(described["active"] as? Bool == true && described["scope"] as? String == "documents:* x:read")
+            #expect(described["client_id"] as? String == id && described["jti"] as? String == id)
+            #expect(described["username"] as? String == "billing" && described["sub"] as? String == "acme")
+            #expect(described["exp"] as? Int == 32_472_144_000 && described["nbf"] as? Int == 1_577_836_800)
+            let issued = try #require(described["iat"] as? Int)
             #expect((before...before + 60).contains(issued))
-            #expect(told["iss"] as? String == ControlServer.issuer && told["token_type"] as? String == "Bearer")
-            #expect(told.count == 11)
+            #expect(
+                described["iss"] as? String == ControlServer.issuer && described["token_type"] as? String == "Bearer")
+            #expect(described.count == 11)
             let bare = try await key(server)
             let little = try await ask("token=\(bare.token)", server).object
             #expect(Set(little.keys) == ["active", "client_id", "iat", "iss", "jti", "sub", "token_type", "username"])
@@ -51,7 +52,7 @@ struct IntrospectionTests {
         }
     }
 
-    @Test("of a key that is not good, nothing is told")
+    @Test("a key that is not valid has no members but active")
     func inactive() async throws {
         try await ControlServer.with { server in
             let limited = try await key(
@@ -65,8 +66,8 @@ struct IntrospectionTests {
                 let answer = try await ask(body, server)
                 #expect(answer.status == 200 && answer.text == #"{"active":false}"#, "\(body)")
             }
-            let good = try await ask("ip=192.0.2.1&path=%2Fv1%2Fx&method=GET&scope=a&token=\(limited.token)", server)
-            #expect(good.object["active"] as? Bool == true)
+            let valid = try await ask("ip=192.0.2.1&path=%2Fv1%2Fx&method=GET&scope=a&token=\(limited.token)", server)
+            #expect(valid.object["active"] as? Bool == true)
         }
     }
 
@@ -90,7 +91,7 @@ struct IntrospectionTests {
         }
     }
 
-    @Test("whoever does not authenticate is told how, in OAuth's form")
+    @Test("an unauthenticated client gets the challenges in OAuth's form")
     func strangers() async throws {
         try await ControlServer.with { server in
             let (_, token) = try await key(server)
@@ -102,7 +103,7 @@ struct IntrospectionTests {
                 #expect(answer.status == 401 && answer.object["error"] as? String == "invalid_client")
                 let challenges = answer.headers["WWW-Authenticate"].joined(separator: ", ")
                 #expect(challenges.contains("Basic realm=") && challenges.contains("Bearer realm="))
-                // RFC 6750 section 3.1: of a token that was none, and not where none was presented.
+                // RFC 6750 section 3.1: the error is present only if a Bearer token was sent.
                 let isWrong = ["Bearer \(token)", "Bearer junk"].contains(authorization)
                 #expect(challenges.contains("error=\"invalid_token\"") == isWrong, "\(authorization ?? "")")
             }
@@ -118,7 +119,7 @@ struct IntrospectionTests {
         }
     }
 
-    @Test("bad requests say what is wrong, in OAuth's form, and repeat no token")
+    @Test("invalid requests get the reason in OAuth's form, without the token")
     func faults() async throws {
         try await ControlServer.with { server in
             let (_, token) = try await key(server)
@@ -142,7 +143,7 @@ struct IntrospectionTests {
         }
     }
 
-    @Test("a key that nobody knows of while the database is away is not judged")
+    @Test("an unknown key gets 503 while the database is unavailable")
     func outage() async throws {
         try await ControlServer.with { server in
             server.store.isDown = true

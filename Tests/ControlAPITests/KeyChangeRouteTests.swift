@@ -6,7 +6,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("The routes that change a key")
+@Suite("Key change routes")
 struct KeyChangeRouteTests {
     private let path = "/admin/api/v1/auth-keys"
 
@@ -23,7 +23,7 @@ struct KeyChangeRouteTests {
         return server.index.withKey(for: digest) { $0.state == .active && !$0.isExpired(at: .now) } ?? false
     }
 
-    @Test("PATCH changes what it names, clears what is null, and merges objects")
+    @Test("PATCH changes the given members, clears those that are null, and merges objects")
     func patch() async throws {
         try await ControlServer.with { server in
             let (id, value) = try await created(server)
@@ -51,7 +51,7 @@ struct KeyChangeRouteTests {
     }
 
     @Test(
-        "a PATCH that breaks a rule changes nothing and names the member",
+        "an invalid PATCH is refused by member, and changes nothing",
         arguments: [
             (#"{"name":null}"#, "name"), (#"{"name":"  "}"#, "name"), (#"{"scopes":["a b"]}"#, "scopes"),
             (#"{"expires_at":"2001-01-01T00:00:00Z"}"#, "expires_at"), (#"{"labels":{"a b":"c"}}"#, "labels"),
@@ -69,7 +69,7 @@ struct KeyChangeRouteTests {
         }
     }
 
-    @Test("If-Match lets only the version pass that was seen")
+    @Test("If-Match accepts only the current version")
     func ifMatch() async throws {
         try await ControlServer.with { server in
             let (id, _) = try await created(server)
@@ -88,7 +88,7 @@ struct KeyChangeRouteTests {
         }
     }
 
-    @Test("only a deactivated key is deleted")
+    @Test("only a deactivated key can be deleted")
     func delete() async throws {
         try await ControlServer.with { server in
             let (id, value) = try await created(server)
@@ -103,7 +103,7 @@ struct KeyChangeRouteTests {
         }
     }
 
-    @Test("a rotation gives a new secret, once, and both are good for the grace")
+    @Test("a rotation returns a new secret once, and both are valid during the grace period")
     func rotate() async throws {
         try await ControlServer.with { server in
             let (id, old) = try await created(server, #"{"name":"n","prefix":"mine"}"#)
@@ -123,7 +123,7 @@ struct KeyChangeRouteTests {
         }
     }
 
-    @Test("a rotation without a body has a day's grace, with 0 it ends the old secret at once")
+    @Test("a rotation without a body has a day's grace period, and with 0 revokes the old secret at once")
     func grace() async throws {
         try await ControlServer.with { server in
             let (id, old) = try await created(server)
@@ -143,7 +143,7 @@ struct KeyChangeRouteTests {
         }
     }
 
-    @Test("a repeated rotation is the same one, and says which")
+    @Test("a repeated rotation is not carried out again, and names the first")
     func idempotent() async throws {
         try await ControlServer.with { server in
             let (id, _) = try await created(server)
@@ -162,7 +162,7 @@ struct KeyChangeRouteTests {
         }
     }
 
-    @Test("nothing is rotated that is deactivated, unknown, or newer than seen")
+    @Test("a rotation is refused for a deactivated, unknown or changed key")
     func rotateRefused() async throws {
         try await ControlServer.with { server in
             let (id, _) = try await created(server)
@@ -176,7 +176,7 @@ struct KeyChangeRouteTests {
         }
     }
 
-    @Test("none of it answers without the admin key")
+    @Test("each route refuses a request without the admin key")
     func unauthorized() async throws {
         try await ControlServer.with { server in
             let (id, value) = try await created(server)
@@ -190,7 +190,7 @@ struct KeyChangeRouteTests {
         }
     }
 
-    @Test("list filters by label, and its next page does too")
+    @Test("the list and its next page are filtered by label")
     func label() async throws {
         try await ControlServer.with { server in
             for number in 0..<5 {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Members of a body")
+@Suite("Body members")
 struct MemberTests {
     private static let keys = "/admin/api/v1/auth-keys"
     private static let admins = "/admin/api/v1/admin-keys"
@@ -98,7 +98,7 @@ struct MemberTests {
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     }
 
-    @Test("an unknown member of any other body is refused by its name and place")
+    @Test("an unknown member of any other body is refused with its name and location")
     func unknownElsewhere() async throws {
         try await ControlServer.with { server in
             let id = try #require(try await server.create(#"{"name":"n"}"#).object["id"] as? String)
@@ -129,7 +129,7 @@ struct MemberTests {
         }
     }
 
-    @Test("no more than a bounded and escaped part of an unknown name is repeated to the caller")
+    @Test("an error repeats only a bounded and escaped part of an unknown name")
     func shownNames() async throws {
         try await ControlServer.with { server in
             for name in [
@@ -152,7 +152,7 @@ struct MemberTests {
     // MARK: - Repeated members
 
     @Test(
-        "a repeated member is refused, at every depth and however its name is written",
+        "a repeated member is refused at every depth and in any spelling",
         arguments: [
             (#"{"name":"n","expires_at":"2099-01-01T00:00:00Z","expires_at":null}"#, "expires_at"),
             (#"{"name":"n","owner":"a","\u006fwner":"b"}"#, "owner"),
@@ -171,7 +171,7 @@ struct MemberTests {
         }
     }
 
-    @Test("the same name in different objects is not a repetition")
+    @Test("the same name in different objects is accepted")
     func notRepeated() async throws {
         try await ControlServer.with { server in
             let body =
@@ -181,7 +181,7 @@ struct MemberTests {
         }
     }
 
-    @Test("a repeated member of any other body is refused by its name and place")
+    @Test("a repeated member of any other body is refused with its name and location")
     func repeatedElsewhere() async throws {
         try await ControlServer.with { server in
             let id = try #require(try await server.create(#"{"name":"n"}"#).object["id"] as? String)
@@ -204,7 +204,7 @@ struct MemberTests {
         }
     }
 
-    @Test("a body in another encoding than UTF-8 is refused")
+    @Test("a body that is not UTF-8 is refused")
     func encodings() async throws {
         try await ControlServer.with { server in
             let body = #"{"name":"n","expires_at":"2099-01-01T00:00:00Z","expires_at":null}"#
@@ -229,7 +229,7 @@ struct MemberTests {
     // MARK: - Empty values
 
     @Test(
-        "an empty value of a limit is refused on create, on update and on import, and null is none",
+        "an empty value of a limit is refused on create, update and import; null is accepted",
         arguments: [
             ("expires_at", #""""#), ("not_before", #""""#), ("owner", #""""#), ("owner", #""  ""#),
             ("allowed_methods", "[]"), ("allowed_paths", "[]"), ("allowed_cidrs", "[]"),
@@ -260,7 +260,7 @@ struct MemberTests {
         }
     }
 
-    @Test("an empty moment of an import line is refused", arguments: ["created_at", "updated_at", "deactivated_at"])
+    @Test("an empty time in an import line is refused", arguments: ["created_at", "updated_at", "deactivated_at"])
     func emptyMoments(_ member: String) async throws {
         try await ControlServer.with { server in
             let line = "{\"name\":\"n\",\"\(member)\":\"\",\(Self.token)}"
@@ -287,7 +287,7 @@ struct MemberTests {
         }
     }
 
-    @Test("an empty externalId of Unkey's API is refused under that name")
+    @Test("an empty externalId in Unkey's API is refused under that name")
     func emptyExternalID() async throws {
         try await ControlServer.with { server in
             let answer = try await server.unkey("keys.createKey", ["apiId": "a", "externalId": ""])
@@ -317,7 +317,7 @@ struct MemberTests {
         }
     }
 
-    @Test("questions about keys have no query parameters")
+    @Test("verification routes refuse query parameters")
     func questionParameters() async throws {
         try await ControlServer.with { server in
             let value = try #require(try await server.create(#"{"name":"n"}"#).object["value"] as? String)
@@ -328,8 +328,8 @@ struct MemberTests {
                 #expect(answer.status == 400 && answer.text.contains("scopes"), "\(path): \(answer.text)")
             }
             let form = [("Content-Type", "application/x-www-form-urlencoded")]
-            let good = try await server.send(.POST, "/v1/introspect", body: "token=\(value)", headers: form)
-            #expect(good.object["active"] as? Bool == true, "\(good.text)")
+            let valid = try await server.send(.POST, "/v1/introspect", body: "token=\(value)", headers: form)
+            #expect(valid.object["active"] as? Bool == true, "\(valid.text)")
             let query = try await server.send(.POST, "/v1/introspect?scope=a", body: "token=\(value)", headers: form)
             #expect(query.status == 400 && query.object["error"] as? String == "invalid_request", "\(query.text)")
         }

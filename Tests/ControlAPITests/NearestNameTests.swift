@@ -2,12 +2,12 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("The nearest known name")
+@Suite("Nearest name")
 struct NearestNameTests {
     private let known = KeyPatchBody.CodingKeys.names
 
     @Test(
-        "a name that is near is found",
+        "a near name is found",
         arguments: [
             ("expires", "expires_at"), ("expire_at", "expires_at"), ("expiresAt", "expires_at"),
             ("EXPIRES-AT", "expires_at"),
@@ -20,7 +20,7 @@ struct NearestNameTests {
         #expect(NearestName.of(name, among: known) == expected)
     }
 
-    @Test("a long name is near to none")
+    @Test("a long name has no near name")
     func long() {
         #expect(NearestName.of(String(repeating: "name", count: 100_000), among: known) == nil)
         #expect(NearestName.of("name", among: []) == nil)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("The OpenAPI document")
+@Suite("OpenAPI document")
 struct OpenAPITests {
     private typealias Object = [String: Any]
 
@@ -22,7 +22,7 @@ struct OpenAPITests {
 
     private static let methods: Set = ["get", "put", "post", "delete", "options", "head", "patch", "trace"]
 
-    /// What anybody may read who reaches the listener.
+    /// The paths that need no credential.
     private static let open: Set = [
         "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", IntrospectionRoutes.metadataPath,
     ]
@@ -39,7 +39,7 @@ struct OpenAPITests {
         }
     }
 
-    /// Calls `body` with each object, and where it stands.
+    /// Calls `body` with each object and its location.
     private func walk(_ value: Any, _ place: String = "#", _ body: (Object, String) throws -> Void) rethrows {
         if let object = value as? Object {
             try body(object, place)
@@ -49,7 +49,7 @@ struct OpenAPITests {
         }
     }
 
-    @Test("it is served without an admin key, as it is")
+    @Test("the document is served unchanged without an admin key")
     func served() async throws {
         try await ControlServer.with { server in
             let answer = try await server.send(.GET, "/openapi.json", admin: nil)
@@ -59,18 +59,18 @@ struct OpenAPITests {
         }
     }
 
-    @Test("every route is described, and nothing else")
+    @Test("the document describes all routes and no others")
     func routes() async throws {
         let described = try operations().map(\.name)
         #expect(Set(described).count == described.count)
         try await ControlServer.with { server in
-            // A middleware answers this one, whatever the method.
+            // A middleware handles this route for every method.
             let there = server.api.router().routes.map { "\($0.method) \($0.path)" } + ["GET \(ForwardAuth.path)"]
             #expect(described.sorted() == there.sorted())
         }
     }
 
-    @Test("operations have ids of their own, and every reference leads somewhere")
+    @Test("operation ids are unique, and all references resolve")
     func references() throws {
         let ids = try operations().compactMap { $0.content["operationId"] as? String }
         #expect(try ids.count == operations().count && Set(ids).count == ids.count)
@@ -90,7 +90,7 @@ struct OpenAPITests {
         }
     }
 
-    @Test("operations for admins need an admin key and say how they refuse; the others need none")
+    @Test("admin operations need an admin key and describe refusals; the others need none")
     func security() async throws {
         try await ControlServer.with { server in
             for operation in try operations() where operation.path != ForwardAuth.path {
@@ -108,7 +108,7 @@ struct OpenAPITests {
         }
     }
 
-    @Test("the permissions that operations name are those that they need")
+    @Test("the described permissions are those of the routes")
     func permissions() async throws {
         let texts = try Dictionary(
             uniqueKeysWithValues: operations().map { ($0.name, $0.content["description"] as? String ?? "") })
@@ -123,7 +123,7 @@ struct OpenAPITests {
         }
     }
 
-    @Test("the parameters that operations take are those that they describe")
+    @Test("the described parameters are those of the routes")
     func parameters() async throws {
         let document = try document()
         let components = document["components"] as? [String: [String: Object]]
@@ -162,7 +162,7 @@ struct OpenAPITests {
         #expect(count > 300)
     }
 
-    @Test("every body has an example, but those that are pages and documents")
+    @Test("every body has an example, except pages and documents")
     func examples() throws {
         let all = try operations()
         #expect(!all.isEmpty)
@@ -176,7 +176,7 @@ struct OpenAPITests {
         }
     }
 
-    @Test("what there is a list of in the code is listed in full")
+    @Test("enumerations contain all cases of the code")
     func lists() throws {
         let components = try #require(try document()["components"] as? [String: [String: Object]])
         func values(_ schema: Object?) -> [String] { schema?["enum"] as? [String] ?? [] }
@@ -194,7 +194,7 @@ struct OpenAPITests {
         #expect(parameter("Limit")?["maximum"] as? Int == ListParameters.limits.upperBound)
     }
 
-    @Test("every JSON body that is sent is closed: it says that other members are refused")
+    @Test("every JSON request body excludes additional members")
     func closedBodies() throws {
         let schemas = try #require((try document()["components"] as? [String: Object])?["schemas"] as? [String: Object])
         func isClosed(_ schema: Object?) -> Bool {
@@ -217,7 +217,7 @@ struct OpenAPITests {
         #expect(count > 15)
     }
 
-    @Test("the limits of a key's members are those of the rules")
+    @Test("the limits of a key's members are those of the field rules")
     func limits() throws {
         let components = try #require(try document()["components"] as? Object)
         func member(_ schema: String, _ name: String) -> Object {
@@ -249,7 +249,7 @@ struct OpenAPITests {
         #expect(grace["default"] as? Int64 == FieldRules.defaultGrace.components.seconds)
     }
 
-    @Test("the members of what is sent are described, all of them")
+    @Test("the document describes all members of request and response bodies")
     func members() throws {
         let schemas = try #require((try document()["components"] as? [String: Object])?["schemas"] as? [String: Object])
         func names(_ schema: String) -> Set<String> {

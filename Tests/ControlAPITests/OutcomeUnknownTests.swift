@@ -6,12 +6,12 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("A change that the database did not confirm")
+@Suite("Unconfirmed change")
 struct OutcomeUnknownTests {
     private static let keys = "/admin/api/v1/auth-keys"
     private static let admins = "/admin/api/v1/admin-keys"
 
-    @Test("is 503 outcome_unknown, and the trail has it under the request's id")
+    @Test("an unconfirmed change gets 503 outcome_unknown, and is in the trail under the request's id")
     func trail() async throws {
         try await ControlServer.with { server in
             let key = try #require(try await server.create(#"{"name":"n"}"#).object["id"] as? String)
@@ -44,7 +44,7 @@ struct OutcomeUnknownTests {
         }
     }
 
-    @Test("has Retry-After only where a repetition does no harm")
+    @Test("an unconfirmed change has Retry-After only if a repetition is harmless")
     func repetition() async throws {
         try await ControlServer.with { server in
             let key = try #require(try await server.create(#"{"name":"n"}"#).object["id"] as? String)
@@ -67,7 +67,26 @@ struct OutcomeUnknownTests {
         }
     }
 
-    @Test("is told to Unkey's clients as well")
+    @Test(
+        "a completed revocation is not reported as failed if the database becomes unavailable after it",
+        arguments: [
+            ("DELETE", "\(keys)/ID/previous-secret", nil, 204), ("POST", "\(keys)/ID/deactivate", nil, 204),
+            ("POST", "/v2/keys.deleteKey", #"{"keyId":"ID"}"#, 200),
+            ("POST", "/v2/keys.deleteKey", #"{"keyId":"ID","permanent":true}"#, 503),
+        ] as [(String, String, String?, Int)])
+    func databaseGoesAway(_ method: String, _ path: String, _ body: String?, _ status: Int) async throws {
+        try await ControlServer.with { server in
+            let key = try #require(try await server.create(#"{"name":"n"}"#).object["id"] as? String)
+            _ = try await server.send(.POST, "\(Self.keys)/\(key)/rotate", body: #"{"grace_seconds":600}"#)
+            server.store.goDownAfterNextChange()
+            let answer = try await server.send(
+                HTTPMethod(rawValue: method), path.replacing("ID", with: key), body: body?.replacing("ID", with: key))
+            #expect(answer.status == status)
+            if status == 503 { #expect(answer.errorText("type") == "urn:keyward:error:outcome_unknown") }
+        }
+    }
+
+    @Test("an unconfirmed change is reported to Unkey's clients")
     func unkey() async throws {
         try await ControlServer.with { server in
             server.store.losesAnswers = true
@@ -80,9 +99,9 @@ struct OutcomeUnknownTests {
     }
 }
 
-@Suite("The log of failures")
+@Suite("Failure log")
 struct FailureLogTests {
-    @Test("has one line a second for one cause, with the number of those left out")
+    @Test("each cause is logged once a second, with the number of omitted failures")
     func pace() async throws {
         let lines = LogLines()
         let logger = Logger(label: "test") { _ in lines.handler }
@@ -98,7 +117,7 @@ struct FailureLogTests {
             lines.all == ["failed error=one", "failed error=two", "failed error=one omitted=999", "failed error=one"])
     }
 
-    @Test("has a line for requests that find the database unavailable")
+    @Test("an unavailable database is logged")
     func unavailable() async throws {
         let lines = LogLines()
         try await ControlServer.with(log: lines) { server in

@@ -16,7 +16,7 @@ struct PlainHeadTests {
         return (String(text.dropFirst(9).prefix(3)), text)
     }
 
-    @Test("a byte of the target that must be percent-encoded is named")
+    @Test("an error names the byte of a target that must be percent-encoded")
     func target() async throws {
         try await ControlServer.with { server in
             let wrong = try await answer(server, "/healthz/é")
@@ -29,7 +29,7 @@ struct PlainHeadTests {
         }
     }
 
-    @Test("a target that is too long is 414")
+    @Test("an overlong target gets 414")
     func length() async throws {
         try await ControlServer.with { server in
             let path = "/healthz?" + String(repeating: "a", count: PlainHeads.targetLimit - 9)
@@ -39,7 +39,7 @@ struct PlainHeadTests {
         }
     }
 
-    @Test("fields that are not read may hold any byte, and those that are read never match")
+    @Test("unread fields may contain any byte, and read fields with such bytes never match")
     func fields() async throws {
         try await ControlServer.with { server in
             for (name, value) in [("Cookie", "é"), ("Referer", "/é"), ("X-Any", "é\u{301}"), ("User-Agent", "é")] {
@@ -57,7 +57,7 @@ struct PlainHeadTests {
         }
     }
 
-    @Test("a proxy that tells a target beyond ASCII, or one that is too long, gets a refusal")
+    @Test("a forwarded target that is overlong or not ASCII is refused")
     func forwarded() async throws {
         try await ControlServer.with { server in
             let key = try #require(try await server.create(#"{"name":"n"}"#).object["value"] as? String)
@@ -65,9 +65,10 @@ struct PlainHeadTests {
             let long = "/" + String(repeating: "a", count: PlainHeads.targetLimit)
             let method = ("X-Forwarded-Method", "GET")
             #expect(try await answer(server, path, [credential, method, ("X-Forwarded-Uri", "/a")]).status == "200")
-            for told in ["/é", long, "/a b"] {
+            for described in ["/é", long, "/a b"] {
                 #expect(
-                    try await answer(server, path, [credential, method, ("X-Forwarded-Uri", told)]).status == "403")
+                    try await answer(server, path, [credential, method, ("X-Forwarded-Uri", described)]).status == "403"
+                )
             }
             #expect(
                 try await answer(server, path, [credential, ("X-Forwarded-Method", "GÉT"), ("X-Forwarded-Uri", "/")])

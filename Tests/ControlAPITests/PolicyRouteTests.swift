@@ -6,7 +6,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Policies over HTTP")
+@Suite("Policies in key routes")
 struct PolicyRouteTests {
     private let path = "/admin/api/v1/auth-keys"
     private let policy = #"""
@@ -14,7 +14,7 @@ struct PolicyRouteTests {
         "allowed_cidrs":["10.0.0.0/8","192.0.2.1"],"report_only":["allowed_cidrs"],"scopes":["docs:*"]
         """#
 
-    @Test("a policy is taken at creation, shown in the form that is kept, and changed")
+    @Test("a policy is set at creation, shown in normalized form, and changed")
     func life() async throws {
         try await ControlServer.with { server in
             let created = try await server.create("{\"name\":\"n\",\(policy)}")
@@ -36,7 +36,7 @@ struct PolicyRouteTests {
     }
 
     @Test(
-        "a rule that is none is refused by name",
+        "an invalid rule is refused by name",
         arguments: [
             (#""allowed_methods":["G T"]"#, "allowed_methods"), (#""allowed_methods":"GET""#, "allowed_methods"),
             (#""allowed_paths":["v1"]"#, "allowed_paths"), (#""allowed_paths":["/a/../b"]"#, "allowed_paths"),
@@ -51,7 +51,7 @@ struct PolicyRouteTests {
         }
     }
 
-    @Test("explain tells the decision and what led to it")
+    @Test("explain returns the decision and its steps")
     func explain() async throws {
         try await ControlServer.with { server in
             let id = try #require(try await server.create("{\"name\":\"n\",\(policy)}").object["id"] as? String)
@@ -78,7 +78,7 @@ struct PolicyRouteTests {
         }
     }
 
-    @Test("lifetimes: a default where nothing is said, and a maximum for all")
+    @Test("a key without an expiry gets the default lifetime, and each lifetime has a maximum")
     func lifetimes() async throws {
         let lifetimes = KeyLifetimes(standard: .seconds(3_600), longest: .seconds(86_400))
         try await ControlServer.with(lifetimes: lifetimes) { server in

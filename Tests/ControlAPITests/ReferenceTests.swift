@@ -9,9 +9,9 @@ import Testing
     import FoundationXML
 #endif
 
-@Suite("The reference page")
+@Suite("Reference page")
 struct ReferenceTests {
-    /// What is in a page, as an XML reader finds it; nil where it is not well-formed.
+    /// The content of a page according to an XML parser; nil if it is not well-formed.
     private final class Elements: NSObject, XMLParserDelegate {
         private(set) var names: Set<String> = []
         private(set) var ids: [String] = []
@@ -50,7 +50,7 @@ struct ReferenceTests {
 
     private func page() throws -> String { ReferencePage(try Reference(OpenAPIDocument.bytes)).html.markup }
 
-    @Test("it is served without an admin key, runs nothing and fetches nothing")
+    @Test("the page is served without an admin key, and has no scripts or external resources")
     func harmless() async throws {
         let page = try page()
         try await ControlServer.with { server in
@@ -67,7 +67,7 @@ struct ReferenceTests {
         #expect(!page.contains("url(") && !page.contains("@import"))
     }
 
-    @Test("every operation is on it, under its id, with a command; and every link leads somewhere")
+    @Test("the page has each operation with its id and a command, and all links resolve")
     func complete() throws {
         let document = try #require(
             try JSONSerialization.jsonObject(with: Data(OpenAPIDocument.bytes)) as? [String: Any])
@@ -88,7 +88,7 @@ struct ReferenceTests {
         }
     }
 
-    @Test("the members of what schemas are made of are in the tables, also those within others")
+    @Test("the tables contain inherited and nested members of schemas")
     func tables() throws {
         let table = SchemaTable(reference: try Reference(OpenAPIDocument.bytes))
         func markup(_ name: String) -> String {
@@ -103,7 +103,7 @@ struct ReferenceTests {
         #expect(markup("NewAuthKey").contains("<code>name</code><br /><small class=\"required\">required</small>"))
     }
 
-    @Test("text is text, whatever is in it, on the page and in the shell")
+    @Test("text is escaped on the page and in shell commands")
     func escapes() throws {
         let hostile = #"<img src=x onerror="alert('1')">&`<b>`"#
         let markup = ("<p title=\"\(text: hostile)\">\(HTML.prose(hostile))</p>" as HTML).markup

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("What is misspelt, or asked in another way")
+@Suite("Strictness of admin routes")
 struct StrictnessTests {
     private static let keys = "/admin/api/v1/auth-keys"
     private static let admins = "/admin/api/v1/admin-keys"
@@ -14,7 +14,7 @@ struct StrictnessTests {
     private static let id = "0190163d-8694-739b-8b6e-c1e1b9f4a2d3"
 
     @Test(
-        "a member that a body does not have is refused by name, and nothing is changed",
+        "an unknown member is refused by name, and the key is not changed",
         arguments: [
             (HTTPMethod.PATCH, "", #"{"expires":null,"name":"m"}"#, "expires"),
             (.PATCH, "", #"{"prefix":"x"}"#, "prefix"), (.PATCH, "", #"{"Name":"m"}"#, "Name"),
@@ -31,7 +31,7 @@ struct StrictnessTests {
         }
     }
 
-    @Test("so is one of an admin key's")
+    @Test("an unknown member of an admin key is refused by name")
     func adminMembers() async throws {
         try await ControlServer.with { server in
             let wrong = try await server.send(
@@ -44,7 +44,7 @@ struct StrictnessTests {
         }
     }
 
-    @Test("a parameter that a route does not have, or that is there twice, is refused by name")
+    @Test("an unknown or repeated parameter is refused by name")
     func parameters() async throws {
         try await ControlServer.with { server in
             for (method, target, param) in [
@@ -68,7 +68,7 @@ struct StrictnessTests {
         }
     }
 
-    @Test("HEAD is GET without its body, for admins too")
+    @Test("HEAD gets the response of GET without a body")
     func head() async throws {
         try await ControlServer.with { server in
             _ = try await server.create(#"{"name":"n"}"#)
@@ -84,7 +84,7 @@ struct StrictnessTests {
         }
     }
 
-    @Test("a method that a path does not take is 405, with those that it does")
+    @Test("an unsupported method gets 405 with the allowed methods")
     func methods() async throws {
         try await ControlServer.with { server in
             for (method, path, allowed) in [
@@ -93,7 +93,7 @@ struct StrictnessTests {
                 (.POST, "\(Self.keys)/\(Self.id)", "DELETE, GET, HEAD, PATCH"),
                 (.GET, "\(Self.keys)/\(Self.id)/rotate", "POST"), (.HEAD, "\(Self.keys)/\(Self.id)/rotate", "POST"),
                 (.DELETE, "\(Self.audit)", "GET, HEAD"), (.POST, "/healthz", "GET, HEAD"),
-                // No key's path, though a key's id stands where its name does.
+                // These literal paths take precedence over the path of a key.
                 (.DELETE, "\(Self.keys)/export", "GET, HEAD"), (.OPTIONS, "\(Self.keys)/import", "POST"),
             ] {
                 let answer = try await server.send(method, path, admin: nil)

@@ -6,9 +6,9 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Errors of Unkey's API")
+@Suite("Unkey errors")
 struct UnkeyErrorTests {
-    /// All that Unkey's clients read of an error.
+    /// Checks all members that Unkey's clients read of an error.
     private func check(_ answer: ControlServer.Answer, _ status: Int, _ title: String, _ type: String) {
         #expect(answer.status == status && answer.headers["Cache-Control"] == ["no-store"], "\(answer.text)")
         #expect(answer.headers["Content-Type"] == ["application/json"])
@@ -20,7 +20,7 @@ struct UnkeyErrorTests {
         #expect((answer.error["errors"] != nil) == (status == 400))
     }
 
-    @Test("all of them have Unkey's form")
+    @Test("all errors have Unkey's format")
     func form() async throws {
         try await ControlServer.with { server in
             func send(_ path: String, _ body: String, _ method: HTTPMethod = .POST) async throws -> ControlServer.Answer
@@ -29,8 +29,8 @@ struct UnkeyErrorTests {
             }
             check(try await send("/v2/keys.createKey", "{"), 400, "Bad Request", "invalid_json")
             check(try await send("/v2/keys.createKey", "{}"), 400, "Bad Request", "validation_failed")
-            let nobody = try await server.send(.POST, "/v2/keys.verifyKey", body: "{}", admin: nil)
-            check(nobody, 401, "Unauthorized", "key_missing")
+            let anonymous = try await server.send(.POST, "/v2/keys.verifyKey", body: "{}", admin: nil)
+            check(anonymous, 401, "Unauthorized", "key_missing")
             check(try await send("/v2/keys.getKey", #"{"keyId":"x"}"#), 404, "Not Found", "key_not_found")
             check(try await send("/v2/keys.eatKey", "{}"), 404, "Not Found", "route_not_found")
             let get = try await server.send(.GET, "/v2/keys.getKey")
@@ -41,7 +41,7 @@ struct UnkeyErrorTests {
         }
     }
 
-    @Test("what is at fault is named in Unkey's words")
+    @Test("the location of a fault has Unkey's name")
     func locations() async throws {
         try await ControlServer.with { server in
             let id = try await server.unkeyKey().id
@@ -102,25 +102,25 @@ struct UnkeyErrorTests {
         }
     }
 
-    @Test("only the member that a message begins with is renamed in it")
+    @Test("only a member at the start of a message is renamed")
     func prose() async throws {
         try await ControlServer.with { server in
             let admin = try await server.adminKey(#""permissions":["keys:write"],"owner":"acme""#)
             let answer = try await server.unkey(
                 "keys.createKey", ["apiId": "a", "externalId": "other"], admin: admin)
             #expect(answer.status == 403, "\(answer.text)")
-            #expect(answer.errorText("detail") == "the admin key is for the keys of one owner alone")
+            #expect(answer.errorText("detail") == "the admin key is limited to the keys of one owner")
         }
     }
 
-    @Test("what Keyward has not is said to be that")
+    @Test("an operation that Keyward lacks gets the reason")
     func absent() async throws {
         try await ControlServer.with { server in
             for (operation, reason) in [
                 ("apis.createApi", "no APIs"), ("identities.createIdentity", "no identities"),
                 ("permissions.createRole", "no roles"), ("keys.addRoles", "no roles"), ("ratelimit.limit", "no rate"),
                 ("keys.updateCredits", "no credits"), ("keys.migrateKeys", "/auth-keys/import"),
-                ("rootKeys.createKey", "/admin-keys"), ("domains.listDomains", "nothing of that kind"),
+                ("rootKeys.createKey", "/admin-keys"), ("domains.listDomains", "no equivalent"),
             ] {
                 let answer = try await server.unkey(operation, [:])
                 check(answer, 404, "Not Found", "route_not_found")

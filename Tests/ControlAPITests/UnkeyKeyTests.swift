@@ -6,11 +6,11 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Unkey's API for keys")
+@Suite("Unkey key routes")
 struct UnkeyKeyTests {
     private let keys = "/admin/api/v1/auth-keys"
 
-    @Test("a key made by it is the same key to Keyward's own API")
+    @Test("a key created by Unkey's API is also a key of Keyward's API")
     func create() async throws {
         try await ControlServer.with { server in
             let answer = try await server.unkey(
@@ -34,7 +34,7 @@ struct UnkeyKeyTests {
         }
     }
 
-    @Test("without an end, a key gets the instance's own; null is never")
+    @Test("a key without an expiry gets the default lifetime, and null means never")
     func lifetimes() async throws {
         try await ControlServer.with(lifetimes: KeyLifetimes(standard: .seconds(3_600))) { server in
             let (ending, endless) = try await (server.unkeyKey(), server.unkeyKey(["expires": NSNull()]))
@@ -62,7 +62,7 @@ struct UnkeyKeyTests {
         }
     }
 
-    @Test("metadata are replaced, permissions too; null leaves what has no null, and clears the rest")
+    @Test("metadata and permissions are replaced; null clears a member, or leaves one that cannot be null")
     func update() async throws {
         try await ControlServer.with { server in
             let (id, _) = try await server.unkeyKey([
@@ -88,7 +88,7 @@ struct UnkeyKeyTests {
         }
     }
 
-    @Test("permissions that are added and taken at the same time all count")
+    @Test("concurrent additions and removals of permissions all take effect")
     func permissions() async throws {
         try await ControlServer.with { server in
             let (id, _) = try await server.unkeyKey(["permissions": ["old"]])
@@ -109,7 +109,7 @@ struct UnkeyKeyTests {
     }
 
     @Test(
-        "a list has the keys of its API that are not deactivated, over many pages, and for one owner's admin only those"
+        "a list pages through the keys of an apiId that are not deactivated, within the admin key's owner"
     )
     func list() async throws {
         try await ControlServer.with { server in
@@ -140,7 +140,7 @@ struct UnkeyKeyTests {
         }
     }
 
-    @Test("a rotation keeps the id, and the old secret for as long as was said")
+    @Test("a rotation keeps the id, and the old secret for the requested time")
     func reroll() async throws {
         try await ControlServer.with { server in
             let (id, token) = try await server.unkeyKey(["prefix": "sk"])
@@ -156,7 +156,7 @@ struct UnkeyKeyTests {
         }
     }
 
-    @Test("a deactivated key is not there, but to be deleted, again and for good")
+    @Test("a deactivated key is not found, but can be deleted again and permanently")
     func delete() async throws {
         try await ControlServer.with { server in
             let (id, token) = try await server.unkeyKey()
@@ -184,7 +184,7 @@ struct UnkeyKeyTests {
         }
     }
 
-    @Test("each operation needs its permission, and none lets a key of an API in")
+    @Test("each operation requires its permission and refuses data keys")
     func needs() async throws {
         try await ControlServer.with { server in
             func operations(_ key: (id: String, token: String)) -> [(String, [String: Any], [AdminPermission])] {
@@ -218,7 +218,7 @@ struct UnkeyKeyTests {
         }
     }
 
-    @Test("an admin key for one owner has to do with that owner's keys alone")
+    @Test("an admin key for one owner reaches only that owner's keys")
     func owners() async throws {
         try await ControlServer.with { server in
             let admin = try await server.adminKey(
@@ -249,7 +249,7 @@ struct UnkeyKeyTests {
         }
     }
 
-    @Test("what is done and what is refused is in the trail, as by Keyward's own API")
+    @Test("changes and refusals are recorded in the trail as by Keyward's API")
     func trail() async throws {
         try await ControlServer.with { server in
             let id = try await server.unkeyKey().id
@@ -280,7 +280,7 @@ struct UnkeyKeyTests {
                     "keys.rerollKey", ["keyId": never, "expiration": -1], ControlServer.adminKey, "key.rotate",
                     "validation_failed", true
                 ),
-                // The body of a caller that is refused itself is not read.
+                // The body of an unauthorized caller is not read.
                 ("keys.getKey", ["keyId": never], reader, "key.read", "permission_missing", false),
                 ("keys.setPermissions", ["keyId": never], "junk", "key.update", "key_unknown", false),
                 ("apis.listKeys", ["apiId": "a"], nil, "key.read", "key_missing", false),

@@ -5,7 +5,7 @@ import Testing
 @testable import ControlAPI
 
 extension ControlServer {
-    /// Asks one of the operations of Unkey's API.
+    /// Calls an operation of Unkey's API.
     func unkey(
         _ operation: String, _ body: [String: Any], admin: String? = adminKey, headers: [(String, String)] = []
     ) async throws -> Answer {
@@ -13,7 +13,7 @@ extension ControlServer {
         return try await send(.POST, "/v2/\(operation)", body: text, admin: admin, headers: headers)
     }
 
-    /// A key made by `keys.createKey`.
+    /// Creates a key by `keys.createKey`.
     func unkeyKey(_ members: [String: Any] = [:]) async throws -> (id: String, token: String) {
         let answer = try await unkey("keys.createKey", members.merging(["apiId": "api_1"]) { given, _ in given })
         let data = answer.data
@@ -32,7 +32,7 @@ extension ControlServer {
 extension ControlServer.Answer {
     var data: [String: Any] { object["data"] as? [String: Any] ?? [:] }
     var list: [[String: Any]] { object["data"] as? [[String: Any]] ?? [] }
-    /// Of an error: the places that it names.
+    /// The locations that an error names.
     var locations: [String] {
         (error["errors"] as? [[String: Any]] ?? []).compactMap { $0["location"] as? String }
     }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Unkey's API for verification")
+@Suite("Unkey verification routes")
 struct UnkeyVerifyTests {
     private func create(_ server: ControlServer, _ members: String) async throws -> (id: String, token: String) {
         let answer = try await server.create("{\"name\":\"n\",\(members)}")
@@ -16,8 +16,8 @@ struct UnkeyVerifyTests {
         )
     }
 
-    @Test("a good key: what it is")
-    func good() async throws {
+    @Test("a valid key gets its attributes")
+    func valid() async throws {
         try await ControlServer.with { server in
             let (id, token) = try await create(
                 server, #""owner":"acme","scopes":["a:*"],"metadata":{"p":1},"expires_at":"2999-01-01T00:00:00Z""#)
@@ -36,7 +36,7 @@ struct UnkeyVerifyTests {
         }
     }
 
-    @Test("why a key is not good")
+    @Test("each refusal gets Unkey's code")
     func refusals() async throws {
         try await ControlServer.with { server in
             let gone = try await create(server, #""owner":"o""#)
@@ -52,11 +52,11 @@ struct UnkeyVerifyTests {
                 (gone.token, "NOT_FOUND", false), (Token.generate().value, "NOT_FOUND", false),
                 ("junk", "NOT_FOUND", false),
             ]
-            for (token, code, isTold) in cases {
+            for (token, code, isReported) in cases {
                 let answer = try await server.unkey("keys.verifyKey", ["key": token, "permissions": "a"])
                 #expect(answer.status == 200 && answer.data["code"] as? String == code, "\(answer.text)")
                 #expect(answer.data["valid"] as? Bool == false)
-                #expect((answer.data["keyId"] != nil) == isTold && (answer.data["name"] != nil) == isTold)
+                #expect((answer.data["keyId"] != nil) == isReported && (answer.data["name"] != nil) == isReported)
             }
             let brief = Timestamp.now.advanced(by: .milliseconds(400)).description
             let ending = try await create(server, #""expires_at":"\#(brief)""#).token
@@ -68,7 +68,7 @@ struct UnkeyVerifyTests {
     }
 
     @Test(
-        "a query names permissions that are all needed",
+        "a query joins required permissions by AND",
         arguments: [
             ("a", "a"), ("a AND b", "a b"), ("a and b And c.d-e/f_g", "a b c.d-e/f_g"),
             (" ( a AND (b) )AND\tc ", "a b c"),
@@ -80,7 +80,7 @@ struct UnkeyVerifyTests {
     }
 
     @Test(
-        "what is no such query is refused",
+        "any other query is refused",
         arguments: [
             "", " ", "()", "AND", "a AND", "AND a", "a b", "(a", "a)", ")a(", "a AND AND b", "a OR b", "(a or b) AND c",
             "a:*", "a\"", "ä", "a(b)", String(repeating: "a", count: 129), String(repeating: "(", count: 1_001),
@@ -92,7 +92,7 @@ struct UnkeyVerifyTests {
         }
     }
 
-    @Test("a verification is a use of the key, whoami is none")
+    @Test("a verification counts as a use of the key, whoami does not")
     func use() async throws {
         try await ControlServer.with { server in
             let (id, token) = try await server.unkeyKey()
@@ -109,7 +109,7 @@ struct UnkeyVerifyTests {
         }
     }
 
-    @Test("whoami knows a key whatever its state, by any of its secrets, and one that another instance made")
+    @Test("whoami finds a key in any state, by any of its secrets, and from another instance")
     func whoami() async throws {
         try await ControlServer.with { server in
             let (id, token) = try await server.unkeyKey(["enabled": false, "meta": ["a": 1]])
@@ -131,7 +131,7 @@ struct UnkeyVerifyTests {
         }
     }
 
-    @Test("while the database is away, known keys are verified, and nothing else is said")
+    @Test("while the database is unavailable, only keys in memory are verified")
     func outage() async throws {
         try await ControlServer.with { server in
             let token = try await server.unkeyKey().token

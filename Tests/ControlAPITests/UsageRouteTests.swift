@@ -5,7 +5,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Use over HTTP")
+@Suite("Usage route")
 struct UsageRouteTests {
     private let path = "/admin/api/v1/auth-keys"
 
@@ -21,7 +21,7 @@ struct UsageRouteTests {
         return key.id.description
     }
 
-    @Test("a key shows its use, and its use by day and secret")
+    @Test("the usage of a key is reported in total, by day and by secret")
     func report() async throws {
         try await ControlServer.with { server in
             let id = try await used(server, .seconds(60))
@@ -35,15 +35,15 @@ struct UsageRouteTests {
             #expect((days[0]["day"] as? String)?.count == 10)
             let secrets = try #require(report["secrets"] as? [[String: Any]])
             #expect(secrets.count == 1 && secrets[0]["requests"] as? Int == 12 && secrets[0]["digest"] == nil)
-            for bad in ["0", "401", "x", "-1"] {
-                let answer = try await server.send(.GET, "\(path)/\(id)/usage?days=\(bad)")
+            for invalid in ["0", "401", "x", "-1"] {
+                let answer = try await server.send(.GET, "\(path)/\(id)/usage?days=\(invalid)")
                 #expect(answer.status == 400 && answer.errorText("param") == "days")
             }
             #expect(try await server.send(.GET, "\(path)/\(KeyID.generate())/usage").status == 404)
         }
     }
 
-    @Test("the deactivation of a key that was used in the last seven days comes with a warning")
+    @Test("the deactivation of a key used within seven days has a warning")
     func warning() async throws {
         try await ControlServer.with { server in
             for (ago, isWarned) in [(Duration.seconds(60), true), (.seconds(8 * 86_400), false)] {
@@ -55,7 +55,7 @@ struct UsageRouteTests {
         }
     }
 
-    @Test("use that is not written down yet counts")
+    @Test("a use that is not written yet causes the warning")
     func warningOfNewUse() async throws {
         try await ControlServer.with { server in
             let made = try await server.create(#"{"name":"n"}"#).object

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Verification for services")
+@Suite("Verify routes")
 struct VerifyRouteTests {
     private static let path = "/v1/verify"
 
@@ -30,8 +30,8 @@ struct VerifyRouteTests {
         return try #require(answer.object["value"] as? String, "\(answer.text)")
     }
 
-    @Test("a good key: its identity and metadata")
-    func good() async throws {
+    @Test("a valid key gets its identity and metadata")
+    func valid() async throws {
         try await ControlServer.with { server in
             let (id, token) = try await key(
                 server,
@@ -51,7 +51,7 @@ struct VerifyRouteTests {
         }
     }
 
-    @Test("what is told of a key without anything is what there is")
+    @Test("a key without attributes gets only the required members")
     func bare() async throws {
         try await ControlServer.with { server in
             let (id, token) = try await key(server, [:])
@@ -61,7 +61,7 @@ struct VerifyRouteTests {
         }
     }
 
-    @Test("a refusal has a code, and what the gateway would answer")
+    @Test("a refusal has a code and the gateway's status")
     func refusals() async throws {
         let rules = ScopeRules(["DELETE /v1/**=b:write"].compactMap { ScopeRules.Rule($0) })
         try await ControlServer.with(rules: rules) { server in
@@ -74,7 +74,7 @@ struct VerifyRouteTests {
             let gone = try await key(server, [:])
             let off = try await server.send(.POST, "/admin/api/v1/auth-keys/\(gone.id)/deactivate")
             #expect(off.status == 204)
-            let good = ["method": "GET", "path": "/v1/x", "ip": "192.0.2.9"]
+            let valid = ["method": "GET", "path": "/v1/x", "ip": "192.0.2.9"]
             for (token, change, code, status) in [
                 (limited, [:], "VALID", 200), (limited, ["method": "POST"], "METHOD_NOT_ALLOWED", 403),
                 (limited, ["method": ""], "METHOD_NOT_ALLOWED", 403),
@@ -89,7 +89,7 @@ struct VerifyRouteTests {
                 (Token.generate().value, [:], "NOT_FOUND", 401), ("junk", [:], "MALFORMED", 401),
                 ("", [:], "MALFORMED", 401),
             ] as [(String, [String: String], String, Int)] {
-                let question = good.merging(["key": token]) { $1 }.merging(change) { $1 }
+                let question = valid.merging(["key": token]) { $1 }.merging(change) { $1 }
                 let answer = try await ask(question, server)
                 #expect(answer.status == 200 && answer.object["code"] as? String == code, "\(change): \(answer.text)")
                 #expect(answer.object["status"] as? Int == status && answer.object["valid"] as? Bool == (status == 200))
@@ -99,7 +99,7 @@ struct VerifyRouteTests {
         }
     }
 
-    @Test("an admin key for one owner is told nothing of the keys of others")
+    @Test("an admin key for one owner gets NOT_FOUND for the keys of others")
     func owners() async throws {
         try await ControlServer.with { server in
             let admin = try await adminKey(server, #""permissions":["verify"],"owner":"acme""#)
@@ -110,7 +110,7 @@ struct VerifyRouteTests {
         }
     }
 
-    @Test("who asks needs an admin key with the permission")
+    @Test("a caller needs an admin key with the permission verify")
     func callers() async throws {
         try await ControlServer.with { server in
             let token = try await key(server, [:]).token
@@ -125,7 +125,7 @@ struct VerifyRouteTests {
         }
     }
 
-    @Test("bad questions name the member")
+    @Test("an invalid request is refused by member")
     func faults() async throws {
         try await ControlServer.with { server in
             for (body, param) in [
@@ -152,7 +152,7 @@ struct VerifyRouteTests {
         }
     }
 
-    @Test("a batch answers each, in order")
+    @Test("a batch gets a result for each key, in order")
     func batch() async throws {
         try await ControlServer.with { server in
             let token = try await key(server, [:]).token
@@ -166,7 +166,7 @@ struct VerifyRouteTests {
         }
     }
 
-    @Test("a question is a use of the key")
+    @Test("a verification counts as a use of the key")
     func use() async throws {
         try await ControlServer.with { server in
             let (id, token) = try await key(server, [:])
@@ -176,7 +176,7 @@ struct VerifyRouteTests {
         }
     }
 
-    @Test("a key that nobody knows of while the database is away is not judged")
+    @Test("an unknown key gets 503, or UNAVAILABLE in a batch, while the database is unavailable")
     func outage() async throws {
         try await ControlServer.with { server in
             let token = try await key(server, [:]).token

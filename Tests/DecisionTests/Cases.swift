@@ -1,4 +1,4 @@
-/// What may become of a request: let in, or refused with the code of an error.
+/// The verdict on a request: admitted, or refused with an error code.
 enum Verdict: String {
     case admitted
     case missing = "key_missing"
@@ -14,7 +14,7 @@ enum Verdict: String {
     case twoWays = "path_ambiguous"
     case twoKeys = "ambiguous_credentials"
 
-    /// Of the gateway's answer.
+    /// The status of the gateway's response.
     var status: Int {
         switch self {
         case .admitted: 200
@@ -24,7 +24,7 @@ enum Verdict: String {
         }
     }
 
-    /// What `/v1/verify` calls it, where it can be asked about.
+    /// The codes of `/v1/verify` for the verdict; empty if the API cannot express the request.
     var verifyCodes: Set<String> {
         switch self {
         case .admitted: ["VALID"]
@@ -58,18 +58,18 @@ struct Call {
     static let twoWays = Call(method: "GET", path: "/v1/things/%2e%2e/x", client: "192.0.2.7")
 
     static let all = [read, delete, post, other, v6, far, twoWays]
-    /// What requests need, the same on every way in.
+    /// The scopes that requests need, with the same rules at every entry point.
     static let rules = ["GET /v1/documents/*=documents:read", "DELETE /v1/**=documents:delete"]
 }
 
-/// A key, and what becomes of each of `Call.all` with it.
+/// A key, and the verdict on each of `Call.all` with it.
 struct KeyCase {
     enum Ending {
         case none, deactivated, expired
     }
 
     let name: String
-    /// Of the request that creates it.
+    /// Members of the request that creates the key.
     let members: String
     var ending = Ending.none
     let verdicts: [Verdict]
@@ -117,7 +117,8 @@ struct KeyCase {
             [.admitted, .admitted, .admitted, .admitted, .admitted, .admitted]),
     ]
 
-    /// - Parameter verdicts: of all but the last call, whose path can be read two ways, and passes with no key.
+    /// - Parameter verdicts: the verdicts on all but the last call. Its path is ambiguous, and it is refused with every
+    ///   key.
     private init(_ name: String, _ members: String, ending: Ending = .none, _ verdicts: [Verdict]) {
         self.name = name
         self.members = members
@@ -135,37 +136,41 @@ struct KeyCase {
     private static func always(_ verdict: Verdict) -> [Verdict] { Array(repeating: verdict, count: 6) }
 }
 
-/// How a request carries a key, and what becomes of `Call.post` with it.
+/// A set of credential fields, and the verdict on `Call.post` with them.
 struct CredentialCase {
     let name: String
     let fields: [(String, String)]
-    /// What there is to ask about; nil where that cannot be told without the request's fields.
+    /// The token to ask about; nil if the case depends on the request's fields.
     let token: String?
     let verdict: Verdict
 
     /// - Parameters:
-    ///   - good: a token that opens everything.
-    ///   - replaced: by it; good for its grace.
-    ///   - ended: one whose grace was cut short.
-    ///   - unknown: one that was never issued.
-    static func all(good: String, replaced: String, ended: String, unknown: String) -> [CredentialCase] {
-        let broken = String(good.dropLast()) + (good.hasSuffix("A") ? "B" : "A")
+    ///   - valid: a token that grants full access.
+    ///   - replaced: the token that `valid` replaced, within its grace period.
+    ///   - expired: a token whose grace period was ended early.
+    ///   - unknown: a token of a deleted key.
+    static func all(valid: String, replaced: String, expired: String, unknown: String) -> [CredentialCase] {
+        let broken = String(valid.dropLast()) + (valid.hasSuffix("A") ? "B" : "A")
         return [
             CredentialCase("none", [], nil, .missing),
-            CredentialCase("a Bearer token", [("Authorization", "Bearer \(good)")], good, .admitted),
-            CredentialCase("a scheme in capitals", [("Authorization", "BEARER \(good)")], good, .admitted),
-            CredentialCase("a field of its own", [("X-API-Key", good)], good, .admitted),
-            CredentialCase("the one replaced", [("Authorization", "Bearer \(replaced)")], replaced, .admitted),
-            CredentialCase("one whose grace is over", [("Authorization", "Bearer \(ended)")], ended, .expired),
-            CredentialCase("one never issued", [("X-API-Key", unknown)], unknown, .unknown),
+            CredentialCase("a Bearer token", [("Authorization", "Bearer \(valid)")], valid, .admitted),
+            CredentialCase("a scheme in capitals", [("Authorization", "BEARER \(valid)")], valid, .admitted),
+            CredentialCase("a field of its own", [("X-API-Key", valid)], valid, .admitted),
+            CredentialCase("a replaced token", [("Authorization", "Bearer \(replaced)")], replaced, .admitted),
+            CredentialCase(
+                "a token after its grace period", [("Authorization", "Bearer \(expired)")], expired, .expired),
+            CredentialCase("an unknown token", [("X-API-Key", unknown)], unknown, .unknown),
             CredentialCase("a wrong check digit", [("Authorization", "Bearer \(broken)")], broken, .malformed),
             CredentialCase("no token at all", [("X-API-Key", "junk")], "junk", .malformed),
-            CredentialCase("one too long", [("X-API-Key", good + good + good)], good + good + good, .malformed),
             CredentialCase(
-                "the same in both fields", [("Authorization", "Bearer \(good)"), ("X-API-Key", good)], nil, .admitted),
+                "a token that is too long", [("X-API-Key", valid + valid + valid)], valid + valid + valid, .malformed),
             CredentialCase(
-                "two in both fields", [("Authorization", "Bearer \(good)"), ("X-API-Key", replaced)], nil, .twoKeys),
-            CredentialCase("two of a field", [("X-API-Key", good), ("X-API-Key", replaced)], nil, .twoKeys),
+                "one token in both fields", [("Authorization", "Bearer \(valid)"), ("X-API-Key", valid)], nil, .admitted
+            ),
+            CredentialCase(
+                "different tokens in both fields", [("Authorization", "Bearer \(valid)"), ("X-API-Key", replaced)], nil,
+                .twoKeys),
+            CredentialCase("a field twice", [("X-API-Key", valid), ("X-API-Key", replaced)], nil, .twoKeys),
         ]
     }
 

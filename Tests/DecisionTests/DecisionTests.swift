@@ -8,36 +8,39 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-/// The same cases on every way in: the gateway, forward-auth, verify, introspection, and the middleware in an app of its own. All
-/// are real, and so is the database between them.
-@Suite("One decision")
+/// Runs the same cases at every entry point: the gateway, forward-auth, verify, introspection, and the middleware in
+/// its own app. The servers and their database are real.
+@Suite("Decisions at all entry points")
 struct DecisionTests {
-    @Test("keys in every state, with every limit, get the same verdict everywhere", .timeLimit(.minutes(5)))
+    @Test(
+        "keys in every state and with every restriction get the same verdict at every entry point",
+        .timeLimit(.minutes(5)))
     func keys() async throws {
-        try await Ways.open { ways, database in
+        try await EntryPoints.open { entryPoints, database in
             var tokens: [String] = []
             for key in KeyCase.all {
-                let issued = try await ways.keyward.create(key.name, key.members)
+                let issued = try await entryPoints.keyward.create(key.name, key.members)
                 tokens.append(issued.value)
                 switch key.ending {
                 case .none: break
-                case .deactivated: _ = try await ways.keyward.admin(.POST, "/\(issued.id)/deactivate")
+                case .deactivated: _ = try await entryPoints.keyward.admin(.POST, "/\(issued.id)/deactivate")
                 case .expired:
                     try await Psql.run(
                         "UPDATE auth_keys SET expires_at = now() - interval '1 second' WHERE id = '\(issued.id)'",
                         on: database)
                 }
             }
-            let ended = zip(KeyCase.all, tokens).filter { $0.0.ending != .none }.map(\.1)
-            try await ways.settle(known: tokens, gone: ended)
+            let inactive = zip(KeyCase.all, tokens).filter { $0.0.ending != .none }.map(\.1)
+            try await entryPoints.settle(known: tokens, inactive: inactive)
             for (key, token) in zip(KeyCase.all, tokens) {
                 for (call, verdict) in zip(Call.all, key.verdicts) {
                     let name = "\(key.name): \(call.method) \(call.path) from \(call.client)"
-                    try await ways.expect(
+                    try await entryPoints.expect(
                         verdict, name, call, fields: [("Authorization", "Bearer \(token)")], asked: token)
                 }
             }
-            let metrics = try await ways.keyward.send(.GET, ways.keyward.control + "/metrics", key: nil).text
+            let metrics = try await entryPoints.keyward.send(.GET, entryPoints.keyward.control + "/metrics", key: nil)
+                .text
             for route in ["/v1/forward-auth", "/v1/verify", "/v1/introspect"] {
                 let counts = metrics.split(separator: "\n").filter {
                     $0.hasPrefix("keyward_control_requests_total{") && $0.contains("\"\(route)\"")
@@ -48,42 +51,42 @@ struct DecisionTests {
         }
     }
 
-    @Test("credentials of every kind get the same verdict everywhere", .timeLimit(.minutes(5)))
+    @Test("credentials of every kind get the same verdict at every entry point", .timeLimit(.minutes(5)))
     func credentials() async throws {
-        try await Ways.open { ways, _ in
-            let (id, first) = try await ways.keyward.create("rotated")
+        try await EntryPoints.open { entryPoints, _ in
+            let (id, first) = try await entryPoints.keyward.create("rotated")
             func rotate() async throws -> String {
-                let answer = try await ways.keyward.admin(.POST, "/\(id)/rotate")
+                let answer = try await entryPoints.keyward.admin(.POST, "/\(id)/rotate")
                 return try #require(answer.object["value"] as? String, "\(answer.text)")
             }
             let second = try await rotate()
-            let cut = try await ways.keyward.admin(.DELETE, "/\(id)/previous-secret")
+            let cut = try await entryPoints.keyward.admin(.DELETE, "/\(id)/previous-secret")
             #expect(cut.status == 204)
             let third = try await rotate()
-            try await ways.settle(known: [third, second], gone: [first])
-            let unknown = try await ways.keyward.create("deleted")
-            _ = try await ways.keyward.admin(.POST, "/\(unknown.id)/deactivate")
-            _ = try await ways.keyward.admin(.DELETE, "/\(unknown.id)")
-            try await ways.settle(gone: [unknown.value])
+            try await entryPoints.settle(known: [third, second], inactive: [first])
+            let unknown = try await entryPoints.keyward.create("deleted")
+            _ = try await entryPoints.keyward.admin(.POST, "/\(unknown.id)/deactivate")
+            _ = try await entryPoints.keyward.admin(.DELETE, "/\(unknown.id)")
+            try await entryPoints.settle(inactive: [unknown.value])
             for credential in CredentialCase.all(
-                good: third, replaced: second, ended: first, unknown: unknown.value)
+                valid: third, replaced: second, expired: first, unknown: unknown.value)
             {
-                try await ways.expect(
+                try await entryPoints.expect(
                     credential.verdict, credential.name, .post, fields: credential.fields, asked: credential.token)
             }
         }
     }
 }
 
-/// Every way in to one set of keys.
-struct Ways: Sendable {
+/// All entry points to one set of keys.
+struct EntryPoints: Sendable {
     let keyward: KeywardProcess
-    /// Of an app with the middleware.
+    /// The base URL of an app with the middleware.
     let app: String
 
     private static let clientProxies = "127.0.0.0/8"
 
-    static func open(_ body: @escaping @Sendable (Ways, _ database: String) async throws -> Void) async throws {
+    static func open(_ body: @escaping @Sendable (EntryPoints, _ database: String) async throws -> Void) async throws {
         let database = try await TestDatabase.create()
         let keyward = try await KeywardProcess.start(
             database: database.connectionString,
@@ -101,44 +104,44 @@ struct Ways: Sendable {
         application.beforeServerStarts { try await verification.ready() }
         try await application.test(.live) { client in
             let port = try #require(client.port)
-            try await body(Ways(keyward: keyward, app: "http://127.0.0.1:\(port)"), database.connectionString)
+            try await body(EntryPoints(keyward: keyward, app: "http://127.0.0.1:\(port)"), database.connectionString)
         }
         #expect(try await keyward.stop() == 0)
         try await database.drop()
     }
 
-    /// Waits until both that have an index of their own know of these keys, and let in none that is gone.
-    func settle(known: [String] = [], gone: [String] = []) async throws {
+    /// Waits until both entry points with their own index know these keys, and admit none of those in `inactive`.
+    func settle(known: [String] = [], inactive: [String] = []) async throws {
         func answers(_ base: String, _ token: String) async throws -> String? {
             let answer = try await send("GET", base + "/any", [("Authorization", "Bearer \(token)")])
             return answer.status == 200 ? "admitted" : answer.code
         }
-        for token in known + gone {
+        for token in known + inactive {
             let isSettled = try await eventually {
-                let (there, here) = try await (answers(keyward.gateway, token), answers(app, token))
-                return there == here && !(gone.contains(token) && there == "admitted")
+                let (atGateway, inApp) = try await (answers(keyward.gateway, token), answers(app, token))
+                return atGateway == inApp && !(inactive.contains(token) && atGateway == "admitted")
             }
             #expect(isSettled)
         }
     }
 
-    /// - Parameter asked: the token that services ask about; nil where they cannot.
+    /// - Parameter asked: the token that services ask about; nil if the case depends on the request's fields.
     func expect(
         _ verdict: Verdict, _ name: String, _ call: Call, fields: [(String, String)], asked: String?,
-        at place: SourceLocation = #_sourceLocation
+        at location: SourceLocation = #_sourceLocation
     ) async throws {
         let from = fields + [("X-Forwarded-For", call.client)]
-        for (way, base) in [("gateway", keyward.gateway), ("middleware", app)] {
+        for (entryPoint, base) in [("gateway", keyward.gateway), ("middleware", app)] {
             let answer = try await send(call.method, base + call.path, from)
             let code = answer.status == 200 ? "admitted" : answer.code
-            #expect(code == verdict.rawValue, "\(way), \(name)", sourceLocation: place)
-            #expect(answer.status == verdict.status, "\(way), \(name)", sourceLocation: place)
+            #expect(code == verdict.rawValue, "\(entryPoint), \(name)", sourceLocation: location)
+            #expect(answer.status == verdict.status, "\(entryPoint), \(name)", sourceLocation: location)
         }
-        let told = from + [("X-Forwarded-Method", call.method), ("X-Forwarded-Uri", call.path)]
-        let forwarded = try await send("GET", keyward.control + "/v1/forward-auth", told)
+        let request = from + [("X-Forwarded-Method", call.method), ("X-Forwarded-Uri", call.path)]
+        let forwarded = try await send("GET", keyward.control + "/v1/forward-auth", request)
         let forwardedCode = forwarded.status == 200 ? "admitted" : forwarded.code
-        #expect(forwardedCode == verdict.rawValue, "forward-auth, \(name)", sourceLocation: place)
-        #expect(forwarded.status == (verdict.status == 400 ? 403 : verdict.status), "\(name)", sourceLocation: place)
+        #expect(forwardedCode == verdict.rawValue, "forward-auth, \(name)", sourceLocation: location)
+        #expect(forwarded.status == (verdict.status == 400 ? 403 : verdict.status), "\(name)", sourceLocation: location)
 
         guard let asked else { return }
         let admin = ("Authorization", "Bearer \(keyward.adminKey)")
@@ -147,9 +150,10 @@ struct Ways: Sendable {
         let verified = try await send(
             "POST", keyward.control + "/v1/verify", [admin], body: String(decoding: question, as: UTF8.self))
         let code = verified.object["code"] as? String ?? ""
-        #expect(verdict.verifyCodes.contains(code), "verify, \(name): \(code)", sourceLocation: place)
-        #expect(verified.object["status"] as? Int == verdict.status, "verify, \(name)", sourceLocation: place)
-        #expect(verified.object["valid"] as? Bool == (verdict == .admitted), "verify, \(name)", sourceLocation: place)
+        #expect(verdict.verifyCodes.contains(code), "verify, \(name): \(code)", sourceLocation: location)
+        #expect(verified.object["status"] as? Int == verdict.status, "verify, \(name)", sourceLocation: location)
+        #expect(
+            verified.object["valid"] as? Bool == (verdict == .admitted), "verify, \(name)", sourceLocation: location)
 
         let form = ["token": asked, "method": call.method, "path": call.path, "ip": call.client]
             .map { "\($0.key)=\($0.value.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "")" }
@@ -157,7 +161,7 @@ struct Ways: Sendable {
             "POST", keyward.control + "/v1/introspect",
             [admin, ("Content-Type", "application/x-www-form-urlencoded")], body: form.joined(separator: "&"))
         let isActive = introspected.object["active"] as? Bool
-        #expect(isActive == (verdict == .admitted), "introspection, \(name)", sourceLocation: place)
+        #expect(isActive == (verdict == .admitted), "introspection, \(name)", sourceLocation: location)
     }
 
     private func send(
@@ -167,7 +171,7 @@ struct Ways: Sendable {
     }
 }
 
-/// A context that knows who is at the other end.
+/// A context that knows the address of the peer.
 private struct PeerContext: KeyedRequestContext, RemoteAddressRequestContext {
     var coreContext: CoreRequestContextStorage
     var principal: Principal?

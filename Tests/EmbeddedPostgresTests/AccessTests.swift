@@ -4,9 +4,9 @@ import Testing
 
 @testable import EmbeddedPostgres
 
-@Suite("Who reaches a private PostgreSQL", .serialized, .timeLimit(.minutes(10)))
+@Suite("Access to a private PostgreSQL", .serialized, .timeLimit(.minutes(10)))
 struct AccessTests {
-    @Test("nobody over TCP: no process of it has a TCP socket")
+    @Test("no process of the server has a TCP socket")
     func noPort() async throws {
         try await withServer(configuration(try TestFolder.make("port"))) { server in
             #expect(try await Psql.run("SHOW listen_addresses", on: server.connectionString) == "")
@@ -26,20 +26,20 @@ struct AccessTests {
         }
     }
 
-    @Test("another local user is refused, even with every door thrown open", .enabled(if: isRoot))
+    @Test("another local user is refused, even if the permissions of folder and socket are open", .enabled(if: isRoot))
     func peersOnly() async throws {
         let configuration = configuration(try TestFolder.make("peer"))
         try await withServer(configuration) { server in
             let socket = configuration.directory + "/socket"
-            await #expect(throws: TestSupportError.self, "the folder is closed") {
-                try await Psql.run("SELECT 1", on: server.connectionString, user: nobody)
+            await #expect(throws: TestSupportError.self, "the folder must be inaccessible") {
+                try await Psql.run("SELECT 1", on: server.connectionString, user: nobodyID)
             }
             for (path, mode) in [(configuration.directory, 0o755), (socket, 0o755), (socket + "/.s.PGSQL.5432", 0o777)]
             {
                 try #require(chmod(path, mode_t(mode)) == 0)
             }
             let refusal = await #expect(throws: TestSupportError.self) {
-                try await Psql.run("SELECT 1", on: server.connectionString, user: nobody)
+                try await Psql.run("SELECT 1", on: server.connectionString, user: nobodyID)
             }
             #expect(refusal?.description.contains("Peer authentication failed") == true)
             #expect(try await Psql.run("SELECT 1", on: server.connectionString) == "1", "this process's own user")
@@ -50,7 +50,7 @@ struct AccessTests {
         }
     }
 
-    @Test("only as role keyward")
+    @Test("only the role keyward is accepted")
     func oneRole() async throws {
         try await withServer(configuration(try TestFolder.make("role"))) { server in
             try await Psql.run("CREATE ROLE other LOGIN SUPERUSER", on: server.connectionString)
@@ -62,7 +62,8 @@ struct AccessTests {
     }
 
     @Test(
-        "as root it runs as an unprivileged user, without root's groups, environment or session", .enabled(if: isRoot))
+        "under root, the server runs as an unprivileged user without root's groups, environment or session",
+        .enabled(if: isRoot))
     func dropsPrivileges() async throws {
         setenv("KEYWARD_TEST_CANARY", "canary", 1)
         defer { unsetenv("KEYWARD_TEST_CANARY") }
@@ -83,7 +84,7 @@ struct AccessTests {
     }
 
     @Test(
-        "a setting that would open it is refused before anything is made",
+        "a setting that would widen access is refused before anything is created",
         arguments: ["listen_addresses", "Listen-Addresses", "hba_file", "unix_socket_permissions", "data_directory"])
     func refusesOpening(name: String) async throws {
         let directory = try TestFolder.make("setting")

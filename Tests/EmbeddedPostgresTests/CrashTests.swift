@@ -6,9 +6,9 @@ import Testing
 
 @testable import EmbeddedPostgres
 
-@Suite("After a crash", .serialized, .timeLimit(.minutes(10)))
+@Suite("Takeover and cleanup after a crash", .serialized, .timeLimit(.minutes(10)))
 struct CrashTests {
-    @Test("the next owner takes the running server over, data and all, and stops it")
+    @Test("the next owner takes over the running server with its data, and stops it")
     func takesOver() async throws {
         let directory = try TestFolder.make("takeover")
         await #expect(processExitsWith: .signal(SIGKILL)) { [directory = directory as String] in
@@ -18,7 +18,7 @@ struct CrashTests {
         }
         let left = try #require(ClusterProcesses(cluster: directory + "/cluster"))
         let postmaster = try #require(PostmasterFile.read(cluster: directory + "/cluster")?.processID)
-        #expect(left.running.contains { $0.id == postmaster }, "the crash left it running")
+        #expect(left.running.contains { $0.id == postmaster }, "the server must still run after the crash")
         let server = try await EmbeddedPostgres.start(configuration(directory), logger: silent)
         #expect(server.processID == postmaster)
         #expect(try await Psql.run("SELECT n FROM kept", on: server.connectionString) == "42")
@@ -28,7 +28,7 @@ struct CrashTests {
         #expect(left.running.isEmpty)
     }
 
-    @Test("a former server that does not answer is refused, and taken over once it does")
+    @Test("a start fails while the previous server hangs, and takes it over once it responds")
     func stuckServer() async throws {
         let configuration = configuration(try TestFolder.make("stuck"), limit: .seconds(1))
         try await abandon(configuration)
@@ -39,13 +39,13 @@ struct CrashTests {
         #expect(error?.code == .serverStuck)
         #expect(error?.description.contains(configuration.directory) == true)
         for process in processes.running { process.send(SIGCONT) }
-        try await withServer(Self.patient(configuration)) { server in
+        try await withServer(Self.withDefaultLimits(configuration)) { server in
             let answer = try await Psql.run("SELECT 1", on: server.connectionString)
             #expect(answer == "1")
         }
     }
 
-    @Test("a former server that is shutting down is waited for, within bounds, and followed by a new one")
+    @Test("a start waits for the shutdown of the previous server, up to a limit, and starts a new one")
     func stoppingServer() async throws {
         let configuration = configuration(try TestFolder.make("stopping"), limit: .seconds(1))
         let former = try await abandon(configuration)
@@ -65,7 +65,7 @@ struct CrashTests {
                 PostmasterFile.read(cluster: configuration.directory + "/cluster")?.status == .stopping
             })
         #expect(await refusal(configuration)?.code == .serverStuck)
-        async let next = withServer(Self.patient(configuration)) { server in
+        async let next = withServer(Self.withDefaultLimits(configuration)) { server in
             #expect(server.processID != former.processID)
             let answer = try await Psql.run("SELECT 1", on: server.connectionString)
             #expect(answer == "1")
@@ -75,7 +75,7 @@ struct CrashTests {
         await #expect(throws: TestSupportError.self) { try await client.value }
     }
 
-    @Test("a postmaster.pid whose number an unrelated process of the same user has now is no obstacle")
+    @Test("a start succeeds if postmaster.pid contains the id of an unrelated process of the same user")
     func recycledNumber() async throws {
         let configuration = configuration(try TestFolder.make("recycled"))
         let cluster = configuration.directory + "/cluster"
@@ -101,7 +101,7 @@ struct CrashTests {
         }
     }
 
-    @Test("a postmaster that is a zombie, because its parent has not waited for it, is no obstacle")
+    @Test("a start succeeds if the postmaster is a zombie that its parent has not reaped")
     func zombie() async throws {
         let configuration = configuration(try TestFolder.make("zombie"))
         let cluster = configuration.directory + "/cluster"
@@ -109,7 +109,7 @@ struct CrashTests {
         let file = try Files.read(cluster + "/postmaster.pid", limit: 4096)
         await server.stop()
         let account = try ServerAccount(cluster: cluster)
-        // A child of this process that nobody waits for before the start.
+        // A child of this process that is not reaped before the start.
         let arguments =
             account.isSwitched
             ? ["setpriv", "--reuid=\(account.user)", "--regid=\(account.group)", "--clear-groups", "true"] : ["true"]
@@ -129,8 +129,8 @@ struct CrashTests {
         }
     }
 
-    @Test("a start in the moment after the postmaster was killed succeeds", arguments: 1...3)
-    func killedThisMoment(round: Int) async throws {
+    @Test("a start immediately after the postmaster was killed succeeds", arguments: 1...3)
+    func justKilled(round: Int) async throws {
         let configuration = configuration(try TestFolder.make("moment"))
         let former = try await abandon(configuration)
         kill(former.processID, SIGKILL)
@@ -141,7 +141,7 @@ struct CrashTests {
         }
     }
 
-    @Test("backends that a dead postmaster left frozen are ended before the next start")
+    @Test("stopped backends of a dead postmaster are killed before the next start")
     func orphans() async throws {
         let configuration = configuration(try TestFolder.make("orphans"), limit: .milliseconds(500))
         let former = try await abandon(configuration)
@@ -151,14 +151,14 @@ struct CrashTests {
         #expect(try await eventually { backends.allSatisfy { $0.isStopped } })
         kill(former.processID, SIGKILL)
         #expect(try await eventually { !processes.running.contains { $0.id == former.processID } })
-        #expect(!processes.running.isEmpty, "the orphans are there")
-        try await withServer(Self.patient(configuration)) { server in
+        #expect(!processes.running.isEmpty, "the orphans must still exist")
+        try await withServer(Self.withDefaultLimits(configuration)) { server in
             let answer = try await Psql.run("SELECT 1", on: server.connectionString)
             #expect(answer == "1")
         }
     }
 
-    @Test("an owner killed in the middle of initdb leaves nothing half made")
+    @Test("the next start cleans up after an owner that was killed during initdb")
     func killedInitialization() async throws {
         let directory = try TestFolder.make("initdb")
         await #expect(processExitsWith: .signal(SIGKILL)) { [directory = directory as String] in
@@ -176,7 +176,7 @@ struct CrashTests {
         #expect(unfinished(in: directory).isEmpty)
     }
 
-    @Test("a start that is cancelled in the middle of initdb leaves neither files nor processes")
+    @Test("a start that is cancelled during initdb leaves no files and no processes")
     func cancelledInitialization() async throws {
         let directory = try TestFolder.make("cancel")
         let start = Task { await refusal(configuration(directory)) }
@@ -188,7 +188,7 @@ struct CrashTests {
         try await withServer(configuration(directory)) { _ in }
     }
 
-    @Test("a start that is cancelled while the server comes up stops it")
+    @Test("a start that is cancelled while the server starts up stops the server")
     func cancelledLaunch() async throws {
         let directory = try TestFolder.make("launch")
         try await withServer(configuration(directory)) { _ in }
@@ -202,7 +202,7 @@ struct CrashTests {
         #expect(processes.running.isEmpty)
     }
 
-    /// Starts a server and drops its owner, as a crash does: the lock goes, the server stays.
+    /// Starts a server and releases its owner. As after a crash, the lock is released and the server keeps running.
     @discardableResult
     private func abandon(
         _ configuration: EmbeddedPostgresConfiguration
@@ -211,13 +211,15 @@ struct CrashTests {
         return (server.processID, server.connectionString)
     }
 
-    /// The same folder with the bounds of everyday use.
-    private static func patient(_ configuration: EmbeddedPostgresConfiguration) -> EmbeddedPostgresConfiguration {
+    /// Returns a configuration of the same folder with the default limits.
+    private static func withDefaultLimits(_ configuration: EmbeddedPostgresConfiguration)
+        -> EmbeddedPostgresConfiguration
+    {
         EmbeddedPostgresConfiguration(directory: configuration.directory, settings: configuration.settings)
     }
 }
 
-/// The clusters that are not whole.
+/// Returns the unfinished clusters.
 private func unfinished(in directory: String) -> [String] {
     Files.names(in: directory).filter { $0.hasPrefix(DataFolder.unfinishedPrefix) }.map { "\(directory)/\($0)" }
 }

@@ -6,7 +6,7 @@ import TestSupport
 
 let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
-/// A configuration on a folder of its own, with short bounds where a test waits for them.
+/// Returns a configuration of a folder, with short limits if a test waits for them.
 func configuration(
     _ directory: String, settings: [String: String] = [:], limit: Duration? = nil
 ) -> EmbeddedPostgresConfiguration {
@@ -20,7 +20,7 @@ func configuration(
     return configuration
 }
 
-/// Starts a server, hands it to the test, and stops it whatever the test did.
+/// Starts a server, passes it to the test, and always stops it afterwards.
 func withServer(
     _ configuration: EmbeddedPostgresConfiguration, _ body: (EmbeddedPostgres) async throws -> Void
 ) async throws {
@@ -34,7 +34,7 @@ func withServer(
     }
 }
 
-/// The error of a start that must not succeed; a server that comes up nevertheless is stopped.
+/// Returns the error of a start that must fail. A server that starts nevertheless is stopped.
 func refusal(_ configuration: EmbeddedPostgresConfiguration) async -> EmbeddedPostgresError? {
     do {
         let server = try await EmbeddedPostgres.start(configuration, logger: silent)
@@ -45,7 +45,7 @@ func refusal(_ configuration: EmbeddedPostgresConfiguration) async -> EmbeddedPo
     }
 }
 
-/// Asks again until the answer is yes or the deadline has passed.
+/// Polls until the condition is true or the deadline has passed.
 func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
     let deadline = ContinuousClock.now + .seconds(30)
     while ContinuousClock.now < deadline {
@@ -59,5 +59,5 @@ func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
 let isRoot = geteuid() == 0
 
-/// The user id of `nobody`, who has no business in anyone's database.
-var nobody: UInt32 { 65534 }
+/// The user id of `nobody`, which has no access to the server.
+var nobodyID: UInt32 { 65534 }

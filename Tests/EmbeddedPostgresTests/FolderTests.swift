@@ -4,9 +4,9 @@ import Testing
 
 @testable import EmbeddedPostgres
 
-@Suite("The folder of a private PostgreSQL", .serialized, .timeLimit(.minutes(10)))
+@Suite("Data folder", .serialized, .timeLimit(.minutes(10)))
 struct FolderTests {
-    @Test("has one owner: a second is refused with one line that names it")
+    @Test("a second owner of a folder is refused with one line that names the folder")
     func oneOwner() async throws {
         let configuration = configuration(try TestFolder.make("owner"))
         try await withServer(configuration) { server in
@@ -15,11 +15,11 @@ struct FolderTests {
             #expect(error?.description.contains(configuration.directory) == true)
             #expect(error?.description.contains("\n") == false)
             let answer = try await Psql.run("SELECT 1", on: server.connectionString)
-            #expect(answer == "1", "the first goes on")
+            #expect(answer == "1", "the first server must keep running")
         }
     }
 
-    @Test("may have a path too long for a socket, which then lies in a private folder that goes with the server")
+    @Test("with a path too long for a socket, the socket is in a temporary folder that is removed with the server")
     func longPath() async throws {
         let directory = try TestFolder.make("long") + "/" + String(repeating: "d", count: 120)
         let prefix = "host='/tmp/keyward-"
@@ -34,7 +34,7 @@ struct FolderTests {
     }
 
     @Test(
-        "may have any name",
+        "a folder may have any name",
         arguments: [
             "with space", "with 'quotes' and \\ backslash", "with, comma", "with \" double", "mit Ümläut", "-c x=y",
         ])
@@ -45,19 +45,19 @@ struct FolderTests {
         }
     }
 
-    @Test("is refused when its path is empty or breaks lines", arguments: ["", "/tmp/a\nb", "/tmp/a\0b"])
+    @Test("a path that is empty or contains a line break or NUL is refused", arguments: ["", "/tmp/a\nb", "/tmp/a\0b"])
     func impossibleNames(path: String) async {
         #expect(await refusal(configuration(path))?.code == .directoryUnusable)
     }
 
-    @Test("is refused when it is a file")
+    @Test("a path of a file is refused")
     func file() async throws {
         let path = try TestFolder.make("file")
         try Files.replace(path, with: "", mode: 0o644)
         #expect(await refusal(configuration(path))?.code == .directoryUnusable)
     }
 
-    @Test("is refused when the server's user cannot enter a folder above it, before initdb", .enabled(if: isRoot))
+    @Test("a folder below one that the server's user cannot enter is refused before initdb", .enabled(if: isRoot))
     func unreachable() async throws {
         let closed = try TestFolder.make("closed")
         try #require(mkdir(closed, 0o700) == 0)
@@ -69,7 +69,7 @@ struct FolderTests {
         #expect(!exists(closed + "/data/cluster"))
     }
 
-    @Test("is opened to the server's user when it is empty, and left alone when it is not", .enabled(if: isRoot))
+    @Test("the server's user gets access to an empty folder, and other folders stay unchanged", .enabled(if: isRoot))
     func emptyFolder() async throws {
         let empty = try TestFolder.make("empty")
         let full = try TestFolder.make("full")
@@ -82,23 +82,23 @@ struct FolderTests {
     }
 
     @Test(
-        "has the mode that was asked for, and folders above it 0755, whatever the umask",
+        "a created folder has the requested mode, and its ancestors 0755, regardless of the umask",
         arguments: [0o000, 0o077, 0o002])
     func umask(mask: Int) async throws {
         let parent = try TestFolder.make("umask")
-        // In a process of its own, for it changes the umask.
+        // In its own process, because it changes the umask.
         await #expect(processExitsWith: .success) { [parent = parent as String, mask = mask as Int] in
             Glibc.umask(mode_t(mask))
             try Files.makeFolders(parent + "/data/", mode: 0o710)
             #expect(Files.status(parent).map { $0.st_mode & 0o777 } == 0o755)
             #expect(Files.status(parent + "/data").map { $0.st_mode & 0o777 } == 0o710)
-            // What exists stays as it is.
+            // An existing folder keeps its mode.
             try Files.makeFolders(parent + "/data", mode: 0o700)
             #expect(Files.status(parent + "/data").map { $0.st_mode & 0o777 } == 0o710)
         }
     }
 
-    @Test("is examined without being made: which PostgreSQL would run, as which user")
+    @Test("an examination finds the version and user of a start without creating the folder")
     func examination() async throws {
         let directory = try TestFolder.make("examined") + "/data"
         let before = try await EmbeddedPostgres.examine(configuration(directory))
@@ -117,14 +117,14 @@ struct FolderTests {
         #expect(error?.code == .versionMismatch)
     }
 
-    @Test("is refused when its cluster belongs to root", .enabled(if: isRoot))
+    @Test("a cluster that belongs to root is refused", .enabled(if: isRoot))
     func rootsCluster() async throws {
         let directory = try TestFolder.make("roots")
         try Files.makeFolders(directory + "/cluster", mode: 0o700)
         #expect(await refusal(configuration(directory))?.code == .foreignCluster)
     }
 
-    @Test("is refused when another major version made its cluster, naming both")
+    @Test("a cluster of another major version is refused with both versions")
     func otherVersion() async throws {
         let configuration = configuration(try TestFolder.make("version"))
         try await withServer(configuration) { _ in }
@@ -137,7 +137,7 @@ struct FolderTests {
         #expect(error?.description.contains("(\(real) in ") == true)
     }
 
-    @Test("keeps the version that made its cluster, although another comes first in $PATH")
+    @Test("a cluster is started with its own version, although another comes first in $PATH")
     func matchingVersion() async throws {
         let directory = try TestFolder.make("matching")
         let other = try TestFolder.make("other")
@@ -145,17 +145,17 @@ struct FolderTests {
         try #require(mkdir(other, 0o755) == 0)
         let script = "#!/bin/sh\necho 'postgres (PostgreSQL) 99.1'\n"
         for name in ["initdb", "postgres"] { try Files.replace(other + "/" + name, with: script, mode: 0o755) }
-        // In a process of its own, for it changes the environment.
+        // In its own process, because it changes the environment.
         await #expect(processExitsWith: .success) { [directory = directory as String, other = other as String] in
             setenv("PATH", other + ":" + String(cString: getenv("PATH")), 1)
             let tool = Tool(account: try ServerAccount(cluster: directory + "/cluster"))
             let first = try await ServerBinaries.find(nil, for: nil, cluster: directory, tool: tool)
-            #expect(first.major == 99, "the other one would be taken for a new cluster")
+            #expect(first.major == 99, "a new cluster would use the other version")
             try await withServer(configuration(directory)) { _ in }
         }
     }
 
-    @Test("no binaries, no start, and the line says where they were looked for")
+    @Test("a start without binaries fails, and the error names the searched folder")
     func noBinaries() async throws {
         var configuration = configuration(try TestFolder.make("binaries"))
         configuration.binaries = "/nowhere"
@@ -164,7 +164,7 @@ struct FolderTests {
         #expect(error?.description.contains("/nowhere") == true)
     }
 
-    @Test("a server that does not come up leaves the end of its log in the error, no process and no lock")
+    @Test("a failed start reports the end of the log, and leaves no process and no lock")
     func startFailure() async throws {
         let directory = try TestFolder.make("failure")
         try await withServer(configuration(directory)) { _ in }

@@ -4,9 +4,9 @@ import Testing
 
 @testable import EmbeddedPostgres
 
-@Suite("A private PostgreSQL", .serialized, .timeLimit(.minutes(10)))
+@Suite("Start and stop", .serialized, .timeLimit(.minutes(10)))
 struct LifecycleTests {
-    @Test("serves the database keyward to the role keyward, and keeps its data over a restart")
+    @Test("the server has the database and role keyward, and keeps its data over a restart")
     func keepsData() async throws {
         let configuration = configuration(try TestFolder.make("life"))
         try await withServer(configuration) { server in
@@ -22,7 +22,7 @@ struct LifecycleTests {
         }
     }
 
-    @Test("checks its pages, speaks UTF-8, and is durable unless told otherwise")
+    @Test("checksums, UTF-8 and durability are the defaults")
     func defaults() async throws {
         let plain = EmbeddedPostgresConfiguration(directory: try TestFolder.make("plain"))
         try await withServer(plain) { server in
@@ -33,7 +33,7 @@ struct LifecycleTests {
         }
     }
 
-    @Test("takes libpq's variables out of the process's environment")
+    @Test("a start removes libpq's variables from the process's environment")
     func environment() async throws {
         let directory = try TestFolder.make("environment")
         await #expect(processExitsWith: .success) { [directory = directory as String] in
@@ -48,7 +48,7 @@ struct LifecycleTests {
         }
     }
 
-    @Test("stops once, for everyone who asks, and leaves no process and no lock")
+    @Test("concurrent and repeated stops succeed, and leave no process and no lock")
     func stopIsIdempotent() async throws {
         let configuration = configuration(try TestFolder.make("stop"))
         let server = try await EmbeddedPostgres.start(configuration, logger: silent)
@@ -62,7 +62,7 @@ struct LifecycleTests {
         #expect(throws: Never.self) { try DirectoryLock(folder: configuration.directory).release() }
     }
 
-    @Test("stops even when every process of it is frozen")
+    @Test("a stop kills processes that do not respond")
     func stopsFrozen() async throws {
         let configuration = configuration(try TestFolder.make("frozen"), limit: .milliseconds(500))
         let server = try await EmbeddedPostgres.start(configuration, logger: silent)
@@ -72,7 +72,7 @@ struct LifecycleTests {
         #expect(await server.waitForExit() == .signaled(signal: SIGKILL))
     }
 
-    @Test("tells of its death, and recovers what was committed at the next start")
+    @Test("a killed server is reported, and the next start recovers committed data")
     func recovers() async throws {
         let configuration = configuration(try TestFolder.make("killed"))
         let server = try await EmbeddedPostgres.start(configuration, logger: silent)
@@ -87,7 +87,7 @@ struct LifecycleTests {
         }
     }
 
-    @Test("lets a cancelled task stop waiting for its end")
+    @Test("a cancelled task stops waiting for the exit")
     func waitIsCancellable() async throws {
         try await withServer(configuration(try TestFolder.make("wait"))) { server in
             let waiting = Task { await server.waitForExit() }
@@ -96,7 +96,7 @@ struct LifecycleTests {
         }
     }
 
-    @Test("sets a log aside that has grown too large")
+    @Test("a log that is too large is rotated")
     func boundsLog() async throws {
         let configuration = configuration(try TestFolder.make("log"))
         let log = configuration.directory + "/postgres.log"
@@ -107,7 +107,7 @@ struct LifecycleTests {
         #expect((Files.status(log).map { Int($0.st_size) } ?? .max) < ServerLog.largest)
     }
 
-    @Test("writes no statement and no value into its log")
+    @Test("the log contains no statement and no value")
     func logHoldsNoSecrets() async throws {
         let configuration = configuration(try TestFolder.make("quiet"))
         try await withServer(configuration) { server in

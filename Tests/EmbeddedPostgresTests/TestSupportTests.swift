@@ -3,9 +3,9 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("The tests' own PostgreSQL", .serialized, .timeLimit(.minutes(10)))
+@Suite("Test servers and databases", .serialized, .timeLimit(.minutes(10)))
 struct TestSupportTests {
-    @Test("databases are separate, may copy a template, and go when dropped")
+    @Test("test databases are separate, may copy a template, and can be dropped")
     func databases() async throws {
         let first = try await TestDatabase.create()
         try await Psql.run("CREATE TABLE t AS SELECT 1 AS n", on: first.connectionString)
@@ -17,7 +17,7 @@ struct TestSupportTests {
         await #expect(throws: TestSupportError.self) { try await Psql.run("SELECT 1", on: first.connectionString) }
     }
 
-    @Test("a paused server answers nothing until it is resumed")
+    @Test("a paused server does not respond until it is resumed")
     func pause() async throws {
         let server = try await TestServer.start()
         let processes = try #require(ClusterProcesses(cluster: server.directory + "/cluster"))
@@ -45,7 +45,7 @@ struct TestSupportTests {
         #expect(access(server.directory, F_OK) != 0)
     }
 
-    @Test("what a killed test process left is cleared")
+    @Test("the leftovers of a killed test process are removed")
     func leftovers() async throws {
         let note = try TestFolder.make("note")
         await #expect(processExitsWith: .signal(SIGKILL)) { [note = note as String] in

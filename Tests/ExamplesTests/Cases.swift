@@ -1,23 +1,23 @@
 import AuthKeys
 import NIOHTTP1
 
-/// A request through a proxy, and what has to become of it.
+/// A request through a proxy, and the expected result.
 struct Case {
-    /// Keys of every case.
+    /// The keys that the cases use.
     enum Key: CaseIterable {
-        /// Has a name beyond ASCII, an owner and scopes.
+        /// A key with a name that is not ASCII, an owner and scopes.
         case full
-        /// Has nothing but a name.
+        /// A key with only a name.
         case bare
-        /// May only GET below `/reports`.
+        /// A key that is limited to GET below `/reports`.
         case reader
-        /// May only POST.
+        /// A key that is limited to POST.
         case writer
-        /// Is good only from 127.0.0.2.
+        /// A key that is limited to the address 127.0.0.2.
         case elsewhere
         case deactivated
 
-        /// More than its name, as JSON.
+        /// The members beside the name, as JSON.
         var members: String {
             switch self {
             case .full: #","owner":"team a","scopes":["documents:*"]"#
@@ -30,30 +30,30 @@ struct Case {
     }
 
     enum Expectation {
-        /// The API gets it, as it came, from this key; from none for a preflight.
+        /// The API receives the request unchanged, with the identity of this key; without one for a preflight.
         case passed(Key?)
         case refused(Int, String)
-        /// Refused, if only for its shape; or passed on under a path that the reader's rule names and that can be read in one way
-        /// only.
+        /// The request is refused with any 4xx status. Otherwise the API receives it under an unambiguous path that the
+        /// rule of `reader` allows.
         case refusedOrHarmless
     }
 
     var method: HTTPMethod = .GET
     var target: String
     var key: Key?
-    /// The field that the key is in.
-    var place = "Authorization"
+    /// The header field that carries the key.
+    var field = "Authorization"
     var headers: [(String, String)] = []
     var body = ""
     var source = "127.0.0.1"
     var expected: Expectation
 
-    /// Scopes that requests need: Keyward's setting.
+    /// The value of Keyward's setting for required scopes.
     static let rule = "* /admin/**=admin"
 
     private static let preflight = [("Origin", "https://web.test"), ("Access-Control-Request-Method", "PUT")]
 
-    /// Fields with which a client says that it asks for something else, from elsewhere.
+    /// Fields in which a client claims another method, path or address.
     private static let untrue = [
         ("X-Original-Method", "GET"), ("X-Original-URI", "/reports/1"), ("X-Original-URL", "http://api.test/reports/1"),
         ("X-Forwarded-Method", "GET"), ("x-forwarded-uri", "/reports/1"), ("X-Forwarded-For", "127.0.0.2"),
@@ -61,15 +61,15 @@ struct Case {
         ("X-Envoy-External-Address", "127.0.0.2"), ("X-Envoy-Original-Path", "/reports/1"),
     ]
 
-    /// Fields with which a client says who it is.
+    /// Fields in which a client claims an identity.
     private static let spoofed = [
         ("X-Keyward-Key-Id", "evil"), ("x-keyward-key-id", "evil"), ("X-KEYWARD-KEY-NAME", "evil"),
         ("X-Keyward-Owner", "evil"), ("X-Keyward-Scopes", "evil"), ("X_Keyward_Key_Id", "evil"),
         ("X-Keyward_Owner", "evil"), ("X.Keyward.Owner", "evil"), ("X!Keyward~Scopes", "evil"),
     ]
 
-    /// Fields that the gateway removes: those in which some servers believe another path, method, host or address than those that
-    /// were judged, and the name of the request in logs.
+    /// Fields that the gateway removes: those from which some servers take another path, method, host or address than
+    /// the one that was authorized, and the request id for logs.
     private static let misleading = [
         "X-Original-URL", "X-Original-URI", "X-Original-Path", "X-Original-Host", "X-Original-Method", "x-rewrite-url",
         "X-Rewrite-URI", "X-Override-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
@@ -83,7 +83,7 @@ struct Case {
         [
             // Keys.
             Case(target: "/hello?x=1&y=%2F", key: .full, expected: .passed(.full)),
-            Case(target: "/hello", key: .full, place: "X-API-Key", expected: .passed(.full)),
+            Case(target: "/hello", key: .full, field: "X-API-Key", expected: .passed(.full)),
             Case(method: .HEAD, target: "/hello", expected: .refused(401, "")),
             Case(method: .DELETE, target: "/hello", key: .bare, expected: .passed(.bare)),
             Case(target: "/hello", expected: .refused(401, "key_missing")),
@@ -104,7 +104,7 @@ struct Case {
             Case(
                 method: .POST, target: "/", key: .writer, body: String(repeating: "b", count: 200_000),
                 expected: .passed(.writer)),
-            // A client that says what only the proxy may.
+            // Fields that only the proxy may set.
             Case(target: "/secret", key: .reader, headers: untrue, expected: .refused(403, "path_not_allowed")),
             Case(
                 method: .POST, target: "/reports/1", key: .reader, headers: untrue, body: "b",
@@ -122,14 +122,14 @@ struct Case {
             Case(
                 target: "/", key: .elsewhere, headers: untrue + [("Connection", "close, X-Forwarded-For")],
                 expected: .refusedOrHarmless),
-            // Preflights pass, without an identity.
+            // Preflights pass without an identity.
             Case(method: .OPTIONS, target: "/", headers: preflight + spoofed, expected: .passed(nil)),
             Case(method: .OPTIONS, target: "/", expected: .refused(401, "key_missing")),
             Case(target: "/", headers: preflight, expected: .refused(401, "key_missing")),
-        ] + twofold.map { Case(target: $0, key: .reader, expected: .refusedOrHarmless) }
+        ] + ambiguousPaths.map { Case(target: $0, key: .reader, expected: .refusedOrHarmless) }
 
-    /// Paths that could be read in two ways, one of them in the reader's place.
-    private static let twofold = [
+    /// Paths with two interpretations, one of which the rule of `reader` allows.
+    private static let ambiguousPaths = [
         "/reports/../secret", "/reports/./../secret", "/reports/%2e%2e/secret", "/reports/.%2E/secret",
         "/reports/..%2fsecret", "/reports%2f..%2fsecret", "/reports//../secret", "/reports/x/..%5c..%5csecret",
         "/reports/..;/secret", "/reports/..\\..\\secret", "/reports/%252e%252e/secret", "/reports/%00/../../secret",
@@ -139,6 +139,6 @@ struct Case {
         "/reports",
     ]
 
-    /// A token that nobody was given.
+    /// A well-formed token of no key.
     private static let unknown = Token.generate().value
 }

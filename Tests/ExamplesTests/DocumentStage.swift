@@ -2,9 +2,9 @@ import Foundation
 import NIOHTTP1
 import TestSupport
 
-/// A Keyward, a PostgreSQL and an API for the commands of one document, in a folder of their own.
+/// A Keyward, a PostgreSQL and an API in a new folder, for the commands of one document.
 ///
-/// The commands run in bash as they stand, but for what is the reader's own: addresses, database URLs and placeholders.
+/// The commands run in bash. Only the reader's values are replaced: addresses, database URLs and placeholders.
 struct DocumentStage {
     private let file: String
     private let server: TestServer
@@ -21,7 +21,7 @@ struct DocumentStage {
     static func start(_ file: String) async throws -> DocumentStage {
         let server = try await TestServer.start()
         try await Psql.run("CREATE DATABASE documented", on: server.connectionString)
-        // A role that the operator makes before the grants.
+        // The role that the operator creates before the grants.
         _ = try await server.admit(role: "keyward_run")
         let api = try await ReportingAPI.start()
         let keyward = try await KeywardProcess.start(
@@ -46,7 +46,7 @@ struct DocumentStage {
 
     private static func port(of url: String) -> Int { URL(string: url)?.port ?? 0 }
 
-    // MARK: - The reader's own
+    // MARK: - The reader's values
 
     private func prepareFolder() async throws {
         let files = FileManager.default
@@ -57,7 +57,7 @@ struct DocumentStage {
         try files.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key)
         try files.createSymbolicLink(
             atPath: folder + "/bin/keyward", withDestinationPath: KeywardProcess.executable)
-        // A certificate of the reader's.
+        // The reader's certificate.
         let openssl = ChildProcess(
             TestTool.installed("openssl") ?? "",
             [
@@ -65,7 +65,7 @@ struct DocumentStage {
                 "key.pem", "-out", "chain.pem",
             ], folder: folder)
         guard try await openssl.waitForExit() == 0 else { throw TestSupportError(openssl.log.text) }
-        // A table of the system that keys are brought in from.
+        // The table of the system from which keys are imported.
         try await Psql.run("CREATE DATABASE origin", on: server.connectionString)
         try await Psql.run(
             """
@@ -84,7 +84,7 @@ struct DocumentStage {
         }
     }
 
-    /// The server's address, as libpq's variables.
+    /// The server's address as environment variables of libpq.
     private var variables: [String: String] {
         let names = ["host": "PGHOST", "port": "PGPORT", "user": "PGUSER"]
         return server.connectionString.split(separator: " ").reduce(into: ["PGDATABASE": "postgres"]) {
@@ -96,7 +96,7 @@ struct DocumentStage {
         }
     }
 
-    /// A URI of a database without characters that a shell reads.
+    /// Returns the URI of a database, without characters that a shell interprets.
     private func url(_ database: String, user: String? = nil) -> String {
         let variables = variables
         let host = variables["PGHOST", default: ""].replacing("/", with: "%2F")
@@ -104,7 +104,7 @@ struct DocumentStage {
             "postgres://\(user ?? variables["PGUSER", default: ""])@\(host):\(variables["PGPORT", default: ""])/\(database)"
     }
 
-    /// The text of a command with this stage in the place of the reader's.
+    /// Returns the text of a command with the values of this stage in place of the reader's.
     private func localized(
         _ text: String, key: (id: String, value: String), admin: (id: String, value: String)
     ) -> String {
@@ -123,8 +123,8 @@ struct DocumentStage {
 
     // MARK: - Running
 
-    /// What every script begins with. `keyward serve` ends when it listens; a variable that a block sets stays, an exported one of
-    /// Keyward's does not.
+    /// The beginning of every script. It makes `keyward serve` end once it listens. Variables that a block sets are
+    /// kept, except exported variables of Keyward.
     private static let prologue = #"""
         exec 2>&1
         set -o pipefail
@@ -149,7 +149,7 @@ struct DocumentStage {
         [ -f variables ] && . ./variables
         """#
 
-    /// Runs the commands of a block, one after the other.
+    /// Runs the commands of a block in order.
     func run(_ block: Documentation.Block) async throws -> [Result] {
         let key = try await keyward.create("unnamed", #","owner":"team","scopes":["documents:*"]"#)
         let admin = try await adminKey()
@@ -161,7 +161,7 @@ struct DocumentStage {
             script += "echo \"\(marker) $?\"\n"
         }
         script += "declare -p admin digest key verify HEAD LAST 2>/dev/null > variables\n"
-        guard let bash = TestTool.installed("bash") else { throw TestSupportError("bash is not here") }
+        guard let bash = TestTool.installed("bash") else { throw TestSupportError("bash is not installed") }
         try script.write(toFile: folder + "/script", atomically: true, encoding: .utf8)
         let path = [folder + "/bin", TestTool.repository.appending(path: ".build/tools/bin").path]
         let process = ChildProcess(
@@ -182,7 +182,7 @@ struct DocumentStage {
             if line == marker {
                 output = []
             } else if let end = line.range(of: marker + " ") {
-                // Output without a line break at its end is before it.
+                // Output without a final line break is on the marker's line, before the marker.
                 output.append(String(line[..<end.lowerBound]))
                 results.append(
                     Result(status: Int(line[end.upperBound...]) ?? -1, output: output.joined(separator: "\n")))
@@ -198,7 +198,7 @@ struct DocumentStage {
             .POST, keyward.control + "/admin/api/v1/admin-keys", key: keyward.adminKey,
             body: #"{"name":"documented","permissions":["verify","keys:read"]}"#)
         guard let id = made.object["id"] as? String, let value = made.object["value"] as? String else {
-            throw TestSupportError("no admin key: \(made.text)")
+            throw TestSupportError("the admin key was not created: \(made.text)")
         }
         return (id, value)
     }

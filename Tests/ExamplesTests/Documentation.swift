@@ -1,31 +1,31 @@
 import Foundation
 import TestSupport
 
-/// The code in the project's Markdown files.
+/// The code blocks in the project's Markdown files.
 struct Documentation {
     /// A fenced block.
     struct Block {
-        /// The file, below the repository.
+        /// The path of the file in the repository.
         let file: String
         /// The number of the line that opens the block.
         let line: Int
         let language: String
         let text: String
-        /// Of a block for a shell.
+        /// The commands of a shell block; empty for other blocks.
         var commands: [Command]
     }
 
-    /// A command line, with its continuation lines.
+    /// A command, with its continuation lines.
     struct Command {
         var text: String
-        /// The comment behind it.
+        /// The comment after the command, on the same line.
         var comment: String?
-        /// The lines of output that are shown below it. `…` stands for any text.
+        /// The lines of output below the command. `…` stands for any text.
         var output: [String] = []
 
-        /// The status of an HTTP response that the comment names, and the code of an error.
+        /// The status of an HTTP response and the error code that the comment names.
         var status: (number: Int, code: String?)? {
-            // The tests' API answers everything with 200.
+            // The API of the tests sends 200 for every request.
             if comment?.contains("your API's answer") == true { return (200, nil) }
             guard let match = comment?.prefixMatch(of: /(\d{3})\b(?: ([a-z]+_[a-z_]+))?/), let number = Int(match.1)
             else { return nil }
@@ -33,7 +33,7 @@ struct Documentation {
         }
     }
 
-    /// README, docs and examples, in the order of their names.
+    /// Returns the README and the files of docs, examples and benchmarks, in the order of their names.
     static func files() throws -> [String] {
         let root = TestTool.repository
         let folders = ["docs", "examples", "Benchmarks"]
@@ -60,7 +60,7 @@ struct Documentation {
             let commands = block.language == "sh" ? Self.commands(in: block.lines) : []
             let text = block.lines.joined(separator: "\n")
             if block.language == "json", let last = blocks.last, !last.commands.isEmpty {
-                // The output of the command before.
+                // A JSON block is the output of the command before it.
                 blocks[blocks.count - 1].commands[last.commands.count - 1].output.append(text)
             }
             blocks.append(
@@ -91,13 +91,14 @@ struct Documentation {
         return commands
     }
 
-    /// Whether a text is the pattern, in which `…` stands for any text. All moments are alike, and so are the ends of redacted secrets.
+    /// Returns true if a text matches the pattern, in which `…` stands for any text. Times match each other, as do the
+    /// last characters of redacted secrets.
     static func matches(_ text: String, _ pattern: String) -> Bool {
         func plain(_ text: String) -> String {
             text.replacing(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/, with: "MOMENT")
                 .replacing(/_\.\.\.\w{4}/, with: "_...LAST")
         }
-        // The beginning of an id says when it was made.
+        // An id begins with the time of its creation.
         let parts = plain(pattern.replacing("019ab…", with: "…")).split(
             separator: "…", omittingEmptySubsequences: false
         ).map(String.init)

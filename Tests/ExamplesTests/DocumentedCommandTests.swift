@@ -2,22 +2,22 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The command lines of README and guides, run as they stand, against a Keyward of their own.
-@Suite("The commands in the documentation", .timeLimit(.minutes(10)))
+/// Runs the commands of the README and the guides unchanged, against a new Keyward.
+@Suite("Documented commands", .timeLimit(.minutes(10)))
 struct DocumentedCommandTests {
-    /// A block that is not run, by a part of its text, and the reason.
+    /// The blocks that are not run, each by a part of its text, with the reason.
     private static let skipped: [(file: String, part: String, reason: String)] = [
-        ("README.md", "make run", "builds the project anew, and runs these tests"),
+        ("README.md", "make run", "builds the project again, and runs these tests"),
         ("docs/operations.md", "docker compose", "needs Docker; `compose` below runs the lines before it"),
         ("docs/guides/express.md", "node main.mjs", "needs Express, from npm"),
         ("docs/guides/fastapi.md", "uvicorn main:app", "needs FastAPI and uvicorn"),
-        ("examples/hummingbird-app/README.md", "swift test", "builds the example anew, as `make example` does"),
+        ("examples/hummingbird-app/README.md", "swift test", "builds the example again, as `make example` does"),
     ]
 
-    /// Commands that end with another exit status than 0, by a part of their text.
+    /// The commands with an exit status other than 0, each by a part of its text.
     private static let statuses: [(part: String, status: Int)] = []
 
-    @Test("a block that is not run is there, and is listed once")
+    @Test("each skipped block exists, and is listed once")
     func skippedBlocks() throws {
         let blocks = try Documentation.files().flatMap(Documentation.blocks).filter { $0.language == "sh" }
         #expect(blocks.count > 20)
@@ -29,7 +29,7 @@ struct DocumentedCommandTests {
         for block in blocks { #expect(!block.commands.isEmpty, "\(block.file):\(block.line)") }
     }
 
-    /// The files with blocks to run. The test before fails where they cannot be read.
+    /// The files with blocks to run. If they cannot be read, the list is empty, and `skippedBlocks` fails.
     private static var documents: [String] {
         ((try? Documentation.files()) ?? []).filter { file in
             ((try? Documentation.blocks(of: file)) ?? []).contains { $0.language == "sh" && !isSkipped($0) }
@@ -37,7 +37,7 @@ struct DocumentedCommandTests {
     }
 
     @Test(
-        "each does what the text around it says",
+        "each command has the documented output and status",
         arguments: documents)
     func run(_ file: String) async throws {
         let stage = try await DocumentStage.start(file)
@@ -74,7 +74,7 @@ struct DocumentedCommandTests {
         skipped.contains { $0.file == block.file && block.text.contains($0.part) }
     }
 
-    @Test("the secrets for Compose are made once, and stay")
+    @Test("the secrets for Compose are generated once and kept")
     func compose() async throws {
         let blocks = try Documentation.blocks(of: "docs/operations.md")
         let block = try #require(blocks.first { $0.language == "sh" && $0.text.contains("docker compose") })
@@ -96,7 +96,7 @@ struct DocumentedCommandTests {
                 && text.contains(/(?m)^KEYWARD_ADMIN_KEY=[0-9a-f]{64}$/))
         let mode = try FileManager.default.attributesOfItem(atPath: folder + "/.env")[.posixPermissions] as? Int
         #expect(mode == 0o600)
-        // What Compose reads, and no image and no commit has.
+        // Compose reads the file, but no image and no commit contains it.
         for name in [".gitignore", ".dockerignore"] {
             let ignored = try String(contentsOf: TestTool.repository.appending(path: name), encoding: .utf8)
             #expect(ignored.split(separator: "\n").contains(".env"), "\(name)")
@@ -105,7 +105,7 @@ struct DocumentedCommandTests {
         for match in file.matches(of: /\$\{(\w+)/) { #expect(text.contains("\(match.1)="), "\(match.1)") }
     }
 
-    @Test("patterns of output")
+    @Test("patterns match output, times and redacted secrets")
     func patterns() {
         #expect(Documentation.matches(#"{"a":1,"b":"x"}"#, #"{"a":…"x"}"#))
         #expect(!Documentation.matches(#"{"a":1,"b":"y"}"#, #"{"a":…"x"}"#))

@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("The examples, with the proxies that they are for", .timeLimit(.minutes(10)))
+@Suite("Proxy examples", .timeLimit(.minutes(10)))
 struct ExampleTests {
     private struct Stage {
         let keyward: KeywardProcess
@@ -31,7 +31,7 @@ struct ExampleTests {
         try await database.drop()
     }
 
-    @Test("only good keys pass, as what they are", arguments: ProxyKind.allCases)
+    @Test("only requests with valid keys reach the API, with their identity", arguments: ProxyKind.allCases)
     func table(_ kind: ProxyKind) async throws {
         try await Self.withStage { stage in
             try await ProxyServer.with(kind, keyward: stage.control, api: stage.api.port) { proxy in
@@ -61,12 +61,12 @@ struct ExampleTests {
         }
     }
 
-    /// Envoy puts the client's query behind the path: what scopes requests need, the setting says alone.
-    @Test("scopes can be asked for in the address", arguments: ProxyKind.allCases.filter { $0 != .envoy })
+    /// Envoy is left out: it appends the client's path and query, so that only Keyward's setting can require scopes.
+    @Test("the address of the check can require scopes", arguments: ProxyKind.allCases.filter { $0 != .envoy })
     func scope(_ kind: ProxyKind) async throws {
         try await Self.withStage { stage in
-            let question = "/v1/forward-auth?scope=documents:read"
-            try await ProxyServer.with(kind, keyward: stage.control, api: stage.api.port, question: question) { proxy in
+            let check = "/v1/forward-auth?scope=documents:read"
+            try await ProxyServer.with(kind, keyward: stage.control, api: stage.api.port, check: check) { proxy in
                 for (key, status) in [(Case.Key.full, 200), (.bare, 403)] {
                     let headers = [("X-API-Key", try #require(stage.keys[key]?.value))]
                     let answer = try await Exchange.send(.GET, "/?scope=x", headers, to: proxy.port)
@@ -80,7 +80,7 @@ struct ExampleTests {
     private func check(_ each: Case, _ kind: ProxyKind, _ proxy: ProxyServer, _ stage: Stage) async throws {
         var headers = each.headers
         if let key = each.key, let value = stage.keys[key]?.value {
-            headers.append((each.place, each.place == "Authorization" ? "Bearer \(value)" : value))
+            headers.append((each.field, each.field == "Authorization" ? "Bearer \(value)" : value))
         }
         let answer = try await Exchange.send(
             each.method, each.target, headers, body: each.body, to: proxy.port, from: each.source)
@@ -109,19 +109,20 @@ struct ExampleTests {
                 return
             }
             #expect(report.path == "/reports" || report.path.hasPrefix("/reports/"), what)
-            // %23 can only be read as a number sign in a segment.
+            // %23 has one interpretation: a number sign in a segment.
             #expect(!report.path.replacing("%23", with: "").contains(/%|\.\.|\/\/|;|\\|#/), what)
         }
     }
 
-    /// Whom the API was told the request to be from, and nothing else under any such name; and no credentials.
+    /// Expects that the API received the identity of the key, no other field that reads like an identity, and no
+    /// credentials.
     private func identity(_ key: (Case.Key, id: String)?, in report: ReportingAPI.Report, _ what: Comment) {
         for (field, expected) in [
             ("key-id", key?.id), ("key-name", key.map { "T%C3%ABam \($0.0)" }),
             ("owner", key?.0 == .full ? "team a" : nil), ("scopes", key?.0 == .full ? "documents:*" : nil),
         ] {
-            let told = report.values(like: "x-keyward-\(field)").filter { !$0.isEmpty }
-            #expect(told == (expected.map { [$0] } ?? []), what)
+            let described = report.values(like: "x-keyward-\(field)").filter { !$0.isEmpty }
+            #expect(described == (expected.map { [$0] } ?? []), what)
         }
         for name in ["authorization", "x-api-key"] { #expect(report.values(like: name).isEmpty, what) }
     }

@@ -3,10 +3,11 @@ import NIOHTTP1
 import NIOPosix
 import TestSupport
 
-/// One request, its target and fields as they are, on a connection of its own.
+/// One request on a new connection, with its target and fields sent unchanged.
 enum Exchange {
     typealias Answer = KeywardProcess.Answer
 
+    /// Sends a request, and returns the response.
     /// - Parameter source: the client's address.
     static func send(
         _ method: HTTPMethod, _ target: String, _ headers: [(String, String)] = [], body: String = "",
@@ -35,7 +36,7 @@ enum Exchange {
         return try await answer.futureResult.get()
     }
 
-    /// Asks for a WebSocket; what both sides of it said then.
+    /// Sends the request for a WebSocket, and returns all received bytes as text.
     static func upgrade(_ target: String, _ headers: [(String, String)], to port: Int) async throws -> String {
         let channel = try await connect(to: port, from: "127.0.0.1") { _ in }
         let wrapped = try await channel.eventLoop.submit {

@@ -6,13 +6,13 @@ import NIOPosix
 import TestSupport
 import Testing
 
-/// A proxy that an example is for.
+/// The kind of a proxy that has an example.
 enum ProxyKind: String, CaseIterable, CustomTestStringConvertible {
     case nginx, caddy, traefik, envoy, haproxy
 
     var testDescription: String { rawValue }
 
-    /// What runs the files of its example, in the folder that they are in.
+    /// The command that runs the proxy in the folder of its example.
     fileprivate var command: (executable: String?, arguments: [String]) {
         switch self {
         case .nginx: (TestTool.installed("nginx"), ["-p", ".", "-e", "stderr", "-c", "nginx.conf"])
@@ -33,13 +33,14 @@ struct ProxyServer {
     let port: Int
     private let process: ChildProcess
 
-    /// Runs it with the example's files as they are, but for their ports: of Keyward's control listener, of the API, and its own.
-    /// - Parameter question: in place of `/v1/forward-auth`.
+    /// Runs `act` with a proxy that uses the example's files. Only the ports of the control listener, the API and the
+    /// proxy are replaced.
+    /// - Parameter check: the target of the check, in place of `/v1/forward-auth`.
     static func with(
-        _ kind: ProxyKind, keyward: Int, api: Int, question: String = "/v1/forward-auth",
+        _ kind: ProxyKind, keyward: Int, api: Int, check: String = "/v1/forward-auth",
         _ act: (ProxyServer) async throws -> Void
     ) async throws {
-        let server = try await started(kind, keyward: keyward, api: api, question: question)
+        let server = try await started(kind, keyward: keyward, api: api, check: check)
         do {
             try await act(server)
         } catch {
@@ -52,17 +53,17 @@ struct ProxyServer {
     func stop() async throws { try await process.stop() }
 
     static func started(
-        _ kind: ProxyKind, keyward: Int, api: Int, question: String = "/v1/forward-auth"
+        _ kind: ProxyKind, keyward: Int, api: Int, check: String = "/v1/forward-auth"
     ) async throws -> ProxyServer {
         let (program, arguments) = kind.command
         guard let program else {
-            throw TestSupportError("\(kind) is not here: run scripts/test-tools")
+            throw TestSupportError("\(kind) is not installed: run scripts/test-tools")
         }
-        // Somebody may take the port before the proxy does.
+        // Another process may bind the port before the proxy does.
         for _ in 0..<5 {
             let port = try await freePort()
             let folder = try TestFolder.make(kind.rawValue)
-            try copyExample(kind, to: folder, ports: [9090: keyward, 3000: api, 8000: port], question: question)
+            try copyExample(kind, to: folder, ports: [9090: keyward, 3000: api, 8000: port], check: check)
             let process = ChildProcess(program, arguments, environment: ["HOME": folder], folder: folder)
             let isUp = await eventually(within: .seconds(30)) {
                 if process.hasEnded { return true }
@@ -75,7 +76,7 @@ struct ProxyServer {
                 throw TestSupportError("\(kind) did not start: \(text.suffix(2000))")
             }
         }
-        throw TestSupportError("\(kind) finds no port")
+        throw TestSupportError("\(kind) found no free port")
     }
 
     private static func freePort() async throws -> Int {
@@ -87,7 +88,7 @@ struct ProxyServer {
     }
 
     private static func copyExample(
-        _ kind: ProxyKind, to folder: String, ports: [Int: Int], question: String
+        _ kind: ProxyKind, to folder: String, ports: [Int: Int], check: String
     ) throws {
         let example = TestTool.repository.appending(path: "examples/\(kind)")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -95,11 +96,11 @@ struct ProxyServer {
             let text = try String(contentsOf: example.appending(path: name), encoding: .utf8)
                 .replacing(/\b(9090|3000|8000)\b/) { match in Int(match.1).flatMap { ports[$0] }.map(String.init) ?? ""
                 }
-                .replacing(/\/v1\/forward-auth\b/) { _ in question }
+                .replacing(/\/v1\/forward-auth\b/) { _ in check }
             try text.write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
         }
         if kind == .nginx {
-            // Around the example, which is a part of a configuration.
+            // The example is only a part of a configuration.
             let around = """
                 daemon off; worker_processes 1; error_log stderr; pid nginx.pid; events {}
                 http {

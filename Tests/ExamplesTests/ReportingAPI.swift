@@ -3,19 +3,19 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// An API behind a proxy: answers with what it received, and echoes the bytes of a WebSocket.
+/// An API behind a proxy. Its responses report the received request, and it echoes the bytes of a WebSocket.
 struct ReportingAPI {
     let port: Int
     private let channel: any Channel
 
-    /// What it received.
+    /// A received request.
     struct Report: Codable {
         var method: String
         var path: String
         var fields: [[String]]
         var bodyBytes: Int
 
-        /// Nil if the answer is not the API's.
+        /// Decodes a report from the body of a response; nil if the response is not from the API.
         init?(_ text: String) {
             guard let report = try? JSONDecoder().decode(Report.self, from: Data(text.utf8)) else { return nil }
             self = report
@@ -28,7 +28,8 @@ struct ReportingAPI {
             self.bodyBytes = bodyBytes
         }
 
-        /// The values of all fields whose names read like this one: `X_Keyward_Owner` like `x-keyward-owner`.
+        /// Returns the values of all fields whose names read like this one, such as `X_Keyward_Owner` for
+        /// `x-keyward-owner`.
         func values(like name: String) -> [String] {
             fields.filter { String($0[0].lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" }) == name }
                 .map { $0[1] }
@@ -68,11 +69,11 @@ private final class ReportHandler: ChannelInboundHandler, RemovableChannelHandle
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head): (self.head, bodyBytes) = (head, 0)
-        case .body(let piece): bodyBytes += piece.readableBytes
+        case .body(let chunk): bodyBytes += chunk.readableBytes
         case .end:
             guard let head, let body = try? JSONEncoder().encode(ReportingAPI.Report(head, bodyBytes: bodyBytes))
             else { return context.close(promise: nil) }
-            // Only a connection's first request can become a WebSocket here.
+            // Only the first request of a connection can become a WebSocket, so each connection serves one request.
             let headers: HTTPHeaders = [
                 "Content-Type": "application/json", "Content-Length": "\(body.count)", "Connection": "close",
             ]
@@ -87,7 +88,7 @@ private final class ReportHandler: ChannelInboundHandler, RemovableChannelHandle
     }
 }
 
-/// Says in its answer whom the request was told to be from.
+/// An upgrader to a WebSocket whose response reports the key id of the request.
 private final class EchoUpgrader: HTTPServerProtocolUpgrader, Sendable {
     let supportedProtocol = "websocket"
     let requiredUpgradeHeaders: [String] = []

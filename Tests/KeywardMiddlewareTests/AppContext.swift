@@ -6,7 +6,7 @@ import Logging
 import NIOCore
 import Testing
 
-/// A context that knows no addresses.
+/// A context without the client address.
 struct AppContext: KeyedRequestContext {
     var coreContext: CoreRequestContextStorage
     var principal: Principal?
@@ -16,7 +16,7 @@ struct AppContext: KeyedRequestContext {
     }
 }
 
-/// A context that knows them; requests of these tests come from 192.0.2.1.
+/// A context with the client address, which is 192.0.2.1 in these tests.
 struct AddressedContext: KeyedRequestContext, RemoteAddressRequestContext {
     var coreContext: CoreRequestContextStorage
     var principal: Principal?
@@ -30,7 +30,7 @@ struct AddressedContext: KeyedRequestContext, RemoteAddressRequestContext {
 let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 extension TestClientProtocol {
-    /// The status and the code of the error, or the text, that a request is answered with.
+    /// Sends a request, and returns the status, with the error code or else the body.
     func answer(
         _ uri: String, _ method: HTTPRequest.Method = .get, _ headers: HTTPFields = [:]
     ) async throws -> String {
@@ -43,10 +43,10 @@ extension TestClientProtocol {
 
     func expect(
         _ expected: String, from uri: String, _ method: HTTPRequest.Method = .get, _ headers: HTTPFields = [:],
-        at place: SourceLocation = #_sourceLocation
+        at location: SourceLocation = #_sourceLocation
     ) async throws {
         let answer = try await answer(uri, method, headers)
-        #expect(answer == expected, "\(method) \(uri)", sourceLocation: place)
+        #expect(answer == expected, "\(method) \(uri)", sourceLocation: location)
     }
 }
 

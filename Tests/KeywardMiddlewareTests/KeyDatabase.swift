@@ -3,13 +3,13 @@ import AuthKeysPostgres
 import LibPQ
 import TestSupport
 
-/// A database with keys in it, as another instance of Keyward keeps them.
+/// A database with the tables of Keyward, and a service that changes its keys as another instance does.
 struct KeyDatabase: Sendable {
     let connectionString: String
     let service: AuthKeyService
     let store: PostgresAuthKeyStore
 
-    /// - Parameter migrations: how far it is migrated.
+    /// Runs `body` with a database to which the migrations were applied.
     static func with(
         _ connectionString: String, migrations: [Migration] = MigrationCatalogue.all,
         _ body: @Sendable (KeyDatabase) async throws -> Void
@@ -32,7 +32,7 @@ struct KeyDatabase: Sendable {
         }
     }
 
-    /// The same on a new database of the shared server.
+    /// Runs `body` with a new database of the shared server, to which all migrations were applied.
     static func with(_ body: @Sendable (KeyDatabase) async throws -> Void) async throws {
         let database = try await TestDatabase.create()
         try await with(database.connectionString, body)

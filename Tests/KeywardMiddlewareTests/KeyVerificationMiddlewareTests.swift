@@ -6,7 +6,7 @@ import KeywardMiddleware
 import TestSupport
 import Testing
 
-@Suite("A Hummingbird service that verifies in its own process")
+@Suite("Key verification middleware")
 struct KeyVerificationMiddlewareTests {
     private func withService(
         _ body: @escaping @Sendable (any TestClientProtocol, AuthKeyService, InMemoryStore) async throws -> Void
@@ -27,7 +27,7 @@ struct KeyVerificationMiddlewareTests {
         }
     }
 
-    @Test("a good key is let in, as who it is; a revoked one is not")
+    @Test("a valid key is accepted with its principal, and a revoked key is refused")
     func admitted() async throws {
         try await withService { client, service, _ in
             let issued = try await service.create(KeyRequest(name: "me"))
@@ -50,7 +50,7 @@ struct KeyVerificationMiddlewareTests {
         }
     }
 
-    @Test("no key, junk, an unknown key, two keys, and a database that is away are told apart")
+    @Test("missing, malformed, unknown and ambiguous keys and an unreachable database have distinct errors")
     func refused() async throws {
         try await withService { client, _, store in
             let unknown = Token.generate().value

@@ -8,9 +8,9 @@ import Testing
 
 @testable import AuthKeysPostgres
 
-@Suite("The tables and rights that verification in an app needs")
+@Suite("Schema and rights for verification in an app")
 struct KeywardSchemaTests {
-    /// Why it does not begin; nil if it does.
+    /// Starts the service, and returns the error of the start; nil if it succeeds.
     private func refusal(
         _ database: String, allowsNewerSchema: Bool = false, recordsUse: Bool = true
     ) async throws -> KeywardError? {
@@ -40,7 +40,7 @@ struct KeywardSchemaTests {
         }
     }
 
-    @Test("a database without tables is refused, and stays as it is")
+    @Test("a database without tables is refused and not changed")
     func empty() async throws {
         let database = try await TestDatabase.create()
         let error = try #require(try await refusal(database.connectionString))
@@ -51,7 +51,7 @@ struct KeywardSchemaTests {
         try await database.drop()
     }
 
-    @Test("the oldest tables it takes are enough to verify and to count; older ones are refused")
+    @Test("the oldest supported schema suffices to verify and to count use, and older ones are refused")
     func older() async throws {
         let oldest = MigrationCatalogue.all.filter { $0.version <= VerificationSchema.oldest }
         let database = try await TestDatabase.create()
@@ -73,14 +73,17 @@ struct KeywardSchemaTests {
         try await database.drop()
 
         let older = try await TestDatabase.create()
-        try await KeyDatabase.with(older.connectionString, migrations: Array(oldest.dropLast())) { database in
+        try await KeyDatabase.with(older.connectionString, migrations: oldest) { database in
+            try await Psql.run(
+                "DELETE FROM keyward_migrations WHERE version = \(VerificationSchema.oldest)",
+                on: database.connectionString)
             let error = try #require(try await refusal(database.connectionString))
             #expect(error.kind == .schema && error.description.contains("older than this build can read"))
         }
         try await older.drop()
     }
 
-    @Test("tables of a newer Keyward are refused unless that is allowed, edited migrations always")
+    @Test("a newer schema is refused unless it is allowed, and edited migrations are always refused")
     func newer() async throws {
         try await KeyDatabase.with { database in
             try await Psql.run(
@@ -97,7 +100,7 @@ struct KeywardSchemaTests {
     }
 
     @Test(
-        "a role with the rights that 'migrate grants --verify-only' gives verifies and counts, and can do nothing else")
+        "a role with the rights of 'migrate grants --verify-only' can verify keys and count use, and nothing else")
     func role() async throws {
         let server = try await TestServer.start()
         let role = "keyward_app"

@@ -10,9 +10,9 @@ import ServiceLifecycle
 import TestSupport
 import Testing
 
-@Suite("An app that verifies keys out of PostgreSQL")
+@Suite("Keyward service in an app")
 struct KeywardTests {
-    /// An app with `keyward` as its service, which goes down in order before this returns.
+    /// Runs `body` with an app that has `keyward` as its service. The app shuts down gracefully before this returns.
     func run(
         _ keyward: Keyward, _ body: @escaping @Sendable (any TestClientProtocol) async throws -> Void
     ) async throws {
@@ -26,7 +26,7 @@ struct KeywardTests {
         try await application.test(.router) { try await body($0) }
     }
 
-    @Test("keys that are made and ended elsewhere open and close here", .timeLimit(.minutes(5)))
+    @Test("the service follows creations, changes and revocations by other instances", .timeLimit(.minutes(5)))
     func follows() async throws {
         try await KeyDatabase.with { database in
             let before = try await database.service.create(
@@ -58,7 +58,7 @@ struct KeywardTests {
         }
     }
 
-    @Test("use is written down at graceful shutdown, each request once", .timeLimit(.minutes(5)))
+    @Test("graceful shutdown writes the use of keys, each request once", .timeLimit(.minutes(5)))
     func usage() async throws {
         try await KeyDatabase.with { database in
             let key = try await database.service.create(KeyRequest(name: "me"))
@@ -83,7 +83,7 @@ struct KeywardTests {
         }
     }
 
-    @Test("use is written down at the interval, too", .timeLimit(.minutes(5)))
+    @Test("the use of keys is written at each interval", .timeLimit(.minutes(5)))
     func interval() async throws {
         try await KeyDatabase.with { database in
             let key = try await database.service.create(KeyRequest(name: "me"))
@@ -97,10 +97,10 @@ struct KeywardTests {
         }
     }
 
-    @Test("before the keys are loaded, a key is answered 503, and whoever waits is told why nothing comes")
+    @Test("a request before the keys are loaded gets 503, and waiters get the error of a failed start")
     func unloaded() async throws {
         let keyward = try Keyward(
-            database: "postgres://nobody:hunter2@127.0.0.1:1/keyward", databaseWait: .zero, logger: silent)
+            database: "postgres://app:hunter2@127.0.0.1:1/keyward", databaseWait: .zero, logger: silent)
         let router = Router(context: AppContext.self)
         router.group("any").add(middleware: keyward.keys()).get { _, _ in "in" }
         try await Application(responder: router.buildResponder(), logger: silent).test(.router) { client in
@@ -110,7 +110,7 @@ struct KeywardTests {
         let waiting = Task { try await keyward.ready() }
         do {
             try await keyward.run()
-            Issue.record("it ran")
+            Issue.record("the service started")
         } catch let error as KeywardError {
             #expect(error.kind == .database && error.description.contains("port=1") && !"\(error)".contains("hunter2"))
         }
@@ -120,14 +120,14 @@ struct KeywardTests {
         }
     }
 
-    @Test("while PostgreSQL is away, keys are honoured for as long as they may be", .timeLimit(.minutes(5)))
+    @Test("keys stay valid during an outage of PostgreSQL until the maximum staleness", .timeLimit(.minutes(5)))
     func outage() async throws {
         let server = try await TestServer.start()
         try await KeyDatabase.with(server.connectionString) { database in
             let key = try await database.service.create(KeyRequest(name: "me"))
-            let patient = try Keyward(database: database.connectionString, logger: silent)
+            let tolerant = try Keyward(database: database.connectionString, logger: silent)
             let strict = try Keyward(database: database.connectionString, maxStaleness: .zero, logger: silent)
-            try await run(patient) { client in
+            try await run(tolerant) { client in
                 try await run(strict) { strictClient in
                     try await strictClient.expect("200 me", from: "/any", .get, bearer(key.token.value))
                     await server.stop()
@@ -150,10 +150,10 @@ struct KeywardTests {
         await server.destroy()
     }
 
-    @Test("shutdown while the database is waited for is no error", .timeLimit(.minutes(5)))
+    @Test("shutdown while the service waits for the database is not an error", .timeLimit(.minutes(5)))
     func earlyShutdown() async throws {
         let keyward = try Keyward(
-            database: "postgres://nobody@127.0.0.1:1/keyward", databaseWait: .seconds(600), logger: silent)
+            database: "postgres://app@127.0.0.1:1/keyward", databaseWait: .seconds(600), logger: silent)
         let group = ServiceGroup(configuration: .init(services: [keyward, Waiting(keyward: keyward)], logger: silent))
         async let running: Void = group.run()
         try await Task.sleep(for: .milliseconds(300))
@@ -162,7 +162,7 @@ struct KeywardTests {
     }
 }
 
-/// A server that waits for its keys.
+/// A service that waits until the keys are loaded, as a server does before it listens.
 private struct Waiting: Service {
     let keyward: Keyward
 

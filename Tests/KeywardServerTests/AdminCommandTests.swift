@@ -3,13 +3,13 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Admin keys and the trail, by command", .timeLimit(.minutes(6)))
+@Suite("Admin key and audit commands", .timeLimit(.minutes(6)))
 struct AdminCommandTests {
     private func object(_ text: String) throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     }
 
-    @Test("admin-keys: create, list, show, update and deactivate, for people and for machines")
+    @Test("admin-keys creates, lists, shows, updates and deactivates, with text and JSON output")
     func adminKeys() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)
@@ -48,7 +48,7 @@ struct AdminCommandTests {
         try await database.drop()
     }
 
-    @Test("audit: list, verify and export; verify fails when the database was tampered with")
+    @Test("audit lists, verifies and exports, and verify fails after tampering with the database")
     func audit() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)
@@ -59,7 +59,7 @@ struct AdminCommandTests {
         let key = try await instance.create("first")
         _ = try await instance.admin(.PATCH, "/\(key.id)", body: #"{"name":"second"}"#)
         _ = try await instance.admin(.POST, "/\(key.id)/deactivate")
-        // Sealed by itself, within seconds.
+        // The instance seals the events within seconds.
         let sealed = try await eventually(within: .seconds(20)) {
             try await Psql.run("SELECT count(*) FROM audit_seals", on: database.connectionString) == "3"
         }
@@ -94,7 +94,7 @@ struct AdminCommandTests {
         try await database.drop()
     }
 
-    @Test("serve runs as a role that owns nothing, with the rights that migrate grants gives")
+    @Test("serve runs as a role that owns no tables, with the rights of migrate grants")
     func runtimeRole() async throws {
         let server = try await TestServer.start()
         let role = "keyward_run"

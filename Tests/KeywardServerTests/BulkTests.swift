@@ -25,15 +25,15 @@ struct BulkTests {
         return path
     }
 
-    /// The statement that docs/import.md gives for the origin system's table.
+    /// Returns the statement for the origin system's table from docs/import.md.
     private func documentedStatement() throws -> String {
         let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/import.md")
         let text = try String(contentsOf: file, encoding: .utf8)
         return String(try #require(text.firstMatch(of: /```sql\n(SELECT json_[^`]+)```/)).1)
     }
 
-    @Test("a table of the origin system is taken over, and its tokens go on working, on every instance")
-    func takeOver() async throws {
+    @Test("keys of the origin system are imported, and their tokens stay valid on every instance")
+    func importFromOrigin() async throws {
         let (origin, database) = (try await TestDatabase.create(), try await TestDatabase.create())
         let folder = try folder()
         let first = try await KeywardProcess.start(database: database.connectionString)
@@ -71,7 +71,7 @@ struct BulkTests {
 
         let codes = ["live": nil, "paused": "key_inactive", "over": "key_expired", "ended": "key_inactive"]
         for instance in [first, second] {
-            // The other instance learns of the kind of token with its next look.
+            // The other instance learns of the token scheme with its next read of the database.
             let arrived = await eventually(within: .seconds(2)) {
                 (try? await instance.call(token("live")).status) == 200
             }
@@ -102,7 +102,7 @@ struct BulkTests {
         for instance in [first, second] { _ = try await instance.stop() }
         let restarted = try await KeywardProcess.start(database: database.connectionString)
         let after = try await restarted.call(token("paused")).code
-        #expect(after == "key_inactive", "known from the start")
+        #expect(after == "key_inactive", "the key is known at start")
         _ = try await restarted.stop()
         for instance in [first, second, restarted] {
             #expect(!(instance.logText + instance.outputText).contains("f7a5e0c2b94d"))
@@ -111,7 +111,7 @@ struct BulkTests {
         try await database.drop()
     }
 
-    @Test("keys import: dry run, errors by the line, both modes; keys export")
+    @Test("keys import has a dry run, errors with line numbers and two modes, and keys export writes all keys")
     func commands() async throws {
         let database = try await TestDatabase.create()
         let folder = try folder()

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Commands", .timeLimit(.minutes(6)))
 struct CommandTests {
-    @Test("keys: create, list, show and deactivate, for people and for machines")
+    @Test("keys creates, lists, shows and deactivates, with text and JSON output")
     func keys() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)
@@ -63,7 +63,7 @@ struct CommandTests {
         try await database.drop()
     }
 
-    @Test("keys: update, rotate and delete, and what they do at the gateway")
+    @Test("keys updates, rotates and deletes, and the gateway follows each change")
     func changes() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)
@@ -113,7 +113,7 @@ struct CommandTests {
         try await database.drop()
     }
 
-    @Test("migrate: status, dry run, up, and up again")
+    @Test("migrate shows its status, has a dry run, and applies each migration once")
     func migrate() async throws {
         let database = try await TestDatabase.create()
         let environment = ["KEYWARD_DATABASE_URL": database.connectionString]
@@ -149,7 +149,7 @@ struct CommandTests {
         #expect(information?["version"] as? String == version.components(separatedBy: " ").first)
     }
 
-    @Test("doctor says a line a check, and fails if one does")
+    @Test("doctor prints a line for each check, and fails if a check fails")
     func doctor() async throws {
         let database = try await TestDatabase.create()
         let environment = [
@@ -180,7 +180,10 @@ struct CommandTests {
         let instance = try await KeywardProcess.start(database: database.connectionString)
         for (upstream, says) in [
             (instance.control, "ok    upstream: \(instance.control) accepts connections"),
-            ("http://127.0.0.1:1", "FAIL  upstream: http://127.0.0.1:1 accepts no connection: Connection refused"),
+            (
+                "http://127.0.0.1:1",
+                "FAIL  upstream: http://127.0.0.1:1 does not accept connections: Connection refused"
+            ),
             (instance.control.replacing("http:", with: "https:"), "FAIL  upstream: https:"),
         ] {
             let tried = try await KeywardProcess.run(

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Completions", .timeLimit(.minutes(5)))
+@Suite("Completion scripts", .timeLimit(.minutes(5)))
 struct CompletionTests {
     private static let shells = ["bash", "zsh", "fish"]
 
@@ -18,7 +18,7 @@ struct CompletionTests {
         return path
     }
 
-    /// Runs a program, if it is installed, and returns what it printed.
+    /// Runs a program, and returns the lines that it printed; nil if it is not installed.
     private static func output(of program: String, _ arguments: [String]) async throws -> [String]? {
         guard let path = TestTool.installed(program) else { return nil }
         let process = ChildProcess(path, arguments, environment: ["HOME": "/", "TERM": "dumb"])
@@ -27,7 +27,7 @@ struct CompletionTests {
         return process.output.all
     }
 
-    @Test("each has the commands, the options and their values", arguments: shells)
+    @Test("each script has the commands, the options and their values", arguments: shells)
     func contents(_ shell: String) async throws {
         let script = try await Self.script(shell)
         for word in ["keys", "admin-keys", "create", "rotate", "audit", "gateway-key-file", "-last_used", "atomic"] {
@@ -37,18 +37,18 @@ struct CompletionTests {
         #expect(flag.status == 0 && flag.output + "\n" == script)
     }
 
-    @Test("each shell reads its own", arguments: shells)
+    @Test("each shell parses its script", arguments: shells)
     func syntax(_ shell: String) async throws {
         _ = try await Self.output(of: shell, ["-n", try await Self.file(shell)])
     }
 
-    @Test("a shell that there is none for is refused")
+    @Test("an unsupported shell is refused")
     func unknown() async throws {
         let result = try await KeywardProcess.run(["completions", "tcsh"])
         #expect(result.status == 2 && result.error.contains("bash, zsh or fish"))
     }
 
-    /// What each line offers, at its end. Bash is told the words that it would have made of it.
+    /// Command lines, and the suggestions at the end of each.
     static let lines: [(line: String, offered: Set<String>)] = [
         ("keyward key", ["keys"]),
         ("keyward keys cr", ["create"]),
@@ -69,7 +69,7 @@ struct CompletionTests {
         ("keyward completions ", ["bash", "zsh", "fish"]),
     ]
 
-    @Test("bash offers what fits", arguments: lines)
+    @Test("bash offers the matching words", arguments: lines)
     func bash(_ line: String, _ offered: Set<String>) async throws {
         let words = Self.bashWords(of: line)
         let current = words.last.map { $0 == ":" ? "" : $0 } ?? ""
@@ -81,13 +81,13 @@ struct CompletionTests {
             """
         let found = try #require(
             try await Self.output(of: "bash", ["-c", program, try await Self.file("bash"), line] + words))
-        // Bash itself keeps what is before the last colon.
+        // Bash itself keeps the text before the last colon.
         let last = line.split(separator: " ", omittingEmptySubsequences: false).last ?? ""
         let before = last.lastIndex(of: ":").map { String(last[...$0]) } ?? ""
         #expect(Set(found.filter { !$0.isEmpty }.map { before + $0 }) == offered)
     }
 
-    /// A line as bash takes it apart: at spaces, and at colons, which are words of their own.
+    /// Splits a line as bash does: at spaces, and at colons, each of which is a word.
     private static func bashWords(of line: String) -> [String] {
         line.split(separator: " ", omittingEmptySubsequences: false).flatMap { word -> [String] in
             let parts = word.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
@@ -96,8 +96,8 @@ struct CompletionTests {
         }
     }
 
-    /// Fish takes a value that begins with a minus sign for an option.
-    @Test("fish offers what fits", arguments: lines.filter { !$0.line.contains("--sort -") })
+    /// Fish reads a value that begins with a minus sign as an option.
+    @Test("fish offers the matching words", arguments: lines.filter { !$0.line.contains("--sort -") })
     func fish(_ line: String, _ offered: Set<String>) async throws {
         let program = "source $argv[1]; complete -C $argv[2]"
         let arguments = ["-N", "-c", program, try await Self.file("fish"), line]

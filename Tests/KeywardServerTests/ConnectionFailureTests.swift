@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Commands and a control listener that is none, or not there", .timeLimit(.minutes(6)))
+@Suite("Connection to the control listener", .timeLimit(.minutes(6)))
 struct ConnectionFailureTests {
     private static let secret = "admin-key-that-must-not-leave-0123456789abcdef"
 
@@ -45,7 +45,7 @@ struct ConnectionFailureTests {
         }
     }
 
-    @Test("the gateway is recognised, and its upstream gets nothing of the admin key")
+    @Test("the gateway is recognized, and the admin key does not reach its upstream")
     func gateway() async throws {
         let database = try await TestDatabase.create()
         let upstream = try ScriptedServer { _ in ScriptedServer.response("200 OK", "{}") }
@@ -60,7 +60,7 @@ struct ConnectionFailureTests {
     }
 
     @Test(
-        "the cause is named",
+        "the error names the cause",
         arguments: [
             ("http://127.0.0.1:1", "Connection refused"), ("http://keyward.invalid:9090", "the host name is not known"),
         ])
@@ -72,12 +72,12 @@ struct ConnectionFailureTests {
         #expect(.now - start < .seconds(20))
     }
 
-    @Test("trouble with TLS is named")
+    @Test("a TLS failure is named")
     func tls() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)
         let plain = try await Self.run(["keys", "list"], instance.control.replacing("http:", with: "https:"))
-        #expect(plain.status == 5 && plain.error.contains("the server does not speak TLS"), "\(plain)")
+        #expect(plain.status == 5 && plain.error.contains("the server does not use TLS"), "\(plain)")
         _ = try await instance.stop()
 
         let folder = try TestFolder.make("tls")
@@ -115,7 +115,7 @@ struct ConnectionFailureTests {
     }
 
     @Test(
-        "a URL with a password, a query or no host is refused without showing it",
+        "a URL with a password, a query or no host is refused and not shown",
         arguments: [
             "http://user:s3cret-password@127.0.0.1:9090", "http://127.0.0.1:9090/?key=s3cret-password", "http://",
             "ftp://127.0.0.1", "127.0.0.1:9090",
@@ -125,7 +125,7 @@ struct ConnectionFailureTests {
         #expect(result.status == 1 && result.error.contains("KEYWARD_CONTROL_URL") && !result.error.contains("s3cret"))
     }
 
-    @Test("verify, health and status say what they found by their exit status")
+    @Test("verify, health and status report their result by their exit status")
     func commands() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Characters that are expensive for whoever reads them as text.
+/// Characters that are expensive to process as text.
 struct HostileText: Sendable, CustomTestStringConvertible {
     let name: String
     private let unit: String
@@ -9,9 +9,9 @@ struct HostileText: Sendable, CustomTestStringConvertible {
     var testDescription: String { name }
 
     static let all = [
-        // Out of order, so that whoever normalizes them sorts them.
+        // Out of canonical order, so that normalization has to sort them.
         HostileText(name: "combining marks", unit: "\u{315}\u{300}\u{316}"),
-        // What a Stream-Safe text may have of them.
+        // The most that Stream-Safe text allows (Unicode Standard Annex #15).
         HostileText(name: "letters with 30 marks", unit: "a" + String(repeating: "\u{315}\u{300}\u{316}", count: 10)),
         HostileText(name: "regional indicators", unit: "\u{1F1E6}"),
         HostileText(name: "joined emoji", unit: "\u{1F468}\u{200D}"),
@@ -19,11 +19,11 @@ struct HostileText: Sendable, CustomTestStringConvertible {
         HostileText(name: "letters", unit: "a"),
     ]
 
-    /// Returns a text of at most so many bytes.
+    /// Returns a text of at most this many bytes.
     func bytes(_ count: Int) -> String { String(repeating: unit, count: count / unit.utf8.count) }
 }
 
-/// A request with one input at its largest.
+/// A request with one input of the largest size.
 struct CostInput {
     let name: String
     let request: [UInt8]
@@ -38,7 +38,7 @@ struct CostInputs {
 
     private static let keys = "/admin/api/v1/auth-keys"
     private static let id = "0190163d-8694-739b-8b6e-c1e1b9f4a2d3"
-    /// Bytes of a field: the gateway takes heads of 32 KiB, the control listener of 80 KiB.
+    /// The size of a field in bytes: the gateway accepts heads of 32 KiB, the control listener heads of 80 KiB.
     private static let gatewayField = 31_000
     private static let controlField = 78_000
     private static let target = 8_000
@@ -99,20 +99,21 @@ struct CostInputs {
 
     private var forwardAuth: [CostInput] {
         let field = text.bytes(Self.controlField)
-        let told = "X-Forwarded-Method: GET\r\nX-Forwarded-Uri: /\r\n"
+        let described = "X-Forwarded-Method: GET\r\nX-Forwarded-Uri: /\r\n"
         let own: [CostInput] = [
             request("forward-auth path", "GET", "/v1/forward-auth/" + text.bytes(Self.controlField), authorization),
             request(
                 "forward-auth scope", "GET", "/v1/forward-auth?scope=" + Self.encoded(text.bytes(Self.target / 3)),
-                authorization + told),
+                authorization + described),
             request(
                 "forward-auth scopes", "GET", "/v1/forward-auth?scope=" + Self.repeated("a+", Self.target),
-                authorization + told),
+                authorization + described),
             request(
-                "forward-auth Authorization", "GET", "/v1/forward-auth", told + "Authorization: Bearer \(field)\r\n"),
+                "forward-auth Authorization", "GET", "/v1/forward-auth",
+                described + "Authorization: Bearer \(field)\r\n"),
             request(
                 "forward-auth addresses", "GET", "/v1/forward-auth",
-                authorization + told + "X-Forwarded-For: " + Self.repeated("::,", Self.controlField) + "::\r\n"),
+                authorization + described + "X-Forwarded-For: " + Self.repeated("::,", Self.controlField) + "::\r\n"),
         ]
         let names = [
             "X-Forwarded-Method", "X-Forwarded-Uri", "X-Original-Method", "X-Original-URI", "X-Original-URL",
@@ -122,7 +123,7 @@ struct CostInputs {
             + names.map { name in
                 let credential = name == "X-API-Key" ? "" : authorization
                 return request(
-                    "forward-auth \(name)", "GET", "/v1/forward-auth", "\(credential)\(told)\(name): \(field)\r\n")
+                    "forward-auth \(name)", "GET", "/v1/forward-auth", "\(credential)\(described)\(name): \(field)\r\n")
             }
     }
 

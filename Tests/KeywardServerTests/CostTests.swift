@@ -2,14 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Measures the CPU time of an instance for each input that a stranger or a caller may send, at its largest, of the characters that
-/// are worst for whoever reads them as text.
-@Suite("Costs of hostile inputs", .timeLimit(.minutes(20)))
+/// Measures the CPU time of an instance for each input that an unauthenticated client or a caller can send. Each input
+/// has the largest size, and consists of characters that are expensive to process as text.
+@Suite("Cost of hostile inputs", .timeLimit(.minutes(20)))
 struct CostTests {
-    /// What an input may cost in a release build.
+    /// The largest accepted cost of an input in a release build.
     private static let inputLimit = Duration.milliseconds(5)
     private static let bodyLimit = Duration.milliseconds(20)
-    /// Times that, in a debug build, which checks each step.
+    /// The factor for a debug build, which checks each step.
     private static let debugFactor = 12
 
     @Test("no input costs more than a few milliseconds", arguments: HostileText.all)
@@ -47,7 +47,7 @@ struct CostTests {
         #endif
     }
 
-    /// Returns the least of the costs of several requests, each on a connection of its own, and the status of the last.
+    /// Returns the smallest cost of several requests, each on a new connection, and the status of the last one.
     private func measure(
         _ request: [UInt8], _ url: String, _ instance: KeywardProcess
     ) async throws -> (cost: Duration, status: String) {
@@ -66,7 +66,7 @@ struct CostTests {
 }
 
 extension CostTests {
-    /// Returns true for a whole response, where its length is known.
+    /// Returns true for a complete response of a known length.
     fileprivate static func isWhole(_ text: String) -> Bool {
         guard let end = text.firstRange(of: "\r\n\r\n") else { return false }
         let head = text[..<end.lowerBound].lowercased()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KeywardServer
 
-@Suite("File descriptors")
+@Suite("Descriptor budget")
 struct DescriptorBudgetTests {
     private func configuration(upstreams: Int = 1, threads: Int = 2) -> GatewayConfiguration {
         var configuration = GatewayConfiguration(
@@ -13,7 +13,7 @@ struct DescriptorBudgetTests {
         return configuration
     }
 
-    @Test("where there are enough, nothing is lowered")
+    @Test("no limit is lowered if there are enough descriptors")
     func enough() {
         let configuration = configuration()
         var (gateway, control) = (configuration.limits, ConnectionLimits())
@@ -23,7 +23,7 @@ struct DescriptorBudgetTests {
     }
 
     @Test(
-        "where there are few, clients, upstreams, the control listener and the reserve fit into the limit",
+        "clients, upstreams, the control listener and the reserve fit into a low limit",
         arguments: [nil, 1_024, 4_096, 12_000], [false, true])
     func fits(_ limit: Int?, _ isEcho: Bool) {
         for (upstreams, threads) in [(1, 2), (3, 2), (1, 64), (8, 64)] {
@@ -36,7 +36,7 @@ struct DescriptorBudgetTests {
             let pools = gateway.upstreamConnectionsPerLoop * threads * upstreams * (isEcho ? 2 : 1)
             let tunnels = gateway.tunnelsPerLoop * threads
             #expect(tunnels >= threads)
-            #expect(control.perAddress <= control.total / 4, "one address alone cannot fill the listener")
+            #expect(control.perAddress <= control.total / 4, "one address cannot use all connections of the listener")
             #expect(gateway.clientDescriptors + pools + tunnels + control.descriptors + budget.reserve <= budget.limit)
         }
     }

@@ -2,24 +2,24 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("Few file descriptors", .timeLimit(.minutes(6)))
+@Suite("Descriptor exhaustion", .timeLimit(.minutes(6)))
 struct DescriptorTests {
-    /// Those for which this process may open as many connections.
+    /// The descriptor limits for which this process can open enough connections.
     private static let limits: [Int] = {
         var own = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &own)
         return [256, 512, 1_024, 4_096].filter { $0 * 2 + 1_000 < own.rlim_cur }
     }()
 
-    /// Opens connections that say nothing. Some may be refused or closed.
+    /// Opens connections without sending anything. The server may refuse or close some.
     private func hold(_ count: Int, to url: String) -> [RawConnection] {
         (0..<count).compactMap { _ in try? RawConnection(to: url, timeout: 1) }
     }
 
     @Test(
-        "idle connections of strangers use up no descriptor that others need, and the log says that accepting stops",
+        "idle connections leave enough descriptors for other uses, and the log reports when accepting stops",
         arguments: limits)
-    func strangers(_ limit: Int) async throws {
+    func idleConnections(_ limit: Int) async throws {
         let folder = try TestFolder.make("serve") + "/data"
         let instance = try await KeywardProcess.start(dataDirectory: folder, descriptors: limit)
         let key = try await instance.create()

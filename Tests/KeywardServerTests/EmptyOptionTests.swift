@@ -5,7 +5,7 @@ import Testing
 
 @testable import KeywardServer
 
-@Suite("Empty values on the command line", .timeLimit(.minutes(6)))
+@Suite("Empty options", .timeLimit(.minutes(6)))
 struct EmptyOptionTests {
     @Test(
         "an empty option or argument is a usage error that names it",
@@ -70,7 +70,7 @@ struct EmptyOptionTests {
         #expect(message.contains(name), "\(arguments): \(message)")
     }
 
-    @Test("a usage error is exit status 2, and nothing is sent")
+    @Test("a usage error has exit status 2, and no request is sent")
     func status() async throws {
         let result = try await KeywardProcess.run(
             ["keys", "create", "--name", "n", "--expires-at", ""],
@@ -78,10 +78,11 @@ struct EmptyOptionTests {
         #expect(result.status == 2 && result.output.isEmpty)
         #expect(
             result.error.hasPrefix(
-                "Error: The value '' is invalid for '--expires-at <expires-at>': it must not be empty"), "\(result)")
+                "Error: The value '' is invalid for '--expires-at <expires-at>': the value must not be empty"),
+            "\(result)")
     }
 
-    @Test("update clears what it is told to clear")
+    @Test("update clears the given members")
     func clear() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)

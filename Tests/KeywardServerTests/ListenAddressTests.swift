@@ -3,9 +3,9 @@ import Testing
 
 @testable import KeywardServer
 
-@Suite("Addresses to listen on, as docs/fields.md has them")
+@Suite("Listen address")
 struct ListenAddressTests {
-    @Test("each form is read or refused")
+    @Test("each form is accepted or refused as docs/fields.md lists it")
     func forms() throws {
         for row in try DocumentedTable.rows(below: "Addresses to listen on") {
             let address = ListenAddress(row[0].code[0])

@@ -9,9 +9,9 @@ import Testing
 
 @testable import KeywardServer
 
-@Suite("The log", .timeLimit(.minutes(6)))
+@Suite("Log", .timeLimit(.minutes(6)))
 struct LogTests {
-    /// A pipe, and a writer at its one end.
+    /// A pipe, and a writer at one end.
     private final class Pipe: Sendable {
         let reader: Int32
         let writer: LogWriter
@@ -23,7 +23,7 @@ struct LogTests {
             writer = LogWriter(ends[1], limit: limit)
         }
 
-        /// Reads lines until one fits.
+        /// Reads lines until one meets the condition.
         func lines(until isLast: (String) -> Bool) -> [String] {
             var text: [UInt8] = []
             var lines: [String] = []
@@ -52,7 +52,7 @@ struct LogTests {
         return (line, try object(line))
     }
 
-    @Test("a line is one flat object, with numbers as numbers and the time in milliseconds")
+    @Test("a line is one flat JSON object, with numbers as numbers and the time in milliseconds")
     func json() throws {
         let (line, members) = try logged { logger in
             logger.warning(
@@ -77,7 +77,7 @@ struct LogTests {
     }
 
     @Test(
-        "the time always has three digits of a fraction",
+        "the time always has three fractional digits",
         arguments: [
             (0, "1970-01-01T00:00:00.000Z"), (5_999, "1970-01-01T00:00:00.005Z"), (-1, "1969-12-31T23:59:59.999Z"),
             (1_700_000_000_120_000, "2023-11-14T22:13:20.120Z"),
@@ -86,7 +86,7 @@ struct LogTests {
         #expect(LogTime.text(Timestamp(microseconds: microseconds)) == expected)
     }
 
-    @Test("what no one reads is dropped beyond a limit, and a line says how much when the reading goes on")
+    @Test("unread lines are dropped beyond a limit, and a line reports their number when reading continues")
     func unread() throws {
         let pipe = try Pipe(limit: 100_000)
         let reported = Mutex(0)
@@ -102,13 +102,13 @@ struct LogTests {
             return read + reported.withLock { $0 } == total
         }.filter { $0 != "dropped" }
         #expect(lines.count < total && lines.count > 1_000)
-        // None is cut or out of order.
+        // No line is cut or out of order.
         let numbers = lines.compactMap { Int($0.dropFirst(5).prefix { $0.isNumber }) }
         #expect(numbers == numbers.sorted() && numbers.count == lines.count)
         #expect(lines.allSatisfy { $0.hasSuffix("read late") })
     }
 
-    @Test("a log that no one reads stops neither requests nor the end", arguments: ["info", "trace"])
+    @Test("an unread log blocks neither requests nor shutdown", arguments: ["info", "trace"])
     func stopped(_ level: String) async throws {
         let folder = try TestFolder.make("log")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -119,7 +119,7 @@ struct LogTests {
         let client = try RawConnection(to: instance.gateway)
         let head = "GET / HTTP/1.1\r\nHost: a\r\nX-API-Key: \(key.value)\r\n"
         let answers = Task { await client.read() }
-        // At the level trace, more lines than the pipe and the memory for them take.
+        // At the level trace, the lines exceed the capacity of the pipe and of the memory for them.
         for _ in 0..<15_000 { #expect(client.send(head + "\r\n")) }
         client.send(head + "Connection: close\r\n\r\n")
         let text = try #require(await answers.value)

@@ -3,10 +3,10 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("When PostgreSQL is away", .timeLimit(.minutes(6)))
+@Suite("Database outage", .timeLimit(.minutes(6)))
 struct OutageTests {
     @Test(
-        "valid keys go on, admin writes say so, readiness is degraded; and all is well within five seconds of its return"
+        "valid keys stay valid, admin writes fail, readiness is degraded, and the instance recovers within five seconds"
     )
     func stopped() async throws {
         let server = try await TestServer.start()
@@ -46,7 +46,7 @@ struct OutageTests {
         await server.destroy()
     }
 
-    @Test("a PostgreSQL that hangs costs no valid key either")
+    @Test("valid keys stay valid while PostgreSQL hangs")
     func hanging() async throws {
         let server = try await TestServer.start()
         let instance = try await KeywardProcess.start(database: server.connectionString)
@@ -68,7 +68,7 @@ struct OutageTests {
         await server.destroy()
     }
 
-    @Test("keys are not honoured for longer than was allowed")
+    @Test("keys are refused after the maximum staleness")
     func staleness() async throws {
         let server = try await TestServer.start()
         let instance = try await KeywardProcess.start(

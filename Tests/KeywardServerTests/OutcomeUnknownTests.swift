@@ -2,9 +2,9 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("A change whose answer is lost on the way", .timeLimit(.minutes(6)))
+@Suite("Unknown outcome of a change", .timeLimit(.minutes(6)))
 struct OutcomeUnknownTests {
-    @Test("has an unknown outcome for the API and the commands, and is in the trail under its request id")
+    @Test("a lost commit response is reported as an unknown outcome, and the trail has its request id")
     func database() async throws {
         let database = try await TestDatabase.create()
         let proxy = try await LossyProxy.start(to: database.connectionString)
@@ -32,7 +32,7 @@ struct OutcomeUnknownTests {
         try await database.drop()
     }
 
-    @Test("is said to be possible by the commands where the control listener closes the connection")
+    @Test("commands report a possible change if the control listener closes the connection")
     func listener() async throws {
         let server = try ScriptedServer { request in
             request.hasPrefix("GET /healthz ")

@@ -3,18 +3,18 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Standard output that cannot be written", .timeLimit(.minutes(6)))
+@Suite("Standard output failures", .timeLimit(.minutes(6)))
 struct OutputTests {
-    /// A standard output that takes nothing.
+    /// A standard output that cannot be written.
     enum Output: String, CaseIterable {
         case full, brokenPipe, closed
 
-        /// Runs `keyward` with this as its standard output.
+        /// Runs `keyward` with this standard output.
         var script: String {
             switch self {
             case .full: #"exec "$0" "$@" > /dev/full"#
             case .brokenPipe:
-                // The only reader of the pipe goes before the command begins.
+                // The only reader of the pipe closes it before the command starts.
                 #"mkfifo pipe; exec 3<>pipe 4>pipe 3>&-; rm pipe; exec "$0" "$@" >&4 4>&-"#
             case .closed: #"exec "$0" "$@" >&-"#
             }
@@ -36,7 +36,7 @@ struct OutputTests {
     }
 
     @Test(
-        "every command that needs no server exits 1 with one line, or ends quietly without a reader",
+        "commands that need no server exit with 1 and one line, or end silently if the reader is gone",
         arguments: Output.allCases)
     func alone(_ output: Output) async throws {
         let folder = try TestFolder.make("none")
@@ -56,7 +56,7 @@ struct OutputTests {
         }
     }
 
-    @Test("migrate exits 1", arguments: [["status"], ["up", "--dry-run"], ["grants", "role"]])
+    @Test("migrate exits with 1", arguments: [["status"], ["up", "--dry-run"], ["grants", "role"]])
     func migrate(_ arguments: [String]) async throws {
         let database = try await TestDatabase.create()
         let environment = ["KEYWARD_DATABASE_URL": database.connectionString, "KEYWARD_LOG_LEVEL": "error"]
@@ -65,7 +65,7 @@ struct OutputTests {
         try await database.drop()
     }
 
-    @Test("a server that cannot say where it listens does not start, and says why", arguments: Output.allCases)
+    @Test("a server that cannot print its addresses ends, and reports the reason", arguments: Output.allCases)
     func serve(_ output: Output) async throws {
         let database = try await TestDatabase.create()
         let result = try await Self.run(
@@ -78,7 +78,7 @@ struct OutputTests {
         try await database.drop()
     }
 
-    @Test("a secret that is lost exits 1 and names the key and the way out")
+    @Test("a lost secret exits with 1, and the error names the key and the remedy")
     func lostSecrets() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)
@@ -86,7 +86,7 @@ struct OutputTests {
         func expectFailure(_ arguments: [String], _ output: Output, _ parts: String...) async throws {
             let result = try await Self.run(arguments, to: output, environment: environment)
             #expect(result.status == 1, "\(arguments): \(result)")
-            // A deactivation warns of the key's use before.
+            // A deactivation first warns that the key was used.
             let lines = result.error.split(separator: "\n").filter { !$0.hasPrefix("Warning: ") }
             #expect(lines.count == 1 && !result.error.contains("kw_") && !result.error.contains("kwa_"), "\(result)")
             for part in ["standard output cannot be written"] + parts {
@@ -110,7 +110,7 @@ struct OutputTests {
                 ["admin-keys", "create", "--name", "n", "--permission", "verify"] + format, .full, "lost",
                 "keyward admin-keys deactivate ")
         }
-        // The way out that the message names.
+        // The remedy that the message names.
         let rescued = try await KeywardProcess.run(["keys", "rotate", id, "--json"], environment: environment)
         let value = (try JSONSerialization.jsonObject(with: Data(rescued.output.utf8)) as? [String: Any])?["value"]
         #expect(try await instance.call(try #require(value as? String)).status == 200)
@@ -130,11 +130,11 @@ struct OutputTests {
         try await database.drop()
     }
 
-    @Test("a list whose reader is gone ends quietly")
+    @Test("a list ends silently if its reader is gone")
     func readerGone() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)
-        // More than a pipe holds.
+        // More than the capacity of a pipe.
         let text = String(repeating: "d", count: 400)
         let lines = (0..<600).map {
             #"{"name":"\#($0)","token":"t_\#($0)-4f1b2c9e7a60d853","prefix":"t_","description":"\#(text)"}"#
@@ -153,7 +153,7 @@ struct OutputTests {
             #expect(try await process.waitForExit() == 0)
             let lines = process.output.all
             #expect(lines.count == 2 && process.log.text.isEmpty, "\(command): \(lines.last ?? "") \(process.log.text)")
-            // The little that a trail of one event is fits into the pipe.
+            // A trail of one event fits into the pipe.
             #expect(["141", "0"].contains(lines.last), "\(command)")
             if command.hasPrefix("keys") { #expect(lines.last == "141", "\(command)") }
         }
@@ -161,7 +161,7 @@ struct OutputTests {
         try await database.drop()
     }
 
-    @Test("a pipe that is non-blocking and slow gets everything")
+    @Test("a slow non-blocking pipe gets all output")
     func nonBlocking() async throws {
         let folder = try TestFolder.make("output")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

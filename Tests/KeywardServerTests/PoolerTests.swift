@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// PgBouncer in front of a server of its own.
+/// A PgBouncer in front of a test server.
 private struct Pooler {
     let url: String
     let process: ChildProcess
@@ -42,7 +42,7 @@ private struct Pooler {
     }
 }
 
-@Suite("Behind PgBouncer", .enabled(if: Pooler.isInstalled), .timeLimit(.minutes(6)))
+@Suite("PgBouncer", .enabled(if: Pooler.isInstalled), .timeLimit(.minutes(6)))
 struct PoolerTests {
     private static let ports = ["--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"]
 
@@ -54,7 +54,7 @@ struct PoolerTests {
         return environment
     }
 
-    @Test("a pooler that keeps no sessions is refused without the direct URL", arguments: ["transaction", "statement"])
+    @Test("a pooler without sessions is refused without a direct URL", arguments: ["transaction", "statement"])
     func withoutDirectURL(mode: String) async throws {
         let server = try await TestServer.start()
         let pooler = try await Pooler.start(mode: mode, before: server)
@@ -73,7 +73,7 @@ struct PoolerTests {
         await server.destroy()
     }
 
-    @Test("a transaction pooler with the direct URL works, and so does a session pooler without")
+    @Test("a transaction pooler works with a direct URL, and a session pooler without one")
     func usable() async throws {
         let server = try await TestServer.start()
         for (mode, direct) in [("transaction", server.connectionString), ("session", nil)] {
@@ -90,7 +90,7 @@ struct PoolerTests {
         await server.destroy()
     }
 
-    @Test("a statement pooler, and a direct URL to another database, are refused with the direct URL too")
+    @Test("a statement pooler is refused despite a direct URL, as is a direct URL to another database")
     func unusable() async throws {
         let server = try await TestServer.start()
         let pooler = try await Pooler.start(mode: "statement", before: server)

@@ -3,7 +3,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Preconditions of the database", .timeLimit(.minutes(6)))
+@Suite("Database preconditions", .timeLimit(.minutes(6)))
 struct PreconditionTests {
     private static let ports = ["--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"]
 
@@ -13,7 +13,8 @@ struct PreconditionTests {
         ]) { $1 }
     }
 
-    /// Expects that `serve`, `migrate up` and `doctor` all refuse it with these words, in one line, without waiting.
+    /// Expects that `serve`, `migrate up` and `doctor` refuse the database with these words, in one line, without
+    /// waiting.
     private func expectRefusal(
         _ url: String, _ words: [String], _ more: [String: String] = [:],
         sourceLocation: SourceLocation = #_sourceLocation
@@ -40,7 +41,7 @@ struct PreconditionTests {
     }
 
     @Test(
-        "a database that cannot be used is refused with the reason and the remedy",
+        "an unusable database is refused with the reason and the remedy",
         arguments: [
             ("ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", nil, ["LATIN1", "ENCODING 'UTF8'"]),
             ("ENCODING 'EUC_JP' LOCALE 'C' TEMPLATE template0", nil, ["EUC_JP", "ENCODING 'UTF8'"]),
@@ -62,8 +63,8 @@ struct PreconditionTests {
         try await database.drop()
     }
 
-    @Test("what libpq or the server refuses for good is said at once, in their words")
-    func refusedForGood() async throws {
+    @Test("a permanent refusal of libpq or the server is reported at once, with its text")
+    func permanentRefusal() async throws {
         let database = try await TestDatabase.create()
         let url = database.connectionString
         try await expectRefusal(url + " sslmode=requir", ["invalid sslmode value: \"requir\""])
@@ -85,7 +86,7 @@ struct PreconditionTests {
         try await database.drop()
     }
 
-    @Test("a role that does not exist is named as the reason")
+    @Test("a missing role is reported as the reason")
     func noRole() async throws {
         let server = try await TestServer.start()
         let url = try await server.admit(role: "gone")
@@ -108,7 +109,7 @@ struct PreconditionTests {
         await server.destroy()
     }
 
-    @Test("a database that becomes read-only while Keyward runs: readiness and log say why, and when it is over")
+    @Test("readiness and log report when a database becomes read-only, and when it accepts writes again")
     func becomesReadOnly() async throws {
         let server = try await TestServer.start()
         let instance = try await KeywardProcess.start(database: server.connectionString)
@@ -139,7 +140,7 @@ struct PreconditionTests {
         await server.destroy()
     }
 
-    @Test("a write that is refused as read-only says so at once, although other sessions still write")
+    @Test("a write that is refused as read-only is reported at once, although other sessions still write")
     func mixedSessions() async throws {
         let server = try await TestServer.start()
         let instance = try await KeywardProcess.start(database: server.connectionString)
@@ -166,7 +167,7 @@ struct PreconditionTests {
         await server.destroy()
     }
 
-    @Test("a start behind a lock says which one, and who holds it")
+    @Test("a start that waits for a lock logs the lock and its holder")
     func lockedOut() async throws {
         let database = try await TestDatabase.create()
         let first = try await KeywardProcess.start(database: database.connectionString)

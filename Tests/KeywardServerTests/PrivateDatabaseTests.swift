@@ -4,7 +4,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("With a private PostgreSQL", .timeLimit(.minutes(6)))
+@Suite("Private PostgreSQL", .timeLimit(.minutes(6)))
 struct PrivateDatabaseTests {
     private func postmasterID(_ folder: String) -> Int32? {
         let file = try? FileManager.default.subpathsOfDirectory(atPath: folder).first { $0.hasSuffix("postmaster.pid") }
@@ -12,21 +12,21 @@ struct PrivateDatabaseTests {
         return text.split(separator: "\n").first.flatMap { Int32($0) }
     }
 
-    /// Gone, or a zombie that nobody has waited for yet.
+    /// Returns true if the process has exited. A zombie counts as exited.
     private func hasEnded(_ process: Int32) -> Bool {
         guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return true }
         return text.split(separator: ")").last?.hasPrefix(" Z") ?? true
     }
 
-    @Test("one command starts all of it, says what to try, and leaves nothing running")
+    @Test("one command starts everything, prints example commands, and leaves nothing running")
     func wholeLife() async throws {
         let folder = try TestFolder.make("serve") + "/data"
         let instance = try await KeywardProcess.start(dataDirectory: folder)
-        // It says where it listens first, and what to try after that.
-        let isTold = await eventually(within: .seconds(30)) {
+        // The addresses come first, and the example commands after them.
+        let isReported = await eventually(within: .seconds(30)) {
             instance.outputText.contains("curl -i") && instance.outputText.contains("\(folder)/admin-key")
         }
-        #expect(isTold, "\(instance.outputText)")
+        #expect(isReported, "\(instance.outputText)")
         #expect(!instance.outputText.contains(instance.adminKey))
         let attributes = try FileManager.default.attributesOfItem(atPath: folder + "/admin-key")
         #expect(attributes[.posixPermissions] as? Int == 0o600)
@@ -45,7 +45,7 @@ struct PrivateDatabaseTests {
         _ = try await again.stop()
     }
 
-    @Test("a second instance in the same folder is refused in one line, and the first goes on")
+    @Test("a second instance in the same folder is refused in one line, and the first keeps running")
     func secondInstance() async throws {
         let folder = try TestFolder.make("serve") + "/data"
         let first = try await KeywardProcess.start(dataDirectory: folder)
@@ -60,7 +60,7 @@ struct PrivateDatabaseTests {
         _ = try await first.stop()
     }
 
-    @Test("after a crash the next start takes its PostgreSQL over, with all keys")
+    @Test("a start after a crash takes over the running PostgreSQL with all keys")
     func crash() async throws {
         let folder = try TestFolder.make("serve") + "/data"
         let first = try await KeywardProcess.start(dataDirectory: folder)
@@ -75,10 +75,10 @@ struct PrivateDatabaseTests {
         #expect(hasEnded(postmaster))
     }
 
-    @Test("a shutdown during the start is a shutdown, and leaves nothing running")
+    @Test("a shutdown during the start is graceful, and leaves nothing running")
     func stoppedWhileStarting() async throws {
         let database = try await TestDatabase.create()
-        // Somebody else migrates, so that the start has to wait.
+        // Another session holds the lock of the migrations, so that the start has to wait.
         let lock = Task {
             try await Psql.run(
                 "SELECT pg_advisory_lock(30229394876363364), pg_sleep(20)", on: database.connectionString)
@@ -94,7 +94,7 @@ struct PrivateDatabaseTests {
         _ = try? await lock.value
     }
 
-    @Test("libpq's variables do not lead elsewhere, and the start says that they are ignored")
+    @Test("libpq's environment variables are ignored, and the start logs it")
     func clientEnvironment() async throws {
         let folder = try TestFolder.make("serve") + "/data"
         let variables = [
@@ -132,7 +132,7 @@ struct PrivateDatabaseTests {
         #expect(try mode(folder + "/postgres") == (geteuid() == 0 ? 0o710 : 0o700))
     }
 
-    @Test("if PostgreSQL is killed under it, Keyward says so and ends")
+    @Test("Keyward reports a killed PostgreSQL and ends")
     func databaseKilled() async throws {
         let folder = try TestFolder.make("serve") + "/data"
         let instance = try await KeywardProcess.start(dataDirectory: folder)
@@ -145,7 +145,7 @@ struct PrivateDatabaseTests {
         _ = try await again.stop()
     }
 
-    @Test("if PostgreSQL is killed under admin requests, Keyward shuts down in order")
+    @Test("Keyward shuts down gracefully if PostgreSQL is killed during admin requests")
     func databaseKilledUnderLoad() async throws {
         let folder = try TestFolder.make("serve") + "/data"
         for _ in 0..<8 {
@@ -153,7 +153,7 @@ struct PrivateDatabaseTests {
             let postmaster = try #require(postmasterID(folder))
             let request =
                 "GET /admin/api/v1/auth-keys HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(instance.adminKey)\r\n\r\n"
-            // Each request has a connection of its own: there is always one that was just accepted.
+            // Each request has a new connection, so that there is always one that was just accepted.
             let load = (0..<8).map { _ in
                 Thread {
                     while !Thread.current.isCancelled, let connection = try? RawConnection(to: instance.control) {
@@ -176,7 +176,7 @@ struct PrivateDatabaseTests {
         }
     }
 
-    @Test("if PostgreSQL is killed, a response that is under way through the gateway comes to its end")
+    @Test("a response through the gateway completes if PostgreSQL is killed meanwhile")
     func databaseKilledUnderExchange() async throws {
         let folder = try TestFolder.make("serve") + "/data"
         let instance = try await KeywardProcess.start(dataDirectory: folder)
@@ -184,7 +184,7 @@ struct PrivateDatabaseTests {
         let connection = try RawConnection(to: instance.gateway)
         connection.send(
             "POST /slow HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(key.value)\r\nContent-Length: 4\r\n\r\nab")
-        // The request has reached the upstream when another one, sent later, was answered.
+        // After the response to a later request, this one has reached the upstream.
         _ = try await instance.call(key.value)
         kill(try #require(postmasterID(folder)), SIGKILL)
         let isNoticed = await eventually { (try? RawConnection(to: instance.gateway)) == nil }

@@ -3,16 +3,17 @@ import Glibc
 import Synchronization
 import TestSupport
 
-/// A server on 127.0.0.1 that answers each request with a text of the test's, or closes its connection.
+/// A server on 127.0.0.1 that sends a given text as the response to each request, or closes the connection.
 final class ScriptedServer: Sendable {
     let port: UInt16
     private let descriptor: Int32
     private let heads = Mutex<[String]>([])
 
-    /// The beginnings of the requests so far.
+    /// The first bytes of each request so far.
     var requests: [String] { heads.withLock { $0 } }
 
-    /// - Parameter response: to a request, given its beginning; nil closes the connection.
+    /// - Parameter response: a closure that returns the response to a request, given its first bytes; nil closes the
+    ///   connection.
     init(_ response: @escaping @Sendable (String) -> String?) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -44,7 +45,7 @@ final class ScriptedServer: Sendable {
         }
     }
 
-    /// A response that ends with its connection.
+    /// Returns a response whose body ends with the connection.
     static func response(_ status: String, _ body: String, fields: String = "") -> String {
         "HTTP/1.1 \(status)\r\n\(fields)Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)"
     }

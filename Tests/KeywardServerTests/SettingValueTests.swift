@@ -4,7 +4,7 @@ import Testing
 
 @testable import KeywardServer
 
-@Suite("Values of settings", .timeLimit(.minutes(5)))
+@Suite("Setting values", .timeLimit(.minutes(5)))
 struct SettingValueTests {
     private static let key = "canary-" + String(repeating: "k", count: 32)
 
@@ -29,7 +29,7 @@ struct SettingValueTests {
         return path
     }
 
-    @Test("white space at the ends is taken away, from variables, flags and files alike")
+    @Test("surrounding white space is removed from variables, flags and files")
     func trimmed() throws {
         let file = try write("{\"admin_key\": \"\\n  \(Self.key) \\r\\n\", \"data_dir\": \" a b \"}")
         let fromFile = try source([:], file: " \(file)\n")
@@ -41,7 +41,7 @@ struct SettingValueTests {
     }
 
     @Test(
-        "quotes around a value, and line breaks and control characters in it, are refused by name and not shown",
+        "a value with quotes around it, a line break or a control character is refused by name and not shown",
         arguments: [
             ("\"\(key)\"", "quotes"), ("'\(key)'", "quotes"), (" '\(key)' \n", "quotes"),
             ("\(key)\n\(key)", "line break"), ("\(key)\r\n\(key)", "line break"), ("\(key)\u{2028}x", "line break"),
@@ -73,21 +73,21 @@ struct SettingValueTests {
         for setting in Setting.allCases { #expect(page.contains("`\(setting.environment)`"), "\(setting)") }
     }
 
-    @Test("a byte order mark is refused, as is any character that no one sees")
+    @Test("a byte order mark and other invisible characters are refused")
     func invisible() throws {
         for text in ["\u{FEFF}abc", "abc\u{FEFF}", "a\u{200B}b", "a\u{202E}b"] {
             #expect(throws: SettingsError.self) { try source(["KEYWARD_ADMIN_KEY": text]) }
         }
     }
 
-    @Test("values with quotes or a tab inside stay as they are")
+    @Test("quotes and tabs inside a value are kept")
     func kept() throws {
         for text in ["host='/tmp/a b'", "'", "a'b", "host=a\tport=1", "\"a", "it's"] {
             #expect(try source(["KEYWARD_DATABASE_URL": text]).text(.databaseURL) == text)
         }
     }
 
-    @Test("an empty flag, and an empty member of the file, are refused by name; an empty variable is not set")
+    @Test("an empty flag or file member is refused by name, and an empty variable counts as not set")
     func emptyValues() throws {
         for text in ["", " ", "   "] {
             let flag = #expect(throws: SettingsError.self) {
@@ -102,7 +102,7 @@ struct SettingValueTests {
         }
     }
 
-    @Test("a setting that the file has twice is refused by its name")
+    @Test("a repeated setting in the file is refused by name")
     func repeated() throws {
         for file in [#"{"issuer":"http://a","issuer":"http://b"}"#, #"{"issuer":"http://a","\u0069ssuer":"http://b"}"#]
         {
@@ -111,7 +111,7 @@ struct SettingValueTests {
         }
     }
 
-    @Test("an error about a name with line breaks is one line")
+    @Test("an error about a name with line breaks has one line")
     func oneLine() throws {
         let variable = #expect(throws: SettingsError.self) { try source(["KEYWARD_A\nB": "x"]) }
         #expect(variable.map { "\($0)".contains { $0.isNewline } } == false)
@@ -119,7 +119,7 @@ struct SettingValueTests {
         #expect(member.map { "\($0)".contains { $0.isNewline } } == false)
     }
 
-    @Test("a file with a secret that others can write is refused, one that others can read is warned about")
+    @Test("a secret file that others can write is refused, and one that others can read causes a warning")
     func modes() throws {
         for mode in [0o620, 0o602, 0o666] {
             let path = try write(Self.key, mode: mode)
@@ -138,15 +138,15 @@ struct SettingValueTests {
             let config = try write("{\"database_url\":\"host=x\"}", mode: mode)
             #expect(try source([:], file: config).warnings.isEmpty != warns)
         }
-        // No secret, no matter.
+        // A file without secrets may be readable.
         let open = try write("{\"issuer\":\"http://a\"}", mode: 0o666)
-        #expect(throws: SettingsError.self, "whoever writes the file opens what they like") {
+        #expect(throws: SettingsError.self, "the writer of the file could lift every restriction") {
             try source([:], file: open)
         }
         #expect(try source([:], file: try write("{\"issuer\":\"http://a\"}", mode: 0o644)).warnings.isEmpty)
     }
 
-    @Test("a data folder in which others can replace files is warned about")
+    @Test("a data folder in which others can replace files causes a warning")
     func folders() throws {
         let folder = try folder()
         for (mode, warns) in [(0o700, false), (0o711, false), (0o755, false), (0o775, true), (0o777, true)] {
@@ -156,14 +156,14 @@ struct SettingValueTests {
         #expect(SecretFile.inspectFolder(folder + "/none") == nil)
     }
 
-    @Test("a file with a secret that belongs to another user is refused", .enabled(if: geteuid() == 0))
+    @Test("a secret file of another user is refused", .enabled(if: geteuid() == 0))
     func owners() throws {
         let path = try write(Self.key, owner: 65_534)
         let error = #expect(throws: SettingsError.self) { try Settings(source(["KEYWARD_ADMIN_KEY_FILE": path])) }
         #expect(error.map { "\($0)".contains("belongs to user id 65534") } == true, "\(error as Any)")
     }
 
-    @Test("commands read the admin key by the same rule")
+    @Test("commands apply these rules to the admin key")
     func commands() async throws {
         let listener = ["KEYWARD_CONTROL_URL": "http://127.0.0.1:1"]
         for (variables, names) in [

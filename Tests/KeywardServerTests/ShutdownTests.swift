@@ -3,10 +3,10 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Shutting down", .timeLimit(.minutes(5)))
+@Suite("Shutdown", .timeLimit(.minutes(5)))
 struct ShutdownTests {
     @Test(
-        "an orderly stop logs no warning, with clients connected and on either database", arguments: [SIGTERM, SIGINT])
+        "a shutdown with connected clients logs no warning, on either kind of database", arguments: [SIGTERM, SIGINT])
     func quiet(_ signal: Int32) async throws {
         let database = try await TestDatabase.create()
         let folder = try TestFolder.make("quiet")
@@ -28,7 +28,7 @@ struct ShutdownTests {
         try await database.drop()
     }
 
-    @Test("statements that shutdown cuts are no failures of the database")
+    @Test("statements that shutdown cancels are not logged as failures of the database")
     func statementsUnderWay() async throws {
         let database = try await TestDatabase.create()
         let url = database.connectionString
@@ -54,7 +54,7 @@ struct ShutdownTests {
         try await database.drop()
     }
 
-    @Test("half a request on the control listener holds it up no longer than the drain timeout")
+    @Test("an incomplete request on the control listener delays shutdown by at most the drain timeout")
     func halfRequest() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(
@@ -68,7 +68,7 @@ struct ShutdownTests {
                 connections.append(connection)
             }
         }
-        // All of them are under way when an answer has come that was asked for later.
+        // After the response to a later request, all of them are in flight.
         _ = try await instance.ready()
         let start = ContinuousClock.now
         let watchdog = Task {

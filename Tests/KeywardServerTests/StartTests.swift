@@ -3,12 +3,12 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("Starting", .timeLimit(.minutes(6)))
+@Suite("Start", .timeLimit(.minutes(6)))
 struct StartTests {
     private static let long = String(repeating: "k", count: 32)
 
     @Test(
-        "what cannot be used is refused in one line that names the setting and what it takes",
+        "an invalid setting is refused in one line that names the setting and the accepted values",
         arguments: [
             (
                 ["KEYWARD_DATABASE_URL": "host=/tmp", "KEYWARD_ADMIN_KEY": "canary-short"], [], "KEYWARD_ADMIN_KEY",
@@ -26,7 +26,7 @@ struct StartTests {
             ([:], ["--log-level", "loud"], "KEYWARD_LOG_LEVEL", "trace"),
             ([:], ["--log-format", "xml"], "KEYWARD_LOG_FORMAT", "json or text"),
             ([:], ["--admin-key-file", "/nonexistent"], "KEYWARD_ADMIN_KEY_FILE", "a file"),
-            (["KEYWARD_GATEWAY_ADRESS": "x"], [], "KEYWARD_GATEWAY_ADRESS", "no setting"),
+            (["KEYWARD_GATEWAY_ADRESS": "x"], [], "KEYWARD_GATEWAY_ADRESS", "is not a setting"),
             ([:], ["--config", "/nonexistent.json"], "--config", "JSON"),
             (["KEYWARD_LISTEN_DATABASE_URL": "host=/tmp"], [], "KEYWARD_LISTEN_DATABASE_URL", "KEYWARD_DATABASE_URL"),
         ] as [([String: String], [String], String, String)])
@@ -39,7 +39,7 @@ struct StartTests {
         #expect(!result.error.contains("canary") && !result.error.contains(":pw@"))
     }
 
-    @Test("an issuer that nobody can reach is warned of")
+    @Test("an unreachable issuer causes a warning")
     func issuer() async throws {
         let database = try await TestDatabase.create()
         for (arguments, warns) in [
@@ -62,7 +62,7 @@ struct StartTests {
         }
     }
 
-    @Test("the variables that Kubernetes makes of a service called keyward are none of Keyward's")
+    @Test("the variables that Kubernetes sets for a service named keyward are ignored")
     func kubernetes() async throws {
         var environment = ["KEYWARD_LOG_FORMAT": "xml"]
         for name in [
@@ -75,10 +75,10 @@ struct StartTests {
         let result = try await KeywardProcess.run(["serve"], environment: environment)
         #expect(result.error.contains("KEYWARD_LOG_FORMAT"), "\(result.error)")
         let mistaken = try await KeywardProcess.run(["serve"], environment: ["KEYWARD_GATEWAY_PORT": "80"])
-        #expect(mistaken.error.contains("KEYWARD_GATEWAY_PORT is no setting"), "\(mistaken.error)")
+        #expect(mistaken.error.contains("KEYWARD_GATEWAY_PORT is not a setting"), "\(mistaken.error)")
     }
 
-    @Test("settings come from flags, then the environment, then a file")
+    @Test("flags override the environment, and the environment overrides the file")
     func precedence() async throws {
         let folder = try TestFolder.make("config")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -98,7 +98,7 @@ struct StartTests {
         #expect(unknown.error.contains("'gateway_adress'") && unknown.status == 1)
     }
 
-    @Test("a database of yours without a key for admins is refused, unless it holds one itself")
+    @Test("a start without an admin key is refused unless the database holds one")
     func noAdministrator() async throws {
         let database = try await TestDatabase.create()
         let environment = ["KEYWARD_DATABASE_URL": database.connectionString, "KEYWARD_LOG_LEVEL": "error"]
@@ -133,10 +133,10 @@ struct StartTests {
         #expect(try await second.send(.GET, path, key: root.value).status == 200)
         let last = try await second.send(.POST, "\(path)/\(root.id)/deactivate", key: root.value)
         #expect(last.status == 409 && last.code == "last_admin_credential")
-        // An admin key opens nothing at the gateway.
+        // The gateway does not accept admin keys.
         let gateway = try await second.call(root.value)
         #expect(gateway.status == 401 && gateway.code == "key_unknown")
-        // Revoked on the other instance, which has a key beside: at once.
+        // A revocation by the other instance, which has its own admin key, takes effect at once.
         let elsewhere = try await first.send(
             .POST, first.control + "/admin/api/v1/admin-keys/\(root.id)/deactivate", key: first.adminKey)
         #expect(elsewhere.status == 204)
@@ -146,7 +146,7 @@ struct StartTests {
         try await database.drop()
     }
 
-    @Test("a database that cannot be reached is waited for with a bound, then it is said")
+    @Test("a start waits a limited time for an unreachable database, and then reports it")
     func unreachable() async throws {
         let start = ContinuousClock.now
         let result = try await KeywardProcess.run(
@@ -159,7 +159,7 @@ struct StartTests {
         #expect(result.error.contains("KEYWARD_DATABASE_URL") && !result.error.contains("canary"), "\(result.error)")
     }
 
-    @Test("a port that is in use is said, and names the setting", arguments: ["gateway", "control"])
+    @Test("the error about a used port names the setting", arguments: ["gateway", "control"])
     func portInUse(listener: String) async throws {
         let database = try await TestDatabase.create()
         let first = try await KeywardProcess.start(database: database.connectionString)

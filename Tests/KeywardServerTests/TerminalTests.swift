@@ -5,9 +5,9 @@ import Testing
 
 @testable import KeywardServer
 
-@Suite("Commands on a terminal", .timeLimit(.minutes(6)))
+@Suite("Terminal output", .timeLimit(.minutes(6)))
 struct TerminalTests {
-    /// Runs `keyward` with a terminal of so many columns as its standard output.
+    /// Runs `keyward` with a terminal of this many columns as its standard output.
     private static func run(
         _ arguments: [String], columns: Int, environment: [String: String]
     ) async throws -> (lines: [String], error: String) {
@@ -30,7 +30,7 @@ struct TerminalTests {
         return (process.output.all.map { $0.trimmingCharacters(in: ["\r"]) }, process.log.text)
     }
 
-    @Test("tables fit the terminal; --wide and a pipe have all columns in full")
+    @Test("tables fit the terminal, and --wide or a pipe shows all columns in full")
     func tables() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)
@@ -51,7 +51,7 @@ struct TerminalTests {
             let piped = try await KeywardProcess.run(command, environment: environment)
             #expect(wide.lines == piped.output.split(separator: "\n").map(String.init))
             #expect(piped.output.contains(name) && !piped.output.contains("…"), "\(piped.output)")
-            // Moments to the second.
+            // Times are shown without fractions of a second.
             #expect(!piped.output.contains(/\d\d:\d\d:\d\d\./), "\(piped.output)")
         }
         let details = try await KeywardProcess.run(["keys", "show", key.id], environment: environment)
@@ -63,7 +63,7 @@ struct TerminalTests {
         try await database.drop()
     }
 
-    @Test("a list for machines says on standard error that others follow")
+    @Test("a JSON list reports further pages on standard error")
     func more() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)
@@ -82,7 +82,7 @@ struct TerminalTests {
     }
 
     @Test(
-        "a command that is none is named, with the nearest one",
+        "the error about an unknown command suggests the nearest one",
         arguments: [
             (["key", "list"], "'keyward' has no command 'key': did you mean 'keyward keys'?"),
             (["keys", "lst"], "'keyward keys' has no command 'lst': did you mean 'keyward keys list'?"),
@@ -98,13 +98,13 @@ struct TerminalTests {
         #expect(result.error.contains(" --help'"))
     }
 
-    @Test("an option that is none is named with the nearest one, and no command is")
+    @Test("the error about an unknown option suggests the nearest option, and no command")
     func unknownOption() async throws {
         let result = try await KeywardProcess.run(["keys", "list", "--ownr", "x"])
         #expect(result.status == 2 && result.error.contains("--owner") && !result.error.contains("no command"))
     }
 
-    @Test("help shows the options of a command before those that it shares with others")
+    @Test("help shows a command's own options before shared ones")
     func help() async throws {
         for (command, own) in [
             (["keys", "create"], "--name"), (["keys", "list"], "--sort"), (["keys", "rotate"], "--grace"),
@@ -125,7 +125,7 @@ struct TerminalTests {
     }
 
     @Test(
-        "durations have units",
+        "an invalid duration is refused with the name of the option",
         arguments: [
             ["keys", "create", "--name", "n", "--expires-in", "90"],
             ["keys", "create", "--name", "n", "--expires-in", "0"],
@@ -144,7 +144,7 @@ struct TerminalTests {
         #expect(result.error.contains("--expires-") || result.error.contains(arguments[arguments.count - 2]))
     }
 
-    @Test("--expires-in, --grace and --since count from now")
+    @Test("--expires-in, --grace and --since are relative to now")
     func durations() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)
@@ -166,7 +166,7 @@ struct TerminalTests {
         #expect(try abs(lifetime(changed["expires_at"]) - 12) < 0.1)
         for (grace, hours) in [("--grace=1h", 1.0), ("--grace-seconds=7200", 2), ("--grace=2d", 48)] {
             let rotated = try await keyward("keys", "rotate", id, grace)
-            // The old secret ends no later than the key.
+            // The old secret expires no later than the key.
             let previous = try #require(rotated["previous_secret"] as? [String: Any])
             #expect(try abs(lifetime(previous["expires_at"]) - min(hours, 12)) < 0.1 || hours == 48)
         }

@@ -14,7 +14,7 @@ struct TextTableTests {
             ["0190163e", "b", "-", "2030-01-31T12:00:00Z"],
         ])
 
-    @Test("a table that fits is whole, and one without a terminal has all of every cell")
+    @Test("a table that fits, or that has no width limit, shows all cells in full")
     func whole() {
         for width in [nil, 74, 500] {
             let (lines, leftOut) = Self.table.lines(width: width)
@@ -25,7 +25,7 @@ struct TextTableTests {
         }
     }
 
-    @Test("cells are cut first, then the columns of the highest rank are left out")
+    @Test("cells are cut first, then the columns of the highest rank are omitted")
     func narrow() {
         let cut = Self.table.lines(width: 60)
         #expect(cut.leftOut.isEmpty && cut.lines[1] == "0190163d  a name of thirty …  an owner  2030-01-31T12:00:00Z")
@@ -36,12 +36,12 @@ struct TextTableTests {
         #expect(narrowest.leftOut == ["OWNER", "CREATED"] && narrowest.lines[1] == "0190163d  a name of t…")
     }
 
-    @Test("no line is wider than the terminal, where the columns that always stay fit", arguments: 22...80)
+    @Test("no line is wider than the terminal if the columns without a rank fit", arguments: 22...80)
     func bounded(_ width: Int) {
         for line in Self.table.lines(width: width).lines { #expect(DisplayWidth.of(line) <= width) }
     }
 
-    @Test("columns line up by the columns of the terminal, not by characters")
+    @Test("columns are aligned by display width, not by the number of characters")
     func displayWidth() {
         #expect(DisplayWidth.of("日本語") == 6)
         #expect(DisplayWidth.of("e\u{301}") == 1)
@@ -53,13 +53,13 @@ struct TextTableTests {
         #expect(DisplayWidth.cut("abcdef", to: 6) == "abcdef")
     }
 
-    @Test("moments have no fractions of a second")
+    @Test("times have no fractions of a second")
     func moments() {
         #expect(TextTable.moment("2030-01-31T12:00:00.123456Z") == "2030-01-31T12:00:00Z")
         #expect(TextTable.moment("2030-01-31T12:00:00Z") == "2030-01-31T12:00:00Z")
     }
 
-    @Test("text of others steers no terminal")
+    @Test("untrusted text cannot control a terminal")
     func printable() {
         #expect(TextTable.printable("a\u{1B}[2Jb\u{202E}c\u{2028}d\u{9B}e") == "a [2Jb c d e")
     }

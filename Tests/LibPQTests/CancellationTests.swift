@@ -3,8 +3,8 @@ import Testing
 
 @testable import LibPQ
 
-@Suite struct CancellationTests {
-    @Test func aTimeoutCancelsTheStatement() async throws {
+@Suite("Cancellation and timeouts") struct CancellationTests {
+    @Test("a timeout cancels the statement") func timeout() async throws {
         try await withConnection { observer in
             try await withConnection { connection in
                 let marker = uniqueName("timeout")
@@ -16,28 +16,28 @@ import Testing
                 #expect(error?.isUnavailable == true)
                 #expect(error?.isRetryable == false)
                 #expect(.now - start < .seconds(30))
-                try await eventually("the statement ends") { try await running(marker, on: observer) == 0 }
+                try await eventually("the statement did not end") { try await running(marker, on: observer) == 0 }
                 try await expectUsableOrClosed(connection)
             }
         }
     }
 
-    @Test func cancellingTheTaskCancelsTheStatement() async throws {
+    @Test("cancelling the task cancels the statement") func cancelledTask() async throws {
         try await withConnection { observer in
             try await withConnection { connection in
                 let marker = uniqueName("cancel")
                 let task = Task { try await connection.query("SELECT pg_sleep(60) /* \(marker) */") }
-                try await eventually("the statement runs") { try await running(marker, on: observer) == 1 }
+                try await eventually("the statement did not start") { try await running(marker, on: observer) == 1 }
                 task.cancel()
                 let error = await postgresError { _ = try await task.value }
                 #expect(error?.kind == .cancelled)
-                try await eventually("the statement ends") { try await running(marker, on: observer) == 0 }
+                try await eventually("the statement did not end") { try await running(marker, on: observer) == 0 }
                 try await expectUsableOrClosed(connection)
             }
         }
     }
 
-    @Test func aCancelledTaskSendsNothing() async throws {
+    @Test("a task that is already cancelled sends nothing") func alreadyCancelled() async throws {
         try await withConnection { connection in
             let task = Task {
                 while !Task.isCancelled { await Task.yield() }
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func aLateCancelNeverHitsTheNextStatement() async throws {
+    @Test("a late cancel request never hits the next statement") func lateCancel() async throws {
         var connection = try await connect()
         for round in 0..<200 {
             if !connection.isUsable { connection = try await connect() }
@@ -66,12 +66,12 @@ import Testing
         await connection.close()
     }
 
-    @Test func closingFailsTheCallInFlight() async throws {
+    @Test("closing the connection fails the call in flight") func close() async throws {
         try await withConnection { observer in
             let connection = try await connect()
             let marker = uniqueName("close")
             let task = Task { try await connection.query("SELECT pg_sleep(60) /* \(marker) */") }
-            try await eventually("the statement runs") { try await running(marker, on: observer) == 1 }
+            try await eventually("the statement did not start") { try await running(marker, on: observer) == 1 }
             let waiting = Task { try await connection.query("SELECT 1") }
             await connection.close()
             let error = await postgresError { _ = try await task.value }
@@ -81,7 +81,8 @@ import Testing
         }
     }
 
-    @Test func aServerThatAcceptsAndNeverAnswersHoldsNobody() async throws {
+    @Test("connecting to a server that never answers ends at the timeout, or when the task is cancelled")
+    func silentServer() async throws {
         let socket = try SilentServer()
         defer { socket.close() }
         let target = try PostgresTarget("host=\(socket.directory) user=x")
@@ -100,7 +101,7 @@ import Testing
     }
 }
 
-/// A socket that takes connections and says nothing.
+/// A socket that accepts connections and sends nothing.
 struct SilentServer {
     let directory: String
     private let descriptor: Int32

@@ -6,7 +6,7 @@ import Testing
 @Suite("Connection strings")
 struct ConnectionStringTests {
     @Test(
-        "a URL with an unencoded character names the character and its code, and shows no part of the string",
+        "the error of a URL with an unencoded character names its code, and shows no part of the string",
         arguments: [
             ("postgres://app:s3cr/et@db.internal/keyward", "%2F"),
             ("postgres://app:12/s3cret@db.internal/keyward", "%2F"),
@@ -40,7 +40,7 @@ struct ConnectionStringTests {
     }
 
     @Test(
-        "what libpq accepts stays accepted",
+        "a string that libpq accepts is accepted",
         arguments: [
             "postgres://app:s3cr%2Fet@db/keyward", "postgres://app:p%40ss@a:5432,b:5433/keyward?sslmode=disable",
             "postgres:///keyward?host=/tmp&user=a@b", "postgres://app:pa?ss@db/keyward",
@@ -53,7 +53,7 @@ struct ConnectionStringTests {
     }
 
     @Test(
-        "an option that libpq refuses is reported with libpq's reason, and waiting is not tried",
+        "an option that libpq refuses is reported with libpq's reason, without a retry",
         arguments: [
             ("sslmode=requir", "invalid sslmode value: \"requir\""),
             ("service=no_such_service", "definition of service \"no_such_service\" not found"),
@@ -71,7 +71,7 @@ struct ConnectionStringTests {
         #expect(.now - start < .seconds(60))
     }
 
-    @Test("a role that does not exist, and a setting that the server refuses, are named and not waited for")
+    @Test("an unknown role or setting, or an invalid value, is reported without a retry")
     func refusedByTheServer() async throws {
         let server = try await TestServer.start()
         let trusted = try await server.admit(role: "another")
@@ -95,7 +95,7 @@ struct ConnectionStringTests {
     }
 
     @Test(
-        "a failure that only a change of settings fixes is told from one that passes",
+        "a failure that only a change of settings fixes is distinguished from a temporary one",
         arguments: [
             ("connection to server at \"a\", port 1 failed: fe_sendauth: no password supplied", true),
             ("connection to server at \"a\", port 1 failed: server does not support SSL, but SSL was required", true),
@@ -117,7 +117,7 @@ struct ConnectionStringTests {
         #expect("\(error)" != "no connection to the database")
     }
 
-    @Test("a database that is away is waited for until the time is over, and asked once more then")
+    @Test("connecting to an unreachable database is retried until the time limit, with a last attempt at the end")
     func waitsToTheEnd() async throws {
         let limit = Duration.milliseconds(1_200)
         let start = ContinuousClock.now

@@ -2,10 +2,10 @@ import Testing
 
 @testable import LibPQ
 
-@Suite struct CopyTests {
+@Suite("COPY TO STDOUT") struct CopyTests {
     private struct Stop: Error {}
 
-    @Test func everyRowOfALargeCopyArrives() async throws {
+    @Test("every row of a large copy arrives") func largeCopy() async throws {
         try await withConnection { connection in
             let total = Shared((sum: Int64(0), nulls: 0))
             let count = try await connection.copyOut(
@@ -34,14 +34,14 @@ import Testing
         }
     }
 
-    @Test func noRowsAreNoError() async throws {
+    @Test("a copy without rows succeeds") func noRows() async throws {
         try await withConnection { connection in
             let count = try await connection.copyOut("COPY (SELECT 1 WHERE false) TO STDOUT (FORMAT binary)") { _ in }
             #expect(count == 0)
         }
     }
 
-    @Test func aHandlerThatThrowsEndsTheCopy() async throws {
+    @Test("a row handler that throws stops the copy") func throwingHandler() async throws {
         try await withConnection { connection in
             let start = ContinuousClock.now
             let error = await postgresError {
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func readingAnotherTypeOrTooFarThrows() async throws {
+    @Test("reading a wrong type, a NULL or a missing field throws") func wrongReads() async throws {
         try await withConnection { connection in
             let sql = "COPY (SELECT 1::int4, NULL::text) TO STDOUT (FORMAT binary)"
             let readers: [@Sendable (inout CopyRow) throws -> Void] = [
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func whatIsNotABinaryCopyIsRefused() async throws {
+    @Test("a statement that is not a binary COPY is refused") func notACopy() async throws {
         try await withConnection { connection in
             for sql in [
                 "SELECT 1", "COPY (SELECT 1) TO STDOUT", "", "COPY (SELECT 1/0) TO STDOUT (FORMAT binary)", "SELEKT",
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    @Test func cancellingTheTaskEndsTheCopy() async throws {
+    @Test("cancelling the task stops the copy") func cancelledTask() async throws {
         try await withConnection { connection in
             let (seen, saw) = AsyncStream.makeStream(of: Void.self)
             let task = Task {
@@ -113,7 +113,7 @@ import Testing
         }
     }
 
-    @Test func aBrokenStreamIsAnErrorAndNoTrap() {
+    @Test("a malformed stream is a decoding error") func malformedStream() {
         let header: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0] + Array(repeating: 0, count: 8)
         func receive(_ message: [UInt8]) -> (Int, PostgresError.Kind?) {
             var stream = CopyStream()

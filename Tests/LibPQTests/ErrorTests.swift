@@ -2,8 +2,8 @@ import Testing
 
 @testable import LibPQ
 
-@Suite struct ErrorTests {
-    @Test func theServersCodeAndConstraintAreKept() async throws {
+@Suite("PostgresError") struct ErrorTests {
+    @Test("an error contains the server's SQLSTATE and constraint") func serverError() async throws {
         try await withConnection { connection in
             try await connection.execute(
                 script: "CREATE TEMP TABLE t (i int8 CONSTRAINT one_i UNIQUE, CONSTRAINT positive CHECK (i > 0))")
@@ -26,12 +26,12 @@ import Testing
         }
     }
 
-    @Test func descriptionsAndDumpsLeakNothing() async throws {
+    @Test("descriptions and dumps contain no values and no passwords") func noLeaks() async throws {
         let canary = "canary-7f3a"
         var texts: [String] = []
         func note(_ value: Any) {
             texts.append("\(value)")
-            // Errors show developers their detail when dumped.
+            // The dump of an error contains the detail, for developers.
             if value is PostgresError { return }
             var dumped = ""
             dump(value, to: &dumped)
@@ -63,7 +63,7 @@ import Testing
                     _ = try await connection.query("INSERT INTO t VALUES ($1) -- \(canary)", [.text(canary)])
                 } catch {
                     note(error)
-                    #expect(error.debugDescription.contains(canary), "the detail is there for developers")
+                    #expect(error.debugDescription.contains(canary), "the debug description must contain the detail")
                 }
             }
             if let error = await postgresError({ _ = try await connection.query("SELECT '\(canary)'::int4") }) {
@@ -76,7 +76,7 @@ import Testing
         for text in texts { #expect(!text.contains(canary)) }
     }
 
-    @Test func connectionRefusalsKeepTheServersCode() async throws {
+    @Test("a refused connection contains the server's SQLSTATE") func refusedConnection() async throws {
         let server = try await testServer()
         let target = try PostgresTarget(server + " dbname=no_such_database")
         let error = await postgresError { _ = try await PostgresConnection.connect(to: target, logger: quiet) }
@@ -86,14 +86,14 @@ import Testing
         #expect(error?.isUnavailable == true)
     }
 
-    @Test func verboseMessagesGiveTheirCode() {
+    @Test("the SQLSTATE is parsed from a verbose message") func verboseMessage() {
         let text = "connection to server on socket \"/x/.s.PGSQL.5432\" failed: FATAL:  57P03: starting up\nLOCATION: x"
         #expect(PostgresError.sqlState(inVerboseMessage: text) == "57P03")
         #expect(PostgresError.sqlState(inVerboseMessage: "connection refused: port 5432: no") == nil)
         #expect(PostgresError.sqlState(inVerboseMessage: "") == nil)
     }
 
-    @Test func targetsTakeUrisAndKeywordsAndFillInBounds() throws {
+    @Test("a target parses URIs and keyword strings, and adds timeouts and keepalives") func targets() throws {
         let target = try PostgresTarget("postgresql:///db?host=/tmp&connect_timeout=2")
         let options = Dictionary(uniqueKeysWithValues: target.options.map { ($0.keyword, $0.value) })
         #expect(options["connect_timeout"] == "2")
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test func copyInAQueryClosesTheConnectionRatherThanHang() async throws {
+    @Test("a COPY in a query or script closes the connection") func copyInQuery() async throws {
         for sql in ["COPY pg_class TO STDOUT", "COPY pg_class FROM STDIN"] {
             try await withConnection { connection in
                 let error = await postgresError { _ = try await connection.query(sql) }

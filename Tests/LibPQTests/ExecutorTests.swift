@@ -11,8 +11,8 @@ extension PostgresConnection {
     }
 }
 
-@Suite struct ExecutorTests {
-    @Test func theActorRunsOnItsOwnQueue() async throws {
+@Suite("Connection executor and waits") struct ExecutorTests {
+    @Test("the actor runs on its own queue") func ownQueue() async throws {
         try await withConnection { connection in
             await connection.checkExecutor()
             _ = try await connection.query("SELECT 1")
@@ -24,7 +24,7 @@ extension PostgresConnection {
         }
     }
 
-    @Test func turnsAreGivenInTheOrderTheyWereAskedFor() {
+    @Test("turns are granted in the order of the requests") func turnOrder() {
         var queue = TurnQueue()
         let first = queue.request(1)
         let later = [queue.request(2), queue.request(3), queue.request(4)]
@@ -37,7 +37,7 @@ extension PostgresConnection {
         #expect(afterwards)
     }
 
-    @Test func aTimerIsSetOnlyForAnEarlierDeadline() {
+    @Test("a timer is set only for an earlier deadline") func timers() {
         var waits = WaitTable()
         let now = ContinuousClock.now
         #expect(waits.timerToSet(for: now + .seconds(2)) == now + .seconds(2))
@@ -49,7 +49,7 @@ extension PostgresConnection {
         #expect(waits.timerToSet(for: now + .seconds(3)) != nil)
     }
 
-    @Test func manyConnectionsComeAndGoWithoutLosingDescriptors() async throws {
+    @Test("opening and closing many connections leaks no descriptors") func descriptorLeaks() async throws {
         func descriptors() -> Int {
             (0..<1024).count { fcntl(Int32($0), F_GETFD) >= 0 }
         }
@@ -62,7 +62,7 @@ extension PostgresConnection {
                 try await group.waitForAll()
             }
         }
-        // Other tests hold some of their own meanwhile; a hundred lost ones would show.
-        try await eventually("descriptors are given back") { descriptors() < before + 80 }
+        // Other tests hold descriptors at the same time. A leak would be at least a hundred.
+        try await eventually("descriptors were not closed") { descriptors() < before + 80 }
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LibPQ
 
-@Suite struct ListenerTests {
+@Suite("PostgresListener") struct ListenerTests {
     /// Runs `body` with a running listener of `channel` and the stream of its events.
     private func withListener(
         _ channel: String, name: String = uniqueName("listener"), pingInterval: Duration = .seconds(2),
@@ -26,7 +26,7 @@ import Testing
         return try await connection.query(sql, [.text(name)]).rows.first?.int32(0)
     }
 
-    /// The next event that is not a confirmed ping.
+    /// Returns the next event that is not a confirmed ping.
     private func next(_ events: inout AsyncStream<PostgresListener.Event>.Iterator) async -> PostgresListener.Event? {
         while let event = await events.next() {
             if event != .listening(gap: false) { return event }
@@ -34,8 +34,8 @@ import Testing
         return nil
     }
 
-    @Test(.timeLimit(.minutes(5)))
-    func notificationsComeInOrderAfterAFirstGap() async throws {
+    @Test("notifications arrive in order after the first gap", .timeLimit(.minutes(5)))
+    func order() async throws {
         let channel = uniqueName("Odd \"channel\"")
         try await withConnection { connection in
             try await withListener(channel) { events, _ in
@@ -50,8 +50,8 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(5)))
-    func anUndisturbedListenerProvesAgainAndAgainThatItHears() async throws {
+    @Test("an idle listener confirms repeatedly that it receives", .timeLimit(.minutes(5)))
+    func pings() async throws {
         try await withListener(uniqueName("quiet"), pingInterval: .milliseconds(300)) { events, _ in
             #expect(await next(&events) == .listening(gap: true))
             var confirmed = 0
@@ -62,8 +62,8 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(5)))
-    func aBrokenConnectionIsToldAndReplacedWithAGap() async throws {
+    @Test("a broken connection is reported and replaced, with a gap", .timeLimit(.minutes(5)))
+    func brokenConnection() async throws {
         let channel = uniqueName("broken")
         try await withConnection { connection in
             try await withListener(channel, pingInterval: .seconds(30)) { events, name in
@@ -72,7 +72,7 @@ import Testing
                 _ = try await connection.query("SELECT pg_terminate_backend($1)", [.int32(pid)])
                 let start = ContinuousClock.now
                 #expect(await next(&events) == .lost)
-                #expect(.now - start < .seconds(20), "the socket tells it, not the ping")
+                #expect(.now - start < .seconds(20), "the socket must report the loss before the next ping")
                 #expect(await next(&events) == .listening(gap: true))
                 _ = try await connection.query("SELECT pg_notify($1, 'again')", [.text(channel)])
                 #expect(await next(&events) == .notification(channel: channel, payload: "again"))
@@ -80,8 +80,8 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(5)))
-    func aBackendThatHangsIsFoundOutAndReplaced() async throws {
+    @Test("a hanging backend is detected and replaced", .timeLimit(.minutes(5)))
+    func hangingBackend() async throws {
         try await withConnection { connection in
             try await withListener(uniqueName("hung"), pingInterval: .seconds(1)) { events, name in
                 #expect(await next(&events) == .listening(gap: true))
@@ -94,8 +94,8 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(5)))
-    func whatIsNotTakenInTimeShowsAsAGap() async throws {
+    @Test("dropped notifications show as a gap", .timeLimit(.minutes(5)))
+    func overflow() async throws {
         let channel = uniqueName("flood")
         try await withConnection { connection in
             try await withListener(channel, pingInterval: .milliseconds(500)) { events, _ in
@@ -111,12 +111,12 @@ import Testing
         }
     }
 
-    @Test func aPingThatDoesNotComeBackEndsTheConnection() {
+    @Test("a ping that does not return ends the connection") func lostPing() {
         var state = ListenerState()
         #expect(state.receive(.intervalPassed) == .ping(1))
         #expect(state.receive(.intervalPassed) == .nothing)
         #expect(state.receive(.echo(1)) == .confirm)
-        #expect(state.receive(.boundPassed(1)) == .nothing, "it came back in time")
+        #expect(state.receive(.boundPassed(1)) == .nothing, "the echo arrived in time")
         #expect(state.receive(.intervalPassed) == .ping(2))
         #expect(state.receive(.echo(1)) == .nothing, "an old echo proves nothing")
         #expect(state.receive(.boundPassed(1)) == .nothing)

@@ -5,23 +5,23 @@ import Testing
 
 @testable import LibPQ
 
-/// What callers see when the server stops, stands still or comes back. Each test has a server of its own.
-@Suite(.serialized) struct OutageTests {
-    @Test(.timeLimit(.minutes(6)))
-    func aRestartUnderLoadIsOnlyEverUnavailabilityAndPasses() async throws {
+/// Tests of calls while the server stops, hangs or restarts. Each test has its own server.
+@Suite("Outages of the server", .serialized) struct OutageTests {
+    @Test("during restarts under load, calls fail only as unavailable", .timeLimit(.minutes(6)))
+    func restartUnderLoad() async throws {
         let server = try await TestServer.start()
         let configuration = PoolConfiguration(maximumConnections: 4, acquireTimeout: .seconds(2))
         try await withPool(configuration, settings: .init(queryTimeout: .seconds(2)), to: server) { pool in
             let load = Load()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<8 { group.addTask { try await load.run(on: pool) } }
-                try await eventually("load runs") { load.firstSuccess != nil }
+                try await eventually("the load did not start") { load.firstSuccess != nil }
                 for crashes in [false, true] {
                     if crashes { await server.crash() } else { await server.stop() }
                     try await Task.sleep(for: .milliseconds(700))
                     try await server.start()
                     load.forgetSuccess()
-                    try await eventually("load recovers") { load.firstSuccess != nil }
+                    try await eventually("the load did not recover") { load.firstSuccess != nil }
                 }
                 load.stop()
                 try await group.waitForAll()
@@ -31,8 +31,8 @@ import Testing
         await server.destroy()
     }
 
-    @Test(.timeLimit(.minutes(6)))
-    func aServerThatStandsStillHoldsNobodyBeyondTheTimeout() async throws {
+    @Test("calls to a hanging server end at the timeout, or when cancelled", .timeLimit(.minutes(6)))
+    func hangingServer() async throws {
         let server = try await TestServer.start()
         let connection = try await connect(to: server)
         let idle = try await connect(to: server)
@@ -56,13 +56,13 @@ import Testing
         await server.destroy()
     }
 
-    @Test(.timeLimit(.minutes(6)))
-    func aPoolSurvivesAServerThatStandsStill() async throws {
+    @Test("a pool recovers after its server hangs", .timeLimit(.minutes(6)))
+    func poolRecovers() async throws {
         let server = try await TestServer.start()
         let configuration = PoolConfiguration(maximumConnections: 2, acquireTimeout: .milliseconds(500))
         let settings = ConnectionSettings(connectTimeout: .seconds(1), queryTimeout: .milliseconds(500))
         try await withPool(configuration, settings: settings, to: server) { pool in
-            try await eventually("a first connection") { (try? await pool.query("SELECT 1")) != nil }
+            try await eventually("the first connection was not opened") { (try? await pool.query("SELECT 1")) != nil }
             await server.pause()
             for _ in 0..<20 {
                 let start = ContinuousClock.now
@@ -71,7 +71,7 @@ import Testing
                 #expect(.now - start < .seconds(30))
             }
             server.resume()
-            try await eventually(within: .seconds(10), "the pool recovers") {
+            try await eventually(within: .seconds(10), "the pool did not recover") {
                 (try? await pool.query("SELECT 1")) != nil
             }
         }
@@ -79,7 +79,7 @@ import Testing
     }
 }
 
-/// Callers that go on whatever happens.
+/// A load of repeated queries that continues after errors.
 private final class Load: Sendable {
     private struct State {
         var isStopped = false
@@ -89,9 +89,9 @@ private final class Load: Sendable {
 
     private let state = Mutex(State())
 
-    /// The first success since `forgetSuccess`.
+    /// The time of the first success since `forgetSuccess`.
     var firstSuccess: ContinuousClock.Instant? { state.withLock { $0.firstSuccess } }
-    /// Errors that were not of the unavailable kind.
+    /// The errors for which `isUnavailable` is false.
     var otherErrors: [String] { state.withLock { $0.otherErrors } }
 
     func forgetSuccess() { state.withLock { $0.firstSuccess = nil } }

@@ -3,9 +3,9 @@ import Testing
 
 @testable import LibPQ
 
-@Suite("The outcome of a statement that fails")
+@Suite("Outcomes of failed statements")
 struct OutcomeTests {
-    @Test("a statement that fails at its commit fails, and the connection goes on")
+    @Test("a statement that fails at its commit throws, and the connection stays usable")
     func failureAtCommit() async throws {
         try await withConnection { connection in
             try await connection.execute(
@@ -32,7 +32,7 @@ struct OutcomeTests {
                     }
                     try await connection.transaction { _ = try await $0.query("SELECT pg_sleep(60)") }
                 }
-                try await eventually("the statement runs") {
+                try await eventually("the statement did not start") {
                     let active = try await observer.query(
                         "SELECT FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%pg_sleep(60)%'", [.int32(process)]
                     )
@@ -46,7 +46,7 @@ struct OutcomeTests {
         }
     }
 
-    @Test("a statement that is cancelled in time is known to have done nothing")
+    @Test("a statement that is cancelled at its timeout has a known outcome")
     func timeout() async throws {
         try await withConnection { connection in
             let error = await postgresError {
@@ -56,14 +56,14 @@ struct OutcomeTests {
         }
     }
 
-    @Test("a commit that the synchronous standby does not confirm in time is of unknown outcome")
+    @Test("a commit that the synchronous standby does not confirm in time has an unknown outcome")
     func unconfirmedCommit() async throws {
         let server = try await TestServer.start()
         try await withConnection(.init(queryTimeout: .milliseconds(500)), to: server) { connection in
             try await connection.execute(script: "CREATE TABLE t (i int8)")
             try await connection.execute(script: "ALTER SYSTEM SET synchronous_standby_names = 'nosuch'")
             _ = try await connection.query("SELECT pg_reload_conf()")
-            try await eventually("the setting applies") {
+            try await eventually("the setting was not applied") {
                 try await connection.query("SELECT current_setting('synchronous_standby_names')").rows[0].text(0)
                     == "nosuch"
             }
@@ -76,7 +76,8 @@ struct OutcomeTests {
             }
             #expect(block?.isOutcomeUnknown == true)
             #expect(
-                try await connection.query("SELECT count(*) FROM t").rows[0].int64(0) == 2, "carried out all the same")
+                try await connection.query("SELECT count(*) FROM t").rows[0].int64(0) == 2,
+                "both commits were carried out")
         }
         await server.stop()
     }

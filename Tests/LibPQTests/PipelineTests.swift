@@ -2,9 +2,9 @@ import Testing
 
 @testable import LibPQ
 
-@Suite struct PipelineTests {
-    @Test(.timeLimit(.minutes(5)))
-    func tenThousandStatementsWithLargeAnswersDoNotDeadlock() async throws {
+@Suite("Pipelines") struct PipelineTests {
+    @Test("10,000 statements with large results do not deadlock", .timeLimit(.minutes(5)))
+    func largePipeline() async throws {
         try await withConnection(ConnectionSettings(queryTimeout: .seconds(100))) { connection in
             let text = String(repeating: "x", count: 2048)
             let statements = (0..<10_000).map {
@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test func anErrorInTheMiddleUndoesTheWhole() async throws {
+    @Test("an error in the middle rolls back the whole pipeline") func rollback() async throws {
         try await withConnection { connection in
             try await connection.execute(script: "CREATE TEMP TABLE t (i int8 UNIQUE)")
             let values: [Int64] = [1, 2, 1, 3]
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func aStatementThatCannotBePreparedLeavesTheConnectionUsable() async throws {
+    @Test("a statement that cannot be prepared leaves the connection usable") func unpreparable() async throws {
         try await withConnection { connection in
             for _ in 1...3 {
                 let error = await postgresError {
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test func callsOfManyTasksAreServedOneByOne() async throws {
+    @Test("calls of many tasks are served one after another") func manyTasks() async throws {
         try await withConnection { connection in
             let sum = try await withThrowingTaskGroup(of: Int64.self) { group in
                 for index in 0..<200 {
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func aCancelledPipelineCommitsNothingOrAll() async throws {
+    @Test("a cancelled pipeline commits nothing or everything") func cancelledPipeline() async throws {
         try await withConnection { observer in
             let table = uniqueName("cancelled")
             try await observer.execute(script: "CREATE TABLE \(table) (i int8, filler text)")
@@ -76,7 +76,7 @@ import Testing
                 task.cancel()
                 let result = await task.result
                 await connection.close()
-                try await eventually("the backend ends") { try await running(table, on: observer) == 0 }
+                try await eventually("the backend did not finish") { try await running(table, on: observer) == 0 }
                 let count = try await observer.query("SELECT count(*) FROM \(table)").rows[0].int64(0)
                 if case .success = result { #expect(count == 2000) } else { #expect(count == 0) }
                 try await observer.execute(script: "TRUNCATE \(table)")

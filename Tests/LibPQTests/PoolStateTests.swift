@@ -2,8 +2,8 @@ import Testing
 
 @testable import LibPQ
 
-/// The pool's decisions, event by event, with no socket and no clock.
-@Suite struct PoolStateTests {
+/// Tests of the pool's state machine, event by event, without sockets and clocks.
+@Suite("PoolState") struct PoolStateTests {
     private let start = ContinuousClock.now
 
     private func state(maximum: Int = 2) -> PoolState {
@@ -15,12 +15,12 @@ import Testing
 
     private func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
 
-    /// What is to be done, timers aside.
+    /// Returns the actions without the timers.
     private func work(_ actions: [PoolState.Action]) -> [PoolState.Action] {
         actions.filter { if case .wake = $0 { false } else { true } }
     }
 
-    @Test func connectionsAreOpenedForWaitersUpToTheMaximum() {
+    @Test("connections are opened for waiting callers, up to the maximum") func opensUpToMaximum() {
         var pool = state()
         #expect(pool.request(1, deadline: at(5), now: at(0)) == [.open(1), .wake(at(5))])
         #expect(work(pool.request(2, deadline: at(5), now: at(0))) == [.open(2)])
@@ -33,7 +33,7 @@ import Testing
         #expect(pool.statistics.leased == 2)
     }
 
-    @Test func whoWaitedLongestIsServedFirst() {
+    @Test("the caller that has waited longest is served first") func servesInOrder() {
         var pool = state(maximum: 1)
         _ = pool.request(1, deadline: at(5), now: at(0))
         _ = pool.connected(1, now: at(0))
@@ -43,7 +43,7 @@ import Testing
         #expect(work(pool.giveBack(1, isReusable: true, now: at(1))) == [.lend(1, to: 4)])
     }
 
-    @Test func aWaiterIsRefusedAtItsDeadline() {
+    @Test("a waiting caller is refused at its deadline") func deadline() {
         var pool = state(maximum: 1)
         _ = pool.request(1, deadline: at(5), now: at(0))
         _ = pool.connected(1, now: at(0))
@@ -53,7 +53,7 @@ import Testing
         #expect(work(pool.giveBack(1, isReusable: true, now: at(5.5))) == [.lend(1, to: 3)])
     }
 
-    @Test func aBrokenConnectionIsReplacedForWhoWaits() {
+    @Test("a broken connection is replaced for a waiting caller") func replacesBroken() {
         var pool = state(maximum: 1)
         _ = pool.request(1, deadline: at(5), now: at(0))
         _ = pool.connected(1, now: at(0))
@@ -62,7 +62,7 @@ import Testing
         #expect(work(pool.connected(2, now: at(1))) == [.lend(2, to: 2)])
     }
 
-    @Test func whoFindsADeadConnectionIsServedNext() {
+    @Test("a caller that finds a dead connection is served next") func deadConnection() {
         var pool = state(maximum: 2)
         _ = pool.request(1, deadline: at(5), now: at(0))
         _ = pool.request(2, deadline: at(5), now: at(0))
@@ -77,12 +77,13 @@ import Testing
         #expect(work(pool.connected(3, now: at(1))) == [.lend(3, to: 3)])
     }
 
-    @Test func whileNothingConnectsCallersAreRefusedAtOnceAndTheDatabaseIsSpared() {
+    @Test("while connecting fails, callers are refused at once, and only one attempt is made at a time")
+    func failingConnects() {
         var pool = state(maximum: 4)
         _ = pool.request(1, deadline: at(5), now: at(0))
         #expect(work(pool.connectFailed(1, fraction: 1, now: at(0))) == [.refuse(1, .connectionFailed)])
         #expect(work(pool.request(2, deadline: at(5), now: at(0.01))) == [.refuse(2, .connectionFailed)])
-        // Past the back-off one attempt is made, for all.
+        // After the backoff, one attempt is made for all callers.
         #expect(work(pool.request(3, deadline: at(6), now: at(1))) == [.open(2)])
         #expect(work(pool.request(4, deadline: at(6), now: at(1))) == [])
         #expect(
@@ -91,7 +92,7 @@ import Testing
         #expect(pool.statistics.totalFailures == 2)
     }
 
-    @Test func afterARecoveryConnectionsAreOpenedForAllAgain() {
+    @Test("after a recovery, connections are opened for all callers again") func recovery() {
         var pool = state(maximum: 4)
         _ = pool.request(1, deadline: at(5), now: at(0))
         _ = pool.connectFailed(1, fraction: 1, now: at(0))
@@ -100,7 +101,8 @@ import Testing
         #expect(work(pool.connected(2, now: at(0.2))) == [.lend(2, to: 2), .open(3)])
     }
 
-    @Test func aFailureWithConnectionsLeftIsTriedAgainForWhoWaits() {
+    @Test("a failed attempt is repeated for a waiting caller while other connections are open")
+    func repeatsFailedAttempt() {
         var pool = state(maximum: 2)
         _ = pool.request(1, deadline: at(5), now: at(0))
         _ = pool.connected(1, now: at(0))
@@ -110,7 +112,7 @@ import Testing
         #expect(work(pool.tick(now: at(0.05))) == [.open(3)])
     }
 
-    @Test func theBackOffIsCappedAtHalfASecond() {
+    @Test("the backoff is limited to half a second") func backoffLimit() {
         var backoff = Backoff()
         let delays = (0..<100).map { _ in backoff.failed(fraction: 1) }
         #expect(delays.max() == .milliseconds(500))
@@ -118,12 +120,12 @@ import Testing
         #expect(backoff.failed(fraction: 0) == .zero)
     }
 
-    @Test func idleAndOldConnectionsRetire() {
+    @Test("idle and old connections are closed") func retirement() {
         var pool = state()
         _ = pool.request(1, deadline: at(5), now: at(0))
         _ = pool.connected(1, now: at(0))
         let idle = pool.giveBack(1, isReusable: true, now: at(10))
-        #expect(idle.isEmpty, "an earlier wake is set already")
+        #expect(idle.isEmpty, "an earlier wake-up is already set")
         #expect(pool.tick(now: at(11)) == [.wake(at(70))])
         #expect(work(pool.tick(now: at(69))) == [])
         #expect(work(pool.tick(now: at(70))) == [.close(1)])
@@ -132,7 +134,7 @@ import Testing
         #expect(work(pool.giveBack(2, isReusable: true, now: at(700))) == [.close(2)])
     }
 
-    @Test func wakesThatWereOvertakenAskForNoMore() {
+    @Test("outdated wake-ups request no further ones") func outdatedWakes() {
         var pool = state(maximum: 1)
         _ = pool.request(1, deadline: at(100), now: at(0))
         _ = pool.connected(1, now: at(0))
@@ -143,7 +145,7 @@ import Testing
         #expect(pool.tick(now: at(6)) == [])
     }
 
-    @Test func aClosedPoolRefusesAndTakesBackWhatItLent() {
+    @Test("a closed pool refuses calls and closes returned connections") func closedPool() {
         var pool = state()
         for waiter in 1...3 { _ = pool.request(UInt64(waiter), deadline: at(5), now: at(0)) }
         _ = pool.connected(1, now: at(0))
@@ -152,6 +154,6 @@ import Testing
         #expect(pool.request(4, deadline: at(5), now: at(1)) == [.refuse(4, .closed)])
         #expect(pool.giveBack(1, isReusable: true, now: at(1)) == [.close(1)])
         #expect(pool.statistics.leased == 0)
-        #expect(pool.giveBack(1, isReusable: true, now: at(1)) == [], "twice is once")
+        #expect(pool.giveBack(1, isReusable: true, now: at(1)) == [], "a second return has no effect")
     }
 }

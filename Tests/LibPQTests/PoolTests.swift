@@ -2,8 +2,8 @@ import Testing
 
 @testable import LibPQ
 
-@Suite struct PoolTests {
-    @Test func noMoreConnectionsThanTheMaximumAreEverOpen() async throws {
+@Suite("PostgresPool") struct PoolTests {
+    @Test("never more connections than the maximum are open") func maximum() async throws {
         let name = uniqueName("pool")
         let server = try await testServer()
         let pool = PostgresPool(
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func waitersAreServedInOrderAndCancelledOnesNotAtAll() async throws {
+    @Test("waiting callers are served in order, except cancelled ones") func waitingOrder() async throws {
         try await withPool(.init(maximumConnections: 1, acquireTimeout: .seconds(60))) { pool in
             let order = Shared<[Int]>([])
             try await pool.withConnection { _ in
@@ -58,22 +58,22 @@ import Testing
                 for index in 0..<6 {
                     tasks.append(
                         Task { try await pool.withConnection { _ in order.withLock { $0.append(index) } } })
-                    try await eventually("the task waits") { pool.statistics.waiting == index + 1 }
+                    try await eventually("the task does not wait") { pool.statistics.waiting == index + 1 }
                 }
                 tasks[2].cancel()
                 let error = await postgresError { try await tasks[2].value }
                 #expect(error?.kind == .cancelled)
                 #expect(pool.statistics.waiting == 5)
             }
-            try await eventually("all are served") { order.withLock { $0.count } == 5 }
+            try await eventually("not all tasks were served") { order.withLock { $0.count } == 5 }
             #expect(order.withLock { $0 } == [0, 1, 3, 4, 5])
         }
     }
 
-    @Test func aCallerWaitsNoLongerThanItsDeadline() async throws {
+    @Test("a caller waits no longer than its deadline") func acquireTimeout() async throws {
         let configuration = PoolConfiguration(maximumConnections: 1, acquireTimeout: .milliseconds(200))
         try await withPool(configuration) { pool in
-            try await eventually("a first connection") { (try? await pool.query("SELECT 1")) != nil }
+            try await eventually("the first connection was not opened") { (try? await pool.query("SELECT 1")) != nil }
             try await pool.withConnection { _ in
                 let start = ContinuousClock.now
                 let error = await postgresError { _ = try await pool.query("SELECT 1") }
@@ -87,14 +87,14 @@ import Testing
         }
     }
 
-    @Test func aPoolThatDoesNotRunHoldsNobody() async throws {
+    @Test("a call to a pool that does not run ends at the timeout") func notRunning() async throws {
         let target = try PostgresTarget(try await testServer())
         let pool = PostgresPool(
             target: target, configuration: .init(acquireTimeout: .milliseconds(100)), logger: quiet)
         #expect(await postgresError { _ = try await pool.query("SELECT 1") }?.kind == .poolExhausted)
     }
 
-    @Test func aConnectionThatDiedWhileIdleIsNeverNoticed() async throws {
+    @Test("a connection that died while idle is replaced before it is used") func deadIdleConnection() async throws {
         try await withConnection { killer in
             try await withPool(.init(maximumConnections: 2, acquireTimeout: .seconds(30))) { pool in
                 for _ in 0..<20 {
@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    @Test func aConnectionThatComesBackInATransactionIsNotLentAgain() async throws {
+    @Test("a connection that is returned inside a transaction is not reused") func openTransaction() async throws {
         try await withPool(.init(maximumConnections: 1)) { pool in
             let first = try await pool.query("SELECT pg_backend_pid()").rows[0].int32(0)
             try await pool.withConnection { try await $0.execute(script: "BEGIN") }
@@ -122,16 +122,18 @@ import Testing
         }
     }
 
-    @Test func anIdleConnectionRetires() async throws {
+    @Test("an idle connection is closed") func idleTimeout() async throws {
         try await withPool(.init(maximumConnections: 2, idleTimeout: .milliseconds(100))) { pool in
             _ = try await pool.query("SELECT 1")
-            try await eventually("it retires") { pool.statistics.idle == 0 && pool.statistics.leased == 0 }
+            try await eventually("the connection was not closed") {
+                pool.statistics.idle == 0 && pool.statistics.leased == 0
+            }
             _ = try await pool.query("SELECT 1")
             #expect(pool.statistics.totalOpened == 2)
         }
     }
 
-    @Test func copiesScriptsAndPipelinesGoThroughThePool() async throws {
+    @Test("scripts, pipelines and copies work through the pool") func allCalls() async throws {
         try await withPool { pool in
             try await pool.execute(script: "SELECT 1; SELECT 2")
             #expect(try await pool.pipeline([PostgresStatement("SELECT 1"), PostgresStatement("SELECT 2")]).count == 2)
@@ -140,7 +142,7 @@ import Testing
         }
     }
 
-    @Test func whereThereIsNoDatabaseCallersKnowSoon() async throws {
+    @Test("without a database, calls fail quickly") func noDatabase() async throws {
         let pool = PostgresPool(target: try PostgresTarget("host=/nonexistent"), logger: quiet)
         let running = Task { await pool.run() }
         defer { running.cancel() }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Session settings")
 struct SessionSettingsTests {
-    @Test("are the same whatever the defaults of the database are", arguments: [false, true])
+    @Test("settings are independent of the defaults of the database", arguments: [false, true])
     func values(isPooled: Bool) async throws {
         let database = try await TestDatabase.create()
         for (name, value) in HostileDefaults.ofSetSettings where name != "transaction_timeout" {
@@ -24,7 +24,7 @@ struct SessionSettingsTests {
         try await database.drop()
     }
 
-    @Test("change a synchronous_commit that is off, and no other", arguments: ["on", "off", "local", "remote_apply"])
+    @Test("only synchronous_commit = off is changed", arguments: ["on", "off", "local", "remote_apply"])
     func synchronousCommit(_ value: String) async throws {
         let database = try await TestDatabase.create()
         try await Psql.run(
@@ -38,7 +38,7 @@ struct SessionSettingsTests {
         try await database.drop()
     }
 
-    @Test("transactions through a pooler have the settings, and leave none behind")
+    @Test("transactions through a pooler apply the settings, and leave none in the session")
     func pooled() async throws {
         try await withConnection(ConnectionSettings(isPooled: true)) { connection in
             let script = "SET default_transaction_isolation = serializable; SET TimeZone = 'Asia/Kathmandu'"

@@ -1,6 +1,6 @@
 import TestSupport
 
-/// The connection string of the database that all tests of this target share.
+/// Returns the connection string of the database that all tests of this target share.
 func testServer() async throws -> String { try await shared.value.connectionString }
 
 private let shared = Task { try await TestDatabase.create() }

@@ -2,12 +2,12 @@ import Testing
 
 @testable import LibPQ
 
-@Suite struct StatementTests {
+@Suite("Prepared statements") struct StatementTests {
     private func preparedCount(_ connection: PostgresConnection) async throws -> Int64 {
         try await connection.query("SELECT count(*) FROM pg_prepared_statements").rows[0].int64(0)
     }
 
-    @Test func aStatementIsPreparedOncePerTextAndTypes() async throws {
+    @Test("a statement is prepared once per text and types") func preparedOnce() async throws {
         try await withConnection { connection in
             let before = try await preparedCount(connection)
             for index in 0..<10 {
@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test func theCacheStaysBoundedOnTheServerToo() async throws {
+    @Test("the number of prepared statements is limited on the server too") func limit() async throws {
         try await withConnection(ConnectionSettings(preparedStatements: 4)) { connection in
             for index in 0..<40 { _ = try await connection.query("SELECT \(index)") }
             #expect(try await preparedCount(connection) <= 6)
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func whereNothingIsToBePreparedNothingIs() async throws {
+    @Test("with a limit of 0, nothing is prepared") func noPreparation() async throws {
         try await withConnection(ConnectionSettings(preparedStatements: 0)) { connection in
             for index in 0..<4 {
                 #expect(
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func aPlanThatNoLongerFitsIsMadeAnew() async throws {
+    @Test("a plan that no longer fits is prepared again") func stalePlan() async throws {
         try await withConnection { connection in
             try await connection.execute(script: "CREATE TEMP TABLE t AS SELECT 1::int8 AS a")
             for _ in 1...3 { #expect(try await connection.query("SELECT * FROM t").rows[0].int64(0) == 1) }
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func aForgottenStatementIsPreparedAgain() async throws {
+    @Test("a statement that the server has deallocated is prepared again") func deallocated() async throws {
         try await withConnection { connection in
             #expect(try await connection.query("SELECT 7::int8").rows[0].int64(0) == 7)
             try await connection.execute(script: "DEALLOCATE ALL")
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func inATransactionAStalePlanIsTheCallersToRetry() async throws {
+    @Test("in a transaction, the caller has to retry after a stale plan") func stalePlanInTransaction() async throws {
         try await withConnection { connection in
             try await connection.execute(script: "CREATE TEMP TABLE t AS SELECT 1::int8 AS a")
             _ = try await connection.query("SELECT * FROM t")
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func anotherUnsupportedFeatureIsNotTriedTwice() async throws {
+    @Test("a different error with the same SQLSTATE is not retried") func otherUnsupportedFeature() async throws {
         try await withConnection { connection in
             let name = uniqueName("seq")
             try await connection.execute(script: "CREATE TEMP SEQUENCE \(name)")
@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    @Test func theLeastRecentlyUsedGoesFirst() {
+    @Test("the least recently used statement is evicted first") func eviction() {
         var cache = StatementCache(capacity: 2)
         let keys = ["a", "b", "c"].map { StatementCache.Key(sql: $0, types: []) }
         #expect(cache.insert(keys[0], name: "s1") == nil)

@@ -14,7 +14,7 @@ func connect(_ settings: ConnectionSettings = .init(), to server: TestServer? = 
         to: PostgresTarget(server?.connectionString ?? shared), settings: settings, logger: quiet)
 }
 
-/// Runs `body` with a connection of its own, closed afterwards.
+/// Runs `body` with its own connection, which is closed afterwards.
 func withConnection<R>(
     _ settings: ConnectionSettings = .init(), to server: TestServer? = nil,
     _ body: (PostgresConnection) async throws -> R
@@ -30,7 +30,7 @@ func withConnection<R>(
     }
 }
 
-/// Runs `body` with a running pool, closed afterwards.
+/// Runs `body` with a running pool, which is stopped afterwards.
 func withPool<R>(
     _ configuration: PoolConfiguration = .init(), settings: ConnectionSettings = .init(), to server: TestServer? = nil,
     _ body: (PostgresPool) async throws -> R
@@ -44,7 +44,7 @@ func withPool<R>(
     return try await body(pool)
 }
 
-/// Polls until `condition` holds; records an issue if it does not in time.
+/// Polls until `condition` is true; records an issue with `what` after the time limit.
 func eventually(
     within limit: Duration = .seconds(60), _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
@@ -59,7 +59,7 @@ func eventually(
     }
 }
 
-/// The `PostgresError` that `body` throws; nil, and an issue, if it throws none.
+/// Returns the `PostgresError` that `body` throws. Records an issue and returns nil if it throws another error or none.
 func postgresError(
     sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> Void
 ) async -> PostgresError? {
@@ -74,10 +74,10 @@ func postgresError(
     return nil
 }
 
-/// A name that no other test uses.
+/// Returns a name that no other test uses.
 func uniqueName(_ prefix: String) -> String { "\(prefix)_\(UInt64.random(in: 0...UInt64.max))" }
 
-/// How many backends of the server are running `marker` in their statement right now.
+/// Returns the number of active backends whose statement contains `marker`.
 func running(_ marker: String, on connection: PostgresConnection) async throws -> Int64 {
     let result = try await connection.query(
         "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE $1",
@@ -85,7 +85,7 @@ func running(_ marker: String, on connection: PostgresConnection) async throws -
     return try result.rows[0].int64(0)
 }
 
-/// Expects that a connection answers, unless it says itself that it is closed.
+/// Expects a connection to respond, unless it reports that it is closed.
 func expectUsableOrClosed(
     _ connection: PostgresConnection, sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
@@ -94,7 +94,7 @@ func expectUsableOrClosed(
     #expect(answer == 5, sourceLocation: sourceLocation)
 }
 
-/// A value that several tasks of a test change.
+/// A value that several tasks of a test modify.
 final class Shared<Value: Sendable>: Sendable {
     private let value: Mutex<Value>
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LibPQ
 
-@Suite("Calls of tasks that prefer an executor", .timeLimit(.minutes(5)))
+@Suite("Calls with a task executor preference", .timeLimit(.minutes(5)))
 struct TaskExecutorTests {
     private final class QueueExecutor: TaskExecutor {
         private let queue = DispatchQueue(label: "test", attributes: .concurrent)
@@ -14,7 +14,7 @@ struct TaskExecutorTests {
         }
     }
 
-    @Test("no result is waited for until the timeout, though each await within the connection suspends")
+    @Test("no call waits until its timeout, although each await within the connection suspends")
     func results() async throws {
         try await withPool(settings: .init(queryTimeout: .seconds(10))) { pool in
             let longest = try await withTaskExecutorPreference(QueueExecutor()) {
@@ -39,7 +39,7 @@ struct TaskExecutorTests {
         }
     }
 
-    @Test("a call that is woken before it is suspended goes on at once")
+    @Test("a call that is woken before it is suspended continues at once")
     func wokenBefore() async {
         var table = WaitTable()
         let (first, second) = (table.newTicket(until: .now), table.newTicket(until: .now + .seconds(60)))

@@ -2,10 +2,10 @@ import Testing
 
 @testable import LibPQ
 
-@Suite struct TransactionTests {
+@Suite("Transactions") struct TransactionTests {
     private struct Stop: Error {}
 
-    @Test func whatTheBodyDidIsThereAfterIt() async throws {
+    @Test("a transaction is committed when its body returns") func commit() async throws {
         try await withConnection { connection in
             try await connection.execute(script: "CREATE TEMP TABLE t (i int8)")
             let value = try await connection.transaction { transaction in
@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test func anErrorRollsBackAndTheConnectionGoesOn() async throws {
+    @Test("an error rolls back, and the connection stays usable") func rollback() async throws {
         try await withConnection { connection in
             try await connection.execute(script: "CREATE TEMP TABLE t (i int8)")
             await #expect(throws: Stop.self) {
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func aSwallowedErrorIsNotTakenForACommit() async throws {
+    @Test("an ignored server error prevents the commit") func ignoredError() async throws {
         try await withConnection { connection in
             let error = await postgresError {
                 try await connection.transaction { _ = try? await $0.query("SELECT 1/0") }
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func othersWaitUntilTheTransactionIsOver() async throws {
+    @Test("other calls wait until the transaction is over") func otherCallsWait() async throws {
         try await withConnection { connection in
             try await connection.execute(script: "CREATE TEMP TABLE t (i int8)")
             let (inside, entered) = AsyncStream.makeStream(of: Void.self)
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func aHandleIsRefusedAfterItsTransaction() async throws {
+    @Test("a handle is refused after its transaction") func usedHandle() async throws {
         try await withConnection { connection in
             let handle = try await connection.transaction { $0 }
             let error = await postgresError { _ = try await handle.query("SELECT 1") }
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func aCancelledTransactionIsRolledBack() async throws {
+    @Test("a cancelled transaction is rolled back") func cancelledTransaction() async throws {
         try await withConnection { connection in
             try await connection.execute(script: "CREATE TEMP TABLE t (i int8)")
             let (inside, entered) = AsyncStream.makeStream(of: Void.self)
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    @Test func aConnectionLostInATransactionIsClosed() async throws {
+    @Test("a connection that is lost in a transaction is closed") func lostConnection() async throws {
         try await withConnection { killer in
             let connection = try await connect()
             let error = await postgresError {

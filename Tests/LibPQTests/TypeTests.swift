@@ -2,8 +2,8 @@ import Testing
 
 @testable import LibPQ
 
-@Suite struct TypeTests {
-    @Test func everyScalarComesBackAsItWasSent() async throws {
+@Suite("Parameters and results") struct TypeTests {
+    @Test("every scalar is returned as it was sent") func scalars() async throws {
         try await withConnection { connection in
             for value in [Int64.min, -1, 0, 1, Int64.max] {
                 let row = try await connection.query("SELECT $1", [.int64(value)]).rows[0]
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func timestampsCountFromTheUnixEpoch() async throws {
+    @Test("timestamps count from the Unix epoch") func timestamps() async throws {
         try await withConnection { connection in
             let known = try await connection.query(
                 "SELECT timestamptz '1970-01-01 00:00:00.000001Z', timestamptz '2000-01-01Z', timestamptz '4713-01-01Z BC'"
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func infiniteTimestampsAreErrorsUnlessAskedFor() async throws {
+    @Test("infinite timestamps are errors, except for the OrInfinity getters") func infiniteTimestamps() async throws {
         try await withConnection { connection in
             let row = try await connection.query(
                 "SELECT timestamptz 'infinity', timestamptz '-infinity', timestamptz '294276-12-31 23:59:59Z'"
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func nullIsNilWhereAskedForAndAnErrorElsewhere() async throws {
+    @Test("NULL is nil for the optional getters, and an error for the others") func nulls() async throws {
         try await withConnection { connection in
             let row = try await connection.query("SELECT NULL::text, NULL::bigint, $1::uuid", [.null]).rows[0]
             #expect(try row.optionalText(0) == nil)
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func aWrongTypeOrColumnThrows() async throws {
+    @Test("a wrong type or column throws") func wrongColumns() async throws {
         try await withConnection { connection in
             let row = try await connection.query("SELECT 1::int4, 'a'::text").rows[0]
             #expect(throws: PostgresError.self) { try row.int64(0) }
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func arraysKeepTheirOrderAndNulls() async throws {
+    @Test("arrays keep their order and NULLs") func arrays() async throws {
         try await withConnection { connection in
             for value: [String?] in [[], ["a"], ["", nil, "č", "a,b\"{}"]] {
                 let row = try await connection.query("SELECT $1", [.textArray(value)]).rows[0]
@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    @Test func aNulCharacterIsRefusedBeforeAnythingIsSent() async throws {
+    @Test("a NUL character is refused before anything is sent") func nulCharacters() async throws {
         try await withConnection { connection in
             let parameters: [PostgresParameter] = [.text("a\0b"), .jsonb("\0"), .textArray(["\0"])]
             for parameter in parameters {
@@ -140,7 +140,7 @@ import Testing
         }
     }
 
-    @Test func rowsCountWhatTheStatementTouched() async throws {
+    @Test("affectedRows counts the rows that the statement changed") func affectedRows() async throws {
         try await withConnection { connection in
             try await connection.execute(script: "CREATE TEMP TABLE t (i int8)")
             let inserted = try await connection.query("INSERT INTO t SELECT generate_series(1, 5)")
@@ -151,7 +151,7 @@ import Testing
         }
     }
 
-    @Test func uuidsReadWhatTheyWrite() {
+    @Test("a UUID is parsed from its own description") func uuids() {
         let text = "0190f3a4-7b1c-7def-8a9b-0123456789ab"
         #expect(PostgresUUID(text)?.description == text)
         #expect(PostgresUUID(text.uppercased())?.description == text)
@@ -165,7 +165,7 @@ import Testing
         #expect(PostgresUUID(bytes: Array(repeating: 0, count: 17)) == nil)
     }
 
-    @Test func truncatedArraysAreNoValuesAndNoTraps() {
+    @Test("malformed arrays are decoded as nil") func malformedArrays() {
         func array(_ words: [Int32], _ rest: [UInt8] = []) -> [UInt8] {
             words.flatMap { word in withUnsafeBytes(of: word.bigEndian) { Array($0) } } + rest
         }

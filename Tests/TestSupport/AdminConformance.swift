@@ -1,9 +1,9 @@
 public import AuthKeys
 
-/// All that a store is to administration.
+/// All store protocols that administration needs.
 public typealias AdminStore = Store & AuditTrail & AdminKeyStore
 
-/// What every store promises of the trail and of admin keys: run on the fake and on PostgreSQL. A broken promise is thrown.
+/// The requirements of the audit trail and of admin keys, checked on the fake and on PostgreSQL. A violation is thrown.
 public struct AdminConformance: Sendable, CustomStringConvertible {
     public let description: String
     public let check: @Sendable (any AdminStore) async throws -> Void
@@ -11,8 +11,9 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
     public static let all: [AdminConformance] = trail + adminKeys
 
     private static let trail: [AdminConformance] = [
-        AdminConformance(description: "each change of a key is in the trail: who, from where, what from what to what") {
-            store in
+        AdminConformance(
+            description: "each change of a key is in the trail with actor, origin, and values before and after"
+        ) { store in
             let call = AdminCall.of("ci")
             let key = StoreConformance.newKey(name: "one", owner: "me", scopes: ["a"])
             _ = try await store.create(key, claim: nil, by: call)
@@ -39,17 +40,17 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
                 try expect(event.subject == key.id && event.outcome == AuditEvent.done && event.code == nil, "what")
             }
             try expect(events.map(\.owner) == ["me", "me", nil, nil, nil, nil], "whose: \(events.map(\.owner))")
-            let told = [
+            let described = [
                 [#""name""#, #""one""#, #""me""#, key.secret.redactedValue], [#""one""#, #""two""#, #""me""#],
                 [key.secret.redactedValue, rotation.secret.redactedValue, rotation.id.description],
                 [key.secret.redactedValue], ["deactivated_at"], [#""two""#],
             ]
-            for (event, texts) in zip(events, told) {
+            for (event, texts) in zip(events, described) {
                 for text in texts { try expect(event.changes.contains(text), "\(text) in \(event.changes)") }
             }
-            try expect(!events[1].changes.contains("scopes"), "only what changed")
+            try expect(!events[1].changes.contains("scopes"), "only changed members")
         },
-        AdminConformance(description: "what changes nothing is not in the trail") { store in
+        AdminConformance(description: "a call that changes nothing is not in the trail") { store in
             let key = StoreConformance.newKey()
             let claim = IdempotencyClaim(key: Token.generate().digest, request: Token.generate().digest)
             _ = try await store.create(key, claim: claim, by: .test)
@@ -67,7 +68,7 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             let actions = try await store.events(AuditQuery()).map(\.action)
             try expect(actions == ["key.deactivate", "key.create"], "\(actions)")
         },
-        AdminConformance(description: "for an admin of one owner's keys, the keys of others are unknown") { store in
+        AdminConformance(description: "keys of other owners are unknown to an admin of one owner's keys") { store in
             let theirs = StoreConformance.newKey(owner: "them")
             _ = try await store.create(theirs, claim: nil, by: .test)
             let call = AdminCall.of(owner: "me")
@@ -81,7 +82,7 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             try expect(try await store.deactivate(theirs.id, by: .of(owner: "them"))?.count == 1, "the owner's own")
             try expect(try await store.delete(theirs.id, version: nil, by: call) == .unknown, "delete")
         },
-        AdminConformance(description: "events are filtered, and pages follow one another in both orders") { store in
+        AdminConformance(description: "events can be filtered and paged in both orders") { store in
             let (one, two) = (StoreConformance.newKey(owner: "me"), StoreConformance.newKey())
             let ci = AdminCall.of("ci")
             for key in [one, two] { _ = try await store.create(key, claim: nil, by: ci) }
@@ -121,8 +122,9 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
                 try expect(paged == (oldestFirst ? all.reversed() : all), "paged")
             }
         },
-        AdminConformance(description: "what is sealed is a chain that verifies, and says where each event stands") {
-            store in
+        AdminConformance(
+            description: "sealed events form a valid chain and have their positions"
+        ) { store in
             for _ in 0..<5 { _ = try await store.create(StoreConformance.newKey(), claim: nil, by: .test) }
             try await sealAll(store, count: 5)
             _ = try await store.create(StoreConformance.newKey(), claim: nil, by: .test)
@@ -143,9 +145,8 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
 
     private static let adminKeys: [AdminConformance] = [
         AdminConformance(
-            description: "an admin key is kept, found by its secret, changed and deactivated, all in the trail"
-        ) {
-            store in
+            description: "an admin key can be stored, found by secret, changed and deactivated, all in the trail"
+        ) { store in
             let key = newKey(["keys:read", "admin"], owner: "me", expiresAt: .maximum)
             let made = try await store.createAdminKey(key, by: .test)
             try expect(made.attributes == key.attributes && made.version == 1 && made.lastUsedAt == nil, "made")
@@ -155,7 +156,7 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             let used = try await store.adminKey(with: key.secret.digest, using: [.verify])
             try expect(used?.id == key.id && used?.lastUsedAt != nil && used?.version == 1, "used")
             try expect(try await store.adminKey(with: Token.generate().digest, using: [.verify]) == nil, "unknown")
-            try expect(try await store.find([key.secret.digest]).isEmpty, "no key of an API")
+            try expect(try await store.find([key.secret.digest]).isEmpty, "not a data key")
             let outcome = try await update(store, key.id, version: 1) { $0.name = "other" }
             guard case .changed(let changed) = outcome else { throw broken("\(outcome)") }
             try expect(changed.name == "other" && changed.version == 2 && changed.permissions.count == 2, "changed")
@@ -173,9 +174,9 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
                 events.map(\.action) == ["admin_key.create", "admin_key.update", "admin_key.deactivate"], "trail")
             try expect(events.allSatisfy { $0.owner == "me" } && events[1].changes.contains("other"), "trail")
         },
-        AdminConformance(description: "a lost end of an admin key is written back once, by the system, with the reason")
-        {
-            store in
+        AdminConformance(
+            description: "a lost deactivation of an admin key is written back once, by the system, with the reason"
+        ) { store in
             let key = newKey(["admin"])
             _ = try await store.createAdminKey(key, by: .test)
             for _ in 0..<2 { try await store.writeBack(deactivated: [key.id, .generate()]) }
@@ -184,7 +185,7 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             try expect(events.map(\.action) == ["admin_key.deactivate"], "once")
             try expect(events[0].changes.contains("the database had lost this"), "reason")
         },
-        AdminConformance(description: "a refused attempt is no use of an admin key") { store in
+        AdminConformance(description: "a refused attempt does not count as a use of an admin key") { store in
             let past = Timestamp.now.advanced(by: .seconds(-1))
             let (poor, expired, revoked) = (newKey(["verify"]), newKey(["admin"], expiresAt: past), newKey(["admin"]))
             for key in [poor, expired, revoked] { _ = try await store.createAdminKey(key, by: .test) }
@@ -207,8 +208,9 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             try expect(first + rest == all, "paged")
             try expect(try await store.adminKeys(owner: "me", after: nil, limit: 100).count == 4, "owner")
         },
-        AdminConformance(description: "the last that can administer admin keys stays, where that is asked for") {
-            store in
+        AdminConformance(
+            description: "the last key that can administer admin keys is protected on request"
+        ) { store in
             let only = newKey(["admin"])
             for key in [only, newKey(["keys:write"]), newKey(["admin"], owner: "me")] {
                 _ = try await store.createAdminKey(key, by: .test)
@@ -223,14 +225,14 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             _ = try await store.createAdminKey(passing, by: .test)
             try expect(try await store.deactivateAdminKey(only.id, keepsLast: true, by: .test) == refusal, "for good")
             guard case .changed = try await store.deactivateAdminKey(passing.id, keepsLast: true, by: .test) else {
-                throw broken("one that is not needed")
+                throw broken("a key that is not the last was protected")
             }
             _ = try await store.createAdminKey(newKey(["admin"]), by: .test)
             guard case .changed = try await store.deactivateAdminKey(only.id, keepsLast: true, by: .test) else {
                 throw broken("replaced")
             }
         },
-        AdminConformance(description: "two at once do not both take the last ones away") { store in
+        AdminConformance(description: "concurrent changes do not remove the last two keys together") { store in
             let keys = (0..<6).map { _ in newKey(["admin"]) }
             for key in keys { _ = try await store.createAdminKey(key, by: .test) }
             let outcomes = try await withThrowingTaskGroup(of: AdminKeyOutcome.self) { group in
@@ -242,11 +244,11 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             let refused = outcomes.filter { $0 == .refused(.conflict(.lastAdminCredential)) }
             try expect(refused.count == 1, "\(refused.count) refused")
             try expect(
-                try await store.adminKeysByDigest().values.count { $0.deactivatedAt == nil } == 1, "one is left")
+                try await store.adminKeysByDigest().values.count { $0.deactivatedAt == nil } == 1, "one must be left")
         },
     ]
 
-    /// An admin key with a fresh secret.
+    /// Returns an admin key with a fresh secret.
     public static func newKey(
         _ permissions: [String], name: String = "admin", owner: String? = nil, expiresAt: Timestamp? = nil
     ) -> NewAdminKey {
@@ -258,7 +260,7 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             secret: NewSecret(Token.generate(prefix: AdminKey.prefix)))
     }
 
-    /// Seals until so many events are sealed: other transactions of the server may hold it up.
+    /// Seals until this number of events is sealed: other transactions of the server may delay it.
     public static func sealAll(_ store: any AuditTrail, count: Int) async throws {
         let done = try await eventually {
             _ = try await store.seal()

@@ -1,11 +1,11 @@
 public import AuthKeys
 
 extension AdminCall {
-    /// A call of the operator's, as most tests need it.
+    /// A call of the bootstrap admin, as most tests need it.
     public static let test = AdminCall(
         admin: .bootstrap, origin: CallOrigin(address: "192.0.2.1", requestID: "request-of-a-test"))
 
-    /// A call of an admin key's holder.
+    /// A call with an admin key.
     public static func of(
         _ name: String = "admin", id: KeyID = .generate(),
         permissions: Set<AdminPermission> = Set(AdminPermission.allCases),
@@ -17,7 +17,7 @@ extension AdminCall {
     }
 }
 
-/// For tests in which it does not matter who acts.
+/// Overloads for tests in which the actor does not matter.
 extension Store {
     public func create(_ key: NewKey, claim: IdempotencyClaim?) async throws(StoreError) -> CreateOutcome {
         try await create(key, claim: claim, by: .test)

@@ -1,8 +1,8 @@
 import Glibc
 
-/// Times that a thread or a process took from the processors, whatever else the machine does.
+/// CPU times of a thread or a process, independent of other load on the machine.
 package enum CPUTime {
-    /// Returns the least time that the current thread takes for some work, of several runs.
+    /// Returns the least CPU time that the current thread needs for the work, of several runs.
     package static func least(of runs: Int = 3, _ body: () throws -> Void) rethrows -> Duration {
         var least = Duration.seconds(3_600)
         for _ in 0..<runs {
@@ -13,7 +13,7 @@ package enum CPUTime {
         return least
     }
 
-    /// Returns the time that all threads of another process took since its start.
+    /// Returns the CPU time that all threads of another process have used since its start.
     package static func ofProcess(_ id: Int32) -> Duration {
         var clock = clockid_t()
         return clock_getcpuclockid(id, &clock) == 0 ? read(clock) : .zero

@@ -6,7 +6,7 @@ import SystemPackage
 
 /// A program that runs beside the tests.
 package final class ChildProcess: Sendable {
-    /// Lines that a process wrote so far.
+    /// The lines that a process has written so far.
     package final class Lines: Sendable {
         private let storage = Mutex<[String]>([])
         package var all: [String] { storage.withLock { $0 } }
@@ -19,11 +19,11 @@ package final class ChildProcess: Sendable {
     private let state = Mutex<(id: Int32, hasEnded: Bool)>((0, false))
     private let exit = Mutex<Task<Int32, any Error>?>(nil)
 
-    /// 0 until it runs.
+    /// 0 until the process runs.
     package var id: Int32 { state.withLock { $0.id } }
     package var hasEnded: Bool { state.withLock { $0.hasEnded } }
 
-    /// Begins to start it. It gets the environment given, and `PATH`.
+    /// Starts the program asynchronously. It gets the given environment, and `PATH`.
     package init(
         _ executable: String, _ arguments: [String], environment: [String: String] = [:], folder: String? = nil
     ) {
@@ -34,7 +34,7 @@ package final class ChildProcess: Sendable {
         exit.withLock { $0 = task }
     }
 
-    /// Waits until it has ended, and returns its exit status. All that it wrote has been read then.
+    /// Waits for the exit and returns the status. By then, all output has been read.
     package func waitForExit() async throws -> Int32 {
         guard let task = exit.withLock({ $0 }) else { return 0 }
         return try await task.value
@@ -45,7 +45,7 @@ package final class ChildProcess: Sendable {
         if id > 0, !hasEnded { kill(id, signal) }
     }
 
-    /// SIGTERM, and the exit status.
+    /// Sends SIGTERM and returns the exit status.
     @discardableResult
     package func stop() async throws -> Int32 {
         send(SIGTERM)

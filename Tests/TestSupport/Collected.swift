@@ -1,7 +1,7 @@
 public import AuthKeys
 import Synchronization
 
-/// Entries that a feed handed over.
+/// The entries that a feed delivered.
 public final class Collected: Sendable {
     private let storage = Mutex<[KeyEntry]>([])
 

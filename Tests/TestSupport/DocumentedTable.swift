@@ -1,8 +1,8 @@
 import Foundation
 
-/// A table of docs/fields.md, for tests that hold the code and the table together.
+/// A table of docs/fields.md, for tests that compare the code with it.
 package enum DocumentedTable {
-    /// A cell: its text, and the spans of code in it, in which `\t` is a tab.
+    /// A cell: its text and its code spans, in which `\t` is a tab.
     package struct Cell: Sendable {
         package let text: String
         package let code: [String]
@@ -14,7 +14,7 @@ package enum DocumentedTable {
         }
     }
 
-    /// The rows of the first table below a heading.
+    /// Returns the rows of the first table below a heading.
     package static func rows(below heading: String) throws -> [[Cell]] {
         let file = TestTool.repository.appending(path: "docs/fields.md")
         let lines = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n")

@@ -1,4 +1,4 @@
-/// Waits until a condition holds, looking every few milliseconds. False if it does not within the time.
+/// Waits until a condition holds, polling every few milliseconds. Returns false if it does not hold in time.
 public func eventually(
     within limit: Duration = .seconds(10), _ condition: () async throws -> Bool
 ) async rethrows -> Bool {

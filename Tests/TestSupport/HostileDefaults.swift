@@ -1,6 +1,7 @@
-/// Defaults of sessions that an operator may have chosen, and that change the meaning or the success of statements.
+/// Defaults that an operator may have configured, and that change the meaning or success of statements.
 public enum HostileDefaults {
-    /// Another value for each setting that a session of Keyward's sets. Time limits are long enough not to be reached.
+    /// A different value for each setting that a session of Keyward sets. Time limits are long enough not to be
+    /// reached.
     public static let ofSetSettings = [
         "default_transaction_isolation": "serializable",
         "default_transaction_deferrable": "on", "session_replication_role": "replica", "lock_timeout": "10min",
@@ -13,7 +14,7 @@ public enum HostileDefaults {
         "plpgsql.extra_errors": "all", "client_min_messages": "error",
     ]
 
-    /// The same for PostgreSQL 15, with settings that a session leaves alone.
+    /// The same for PostgreSQL 15, plus settings that a session leaves unchanged.
     public static let all = ofSetSettings.filter { $0.key != "transaction_timeout" }.merging([
         "escape_string_warning": "off", "plpgsql.variable_conflict": "use_variable", "client_min_messages": "debug1",
         "client_encoding": "latin1", "synchronous_commit": "off", "row_security": "off", "enable_seqscan": "off",

@@ -133,7 +133,7 @@ extension InMemoryStore: AdminKeyStore {
 }
 
 extension AdminKey {
-    /// The key after a change; a change of nothing but its use is no new version.
+    /// Returns the key after a change. A change of the last use alone does not increment the version.
     fileprivate func with(
         _ attributes: AdminKeyAttributes, deactivatedAt: Timestamp? = nil, updatedAt: Timestamp? = nil,
         lastUsedAt: Timestamp? = nil

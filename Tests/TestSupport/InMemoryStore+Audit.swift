@@ -2,13 +2,13 @@ public import AuthKeys
 import FoundationEssentials
 import Synchronization
 
-/// The trail of the fake.
+/// The audit trail of the fake.
 struct InMemoryTrail {
     var events: [AuditEvent] = []
     var seals: [AuditSeal] = []
     private var transactions: UInt64 = 100
 
-    /// One transaction.
+    /// Appends the events of one transaction.
     mutating func append(_ new: [NewAuditEvent], now: Timestamp) {
         transactions += 1
         for event in new {
@@ -67,7 +67,7 @@ struct InMemoryTrail {
         return withSeals(rest.prefix(query.limit))
     }
 
-    var standing: AuditStanding { AuditStanding(horizon: transactions + 1, history: "fake", now: .now) }
+    var status: AuditStatus { AuditStatus(horizon: transactions + 1, history: "fake", now: .now) }
 
     func unsealed(after id: Int64, limit: Int) -> UnsealedPage {
         let page = events.filter { $0.id > id }.prefix(limit)
@@ -100,15 +100,15 @@ extension InMemoryStore: AuditTrail {
         }
     }
 
-    public func standing() async throws(StoreError) -> AuditStanding {
-        try read { $0.trail.standing }
+    public func auditStatus() async throws(StoreError) -> AuditStatus {
+        try read { $0.trail.status }
     }
 
     public func unsealed(after id: Int64, limit: Int) async throws(StoreError) -> UnsealedPage {
         try read { $0.trail.unsealed(after: id, limit: limit) }
     }
 
-    /// Changes the trail by hand, as somebody might in the database.
+    /// Changes the trail directly, as someone with access to the database could.
     public func tamper(events change: @Sendable (inout [AuditEvent]) -> Void) {
         state.withLock { change(&$0.trail.events) }
     }

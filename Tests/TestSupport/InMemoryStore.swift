@@ -1,11 +1,11 @@
 public import AuthKeys
 import Synchronization
 
-/// The fake of `Store`: the same promises, in memory, with faults that a test may switch on.
+/// An in-memory fake of `Store` with the same guarantees, and with faults that a test can switch on.
 public final class InMemoryStore: Store, ChangeHints {
     struct Secret {
         let digest: SecretDigest
-        /// All that it begins with.
+        /// The beginning of the secret.
         let prefix: String
         let lastFour: String
         var createdAt: Timestamp
@@ -32,10 +32,10 @@ public final class InMemoryStore: Store, ChangeHints {
         var deactivatedAt: Timestamp?
         var version: Int64 = 1
         var changed: UInt64
-        /// One for each secret and day.
+        /// One count for each secret and day.
         var usage: [UsageCount] = []
 
-        /// The sum of all, or of one secret's.
+        /// Returns the sum of all counts, or of those of one secret.
         func total(of digest: SecretDigest? = nil) -> UsageCount? {
             let counts = usage.filter { digest == nil || $0.digest == digest }
             return counts.dropFirst().reduce(into: counts.first) { $0?.add($1) }
@@ -48,12 +48,13 @@ public final class InMemoryStore: Store, ChangeHints {
         var buried: [(entry: KeyEntry, changed: UInt64)] = []
         var position: UInt64 = 1
         var history = "one"
-        /// For the next read.
+        /// The order for the next read.
         var order: FeedReading.Order?
         var isDown = false
         var breaksNextRead = false
         var losesAnswers = false
-        /// Imports that are under way.
+        var goesDownAfterNextChange = false
+        /// The number of imports in progress.
         var stages = 0
         var isClosed = false
         var finds = 0
@@ -65,12 +66,12 @@ public final class InMemoryStore: Store, ChangeHints {
             rows.values.contains { $0.secrets.contains { $0.digest == digest } }
         }
 
-        /// The key, if the caller may see it.
+        /// Returns the key, if the caller may see it.
         func row(_ id: KeyID, for call: AdminCall) -> Row? {
             rows[id].flatMap { call.admin.sees(owner: $0.attributes.owner) ? $0 : nil }
         }
 
-        /// Keeps a changed row, as the next version.
+        /// Stores a changed row with the next version.
         mutating func keep(_ row: inout Row, now: Timestamp) {
             position += 1
             row.updatedAt = now
@@ -90,40 +91,43 @@ public final class InMemoryStore: Store, ChangeHints {
         (hints, hint) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Whether an import is under way.
+    /// True while an import is in progress.
     public var isImporting: Bool { state.withLock { $0.stages > 0 } }
 
-    /// While true, every call fails as unavailable.
-    /// Makes the next read of the changes fail after all entries were handed over.
+    /// Makes the next read of the changes fail after all entries were delivered.
     public func breakNextRead() { state.withLock { $0.breaksNextRead = true } }
 
+    /// While true, every call fails as unavailable.
     public var isDown: Bool {
         get { state.withLock { $0.isDown } }
         set { state.withLock { $0.isDown = newValue } }
     }
 
-    /// While true, every change is carried out and fails with an unknown outcome.
+    /// While true, every change is made and fails with an unknown outcome.
     public var losesAnswers: Bool {
         get { state.withLock { $0.losesAnswers } }
         set { state.withLock { $0.losesAnswers = newValue } }
     }
 
-    /// How many times `find` was called.
+    /// Makes every call fail as unavailable once the next change has been made.
+    public func goDownAfterNextChange() { state.withLock { $0.goesDownAfterNextChange = true } }
+
+    /// The number of calls of `find`.
     public var finds: Int { state.withLock { $0.finds } }
 
-    /// Begins another history, as a restored database does.
+    /// Begins another history, like a restored database.
     public func beginHistory(_ name: String) {
         state.withLock { $0.history = name }
     }
 
-    /// All that it holds, for `restore`.
+    /// The whole state, for `restore`.
     public struct Snapshot: Sendable {
         let state: State
     }
 
     public func snapshot() -> Snapshot { Snapshot(state: state.withLock { $0 }) }
 
-    /// Takes everything back to a snapshot, but what positions are given out.
+    /// Restores a snapshot, except the counter of positions.
     public func restore(_ snapshot: Snapshot, as history: String, order: FeedReading.Order? = nil) {
         state.withLock { state in
             let position = state.position
@@ -135,19 +139,19 @@ public final class InMemoryStore: Store, ChangeHints {
         hint.yield()
     }
 
-    /// Removes a key without leaving a trace in the feed.
+    /// Removes a key without a trace in the feed.
     public func forget(_ id: KeyID) {
         state.withLock { _ = $0.rows.removeValue(forKey: id) }
     }
 
     public func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey] {
         let now = time.now()
-        func place(_ key: AuthKey) -> KeyPlace { KeyPlace(ListCursor(after: key, in: query.order)) }
+        func position(_ key: AuthKey) -> KeyPosition { KeyPosition(ListCursor(after: key, in: query.order)) }
         return try read { state in
             let keys = state.rows.values.filter { Self.matches($0, query, now: now) }
-                .map { Self.authKey($0, now: now) }.sorted { place($0) < place($1) }
-            let after = query.after.map(KeyPlace.init)
-            return Array(keys.drop { key in after.map { place(key) <= $0 } ?? false }.prefix(query.limit))
+                .map { Self.authKey($0, now: now) }.sorted { position($0) < position($1) }
+            let after = query.after.map(KeyPosition.init)
+            return Array(keys.drop { key in after.map { position(key) <= $0 } ?? false }.prefix(query.limit))
         }
     }
 
@@ -177,7 +181,7 @@ public final class InMemoryStore: Store, ChangeHints {
                 return false
             }
         }
-        // Byte by byte, as PostgreSQL.
+        // Byte by byte, like PostgreSQL.
         if let owner = query.owner, key.owner?.utf8.elementsEqual(owner.utf8) != true { return false }
         if let label = query.label {
             guard let value = key.labels[label.name], label.value.map({ $0 == value }) ?? true else { return false }
@@ -325,9 +329,9 @@ public final class InMemoryStore: Store, ChangeHints {
             state.trail.append(
                 [NewAuditEvent(call, .keyRotate, of: key, AuditChanges(of: key, by: rotation))], now: now)
             let live = row.secrets.indices.filter { row.secrets[$0].expiresAt.map { $0 > now } ?? true }
-            for place in live {
-                let end = place == live.last ? now.advanced(by: rotation.grace) : now
-                row.secrets[place].expiresAt = min(row.secrets[place].expiresAt ?? end, end)
+            for index in live {
+                let end = index == live.last ? now.advanced(by: rotation.grace) : now
+                row.secrets[index].expiresAt = min(row.secrets[index].expiresAt ?? end, end)
             }
             row.secrets.append(Secret(rotation.secret, at: now))
             state.keep(&row, now: now)
@@ -344,7 +348,7 @@ public final class InMemoryStore: Store, ChangeHints {
             guard var row = state.row(id, for: call) else { return nil }
             let live = row.secrets.indices.dropLast().filter { row.secrets[$0].expiresAt.map { $0 > now } ?? true }
             guard let last = live.last else { return Self.entries(row) }
-            for place in live { row.secrets[place].expiresAt = now }
+            for index in live { row.secrets[index].expiresAt = now }
             state.keep(&row, now: now)
             var changes = AuditChanges()
             changes.set("previous_secret", from: .string("\(row.secrets[last].prefix)...\(row.secrets[last].lastFour)"))
@@ -420,10 +424,10 @@ public final class InMemoryStore: Store, ChangeHints {
                     row.deactivatedAt = now
                     changes.set("deactivated_at", to: .string(now.description))
                 case .secret(let moment):
-                    guard let place = row.secrets.firstIndex(where: { $0.digest == end.digest }),
-                        row.secrets[place].expiresAt.map({ $0 > moment }) ?? true
+                    guard let index = row.secrets.firstIndex(where: { $0.digest == end.digest }),
+                        row.secrets[index].expiresAt.map({ $0 > moment }) ?? true
                     else { continue }
-                    row.secrets[place].expiresAt = moment
+                    row.secrets[index].expiresAt = moment
                 }
                 changes.set("reason", to: .string("the database had lost this"))
                 state.keep(&row, now: now)
@@ -450,11 +454,11 @@ public final class InMemoryStore: Store, ChangeHints {
         hint.yield()
     }
 
-    /// The stage of an import: keys wait in it, and in nothing else.
+    /// The stage of an import, invisible outside it.
     private final class Stage: ImportStage {
         private let store: InMemoryStore
         let keys = Mutex<[ImportedKey]>([])
-        /// What is to become of the store at the end.
+        /// The changes of the store at the end.
         let kept = Mutex<(keys: [ImportedKey], schemes: [TokenScheme], event: NewAuditEvent?)>(([], [], nil))
 
         init(_ store: InMemoryStore) {
@@ -538,7 +542,9 @@ public final class InMemoryStore: Store, ChangeHints {
             guard !state.isDown, !state.isClosed else { return .failure(StoreError(.unavailable, detail: "down")) }
             let before = state.trail.events.count
             let answer = body(&state)
-            guard !state.losesAnswers || state.trail.events.count == before else {
+            let isChanged = state.trail.events.count > before
+            if isChanged, state.goesDownAfterNextChange { state.isDown = true }
+            guard !isChanged || !state.losesAnswers else {
                 return .failure(StoreError(.outcomeUnknown, detail: "lost"))
             }
             return .success(answer)
@@ -550,8 +556,8 @@ public final class InMemoryStore: Store, ChangeHints {
         try read { state in
             for count in usage {
                 guard var row = state.rows[count.keyID] else { continue }
-                if let place = row.usage.firstIndex(where: { $0.digest == count.digest && $0.day == count.day }) {
-                    row.usage[place].add(count)
+                if let index = row.usage.firstIndex(where: { $0.digest == count.digest && $0.day == count.day }) {
+                    row.usage[index].add(count)
                 } else {
                     row.usage.append(count)
                 }
@@ -615,12 +621,12 @@ public final class InMemoryStore: Store, ChangeHints {
     }
 }
 
-/// A place in a list, as a number and texts that say what comes before what.
-private struct KeyPlace: Comparable {
+/// A position in a list: a number and texts that sort as the list does.
+private struct KeyPosition: Comparable {
     private let moment: Int64
     private let name: [UInt8]
     private let id: [UInt8]
-    /// The latest key that was never used comes before the others that were not, as the last used does.
+    /// True if the newest of the keys that were never used sorts first, as the last used does.
     private let latestFirst: Bool
     private let isReversed: Bool
 
@@ -638,11 +644,11 @@ private struct KeyPlace: Comparable {
         isReversed = cursor.order.isReversed
     }
 
-    static func < (left: KeyPlace, right: KeyPlace) -> Bool {
+    static func < (left: KeyPosition, right: KeyPosition) -> Bool {
         left.isReversed ? right.isBefore(left) : left.isBefore(right)
     }
 
-    private func isBefore(_ other: KeyPlace) -> Bool {
+    private func isBefore(_ other: KeyPosition) -> Bool {
         if moment != other.moment { return moment < other.moment }
         if name != other.name { return name.lexicographicallyPrecedes(other.name) }
         return latestFirst ? other.id.lexicographicallyPrecedes(id) : id.lexicographicallyPrecedes(other.id)

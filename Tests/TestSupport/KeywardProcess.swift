@@ -4,7 +4,7 @@ import Glibc
 import NIOCore
 package import NIOHTTP1
 
-/// A `keyward serve` of its own, as a user would run it.
+/// A separate `keyward serve`, as a user would run it.
 package final class KeywardProcess: Sendable {
     package static let adminKey = "admin-key-of-these-tests-0123456789abcdef"
 
@@ -13,7 +13,7 @@ package final class KeywardProcess: Sendable {
     package let adminKey: String
     private let process: ChildProcess
 
-    /// The built executable, beside the tests.
+    /// The built executable, in the directory of the tests.
     package static let executable: String = {
         let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         return URL(filePath: tests).deletingLastPathComponent().appending(path: "keyward").path
@@ -21,9 +21,9 @@ package final class KeywardProcess: Sendable {
 
     /// Starts an instance and waits until it listens.
     /// - Parameters:
-    ///   - adminKey: one that the database holds; then the instance gets none of its own.
-    ///   - descriptors: the most file descriptors that it may have; nil for the limit of the tests.
-    ///   - unreadLog: a named pipe, to be made, that is its standard error and that nobody reads.
+    ///   - adminKey: one that the database has; then the instance is started without a bootstrap key.
+    ///   - descriptors: the maximum number of file descriptors; nil for the limit of the tests.
+    ///   - unreadLog: the path for a named pipe that becomes its standard error and is never read.
     package static func start(
         database: String? = nil, listenDatabase: String? = nil, dataDirectory: String? = nil, upstream: String? = nil,
         adminKey: String? = nil, arguments: [String] = [], environment more: [String: String] = [:],
@@ -64,15 +64,15 @@ package final class KeywardProcess: Sendable {
     }
 
     package var processID: Int32 { process.id }
-    /// All that it wrote on standard error so far.
+    /// The standard error so far.
     package var logText: String { process.log.text }
-    /// All that it wrote on standard output so far.
+    /// The standard output so far.
     package var outputText: String { process.output.text }
 
-    /// SIGTERM, and the exit status.
+    /// Sends SIGTERM and returns the exit status.
     package func stop() async throws -> Int32 { try await process.stop() }
 
-    /// Waits until it has ended by itself, and returns its exit status. All that it wrote has been read then.
+    /// Waits for the exit and returns the status. By then, all output has been read.
     package func waitForExit() async throws -> Int32 { try await process.waitForExit() }
 
     package func crash() async {
@@ -80,7 +80,7 @@ package final class KeywardProcess: Sendable {
         _ = try? await process.waitForExit()
     }
 
-    // MARK: - Speaking to it
+    // MARK: - Requests
 
     package struct Answer: Sendable {
         package let status: Int
@@ -99,7 +99,7 @@ package final class KeywardProcess: Sendable {
         package var code: String? { (object["error"] as? [String: Any])?["code"] as? String }
     }
 
-    /// A request to the API behind the gateway.
+    /// Sends a request to the API behind the gateway.
     package func call(_ key: String?, path: String = "/") async throws -> Answer {
         try await send(.GET, gateway + path, key: key)
     }
@@ -108,7 +108,7 @@ package final class KeywardProcess: Sendable {
         try await send(method, control + "/admin/api/v1/auth-keys" + path, key: adminKey, body: body)
     }
 
-    /// Descriptors that it has open.
+    /// The number of its open descriptors.
     package var openDescriptors: Int {
         (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.id)/fd").count) ?? 0
     }
@@ -117,8 +117,8 @@ package final class KeywardProcess: Sendable {
         try await send(.GET, control + "/readyz", key: nil)
     }
 
-    /// A new key: its id and its secret.
-    /// - Parameter members: more of the request's, with a comma before each.
+    /// Creates a key, and returns its id and secret.
+    /// - Parameter members: more members of the request, each with a leading comma.
     package func create(_ name: String = "key", _ members: String = "") async throws -> (id: String, value: String) {
         let answer = try await admin(.POST, body: #"{"name":"\#(name)"\#(members)}"#)
         guard answer.status == 201, let id = answer.object["id"] as? String,
@@ -140,7 +140,7 @@ package final class KeywardProcess: Sendable {
         return Answer(status: Int(response.status.code), headers: response.headers, text: text)
     }
 
-    // MARK: - Running it
+    // MARK: - Process
 
     private static func address(_ listener: String, _ process: ChildProcess) -> String? {
         process.output.all.lazy.compactMap { line in
@@ -150,7 +150,7 @@ package final class KeywardProcess: Sendable {
         }.first
     }
 
-    /// Runs `keyward` to its end, or until a text is logged: then it gets a SIGTERM.
+    /// Runs `keyward` until it exits, or sends SIGTERM once a text is logged.
     package static func run(
         _ arguments: [String], environment: [String: String] = [:], terminatedAfter text: String? = nil
     ) async throws -> (status: Int32, output: String, error: String) {

@@ -1,7 +1,7 @@
 public import Logging
 import Synchronization
 
-/// Log lines as a test reads them.
+/// The log lines of a test.
 public final class LogLines: Sendable {
     private let lines = Mutex<[(level: Logger.Level, text: String)]>([])
 

@@ -2,16 +2,16 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A TCP proxy in front of a PostgreSQL server that can lose the answer to a commit.
+/// A TCP proxy in front of a PostgreSQL server that can lose the response to a commit.
 ///
-/// It follows the protocol as far as it has to (PostgreSQL manual, chapter "Message Formats"): a commit is answered when a
-/// ReadyForQuery arrives that says the connection is idle.
+/// It parses the protocol as far as necessary (PostgreSQL manual, chapter "Message Formats"). The response to a commit
+/// ends with a ReadyForQuery that reports an idle connection.
 public final class LossyProxy: Sendable {
     /// The fault on a connection that sends the marker.
     public enum Fault: Sendable, CaseIterable {
-        /// The answer to the commit is dropped, and the connection closed.
+        /// The response to the commit is dropped, and the connection is closed.
         case disconnect
-        /// The answer to the commit is dropped, and the connection stays open and silent.
+        /// The response to the commit is dropped, and the connection stays open without traffic.
         case silence
         /// The connection is closed, and the bytes with the marker do not reach the server.
         case cut
@@ -23,7 +23,7 @@ public final class LossyProxy: Sendable {
         var faults = 0
     }
 
-    /// The same database, through the proxy.
+    /// The connection string of the same database through the proxy.
     public let connectionString: String
     /// The port on 127.0.0.1.
     public let port: Int
@@ -34,7 +34,7 @@ public final class LossyProxy: Sendable {
         let value = Mutex(State())
     }
 
-    /// Starts a proxy to the Unix socket that a libpq keyword string names.
+    /// Starts a proxy to the Unix socket in a libpq keyword string.
     public static func start(to connectionString: String) async throws -> LossyProxy {
         var parameters: [(String, String)] = connectionString.split(separator: " ").map { part in
             let sides = part.split(separator: "=", maxSplits: 1)
@@ -68,7 +68,7 @@ public final class LossyProxy: Sendable {
         self.state = state
     }
 
-    /// From now on, each connection that sends `marker` has the fault. Nil: none has one.
+    /// Applies the fault to each connection that sends `marker` from now on; nil for no fault.
     public func set(_ fault: Fault?, after marker: String = "") {
         state.value.withLock { state in
             state.fault = fault
@@ -76,19 +76,19 @@ public final class LossyProxy: Sendable {
         }
     }
 
-    /// How many times the fault occurred.
+    /// The number of times that the fault occurred.
     public var faults: Int { state.value.withLock { $0.faults } }
 
-    /// Accepts no more connections. Those that are open go on.
+    /// Stops accepting connections. Open ones continue.
     public func stop() async { try? await channel.close() }
 }
 
 /// The state that both directions of a connection share; only its event loop uses it.
 private final class Link {
     let state: LossyProxy.SharedState
-    /// The marker was sent: the next answer to a commit has the fault.
+    /// True once the marker was sent: the next response to a commit has the fault.
     var isArmed = false
-    /// Everything from the server is dropped.
+    /// True if all data from the server is dropped.
     var isSilent = false
 
     init(state: LossyProxy.SharedState) { self.state = state }
@@ -96,13 +96,13 @@ private final class Link {
     func count() { state.value.withLock { $0.faults += 1 } }
 }
 
-/// From the client to the server.
+/// Relays from the client to the server.
 private final class FrontRelay: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let back: any Channel
     private let link: Link
-    /// The end of the bytes before, in which a marker may begin.
+    /// The last bytes of earlier reads, in which a marker may begin.
     private var tail: [UInt8] = []
 
     init(_ back: any Channel, _ link: Link) {
@@ -134,7 +134,7 @@ private final class FrontRelay: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 }
 
-/// From the server to the client.
+/// Relays from the server to the client.
 private final class BackRelay: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -152,7 +152,7 @@ private final class BackRelay: ChannelInboundHandler {
         if link.isSilent { return }
         guard link.isArmed else { return front.writeAndFlush(bytes, promise: nil) }
         pending.writeBuffer(&bytes)
-        while let answer = nextAnswer() {
+        while let answer = nextResponse() {
             guard answer.isIdle else {
                 front.writeAndFlush(answer.bytes, promise: nil)
                 continue
@@ -164,8 +164,8 @@ private final class BackRelay: ChannelInboundHandler {
         }
     }
 
-    /// The messages up to a ReadyForQuery, and whether it says that the connection is idle; nil until it has arrived.
-    private func nextAnswer() -> (bytes: ByteBuffer, isIdle: Bool)? {
+    /// Returns the messages up to a ReadyForQuery, and whether it reports an idle connection; nil until it has arrived.
+    private func nextResponse() -> (bytes: ByteBuffer, isIdle: Bool)? {
         var offset = pending.readerIndex
         while let type = pending.getInteger(at: offset, as: UInt8.self),
             let length = pending.getInteger(at: offset + 1, as: UInt32.self),

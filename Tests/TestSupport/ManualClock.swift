@@ -1,7 +1,7 @@
 public import AuthKeys
 import Synchronization
 
-/// Time that a test moves by hand. Whoever sleeps on it wakes when it has been moved far enough.
+/// A clock that a test advances. A sleeping task wakes once the clock has reached its deadline.
 public final class ManualClock: Sendable {
     private struct State {
         var uptime = Duration.zero
@@ -22,7 +22,7 @@ public final class ManualClock: Sendable {
             sleep: { duration in try await self.sleep(duration) })
     }
 
-    /// How many sleep now.
+    /// The number of sleeping tasks.
     public var sleepers: Int { state.withLock { $0.sleepers.count } }
 
     public func advance(by duration: Duration) {

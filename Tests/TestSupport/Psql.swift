@@ -3,12 +3,12 @@ import Glibc
 import Subprocess
 import SystemPackage
 
-/// PostgreSQL's own client, for tests that must not depend on ours.
+/// PostgreSQL's own client, for tests that must not depend on LibPQ.
 public enum Psql {
-    /// Runs statements, each in a transaction of its own, and returns their rows: one a line, columns separated by `|`.
+    /// Runs statements, each in its own transaction, and returns their rows: one a line, columns separated by `|`.
     ///
-    /// - Parameter user: The system user to run as, for root's tests of who is let in.
-    /// - Throws: `TestSupportError` with what `psql` said when a statement fails or nobody lets it in.
+    /// - Parameter user: the system user to run as, for tests of access as root.
+    /// - Throws: `TestSupportError` with the output of `psql` if a statement fails or access is refused.
     @discardableResult
     public static func run(_ statements: String..., on connectionString: String, user: UInt32? = nil) async throws
         -> String
@@ -17,9 +17,9 @@ public enum Psql {
         return try await tool("psql", arguments, user: user)
     }
 
-    /// Runs a program of PostgreSQL's, such as `pg_dump`, and returns what it wrote.
+    /// Runs a PostgreSQL program, such as `pg_dump`, and returns its output.
     ///
-    /// - Throws: `TestSupportError` with what it said when it fails.
+    /// - Throws: `TestSupportError` with its error output if it fails.
     @discardableResult
     public static func tool(_ name: String, _ arguments: [String], user: UInt32? = nil) async throws -> String {
         let program = program(name)
@@ -36,7 +36,7 @@ public enum Psql {
         return String(result.standardOutput.reversed().drop { $0 == "\n" }.reversed())
     }
 
-    /// The program itself where the packages put it; the one in `/usr/bin` may be a slow wrapper.
+    /// Returns the program in the packages' directory; the one in `/usr/bin` may be a slow wrapper.
     private static func program(_ name: String) -> String {
         let packaged = "/usr/lib/postgresql"
         let folders = Files.names(in: packaged).compactMap { Int($0) }.sorted(by: >).map { "\(packaged)/\($0)/bin" }

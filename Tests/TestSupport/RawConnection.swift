@@ -1,14 +1,14 @@
 import Foundation
 import Glibc
 
-/// A TCP connection for any bytes that a test wants to send.
+/// A TCP connection that sends arbitrary bytes.
 package final class RawConnection: Sendable {
     private let descriptor: Int32
 
     /// Connects to the host and port of a URL.
     /// - Parameters:
-    ///   - source: an address of this machine to connect from.
-    ///   - timeout: seconds that a read or a write waits at most.
+    ///   - source: a local address to connect from.
+    ///   - timeout: the timeout of a read or a write, in seconds.
     package init(to url: String, from source: String? = nil, timeout: Int = 20) throws {
         guard let port = URL(string: url)?.port.flatMap({ UInt16(exactly: $0) }) else {
             throw TestSupportError("no port in \(url)")
@@ -28,25 +28,25 @@ package final class RawConnection: Sendable {
         close(descriptor)
     }
 
-    /// Sends a text; false if the peer has closed.
+    /// Sends a text. Returns false if the peer has closed.
     @discardableResult
     package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
-    /// Sends bytes; false if the peer has closed.
+    /// Sends bytes. Returns false if the peer has closed.
     @discardableResult
     package func send(_ bytes: [UInt8]) -> Bool {
         Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     }
 
-    /// Reads until the peer closes, or until `enough` says so; nil when the time is over.
+    /// Reads until the peer closes, or until `enough` returns true. Returns nil on timeout.
     package func read(until enough: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String? {
-        // Not on a thread of the concurrency runtime: a server in this process needs those.
+        // Not on a thread of the concurrency runtime, which a server in this process needs.
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { continuation.resume(returning: self.readBlocking(until: enough)) }
         }
     }
 
-    /// The same, on the thread of the caller.
+    /// Reads as above, on the caller's thread.
     package func readBlocking(until enough: (String) -> Bool = { _ in false }) -> String? {
         var text = ""
         var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -59,12 +59,12 @@ package final class RawConnection: Sendable {
         return text
     }
 
-    /// Waits for the end of the connection; false when the time is over.
+    /// Waits until the peer closes. Returns false on timeout.
     package func isClosedByPeer() async -> Bool { await read() != nil }
 
     /// True once the peer has closed.
     package var isClosed: Bool {
-        // POLLRDHUP (poll(2), 0x2000 on Linux) tells that the peer has closed even before all that it sent is read.
+        // POLLRDHUP (poll(2), 0x2000 on Linux) reports that the peer has closed, even before all its data is read.
         var state = pollfd(fd: descriptor, events: 0x2000, revents: 0)
         return poll(&state, 1, 0) == 1
     }

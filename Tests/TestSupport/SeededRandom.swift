@@ -1,4 +1,4 @@
-/// SplitMix64: the same numbers for the same seed, so that a test can have them again.
+/// SplitMix64: equal numbers for equal seeds, so that a test is reproducible.
 public struct SeededRandom: RandomNumberGenerator {
     private var state: UInt64
 

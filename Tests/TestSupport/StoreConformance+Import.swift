@@ -1,9 +1,9 @@
 import AuthKeys
 
-/// What every `Store` promises of imports.
+/// The requirements of imports.
 extension StoreConformance {
     static let imports: [StoreConformance] = [
-        StoreConformance(description: "an import keeps keys as they come, with all that is said of them") { store in
+        StoreConformance(description: "an import stores keys with all their attributes") { store in
             var attributes = KeyAttributes(
                 name: "é", description: "d", owner: "o", scopes: ["a", "b"], labels: ["env": "prod"],
                 metadata: ["x": .integer(1)], enabled: false, expiresAt: moment(4_000_000_000),
@@ -17,7 +17,7 @@ extension StoreConformance {
             let kept = try await store.stageImport { stage in
                 try await stage.add([full])
                 try await stage.add([plain])
-                try expect(try await store.list(KeyQuery()).isEmpty, "nobody sees a stage")
+                try expect(try await store.list(KeyQuery()).isEmpty, "a stage is not visible")
                 try expect(try await stage.removeDuplicates(naming: 10) == ImportDuplicates(), "no duplicates")
                 return try await stage.keep(schemes: [full, plain].compactMap(\.scheme), by: .test)
             }
@@ -27,14 +27,14 @@ extension StoreConformance {
             try expect(shown?.createdAt == full.createdAt && shown?.updatedAt == full.updatedAt, "times")
             try expect(shown?.deactivatedAt == moment(2_000), "deactivated")
             try expect(shown?.redactedValue == "sk_gom_...abcd", "redacted: \(shown?.redactedValue ?? "")")
-            try expect(try await store.key(plain.id)?.redactedValue == "sk_gom_...", "nothing known of its end")
+            try expect(try await store.key(plain.id)?.redactedValue == "sk_gom_...", "last four characters unknown")
             try expect(try await store.find([plain.digest]) == [plain.entry], "found")
             let changed = try await collect(store, since: reading.watermark).0.map(compact)
             try expect(
                 changed.count == 2 && changed.contains(full.entry) && changed.contains(plain.entry), "in the feed")
             try expect(Set(try await store.schemes()) == [try scheme], "schemes")
         },
-        StoreConformance(description: "an import that is not kept, or fails, leaves nothing") { store in
+        StoreConformance(description: "an import that is not kept, or fails, stores nothing") { store in
             struct Failure: Error {}
             let key = imported(1, KeyAttributes(name: "n"))
             try await store.stageImport { try await $0.add([key]) }
@@ -50,7 +50,7 @@ extension StoreConformance {
             try expect(try await store.find([key.digest]).isEmpty, "no secret")
             try expect(try await store.schemes().isEmpty, "no scheme")
         },
-        StoreConformance(description: "an import takes out what is there, was deleted, or comes twice") { store in
+        StoreConformance(description: "an import removes existing, deleted and repeated secrets and ids") { store in
             let (known, deleted) = (newKey(name: "known"), newKey(name: "deleted"))
             for key in [known, deleted] { _ = try await store.create(key, claim: nil) }
             _ = try await store.deactivate(deleted.id)
@@ -79,7 +79,7 @@ extension StoreConformance {
             try expect(found.first == named, "\(found.first)")
             try expect(Set(try await store.list(KeyQuery()).map(\.name)) == ["known", "fresh"], "kept")
         },
-        StoreConformance(description: "an import takes out a token that is there under another scheme") { store in
+        StoreConformance(description: "an import removes a token that exists under another scheme") { store in
             let (known, deleted) = (newKey(name: "known"), newKey(name: "deleted"))
             for key in [known, deleted] { _ = try await store.create(key, claim: nil) }
             _ = try await store.deactivate(deleted.id)
@@ -105,7 +105,10 @@ extension StoreConformance {
             let named = expected.map { ImportDuplicate(line: $0.0, reason: $0.1, isToken: $0.2) }
             try expect(kept == 2 && found.count == 4 && found.first == named, "\(kept) \(found)")
         },
-        StoreConformance(description: "a secret that was brought in is rotated like any other") { store in
+        StoreConformance(
+            description: "an imported secret can be rotated like any other, and the trail shows its whole prefix"
+        ) {
+            store in
             let key = imported(1, KeyAttributes(name: "n"))
             _ = try await store.stageImport { stage in
                 try await stage.add([key])
@@ -118,6 +121,9 @@ extension StoreConformance {
             try expect(changed.key.redactedValue == "kw_...\(next.secret.lastFour)", "newest")
             try expect(changed.key.previous?.redactedValue == "sk_gom_...abcd", "previous")
             try expect(Set(changed.entries.map(\.digest)) == [key.digest, next.secret.digest], "entries")
+            _ = try await store.endPreviousSecrets(key.id, by: .test)
+            let event = try await trail(of: store).first { $0.action == AuditAction.keyEndPreviousSecret.rawValue }
+            try expect(event?.changes.contains("\"sk_gom_...abcd\"") == true, "\(event?.changes ?? "no event")")
         },
     ]
 
@@ -130,7 +136,7 @@ extension StoreConformance {
         }
     }
 
-    /// An entry whose metadata is without the white space that PostgreSQL puts into it.
+    /// Returns an entry without the white space that PostgreSQL adds to its metadata.
     private static func compact(_ entry: KeyEntry) -> KeyEntry {
         KeyEntry(
             digest: entry.digest, keyID: entry.keyID, version: entry.version, state: entry.state,

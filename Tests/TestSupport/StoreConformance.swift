@@ -1,6 +1,6 @@
 public import AuthKeys
 
-/// What every `Store` promises: run on the fake and on PostgreSQL. A broken promise is thrown.
+/// The requirements of a `Store`, checked on the fake and on PostgreSQL. A violation is thrown.
 public struct StoreConformance: Sendable, CustomStringConvertible {
     public struct Broken: Error, CustomStringConvertible {
         public let description: String
@@ -12,7 +12,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
     public static let all: [StoreConformance] = keys + imports
 
     private static let keys: [StoreConformance] = [
-        StoreConformance(description: "a created key is listed, shown and found") { store in
+        StoreConformance(description: "a created key can be listed, read and found") { store in
             let key = newKey(name: "first", owner: "team", scopes: ["a:read", "b:write"])
             guard case .created(let created) = try await store.create(key, claim: nil) else { throw broken("created") }
             try expect(created.id == key.id && created.name == "first" && created.owner == "team", "fields")
@@ -22,14 +22,14 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await store.list(KeyQuery()) == [created], "list")
             try expect(try await store.find([key.digest]) == [key.entry], "find")
         },
-        StoreConformance(description: "an unknown key is nowhere") { store in
+        StoreConformance(description: "an unknown key cannot be read, found or changed") { store in
             try expect(try await store.key(.generate()) == nil, "show")
             try expect(try await store.find([Token.generate().digest]).isEmpty, "find")
             try expect(try await store.find([]).isEmpty, "find nothing")
             try expect(try await store.deactivate(.generate()) == nil, "deactivate")
             try expect(try await store.list(KeyQuery()).isEmpty, "list")
         },
-        StoreConformance(description: "a deactivation is permanent, repeatable, and keeps its first moment") { store in
+        StoreConformance(description: "a deactivation is permanent, repeatable, and keeps its first time") { store in
             let key = newKey()
             _ = try await store.create(key, claim: nil)
             let first = try await store.deactivate(key.id)
@@ -40,7 +40,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await store.key(key.id) == shown, "unchanged")
             try expect(try await store.find([key.digest]) == first, "find")
         },
-        StoreConformance(description: "the same digest or id is a conflict, and changes nothing") { store in
+        StoreConformance(description: "a repeated digest or id is a conflict and changes nothing") { store in
             let key = newKey(name: "one")
             _ = try await store.create(key, claim: nil)
             for double in [newKey(name: "two", digest: key.digest), newKey(name: "two", id: key.id)] {
@@ -53,7 +53,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             }
             try expect(try await store.list(KeyQuery()).map(\.name) == ["one"], "unchanged")
         },
-        StoreConformance(description: "a conflict among creations at once hurts nobody else") { store in
+        StoreConformance(description: "a conflict among concurrent creations fails only that creation") { store in
             let existing = newKey(name: "existing")
             _ = try await store.create(existing, claim: nil)
             let outcomes = await withTaskGroup(of: Bool.self) { group in
@@ -66,7 +66,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(outcomes.filter { $0 }.count == 45, "\(outcomes.filter { $0 }.count) of 45 created")
             try expect(try await store.list(KeyQuery(limit: 100)).count == 46, "listed")
         },
-        StoreConformance(description: "an idempotency claim makes one key, whoever comes at once") { store in
+        StoreConformance(description: "concurrent creations with one idempotency claim create one key") { store in
             let claim = IdempotencyClaim(key: Token.generate().digest, request: Token.generate().digest)
             let outcomes = try await withThrowingTaskGroup(of: CreateOutcome.self) { group in
                 for _ in 0..<8 { group.addTask { try await store.create(newKey(), claim: claim) } }
@@ -84,7 +84,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             let other = IdempotencyClaim(key: claim.key, request: Token.generate().digest)
             try expect(try await store.create(newKey(), claim: other) == .claimedOtherwise, "another request")
         },
-        StoreConformance(description: "pages follow one another in every order, without loss or repetition") { store in
+        StoreConformance(description: "pages in every order have all keys once") { store in
             let now = Timestamp.now
             for number in 0..<25 {
                 let end = number % 3 == 0 ? nil : now.advanced(by: .seconds(1_000 + number % 4))
@@ -112,7 +112,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
                 try expect(some == wanted && some.count < 25, "\(order): filtered")
             }
         },
-        StoreConformance(description: "filters by status, owner and text") { store in
+        StoreConformance(description: "keys are filtered by status, owner and text") { store in
             let past = Timestamp.now.advanced(by: .milliseconds(50))
             let active = newKey(name: "Alpha", owner: "x")
             let expiring = newKey(name: "beta 50%", expiresAt: past)
@@ -130,10 +130,10 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await names(KeyQuery(owner: "y")) == ["gamma"], "owner")
             try expect(try await names(KeyQuery(text: "ALPH")) == ["Alpha"], "text")
             try expect(try await names(KeyQuery(text: "50%")) == ["beta 50%"], "percent")
-            try expect(try await names(KeyQuery(text: "b%0")).isEmpty, "percent is no wildcard")
-            try expect(try await names(KeyQuery(text: "_eta")).isEmpty, "underscore is no wildcard")
+            try expect(try await names(KeyQuery(text: "b%0")).isEmpty, "percent is not a wildcard")
+            try expect(try await names(KeyQuery(text: "_eta")).isEmpty, "underscore is not a wildcard")
         },
-        StoreConformance(description: "a text of one or two letters is found where words begin") { store in
+        StoreConformance(description: "a text of one or two letters matches at word beginnings") { store in
             let named = ["ci", "The CI of all", "team-ci", "team/cid", "a_ci.b", "excise", "c.i", "移动支付", "çi"]
             for name in named { _ = try await store.create(newKey(name: name), claim: nil) }
             let described = newKey(name: "described", description: "for Ci, and for precision")
@@ -147,14 +147,14 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await names("cI") == ci, "in either case")
             try expect(try await names("c") == ci.union(["c.i"]), "one letter")
             try expect(try await names("c.i") == ["c.i"], "three, but not in a row")
-            try expect(try await names("cis") == ["excise", "described", "other"], "three are found anywhere")
-            try expect(try await names("-ci") == ["team-ci"], "what does not begin with a letter too")
-            try expect(try await names("_c") == ["a_ci.b"], "underscore is no wildcard")
-            try expect(try await names("支付") == ["移动支付"], "and what is no ASCII")
+            try expect(try await names("cis") == ["excise", "described", "other"], "three letters match anywhere")
+            try expect(try await names("-ci") == ["team-ci"], "so does a text that does not begin with a letter")
+            try expect(try await names("_c") == ["a_ci.b"], "underscore is not a wildcard")
+            try expect(try await names("支付") == ["移动支付"], "so does a text outside ASCII")
             try expect(try await store.count(KeyQuery(text: "ci")) == KeyCount(6, isExact: true), "counted")
         },
         folding,
-        StoreConformance(description: "changes since a watermark are all that changed since") { store in
+        StoreConformance(description: "a read since a watermark has all later changes") { store in
             let old = newKey(name: "old")
             _ = try await store.create(old, claim: nil)
             let (all, start) = try await collect(store, since: nil)
@@ -172,7 +172,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
                 "changed")
             try expect(changed.filter { $0.keyID == old.id } == revoked, "revoked")
         },
-        StoreConformance(description: "a range of digests has the entries of its secrets, and no others") { store in
+        StoreConformance(description: "a range of digests has exactly the entries of its secrets") { store in
             let keys = (0..<3).map { newKey(name: "n\($0)") }
             for key in keys { _ = try await store.create(key, claim: nil) }
             let watermark = try await collect(store, since: nil).reading.watermark
@@ -187,7 +187,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(Set(found.entries.map(\.digest)) == Set(keys.map(\.digest)), "all")
             try expect(found.entries.count == keys.count, "once each")
         },
-        StoreConformance(description: "an end is written back once, by the system, with the reason") { store in
+        StoreConformance(description: "a revocation is written back once, by the system, with the reason") { store in
             let (key, rotated) = (newKey(name: "revoked"), newKey(name: "rotated"))
             for key in [key, rotated] { _ = try await store.create(key, claim: nil) }
             let end = Timestamp(microseconds: Timestamp.now.microseconds - 60_000_000)
@@ -207,7 +207,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             )
             try expect(events.allSatisfy { $0.changes.contains("the database had lost this") }, "reason")
         },
-        StoreConformance(description: "an order reaches every later read once, and is in the trail") { store in
+        StoreConformance(description: "an order reaches each reader once and is in the trail") { store in
             let start = try await collect(store, since: nil).reading
             try expect(start.order == nil, "none")
             try await store.order(.acceptDatabase, by: .test)
@@ -219,7 +219,9 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             let events = try await trail(of: store).filter { $0.action == AuditAction.instancesResync.rawValue }
             try expect(events.count == 2, "trail")
         },
-        StoreConformance(description: "an update is of the version that was seen, and of nothing is none") { store in
+        StoreConformance(
+            description: "an update requires the version seen, and one without a difference changes nothing"
+        ) { store in
             let key = newKey(name: "before", labels: ["env": "test"])
             _ = try await store.create(key, claim: nil)
             let stale = try await store.update(key.id, version: 7) { $0 }
@@ -251,7 +253,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             let unknown = try await store.update(.generate(), version: nil) { $0 }
             try expect(unknown == .unknown, "unknown")
         },
-        StoreConformance(description: "updates at once are carried out one after the other") { store in
+        StoreConformance(description: "concurrent updates are applied one after the other") { store in
             let key = newKey()
             _ = try await store.create(key, claim: nil)
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -287,7 +289,9 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             let (changes, _) = try await collect(store, since: watermark)
             try expect(changes.filter { $0.keyID == key.id } == entries, "in the feed")
         },
-        StoreConformance(description: "a rotation leaves two secrets good, the old one for its grace") { store in
+        StoreConformance(
+            description: "after a rotation two secrets are valid, the old one for the grace period"
+        ) { store in
             let key = newKey()
             _ = try await store.create(key, claim: nil)
             let second = rotation(grace: .seconds(3_600))
@@ -300,7 +304,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             func live(_ entries: [KeyEntry]) -> Set<SecretDigest> {
                 Set(entries.filter { $0.expiresAt.map { $0 > now } ?? true }.map(\.digest))
             }
-            try expect(live(changed.entries) == [key.digest, second.secret.digest], "two are good")
+            try expect(live(changed.entries) == [key.digest, second.secret.digest], "two are valid")
             let third = rotation(grace: .seconds(60))
             guard case .rotated(let again) = try await store.rotate(key.id, version: nil, third, claim: nil) else {
                 throw broken("rotated again")
@@ -315,8 +319,9 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await store.key(key.id)?.previous == nil, "no previous")
             try expect(try await store.endPreviousSecrets(.generate()) == nil, "unknown")
         },
-        StoreConformance(description: "a rotation at once ends the old secret, and one of an ended key is none") {
-            store in
+        StoreConformance(
+            description: "a rotation without grace revokes the old secret, and a revoked key is not rotated"
+        ) { store in
             let key = newKey()
             _ = try await store.create(key, claim: nil)
             let second = rotation(grace: .zero)
@@ -326,7 +331,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try await Task.sleep(for: .milliseconds(5))
             let now = Timestamp.now
             let good = changed.entries.filter { $0.expiresAt.map { $0 > now } ?? true }.map(\.digest)
-            try expect(good == [second.secret.digest], "one is good")
+            try expect(good == [second.secret.digest], "one is valid")
             try expect(try await store.rotate(key.id, version: 1, second, claim: nil) == .outdated, "outdated")
             let again = IdempotencyClaim(key: Token.generate().digest, request: Token.generate().digest)
             try expect(
@@ -335,7 +340,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             guard
                 case .rotated = try await store.rotate(
                     key.id, version: changed.key.version, rotation(grace: .zero), claim: again)
-            else { throw broken("what was refused as outdated can be asked again") }
+            else { throw broken("a request refused as outdated can be repeated") }
             _ = try await store.deactivate(key.id)
             let claim = IdempotencyClaim(key: Token.generate().digest, request: Token.generate().digest)
             try expect(
@@ -344,7 +349,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
                 try await store.rotate(.generate(), version: nil, rotation(grace: .zero), claim: nil) == .unknown,
                 "unknown")
         },
-        StoreConformance(description: "an idempotency claim makes one rotation, whoever comes at once") { store in
+        StoreConformance(description: "concurrent rotations with one idempotency claim rotate once") { store in
             let key = newKey()
             _ = try await store.create(key, claim: nil)
             let claim = IdempotencyClaim(key: Token.generate().digest, request: Token.generate().digest)
@@ -363,7 +368,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             let reused = try await store.rotate(key.id, version: nil, rotation(grace: .zero), claim: other)
             try expect(reused == .claimedOtherwise, "another request")
         },
-        StoreConformance(description: "a policy is kept, changed, and in every entry") { store in
+        StoreConformance(description: "a policy is stored, changed, and part of every entry") { store in
             var attributes = KeyAttributes(
                 name: "limited", expiresAt: Timestamp(microseconds: 4_000_000_000_000_000),
                 notBefore: Timestamp(microseconds: 1_000_000), allowedMethods: ["GET", "POST"],
@@ -373,7 +378,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             let key = NewKey(id: .generate(), attributes: attributes, secret: secret)
             _ = try await store.create(key, claim: nil)
             try expect(try await store.key(key.id)?.attributes == attributes, "kept")
-            try expect(!key.entry.policy.isEmpty && key.entry.expiresAt == nil, "the end only reports")
+            try expect(!key.entry.policy.isEmpty && key.entry.expiresAt == nil, "the expiry only reports")
             try expect(try await store.find([key.digest]) == [key.entry], "found")
             try expect(try await collect(store, since: nil).entries == [key.entry], "fed")
             attributes.allowedPaths = []
@@ -388,7 +393,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(changed.entries == [entry] && entry.expiresAt == wanted.expiresAt, "the entry")
             try expect(try await store.find([key.digest]) == [entry], "found again")
         },
-        StoreConformance(description: "use adds up, by key, secret and day") { store in
+        StoreConformance(description: "usage is summed by key, secret and day") { store in
             let (one, two) = (newKey(name: "one"), newKey(name: "two"))
             for key in [one, two] { _ = try await store.create(key, claim: nil) }
             let second = rotation(grace: .seconds(60))
@@ -416,8 +421,8 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(shown?.usage.requests == 10 && shown?.usage.lastUsedAt == now.advanced(by: .seconds(-10)), "key")
             try expect(shown?.usage.lastAddress == "2001:db8::1" && shown?.usage.lastAgent == "curl", "from")
             try expect(shown?.secretLastUsedAt == now.advanced(by: .seconds(-10)), "secret")
-            try expect(shown?.previous?.lastUsedAt == now.advanced(by: .seconds(-20)), "the one before")
-            try expect(shown?.version == before, "use is no change")
+            try expect(shown?.previous?.lastUsedAt == now.advanced(by: .seconds(-20)), "the previous secret")
+            try expect(shown?.version == before, "usage does not change the version")
             let report = try await store.usage(one.id, days: 30)
             try expect(
                 report?.days.map(\.number) == [today, today - 1] && report?.days.map(\.requests) == [7, 3], "days")
@@ -428,7 +433,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await store.usage(two.id, days: 30)?.days == [], "never used")
             try expect(try await store.usage(.generate(), days: 30) == nil, "unknown")
         },
-        StoreConformance(description: "filters by label") { store in
+        StoreConformance(description: "keys are filtered by label") { store in
             _ = try await store.create(newKey(name: "a", labels: ["env": "prod", "team": "x"]), claim: nil)
             _ = try await store.create(newKey(name: "b", labels: ["env": "test"]), claim: nil)
             _ = try await store.create(newKey(name: "c"), claim: nil)
@@ -439,7 +444,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await names("env", nil) == ["a", "b"], "any value")
             try expect(try await names("nope", nil).isEmpty, "none")
         },
-        StoreConformance(description: "filters by scope, by secret, by what ends and by what is not used") { store in
+        StoreConformance(description: "keys are filtered by scope, secret, expiry and disuse") { store in
             let soon = Timestamp.now.advanced(by: .seconds(3_600))
             let keys = [
                 newKey(name: "a", scopes: ["x:read", "x:write"], expiresAt: soon, prefix: "one"),
@@ -464,20 +469,22 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await names(KeyQuery(scope: "x:read")) == "ac", "scope")
             try expect(try await names(KeyQuery(scope: "x")).isEmpty, "part of a scope")
             try expect(try await names(KeyQuery(prefix: "one")) == "ab", "prefix")
-            try expect(try await names(KeyQuery(prefix: "two")) == "c", "an ended secret is none")
-            try expect(try await names(KeyQuery(prefix: "three")) == "d", "the newest is")
+            try expect(try await names(KeyQuery(prefix: "two")) == "c", "a revoked secret does not match")
+            try expect(try await names(KeyQuery(prefix: "three")) == "d", "the newest secret matches")
             try expect(try await names(KeyQuery(lastFour: keys[1].lastFour)) == "b", "last four")
-            try expect(try await names(KeyQuery(prefix: "two", lastFour: keys[0].lastFour)).isEmpty, "of the same")
+            try expect(
+                try await names(KeyQuery(prefix: "two", lastFour: keys[0].lastFour)).isEmpty, "both of one secret")
             try expect(try await names(KeyQuery(expiringWithin: .seconds(7_200))) == "a", "ends soon")
-            try expect(try await names(KeyQuery(expiringWithin: .seconds(30 * 86_400))) == "ab", "ends in a month")
-            try expect(try await names(KeyQuery(expiringWithin: .seconds(60))).isEmpty, "ends in a minute")
+            try expect(
+                try await names(KeyQuery(expiringWithin: .seconds(30 * 86_400))) == "ab", "expires within a month")
+            try expect(try await names(KeyQuery(expiringWithin: .seconds(60))).isEmpty, "expires within a minute")
             try expect(try await names(KeyQuery(unusedFor: .milliseconds(10))) == "bcd", "not used")
-            try expect(try await names(KeyQuery(unusedFor: .seconds(60))).isEmpty, "made just now")
+            try expect(try await names(KeyQuery(unusedFor: .seconds(60))).isEmpty, "created just now")
             try expect(
                 try await names(
                     KeyQuery(
                         order: KeyOrder(.lastUsed), status: .active, unusedFor: .milliseconds(10), scope: "x:*",
-                        prefix: "one", text: "B")) == "b", "all of it")
+                        prefix: "one", text: "B")) == "b", "all filters together")
         },
         StoreConformance(description: "a closed store is unavailable") { store in
             await store.close()
@@ -490,7 +497,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
         },
     ]
 
-    /// A key with a fresh secret.
+    /// Returns a key with a fresh secret.
     public static func newKey(
         name: String = "key", description: String = "", id: KeyID = .generate(), owner: String? = nil,
         scopes: [String] = [], labels: [String: String] = [:], expiresAt: Timestamp? = nil, digest: SecretDigest? = nil,
@@ -505,7 +512,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             secret: NewSecret(digest: digest ?? token.digest, prefix: token.prefix, lastFour: token.lastFour))
     }
 
-    /// All pages, one after the other.
+    /// Returns the keys of all pages in sequence.
     private static func pages(_ store: any Store, _ query: KeyQuery) async throws -> [AuthKey] {
         var (keys, query): ([AuthKey], KeyQuery) = ([], query)
         while true {
@@ -516,7 +523,8 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether keys go by what an order is told by: newest first, by name, last used first, soonest end first.
+    /// Returns true if keys are in the natural order of a field: newest first, by name, last used first, soonest expiry
+    /// first.
     private static func isOrdered(_ keys: [AuthKey], by field: KeyOrder.Field) -> Bool {
         zip(keys, keys.dropFirst()).allSatisfy { one, other in
             switch field {
@@ -540,12 +548,12 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
         return (collected.entries, batch.reading)
     }
 
-    /// Whether a read belongs to the same past. Another session after a checkpoint may have to read again.
+    /// Returns true if a read belongs to the same past. Another session after a checkpoint may have to read again.
     public static func isUnbroken(_ watermark: Watermark, _ reading: FeedReading) -> Bool {
         if case .broken = watermark.continuity(to: reading) { false } else { true }
     }
 
-    private static func trail(of store: any Store) async throws -> [AuditEvent] {
+    static func trail(of store: any Store) async throws -> [AuditEvent] {
         guard let trail = store as? any AuditTrail else { throw broken("no trail") }
         return try await trail.events(AuditQuery(limit: 100))
     }

@@ -1,20 +1,20 @@
 import Synchronization
 
-/// An empty database of its own for one test, on the one server of this test process.
+/// An empty database for one test, on the single server of this test process.
 ///
-/// The server is started by the first call of ``create(template:)`` and ends with the process.
+/// The first call of ``create(template:)`` starts the server, which ends with the process.
 public struct TestDatabase: Sendable {
     /// Unique in this test process.
     public let name: String
-    /// Where to connect, as a libpq keyword string.
+    /// The connection string, with libpq keywords.
     public let connectionString: String
-    /// Where to connect to another database of the same server, whose sessions have none of this one's defaults.
+    /// The connection string of another database of the server, whose sessions have none of this one's defaults.
     public let maintenanceConnectionString: String
 
     private static let server = Task { try await TestServer.start() }
     private static let count = Atomic(0)
 
-    /// Makes a database, empty or as a copy of `template`, to which no one may be connected meanwhile.
+    /// Creates a database, empty or as a copy of `template`, to which no session may be connected meanwhile.
     /// - Parameter locale: the locale of an empty database; nil for the server's own.
     public static func create(template: String? = nil, locale: String? = nil) async throws -> TestDatabase {
         let server = try await server.value
@@ -26,7 +26,7 @@ public struct TestDatabase: Sendable {
             maintenanceConnectionString: server.connectionString)
     }
 
-    /// Removes it, and throws out who is still connected.
+    /// Drops the database and terminates its sessions.
     public func drop() async throws {
         try await Psql.run("DROP DATABASE IF EXISTS \(name) WITH (FORCE)", on: Self.server.value.connectionString)
     }

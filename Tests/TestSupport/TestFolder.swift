@@ -2,10 +2,10 @@ import EmbeddedPostgres
 import Glibc
 import Synchronization
 
-/// The folder of this test process below `/tmp`: everything it starts lives in it, and it goes, with every PostgreSQL
-/// below it, when the process exits.
+/// The folder of this test process below `/tmp`, which has all files of its servers. It is removed when the process
+/// exits, and each PostgreSQL below it is stopped.
 ///
-/// A process that is killed leaves its folder; the next test process finds that nobody holds its lock and clears it.
+/// A process that is killed leaves its folder. The next test process finds its lock free and removes it.
 public enum TestFolder {
     private struct Root {
         let path: String
@@ -16,7 +16,7 @@ public enum TestFolder {
     private static let prefix = "keyward-tests-"
     private static let root = Mutex<Root?>(nil)
 
-    /// A new folder of its own, which does not exist yet.
+    /// Returns the path of a new subfolder, which does not exist yet.
     public static func make(_ name: String) throws -> String {
         try root.withLock { root in
             var current = try root ?? makeRoot()
@@ -28,18 +28,18 @@ public enum TestFolder {
 
     private static func makeRoot() throws -> Root {
         clearLeftovers()
-        // Under a name that nobody clears, until it is locked.
+        // Other processes do not remove a hidden name, so it is used until the folder is locked.
         var template = Array("/tmp/.\(prefix)XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw TestSupportError("no folder can be made in /tmp") }
         let hidden = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let path = "/tmp/" + hidden.dropFirst("/tmp/.".count)
         let lock = try DirectoryLock(folder: hidden)
-        // The unprivileged user of the servers has to pass.
+        // The unprivileged user of the servers needs search permission.
         guard chmod(hidden, 0o711) == 0, rename(hidden, path) == 0 else {
             throw TestSupportError("no folder can be made in /tmp")
         }
         atexit {
-            // The lock is held until all is gone.
+            // The lock is held until all files are removed.
             TestFolder.root.withLock { root in
                 if let root { TestFolder.destroy(root.path) }
             }
@@ -47,7 +47,7 @@ public enum TestFolder {
         return Root(path: path, lock: lock)
     }
 
-    /// Clears the folders of test processes that are dead.
+    /// Removes the folders of dead test processes.
     package static func clearLeftovers() {
         for name in Files.names(in: "/tmp") where name.hasPrefix(prefix) {
             let path = "/tmp/\(name)"
@@ -57,14 +57,14 @@ public enum TestFolder {
         }
     }
 
-    /// Ends every server below the folder at once, and removes it.
+    /// Kills every server below the folder at once, and removes the folder.
     private static func destroy(_ path: String) {
         for name in Files.names(in: path) {
             guard let processes = ClusterProcesses(cluster: "\(path)/\(name)/cluster") else { continue }
             for round in 0..<1000 {
                 let running = processes.running
                 if running.isEmpty { break }
-                // A postmaster that ends by itself reaps its children; one that is paused has to be killed.
+                // A postmaster that exits reaps its children; a paused one must be killed.
                 for process in running { process.send(round < 200 ? SIGQUIT : SIGKILL) }
                 usleep(10_000)
             }
@@ -73,7 +73,7 @@ public enum TestFolder {
     }
 }
 
-/// What a test could not be given.
+/// An error in the setup of a test.
 public struct TestSupportError: Error, CustomStringConvertible {
     public let description: String
 

@@ -5,16 +5,16 @@ import Logging
 import Subprocess
 import Synchronization
 
-/// A PostgreSQL of its own for one test, which may stop, pause or kill it.
+/// A separate PostgreSQL for one test, which may stop, pause or kill it.
 public final class TestServer: Sendable {
-    /// Fast and forgetful: a crash of the machine may lose everything, a crash of PostgreSQL loses nothing.
+    /// Fast and not crash-safe: a crash of the machine may lose data, a crash of PostgreSQL does not.
     public static let settings = [
         "fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": "300",
     ]
 
-    /// The data folder.
+    /// The data directory.
     public let directory: String
-    /// Where to connect; the same after each start.
+    /// The connection string; it stays the same after each start.
     public let connectionString: String
 
     private let configuration: EmbeddedPostgresConfiguration
@@ -27,7 +27,7 @@ public final class TestServer: Sendable {
         connectionString = server.connectionString
     }
 
-    /// Starts a new, empty server; `settings` come on top of the forgetful ones.
+    /// Starts a new, empty server; `settings` override the default ones.
     public static func start(settings: [String: String] = [:]) async throws -> TestServer {
         let configuration = EmbeddedPostgresConfiguration(
             directory: try TestFolder.make("server"),
@@ -36,26 +36,26 @@ public final class TestServer: Sendable {
         return TestServer(configuration, try await launch(configuration))
     }
 
-    /// Where to connect to another database of this server.
+    /// Returns the connection string of another database of this server.
     public func connectionString(database: String) -> String { current.connectionString(database: database) }
 
-    /// The postmaster of now.
+    /// The process id of the current postmaster.
     public var processID: Int32 { current.processID }
 
-    /// Starts it again on the same folder, after ``stop()`` or a crash.
+    /// Starts it again on the same data, after ``stop()`` or a crash.
     public func start() async throws {
         await current.stop()
         let started = try await Self.launch(configuration)
         server.withLock { $0 = started }
     }
 
-    /// Shuts it down in order; the data stays.
+    /// Shuts it down gracefully; the data stays.
     public func stop() async {
         resume()
         await current.stop()
     }
 
-    /// Makes a role that owns nothing and lets it in, and returns where it connects.
+    /// Creates a role without privileges, allows it to connect, and returns its connection string.
     public func admit(role: String) async throws -> String {
         let rules = "local all keyward peer map=keyward\nlocal all \(role) trust\n"
         try Data(rules.utf8).write(to: URL(filePath: directory + "/pg_hba.conf"))
@@ -66,10 +66,10 @@ public final class TestServer: Sendable {
         return theirs
     }
 
-    /// Waits until the postmaster is gone.
+    /// Waits until the postmaster has exited.
     public func waitForExit() async -> EmbeddedPostgresExit? { await current.waitForExit() }
 
-    /// Stops every process of the server where it stands (SIGSTOP): it accepts nothing and answers nothing.
+    /// Suspends every process of the server (SIGSTOP): it accepts no connection and sends nothing.
     public func pause() async {
         let processes = current.processes
         while true {
@@ -81,18 +81,18 @@ public final class TestServer: Sendable {
         }
     }
 
-    /// Lets a paused server go on.
+    /// Resumes a paused server.
     public func resume() {
         for process in current.processes.running { process.send(SIGCONT) }
     }
 
-    /// Kills the postmaster (SIGKILL), as the kernel does when memory is short, and waits until it is gone.
+    /// Kills the postmaster (SIGKILL), as the kernel does when memory is short, and waits for its exit.
     public func crash() async {
         kill(current.processID, SIGKILL)
         _ = await current.waitForExit()
     }
 
-    /// Copies the data folder of a server that is stopped, for `replaceData`.
+    /// Copies the data directory of a stopped server, for `replaceData`.
     public func copyData() async throws -> String {
         try await checkStopped()
         let copy = try TestFolder.make("copy")
@@ -100,8 +100,8 @@ public final class TestServer: Sendable {
         return copy
     }
 
-    /// Puts a copy in the place of the data folder of a server that is stopped: its past is taken back.
-    /// - Parameter promoted: whether the server begins a new timeline, as a standby does that is promoted.
+    /// Replaces the data directory of a stopped server by a copy, which undoes later commits.
+    /// - Parameter promoted: whether the server begins a new timeline, like a promoted standby.
     public func replaceData(with copy: String, promoted: Bool = false) async throws {
         try await checkStopped()
         try await Self.run("rm", ["-rf", directory + "/cluster"])
@@ -115,13 +115,13 @@ public final class TestServer: Sendable {
         try file?.close()
     }
 
-    /// Files that a running server has open must not be exchanged.
+    /// Throws if the server runs, since its open files must not be replaced.
     private func checkStopped() async throws {
         let cluster = directory + "/cluster"
         let isStopped = await eventually(within: .seconds(20)) {
             ClusterProcesses(cluster: cluster)?.running.isEmpty ?? true
         }
-        guard isStopped else { throw TestSupportError("the server still runs") }
+        guard isStopped else { throw TestSupportError("the server is still running") }
     }
 
     private static func run(_ program: String, _ arguments: [String]) async throws {
@@ -130,7 +130,7 @@ public final class TestServer: Sendable {
         guard result.terminationStatus.isSuccess else { throw TestSupportError(result.standardError) }
     }
 
-    /// Ends it and removes its folder.
+    /// Stops it and removes its folder.
     public func destroy() async {
         await stop()
         try? Files.remove(directory)

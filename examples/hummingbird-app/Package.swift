@@ -7,7 +7,7 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let package = Package(
     name: "documents-app",
     dependencies: [
-        // In a package of yours: .package(url: "https://…/keyward", …)
+        // In your package: .package(url: "https://…/keyward", …)
         .package(name: "keyward", path: "../.."),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),

@@ -1,10 +1,10 @@
-/// Somebody whom an admin credential was good for.
+/// An authenticated admin.
 public struct Admin: Sendable, Equatable {
     public let actor: AuditActor
     public let permissions: Set<AdminPermission>
-    /// Whose keys alone it may see and change; nil for all.
+    /// The owner whose keys the admin is limited to; nil for all keys.
     public let owner: String?
-    /// When the credential ends; nil for never.
+    /// The time at which the credential expires; nil for never.
     public let expiresAt: Timestamp?
 
     public init(
@@ -16,20 +16,20 @@ public struct Admin: Sendable, Equatable {
         self.expiresAt = expiresAt
     }
 
-    /// Whoever holds the key that the operator started Keyward with: may do all there is.
+    /// The admin that presents the operator's bootstrap key. It has all permissions.
     public static let bootstrap = Admin(actor: .bootstrap, permissions: Set(AdminPermission.allCases))
 
     public func may(_ permission: AdminPermission) -> Bool { permissions.contains(permission) }
 
-    /// Whether something of that owner's is any of this admin's business. Owners are compared as PostgreSQL does, byte by byte: to
-    /// Swift, texts are equal that look alike (Unicode's canonical equivalence), such as `K` and the sign for Kelvin.
+    /// Returns true if the admin may see objects of this owner. Owners are compared byte by byte, as PostgreSQL does.
+    /// Swift's `==` also holds for canonically equivalent texts, such as `K` and the Kelvin sign.
     public func sees(owner other: String?) -> Bool {
         guard let owner else { return true }
         return other?.utf8.elementsEqual(owner.utf8) ?? false
     }
 }
 
-/// An admin's request: who asks, from where, and what the request is called.
+/// An admin's request: the admin, the origin and the request id.
 public struct AdminCall: Sendable, Equatable {
     public let admin: Admin
     public let origin: CallOrigin
@@ -40,9 +40,9 @@ public struct AdminCall: Sendable, Equatable {
     }
 }
 
-/// Where a request comes from.
+/// The origin of a request.
 public struct CallOrigin: Sendable, Equatable {
-    /// The peer's address; empty where it has none.
+    /// The peer's address; empty if the peer has none.
     public let address: String
     public let requestID: String
 

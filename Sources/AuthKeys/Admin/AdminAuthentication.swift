@@ -4,12 +4,12 @@ public enum AdminAuthentication: Sendable, Equatable {
     case valid(Admin)
     /// The credential belongs to an admin key that grants no access: it is `expired` or `inactive`.
     case refused(Admin, Refusal)
-    /// The credential belongs to no admin key that is known.
+    /// No known admin key has this credential.
     case unknown
 }
 
 extension AdminKey {
-    /// Returns what presenting the key's secret results in at that moment.
+    /// Returns the result of presenting the key's secret at that time.
     func authentication(at now: Timestamp) -> AdminAuthentication {
         if deactivatedAt != nil { return .refused(admin, .inactive) }
         return isActive(at: now) ? .valid(admin) : .refused(admin, .expired)

@@ -1,29 +1,31 @@
 public import Logging
 import Synchronization
 
-/// Tells admins by what they present: the bootstrap key, which is checked in memory, or an admin key.
+/// Authenticates admins by the bootstrap key, which is checked in memory, or by an admin key.
 ///
-/// For administration, an admin key is read from the database each time: one that was revoked anywhere opens nothing from that
-/// moment on. For what must cost no statement a request, there is a copy, a second old at most while the database answers and
-/// honoured as long as keys are while it does not. The copy also says which keys are known: attempts with those are never held
-/// back, while unknown ones reach the database a bounded number of times a second. Beyond that, they wait for the copy's next renewal.
+/// For administration, each request reads its admin key from the database, so a revocation on any instance applies at
+/// once. Requests that must not cost a statement use a copy in memory. While the database responds, the copy is at most
+/// a second old; otherwise it stays valid as long as data keys do.
+///
+/// The copy also lists the known keys: attempts with those are never delayed. Unknown keys reach the database a bounded
+/// number of times a second; attempts beyond that wait for the next renewal of the copy.
 public final class AdminCredentials: Sendable {
     private struct Copy {
-        /// Those that are not deactivated.
+        /// Keys that are not deactivated.
         var keys: [SecretDigest: AdminKey] = [:]
-        /// All that were ever seen deactivated. A deactivation is permanent, whatever a database says that lost it.
+        /// All keys that were ever seen deactivated. A deactivation is permanent, even if the database lost it.
         var deactivated: [SecretDigest: AdminKey] = [:]
-        /// When it was read; nil before it was.
+        /// The start of the read that the copy comes from; nil before the first read.
         var readAt: Duration?
-        /// When something here was changed last by itself: what was read earlier is older than that.
+        /// The time of the newest local change. A read that began earlier is outdated.
         var changedAt: Duration?
-        /// Those used by the copy alone, whose use is not noted yet.
+        /// Keys that were checked against the copy alone and whose use is not recorded yet.
         var used: Set<SecretDigest> = []
         var budget: RateBudget
 
         subscript(digest: SecretDigest) -> AdminKey? { deactivated[digest] ?? keys[digest] }
 
-        /// Notes a key as it was at `uptime` or later.
+        /// Records the state of a key as of `uptime` or later.
         mutating func note(_ key: AdminKey, _ digest: SecretDigest, at uptime: Duration) {
             if key.deactivatedAt != nil {
                 keys[digest] = nil
@@ -34,7 +36,7 @@ public final class AdminCredentials: Sendable {
             }
         }
 
-        /// Returns true where the last noted use is older than the minute that it counts for.
+        /// Returns true if the last recorded use is more than a minute old, the resolution of `lastUsedAt`.
         func isUseDue(of digest: SecretDigest, at now: Timestamp) -> Bool {
             keys[digest]?.lastUsedAt.map { $0.advanced(by: .seconds(60)) < now } ?? true
         }
@@ -47,12 +49,12 @@ public final class AdminCredentials: Sendable {
     private let time: TimeSource
     private let logger: Logger
     private let copy: Mutex<Copy>
-    /// Where unknown keys wait for the renewal of the copy.
+    /// Callers with unknown keys that wait for the next renewal of the copy.
     private let renewals: ReadWaiters
 
     /// - Parameters:
-    ///   - bootstrap: nil where the operator gave none.
-    ///   - maxStaleness: how old the copy may be.
+    ///   - bootstrap: nil if the operator configured none.
+    ///   - maxStaleness: the maximum age of the copy.
     public init(
         bootstrap: BootstrapKey?, store: any AdminKeyStore, maxStaleness: Duration = .seconds(3_600),
         interval: Duration = .seconds(1), lookupsPerSecond: Int = 20, time: TimeSource = .system, logger: Logger
@@ -68,14 +70,14 @@ public final class AdminCredentials: Sendable {
         renewals = ReadWaiters(time: time)
     }
 
-    /// Authenticates a credential as of now, and notes the use of an admin key that is valid and has one of the permissions.
-    /// A text that cannot be an admin key costs no statement, nor does a key that is known to be deactivated.
+    /// Authenticates a credential, and records a use if it is a valid admin key with one of the permissions. A text
+    /// that cannot be an admin key costs no statement, nor does a key that is known to be deactivated.
     public func authenticate(
         _ credential: some StringProtocol, for permissions: [AdminPermission]
     ) async throws(StoreError) -> AdminAuthentication {
         switch identify(credential) {
         case .bootstrap: return .valid(.bootstrap)
-        case .nobody: return .unknown
+        case .malformed: return .unknown
         case .digest(let digest):
             let (uptime, now) = (time.uptime(), time.now())
             let (known, isLookedUp) = copy.withLock { copy in
@@ -91,7 +93,7 @@ public final class AdminCredentials: Sendable {
         }
     }
 
-    /// Waits for the copy's next renewal, which has every key that was made before the call.
+    /// Waits for the next renewal of the copy, which includes every key that was created before the call.
     private func isKnownAfterRenewal(_ digest: SecretDigest) async throws(StoreError) -> Bool {
         guard await renewals.next() == .worked else {
             throw StoreError(.unavailable, detail: "the admin keys could not be read in time")
@@ -99,14 +101,14 @@ public final class AdminCredentials: Sendable {
         return copy.withLock { $0[digest] != nil }
     }
 
-    /// Authenticates a credential by the copy: without a statement and without a wait. The use of an admin key that is valid and
-    /// has the permission is noted soon. Throws when the copy is too old.
+    /// Authenticates a credential against the copy, without a statement and without waiting. If it is a valid admin key
+    /// with the permission, its use is recorded later. Throws if the copy is too old.
     public func authenticateFromMemory(
         _ credential: some StringProtocol, for permission: AdminPermission
     ) throws(StoreError) -> AdminAuthentication {
         switch identify(credential) {
         case .bootstrap: return .valid(.bootstrap)
-        case .nobody: return .unknown
+        case .malformed: return .unknown
         case .digest(let digest):
             let (uptime, now) = (time.uptime(), time.now())
             let authentication: AdminAuthentication? = copy.withLock { copy in
@@ -118,18 +120,18 @@ public final class AdminCredentials: Sendable {
                 return authentication
             }
             if let authentication { return authentication }
-            throw StoreError(.unavailable, detail: "the admin keys could not be read lately")
+            throw StoreError(.unavailable, detail: "the admin keys have not been read recently")
         }
     }
 
-    /// Whether somebody can administer admin keys with one, as of now.
+    /// Returns the reach of the admin keys that can administer admin keys now.
     public func reach() async throws(StoreError) -> AdminReach {
         try await refresh()
         let now = time.now()
         return copy.withLock { $0.keys.values.map { $0.reach(at: now) }.max() ?? .none }
     }
 
-    /// Notes the uses for which the copy was enough.
+    /// Records the uses that were checked against the copy alone.
     func noteUses() async throws(StoreError) {
         for digest in copy.withLock({ $0.used }) {
             _ = try await store.adminKey(with: digest, using: AdminPermission.allCases)
@@ -137,28 +139,32 @@ public final class AdminCredentials: Sendable {
         }
     }
 
-    /// Renews the copy.
-    public func refresh() async throws(StoreError) {
+    /// Reads the admin keys and renews the copy. Returns false if the copy was changed or read after this read began:
+    /// then it stays as it is.
+    @discardableResult
+    public func refresh() async throws(StoreError) -> Bool {
         let start = time.uptime()
         let keys = try await store.adminKeysByDigest()
-        let revived: [KeyID] = copy.withLock { copy in
-            guard start >= copy.readAt ?? start, start >= copy.changedAt ?? start else { return [] }
+        let revived: [KeyID]? = copy.withLock { copy in
+            guard start >= copy.readAt ?? start, start >= copy.changedAt ?? start else { return nil }
             for (digest, key) in keys where key.deactivatedAt != nil { copy.deactivated[digest] = key }
             copy.keys = keys.filter { copy.deactivated[$0.key] == nil }
             copy.readAt = start
             return keys.filter { $0.value.deactivatedAt == nil && copy.deactivated[$0.key] != nil }.map(\.value.id)
         }
-        if revived.isEmpty { return }
+        guard let revived else { return false }
+        if revived.isEmpty { return true }
         try await store.writeBack(deactivated: revived)
         for id in revived {
             logger.warning(
-                "the database had lost the end of an admin key, which was written back",
+                "the database had lost the deactivation of an admin key: it was written back",
                 metadata: ["admin_key_id": "\(id)"])
         }
+        return true
     }
 
-    /// Notes a key that was changed here, before the caller learns of the change. Other instances learn of it with the next renewal of
-    /// their copies.
+    /// Records a key that this instance changed, before the caller gets the result. Other instances see the change at
+    /// the next renewal of their copies.
     func note(_ key: AdminKey) {
         copy.withLock { copy in
             let now = time.uptime()
@@ -168,24 +174,25 @@ public final class AdminCredentials: Sendable {
         }
     }
 
-    /// Notes a key that was made here.
+    /// Records a key that this instance created.
     func note(_ key: AdminKey, _ digest: SecretDigest) {
         copy.withLock { $0.note(key, digest, at: time.uptime()) }
     }
 
-    /// Keeps the copy fresh until the task is cancelled.
+    /// Renews the copy periodically until the task is cancelled.
     public func run() async {
         var isFailing = false
         renewals.follow(true)
         defer { renewals.follow(false) }
+        async let _ = expireWaits()
         while true {
             do throws(StoreError) {
                 try await renew()
-                // Last, because the copy has to be renewed even where nothing can be written.
+                // Last, because the copy must be renewed even if the database accepts no writes.
                 try await noteUses()
                 isFailing = false
             } catch {
-                // A statement that shutdown cut is no failure of the database.
+                // A statement that shutdown cancels is not a database failure.
                 if Task.isCancelled { return }
                 if !isFailing { logger.warning("admin keys cannot be read", metadata: ["error": "\(error)"]) }
                 isFailing = true
@@ -194,11 +201,16 @@ public final class AdminCredentials: Sendable {
         }
     }
 
+    /// Ends waits that have timed out, even while a read hangs.
+    private func expireWaits() async {
+        while (try? await time.sleep(.milliseconds(250))) != nil { renewals.expire() }
+    }
+
     private func renew() async throws(StoreError) {
         let number = renewals.begin()
         do throws(StoreError) {
-            try await refresh()
-            renewals.end(number, worked: true)
+            // If the copy was not renewed, the waiting callers stay for the next read.
+            if try await refresh() { renewals.end(number, worked: true) }
         } catch {
             renewals.end(number, worked: false)
             throw error
@@ -208,7 +220,7 @@ public final class AdminCredentials: Sendable {
     private enum Identity {
         case bootstrap
         case digest(SecretDigest)
-        case nobody
+        case malformed
     }
 
     private func identify(_ credential: some StringProtocol) -> Identity {
@@ -217,7 +229,7 @@ public final class AdminCredentials: Sendable {
         let prefix = Array("\(AdminKey.prefix)_".utf8)
         return bytes.withUnsafeBytes { bytes in
             bytes.starts(with: prefix) && TokenFormat.isWellFormed(bytes)
-                ? .digest(SecretDigest(hashing: bytes)) : .nobody
+                ? .digest(SecretDigest(hashing: bytes)) : .malformed
         }
     }
 }

@@ -1,8 +1,8 @@
-/// What may be said of an admin key, and changed but for the owner.
+/// The attributes of an admin key. All but the owner can be changed.
 public struct AdminKeyAttributes: Sendable, Equatable {
     public var name: String
     public var permissions: Set<AdminPermission>
-    /// Whose keys alone it is for; nil for all.
+    /// The owner whose keys the admin key is limited to; nil for all keys.
     public var owner: String?
     public var expiresAt: Timestamp?
 
@@ -31,7 +31,7 @@ public struct AdminKeyAttributes: Sendable, Equatable {
 /// The record of an admin key. No secret and no digest is part of it.
 @dynamicMemberLookup
 public struct AdminKey: Sendable, Equatable {
-    /// What its secret begins with.
+    /// The prefix of all secrets of admin keys.
     public static let prefix = TokenPrefix.admin
 
     public let id: KeyID
@@ -40,9 +40,9 @@ public struct AdminKey: Sendable, Equatable {
     public let deactivatedAt: Timestamp?
     public let createdAt: Timestamp
     public let updatedAt: Timestamp
-    /// The last use that was allowed, to the minute.
+    /// The last authorized use, to the minute.
     public let lastUsedAt: Timestamp?
-    /// One more with each change; begins at 1.
+    /// Incremented by each change; starts at 1.
     public let version: Int64
 
     public init(
@@ -65,26 +65,26 @@ public struct AdminKey: Sendable, Equatable {
 
     public var redactedValue: String { AuthKey.redact(prefix: "\(Self.prefix)_", lastFour: lastFour) }
 
-    /// Whether the key opens anything at that moment.
+    /// Returns true if the key is valid at that time.
     public func isActive(at now: Timestamp) -> Bool {
         deactivatedAt == nil && attributes.expiresAt.map { $0 > now } ?? true
     }
 
-    /// Who it makes of whoever holds it.
+    /// The admin that the key authenticates.
     public var admin: Admin {
         Admin(
             actor: .adminKey(id, name: attributes.name), permissions: attributes.permissions, owner: attributes.owner,
             expiresAt: attributes.expiresAt)
     }
 
-    /// Whether somebody can administer admin keys with it, and for how long.
+    /// Returns the reach of the key: whether it can administer admin keys, and for how long.
     public func reach(at now: Timestamp) -> AdminReach {
         guard isActive(at: now), attributes.permissions.contains(.admin), attributes.owner == nil else { return .none }
         return attributes.expiresAt == nil ? .lasting : .passing
     }
 }
 
-/// Whether admin keys can be administered, and for how long.
+/// The ability to administer admin keys, and its duration.
 public enum AdminReach: Int, Sendable, Comparable {
     case none
     /// Until an expiry.
@@ -94,7 +94,7 @@ public enum AdminReach: Int, Sendable, Comparable {
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// An admin key to be kept, checked already.
+/// A validated admin key to be stored.
 public struct NewAdminKey: Sendable, Equatable {
     public let id: KeyID
     public let attributes: AdminKeyAttributes
@@ -107,7 +107,7 @@ public struct NewAdminKey: Sendable, Equatable {
     }
 }
 
-/// A change of an admin key, as `KeyPatch` is one of a key.
+/// A change of an admin key, analogous to `KeyPatch`.
 public struct AdminKeyPatch: Sendable, Equatable {
     public var name = KeyPatch.Change<String>.unchanged
     public var permissions = KeyPatch.Change<Set<AdminPermission>>.unchanged
@@ -115,7 +115,7 @@ public struct AdminKeyPatch: Sendable, Equatable {
 
     public init() {}
 
-    /// The attributes after the change, not yet checked.
+    /// Returns the attributes after the change, not validated yet.
     public func applied(to attributes: AdminKeyAttributes) -> AdminKeyAttributes {
         var result = attributes
         KeyPatch.apply(name, to: &result.name, cleared: "")
@@ -126,7 +126,7 @@ public struct AdminKeyPatch: Sendable, Equatable {
 }
 
 extension AuditChanges {
-    /// What became of an admin key's attributes; nil for before there was one.
+    /// The difference between an admin key's attributes before and after a change; `before` is nil for a new key.
     public init(from before: AdminKeyAttributes?, to after: AdminKeyAttributes) {
         self.init(
             from: before.map(\.auditMembers), to: after.auditMembers,

@@ -1,4 +1,4 @@
-/// What admins can do with admin keys.
+/// The operations on admin keys.
 public struct AdminKeyService: Sendable {
     private let store: any AdminKeyStore
     private let keepsLast: Bool
@@ -6,8 +6,8 @@ public struct AdminKeyService: Sendable {
     private let time: TimeSource
 
     /// - Parameters:
-    ///   - hasBootstrapKey: whether there is a key beside the admin keys, with which all can be put right.
-    ///   - credentials: who is told of changes.
+    ///   - hasBootstrapKey: whether the operator can restore access with a bootstrap key.
+    ///   - credentials: notified of changes.
     public init(
         store: any AdminKeyStore, hasBootstrapKey: Bool, credentials: AdminCredentials, time: TimeSource = .system
     ) {
@@ -17,7 +17,7 @@ public struct AdminKeyService: Sendable {
         self.time = time
     }
 
-    /// A page of admin keys, and the place where the next one begins; nil after the last.
+    /// Returns a page of admin keys, and the cursor of the next page; nil after the last page.
     public func list(
         limit: Int, after: ListCursor?, for admin: Admin
     ) async throws(AuthKeyError) -> (keys: [AdminKey], next: ListCursor?) {
@@ -35,7 +35,7 @@ public struct AdminKeyService: Sendable {
         return key
     }
 
-    /// Makes an admin key. Its secret is in the result, and nowhere else.
+    /// Creates an admin key. Only the result contains its secret.
     public func create(
         _ wanted: AdminKeyAttributes, by call: AdminCall
     ) async throws(AuthKeyError) -> (key: AdminKey, token: Token) {
@@ -55,8 +55,8 @@ public struct AdminKeyService: Sendable {
         return (created, token)
     }
 
-    /// Changes an admin key. Nobody gives what they do not have, be it permissions or time; and nobody prolongs the key that
-    /// they come with.
+    /// Changes an admin key. An admin cannot grant a permission or a lifetime beyond its own, and cannot extend the key
+    /// that it authenticates with.
     public func update(
         _ id: String, version: Int64?, _ patch: AdminKeyPatch, by call: AdminCall
     ) async throws(AuthKeyError) -> AdminKey {
@@ -79,7 +79,7 @@ public struct AdminKeyService: Sendable {
         return try changed(outcome, id)
     }
 
-    /// Revokes an admin key for good; again and again is fine.
+    /// Deactivates an admin key permanently. The call is idempotent.
     public func deactivate(_ id: String, by call: AdminCall) async throws(AuthKeyError) {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
         let outcome = try await ask { () async throws(StoreError) in
@@ -103,7 +103,7 @@ public struct AdminKeyService: Sendable {
         var attributes = raw
         attributes.name = try FieldRules.name(raw.name)
         guard !raw.permissions.isEmpty else {
-            throw .invalid(param: "permissions", message: "permissions must name at least one")
+            throw .invalid(param: "permissions", message: "permissions must name at least one permission")
         }
         return attributes
     }

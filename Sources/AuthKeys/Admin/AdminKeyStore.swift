@@ -1,43 +1,43 @@
-/// Where admin keys are kept. Each change puts its event into the trail, in its own transaction.
+/// A store of admin keys. Each change writes its audit event in its own transaction.
 public protocol AdminKeyStore: Sendable {
-    /// A page of admin keys, newest first, then by name, then by id.
-    /// - Parameter owner: only those for this owner's keys; nil for all.
+    /// Returns a page of admin keys, newest first, then by name, then by id.
+    /// - Parameter owner: returns only keys that are limited to this owner; nil for all.
     func adminKeys(owner: String?, after: ListCursor?, limit: Int) async throws(StoreError) -> [AdminKey]
 
     func adminKey(_ id: KeyID) async throws(StoreError) -> AdminKey?
 
-    /// Returns the key whose secret has this digest. Where it is active and has one of the permissions, this is a use of the key,
-    /// and noted as one.
+    /// Returns the key whose secret has this digest. If it is active and has one of the permissions, its use is
+    /// recorded.
     func adminKey(
         with digest: SecretDigest, using permissions: [AdminPermission]
     ) async throws(StoreError) -> AdminKey?
 
-    /// All admin keys by their digests, deactivated ones too.
+    /// Returns all admin keys by digest, including deactivated ones.
     func adminKeysByDigest() async throws(StoreError) -> [SecretDigest: AdminKey]
 
-    /// Deactivates admin keys again whose deactivation the database lost, each with an event of the system's in the trail.
+    /// Restores deactivations that the database lost, each with an audit event of the system.
     func writeBack(deactivated ids: [KeyID]) async throws(StoreError)
 
     func createAdminKey(_ key: NewAdminKey, by call: AdminCall) async throws(StoreError) -> AdminKey
 
-    /// Changes what is said of an admin key, in one transaction: `change` is given what is kept, and says what is to be. Where
-    /// nothing is different, nothing is written, and the version stays.
+    /// Changes the attributes of an admin key in one transaction. `change` maps the stored attributes to the new ones.
+    /// If they are equal, nothing is written and the version stays.
     /// - Parameters:
     ///   - version: the version that the caller has seen; nil for any.
-    ///   - keepsLast: refuse what would leave nobody who can administer admin keys, or nobody without an expiry, where there
-    ///     was somebody.
+    ///   - keepsLast: refuses a change after which no key can administer admin keys, or none without an expiry, if one
+    ///     could before.
     func updateAdminKey(
         _ id: KeyID, version: Int64?, keepsLast: Bool, by call: AdminCall,
         _ change: @escaping @Sendable (AdminKeyAttributes) throws(AuthKeyError) -> AdminKeyAttributes
     ) async throws(StoreError) -> AdminKeyOutcome
 
-    /// Revokes an admin key for good. The first moment of deactivation stays.
+    /// Deactivates an admin key permanently. The first time of deactivation stays.
     func deactivateAdminKey(
         _ id: KeyID, keepsLast: Bool, by call: AdminCall
     ) async throws(StoreError) -> AdminKeyOutcome
 }
 
-/// What became of a change of an admin key.
+/// The outcome of a change of an admin key.
 public enum AdminKeyOutcome: Sendable, Equatable {
     case changed(AdminKey)
     case unknown

@@ -1,10 +1,10 @@
-/// What an admin may do. The raw value is its name in the API.
+/// A permission of an admin. The raw value is its name in the API.
 public enum AdminPermission: String, Sendable, CaseIterable {
     case keysRead = "keys:read"
     case keysWrite = "keys:write"
     case keysRotate = "keys:rotate"
     case auditRead = "audit:read"
     case verify
-    /// To administer admin keys.
+    /// Administration of admin keys.
     case admin
 }

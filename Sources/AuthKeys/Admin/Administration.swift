@@ -1,6 +1,6 @@
 public import Logging
 
-/// Who administers, what they do beside keys, and the trail of it.
+/// The admin credentials, the administration of admin keys, the audit trail and the log of refused attempts.
 public struct Administration: Sendable {
     public let credentials: AdminCredentials
     public let keys: AdminKeyService
@@ -8,8 +8,8 @@ public struct Administration: Sendable {
     public let refusals: RefusalLog
 
     /// - Parameters:
-    ///   - bootstrap: nil where the operator gave none.
-    ///   - maxStaleness: how long admin keys are honoured from memory, where they are.
+    ///   - bootstrap: nil if the operator configured none.
+    ///   - maxStaleness: the time for which admin keys are accepted from memory, where that applies.
     public init(
         store: any AdminKeyStore & AuditTrail, bootstrap: BootstrapKey?, maxStaleness: Duration = .seconds(3_600),
         time: TimeSource = .system, logger: Logger

@@ -1,8 +1,8 @@
-/// What was done, or attempted. The raw value is its name in the API.
+/// An audited action, done or attempted. The raw value is its name in the API.
 public enum AuditAction: String, Sendable, CaseIterable {
-    /// Looking at keys: only refused attempts are in the trail.
+    /// Reading keys: only refused attempts are in the trail.
     case keyRead = "key.read"
-    /// Asking about keys: only refused attempts are in the trail.
+    /// Verifying keys: only refused attempts are in the trail.
     case keyVerify = "key.verify"
     case keyCreate = "key.create"
     case keyUpdate = "key.update"
@@ -10,7 +10,7 @@ public enum AuditAction: String, Sendable, CaseIterable {
     case keyEndPreviousSecret = "key.end_previous_secret"
     case keyDeactivate = "key.deactivate"
     case keyDelete = "key.delete"
-    /// Many at once; the event says how many.
+    /// Many keys in one import; the event has their number.
     case keyImport = "key.import"
     case adminKeyRead = "admin_key.read"
     case adminKeyCreate = "admin_key.create"
@@ -18,15 +18,15 @@ public enum AuditAction: String, Sendable, CaseIterable {
     case adminKeyDeactivate = "admin_key.deactivate"
     case auditRead = "audit.read"
     case auditExport = "audit.export"
-    /// The trail goes on in another database cluster than it began in: it was restored.
+    /// The trail continues in another database cluster than it began in, because it was restored.
     case auditRestored = "audit.restored"
-    /// Refused attempts of callers without a valid credential are not in the trail, because they were too many: the event says how
-    /// many.
+    /// The number of refused attempts by callers without a valid credential that exceeded the budget and are not in the
+    /// trail.
     case auditOmitted = "audit.omitted"
-    /// All instances were told to load all keys again, and perhaps to believe the database where it revives a key.
+    /// An order to all instances to load all keys again, optionally accepting the database where it reactivates a key.
     case instancesResync = "instances.resync"
 
-    /// Whether it only looks at what there is.
+    /// True if the action only reads.
     public var isRead: Bool {
         switch self {
         case .keyRead, .keyVerify, .adminKeyRead, .auditRead, .auditExport: true

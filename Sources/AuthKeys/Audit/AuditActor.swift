@@ -1,20 +1,20 @@
-/// Who acted.
+/// The actor of an audit event.
 public enum AuditActor: Sendable, Equatable {
-    /// Whoever holds the key that the operator started Keyward with.
+    /// The holder of the operator's bootstrap key.
     case bootstrap
     /// The name is the key's at that time.
     case adminKey(KeyID, name: String)
-    /// Nobody that is known.
+    /// A caller that is not authenticated.
     case anonymous
     /// Keyward itself.
     case system
 
-    /// As it is kept and filtered by: the id of an admin key, or the kind.
+    /// The stored form, which the filter uses too: the id of an admin key, or the kind.
     public var text: String {
         if case .adminKey(let id, _) = self { id.description } else { kind }
     }
 
-    /// As the API shows it.
+    /// The form that the API shows.
     public var kind: String {
         switch self {
         case .bootstrap: "bootstrap"
@@ -28,7 +28,7 @@ public enum AuditActor: Sendable, Equatable {
         if case .adminKey(_, let name) = self { name } else { nil }
     }
 
-    /// From what is kept; nil for what is none of them.
+    /// Reads the stored form; nil for any other text.
     public init?(text: String, name: String?) {
         switch text {
         case Self.bootstrap.kind: self = .bootstrap

@@ -1,14 +1,14 @@
-/// What a change made of what: the members that it changed, each with its value before and after.
+/// The members that a change affected, each with its value before and after.
 public struct AuditChanges: Sendable, Equatable {
     public private(set) var members: [String: JSONValue] = [:]
 
     public init() {}
 
-    /// The members whose values are different.
+    /// The members whose values differ.
     /// - Parameters:
-    ///   - before: nil for something that was not there.
-    ///   - after: nil for something that is not there any more.
-    ///   - absent: what the members are of something that is not there.
+    ///   - before: nil for a new object.
+    ///   - after: nil for a deleted object.
+    ///   - absent: the members that a missing object stands for.
     init(from before: [String: JSONValue]?, to after: [String: JSONValue]?, absent: [String: JSONValue]) {
         let (old, new) = (before ?? absent, after ?? absent)
         for name in Set(old.keys).union(new.keys) where old[name] != new[name] {
@@ -16,21 +16,21 @@ public struct AuditChanges: Sendable, Equatable {
         }
     }
 
-    /// What became of a key's attributes; nil for before there was a key, or after.
+    /// The difference between a key's attributes; nil before creation and after deletion.
     public init(from before: KeyAttributes?, to after: KeyAttributes?) {
         self.init(
             from: before.map(\.auditMembers), to: after.map(\.auditMembers),
             absent: KeyAttributes(name: "").auditMembers)
     }
 
-    /// What a rotation made of a key's secret.
+    /// The change of a key's secret by a rotation.
     public init(of key: AuthKey, by rotation: Rotation) {
         setSecret(from: key.redactedValue, to: rotation.secret.redactedValue)
         set("rotation_id", to: .string(rotation.id.description))
         set("grace_seconds", to: .integer(rotation.grace.components.seconds))
     }
 
-    /// What an import brought.
+    /// The number of imported keys.
     public init(importing count: Int) {
         set("imported", to: .integer(Int64(count)))
     }
@@ -39,12 +39,12 @@ public struct AuditChanges: Sendable, Equatable {
         members[name] = .object(["from": before, "to": after])
     }
 
-    /// The redacted forms of a key's secret, before and after.
+    /// Sets the redacted forms of a key's secret, before and after.
     public mutating func setSecret(from before: String? = nil, to after: String? = nil) {
         set("redacted_value", from: JSONValue(before), to: JSONValue(after))
     }
 
-    /// The number of refused attempts that the trail does not have.
+    /// The number of refused attempts that are missing from the trail.
     init(omitted count: Int) {
         set("omitted", to: .integer(Int64(count)))
     }
@@ -53,7 +53,7 @@ public struct AuditChanges: Sendable, Equatable {
 }
 
 extension KeyAttributes {
-    /// All of them, under their names in the API.
+    /// All attributes, under their names in the API.
     fileprivate var auditMembers: [String: JSONValue] {
         [
             "name": .string(name), "description": .string(description), "owner": JSONValue(owner),

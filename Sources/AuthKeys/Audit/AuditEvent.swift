@@ -1,13 +1,13 @@
-/// Something to be put into the trail.
+/// An event to be appended to the trail.
 public struct NewAuditEvent: Sendable, Equatable {
     public let actor: AuditActor
     public let origin: CallOrigin
     public let action: AuditAction
-    /// The key, or admin key, that it is about.
+    /// The key, or admin key, that the event concerns.
     public let subject: KeyID?
-    /// Whom the subject belonged to before; for something new, whom it belongs to.
+    /// The owner of the subject before the change; for a new subject, after it.
     public let owner: String?
-    /// Why it was refused; nil for what was done.
+    /// The reason for a refusal; nil for an action that was done.
     public let refusal: String?
     public let changes: AuditChanges
 
@@ -24,7 +24,7 @@ public struct NewAuditEvent: Sendable, Equatable {
         self.changes = changes
     }
 
-    /// Something that an admin did.
+    /// An action of an admin.
     public init(
         _ call: AdminCall, _ action: AuditAction, subject: KeyID? = nil, owner: String? = nil,
         changes: AuditChanges = AuditChanges()
@@ -34,20 +34,20 @@ public struct NewAuditEvent: Sendable, Equatable {
             changes: changes)
     }
 
-    /// Something that an admin did to a key.
+    /// An action of an admin on a key.
     public init(_ call: AdminCall, _ action: AuditAction, of key: AuthKey, _ changes: AuditChanges) {
         self.init(call, action, subject: key.id, owner: key.owner, changes: changes)
     }
 }
 
-/// An event of the trail, as it is kept: what is in it may have been changed by hand, so nothing of it is taken for granted.
+/// An event of the trail, as stored. Anyone with access to the database may have changed it, so no field is trusted.
 public struct AuditEvent: Sendable, Equatable {
     public static let done = "done"
     public static let refused = "refused"
 
     public let id: Int64
     public let at: Timestamp
-    /// The transaction that wrote it.
+    /// The transaction that wrote the event.
     public let transaction: UInt64
     /// `AuditActor.text`.
     public let actor: String
@@ -59,14 +59,14 @@ public struct AuditEvent: Sendable, Equatable {
     public let owner: String?
     /// `done` or `refused`.
     public let outcome: String
-    /// Why it was refused.
+    /// The reason for a refusal.
     public let code: String?
     /// A JSON object.
     public let changes: String
-    /// Where it stands in the chain; nil until it is sealed.
+    /// The position in the chain; nil until the event is sealed.
     public let seal: Place?
 
-    /// A place in the chain.
+    /// A position in the chain.
     public struct Place: Sendable, Equatable {
         /// Counted from 1.
         public let sequence: Int64

@@ -1,8 +1,8 @@
-/// Which events to list, and from where on.
+/// The filter, order and start of a list of events.
 public struct AuditQuery: Sendable, Equatable {
     public var limit: Int
     public var oldestFirst: Bool
-    /// The last event of the page before.
+    /// The last event of the previous page.
     public var after: AuditCursor?
     /// `AuditActor.text`.
     public var actor: String?
@@ -11,9 +11,9 @@ public struct AuditQuery: Sendable, Equatable {
     public var refused: Bool?
     public var owner: String?
     public var requestID: String?
-    /// The first moment.
+    /// The first moment, inclusive.
     public var since: Timestamp?
-    /// The moment after the last.
+    /// The last moment, exclusive.
     public var until: Timestamp?
 
     public init(
@@ -35,7 +35,7 @@ public struct AuditQuery: Sendable, Equatable {
     }
 }
 
-/// A place in the list of events. Opaque to callers, as `ListCursor` is.
+/// A position in the list of events. Opaque to callers, as `ListCursor` is.
 public struct AuditCursor: Sendable, Equatable {
     public let at: Timestamp
     public let id: Int64

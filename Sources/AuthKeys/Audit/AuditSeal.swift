@@ -1,15 +1,15 @@
 import Crypto
 
-/// A link of the chain: SHA-256 of the link before it, of what this one says itself, and of the event.
+/// A link of the chain: SHA-256 of the previous link, of this link's own fields, and of the event.
 public struct AuditSeal: Sendable, Equatable {
     /// Counted from 1, without gaps.
     public let sequence: Int64
     public let event: Int64
     public let hash: SecretDigest
     public let at: Timestamp
-    /// All events of transactions before this one are sealed, by this link or one before it.
+    /// All events of transactions before this one are sealed, by this link or an earlier one.
     public let horizon: UInt64
-    /// Which cluster's transactions these are: their numbers begin again in another one.
+    /// The identity of the cluster: transaction ids start again in another one.
     public let history: String
 
     public init(sequence: Int64, event: Int64, hash: SecretDigest, at: Timestamp, horizon: UInt64, history: String) {
@@ -22,7 +22,7 @@ public struct AuditSeal: Sendable, Equatable {
     }
 
     /// Seals an event.
-    /// - Parameter previous: the hash of the link before; nil for the first.
+    /// - Parameter previous: the hash of the previous link; nil for the first.
     public init(
         _ event: AuditEvent, sequence: Int64, at: Timestamp, horizon: UInt64, history: String, previous: SecretDigest?
     ) {
@@ -31,12 +31,13 @@ public struct AuditSeal: Sendable, Equatable {
         self.init(sequence: sequence, event: event.id, hash: hash, at: at, horizon: horizon, history: history)
     }
 
-    /// What the hash has to be, given the event and the link before.
+    /// Returns the hash that the seal must have, given the event and the previous link.
     func expectedHash(of event: AuditEvent, previous: SecretDigest?) -> SecretDigest {
         Self.hash(event, sequence: sequence, at: at, horizon: horizon, history: history, previous: previous)
     }
 
-    /// Every field is preceded by a byte that says whether it is there, and by its length: no two events are the same bytes.
+    /// Writes before each field a byte for its presence and its length, so that two different events never have the
+    /// same bytes.
     private static func hash(
         _ event: AuditEvent, sequence: Int64, at: Timestamp, horizon: UInt64, history: String, previous: SecretDigest?
     ) -> SecretDigest {
@@ -72,16 +73,16 @@ public struct AuditSeal: Sendable, Equatable {
     }
 }
 
-/// Where the sealing stands, and what is to be sealed next: the decisions of `AuditTrail.seal`.
+/// The state of the sealing, and the next events to seal: the decisions of `AuditTrail.seal`.
 public struct SealingState: Sendable, Equatable {
-    /// Events that are sealed at once, at most.
+    /// The maximum number of events that are sealed at once.
     public static let batch = 1_000
 
     /// The newest seal.
     public let head: AuditSeal?
     /// The transaction that wrote the event of the newest seal; nil if that event is gone.
     public let headTransaction: UInt64?
-    /// Which cluster this is.
+    /// The identity of this cluster.
     public let history: String
 
     public init(head: AuditSeal?, headTransaction: UInt64?, history: String) {
@@ -90,21 +91,21 @@ public struct SealingState: Sendable, Equatable {
         self.history = history
     }
 
-    /// Whether the chain begins, or goes on in another cluster, where the numbers of transactions say nothing of which events
-    /// are sealed: then all events have to be looked at. A horizon of 0 says that this is not finished.
+    /// True if the chain begins, or continues in another cluster, where transaction ids do not tell which events are
+    /// sealed. Then all events must be read. A horizon of 0 means that this is not finished.
     public var looksAtAll: Bool { head.map { $0.history != history || $0.horizon == 0 } ?? true }
 
-    /// Otherwise: the transaction and the event after which the unsealed ones come, in the order of both. Behind the head's
-    /// event if its transaction may have written more of them.
+    /// The transaction and event id after which unsealed events follow, in this order, unless `looksAtAll` is true. It
+    /// points behind the head's event if its transaction may have written more events.
     public var position: (transaction: UInt64, event: Int64) {
         guard let head, !looksAtAll else { return (0, 0) }
         return (head.horizon, headTransaction == head.horizon ? head.event : 0)
     }
 
-    /// The seals of events, which come in the order in which they are sealed.
+    /// Returns the seals of events, which are given in sealing order.
     /// - Parameters:
-    ///   - horizon: the oldest transaction under way.
-    ///   - isCut: whether there are more that can be sealed.
+    ///   - horizon: the oldest transaction in progress.
+    ///   - isCut: whether more events can be sealed.
     public func seals(for events: [AuditEvent], horizon: UInt64, isCut: Bool, now: Timestamp) -> [AuditSeal] {
         let before = looksAtAll ? 0 : head?.horizon ?? 0
         let after = isCut ? (looksAtAll ? 0 : events.last?.transaction ?? 0) : horizon

@@ -1,7 +1,7 @@
 public import Logging
 import Metrics
 
-/// Seals the trail as it grows. All instances try, one at a time succeeds.
+/// Seals the trail as it grows. All instances try; one succeeds at a time.
 public struct AuditSealer: Sendable {
     private let trail: any AuditTrail
     private let interval: Duration
@@ -20,7 +20,7 @@ public struct AuditSealer: Sendable {
         self.logger = logger
     }
 
-    /// Goes on until the task is cancelled.
+    /// Runs until the task is cancelled.
     public func run() async {
         var isFailing = false
         while !Task.isCancelled {
@@ -31,7 +31,7 @@ public struct AuditSealer: Sendable {
                 isFailing = false
                 if count >= SealingState.batch { continue }
             } catch {
-                // A statement that shutdown cut is no failure of the database.
+                // A statement that shutdown cancels is not a database failure.
                 if Task.isCancelled { return }
                 failures.increment()
                 if !isFailing { logger.warning("the audit trail cannot be sealed", metadata: ["error": "\(error)"]) }

@@ -1,30 +1,31 @@
-/// Where the trail of what admins did is kept. Changes of keys write their events themselves, in their own transaction.
+/// A store of the audit trail. Changes of keys write their events in their own transactions.
 public protocol AuditTrail: Sendable {
-    /// Puts events into the trail that belong to no change.
+    /// Appends events that belong to no change.
     func record(_ events: [NewAuditEvent]) async throws(StoreError)
 
-    /// A page of events.
+    /// Returns a page of events.
     func events(_ query: AuditQuery) async throws(StoreError) -> [AuditEvent]
 
-    /// Seals what can be sealed, if nobody else is at it, and returns how many events that were. Events are sealed in the
-    /// order of their transactions, when no older transaction is under way, so that none can appear later among those sealed.
+    /// Seals the events that can be sealed, unless another instance is sealing, and returns their number. Events are
+    /// sealed in transaction order, once no older transaction is in progress. So none can appear later among sealed
+    /// ones.
     func seal() async throws(StoreError) -> Int
 
-    /// The chain, in its order, from the seal after a number on.
+    /// Returns the chain in order, from the seal after `sequence` on.
     func sealed(after sequence: Int64, limit: Int) async throws(StoreError) -> [SealedEvent]
 
-    /// Which transactions are over.
-    func standing() async throws(StoreError) -> AuditStanding
+    /// Returns the boundary between ended transactions and those in progress.
+    func auditStatus() async throws(StoreError) -> AuditStatus
 
-    /// The unsealed ones among the events, in the order of their ids, from the one after an id on.
-    /// - Parameter limit: how many events are looked at.
+    /// Returns the unsealed events in id order, from the one after `id` on.
+    /// - Parameter limit: the number of events to read.
     func unsealed(after id: Int64, limit: Int) async throws(StoreError) -> UnsealedPage
 }
 
 /// A link of the chain, with the event that it seals.
 public struct SealedEvent: Sendable, Equatable {
     public let seal: AuditSeal
-    /// Nil if it is gone.
+    /// Nil if the event is missing.
     public let event: AuditEvent?
 
     public init(seal: AuditSeal, event: AuditEvent?) {
@@ -33,11 +34,11 @@ public struct SealedEvent: Sendable, Equatable {
     }
 }
 
-/// Which transactions are over.
-public struct AuditStanding: Sendable, Equatable {
-    /// The oldest one under way.
+/// The boundary between ended transactions and those in progress.
+public struct AuditStatus: Sendable, Equatable {
+    /// The oldest transaction in progress.
     public let horizon: UInt64
-    /// Which cluster's they are.
+    /// The identity of the cluster.
     public let history: String
     public let now: Timestamp
 
@@ -48,13 +49,13 @@ public struct AuditStanding: Sendable, Equatable {
     }
 }
 
-/// What a look for unsealed events found.
+/// The result of a read of unsealed events.
 public struct UnsealedPage: Sendable, Equatable {
-    /// The unsealed ones among those that were looked at.
+    /// The unsealed events among those read.
     public let events: [AuditEvent]
-    /// The last id that was looked at; nil after the last event.
+    /// The last id that was read; nil after the last event.
     public let last: Int64?
-    /// The next transaction to come, at the time of the look.
+    /// The next transaction id at the time of the read.
     public let next: UInt64
 
     public init(events: [AuditEvent], last: Int64?, next: UInt64) {

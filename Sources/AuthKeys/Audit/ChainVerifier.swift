@@ -1,50 +1,51 @@
-/// Whether the trail is what was sealed. Is fed the chain in its order, then the events; needs memory for its findings alone.
+/// Verifies that the trail is what was sealed. It is given the chain in order, then the events, and needs memory only
+/// for its findings.
 public struct ChainVerifier: Sendable {
-    /// What is wrong with a row.
+    /// A defect of a row.
     public struct Finding: Sendable, Equatable {
         public enum Kind: String, Sendable {
-            /// The event, or its seal, is not what was sealed.
+            /// The event, or its seal, differs from what was sealed.
             case changed
-            /// An event or a seal is gone.
+            /// An event or a seal is missing.
             case removed
-            /// An event is there that was not when its place in the chain was sealed.
+            /// An event was added after its position in the chain was sealed.
             case inserted
             /// An event could have been sealed, and is not.
             case unsealed
-            /// A link that was kept elsewhere is not in the chain.
+            /// A link that was recorded elsewhere is not in the chain.
             case anchor
         }
 
         public let kind: Kind
-        /// The place in the chain, if it is about one.
+        /// The position in the chain, if the finding concerns one.
         public let sequence: Int64?
         public let event: Int64?
         public let message: String
     }
 
-    /// How many findings are kept; the others are counted.
+    /// The maximum number of findings kept; further ones are only counted.
     public static let findingLimit = 100
-    /// How long an event may wait for its seal once nothing stands against it.
-    static let patience = Duration.seconds(60)
+    /// The maximum time an event may stay unsealed once it can be sealed.
+    static let timeout = Duration.seconds(60)
 
     public private(set) var findings: [Finding] = []
     public private(set) var findingCount = 0
     public private(set) var sealedCount = 0
-    /// Events that wait for their seal.
+    /// The number of events that wait for their seal.
     public private(set) var pendingCount = 0
     public private(set) var head: AuditSeal?
 
     private let anchor: AuditEvent.Place?
     private var metAnchor = false
 
-    /// - Parameter anchor: a link that was the head once.
+    /// - Parameter anchor: a link that was once the head.
     public init(anchor: AuditEvent.Place? = nil) {
         self.anchor = anchor
     }
 
     public var isIntact: Bool { findingCount == 0 }
 
-    /// The next link.
+    /// Verifies the next link.
     public mutating func take(_ link: SealedEvent) {
         let seal = link.seal
         sealedCount += 1
@@ -55,14 +56,14 @@ public struct ChainVerifier: Sendable {
             find(.removed, sequence: expected, message: "\(gone) gone")
         }
         if let event = link.event {
-            // Behind a gap, the hash of the link before is not known.
+            // After a gap, the hash of the previous link is not known.
             if seal.sequence == expected, seal.expectedHash(of: event, previous: head?.hash) != seal.hash {
                 find(.changed, sequence: seal.sequence, event: event.id, message: "the event or its seal was changed")
             }
             if let head, head.history == seal.history, event.transaction < head.horizon {
                 find(
                     .inserted, sequence: seal.sequence, event: event.id,
-                    message: "the event is older than what was sealed before it")
+                    message: "the event is older than the event sealed before it")
             }
         } else {
             find(.removed, sequence: seal.sequence, event: seal.event, message: "the event is gone")
@@ -70,30 +71,32 @@ public struct ChainVerifier: Sendable {
         if let anchor, anchor.sequence == seal.sequence {
             metAnchor = true
             if anchor.hash != seal.hash {
-                find(.anchor, sequence: seal.sequence, event: seal.event, message: "the seal is not the one expected")
+                find(
+                    .anchor, sequence: seal.sequence, event: seal.event,
+                    message: "the seal differs from the expected one")
             }
         }
         head = seal
     }
 
-    /// The chain has been taken to its end; now come the events.
+    /// Ends the chain; the events follow.
     public mutating func takeEnd() {
         guard let anchor, !metAnchor else { return }
         find(
             .anchor, sequence: anchor.sequence,
-            message: "the seal expected is not there: the chain ends at \(head?.sequence ?? 0)")
+            message: "the expected seal is missing: the chain ends at \(head?.sequence ?? 0)")
     }
 
-    /// Events, as far as they are not sealed.
-    /// - Parameter before: how things stood before the last attempt to seal.
-    public mutating func take(_ page: UnsealedPage, before: AuditStanding) {
+    /// Verifies events that may be unsealed.
+    /// - Parameter before: the status before the last attempt to seal.
+    public mutating func take(_ page: UnsealedPage, before: AuditStatus) {
         let isSameHistory = head?.history == before.history
         for event in page.events {
             if isSameHistory, let head, event.transaction < head.horizon {
-                find(.inserted, event: event.id, message: "the event is not sealed, and younger ones are")
+                find(.inserted, event: event.id, message: "the event is not sealed, but later ones are")
             } else if event.transaction >= page.next, isSameHistory {
-                find(.inserted, event: event.id, message: "the event names a transaction that has not been yet")
-            } else if event.transaction < before.horizon, event.at.advanced(by: Self.patience) < before.now {
+                find(.inserted, event: event.id, message: "the event names a transaction that has not begun yet")
+            } else if event.transaction < before.horizon, event.at.advanced(by: Self.timeout) < before.now {
                 find(.unsealed, event: event.id, message: "the event has not been sealed for more than a minute")
             } else {
                 pendingCount += 1
@@ -111,12 +114,12 @@ public struct ChainVerifier: Sendable {
 }
 
 extension AuditTrail {
-    /// Goes through the whole trail, a page at a time. What can be sealed is sealed first.
+    /// Verifies the whole trail, page by page, after sealing all that can be sealed.
     public func verify(anchor: AuditEvent.Place? = nil, pageSize: Int = 1_000) async throws(StoreError) -> ChainVerifier
     {
         var verifier = ChainVerifier(anchor: anchor)
-        let before = try await standing()
-        // If it fails, what is not sealed is a finding.
+        let before = try await auditStatus()
+        // If sealing fails, unsealed events become findings.
         while let count = try? await seal(), count >= SealingState.batch {}
         while true {
             let page = try await sealed(after: verifier.head?.sequence ?? 0, limit: pageSize)

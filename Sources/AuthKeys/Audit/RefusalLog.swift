@@ -1,16 +1,17 @@
 import Metrics
 import Synchronization
 
-/// Puts refused attempts into the trail: soon, not at once, and never without bound.
+/// Appends refused attempts to the trail: with a short delay, and bounded in number.
 ///
-/// Each kind of caller has a budget. That of callers without a valid credential is one for a day too, because the trail is never
-/// pruned and such a caller is anyone. An attempt beyond the budget, or beyond the room there is while the database is away, is only
-/// counted; one event a day says how many attempts of callers without a valid credential the trail does not have.
+/// Each kind of caller has a budget. Callers without a valid credential also have a daily budget, because the trail is
+/// never pruned and anyone can be such a caller. An attempt beyond the budget, or beyond the buffer while the database
+/// is unavailable, is only counted. One event a day has the number of omitted attempts of callers without a valid
+/// credential.
 public final class RefusalLog: Sendable {
-    /// Attempts that wait to be written.
+    /// The maximum number of attempts that wait to be written.
     static let room = 1_000
     private static let batch = 200
-    /// Attempts a day of anonymous callers, and as many with revoked or expired admin keys.
+    /// The daily budget of anonymous callers, and of callers with revoked or expired admin keys.
     public static let dailyLimit = 5_000
     static let day = Duration.seconds(86_400)
 
@@ -21,17 +22,18 @@ public final class RefusalLog: Sendable {
         var anonymous: DailyBudget
         var ended: DailyBudget
         var admins: RateBudget
-        /// Attempts of callers without a valid credential that are not in the trail, and not in an event that counts them.
+        /// Attempts of callers without a valid credential that are neither in the trail nor in an event that counts
+        /// them.
         var omitted = 0
 
-        /// Returns true where a task has to begin to write.
+        /// Returns true if a writing task must be started.
         mutating func append(_ event: NewAuditEvent) -> Bool {
             waiting.append(event)
             defer { isWriting = true }
             return !isWriting
         }
 
-        /// Appends an event that counts what was omitted, if anything was.
+        /// Appends an event with the number of omitted attempts, if there are any.
         mutating func appendOmitted() -> Bool {
             guard omitted > 0 else { return false }
             let event = NewAuditEvent(
@@ -48,10 +50,10 @@ public final class RefusalLog: Sendable {
     private let dropped = Counter(label: "keyward_audit_refusals_dropped_total")
 
     /// - Parameters:
-    ///   - anonymous: attempts a second of callers that are not known.
+    ///   - anonymous: attempts a second of unknown callers.
     ///   - ended: attempts a second with revoked or expired admin keys.
     ///   - daily: attempts a day of each of these two.
-    ///   - admins: attempts a second with valid ones.
+    ///   - admins: attempts a second with valid admin keys.
     public init(
         trail: any AuditTrail, anonymous: Int = 5, ended: Int = 5, daily: Int = RefusalLog.dailyLimit, admins: Int = 50,
         time: TimeSource = .system
@@ -66,9 +68,9 @@ public final class RefusalLog: Sendable {
                 ended: DailyBudget(budget(ended), limit: daily, now: now), admins: budget(admins)))
     }
 
-    /// Returns at once.
-    /// - Parameter isAuthenticated: whether the actor's credential was valid. One that was not has a budget apart, so that neither
-    ///   its holder can fill the trail, nor anonymous callers can keep it out.
+    /// Queues an attempt and returns at once.
+    /// - Parameter isAuthenticated: whether the actor's credential was valid. Revoked and expired credentials have a
+    ///   separate budget: their holders cannot fill the trail, and anonymous callers cannot keep them out of it.
     public func record(_ attempt: NewAuditEvent, isAuthenticated: Bool) {
         let now = time.uptime()
         let (isKept, starts, isFirstOmitted) = state.withLock { state in
@@ -91,13 +93,13 @@ public final class RefusalLog: Sendable {
         if isFirstOmitted { Task { await recordOmitted(after: Self.day) } }
     }
 
-    /// Puts an event into the trail that says how many attempts are not in it.
+    /// Appends an event with the number of omitted attempts, after a delay.
     private func recordOmitted(after delay: Duration) async {
         try? await time.sleep(delay)
         if state.withLock({ $0.appendOmitted() }) { await write() }
     }
 
-    /// Waits until all is written, and gives up what is not written in time. To be called at the end.
+    /// Waits until all attempts are written, and drops those that are not written in time. Call it at shutdown.
     public func close(within limit: Duration = .seconds(2)) async {
         if state.withLock({ $0.appendOmitted() }) { Task { await write() } }
         let deadline = ContinuousClock.now + limit
@@ -120,7 +122,7 @@ public final class RefusalLog: Sendable {
                     try? await time.sleep(.seconds(1))
                     continue
                 }
-                // Where the answer was lost they may have been written, and each stands in the trail once at most.
+                // If the confirmation was lost, the attempts may have been written. The trail holds each at most once.
                 dropped.increment(by: batch.count)
             }
             state.withLock { $0.waiting.removeFirst(min(batch.count, $0.waiting.count)) }
@@ -128,7 +130,7 @@ public final class RefusalLog: Sendable {
     }
 }
 
-/// A budget with a limit for each day, which begins with the first attempt after the day before.
+/// A budget with a daily limit. A day begins with the first attempt after the previous day.
 private struct DailyBudget {
     private var rate: RateBudget
     private let limit: Int

@@ -1,4 +1,4 @@
-/// A part of all digests: those whose first bits have one value. The first 8 bits at least, so that one table of the index holds all.
+/// The digests whose first bits have one value: at least 8 bits, so that one table of the index holds them all.
 public struct DigestRange: Sendable, Hashable {
     /// The first digest's first word.
     let first: UInt64
@@ -12,17 +12,17 @@ public struct DigestRange: Sendable, Hashable {
         last = first | ((1 << shift) - 1)
     }
 
-    /// The bits of ranges that hold about 1,000 of so many keys each.
+    /// Returns the number of bits for ranges of about 1,000 keys each.
     static func bits(forKeys count: Int) -> Int {
         var bits = 8
         while bits < 32, count >> bits > 1_000 { bits += 1 }
         return bits
     }
 
-    /// The lower bound of the digests, 8 bytes.
+    /// The lower bound of the digests: its first 8 bytes.
     public var lowerBound: [UInt8] { withUnsafeBytes(of: first.bigEndian) { Array($0) } }
 
-    /// The first 8 bytes behind the digests; nil where there are none.
+    /// The exclusive upper bound: its first 8 bytes; nil for the last range.
     public var upperBound: [UInt8]? {
         last == .max ? nil : withUnsafeBytes(of: (last + 1).bigEndian) { Array($0) }
     }

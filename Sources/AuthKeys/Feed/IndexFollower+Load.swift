@@ -2,13 +2,14 @@ import Logging
 import Metrics
 
 extension IndexFollower {
-    /// The pause between two loads of a world that lacks keys.
-    private static let secondLook = Duration.seconds(2)
+    /// The pause between two loads from a database that lacks keys.
+    private static let confirmationPause = Duration.seconds(2)
 
-    /// Loads all keys. A world that lacks keys which the index holds is believed when a second load, a moment later, lacks as many:
-    /// the first may have met the middle of a restore. Until then the index is served, degraded.
-    /// - Parameter acceptsDatabase: whether the database is believed at once, also where it revives a key.
-    /// - Returns: the position at which the changes go on.
+    /// Loads all keys. If the database lacks keys that the index holds, a second load follows a moment later, and is
+    /// accepted if it lacks as many. The first load may have met an unfinished restore. Until then the index is served
+    /// in degraded state.
+    /// - Parameter acceptsDatabase: whether the database is accepted at once, even if it reactivates a key.
+    /// - Returns: the position from which the changes continue.
     public func load(acceptsDatabase: Bool = false) async throws(StoreError) -> Watermark {
         var suspected: (missing: Int, history: String)?
         while true {
@@ -34,7 +35,7 @@ extension IndexFollower {
             logger.warning(
                 "the database lacks keys that are in memory, which are served until a second load confirms it",
                 metadata: ["missing": .stringConvertible(missing)])
-            do { try await time.sleep(Self.secondLook) } catch {
+            do { try await time.sleep(Self.confirmationPause) } catch {
                 throw StoreError(.unavailable, detail: "the load was cancelled")
             }
         }

@@ -2,11 +2,14 @@ public import Logging
 import Metrics
 import Synchronization
 
-/// Keeps the index true to the database: loads it once, then reads the changes, whenever a hint arrives and at least once a second.
-/// It never gives up; while the database is away, the index is served as far as `IndexFreshness` allows.
+/// Keeps the index consistent with the database. It loads all keys once, then reads the changes on each hint and at
+/// least once a second. It never gives up: while the database is unavailable, the index is served as long as
+/// `IndexFreshness` allows.
 ///
-/// No position is trusted across a lost past (`Watermark.continuity`), no smaller world is believed at first sight (`load`), and what
-/// no feed tells is found by the reconciliation (`Reconciler`).
+/// Three rules protect revocations:
+/// - No position is trusted across a lost past (`Watermark.continuity`).
+/// - A load that lacks keys is confirmed by a second one (`load`).
+/// - The reconciliation finds differences that the feed does not report (`Reconciler`).
 public final class IndexFollower: Sendable {
     let store: any Store
     private let hints: any ChangeHints
@@ -25,12 +28,13 @@ public final class IndexFollower: Sendable {
         var wake: AsyncStream<Void>.Continuation?
         var writes: AsyncStream<Void>.Continuation?
         var resync: FeedReading.Order?
-        /// The newest state of the database that entries in the index come from. It may be newer than the position that the reader
-        /// has reached, where a read had to be repeated and its repetition failed.
+        /// The newest state of the database that entries in the index come from. It may be newer than the reader's
+        /// position, if a read had to be repeated and the repetition failed.
         var seen: Watermark?
-        /// A read failed after it had handed entries over: which state of the database they come from is unknown.
+        /// True if a read failed after it had applied entries: the state of the database that they come from is
+        /// unknown.
         var isTorn = false
-        /// The disputed ends that have been logged.
+        /// The disputed revocations that have been logged.
         var noted: Set<DisputedEnd> = []
     }
 
@@ -42,13 +46,14 @@ public final class IndexFollower: Sendable {
     private let writtenBack = Counter(label: "keyward_ends_written_back_total")
     private let notWrittenBack = Counter(label: "keyward_ends_not_written_back_total")
 
-    /// The time between two pulses, at each of which a read may be due.
+    /// The time between two pulses; a read may be due at each.
     static let tick = Duration.milliseconds(100)
 
     /// - Parameters:
-    ///   - reads: where callers wait for the follower's reads.
-    ///   - writesBack: whether ends that the database lost are written back; a role that only verifies has no right to.
-    ///   - reconciliation: how long the comparison of the index with the table takes; nil for none.
+    ///   - reads: lets callers wait for the follower's reads.
+    ///   - writesBack: whether revocations that the database lost are written back; a role that only verifies may not
+    ///     write.
+    ///   - reconciliation: the duration of one comparison of the index with the table; nil for no comparison.
     public init(
         store: any Store, hints: any ChangeHints, index: KeyIndex, freshness: IndexFreshness,
         reads: ReadWaiters = ReadWaiters(), interval: Duration = .seconds(1), writesBack: Bool = true,
@@ -68,8 +73,8 @@ public final class IndexFollower: Sendable {
         }
     }
 
-    /// Loads all keys again at the next chance.
-    /// - Parameter order: whether the database is believed where it revives a key.
+    /// Loads all keys again with the next read.
+    /// - Parameter order: whether the database is accepted where it reactivates a key.
     public func resync(_ order: FeedReading.Order) {
         let wake = state.withLock { state in
             if state.resync != .acceptDatabase { state.resync = order }
@@ -78,7 +83,7 @@ public final class IndexFollower: Sendable {
         wake?.yield()
     }
 
-    /// Follows the changes from a watermark on, until the task is cancelled.
+    /// Follows the changes from a watermark until the task is cancelled.
     public func follow(from watermark: Watermark) async {
         let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let (writes, write) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -94,7 +99,7 @@ public final class IndexFollower: Sendable {
                 wake.finish()
             }
             group.addTask { [reconciler] in await reconciler?.run() }
-            // Not in the reader's task: a row that is locked keeps no revocation waiting.
+            // Not in the reader's task: a locked row must not delay the next revocation.
             group.addTask {
                 for await _ in writes { await self.writeBack() }
             }
@@ -110,7 +115,7 @@ public final class IndexFollower: Sendable {
         reads.follow(false)
     }
 
-    /// Shows that the process runs, and wakes the reader once an interval, and at once after the process slept.
+    /// Shows that the process runs. Wakes the reader once an interval, and at once after the process was suspended.
     private func pulse(_ wake: () -> Void) async {
         var lastWake = time.uptime()
         var wasLate = false
@@ -119,7 +124,7 @@ public final class IndexFollower: Sendable {
             let hasSlept = freshness.pulse()
             reads.expire()
             let isLate = freshness.isLate
-            if isLate, !wasLate { logger.warning("the database does not answer in time, serving keys from memory") }
+            if isLate, !wasLate { logger.warning("the database does not respond in time, serving keys from memory") }
             wasLate = isLate
             if hasSlept || now - lastWake >= interval {
                 lastWake = now
@@ -131,20 +136,20 @@ public final class IndexFollower: Sendable {
     private func sync(from watermark: Watermark) async -> Watermark {
         let (start, number) = (time.uptime(), reads.begin())
         do throws(StoreError) {
-            var reached = try await obeyOrder()
+            var reached = try await loadIfOrdered()
             if reached == nil { reached = try await readOn(from: watermark) }
             reads.end(number, worked: true)
-            if freshness.standing != .ready { logger.notice("database is back, keys are fresh again") }
+            if freshness.status != .ready { logger.notice("the database can be read again, keys are up to date") }
             freshness.recordSync(startedAt: start)
             syncs.recordNanoseconds((time.uptime() - start).nanoseconds)
             if index.disputedEndCount > 0 { _ = state.withLock { $0.writes }?.yield() }
             return reached ?? watermark
         } catch {
             reads.end(number, worked: false)
-            // A statement that shutdown cut is no failure of the database.
+            // A statement that shutdown cancels is not a database failure.
             if Task.isCancelled { return watermark }
             if !freshness.hasFailed {
-                logger.warning("database cannot be read, serving keys from memory", metadata: ["error": "\(error)"])
+                logger.warning("the database cannot be read, serving keys from memory", metadata: ["error": "\(error)"])
             }
             failures.increment()
             freshness.recordFailure(startedAt: start)
@@ -152,15 +157,15 @@ public final class IndexFollower: Sendable {
         }
     }
 
-    /// Loads all keys if this instance was told to. Nil if not.
-    private func obeyOrder() async throws(StoreError) -> Watermark? {
+    /// Loads all keys if an order to do so is pending; returns nil otherwise.
+    private func loadIfOrdered() async throws(StoreError) -> Watermark? {
         guard let order = state.withLock({ $0.resync }) else { return nil }
         let watermark = try await load(acceptsDatabase: order == .acceptDatabase)
         state.withLock { if $0.resync == order { $0.resync = nil } }
         return watermark
     }
 
-    /// Reads what changed since a watermark, as often as the proof needs that nothing is missing, or loads all.
+    /// Reads the changes since a watermark, and repeats the read until nothing can be missing, or loads all keys.
     private func readOn(from watermark: Watermark) async throws(StoreError) -> Watermark {
         var start = watermark
         while true {
@@ -188,7 +193,8 @@ public final class IndexFollower: Sendable {
             case .broken(let reason):
                 logger.warning(
                     "change feed broke off, loading all keys again", metadata: ["reason": "\(reason.rawValue)"])
-                // An order in a replaced database is one only if it was given for this very database, which the store checks.
+                // In a replaced database, an order counts only if it was given for this very database. The store checks
+                // that.
                 return try await load(acceptsDatabase: batch.reading.order == .acceptDatabase)
             }
         }
@@ -196,7 +202,7 @@ public final class IndexFollower: Sendable {
 
     /// Reads the changes, or all keys, into the index.
     func read(since watermark: Watermark?, acceptsDatabase: Bool = false) async throws(StoreError) -> ChangeBatch {
-        // Before the keys, which may be millions: a hint of a new scheme is followed by a read of its own.
+        // Before the keys, which may be millions: the hint of a new scheme triggers a read of its own.
         index.schemes.add(try await store.schemes())
         let hasApplied = Atomic(false)
         let batch: ChangeBatch
@@ -218,12 +224,12 @@ public final class IndexFollower: Sendable {
         return batch
     }
 
-    /// The number of ends in one transaction.
+    /// The maximum number of revocations in one transaction.
     private static let writeBatch = 500
-    /// The pause after a write that failed.
+    /// The pause after a failed write.
     private static let writeRetry = Duration.seconds(5)
 
-    /// Gives the database the ends back that it lost, after another look at each of them.
+    /// Writes the lost revocations back to the database, after reading the row of each again.
     private func writeBack() async {
         let disputed = index.disputedEnds.sorted { ($0.keyID.high, $0.keyID.low) < ($1.keyID.high, $1.keyID.low) }
         state.withLock { $0.noted.formIntersection(disputed) }
@@ -240,7 +246,7 @@ public final class IndexFollower: Sendable {
     }
 
     private func writeBack(_ ends: [DisputedEnd]) async throws(StoreError) {
-        // The rows as they are now: what does not deny the end any more settles its dispute.
+        // The current rows: a row that no longer denies the revocation settles its dispute.
         for entry in try await store.find(ends.map(\.digest)) { index.follow(entry) }
         let denied = Set(index.disputedEnds)
         let ends = ends.filter(denied.contains)
@@ -249,16 +255,18 @@ public final class IndexFollower: Sendable {
         try await store.writeBack(ends)
         let new = notNoted(ends)
         writtenBack.increment(by: new.count)
-        log(new, "the database had lost the end of a key, which was written back")
+        log(new, "the database had lost the revocation of a key: it was written back")
     }
 
     private func noteUnwritten(_ ends: [DisputedEnd], reason: String) {
         let new = notNoted(ends)
         notWrittenBack.increment(by: new.count)
-        log(new, "the database lost the end of a key, which cannot be written back: it is kept here", reason: reason)
+        log(
+            new, "the database lost the revocation of a key: it cannot be written back, and this instance keeps it",
+            reason: reason)
     }
 
-    /// Those of the ends that have not been logged yet.
+    /// Returns the revocations that have not been logged yet.
     private func notNoted(_ ends: [DisputedEnd]) -> [DisputedEnd] {
         state.withLock { state in
             let new = ends.filter { !state.noted.contains($0) }
@@ -267,7 +275,7 @@ public final class IndexFollower: Sendable {
         }
     }
 
-    /// One line a key, for as many as an operator reads.
+    /// Logs one line for each key, up to a limit.
     private func log(_ ends: [DisputedEnd], _ message: Logger.Message, reason: String? = nil) {
         for end in ends.prefix(100) {
             var metadata: Logger.Metadata = ["key_id": "\(end.keyID)"]
@@ -275,7 +283,8 @@ public final class IndexFollower: Sendable {
             logger.warning(message, metadata: metadata)
         }
         if ends.count > 100 {
-            logger.warning("more keys than are listed", metadata: ["keys": .stringConvertible(ends.count - 100)])
+            logger.warning(
+                "more keys are affected than are listed", metadata: ["keys": .stringConvertible(ends.count - 100)])
         }
     }
 }

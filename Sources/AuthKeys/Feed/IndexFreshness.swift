@@ -1,17 +1,18 @@
 import Metrics
 import Synchronization
 
-/// The age of the index, and whether keys may be verified with it.
+/// Tracks the age of the index, and decides whether keys may be verified with it.
 ///
-/// A read of the changes that worked makes the index fresh. Keys are honoured for `maxStaleness` after the last such read; with zero,
-/// until the first read that fails or is late. Before the first load nothing is served.
+/// A successful read of the changes makes the index fresh. Keys are accepted for `maxStaleness` after the start of the
+/// last such read; with zero, until the first read that fails or is late. Before the first load no key is accepted.
 ///
-/// A follower calls `pulse` several times a second. An instance whose pulse stopped, because the process was stopped or starved, may
-/// have missed revocations: it serves nothing until a read that began after it woke has ended.
+/// A follower calls `pulse` several times a second. If the pulse stopped, because the process was suspended or starved,
+/// the instance may have missed revocations. It then accepts no key until a read that began after the wake-up has
+/// ended.
 public final class IndexFreshness: Sendable {
     /// The state that health checks and callers see.
-    public enum Standing: String, Sendable {
-        /// Loaded, and the last read of the changes worked and is not late.
+    public enum Status: String, Sendable {
+        /// Loaded; the last read of the changes succeeded and is not late.
         case ready
         /// Served from memory: the changes cannot be read.
         case degraded
@@ -19,10 +20,10 @@ public final class IndexFreshness: Sendable {
         case unavailable
     }
 
-    /// The answer to one verification.
+    /// The state of the service for one verification.
     enum Service {
         case serving
-        /// The instance was stopped: it has to read the changes first.
+        /// The process was suspended: it must read the changes first.
         case asleep
         case stopped
     }
@@ -32,22 +33,23 @@ public final class IndexFreshness: Sendable {
         var failedSince: Duration?
         /// The last pulse; nil without a follower.
         var pulse: Duration?
-        /// The pulse that found that the ones before had stopped.
+        /// The pulse that found that the previous ones had stopped.
         var wokeAt: Duration?
     }
 
-    /// The longest time between two pulses of a process that runs: one poll.
+    /// The longest time between two pulses of a running process: one poll interval.
     static let pulseTimeout = Duration.seconds(1)
-    /// The time for which an instance that woke waits for the first read. Then it serves from memory, as with a database that is away.
+    /// The time for which an instance waits after a wake-up for the first read. Then it serves from memory, as with an
+    /// unavailable database.
     static let wakeTimeout = Duration.seconds(1)
-    /// The age from which on a read is late: one poll, and as long again for the read.
+    /// The age from which a read is late: one poll interval, and as much again for the read.
     public static let lateAfter = Duration.seconds(2)
 
     private let maxStaleness: Duration
     private let time: TimeSource
     private let state = Mutex(State())
-    /// The times of day, in microseconds, within which keys may be verified without another look at this state. The window is moved
-    /// with each pulse, and is empty where there is no service. A clock that is set back or forward leaves it.
+    /// The wall-clock times, in microseconds, between which keys may be verified without the mutex. Each pulse moves
+    /// the window; it is empty while keys may not be verified. A clock step leaves the window.
     private let from = Atomic<Int64>(.max)
     private let until = Atomic<Int64>(.min)
 
@@ -56,7 +58,7 @@ public final class IndexFreshness: Sendable {
         self.time = time
     }
 
-    /// The service at a time of day. Two relaxed loads while keys are served.
+    /// Returns the state of the service at that time. It costs two relaxed loads while keys are served.
     @inline(__always)
     func service(at now: Timestamp) -> Service {
         if now.microseconds >= from.load(ordering: .relaxed), now.microseconds <= until.load(ordering: .relaxed) {
@@ -74,13 +76,13 @@ public final class IndexFreshness: Sendable {
         }
     }
 
-    /// Whether keys may be verified, after a read of the changes if need be.
+    /// True if keys may be verified, if necessary after a read of the changes.
     public var isServing: Bool {
         let now = time.uptime()
         return state.withLock { mayServe($0, now: now) }
     }
 
-    public var standing: Standing {
+    public var status: Status {
         let now = time.uptime()
         return state.withLock { state in
             guard mayServe(state, now: now) else { return .unavailable }
@@ -88,21 +90,21 @@ public final class IndexFreshness: Sendable {
         }
     }
 
-    /// Whether the last read failed.
+    /// True if the last read failed.
     var hasFailed: Bool { state.withLock { $0.failedSince != nil } }
 
-    /// Whether a read is late that has not failed.
+    /// True if a read is late that has not failed.
     var isLate: Bool {
         let now = time.uptime()
         return state.withLock { $0.failedSince == nil && isLate($0, now: now) }
     }
 
-    /// Time since the last read that worked; nil before the first.
+    /// The time since the last successful read; nil before the first.
     public var age: Duration? {
         state.withLock { $0.lastSync }.map { time.uptime() - $0 }
     }
 
-    /// A read that began at `start` worked: the index is as of then.
+    /// Records a successful read that began at `start`: the index is as of then.
     public func recordSync(startedAt start: Duration) {
         update { state, _ in
             state.lastSync = max(state.lastSync ?? start, start)
@@ -111,7 +113,7 @@ public final class IndexFreshness: Sendable {
         }
     }
 
-    /// A read that began at `start` failed.
+    /// Records a failed read that began at `start`.
     public func recordFailure(startedAt start: Duration) {
         update { state, now in
             state.failedSince = state.failedSince ?? now
@@ -119,12 +121,12 @@ public final class IndexFreshness: Sendable {
         }
     }
 
-    /// A read failed.
+    /// Records a failed read.
     public func recordFailure() {
         recordFailure(startedAt: time.uptime())
     }
 
-    /// The process runs. Returns whether it did not since the pulse before.
+    /// Records that the process runs. Returns true if it did not since the previous pulse.
     @discardableResult
     func pulse() -> Bool {
         update { state, now in
@@ -132,7 +134,7 @@ public final class IndexFreshness: Sendable {
             if hasSlept {
                 state.wokeAt = now
             } else if let wokeAt = state.wokeAt, now - wokeAt >= Self.wakeTimeout {
-                // No read has ended since: the database is away, or a read from before holds the next one up.
+                // No read has ended since: the database is unavailable, or an earlier read delays the next one.
                 state.failedSince = state.failedSince ?? now
                 state.wokeAt = nil
             }
@@ -141,7 +143,7 @@ public final class IndexFreshness: Sendable {
         }
     }
 
-    /// The follower ended: nothing pulses any more.
+    /// Ends the pulses, because the follower ended.
     func endPulse() {
         update { state, _ in state.pulse = nil }
     }
@@ -167,7 +169,7 @@ public final class IndexFreshness: Sendable {
         }
         var end = state.pulse.map { $0 + Self.pulseTimeout }
         if let stale = servesUntil(state) { end = min(end ?? stale, stale) }
-        // Another thread's reading of the clock may be a moment older.
+        // Another thread may have read the clock a moment earlier.
         from.store(end == nil ? .min : now.advanced(by: .milliseconds(-500)).microseconds, ordering: .relaxed)
         until.store(end.map { now.advanced(by: $0 - uptime).microseconds } ?? .max, ordering: .relaxed)
     }
@@ -181,7 +183,7 @@ public final class IndexFreshness: Sendable {
         return servesUntil(state).map { now <= $0 } ?? true
     }
 
-    /// The uptime until which the index may be served; nil for no limit: nothing is late where nothing follows.
+    /// The uptime until which the index may be served; nil for no limit, as without a follower nothing is late.
     private func servesUntil(_ state: State) -> Duration? {
         guard let lastSync = state.lastSync else { return nil }
         if maxStaleness > .zero { return lastSync + maxStaleness }

@@ -1,18 +1,18 @@
 import Synchronization
 
-/// Lets callers wait for the next periodic read of the database: one that begins after they asked, and so sees all that was committed
-/// before.
+/// Lets callers wait for the next periodic read of the database. That read begins after the call, and so sees all
+/// earlier commits.
 public final class ReadWaiters: Sendable {
-    /// The end of a wait.
+    /// The result of a wait.
     enum Outcome: Sendable, Equatable {
-        /// A read that began after the call worked.
+        /// A read that began after the call succeeded.
         case worked
-        /// It failed, did not end in time, or too many callers wait already.
+        /// The read failed or timed out, or too many callers were waiting already.
         case failed
     }
 
     private struct Waiter {
-        /// The number of the read that has to end.
+        /// The number of the read that must end.
         let read: UInt64
         let deadline: Duration
         let continuation: CheckedContinuation<Outcome, Never>
@@ -26,20 +26,20 @@ public final class ReadWaiters: Sendable {
         var waiters: [Waiter] = []
     }
 
-    /// The longest wait for a read.
+    /// The maximum wait for a read.
     static let timeout = Duration.seconds(2)
 
     private let limit: Int
     private let time: TimeSource
     private let state = Mutex(State())
 
-    /// - Parameter limit: the number of callers that may wait at once.
+    /// - Parameter limit: the maximum number of waiting callers.
     public init(limit: Int = 10_000, time: TimeSource = .system) {
         self.limit = limit
         self.time = time
     }
 
-    /// Waits for the next read, 2 s at most. Where nothing ever reads periodically, there is nothing to wait for.
+    /// Waits at most 2 s for the next read. Returns at once if nothing reads periodically.
     func next() async -> Outcome {
         await withCheckedContinuation { continuation in
             let now = time.uptime()
@@ -54,13 +54,13 @@ public final class ReadWaiters: Sendable {
         }
     }
 
-    /// Notes that the periodic reads begin or end. With their end, all waits end.
+    /// Records that the periodic reads begin or end. When they end, all waits end.
     func follow(_ isFollowed: Bool) {
         state.withLock { $0.isFollowed = isFollowed }
         if !isFollowed { resume(returning: .failed) { _ in true } }
     }
 
-    /// A read begins. Returns its number.
+    /// Begins a read and returns its number.
     func begin() -> UInt64 {
         state.withLock { state in
             state.begun += 1
@@ -68,12 +68,12 @@ public final class ReadWaiters: Sendable {
         }
     }
 
-    /// A read ended.
+    /// Ends a read.
     func end(_ read: UInt64, worked: Bool) {
         resume(returning: worked ? .worked : .failed) { $0.read <= read }
     }
 
-    /// Ends the waits whose time is over. To be called several times a second.
+    /// Ends the waits that have timed out. Must be called several times a second.
     func expire() {
         let now = time.uptime()
         resume(returning: .failed) { $0.deadline <= now }

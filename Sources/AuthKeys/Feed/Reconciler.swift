@@ -2,8 +2,8 @@ import Logging
 import Metrics
 import Synchronization
 
-/// Compares the index with the table, range by range, slowly and without end, whatever the feed told: so any difference, whatever
-/// its cause, is found and repaired within one period.
+/// Compares the index with the table, range by range, slowly and continuously, independently of the feed. So each
+/// difference is found and repaired within one period, whatever its cause.
 final class Reconciler: Sendable {
     private let store: any Store
     private let index: KeyIndex
@@ -16,7 +16,7 @@ final class Reconciler: Sendable {
     private let passes = Counter(label: "keyward_reconciliation_passes_total")
     private let differences = Counter(label: "keyward_reconciliation_differences_total")
 
-    /// - Parameter period: the time that one comparison of all keys takes.
+    /// - Parameter period: the duration of one comparison of all keys.
     init(
         store: any Store, index: KeyIndex, reads: ReadWaiters, period: Duration, time: TimeSource, logger: Logger
     ) {
@@ -28,35 +28,36 @@ final class Reconciler: Sendable {
         self.logger = logger
     }
 
-    /// The feed has been read up to here.
+    /// Records the position up to which the feed has been read.
     func follow(_ watermark: Watermark) {
         current.withLock { $0 = watermark }
     }
 
-    /// Goes on until the task is cancelled.
+    /// Runs until the task is cancelled.
     func run() async {
         while !Task.isCancelled {
             let bits = DigestRange.bits(forKeys: index.count)
             for number in 0..<(1 << bits) {
                 guard (try? await time.sleep(period / (1 << bits))) != nil else { return }
                 let range = DigestRange(number: number, bits: bits)
-                // The database is away, or not whole: the next pass comes by again.
+                // The database is unavailable or incomplete. The next pass compares the range again.
                 do throws(StoreError) { try await reconcile(range) } catch {
-                    logger.debug("a range of keys is not compared", metadata: ["error": "\(error)"])
+                    logger.debug("a range of keys could not be compared", metadata: ["error": "\(error)"])
                 }
             }
             passes.increment()
         }
     }
 
-    /// Compares one range, and repairs what is wrong. Returns the number of differences.
+    /// Compares one range and repairs differences. Returns the number of repairs.
     @discardableResult
     func reconcile(_ range: DigestRange) async throws(StoreError) -> Int {
         guard let suspects = try await suspects(in: range), !suspects.isEmpty else { return 0 }
-        // What the feed was about to bring is no difference. From here on, what the index holds is older than the second look.
+        // A change that the feed has not delivered yet is not a difference. From here on, the index's state is older
+        // than the second read.
         guard await reads.next() == .worked else { return 0 }
         let held = index.versions(in: range)
-        guard let second = try await look(at: range) else { return 0 }
+        guard let second = try await readEntries(in: range) else { return 0 }
         var repaired = 0
         for (digest, suspect) in suspects {
             if repair(digest, suspect, held: held[digest], now: second[digest]) { repaired += 1 }
@@ -64,17 +65,17 @@ final class Reconciler: Sendable {
         return repaired
     }
 
-    /// A secret on which the index and a first look at the table differ.
+    /// A secret for which the index and the first read of the table differ.
     private enum Suspect {
         /// The table has this version, and the index an older one or none.
         case missed(version: UInt32)
-        /// The index has something that the table does not have.
+        /// The index has an entry that the table lacks.
         case wrong
     }
 
     private func suspects(in range: DigestRange) async throws(StoreError) -> [SecretDigest: Suspect]? {
         let held = index.versions(in: range)
-        guard let rows = try await look(at: range) else { return nil }
+        guard let rows = try await readEntries(in: range) else { return nil }
         let now = time.now()
         var suspects: [SecretDigest: Suspect] = [:]
         for (digest, entry) in rows {
@@ -88,8 +89,8 @@ final class Reconciler: Sendable {
         return suspects
     }
 
-    /// All entries of a range; nil where the database is not the one that the feed follows.
-    private func look(at range: DigestRange) async throws(StoreError) -> [SecretDigest: KeyEntry]? {
+    /// Reads all entries of a range; nil if the database is not the one that the feed follows.
+    private func readEntries(in range: DigestRange) async throws(StoreError) -> [SecretDigest: KeyEntry]? {
         guard let watermark = current.withLock({ $0 }) else { return nil }
         let rows = Mutex<[SecretDigest: KeyEntry]>([:])
         let batch = try await store.entries(in: range, since: watermark) { entry in
@@ -99,8 +100,8 @@ final class Reconciler: Sendable {
         return rows.withLock { $0 }
     }
 
-    /// Repairs what the second look confirms.
-    /// - Parameter held: the version that the index held before the second look.
+    /// Repairs a difference that the second read confirms.
+    /// - Parameter held: the version that the index held before the second read.
     private func repair(_ digest: SecretDigest, _ suspect: Suspect, held: UInt32?, now entry: KeyEntry?) -> Bool {
         guard let entry else {
             guard held != nil, let id = index.keyID(of: digest), index.remove(digest) else { return false }
@@ -111,11 +112,11 @@ final class Reconciler: Sendable {
         let isConfirmed =
             switch (suspect, comparison) {
             case (_, .same): false
-            // The feed has been read since, and did not bring the version of the first look.
+            // The feed has been read since, and did not deliver the version of the first read.
             case (.missed(let version), .absent): entry.version >= version
             case (.missed(let version), .older): (held ?? 0) < version
             case (_, .different): true
-            // The index held it before the second look, so the table has gone back.
+            // The index held it before the second read, so the table has gone back.
             case (_, .newer): held.map { $0 > entry.version } ?? false
             case (.wrong, .absent), (.wrong, .older): false
             }

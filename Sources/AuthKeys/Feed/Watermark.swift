@@ -1,28 +1,30 @@
-/// The position of a reader in the change feed, with what a later read needs to prove that the database still has the same past.
+/// The position of a reader in the change feed. It includes the evidence with which a later read proves that the
+/// database still has the same past.
 ///
-/// PostgreSQL's past can change: a crash gives out transaction ids again, a restore or a failover takes commits back. So a position
-/// alone proves nothing across two reads.
+/// PostgreSQL's past can change: a crash reissues transaction ids; a restore or a failover undoes commits. So a
+/// position alone proves nothing across two reads.
 public struct Watermark: Sendable, Equatable {
-    /// The identity of the cluster, its timeline, the database and its tables. A position of another history means nothing.
+    /// The identity of the cluster, its timeline, the database and its tables. A position in another history means
+    /// nothing.
     public let history: String
-    /// The oldest transaction that was under way: all changes of older ones have been read.
+    /// The oldest transaction that was in progress. All changes of older ones have been read.
     public private(set) var position: UInt64
     /// The checkpoint from which a crash recovery would have started.
     public let checkpoint: Checkpoint
-    /// The write-ahead log up to here was durable: no crash shortens it. In bytes.
+    /// The position in the write-ahead log, in bytes, up to which it was durable. No crash shortens it below that.
     public let durableLog: UInt64
     /// The start of the server process. Each start follows a new checkpoint.
     public let serverStart: String
-    /// The database session that the read ran in. No server process survives a crash of the server.
+    /// The database session of the read. No server process survives a crash of the server.
     public let session: String
-    /// The newest epoch; nil where the database keeps none.
+    /// The newest epoch; nil if the database has none.
     public let epoch: FeedEpoch?
 
     /// A checkpoint of the cluster (`pg_control_checkpoint`).
     public struct Checkpoint: Sendable, Equatable {
         /// Its identity: no two checkpoints of a cluster share it.
         public let name: String
-        /// The next transaction id at that checkpoint. A crash never gives out older ids again, since a recovery begins at this
+        /// The next transaction id at that checkpoint. A crash never reissues older ids, since recovery begins at this
         /// checkpoint or a later one.
         public let nextTransaction: UInt64
 
@@ -48,7 +50,7 @@ public struct Watermark: Sendable, Equatable {
         self.epoch = epoch
     }
 
-    /// The same reader, further back.
+    /// Returns the watermark of the same reader at an earlier position.
     public func rewound(to position: UInt64) -> Watermark {
         var watermark = self
         watermark.position = min(position, self.position)
@@ -56,7 +58,8 @@ public struct Watermark: Sendable, Equatable {
     }
 }
 
-/// A random mark that instances leave in the database once a minute. A database that was restored or rolled back lacks the newest.
+/// A random mark that instances write into the database once a minute. A database that was restored or rolled back
+/// lacks the newest.
 public struct FeedEpoch: Sendable, Equatable {
     public let number: Int64
     /// A UUID.
@@ -74,15 +77,15 @@ public struct FeedReading: Sendable, Equatable {
     public enum Order: Sendable, Equatable {
         /// Load all keys again.
         case resync
-        /// Load all keys again, and believe the database where it revives a key.
+        /// Load all keys again, and accept the database where it reactivates a key.
         case acceptDatabase
     }
 
     /// The position after this read.
     public let watermark: Watermark
-    /// A lower bound of the next transaction id, never below the last checkpoint's.
+    /// A lower bound of the next transaction id, never below that of the last checkpoint.
     public let nextTransaction: UInt64
-    /// Whether the epoch of the earlier watermark is still in the database.
+    /// True if the database still has the epoch of the earlier watermark.
     public let knowsEarlierEpoch: Bool
     /// The strongest order since the earlier watermark.
     public let order: Order?
@@ -99,10 +102,10 @@ public struct FeedReading: Sendable, Equatable {
 
 /// The relation of a read to the one before it.
 public enum FeedContinuity: Sendable, Equatable {
-    /// The read has all that changed since.
+    /// The read has all changes since the earlier one.
     case continues
-    /// PostgreSQL may have recovered from a crash in between and given out ids again: the read has all that changed only if it
-    /// began at this position or before it.
+    /// PostgreSQL may have recovered from a crash in between and reissued ids. The read has all changes only if it
+    /// began at this position or earlier.
     case rereads(from: UInt64)
     /// The database has another past. Only a full load helps.
     case broken(Break)
@@ -110,8 +113,8 @@ public enum FeedContinuity: Sendable, Equatable {
     public enum Break: String, Sendable {
         /// Another cluster, timeline, database or table.
         case replaced = "the database or its tables were replaced"
-        /// What was durable is gone: transaction ids, log, or a checkpoint.
-        case wentBack = "the database went back behind what was durable"
+        /// Durable state is gone: transaction ids, log, or a checkpoint.
+        case wentBack = "the database went back to a state before a durable one"
         /// The newest epoch is gone.
         case epochGone = "a mark that instances left in the database is gone"
         /// An earlier read failed between its rows, and the database may have gone back since.
@@ -128,9 +131,10 @@ extension Watermark {
             return .broken(.wentBack)
         }
         if !reading.knowsEarlierEpoch { return .broken(.epochGone) }
-        // A server that was stopped left a new checkpoint, as does each recovery. An old one comes from an old copy.
+        // A server that was stopped wrote a new checkpoint, as does each recovery. An old checkpoint comes from an old
+        // copy.
         if later.checkpoint == checkpoint, later.serverStart != serverStart { return .broken(.wentBack) }
-        // Without a recovery in between, ids only grow. No session survives one.
+        // Without a recovery in between, ids only grow. No session survives a recovery.
         if later.checkpoint == checkpoint || later.session == session && !session.isEmpty {
             return later.position >= position ? .continues : .broken(.wentBack)
         }
@@ -141,9 +145,9 @@ extension Watermark {
 /// The result of one read of the changes.
 public struct ChangeBatch: Sendable, Equatable {
     public let reading: FeedReading
-    /// Entries handed over.
+    /// The number of applied entries.
     public let count: Int
-    /// Rows that cannot be decoded and were left out.
+    /// The number of rows that could not be decoded and were left out.
     public let skipped: Int
 
     public var watermark: Watermark { reading.watermark }

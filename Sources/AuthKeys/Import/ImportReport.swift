@@ -1,14 +1,14 @@
-/// How an import goes about what it cannot take.
+/// The options of an import.
 public struct ImportOptions: Sendable, Equatable {
     public enum Mode: String, Sendable, CaseIterable {
-        /// All lines, or none.
+        /// Imports all lines, or none.
         case atomic
-        /// All that are good.
+        /// Imports the valid lines.
         case skip
     }
 
     public var mode: Mode
-    /// Checks everything and keeps nothing.
+    /// Checks all lines and stores nothing.
     public var isDryRun: Bool
 
     public init(mode: Mode = .atomic, isDryRun: Bool = false) {
@@ -17,7 +17,7 @@ public struct ImportOptions: Sendable, Equatable {
     }
 }
 
-/// A line of an import: what it asks for, or why it cannot be read.
+/// A line of an import: the requested key, or the reason why it cannot be parsed.
 public struct ImportLine: Sendable {
     public let number: Int
     public let content: Result<ImportRequest, ImportProblem>
@@ -28,10 +28,10 @@ public struct ImportLine: Sendable {
     }
 }
 
-/// Why a line was not taken.
+/// The reason why a line was refused.
 public struct ImportProblem: Error, Sendable, Equatable {
     public let line: Int
-    /// The member that is at fault.
+    /// The invalid member.
     public let param: String?
     public let message: String
 
@@ -42,16 +42,16 @@ public struct ImportProblem: Error, Sendable, Equatable {
     }
 }
 
-/// What became of an import.
+/// The result of an import.
 public struct ImportReport: Sendable, Equatable {
-    /// Problems that are named at most.
+    /// The maximum number of problems that are listed.
     public static let problemLimit = 1_000
 
-    /// Keys that were kept; in a dry run, that would have been.
+    /// The number of keys stored; in a dry run, that would have been stored.
     public internal(set) var imported = 0
     public internal(set) var failed = 0
     public internal(set) var problems: [ImportProblem] = []
-    /// Whether the lines that failed only repeat what there is already.
+    /// True if all failed lines are duplicates of existing keys or earlier lines.
     public internal(set) var hasOnlyDuplicates = false
 
     public init() {}

@@ -1,15 +1,15 @@
 extension ImportRequest.Secret {
-    /// Characters of a token: fewer could be guessed.
+    /// The accepted lengths of a token. Shorter ones could be guessed.
     static let tokenLengths = 16...TokenScheme.lengthLimit
 
-    /// What is to be kept. Nothing of a token or a digest is in an error.
-    /// - Parameter prefixes: those of the schemes that there are.
+    /// Returns the validated secret. Errors contain no part of a token or a digest.
+    /// - Parameter prefixes: the prefixes of the known schemes.
     func checked(prefixes: Set<String>) throws(AuthKeyError) -> ImportedSecret {
         let secret = try checkedSecret(prefixes)
-        // Also where the prefix is said to be shorter.
+        // The token is checked too, since the request may declare a shorter prefix.
         guard ![secret.prefix, token ?? ""].contains(where: { $0.hasPrefix("\(AdminKey.prefix)_") }) else {
             throw .invalid(
-                param: "prefix", message: "prefix must not be \(AdminKey.prefix)_, which is that of admin keys")
+                param: "prefix", message: "prefix must not be \(AdminKey.prefix)_, which is reserved for admin keys")
         }
         return secret
     }
@@ -19,14 +19,16 @@ extension ImportRequest.Secret {
         case (let token?, nil): return try checked(token: token, prefixes)
         case (nil, let digest?): return try checked(digest: digest)
         case (nil, nil): throw .invalid(param: "digest", message: "a token or a digest is required")
-        case (_?, _?): throw .invalid(param: "digest", message: "there must be a token or a digest, not both")
+        case (_?, _?): throw .invalid(param: "digest", message: "a token and a digest must not both be given")
         }
     }
 
     private func checked(token: String, _ prefixes: Set<String>) throws(AuthKeyError) -> ImportedSecret {
         for (value, param) in [(algorithm, "algorithm"), (encoding, "encoding"), (part, "of"), (lastFour, "last_four")]
         {
-            if value != nil { throw .invalid(param: param, message: "\(param) goes with a digest, not with a token") }
+            if value != nil {
+                throw .invalid(param: param, message: "\(param) is accepted with a digest only, not with a token")
+            }
         }
         let bytes = Array(token.utf8)
         guard Self.tokenLengths.contains(bytes.count), bytes.allSatisfy(TokenScheme.isVisible) else {
@@ -47,7 +49,7 @@ extension ImportRequest.Secret {
         }
         let scheme = try scheme(.sha256, .token)
         guard token.hasPrefix(scheme.prefix), bytes.count >= scheme.prefix.utf8.count + 4 else {
-            throw .invalid(param: "prefix", message: "prefix is not what the token begins with")
+            throw .invalid(param: "prefix", message: "prefix must be the beginning of the token")
         }
         return ImportedSecret(
             digest: digest, prefix: scheme.prefix, lastFour: last, scheme: scheme, isToken: true, elsewhere: elsewhere)
@@ -64,7 +66,7 @@ extension ImportRequest.Secret {
         let scheme = try scheme(algorithm, part)
         let bytes = try DigestEncoding.decode(digest, encoding: encoding, algorithm: algorithm)
         guard let address = bytes.withUnsafeBytes({ scheme.address(ofDigest: $0) }) else {
-            throw .invalid(param: "digest", message: "digest is not one of \(algorithm.rawValue)")
+            throw .invalid(param: "digest", message: "digest is not a \(algorithm.rawValue) digest")
         }
         let last = lastFour ?? ""
         guard last.utf8.count <= 4, last.utf8.allSatisfy(TokenScheme.isVisible) else {
@@ -80,10 +82,10 @@ extension ImportRequest.Secret {
         guard let prefix else {
             throw .invalid(
                 param: "prefix",
-                message: "prefix is required: what the tokens begin with, or an empty text if that is nothing")
+                message: "prefix is required: the text that all tokens begin with, or an empty text")
         }
         guard part == .token || !prefix.isEmpty else {
-            throw .invalid(param: "prefix", message: "prefix must not be empty where the digest is of what follows it")
+            throw .invalid(param: "prefix", message: "prefix must not be empty if the digest is that of the suffix")
         }
         guard let scheme = TokenScheme(prefix: prefix, algorithm: algorithm, part: part) else {
             throw .invalid(
@@ -102,7 +104,7 @@ extension ImportRequest.Secret {
     }
 }
 
-/// How a digest is written down.
+/// The encoding of a digest.
 private enum DigestEncoding: String, CaseIterable {
     case hex, base64
 
@@ -114,7 +116,7 @@ private enum DigestEncoding: String, CaseIterable {
         guard encoding == nil || declared != nil else {
             throw .invalid(param: "encoding", message: "encoding must be hex or base64")
         }
-        // Where it is not said, the length tells: hexadecimal is half as long again.
+        // Without a declaration the length decides: hexadecimal takes half as much again as base64.
         let decoded =
             switch declared ?? (characters.count == algorithm.byteCount * 2 ? .hex : .base64) {
             case .hex: Hex.decode(characters)
@@ -128,7 +130,7 @@ private enum DigestEncoding: String, CaseIterable {
         return decoded
     }
 
-    /// RFC 4648 sections 4 and 5, with or without padding.
+    /// Decodes RFC 4648 sections 4 and 5, with or without padding.
     private static func base64(_ characters: [UInt8]) -> [UInt8]? {
         let body = characters.prefix { $0 != 0x3D }
         let padding = characters.dropFirst(body.count)

@@ -1,21 +1,21 @@
-/// What a line asks to bring in, as it came.
+/// The parsed content of a line, not validated yet.
 public struct ImportRequest: Sendable {
     public var attributes: KeyAttributes
-    /// Made anew where there is none.
+    /// Generated if nil.
     public var id: String?
     public var createdAt: Timestamp?
     public var updatedAt: Timestamp?
     public var deactivatedAt: Timestamp?
     public var secret: Secret
 
-    /// Either a token, or a digest and what it is of.
+    /// Either a token, or a digest with its algorithm, encoding and part.
     public struct Secret: Sendable {
         public var token: String?
         public var digest: String?
         public var algorithm: String?
         public var encoding: String?
         public var part: String?
-        /// What the tokens begin with, a separator included.
+        /// The text that the tokens begin with, including a separator.
         public var prefix: String?
         public var lastFour: String?
 
@@ -45,9 +45,9 @@ public struct ImportRequest: Sendable {
         self.deactivatedAt = deactivatedAt
     }
 
-    /// The key that the line asks for. Unlike one that is made, it may have ended already, and gets no end that it does not
-    /// come with.
-    /// - Parameter prefixes: those of the schemes that there are.
+    /// Returns the validated key of the line. Unlike a created key, it may be expired or deactivated already, and gets
+    /// no default expiry.
+    /// - Parameter prefixes: the prefixes of the known schemes.
     func checked(
         line: Int, now: Timestamp, lifetimes: KeyLifetimes, prefixes: Set<String> = []
     ) throws(AuthKeyError) -> ImportedKey {

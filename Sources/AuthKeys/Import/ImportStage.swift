@@ -1,20 +1,21 @@
-/// Where the keys of one import wait, out of everybody's sight, until all are there and checked.
+/// A stage that holds the keys of one import, invisible to other sessions, until all are present and checked.
 public protocol ImportStage: Sendable {
-    /// Takes keys in, in the order of their lines.
+    /// Adds keys in the order of their lines.
     func add(_ keys: [ImportedKey]) async throws(StoreError)
 
-    /// Takes out what repeats a secret or an id that there is already, or that came on an earlier line, under another scheme too as
-    /// far as that is known (`ImportedSecret.elsewhere`). A secret of a key that was deleted counts too: its end is for good.
+    /// Removes keys that repeat a known secret or id, or one of an earlier line. Other schemes count too, as far as
+    /// they are known (`ImportedSecret.elsewhere`). The secret of a deleted key also counts: its revocation is
+    /// permanent.
     func removeDuplicates(naming limit: Int) async throws(StoreError) -> ImportDuplicates
 
-    /// Makes keys of what is there, with their schemes, and says how many. Not to be called twice.
+    /// Stores the staged keys and their schemes, and returns their number. Must be called at most once.
     func keep(schemes: [TokenScheme], by call: AdminCall) async throws(StoreError) -> Int
 }
 
-/// What was there already.
+/// The duplicates of an import.
 public struct ImportDuplicates: Sendable, Equatable {
     public var count: Int
-    /// The first of them, by line.
+    /// The first duplicates, by line.
     public var first: [ImportDuplicate]
 
     public init(count: Int = 0, first: [ImportDuplicate] = []) {
@@ -31,7 +32,7 @@ public struct ImportDuplicate: Sendable, Equatable {
 
     public let line: Int
     public let reason: Reason
-    /// Whether the line has a token rather than a digest.
+    /// True if the line has a token rather than a digest.
     public let isToken: Bool
 
     public init(line: Int, reason: Reason, isToken: Bool) {

@@ -1,7 +1,7 @@
-/// A key brought from elsewhere, checked already.
+/// A validated key from an import.
 @dynamicMemberLookup
 public struct ImportedKey: Sendable, Equatable {
-    /// The line that it stood on, counted from 1.
+    /// The number of its line, counted from 1.
     public let line: Int
     public let id: KeyID
     public let attributes: KeyAttributes
@@ -27,24 +27,25 @@ public struct ImportedKey: Sendable, Equatable {
         secret[keyPath: path]
     }
 
-    /// What the index has to know of it once it is kept.
+    /// The entry for the index.
     public var entry: KeyEntry {
         attributes.entry(of: secret.digest, id: id, version: 1, deactivated: deactivatedAt != nil)
     }
 }
 
-/// What is kept of a secret that was brought along.
+/// The stored form of an imported secret.
 public struct ImportedSecret: Sendable, Equatable {
     public let digest: SecretDigest
-    /// All that the secret begins with, a separator included.
+    /// The text that the secret begins with, including a separator.
     public let prefix: String
-    /// Empty where they are not known.
+    /// Empty if unknown.
     public let lastFour: String
-    /// Nil for a token of Keyward's own form.
+    /// Nil for a token of Keyward's own format.
     public let scheme: TokenScheme?
-    /// Whether it came as a token rather than as a digest.
+    /// True if the import had the token rather than a digest.
     public let isToken: Bool
-    /// Where the token would be found if it were brought in under another scheme. Not known of a digest.
+    /// The digests under which the token would be stored if it were imported under another scheme. Unknown for a
+    /// digest.
     public let elsewhere: [SecretDigest]
 
     public init(

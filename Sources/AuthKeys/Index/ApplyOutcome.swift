@@ -1,12 +1,12 @@
 /// The kind of source that an entry comes from.
 enum ApplyMode: Sendable {
-    /// A change made here.
+    /// A change made by this instance.
     case change
-    /// The change feed: of one version, the database's form counts.
+    /// The change feed: for equal versions, the database's form wins.
     case feed
     /// A full load.
     case load
-    /// A full load that an operator ordered to be believed: ends that it denies are forgotten.
+    /// A full load that an operator ordered to accept: revocations that it denies are forgotten.
     case acceptingLoad
     /// The reconciliation, which found that the index is wrong, whatever the versions.
     case repair
@@ -19,11 +19,11 @@ enum ApplyMode: Sendable {
 /// The effect of an entry on the index.
 struct ApplyOutcome: Sendable {
     enum Dispute: Sendable {
-        /// The entry denies an end that the index holds. The end stays.
+        /// The entry denies a revocation that the index holds. The revocation stays.
         case raised(DisputedEnd.Kind)
-        /// The entry and the index agree about ends.
+        /// The entry and the index agree about revocations.
         case settled
-        /// The entry is older than what the index holds, and proves nothing.
+        /// The entry is older than the index's, and proves nothing.
         case unchanged
     }
 
@@ -40,23 +40,24 @@ enum EntryComparison: Sendable, Equatable {
     /// The index holds a newer version.
     case newer
     case same
-    /// The same version, with other contents.
+    /// The index holds the version with other contents.
     case different
 }
 
 extension Timestamp {
-    /// The end of a secret that ended for good, whatever any clock says: the beginning of the epoch.
+    /// The expiry of a permanently revoked secret, past by any clock: the beginning of the epoch.
     static let ended = Timestamp(microseconds: 0)
 }
 
 extension KeyEntry {
-    /// Whether the entry ends no later than `end`, in milliseconds, as the index keeps ends. It may be the key that ends first.
+    /// True if the entry expires no later than `end`, at the index's resolution of a millisecond. The key may expire
+    /// before its secret.
     func keepsEnd(_ end: Timestamp) -> Bool {
         guard let expiresAt else { return false }
         return expiresAt.microseconds / 1_000 <= end.microseconds / 1_000
     }
 
-    /// Whether the secret's own end has passed.
+    /// True if the secret's own expiry has passed.
     func hasEnded(at now: Timestamp) -> Bool {
         guard endsSecret, let expiresAt else { return false }
         return expiresAt <= now

@@ -1,7 +1,7 @@
 import Glibc
 
-/// The texts of a table's keys, one behind the other: five lengths (LEB128), then name, owner and scopes, all UTF-8, the policy,
-/// and the metadata. What is replaced stays until the table is rebuilt, which happens when half of the arena is such waste.
+/// The texts of a table's keys, in sequence: five lengths (LEB128), then name, owner and scopes in UTF-8, the policy,
+/// and the metadata. Replaced texts stay until half of the arena is unused and the table is rebuilt.
 struct DetailArena: ~Copyable {
     private var bytes: UnsafeMutableRawPointer?
     private(set) var capacity = 0
@@ -16,7 +16,7 @@ struct DetailArena: ~Copyable {
         free(bytes)
     }
 
-    /// Keeps the texts of an entry. Nil when the arena is full (4 GiB) or memory is.
+    /// Appends the texts of an entry. Returns nil if the arena (4 GiB) or memory is full.
     mutating func append(_ entry: KeyEntry) -> UInt32? {
         entry.withTexts { append($0) }
     }
@@ -42,12 +42,12 @@ struct DetailArena: ~Copyable {
         return offset
     }
 
-    /// Takes over the texts that another arena holds at a place.
+    /// Copies the texts at an offset of another arena.
     mutating func append(from other: borrowing DetailArena, at offset: UInt32) -> UInt32? {
         append(other.texts(at: offset))
     }
 
-    /// Where the texts of a place begin; for `KeyTexts`.
+    /// The address of the texts at an offset, for `KeyTexts`.
     @inline(__always)
     func pointer(at offset: UInt32) -> UnsafeRawPointer? {
         bytes.map { UnsafeRawPointer($0) + Int(offset) }
@@ -57,13 +57,13 @@ struct DetailArena: ~Copyable {
         KeyTexts(at: pointer(at: offset))
     }
 
-    /// Whether the texts at a place are those of an entry.
+    /// Returns true if the texts at an offset equal those of an entry.
     func holds(_ entry: KeyEntry, at offset: UInt32) -> Bool {
         let held = texts(at: offset)
         return entry.withTexts { $0.isEqual(to: held) }
     }
 
-    /// Notes that the texts at a place are not needed any more.
+    /// Records that the texts at an offset are unused.
     mutating func waste(at offset: UInt32) {
         wasted += texts(at: offset).size
     }
@@ -80,7 +80,7 @@ struct DetailArena: ~Copyable {
     }
 }
 
-/// The texts of one key, UTF-8, good only while the table that lends them is held.
+/// The texts of one key in UTF-8, valid only while the table that lends them is locked.
 public struct KeyTexts {
     public let name: UnsafeRawBufferPointer
     /// Empty for none.
@@ -91,7 +91,7 @@ public struct KeyTexts {
     /// A JSON object; empty for none.
     public let metadata: UnsafeRawBufferPointer
 
-    /// What they take in memory, unless one is longer than 127 bytes.
+    /// The size in memory, unless a text is longer than 127 bytes.
     var size: Int { 5 + name.count + owner.count + scopes.count + policy.count + metadata.count }
 
     func isEqual(to other: KeyTexts) -> Bool {
@@ -163,7 +163,7 @@ public struct KeyTexts {
 }
 
 extension KeyEntry {
-    /// The texts as bytes. Entries are built of native strings, so nothing is copied.
+    /// Calls `body` with the texts as bytes. Entries have native strings, so nothing is copied.
     fileprivate func withTexts<R>(_ body: (KeyTexts) -> R) -> R {
         var name = name
         var owner = owner ?? ""

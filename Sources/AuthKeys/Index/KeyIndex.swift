@@ -1,18 +1,19 @@
 import Synchronization
 
-/// All keys that verification may meet, in memory: from a token's digest to its key.
+/// The in-memory index of all keys, from a token's digest to its key.
 ///
-/// Any thread may read and write. The index is split by the first bits of the digest into tables, each behind a lock that is
-/// held for some tens of nanoseconds; nothing is allocated to look a key up, and nothing is copied to change one.
-/// Whatever the order in which changes arrive, the highest version of a key stays, and the end of a key or secret stays, even if
-/// the database lost it (`disputedEnds`).
+/// Any thread may read and write. The first bits of the digest select a table, each behind a lock that is held for some
+/// tens of nanoseconds. A lookup allocates nothing, and a change copies nothing. Whatever the order of changes, the
+/// highest version of a key stays. The revocation of a key or secret stays too, even if the database lost it
+/// (`disputedEnds`).
 public final class KeyIndex: Sendable {
     private static let shardBits = 8
     private static let shardCount = 1 << shardBits
 
-    /// Each table behind its lock, in memory that is allocated once and never moves. A table is only reached with its lock
-    /// held (`withTable`), which is what makes sharing the pointer safe. Lock and table are two objects to the compiler, since
-    /// one is read by all while the other is changed by one; they stand side by side, in the cache too.
+    /// Each table behind its lock, in memory that is allocated once and never moves. A table is only accessed with its
+    /// lock held (`withTable`), which makes it safe to share the pointer. The compiler sees lock and table as two
+    /// objects, since many threads use the lock while one changes the table. They are adjacent in memory and in the
+    /// cache.
     private struct Shards: @unchecked Sendable {
         private static let tableOffset = max(MemoryLayout<Mutex<Void>>.stride, MemoryLayout<KeyTable>.alignment)
         static let stride = tableOffset + MemoryLayout<KeyTable>.stride
@@ -47,7 +48,7 @@ public final class KeyIndex: Sendable {
         }
     }
 
-    /// How tokens that Keyward did not make become digests.
+    /// The schemes that map tokens of other systems to digests.
     public let schemes = TokenSchemes()
 
     private let shards: Shards
@@ -64,53 +65,54 @@ public final class KeyIndex: Sendable {
         shards.deallocate(count: Self.shardCount)
     }
 
-    /// Calls `body` with the key behind a digest, or returns nil if there is none (a deleted one counts as none). The index
-    /// waits meanwhile: `body` must be short, and keep nothing of the view.
+    /// Calls `body` with the key of a digest, or returns nil if the key is unknown or deleted. The table is locked
+    /// meanwhile: `body` must be short, and must not keep the view.
     @inline(__always)
     public func withKey<R: Sendable>(for digest: SecretDigest, _ body: (KeyView) -> R) -> R? {
         withTable(of: digest) { table in
-            guard let place = table.find(digest.words) else { return nil }
-            let slot = table.slot(at: place)
+            guard let number = table.find(digest.words) else { return nil }
+            let slot = table.slot(at: number)
             guard let state = slot.state, state != .deleted else { return nil }
             return body(KeyView(slot: slot, state: state, details: table.details(of: slot)))
         }
     }
 
-    /// Whether the index knows the digest, also as a deleted key's.
+    /// True if the index has the digest, even of a deleted key.
     func holds(_ digest: SecretDigest) -> Bool { state(of: digest) != nil }
 
-    /// The state of the key behind a digest, a deleted one too; nil if there never was one, as far as the index knows.
+    /// Returns the state of the key of a digest, deleted ones included; nil if the index never had it.
     func state(of digest: SecretDigest) -> KeyEntry.State? {
         withTable(of: digest) { table in table.find(digest.words).flatMap { table.slot(at: $0).state } }
     }
 
-    /// Applies a change. False if the index held that version of the key, or a newer one, already.
+    /// Applies a change. Returns false if the index already held that version of the key, or a newer one.
     @discardableResult
     public func apply(_ entry: KeyEntry) -> Bool {
         apply(entry, .change)
     }
 
-    /// Applies an entry of the change feed, which is the database's form of a change.
+    /// Applies an entry of the change feed, which has the database's form of a change.
     @discardableResult
     func follow(_ entry: KeyEntry) -> Bool {
         apply(entry, .feed)
     }
 
-    /// Applies an entry of a full load: it replaces what the index held before the load began, whatever its version, but not an end.
-    /// - Parameter acceptsDatabase: whether ends that the load denies are forgotten.
+    /// Applies an entry of a full load. It replaces an entry from before the load, whatever its version, but not a
+    /// revocation.
+    /// - Parameter acceptsDatabase: whether revocations that the load denies are forgotten.
     @discardableResult
     public func load(_ entry: KeyEntry, acceptsDatabase: Bool = false) -> Bool {
         apply(entry, acceptsDatabase ? .acceptingLoad : .load)
     }
 
-    /// Replaces a wrong entry by the database's, but not an end, nor one that has changed since it was compared.
-    /// - Parameter version: the version of the entry that was compared; nil where there was none.
+    /// Replaces a wrong entry by the database's, but not a revocation, nor an entry that changed since the comparison.
+    /// - Parameter version: the version of the compared entry; nil if there was none.
     @discardableResult
     func repair(_ entry: KeyEntry, from version: UInt32?) -> Bool {
         apply(entry, .repair) { table in table.find(entry.digest.words).map { table.slot(at: $0).version } == version }
     }
 
-    /// Removes an entry that the database does not hold, unless it is an end.
+    /// Removes an entry that the database lacks, unless it is a revocation.
     @discardableResult
     func remove(_ digest: SecretDigest) -> Bool {
         let isRemoved = withTable(of: digest) { $0.remove(digest) }
@@ -118,18 +120,19 @@ public final class KeyIndex: Sendable {
         return isRemoved
     }
 
-    /// Begins a full load: `finishLoad` removes what neither it nor any change brings from here on. One load at a time.
+    /// Begins a full load: `finishLoad` removes entries that neither the load nor a later change delivers. One load at
+    /// a time.
     public func beginLoad() {
         generation.wrappingAdd(1, ordering: .relaxed)
     }
 
-    /// The number of entries that `finishLoad` would remove now, ends not counted.
+    /// Returns the number of entries that `finishLoad` would remove now, revocations excluded.
     func countUnseen() -> Int {
         let generation = generation.load(ordering: .relaxed)
         return sum { $0.countUnseen(by: generation) }
     }
 
-    /// Ends a full load that saw everything. Ends that it did not see stay, unless they are forgotten.
+    /// Ends a full load that read everything. Revocations that it did not see stay, unless they are forgotten.
     /// - Returns: the number of entries removed.
     @discardableResult
     public func finishLoad(acceptsDatabase: Bool = false) -> Int {
@@ -140,7 +143,7 @@ public final class KeyIndex: Sendable {
         return removed
     }
 
-    /// The ends that the index holds and the database denied, as of the last entry of each secret.
+    /// The revocations that the index holds and the database denied, as of the last entry of each secret.
     var disputedEnds: [DisputedEnd] { disputes.withLock { Array($0.values) } }
 
     /// The number of `disputedEnds`.
@@ -150,7 +153,7 @@ public final class KeyIndex: Sendable {
         withTable(of: entry.digest) { $0.comparison(with: entry, at: now) }
     }
 
-    /// The secrets in a range that are not deleted, with the versions of their keys.
+    /// Returns the secrets in a range that are not deleted, with the versions of their keys.
     func versions(in range: DigestRange) -> [SecretDigest: UInt32] {
         withTable(Int(range.first >> UInt64(64 - Self.shardBits))) { table in
             var versions: [SecretDigest: UInt32] = [:]
@@ -159,17 +162,17 @@ public final class KeyIndex: Sendable {
         }
     }
 
-    /// The key of a secret, a deleted one's too.
+    /// Returns the key id of a secret, also of a deleted key.
     func keyID(of digest: SecretDigest) -> KeyID? {
         withTable(of: digest) { table in
             table.find(digest.words).map { KeyID(high: table.slot(at: $0).id.0, low: table.slot(at: $0).id.1) }
         }
     }
 
-    /// Another number after every change: for whoever wants to know whether to look again.
+    /// A number that every change replaces by another, so that callers can detect changes.
     public var revision: UInt64 { changes.load(ordering: .acquiring) }
 
-    /// Makes room for as many keys.
+    /// Reserves memory for this number of keys.
     public func reserve(_ keys: Int) {
         _ = sum {
             $0.reserve(keys / Self.shardCount)
@@ -177,10 +180,10 @@ public final class KeyIndex: Sendable {
         }
     }
 
-    /// Secrets that belong to a key that was not deleted.
+    /// The number of secrets of keys that are not deleted.
     public var count: Int { sum { $0.count - $0.tombstones } }
 
-    /// Bytes of memory held.
+    /// The allocated memory in bytes.
     public var memory: Int { Self.shardCount * Shards.stride + sum { $0.memory } }
 
     private func apply(

@@ -1,12 +1,15 @@
-/// One slot of a table: a cache line. Bits of `meta`: 48 for the expiry in milliseconds (all ones: never), 11 for the load
-/// that last saw it, 1 for whether the expiry is the secret's own, 1 for whether there is a policy, 3 for the state (0: the slot is
-/// free).
+/// One slot of a table: a cache line. The bits of `meta`, from the top:
+/// - 48 for the expiry in milliseconds (all ones: never)
+/// - 11 for the load that last saw the entry
+/// - 1 if the expiry is the secret's own
+/// - 1 if there is a policy
+/// - 3 for the state (0: the slot is free)
 struct KeySlot {
     var digest: (UInt64, UInt64, UInt64, UInt64)
     var id: (UInt64, UInt64)
     var meta: UInt64
     var version: UInt32
-    /// Where the texts of the key stand in the table's arena.
+    /// The offset of the key's texts in the table's arena.
     var details: UInt32
 
     static let free = KeySlot(digest: (0, 0, 0, 0), id: (0, 0), meta: 0, version: 0, details: 0)
@@ -17,7 +20,7 @@ struct KeySlot {
 
     @inline(__always) var isFree: Bool { meta & 7 == 0 }
 
-    /// Nil when the place is free.
+    /// Nil if the slot is free.
     @inline(__always) var state: KeyEntry.State? { KeyEntry.State(rawValue: UInt8(meta & 7)) }
 
     var generation: UInt16 {
@@ -31,13 +34,13 @@ struct KeySlot {
     /// `meta` without the load that last saw the slot.
     var content: UInt64 { meta & ~(UInt64(Self.generationMask) << Self.generationShift) }
 
-    /// The secret's own end; nil where the key's ends before it, or there is none.
+    /// The secret's own expiry; nil if the key expires first, or there is none.
     var secretEnd: Timestamp? { meta & 16 != 0 ? expiresAt : nil }
 
-    /// Whether more than state and expiry limits the key.
+    /// True if more than state and expiry restricts the key.
     @inline(__always) var hasPolicy: Bool { meta & 8 != 0 }
 
-    /// Milliseconds since the epoch, rounded down: a key never outlives its end.
+    /// The expiry, at the resolution of a millisecond, rounded down so that no key outlives it.
     @inline(__always) var expiresAt: Timestamp? {
         meta >> 16 == Self.never ? nil : Timestamp(microseconds: Int64(meta >> 16) * 1_000)
     }
@@ -51,12 +54,13 @@ struct KeySlot {
         meta = meta & ~7 | UInt64(state.rawValue)
     }
 
-    /// Whether the load of this generation has not met the entry.
+    /// True if the load of this generation has not seen the entry.
     func isUnseen(by generation: UInt16) -> Bool {
         !isFree && self.generation != generation & Self.generationMask
     }
 
-    /// Whether state and expiry are those of an entry. An end of the secret that has passed is the same whenever it was.
+    /// Returns true if state and expiry equal those of an entry. Two expiries of the secret that have passed count as
+    /// equal.
     func agrees(with entry: KeyEntry, at now: Timestamp) -> Bool {
         let other = KeySlot(digest: digest, id: id, meta: Self.meta(of: entry, generation: 0), version: 0, details: 0)
         if content == other.content { return true }
@@ -75,7 +79,7 @@ struct KeySlot {
         (digest.0 ^ other.0) | (digest.1 ^ other.1) | (digest.2 ^ other.2) | (digest.3 ^ other.3) == 0
     }
 
-    /// Whether this slot's digest sorts before another, by its first word and, for equal ones, by the rest.
+    /// True if this slot's digest sorts before another. The first words decide, or the rest if they are equal.
     @inline(__always)
     func precedes(_ other: (UInt64, UInt64, UInt64, UInt64)) -> Bool {
         if digest.0 != other.0 { return digest.0 < other.0 }

@@ -1,22 +1,22 @@
 import Glibc
 
-/// An open-addressing table from digest to key, kept in the order of the digests.
+/// An open-addressing table from digest to key, sorted by digest.
 ///
-/// A digest is uniform already, so its first bits say where it belongs; entries that would collide move to the right, and the
-/// whole stays sorted. A search therefore ends at the first larger digest, whether it finds or not, and growing is one pass
-/// over memory. Invariant: no entry stands left of its home, and no free place lies between an entry and its home.
+/// Digests are uniform, so their first bits give each entry its home. Colliding entries move to the right, and the
+/// table stays sorted. A search ends at the first larger digest, found or not, and growing is one pass over memory.
+/// Invariant: no entry is left of its home, and no free slot lies between an entry and its home.
 struct KeyTable: ~Copyable {
     private var slots: UnsafeMutablePointer<KeySlot>?
-    /// How many homes there are; behind them lies room for what spills over the last one.
+    /// The number of homes. The slots behind them hold entries that spill over the last one.
     private var homes = 0
     private var total = 0
     private var arena = DetailArena()
-    /// Entries, tombstones among them.
+    /// The number of entries, tombstones included.
     private(set) var count = 0
-    /// Entries that are tombstones.
+    /// The number of tombstones.
     private(set) var tombstones = 0
 
-    /// The bits of a digest that chose this table, and so say nothing about the place within it.
+    /// The number of leading digest bits that select this table, and so say nothing about the slot.
     private let skippedBits: UInt64
 
     init(skippedBits: Int) {
@@ -27,56 +27,56 @@ struct KeyTable: ~Copyable {
         free(slots)
     }
 
-    /// Bytes held from the system.
+    /// The allocated memory in bytes.
     var memory: Int { total * MemoryLayout<KeySlot>.stride + arena.capacity }
 
     @inline(__always)
     func find(_ digest: (UInt64, UInt64, UInt64, UInt64)) -> Int? {
         guard let slots else { return nil }
-        var place = home(of: digest)
-        while place < total {
-            let slot = slots + place
+        var index = home(of: digest)
+        while index < total {
+            let slot = slots + index
             if slot.pointee.isFree { return nil }
             if slot.pointee.digest.0 >= digest.0 {
-                if slot.pointee.holds(digest) { return place }
+                if slot.pointee.holds(digest) { return index }
                 if !slot.pointee.precedes(digest) { return nil }
             }
-            place += 1
+            index += 1
         }
         return nil
     }
 
-    /// The slot at a place that `find` returned.
+    /// Returns the slot at an index that `find` returned.
     @inline(__always)
-    func slot(at place: Int) -> KeySlot {
-        slots?[place] ?? .free
+    func slot(at index: Int) -> KeySlot {
+        slots?[index] ?? .free
     }
 
-    /// Where the texts of a slot begin; for `KeyTexts`.
+    /// The address of a slot's texts, for `KeyTexts`.
     @inline(__always)
     func details(of slot: KeySlot) -> UnsafeRawPointer? {
         arena.pointer(at: slot.details)
     }
 
-    /// Applies an entry, unless the table holds something that stands above it. Unchanged also when memory is exhausted.
+    /// Applies an entry, unless the table's entry takes precedence. Changes nothing if memory is exhausted.
     ///
-    /// A higher version stands above a lower one; the end of a key or of a secret, which is permanent, above anything that is not
-    /// one. A full load stands above all else that the table held before it began, whatever the versions: they count anew in a
-    /// database that was restored or failed over.
+    /// A higher version takes precedence over a lower one. A revocation of a key or secret is permanent, and takes
+    /// precedence over anything else. A full load takes precedence over all other entries from before it began,
+    /// whatever their versions. Versions restart in a database that was restored or failed over.
     mutating func apply(_ entry: KeyEntry, generation: UInt16, mode: ApplyMode) -> ApplyOutcome {
-        guard let place = find(entry.digest.words), let slots else { return insert(entry, generation: generation) }
-        let slot = slots + place
+        guard let index = find(entry.digest.words), let slots else { return insert(entry, generation: generation) }
+        let slot = slots + index
         let isFromBefore = slot.pointee.generation != generation & KeySlot.generationMask
         slot.pointee.generation = generation
-        // What was read before the table's entry came says nothing against it.
+        // A row that was read before the table's entry arrived proves nothing against it.
         let isStale =
             mode.isChange && entry.version < slot.pointee.version || mode == .load && !isFromBefore
-        // An end settles a dispute whatever its version: the database may count from an older one.
+        // A revocation settles a dispute whatever its version: the database may count from an older one.
         var (entry, dispute) = (entry, isStale && !entry.state.isFinal ? ApplyOutcome.Dispute.unchanged : .settled)
         if mode != .acceptingLoad, !entry.state.isFinal {
             switch slot.pointee.state {
             case .deactivated: return ApplyOutcome(dispute: isStale ? .unchanged : .raised(.key))
-            // The row of one secret is gone, which is not the end of its key.
+            // The row of one secret is gone, which is not the revocation of its key.
             case .deleted:
                 if entry.hasEnded(at: .now) { return ApplyOutcome(dispute: .settled) }
                 return ApplyOutcome(dispute: isStale ? .unchanged : .raised(.secret(at: .ended)))
@@ -109,7 +109,7 @@ struct KeyTable: ~Copyable {
                 meta: KeySlot.meta(of: entry, generation: generation),
                 version: entry.version, details: details)
             if insert(slot) { break }
-            // A rebuild leaves texts behind that no slot names: these have to be kept anew.
+            // A rebuild drops texts that no slot refers to, so these must be appended again.
             arena.waste(at: details)
             let before = homes
             rebuild(homes: homes + homes / 8 + 1)
@@ -120,52 +120,52 @@ struct KeyTable: ~Copyable {
         return ApplyOutcome(isChange: true)
     }
 
-    /// The number of entries that a sweep for this generation would remove, ends not counted.
+    /// Returns the number of entries that a sweep for this generation would remove, revocations excluded.
     func countUnseen(by generation: UInt16) -> Int {
         guard let slots else { return 0 }
         return (0..<total).count { slots[$0].isUnseen(by: generation) && slots[$0].state?.isFinal == false }
     }
 
-    /// Removes the entries that the load of this generation has not seen. An end that the load has not seen stays as a tombstone,
-    /// so that no later database revives the key, unless ends are forgotten.
-    /// - Returns: the number of entries removed, kept ends not counted.
+    /// Removes the entries that the load of this generation has not seen. An unseen revocation stays as a tombstone, so
+    /// that no later database reactivates the key, unless revocations are forgotten.
+    /// - Returns: the number of entries removed, kept revocations excluded.
     mutating func sweep(keeping generation: UInt16, forgettingEnds: Bool) -> Int {
         guard let slots else { return 0 }
         var removed = 0
-        var place = total - 1
-        while place >= 0 {
-            if slots[place].isUnseen(by: generation) {
-                if slots[place].state?.isFinal == true, !forgettingEnds {
-                    bury(at: place)
+        var index = total - 1
+        while index >= 0 {
+            if slots[index].isUnseen(by: generation) {
+                if slots[index].state?.isFinal == true, !forgettingEnds {
+                    bury(at: index)
                 } else {
-                    remove(at: place)
+                    remove(at: index)
                     removed += 1
                 }
             }
-            place -= 1
+            index -= 1
         }
         compactIfWasteful()
         return removed
     }
 
-    /// Removes one entry, unless it is an end. Returns whether it did.
+    /// Removes one entry, unless it is a revocation. Returns true if it was removed.
     mutating func remove(_ digest: SecretDigest) -> Bool {
-        guard let slots, let place = find(digest.words), slots[place].state?.isFinal == false else { return false }
-        remove(at: place)
+        guard let slots, let index = find(digest.words), slots[index].state?.isFinal == false else { return false }
+        remove(at: index)
         compactIfWasteful()
         return true
     }
 
-    private mutating func bury(at place: Int) {
-        guard let slots, slots[place].state != .deleted else { return }
-        slots[place].setState(.deleted)
+    private mutating func bury(at index: Int) {
+        guard let slots, slots[index].state != .deleted else { return }
+        slots[index].setState(.deleted)
         tombstones += 1
     }
 
-    /// Compares what the table holds with an entry.
+    /// Compares the table's entry with a row.
     func comparison(with entry: KeyEntry, at now: Timestamp) -> EntryComparison {
-        guard let slots, let place = find(entry.digest.words) else { return .absent }
-        let slot = slots[place]
+        guard let slots, let index = find(entry.digest.words) else { return .absent }
+        let slot = slots[index]
         if slot.version != entry.version { return slot.version < entry.version ? .older : .newer }
         let isSame =
             slot.state == .deleted && entry.state == .deleted
@@ -174,36 +174,36 @@ struct KeyTable: ~Copyable {
         return isSame ? .same : .different
     }
 
-    /// Calls `body` with the digest and the version of each entry in a range that is no tombstone, in order.
+    /// Calls `body` with the digest and version of each entry in a range, in order, without tombstones.
     func forEach(in range: DigestRange, _ body: (SecretDigest, UInt32) -> Void) {
         guard let slots else { return }
-        // Entries stand at their homes or to the right of them.
-        var place = home(of: (range.first, 0, 0, 0))
-        while place < total {
-            let slot = slots[place]
+        // Entries are at their homes or to the right of them.
+        var index = home(of: (range.first, 0, 0, 0))
+        while index < total {
+            let slot = slots[index]
             if !slot.isFree, slot.digest.0 > range.last { return }
             if !slot.isFree, slot.digest.0 >= range.first, slot.state != .deleted {
                 body(SecretDigest(words: slot.digest), slot.version)
             }
-            place += 1
+            index += 1
         }
     }
 
-    /// Makes room for as many entries at once, so that a load grows nothing step by step.
+    /// Reserves slots for this number of entries, so that a load does not grow the table step by step.
     mutating func reserve(_ entries: Int) {
         let wanted = entries + entries / 4
         if wanted > homes { rebuild(homes: wanted) }
     }
 
-    // MARK: - Inside
+    // MARK: - Private
 
     @inline(__always)
     private func home(of digest: (UInt64, UInt64, UInt64, UInt64)) -> Int {
         Int((digest.0 << skippedBits).multipliedFullWidth(by: UInt64(homes)).high)
     }
 
-    /// The state is replaced in any case; the texts stay as they were if memory is exhausted, and a key whose policy could not
-    /// be kept opens nothing.
+    /// Replaces the state in any case. If memory is exhausted, the texts stay as they were, and a key whose policy
+    /// could not be stored grants no access.
     private mutating func replace(
         _ slot: UnsafeMutablePointer<KeySlot>, with entry: KeyEntry, generation: UInt16, setsVersion: Bool
     ) {
@@ -220,16 +220,16 @@ struct KeyTable: ~Copyable {
         compactIfWasteful()
     }
 
-    /// False when there is no free place to the right.
+    /// Returns false if no slot to the right is free.
     private func insert(_ slot: KeySlot) -> Bool {
         guard let slots else { return false }
-        var place = home(of: slot.digest)
-        while place < total, !slots[place].isFree, slots[place].precedes(slot.digest) { place += 1 }
-        var end = place
+        var index = home(of: slot.digest)
+        while index < total, !slots[index].isFree, slots[index].precedes(slot.digest) { index += 1 }
+        var end = index
         while end < total, !slots[end].isFree { end += 1 }
         guard end < total else { return false }
-        (slots + place + 1).update(from: slots + place, count: end - place)
-        slots[place] = slot
+        (slots + index + 1).update(from: slots + index, count: end - index)
+        slots[index] = slot
         return true
     }
 
@@ -237,12 +237,12 @@ struct KeyTable: ~Copyable {
         guard let slots else { return }
         arena.waste(at: slots[start].details)
         if slots[start].state == .deleted { tombstones -= 1 }
-        var place = start
-        while place + 1 < total, !slots[place + 1].isFree, home(of: slots[place + 1].digest) <= place {
-            slots[place] = slots[place + 1]
-            place += 1
+        var index = start
+        while index + 1 < total, !slots[index + 1].isFree, home(of: slots[index + 1].digest) <= index {
+            slots[index] = slots[index + 1]
+            index += 1
         }
-        slots[place] = .free
+        slots[index] = .free
         count -= 1
     }
 
@@ -250,7 +250,7 @@ struct KeyTable: ~Copyable {
         if arena.wasted > 4_096, arena.wasted * 2 > arena.used { rebuild(homes: homes) }
     }
 
-    /// Lays the table out anew, in order, with its texts packed. Stays as it is when memory is exhausted.
+    /// Rebuilds the table, sorted, with its texts packed. Changes nothing if memory is exhausted.
     private mutating func rebuild(homes wanted: Int) {
         var newHomes = wanted
         while true {
@@ -275,8 +275,8 @@ struct KeyTable: ~Copyable {
     ) -> Bool {
         guard let slots else { return true }
         var next = 0
-        for place in 0..<self.total where !slots[place].isFree {
-            var slot = slots[place]
+        for index in 0..<self.total where !slots[index].isFree {
+            var slot = slots[index]
             let home = Int((slot.digest.0 << skippedBits).multipliedFullWidth(by: UInt64(homes)).high)
             let destination = max(home, next)
             guard destination < total, let details = texts.append(from: arena, at: slot.details) else { return false }

@@ -1,7 +1,8 @@
-/// A key as the index lends it for the length of a call. Nothing of it may outlive the call; take a `principal` to keep.
+/// A key that the index lends for the duration of a call. Nothing of it may outlive the call; copy its `principal`
+/// instead.
 public struct KeyView {
     private let slot: KeySlot
-    /// Read when somebody asks: most verifications ask for nothing of it, and it is another place in memory.
+    /// Read lazily: most verifications do not need it, and it is in another cache line.
     private let details: UnsafeRawPointer?
     /// Never `deleted`.
     public let state: KeyEntry.State
@@ -16,20 +17,20 @@ public struct KeyView {
     public var id: KeyID { KeyID(high: slot.id.0, low: slot.id.1) }
     public var digest: SecretDigest { SecretDigest(words: slot.digest) }
     public var version: UInt32 { slot.version }
-    /// In milliseconds, rounded down; the beginning of the epoch for what was ended.
+    /// In milliseconds, rounded down; the beginning of the epoch for a revoked secret.
     public var expiresAt: Timestamp? { slot.expiresAt }
-    /// Name, owner, scopes.
+    /// The texts of the key, its policy and its metadata.
     public var texts: KeyTexts { KeyTexts(at: details) }
 
-    /// Whether the key's time is over.
+    /// Returns true if the key has expired.
     @inline(__always)
     public func isExpired(at now: Timestamp) -> Bool {
         slot.expiresAt.map { $0 <= now } ?? false
     }
 
-    /// Whether the key opens the door for a request, with what the rules that only report would have refused.
+    /// Evaluates the key for a request. Returns the refusal, and the report-only rules that would have refused.
     @inline(__always)
-    func judge(_ request: AccessRequest, at now: Timestamp) -> (refusal: Refusal?, reported: PolicyRules) {
+    func evaluate(_ request: AccessRequest, at now: Timestamp) -> (refusal: Refusal?, reported: PolicyRules) {
         guard state == .active else { return (.inactive, []) }
         if isExpired(at: now) { return (.expired, []) }
         guard slot.hasPolicy || !request.scopes.isEmpty else { return (nil, []) }
@@ -53,11 +54,11 @@ public struct KeyView {
             refusal = found
             return false
         }
-        // What is refused is not let through by a report.
+        // A refused request needs no report.
         return (refusal, refusal == nil ? reported : [])
     }
 
-    /// A copy to keep.
+    /// A copy that may outlive the call.
     public var principal: Principal {
         let texts = texts
         return Principal(

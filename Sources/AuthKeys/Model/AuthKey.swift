@@ -3,22 +3,21 @@
 public struct AuthKey: Sendable, Equatable {
     public let id: KeyID
     public var attributes: KeyAttributes
-    /// What the newest secret begins with, up to and with its separator, and its last four characters; empty where that is not
-    /// known.
+    /// The beginning of the newest secret, including its separator, and its last four characters; empty if unknown.
     public let prefix: String
     public let lastFour: String
-    /// The secret before it, while a rotation leaves both good.
+    /// The previous secret, while a rotation keeps both valid.
     public let previous: PreviousSecret?
-    /// When the newest secret was last used; nil for never.
+    /// The time of the newest secret's last use; nil for never.
     public let secretLastUsedAt: Timestamp?
     public let usage: KeyUsage
     public let deactivatedAt: Timestamp?
     public let createdAt: Timestamp
     public let updatedAt: Timestamp
-    /// One more with each change; begins at 1.
+    /// Incremented by each change; starts at 1.
     public let version: Int64
 
-    /// A secret that a rotation has replaced and that is good for a while yet.
+    /// A secret that a rotation has replaced and that is valid until its grace period ends.
     public struct PreviousSecret: Sendable, Equatable {
         public let redactedValue: String
         public let expiresAt: Timestamp
@@ -54,17 +53,18 @@ public struct AuthKey: Sendable, Equatable {
         attributes[keyPath: path]
     }
 
-    /// `<prefix>_...<last four>`, by which people recognise a key.
+    /// The form `<prefix>_...<last four>`, by which people recognise a key.
     public var redactedValue: String { Self.redact(prefix: prefix, lastFour: lastFour) }
 
     static func redact(prefix: String, lastFour: String) -> String { "\(prefix)...\(lastFour)" }
 
-    /// The prefix that another token of Keyward's own would need to begin as the newest secret does; nil where it cannot.
+    /// The prefix for another token of Keyward's own format with the same beginning as the newest secret; nil if there
+    /// is none.
     var tokenPrefix: TokenPrefix? {
         TokenPrefix(prefix.hasSuffix("_") ? String(prefix.dropLast()) : prefix)
     }
 
-    /// Whether the key opens anything at that moment.
+    /// Returns true if the key is valid at that time.
     public func isActive(at now: Timestamp) -> Bool {
         attributes.enabled && deactivatedAt == nil && attributes.expiresAt.map { $0 > now } ?? true
     }

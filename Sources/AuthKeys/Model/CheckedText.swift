@@ -1,4 +1,5 @@
-/// Bytes as text for callers to hand back: base64url of them and of a checksum, so that what was cut or edited is refused.
+/// Opaque text for callers to send back: base64url of bytes and a checksum, so that truncated or edited text is
+/// refused.
 enum CheckedText {
     static func encode(_ bytes: [UInt8]) -> String {
         Base64URL.encode(bytes + checksum(bytes))
@@ -17,7 +18,7 @@ enum CheckedText {
     }
 }
 
-/// The bytes of a number, the most significant first.
+/// Returns the bytes of a number, the most significant first.
 func bigEndian(_ number: some FixedWidthInteger) -> [UInt8] {
     withUnsafeBytes(of: number.bigEndian) { Array($0) }
 }

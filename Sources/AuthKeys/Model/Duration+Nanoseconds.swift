@@ -1,5 +1,5 @@
 extension Duration {
-    /// For metrics.
+    /// The duration in nanoseconds, for metrics.
     var nanoseconds: Int64 {
         components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
     }

@@ -1,29 +1,29 @@
 import Glibc
 
-/// An IP address, version 4 or 6. An IPv4 address written as an IPv6 one (`::ffff:192.0.2.1`) is the IPv4 address.
+/// An IP address, version 4 or 6. An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is the IPv4 address.
 public struct IPAddress: Sendable, Hashable {
-    /// The address as a number, version 4 in the last 32 bits.
+    /// The address as a number; version 4 in the last 32 bits.
     let high: UInt64
     let low: UInt64
     let isV4: Bool
 
     var width: Int { isV4 ? 32 : 128 }
 
-    /// Bytes of the longest notation, a version 6 address that ends with a version 4 one.
+    /// The length of the longest notation, an IPv6 address that ends with an IPv4 address.
     static let lengthLimit = 45
 
-    /// 4 or 16 bytes, in network order.
+    /// The 4 or 16 bytes, in network order.
     public var bytes: [UInt8] {
         let all = withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { Array($0) }
         return isV4 ? Array(all.suffix(4)) : all
     }
 
-    /// Reads the usual notations (RFC 4291 section 2.2 for version 6), without zone, brackets or port.
+    /// Parses the usual notations (RFC 4291 section 2.2 for version 6), without zone, brackets or port.
     public init?(_ text: some StringProtocol) {
         self.init(utf8: text.utf8)
     }
 
-    /// Reads the same notations as bytes.
+    /// Parses the same notations as bytes.
     public init?(utf8 bytes: some Collection<UInt8>) {
         // `inet_pton` stops at a NUL.
         guard bytes.count <= Self.lengthLimit, !bytes.contains(0) else { return nil }
@@ -72,11 +72,11 @@ extension IPAddress: CustomStringConvertible {
 /// A block of addresses in CIDR notation (RFC 4632 section 3.1, RFC 4291 section 2.3).
 public struct IPNetwork: Sendable, Hashable {
     public let address: IPAddress
-    /// Bits that count.
+    /// The number of significant bits.
     public let prefixLength: Int
 
-    /// Reads `address/length`, or an address alone, which is a network of one. Bits beyond the length must be zero: anything
-    /// else is more likely a mistake than meant.
+    /// Parses `address/length`, or a single address as a network of one. Bits beyond the length must be zero: others
+    /// are more likely a mistake than intended.
     public init?(_ text: some StringProtocol) {
         guard text.utf8.count <= IPAddress.lengthLimit + 4 else { return nil }
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
@@ -85,7 +85,7 @@ public struct IPNetwork: Sendable, Hashable {
         var length = width
         if parts.count == 2 {
             guard let value = Int(parts[1]), String(value) == parts[1], (0...width).contains(value) else { return nil }
-            // A mapped IPv4 address with an IPv6 length would mean something else than it says.
+            // An IPv4-mapped address with an IPv6 length would mean another network than it shows.
             guard width == 128 || !parts[0].contains(":") else { return nil }
             length = value
         }
@@ -95,7 +95,7 @@ public struct IPNetwork: Sendable, Hashable {
         guard address.high & hostBits.high == 0, address.low & hostBits.low == 0 else { return nil }
     }
 
-    /// Whether an address lies in the block; never if it is of the other version.
+    /// Returns true if the block contains an address; false for one of the other version.
     public func contains(_ other: IPAddress) -> Bool {
         Self.contains(other, high: address.high, low: address.low, isV4: address.isV4, prefixLength: prefixLength)
     }
@@ -107,7 +107,7 @@ public struct IPNetwork: Sendable, Hashable {
         return other.isV4 == isV4 && (other.high ^ high) & ~hostBits.high == 0 && (other.low ^ low) & ~hostBits.low == 0
     }
 
-    /// The bits that do not count.
+    /// A mask of the bits that are not significant.
     private static func hostBits(isV4: Bool, _ length: Int) -> (high: UInt64, low: UInt64) {
         let length = isV4 ? length + 96 : length
         // A shift by 64 or more leaves nothing.
@@ -115,7 +115,7 @@ public struct IPNetwork: Sendable, Hashable {
     }
 }
 
-/// The form in which policies keep a network.
+/// The form of a network in a policy.
 extension IPNetwork {
     static let encodedSize = 18
 
@@ -124,12 +124,12 @@ extension IPNetwork {
         withUnsafeBytes(of: (address.high.littleEndian, address.low.littleEndian)) { bytes += $0 }
     }
 
-    /// Whether an address lies in the network that is kept at a place.
-    static func contains(_ other: IPAddress, at bytes: UnsafeRawBufferPointer, _ place: Int) -> Bool {
+    /// Returns true if the network at an offset contains an address.
+    static func contains(_ other: IPAddress, at bytes: UnsafeRawBufferPointer, _ offset: Int) -> Bool {
         contains(
-            other, high: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place + 2, as: UInt64.self)),
-            low: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place + 10, as: UInt64.self)),
-            isV4: bytes[place] == 4, prefixLength: Int(bytes[place + 1]))
+            other, high: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 2, as: UInt64.self)),
+            low: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 10, as: UInt64.self)),
+            isV4: bytes[offset] == 4, prefixLength: Int(bytes[offset + 1]))
     }
 }
 

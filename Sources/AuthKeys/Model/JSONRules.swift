@@ -1,29 +1,30 @@
 /// The limits of a JSON text.
 public struct JSONRules: Sendable {
-    /// Levels of arrays and objects that a caller's text may have.
+    /// The maximum nesting of arrays and objects in a caller's text.
     public static let depthLimit = 32
 
-    /// Levels of arrays and objects.
+    /// The maximum nesting of arrays and objects.
     public let depth: Int
-    /// Members and elements.
+    /// The maximum number of members and elements.
     public let values: Int
-    /// Bytes of a member's name, with its escapes resolved.
+    /// The maximum length of a member's name, in bytes, with its escapes resolved.
     public let nameLength: Int
-    /// Bytes of a number.
+    /// The maximum length of a number in bytes.
     public let numberLength: Int
-    /// Whether an object may have members of the same name, and texts may be other than Stream-Safe.
+    /// True if an object may have members of the same name, and texts need not be Stream-Safe.
     let isLenient: Bool
 
-    /// The rules for a text of a caller's.
+    /// The rules for a caller's text.
     public static let received = JSONRules(
         depth: depthLimit, values: 4_096, nameLength: 256, numberLength: 100, isLenient: false)
 
-    /// The rules for a text that was kept. Versions before kept texts of other rules, and the trail adds levels of its own.
+    /// The rules for a stored text. Earlier versions stored texts under other rules, and the trail adds levels of its
+    /// own.
     public static let kept = JSONRules(
         depth: depthLimit + 8, values: .max, nameLength: .max, numberLength: .max, isLenient: true)
 }
 
-/// A fault of a JSON text.
+/// A defect of a JSON text.
 public struct JSONDefect: Error, Equatable {
     /// A step from a value to one that it contains.
     public enum Step: Equatable, Sendable {
@@ -41,19 +42,19 @@ public struct JSONDefect: Error, Equatable {
         case valueCount
         case nameLength
         case numberLength
-        /// The name of a member is there before, in the same object.
+        /// The object already has a member of this name.
         case repeatedMember
         /// The name of a member, or a text, is not Stream-Safe (`StreamSafeText`).
         case nonStarters
     }
 
     public let kind: Kind
-    /// The path to the value at fault.
+    /// The path to the defective value.
     public let path: [Step]
 }
 
 extension JSONDefect {
-    /// Whether the defect is one of the member at its path, and not of the whole text.
+    /// True if the defect concerns the member at its path, and not the whole text.
     public var namesMember: Bool {
         switch kind {
         case .encoding, .syntax, .depth, .valueCount: false
@@ -61,7 +62,7 @@ extension JSONDefect {
         }
     }
 
-    /// The defect without its subject: that is the text, or the member at the path.
+    /// The defect without its subject, which is the text or the member at the path.
     public var reason: String {
         let rules = JSONRules.received
         return switch kind {

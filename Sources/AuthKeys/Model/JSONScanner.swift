@@ -1,8 +1,8 @@
-/// Checks a JSON text (RFC 8259) as bytes, before anything of it becomes a string.
+/// Checks a JSON text (RFC 8259) as bytes, before any of it becomes a string.
 ///
-/// The time grows with the number of bytes, whatever they are, and the memory with the length of names. A text that passes is in
-/// UTF-8, follows the grammar to its last byte and keeps the rules, so that what reads it afterwards has no choice: neither of an
-/// encoding, nor of one among several members of a name, nor of a leniency.
+/// The time grows linearly with the number of bytes, and the memory with the length of names. A text that passes is
+/// UTF-8, follows the grammar to its last byte and keeps the rules. So every later parser reads the same: no other
+/// encoding, no choice among members of one name, no leniency.
 public struct JSONScanner {
     private let text: UnsafeRawBufferPointer
     private let rules: JSONRules
@@ -10,7 +10,7 @@ public struct JSONScanner {
     private var values = 0
     private var path: [JSONDefect.Step] = []
 
-    /// Throws the first fault of a text.
+    /// Throws the first defect of a text.
     public static func check(
         _ text: UnsafeRawBufferPointer, rules: JSONRules = .received
     ) throws(JSONDefect) {
@@ -18,7 +18,7 @@ public struct JSONScanner {
         try scanner.scan()
     }
 
-    /// Throws the first fault of a text.
+    /// Throws the first defect of a text.
     public static func check(_ text: String, rules: JSONRules = .received) throws(JSONDefect) {
         var text = text
         let defect: JSONDefect? = text.withUTF8 { bytes in
@@ -59,7 +59,7 @@ public struct JSONScanner {
         }
     }
 
-    /// Moves behind a byte, and the space before it, if it is there.
+    /// Skips spaces and then the character, if it follows. Returns true if it did.
     private mutating func skip(_ character: Unicode.Scalar) -> Bool {
         skipSpace()
         guard next == UInt8(ascii: character) else { return false }
@@ -69,7 +69,7 @@ public struct JSONScanner {
 
     // MARK: - Values (sections 3 to 5)
 
-    /// Moves behind a value, and the space before it.
+    /// Skips spaces and a value.
     private mutating func value() throws(JSONDefect) {
         values += 1
         guard values <= rules.values else { throw defect(.valueCount) }
@@ -149,7 +149,7 @@ public struct JSONScanner {
         guard index - start <= rules.numberLength else { throw defect(.numberLength) }
     }
 
-    /// Moves behind digits, of which there must be one.
+    /// Skips one or more digits.
     private mutating func digits() throws(JSONDefect) {
         let start = index
         while let byte = next, (0x30...0x39).contains(byte) { index += 1 }
@@ -158,13 +158,13 @@ public struct JSONScanner {
 
     // MARK: - Strings (section 7)
 
-    /// Moves behind the quotation mark that ends the string at the index.
+    /// Skips a string up to its closing quotation mark.
     private mutating func string() throws(JSONDefect) {
         var run = NonStarterRun()
         while let scalar = try scalar() { try check(scalar, &run) }
     }
 
-    /// Does the same.
+    /// Skips a string up to its closing quotation mark.
     /// - Returns: the text, with its escapes resolved.
     private mutating func name() throws(JSONDefect) -> String {
         var run = NonStarterRun()
@@ -189,7 +189,7 @@ public struct JSONScanner {
         if !run.accepts(scalar), !rules.isLenient { throw defect(.nonStarters) }
     }
 
-    /// Returns the scalar at the index, and moves behind it; nil for the quotation mark that ends the string.
+    /// Returns the scalar at the index and skips it; nil for the quotation mark that ends the string.
     private mutating func scalar() throws(JSONDefect) -> Unicode.Scalar? {
         guard let byte = next else { throw defect(.syntax) }
         index += 1
@@ -202,7 +202,7 @@ public struct JSONScanner {
         }
     }
 
-    /// Returns the scalar of an escape, and moves behind it.
+    /// Returns the scalar of an escape and skips it.
     private mutating func escape() throws(JSONDefect) -> Unicode.Scalar {
         guard let byte = next else { throw defect(.syntax) }
         index += 1
@@ -218,7 +218,7 @@ public struct JSONScanner {
         }
         let unit = try codeUnit()
         if let scalar = Unicode.Scalar(unit) { return scalar }
-        // Half a pair means nothing.
+        // A lone surrogate is not a character.
         guard unit < 0xDC00, next == UInt8(ascii: "\\") else { throw defect(.syntax) }
         index += 1
         guard next == UInt8(ascii: "u") else { throw defect(.syntax) }
@@ -230,7 +230,7 @@ public struct JSONScanner {
         return scalar
     }
 
-    /// Returns a code unit of UTF-16, and moves behind its four digits.
+    /// Returns a UTF-16 code unit and skips its four digits.
     private mutating func codeUnit() throws(JSONDefect) -> UInt16 {
         var unit: UInt16 = 0
         for _ in 0..<4 {
@@ -241,7 +241,7 @@ public struct JSONScanner {
         return unit
     }
 
-    /// Returns the scalar that begins with a byte beyond ASCII, and moves behind it (RFC 3629 section 4).
+    /// Returns the scalar that begins with a byte beyond ASCII and skips it (RFC 3629 section 4).
     private mutating func multibyte(_ first: UInt8) throws(JSONDefect) -> Unicode.Scalar {
         let (count, least): (Int, UInt32)
         switch first {

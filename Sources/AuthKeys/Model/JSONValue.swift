@@ -1,4 +1,4 @@
-/// A JSON value (RFC 8259), for what an operator keeps with a key and Keyward only passes on.
+/// A JSON value (RFC 8259), for data that an operator stores with a key and Keyward only forwards.
 public enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
@@ -8,7 +8,7 @@ public enum JSONValue: Sendable, Equatable {
     case array([JSONValue])
     case object([String: JSONValue])
 
-    /// The same text for equal values: not JSON, but as unambiguous.
+    /// A text that is equal for equal values: not JSON, but as unambiguous.
     var canonical: String {
         switch self {
         case .null: "n"
@@ -24,7 +24,7 @@ public enum JSONValue: Sendable, Equatable {
         }
     }
 
-    /// As JSON without white space, members by name.
+    /// The JSON text without white space, members sorted by name.
     public var text: String {
         switch self {
         case .null: "null"
@@ -40,7 +40,7 @@ public enum JSONValue: Sendable, Equatable {
         }
     }
 
-    /// A string of RFC 8259 section 7.
+    /// Returns the text as a JSON string (RFC 8259 section 7).
     public static func quoted(_ text: String) -> String {
         if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }) { return "\"\(text)\"" }
         var result: [UInt8] = [0x22]
@@ -54,7 +54,7 @@ public enum JSONValue: Sendable, Equatable {
         return String(decoding: result + [0x22], as: UTF8.self)
     }
 
-    /// About as many bytes as it takes as JSON without white space; never fewer.
+    /// An upper bound of the size in bytes as JSON without white space, close to the real size.
     var size: Int {
         switch self {
         case .null, .bool: 5
@@ -66,7 +66,7 @@ public enum JSONValue: Sendable, Equatable {
         }
     }
 
-    /// Whether arrays and objects lie in it more than so many levels deep.
+    /// Returns true if arrays and objects are nested more than this number of levels.
     func isDeeper(than levels: Int) -> Bool {
         switch self {
         case .null, .bool, .integer, .number, .string: false
@@ -75,7 +75,7 @@ public enum JSONValue: Sendable, Equatable {
         }
     }
 
-    /// Whether a text in it has a NUL, which PostgreSQL cannot keep.
+    /// True if a text in the value has a NUL, which PostgreSQL cannot store.
     var hasNUL: Bool {
         switch self {
         case .null, .bool, .integer, .number: false
@@ -85,7 +85,7 @@ public enum JSONValue: Sendable, Equatable {
         }
     }
 
-    /// The result of a merge patch (RFC 7396 section 2).
+    /// Returns the result of a merge patch (RFC 7396 section 2).
     public func merged(with patch: JSONValue) -> JSONValue {
         guard case .object(let changes) = patch else { return patch }
         var members: [String: JSONValue] = [:]

@@ -1,28 +1,28 @@
-/// What admins say of a key, and may change.
+/// The attributes of a key that admins set and may change.
 public struct KeyAttributes: Sendable, Equatable {
     public var name: String
-    /// Free text; empty when there is none.
+    /// Free text; empty for none.
     public var description: String
-    /// Whom the key belongs to, in the operator's own terms; nil when that was not said.
+    /// The owner of the key, in the operator's terms; nil for none.
     public var owner: String?
-    /// What the key may do, in the operator's own terms.
+    /// The scopes of the key, in the operator's terms.
     public var scopes: [String]
-    /// For finding keys: names and values.
+    /// Names and values by which admins find keys.
     public var labels: [String: String]
-    /// A JSON object of the operator's.
+    /// A JSON object of the operator.
     public var metadata: [String: JSONValue]
-    /// A pause that can be taken back, apart from the deactivation, which cannot.
+    /// False while the key is disabled. Unlike a deactivation, this can be undone.
     public var enabled: Bool
     public var expiresAt: Timestamp?
-    /// Before it the key opens nothing; nil for no such moment.
+    /// The time before which the key grants no access; nil for none.
     public var notBefore: Timestamp?
-    /// Methods of HTTP that the key is good for; empty for any.
+    /// The HTTP methods that the key is valid for; empty for any.
     public var allowedMethods: [String]
-    /// Patterns (`PathPattern`) of the paths that the key is good for; empty for any.
+    /// Patterns (`PathPattern`) of the paths that the key is valid for; empty for any.
     public var allowedPaths: [String]
     /// Networks (`IPNetwork`) that the key may be used from; empty for any.
     public var allowedCIDRs: [String]
-    /// Names of rules (`PolicyRule`) that only report what they would have refused.
+    /// Names of the rules (`PolicyRule`) that report requests instead of refusing them.
     public var reportOnly: [String]
 
     public init(
@@ -46,10 +46,11 @@ public struct KeyAttributes: Sendable, Equatable {
         self.reportOnly = reportOnly
     }
 
-    /// Whether the end of the key only reports.
+    /// True if the expiry of the key only reports.
     private var reportsExpiry: Bool { reportOnly.contains(PolicyRule.expiresAt.rawValue) }
 
-    /// The entry of one of the key's secrets; of a disabled key where the policy makes no sense.
+    /// Returns the index entry of one of the key's secrets. If the policy is invalid, the entry is that of a disabled
+    /// key.
     public func entry(
         of digest: SecretDigest, id: KeyID, version: UInt32, deactivated: Bool = false,
         secretExpiresAt: Timestamp? = nil
@@ -68,7 +69,7 @@ public struct KeyAttributes: Sendable, Equatable {
     }
 }
 
-/// A change of a key's attributes, as a JSON merge patch has it (RFC 7396): what is not named stays, null clears.
+/// A change of a key's attributes as a JSON merge patch (RFC 7396): members that are left out stay, null clears.
 public struct KeyPatch: Sendable, Equatable {
     public enum Change<Value: Sendable & Equatable>: Sendable, Equatable {
         case unchanged
@@ -80,7 +81,7 @@ public struct KeyPatch: Sendable, Equatable {
     public var description = Change<String>.unchanged
     public var owner = Change<String>.unchanged
     public var scopes = Change<[String]>.unchanged
-    /// Nil takes a label off.
+    /// Nil removes a label.
     public var labels = Change<[String: String?]>.unchanged
     public var metadata = Change<[String: JSONValue]>.unchanged
     public var enabled = Change<Bool>.unchanged
@@ -93,7 +94,7 @@ public struct KeyPatch: Sendable, Equatable {
 
     public init() {}
 
-    /// The attributes after the change, not yet checked.
+    /// Returns the attributes after the change, not validated yet.
     public func applied(to attributes: KeyAttributes) -> KeyAttributes {
         var result = attributes
         Self.apply(name, to: &result.name, cleared: "")

@@ -1,31 +1,31 @@
-/// What verification has to know of one secret: a row of the change feed, and of the index.
+/// The data of one secret that verification needs: a row of the change feed and of the index.
 public struct KeyEntry: Sendable, Equatable {
-    /// Whether the key behind a secret may be used. Expiry is not a state: it is compared with the clock each time.
+    /// The state of the key of a secret. Expiry is not a state: each verification compares it with the clock.
     public enum State: UInt8, Sendable, CaseIterable {
         case active = 1
-        /// Paused; can be enabled again.
+        /// Disabled; can be enabled again.
         case disabled = 2
-        /// Revoked for good.
+        /// Revoked permanently.
         case deactivated = 3
-        /// The record is gone; kept so that nothing older brings it back.
+        /// The record is deleted. The entry stays so that no older entry restores it.
         case deleted = 4
 
-        /// Whether the state is permanent.
+        /// True if the state is permanent.
         var isFinal: Bool { self == .deactivated || self == .deleted }
     }
 
     public let digest: SecretDigest
     public let keyID: KeyID
-    /// The version of the key's record; a higher one replaces a lower one, never the other way round.
+    /// The version of the key's record. A higher one replaces a lower one, never the reverse.
     public let version: UInt32
     public let state: State
-    /// The earlier of the key's and the secret's own end; nil for none.
+    /// The earlier of the key's and the secret's own expiry; nil for none.
     public private(set) var expiresAt: Timestamp?
-    /// Whether `expiresAt` is the secret's own end, set by a rotation, which nothing moves later.
+    /// True if `expiresAt` is the secret's own expiry, which a rotation set and no change postpones.
     public private(set) var endsSecret: Bool
     public let name: String
     public let owner: String?
-    /// Separated by single spaces, as in RFC 6749 section 3.3; empty for none.
+    /// Separated by single spaces (RFC 6749 section 3.3); empty for none.
     public let scopes: String
     public let policy: KeyPolicy
     /// The operator's JSON object, as text; empty for none.
@@ -49,7 +49,7 @@ public struct KeyEntry: Sendable, Equatable {
         self.metadata = metadata
     }
 
-    /// The entry with an end of its secret that is earlier than its own end.
+    /// Returns the entry with an expiry of its secret that is earlier than its own.
     func ending(at end: Timestamp) -> KeyEntry {
         var entry = self
         entry.expiresAt = end

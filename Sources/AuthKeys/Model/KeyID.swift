@@ -1,9 +1,10 @@
-/// The stable identifier of a key: a UUID (RFC 9562), version 7 when made here, so that new rows are neighbours on disk.
+/// The stable identifier of a key: a UUID (RFC 9562). Keyward generates version 7, so that new rows are adjacent on
+/// disk.
 public struct KeyID: Hashable, Sendable, Comparable {
     public let high: UInt64
     public let low: UInt64
 
-    /// Makes an identifier for a key created now.
+    /// Generates an identifier for a key that is created now.
     public static func generate(at now: Timestamp = .now) -> KeyID {
         var random = SystemRandomNumberGenerator()
         let milliseconds = UInt64(max(0, now.microseconds / 1_000)) & 0xFFFF_FFFF_FFFF
@@ -13,13 +14,13 @@ public struct KeyID: Hashable, Sendable, Comparable {
         )
     }
 
-    /// When the identifier was made, to the millisecond; nil where it is none that says so (UUIDs of version 7 do, RFC 9562
-    /// section 5.7).
+    /// The creation time of the identifier, to the millisecond, for UUIDs of version 7 (RFC 9562 section 5.7);
+    /// otherwise nil.
     public var createdAt: Timestamp? {
         high >> 12 & 0xF == 7 ? Timestamp(microseconds: Int64(high >> 16) * 1_000) : nil
     }
 
-    /// The order of the bytes, which is PostgreSQL's too.
+    /// Compares bytes, as PostgreSQL does.
     public static func < (left: KeyID, right: KeyID) -> Bool {
         (left.high, left.low) < (right.high, right.low)
     }
@@ -29,20 +30,20 @@ public struct KeyID: Hashable, Sendable, Comparable {
         self.low = low
     }
 
-    /// Takes the 16 bytes of a UUID; nil for any other number of bytes.
+    /// Reads the 16 bytes of a UUID; nil for any other number of bytes.
     public init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count == 16 else { return nil }
         high = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
         low = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
     }
 
-    /// Takes the 16 bytes of a UUID; nil for any other number of bytes.
+    /// Reads the 16 bytes of a UUID; nil for any other number of bytes.
     public init?(_ bytes: [UInt8]) {
         guard let id = bytes.withUnsafeBytes({ KeyID($0) }) else { return nil }
         self = id
     }
 
-    /// Reads the 36-character text form of RFC 9562, letters in either case; nil for anything else.
+    /// Parses the 36-character text form of RFC 9562, with letters in either case; nil for any other text.
     public init?(_ text: some StringProtocol) {
         let utf8 = Array(text.utf8)
         guard utf8.count == 36 else { return nil }

@@ -1,8 +1,8 @@
-/// A key's use, day by day.
+/// The usage of a key, by day.
 public struct KeyUsageReport: Sendable, Equatable {
-    /// The requests of a day of UTC.
+    /// The number of requests on a UTC day.
     public struct Day: Sendable, Equatable {
-        /// Since 1970-01-01.
+        /// Days since 1970-01-01.
         public let number: Int32
         public let requests: Int64
 
@@ -12,14 +12,14 @@ public struct KeyUsageReport: Sendable, Equatable {
         }
     }
 
-    /// The use of one of the key's secrets.
+    /// The usage of one of the key's secrets.
     public struct Secret: Sendable, Equatable {
         public let redactedValue: String
         public let createdAt: Timestamp
         public let expiresAt: Timestamp?
         public let lastUsedAt: Timestamp?
         public let requests: Int64
-        /// Only days with requests, newest first.
+        /// Days with requests, newest first.
         public let days: [Day]
 
         public init(
@@ -36,7 +36,7 @@ public struct KeyUsageReport: Sendable, Equatable {
     }
 
     public let usage: KeyUsage
-    /// Only days with requests, newest first.
+    /// Days with requests, newest first.
     public let days: [Day]
     /// Newest first.
     public let secrets: [Secret]
@@ -48,15 +48,15 @@ public struct KeyUsageReport: Sendable, Equatable {
     }
 }
 
-/// How a key was used, as far as it was written down: what running instances have counted since is on its way.
+/// The usage of a key as stored. Requests that running instances have counted since are not included.
 public struct KeyUsage: Sendable, Equatable {
     /// Nil for never.
     public let lastUsedAt: Timestamp?
-    /// Where the last request came from.
+    /// The client address of the last request.
     public let lastAddress: String?
-    /// What sent it: the name of a program or a browser.
+    /// The client of the last request: the name of a program or a browser.
     public let lastAgent: String?
-    /// Requests that were let in.
+    /// The number of admitted requests.
     public let requests: Int64
 
     public init(
@@ -70,7 +70,8 @@ public struct KeyUsage: Sendable, Equatable {
 }
 
 extension Timestamp {
-    /// Whether a use at that moment is so recent that whoever ends the key should know: within seven days.
+    /// Returns true if a use at that time is so recent, within seven days, that an admin who revokes the key should
+    /// learn of it.
     public func isRecentUse(at now: Timestamp) -> Bool {
         advanced(by: .seconds(7 * 86_400)) > now
     }

@@ -1,4 +1,4 @@
-/// Whom a verified request comes from: what is carried onward.
+/// The identity behind a verified request, which is passed on.
 public struct Principal: Sendable, Equatable {
     public let keyID: KeyID
     public let name: String
@@ -14,7 +14,7 @@ public struct Principal: Sendable, Equatable {
         self.expiresAt = expiresAt
     }
 
-    /// Whether one of the scopes covers that one: `documents:*` covers `documents:read`.
+    /// Returns true if one of the scopes covers the given one: `documents:*` covers `documents:read`.
     public func has(scope: String) -> Bool {
         Array(scopes.joined(separator: " ").utf8).withUnsafeBytes { ScopePattern.covers($0, Array(scope.utf8)) }
     }

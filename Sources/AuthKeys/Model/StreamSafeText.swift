@@ -1,9 +1,10 @@
-/// Stream-Safe Text (UAX #15 section 13): text without a long run of non-starters, the characters that combine with the one before.
+/// Stream-Safe Text (UAX #15 section 13): text without a long run of non-starters, the characters that combine with the
+/// previous one.
 ///
-/// Normalization sorts such a run, in a time that grows with the square of its length, and so do comparing, hashing and sorting
-/// Swift's strings. In Stream-Safe Text they take a time that grows with the length of the text.
+/// Normalization sorts such a run in quadratic time, and so does comparing, hashing and sorting Swift's strings. For
+/// Stream-Safe Text they take linear time.
 public enum StreamSafeText {
-    /// Non-starters in a row.
+    /// The maximum number of consecutive non-starters.
     public static let limit = 30
 
     /// Returns true for Stream-Safe Text.
@@ -13,11 +14,11 @@ public enum StreamSafeText {
     }
 }
 
-/// The length of the current run of non-starters in a text that is shown scalar by scalar.
+/// The length of the current run of non-starters in a text that is read scalar by scalar.
 struct NonStarterRun {
     private var length = 0
 
-    /// Counts a scalar; false where the run is too long.
+    /// Counts a scalar. Returns false if the run is too long.
     mutating func accepts(_ scalar: Unicode.Scalar) -> Bool {
         // No scalar before U+0300 is a non-starter.
         guard scalar.value >= 0x300 else {

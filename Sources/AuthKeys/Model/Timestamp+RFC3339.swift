@@ -1,13 +1,13 @@
 extension Timestamp: CustomStringConvertible {
-    /// Why a text is no timestamp.
+    /// The reason why a text is not a timestamp.
     public enum ParseFailure: Error, Equatable, Sendable {
-        /// Not `date "T" time zone` (RFC 3339 section 5.6), the zone left out included.
+        /// Not `date "T" time zone` (RFC 3339 section 5.6); the zone is required.
         case syntax
-        /// The shape is right, but there is no such day, hour, minute, second or offset.
+        /// The format is valid, but the day, hour, minute, second or offset does not exist.
         case noSuchMoment
     }
 
-    /// Reads an RFC 3339 `date-time` (section 5.6): any offset, up to nine fractional digits of which six count. A leap
+    /// Parses an RFC 3339 `date-time` (section 5.6) with any offset. Of up to nine fractional digits, six count. A leap
     /// second is read as the second after it.
     public init(rfc3339 text: some StringProtocol) throws(ParseFailure) {
         var scanner = Scanner(Array(text.utf8))
@@ -35,8 +35,8 @@ extension Timestamp: CustomStringConvertible {
         guard isRepresentable else { throw .noSuchMoment }
     }
 
-    /// The RFC 3339 form in UTC, with as many of six fractional digits as are not trailing zeros. Moments that four-digit
-    /// years cannot express are shown as the nearest that can.
+    /// The RFC 3339 form in UTC, with up to six fractional digits, without trailing zeros. A moment outside the
+    /// four-digit years is shown as the nearest within them.
     public var description: String {
         let shown = min(max(self, .minimum), .maximum).microseconds
         let (seconds, fraction) = shown.quotientAndRemainder(floorDividingBy: 1_000_000)
@@ -80,7 +80,8 @@ extension Timestamp: CustomStringConvertible {
         }
     }
 
-    /// Days from 1970-01-01 in the proleptic Gregorian calendar, by counting in 400-year eras that begin in March.
+    /// Returns the days since 1970-01-01 in the proleptic Gregorian calendar, by counting 400-year eras that begin in
+    /// March.
     private static func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int {
         let shifted = month <= 2 ? year - 1 : year
         let era = shifted / 400
@@ -130,7 +131,7 @@ extension Timestamp: CustomStringConvertible {
             return value
         }
 
-        /// The fraction in microseconds; zero when there is none.
+        /// Returns the fraction in microseconds; zero if there is none.
         mutating func fraction() throws(ParseFailure) -> Int {
             guard next == 0x2E else { return 0 }
             position += 1
@@ -163,15 +164,15 @@ extension Timestamp: CustomStringConvertible {
 }
 
 extension Timestamp {
-    /// Whole seconds since the Unix epoch; those of a fraction begin before it.
+    /// Whole seconds since the Unix epoch, rounded down.
     public var seconds: Int64 { microseconds.quotientAndRemainder(floorDividingBy: 1_000_000).quotient }
 
-    /// Whole milliseconds since the Unix epoch, in the same way.
+    /// Whole milliseconds since the Unix epoch, rounded down.
     public var milliseconds: Int64 { microseconds.quotientAndRemainder(floorDividingBy: 1_000).quotient }
 }
 
 extension BinaryInteger {
-    /// Division that rounds down, so that moments before 1970 fall into the right day.
+    /// Divides and rounds down, so that moments before 1970 belong to the correct day.
     fileprivate func quotientAndRemainder(floorDividingBy divisor: Self) -> (quotient: Self, remainder: Self) {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)

@@ -1,8 +1,8 @@
 import Glibc
-// Where the compiler takes `timespec` from in an optimised build, as soon as another file extends Duration.
+// Optimised builds find `timespec` in this module as soon as another file extends Duration.
 import SwiftOverlayShims
 
-/// A moment in UTC, in microseconds since 1970-01-01, which is what PostgreSQL's `timestamptz` resolves.
+/// A moment in UTC, in microseconds since 1970-01-01, the resolution of PostgreSQL's `timestamptz`.
 public struct Timestamp: Hashable, Comparable, Sendable {
     /// Microseconds since the Unix epoch.
     public let microseconds: Int64
@@ -11,7 +11,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
         self.microseconds = microseconds
     }
 
-    /// The system's real-time clock, now.
+    /// The current time of the system's real-time clock.
     public static var now: Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
@@ -23,12 +23,12 @@ public struct Timestamp: Hashable, Comparable, Sendable {
     /// The last moment that the API accepts or shows: the end of the year 9999.
     public static let maximum = Timestamp(microseconds: 253_402_300_799_999_999)
 
-    /// Whether the moment can be written with a four-digit year.
+    /// True if a four-digit year can express the moment.
     public var isRepresentable: Bool { self >= .minimum && self <= .maximum }
 
     public static func < (left: Timestamp, right: Timestamp) -> Bool { left.microseconds < right.microseconds }
 
-    /// A later moment, held at the end of the range.
+    /// Returns a later moment, limited to the end of the range.
     public func advanced(by duration: Duration) -> Timestamp {
         let (seconds, attoseconds) = duration.components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)

@@ -1,12 +1,13 @@
-/// What a caller wants to do, as far as a policy asks. What is not known is refused where a rule wants to know it.
+/// The attributes of a request that a policy evaluates. Attributes that were not provided are refused by rules that
+/// need them.
 ///
-/// Method and path are lent for the length of a call.
+/// Method and path are borrowed for the duration of a call.
 public struct AccessRequest {
-    /// The method's bytes, as they came; empty when it is not known.
+    /// The method's bytes as received; empty if unknown.
     public var method: UnsafeRawBufferPointer
-    /// The path as it came, percent-encoded; what follows a `?` is no part of it. Empty when it is not known.
+    /// The path as received, percent-encoded; a `?` and what follows are ignored. Empty if unknown.
     public var path: UnsafeRawBufferPointer
-    /// The client's address, as the trusted proxies tell it; nil when it is not known.
+    /// The client's address, as the trusted proxies report it; nil if unknown.
     public var address: IPAddress?
     /// The scopes that the request needs.
     public var scopes: ScopeRequirement
@@ -22,17 +23,17 @@ public struct AccessRequest {
         self.scopes = scopes
     }
 
-    /// A request of which nothing is known: good for keys without a policy.
+    /// A request without attributes, as for keys without a policy.
     public static var unknown: AccessRequest { AccessRequest() }
 }
 
 /// The scopes that a request needs, all of them.
 public struct ScopeRequirement: Sendable, Hashable {
-    /// Scopes that one caller may ask for: each is compared with every scope of a key.
+    /// The maximum number of scopes that a caller may ask for: each is compared with every scope of a key.
     public static let countLimit = 100
 
     let scopes: [[UInt8]]
-    /// Separated by single spaces, as in RFC 6749 section 3.3.
+    /// Separated by single spaces (RFC 6749 section 3.3).
     public let text: String
 
     public static let none = ScopeRequirement(checked: [])
@@ -42,7 +43,7 @@ public struct ScopeRequirement: Sendable, Hashable {
         text = checked.joined(separator: " ")
     }
 
-    /// Nil if they are too many, or if one is no scope or has a wildcard: what a request needs is one thing, not many.
+    /// Returns nil if there are too many, or one is not a scope or has a wildcard: a request needs exact scopes.
     public init?(_ scopes: [String]) {
         guard scopes.count <= Self.countLimit,
             scopes.allSatisfy({ ScopePattern.isScope($0) && !ScopePattern.hasWildcard($0) })
@@ -52,7 +53,7 @@ public struct ScopeRequirement: Sendable, Hashable {
 
     public var isEmpty: Bool { scopes.isEmpty }
 
-    /// What both need.
+    /// Returns the scopes of both.
     public func union(_ other: ScopeRequirement) -> ScopeRequirement {
         if other.isEmpty { return self }
         if isEmpty { return other }
@@ -62,12 +63,12 @@ public struct ScopeRequirement: Sendable, Hashable {
     }
 }
 
-/// The scopes that a key has. A segment (what colons separate) that is `*` stands for any one, the last one for all that follow:
-/// `documents:*` covers `documents:read` and `documents:read:own`.
+/// Matching of a key's scopes. Colons separate segments. A segment `*` matches any one segment; the last one matches
+/// all that follow: `documents:*` covers `documents:read` and `documents:read:own`.
 enum ScopePattern {
     static let lengthLimit = 128
 
-    /// A scope token of RFC 6749 section 3.3.
+    /// Returns true for a scope token of RFC 6749 section 3.3.
     static func isScope(_ text: String) -> Bool {
         (1...lengthLimit).contains(text.utf8.count)
             && text.utf8.allSatisfy { $0 == 0x21 || (0x23...0x5B).contains($0) || (0x5D...0x7E).contains($0) }
@@ -78,7 +79,7 @@ enum ScopePattern {
             .contains { $0.elementsEqual([UInt8(ascii: "*")]) }
     }
 
-    /// Whether one of the scopes, which single spaces separate, covers what is needed.
+    /// Returns true if one of the granted scopes, separated by single spaces, covers the needed one.
     static func covers(_ granted: UnsafeRawBufferPointer, _ needed: [UInt8]) -> Bool {
         var start = 0
         while start < granted.count {
@@ -94,25 +95,25 @@ enum ScopePattern {
         _ granted: UnsafeRawBufferPointer, _ start: Int, _ end: Int, _ needed: [UInt8]
     ) -> Bool {
         let colon = UInt8(ascii: ":")
-        var (place, wanted) = (start, 0)
+        var (index, wanted) = (start, 0)
         while true {
             let isWildcard =
-                place < end && granted[place] == UInt8(ascii: "*") && (place + 1 == end || granted[place + 1] == colon)
+                index < end && granted[index] == UInt8(ascii: "*") && (index + 1 == end || granted[index + 1] == colon)
             if isWildcard {
                 guard wanted < needed.count, needed[wanted] != colon else { return false }
-                if place + 1 == end { return true }
-                place += 1
+                if index + 1 == end { return true }
+                index += 1
                 while wanted < needed.count, needed[wanted] != colon { wanted += 1 }
             } else {
-                while place < end, wanted < needed.count, granted[place] == needed[wanted], granted[place] != colon {
-                    place += 1
+                while index < end, wanted < needed.count, granted[index] == needed[wanted], granted[index] != colon {
+                    index += 1
                     wanted += 1
                 }
             }
-            // Both have to stand at the end of a segment.
-            guard place < end else { return wanted == needed.count }
-            guard granted[place] == colon, wanted < needed.count, needed[wanted] == colon else { return false }
-            place += 1
+            // Both must be at the end of a segment.
+            guard index < end else { return wanted == needed.count }
+            guard granted[index] == colon, wanted < needed.count, needed[wanted] == colon else { return false }
+            index += 1
             wanted += 1
         }
     }

@@ -1,28 +1,28 @@
-/// What would become of a request, and what led to it: each thing that was looked at, in order.
+/// The decision on a hypothetical request, and the rules that led to it, in evaluation order.
 public struct Explanation: Sendable, Equatable {
     public struct Step: Sendable, Equatable {
         /// `state`, or the name of a rule.
         public let rule: String
-        /// Nil if the rule is content.
+        /// Nil if the rule passes.
         public let refusal: Refusal?
-        /// The rule only reports.
+        /// True if the rule is report-only.
         public let reportsOnly: Bool
     }
 
     public let steps: [Step]
-    /// The first refusal of a rule that does not only report; nil: the request is let in.
+    /// The first refusal of an enforcing rule; nil if the request is admitted.
     public let refusal: Refusal?
 
     init(
         _ key: AuthKey, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, at now: Timestamp
     ) {
-        // The index itself decides, with this key alone in it.
+        // The index itself decides, with this key as its only entry.
         let digest = SecretDigest(words: (0, 0, 0, 0))
         let entry = key.attributes.entry(of: digest, id: key.id, version: 1, deactivated: key.deactivatedAt != nil)
         let index = KeyIndex()
         index.apply(entry)
         let (method, path) = (Array(method.utf8), Array(path.utf8))
-        let judged = index.withKey(for: digest) { view in
+        let evaluated = index.withKey(for: digest) { view in
             method.withUnsafeBytes { method in
                 path.withUnsafeBytes { path in
                     view.explain(
@@ -30,11 +30,11 @@ public struct Explanation: Sendable, Equatable {
                 }
             }
         }
-        steps = judged?.steps ?? []
-        refusal = judged.map(\.refusal) ?? .unknown
+        steps = evaluated?.steps ?? []
+        refusal = evaluated.map(\.refusal) ?? .unknown
     }
 
-    /// A method or a path that could be read in two ways, where rules for requests depend on it.
+    /// Explains the refusal of a request whose method or path is ambiguous, while rules for requests depend on it.
     init(ambiguous refusal: Refusal) {
         self.init(
             steps: [Step(rule: PolicyRule.scopes.rawValue, refusal: refusal, reportsOnly: false)], refusal: refusal)
@@ -47,7 +47,7 @@ public struct Explanation: Sendable, Equatable {
 }
 
 extension KeyView {
-    /// The decision of `judge`, with all that it looks at; and what it does not look at any more after a refusal.
+    /// Explains the decision of `evaluate`: all rules it evaluates, and the rules that it skips after a refusal.
     fileprivate func explain(_ request: AccessRequest, at now: Timestamp) -> Explanation {
         let isActive = state == .active
         var steps = [Explanation.Step(rule: "state", refusal: isActive ? nil : .inactive, reportsOnly: false)]
@@ -61,6 +61,6 @@ extension KeyView {
                 .init(rule: rule.rawValue, refusal: refusal, reportsOnly: policy.reportOnly.contains(rule)))
             return true
         }
-        return Explanation(steps: steps, refusal: judge(request, at: now).refusal)
+        return Explanation(steps: steps, refusal: evaluate(request, at: now).refusal)
     }
 }

@@ -1,9 +1,9 @@
-/// What limits a key beyond its state, in the form in which the index keeps it: bytes that are read where they lie. Empty for a
-/// key without limits. Scopes are no part of it; what they are needed for comes with the request.
+/// The restrictions of a key beyond its state, as bytes that the index stores and verification reads in place. Empty
+/// for a key without restrictions. Scopes are separate, because the request determines which ones are needed.
 ///
-/// First the rules that there are and those that only report, a bit each; then each rule that there is, in order: moments as
-/// eight bytes, lists as a count and, for networks, 18 bytes each (version, length, address), for texts, a length of two bytes
-/// and the text.
+/// The bytes begin with two bit sets: the rules present and the report-only rules. Then follow the rules in order. A
+/// moment takes eight bytes. A list begins with a count. A network takes 18 bytes (version, length, address); a text is
+/// a length of two bytes and the text.
 public struct KeyPolicy: Sendable, Hashable {
     public static let none = KeyPolicy(bytes: [])
 
@@ -15,8 +15,8 @@ public struct KeyPolicy: Sendable, Hashable {
         self.bytes = bytes
     }
 
-    /// Nil if something is not what its rule takes.
-    /// - Parameter expiresAt: the key's own end, if that only reports.
+    /// Returns nil if a value is invalid for its rule.
+    /// - Parameter expiresAt: the key's own expiry, if it is report-only.
     public init?(
         expiresAt: Timestamp? = nil, notBefore: Timestamp? = nil, cidrs: [String] = [], methods: [String] = [],
         paths: [String] = [], reportOnly: [String] = []
@@ -52,7 +52,7 @@ public struct KeyPolicy: Sendable, Hashable {
     }
 }
 
-/// A policy where it lies in memory.
+/// A policy in place, in the memory of the index.
 struct PolicyView {
     private let bytes: UnsafeRawBufferPointer
 
@@ -60,10 +60,10 @@ struct PolicyView {
         self.bytes = bytes
     }
 
-    /// The rules that only report.
+    /// The report-only rules.
     var reportOnly: PolicyRules { bytes.count < 2 ? [] : PolicyRules(rawValue: bytes[1]) }
 
-    /// The moment of that rule; nil if there is none.
+    /// The moment of the `not_before` rule; nil if the policy lacks it.
     var notBefore: Timestamp? {
         guard bytes.count >= 2 else { return nil }
         let rules = PolicyRules(rawValue: bytes[0])
@@ -72,7 +72,8 @@ struct PolicyView {
         return Timestamp(microseconds: moment(&cursor))
     }
 
-    /// Goes through the rules in order; `visit` is told of each that there is and what it finds, and says whether to go on.
+    /// Evaluates the rules in order. `visit` receives each rule present and its result, and returns whether to
+    /// continue.
     @inline(__always)
     func check(
         _ request: AccessRequest, scopes: UnsafeRawBufferPointer, at now: Timestamp,
@@ -123,7 +124,7 @@ struct PolicyView {
         return Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: cursor, as: Int64.self))
     }
 
-    /// Whether one of the texts that begin at the cursor fits; moves behind them.
+    /// Returns true if one of the texts at the cursor matches, and moves the cursor past them.
     private func anyText(_ cursor: inout Int, _ fits: (UnsafeRawBufferPointer) -> Bool) -> Bool {
         let count = bytes[cursor]
         cursor += 1

@@ -1,8 +1,9 @@
-/// Methods of HTTP in rules (RFC 9110 section 9.1). GET means HEAD too, which asks for nothing else.
+/// HTTP methods in rules (RFC 9110 section 9.1). GET covers HEAD too, which is GET without the content.
 enum MethodName {
     static let lengthLimit = 32
 
-    /// A token, in capitals: methods are told apart by case, and none in use has small letters.
+    /// Returns the method in capitals; nil if it is not a token. Methods are case-sensitive, and none in use has small
+    /// letters.
     static func checked(_ raw: String) -> String? {
         guard raw.utf8.count <= lengthLimit else { return nil }
         let name = raw.uppercased()
@@ -18,14 +19,14 @@ enum MethodName {
         REPORT SEARCH TRACE UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL
         """.utf8.split(separator: UInt8(ascii: " ")).map { Array($0) })
 
-    /// Returns true for a method that differs in case alone from one that has a name. Methods are told apart by case (RFC 9110 section 9.1),
-    /// so that no rule for the other one would apply; but some servers carry out the other one.
+    /// Returns true if the method differs from a known one in case alone. Methods are case-sensitive (RFC 9110 section
+    /// 9.1), so no rule for the known one would apply. But some servers execute the known one.
     static func isMiscased(_ method: UnsafeRawBufferPointer) -> Bool {
         guard method.count <= lengthLimit, method.contains(where: isSmallLetter) else { return false }
         return known.contains(capitals(of: method))
     }
 
-    /// Returns true for a method that differs from a rule's in case alone.
+    /// Returns true if the method differs from a rule's in case alone.
     static func isMiscased(_ method: UnsafeRawBufferPointer, from rule: [UInt8]) -> Bool {
         method.count == rule.count && method.contains(where: isSmallLetter) && capitals(of: method) == rule
     }
@@ -40,10 +41,10 @@ enum MethodName {
         isSame(rule, method) || rule.elementsEqual("GET".utf8) && method.elementsEqual("HEAD".utf8)
     }
 
-    /// `elementsEqual`, which the compiler does not make one piece with the loop around it.
+    /// Compares like `elementsEqual`, which the compiler does not inline into the loop around it.
     private static func isSame(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
         guard one.count == other.count else { return false }
-        for place in 0..<one.count where one[place] != other[place] { return false }
+        for index in 0..<one.count where one[index] != other[index] { return false }
         return true
     }
 }

@@ -1,55 +1,60 @@
-/// Paths that servers could read in two ways. All that the narrower rule refuses, the other refuses too.
+/// Detection of paths that servers could read in two ways. `unambiguous` refuses every path in which `hasDotSegment`
+/// finds a dot segment.
 extension PathPattern {
-    /// A path without its query; nil if it could be read in two ways (RFC 3986 sections 5.2.4 and 6.2.2): with empty or dot
-    /// segments, with parameters, with a backslash, with a `#`, which no path has (RFC 9112 section 3.2), or with any of the
-    /// others, a slash or a NUL percent-encoded, or with something encoded twice.
+    /// Returns a path without its query; nil if it is ambiguous (RFC 3986 sections 5.2.4 and 6.2.2). Ambiguous are:
+    /// - empty and dot segments
+    /// - parameters and backslashes
+    /// - a `#`, which no path has (RFC 9112 section 3.2)
+    /// - each of these, a slash or a NUL, percent-encoded
+    /// - double encoding
     static func unambiguous(_ path: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        var place = 0
+        var index = 0
         var segment = 0
-        scan: while place < path.count {
-            let byte = path[place]
+        scan: while index < path.count {
+            let byte = path[index]
             if isPlain(byte) {
-                place += 1
+                index += 1
                 continue
             }
             if byte == UInt8(ascii: "/") {
-                if place > 0, isUnclear(path, segment, place) { return nil }
-                place += 1
-                segment = place
+                if index > 0, isUnclear(path, segment, index) { return nil }
+                index += 1
+                segment = index
                 continue
             }
             switch byte {
             case UInt8(ascii: "?"): break scan
             case UInt8(ascii: ";"), UInt8(ascii: "\\"), UInt8(ascii: "#"): return nil
             case UInt8(ascii: "%"):
-                guard place + 2 < path.count, let high = hexValue(path[place + 1]), let low = hexValue(path[place + 2])
+                guard index + 2 < path.count, let high = hexValue(path[index + 1]), let low = hexValue(path[index + 2])
                 else { return nil }
                 switch high << 4 | low {
                 case 0x00, UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: ";"), UInt8(ascii: "\\"): return nil
                 case UInt8(ascii: "%"):
-                    if isHexPair(path, place + 3) { return nil }
+                    if isHexPair(path, index + 3) { return nil }
                 default: break
                 }
-                place += 2
+                index += 2
             default: break
             }
-            place += 1
+            index += 1
         }
-        // An empty last segment is a slash at the end.
-        if place > segment, isUnclear(path, segment, place) { return nil }
-        return UnsafeRawBufferPointer(rebasing: path[..<place])
+        // An empty last segment is a trailing slash.
+        if index > segment, isUnclear(path, segment, index) { return nil }
+        return UnsafeRawBufferPointer(rebasing: path[..<index])
     }
 
-    /// Returns true if the two bytes at an offset, each decoded, are hexadecimal digits: a `%` before them would be decoded again.
-    private static func isHexPair(_ path: UnsafeRawBufferPointer, _ place: Int) -> Bool {
-        var place = place
+    /// Returns true if the two bytes at an offset, each decoded, are hexadecimal digits: a `%` before them would be
+    /// decoded again.
+    private static func isHexPair(_ path: UnsafeRawBufferPointer, _ index: Int) -> Bool {
+        var index = index
         for _ in 0..<2 {
-            guard place < path.count, let byte = decoded(path, &place), hexValue(byte) != nil else { return false }
+            guard index < path.count, let byte = decoded(path, &index), hexValue(byte) != nil else { return false }
         }
         return true
     }
 
-    /// Whether a byte says nothing but itself: most do, so that this is asked first, of a set that is one number.
+    /// Returns true if a byte stands only for itself. Most bytes do, so this check comes first; its set is one number.
     @inline(__always)
     private static func isPlain(_ byte: UInt8) -> Bool {
         let others: UInt64 = 1 << 0x23 | 1 << 0x25 | 1 << 0x2F | 1 << 0x3B | 1 << 0x3F  // # % / ; ?
@@ -65,12 +70,12 @@ extension PathPattern {
         }
     }
 
-    /// The number of times that a path is decoded in the search for dot segments. One that could be decoded more often is
-    /// taken for one that has them.
+    /// The number of times that the search for dot segments decodes a path. A path that could be decoded more often
+    /// counts as one with dot segments.
     private static let decodingLimit = 4
 
-    /// Whether a path could lead elsewhere: with a segment `.` or `..` (RFC 3986 section 3.3), in any spelling that a server
-    /// may read as one: percent-encoded, also in parts and more than once, set off by a backslash or an encoded slash, or with
+    /// Returns true if the path has a segment `.` or `..` (RFC 3986 section 3.3) in any spelling that a server may
+    /// accept. That includes partial and repeated percent-encoding, a backslash or an encoded slash as separator, and
     /// parameters (`..;x`).
     public static func hasDotSegment(_ path: UnsafeRawBufferPointer) -> Bool {
         let path = UnsafeRawBufferPointer(rebasing: path.prefix { $0 != UInt8(ascii: "?") })
@@ -84,19 +89,19 @@ extension PathPattern {
         return decode(&bytes)
     }
 
-    /// Decodes a path once. False when nothing in it is encoded.
+    /// Decodes a path once. Returns false if it has no encoded byte.
     private static func decode(_ path: inout [UInt8]) -> Bool {
         let encoded = path
         path.removeAll(keepingCapacity: true)
         encoded.withUnsafeBytes { bytes in
-            var place = 0
-            while place < bytes.count {
-                let start = place
-                if let byte = decoded(bytes, &place) {
+            var index = 0
+            while index < bytes.count {
+                let start = index
+                if let byte = decoded(bytes, &index) {
                     path.append(byte)
                 } else {
                     path.append(bytes[start])
-                    place = start + 1
+                    index = start + 1
                 }
             }
         }

@@ -1,15 +1,15 @@
-/// A pattern for the path of a request: segments, of which `*` stands for any one, and a last `**` for all that follow, none
-/// among them. It is written as people read paths, without percent-encoding; a slash at the end says nothing.
+/// A pattern for request paths. A segment `*` matches any one segment; a last `**` matches any number, including none.
+/// Patterns are written decoded, without percent-encoding, and a trailing slash is ignored.
 public struct PathPattern: Sendable, Hashable {
     public static let lengthLimit = 512
 
-    /// The pattern without a slash at the end.
+    /// The pattern without a trailing slash.
     public let text: String
 
     public static let rule =
         "begin with /, have no empty, . or .. segments, none of % ? # ; \\, * only as a whole segment and ** only as the last"
 
-    /// Nil unless the text follows the rule.
+    /// Returns nil unless the text follows the rule.
     public init?(_ raw: some StringProtocol) {
         guard raw.utf8.count <= Self.lengthLimit + 1 else { return nil }
         var text = raw[...]
@@ -30,46 +30,47 @@ public struct PathPattern: Sendable, Hashable {
         self.text = String(text)
     }
 
-    /// Whether a path, percent-encoded, as `unambiguous` gives it, follows a pattern.
+    /// Returns true if a percent-encoded path, as `unambiguous` returns it, matches a pattern.
     static func matches(_ pattern: UnsafeRawBufferPointer, _ path: UnsafeRawBufferPointer) -> Bool {
         let slash = UInt8(ascii: "/")
         var end = path.count
-        // Anything that is no path (`*`, RFC 9112 section 3.2.4) follows only the pattern for everything; an empty path is /
-        // (RFC 9110 section 4.2.3).
+        // A target that is not a path (`*`, RFC 9112 section 3.2.4) matches only the pattern for everything. An empty
+        // path is `/` (RFC 9110 section 4.2.3).
         guard end == 0 || path[0] == slash else { return pattern.elementsEqual("/**".utf8) }
         if end > 0, path[end - 1] == slash { end -= 1 }
         let patternEnd = pattern.count == 1 ? 0 : pattern.count
         let same = sameSegments(pattern, patternEnd, path, end)
-        var (place, wanted) = (same, same)
+        var (index, wanted) = (same, same)
         while wanted < patternEnd {
-            // Each stands at the slash before a segment, or at the end.
+            // Both indexes are at the slash before a segment, or at the end.
             wanted += 1
             if pattern[wanted] == UInt8(ascii: "*") {
                 if wanted + 1 < patternEnd, pattern[wanted + 1] == UInt8(ascii: "*") { return true }
-                guard place < end else { return false }
-                place += 1
-                while place < end, path[place] != slash { place += 1 }
+                guard index < end else { return false }
+                index += 1
+                while index < end, path[index] != slash { index += 1 }
                 wanted += 1
             } else {
-                guard place < end else { return false }
-                place += 1
+                guard index < end else { return false }
+                index += 1
                 while wanted < patternEnd, pattern[wanted] != slash {
-                    guard place < end else { return false }
+                    guard index < end else { return false }
                     // A pattern has no `%`.
-                    if path[place] == pattern[wanted] {
-                        place += 1
+                    if path[index] == pattern[wanted] {
+                        index += 1
                     } else {
-                        guard decoded(path, &place) == pattern[wanted] else { return false }
+                        guard decoded(path, &index) == pattern[wanted] else { return false }
                     }
                     wanted += 1
                 }
-                guard place == end || path[place] == slash else { return false }
+                guard index == end || path[index] == slash else { return false }
             }
         }
-        return place == end
+        return index == end
     }
 
-    /// Where the segments end that both begin with, byte for byte, at a slash: eight bytes at a time.
+    /// Returns the end, at a slash, of the segments that are equal byte for byte at the beginning of both. Compares
+    /// eight bytes at a time.
     @inline(__always)
     private static func sameSegments(
         _ pattern: UnsafeRawBufferPointer, _ patternEnd: Int, _ path: UnsafeRawBufferPointer, _ end: Int
@@ -90,17 +91,17 @@ public struct PathPattern: Sendable, Hashable {
         return same
     }
 
-    /// The byte at a place; moves behind it.
-    static func decoded(_ path: UnsafeRawBufferPointer, _ place: inout Int) -> UInt8? {
-        let byte = path[place]
+    /// Returns the decoded byte at an index, and moves the index past it.
+    static func decoded(_ path: UnsafeRawBufferPointer, _ index: inout Int) -> UInt8? {
+        let byte = path[index]
         guard byte == UInt8(ascii: "%") else {
-            place += 1
+            index += 1
             return byte
         }
-        guard place + 2 < path.count, let high = hexValue(path[place + 1]), let low = hexValue(path[place + 2]) else {
+        guard index + 2 < path.count, let high = hexValue(path[index + 1]), let low = hexValue(path[index + 2]) else {
             return nil
         }
-        place += 3
+        index += 3
         return high << 4 | low
     }
 

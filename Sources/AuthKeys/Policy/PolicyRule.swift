@@ -1,4 +1,4 @@
-/// The rules that a key's policy can have, in the order in which they are looked at. The names are those of the key's members.
+/// A rule of a key's policy, in evaluation order. The raw values are the names of the key's members.
 public enum PolicyRule: String, Sendable, CaseIterable {
     case expiresAt = "expires_at"
     case notBefore = "not_before"
@@ -8,7 +8,7 @@ public enum PolicyRule: String, Sendable, CaseIterable {
     case scopes
 }
 
-/// Some of the rules.
+/// A set of rules.
 public struct PolicyRules: OptionSet, Sendable, Hashable {
     public let rawValue: UInt8
 

@@ -1,17 +1,18 @@
-/// What requests need, by method and path: rules in the order in which they are looked at, of which the first that fits counts.
-/// A request that none fits needs no scope.
+/// The scopes that requests need, by method and path: an ordered list of rules, of which the first match decides. A
+/// request that matches no rule needs no scope.
 public struct ScopeRules: Sendable {
-    /// `GET /v1/documents/*=documents:read`: a method or `*`, a path pattern, and the scopes that are needed, separated by
-    /// spaces; `-` where none is needed. An empty list is refused: it may come from an unset variable.
+    /// A rule such as `GET /v1/documents/*=documents:read`: a method or `*`, a path pattern, and the needed scopes,
+    /// separated by spaces; `-` for none. An empty list is refused: it may come from an unset variable.
     public struct Rule: Sendable, Hashable {
         /// Nil for any.
         let method: [UInt8]?
         let path: [UInt8]
         let requirement: ScopeRequirement
 
-        /// Nil unless the text has that form.
+        /// Returns nil unless the text has that form.
         public init?(_ text: some StringProtocol) {
-            // Neither a method nor a scope has a blank or a `=` that could be taken for another; a path may have either.
+            // Methods and scopes contain neither a blank nor a `=`; a path may contain both. So the first blank and the
+            // last `=` delimit the path.
             guard let blank = text.firstIndex(of: " "), let equals = text.lastIndex(of: "="), blank < equals else {
                 return nil
             }
@@ -41,8 +42,8 @@ public struct ScopeRules: Sendable {
 
     public var isEmpty: Bool { rules.isEmpty }
 
-    /// Returns the scopes that a request needs. Throws the refusal of one whose method differs from a named one in case alone, and of one whose
-    /// path is ambiguous where there are rules.
+    /// Returns the scopes that a request needs. Throws a refusal if the method differs from a named one in case alone,
+    /// or if there are rules and the path is ambiguous.
     public func requirement(
         method: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer
     ) throws(Refusal) -> ScopeRequirement {
@@ -59,7 +60,7 @@ public struct ScopeRules: Sendable {
         return rule?.requirement ?? ScopeRequirement.none
     }
 
-    /// The same of texts.
+    /// Does the same for texts.
     public func requirement(method: String, path: String) throws(Refusal) -> ScopeRequirement {
         let result: Result<ScopeRequirement, Refusal> = Array(method.utf8).withUnsafeBytes { method in
             Array(path.utf8).withUnsafeBytes { path in

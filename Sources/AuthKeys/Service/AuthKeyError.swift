@@ -1,32 +1,32 @@
-/// Why an admin's request was not carried out.
+/// The reason why an admin's request failed.
 public enum AuthKeyError: Error, Sendable, Equatable {
-    /// A member of the request breaks a rule; `message` says which, `param` names the member.
+    /// A member of the request breaks a rule; `message` states the rule, `param` names the member.
     case invalid(param: String?, message: String)
-    /// There is no key with this id, as the caller wrote it.
+    /// No key has this id, which is quoted as the caller wrote it.
     case notFound(id: String)
-    /// The caller may only have to do with keys of one owner, and these would be another's.
+    /// The caller is limited to one owner's keys, and the request concerns another owner.
     case otherOwner
     /// The caller lacks a permission.
     case permissionMissing(AdminPermission)
-    /// What the caller gives would last longer than the key it comes with.
+    /// The requested credential would outlive the key that the caller authenticated with.
     case outlivesAdmin
-    /// The key was changed since the caller saw it.
+    /// The key has changed since the caller read it.
     case outdated
-    /// The request contradicts what was done before.
+    /// The request conflicts with the current state.
     case conflict(Conflict)
-    /// The database cannot be used now, and no change was made; the detail is for logs.
+    /// The database is unavailable, and no change was made. The detail is for logs.
     case unavailable(detail: String)
-    /// The change was sent and not confirmed: it may have been carried out, or may still be; the detail is for logs.
+    /// The change was sent and not confirmed: it may have been made, or may still be made. The detail is for logs.
     case outcomeUnknown(Repetition, detail: String)
-    /// A fault of ours; the detail is for logs.
+    /// An internal error. The detail is for logs.
     case failed(detail: String)
 
     public enum Conflict: Sendable, Equatable {
-        /// This `Idempotency-Key` made a key already, whose secret was shown then and is not kept.
+        /// This `Idempotency-Key` already created a key. Its secret was shown then and is not stored.
         case idempotencyReplayed(KeyID)
-        /// This `Idempotency-Key` came with another request before.
+        /// This `Idempotency-Key` was used with another request before.
         case idempotencyKeyReused
-        /// This `Idempotency-Key` carried a rotation out already, whose secret was shown then and is not kept.
+        /// This `Idempotency-Key` already rotated the key. The secret was shown then and is not stored.
         case rotationReplayed(KeyID)
         /// A key with this secret or id exists.
         case duplicate
@@ -34,23 +34,23 @@ public enum AuthKeyError: Error, Sendable, Equatable {
         case notDeactivated
         /// The key is deactivated or expired.
         case ended
-        /// Another import is under way here.
+        /// Another import is running on this instance.
         case importRunning
-        /// Nobody could administer admin keys any more, or only until an expiry.
+        /// No admin key could administer admin keys any more, or only until an expiry.
         case lastAdminCredential
     }
 
-    /// The effect of sending a request again whose outcome is not known.
+    /// The effect of repeating a request whose outcome is unknown.
     public enum Repetition: Sendable, Equatable {
         /// The same state as after one request.
         case harmless
-        /// With the same `Idempotency-Key`, which the request had, it is carried out once.
+        /// The request has an `Idempotency-Key`, so a repetition with it has no second effect.
         case sameIdempotencyKey
         /// A second key, or a second secret.
         case duplicating
     }
 
-    /// - Parameter repetition: the effect of sending the request again.
+    /// - Parameter repetition: the effect of repeating the request.
     public init(_ error: StoreError, repetition: Repetition = .harmless) {
         switch error.kind {
         case .unavailable: self = .unavailable(detail: error.detail)

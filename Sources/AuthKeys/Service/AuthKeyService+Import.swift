@@ -1,14 +1,14 @@
 import Synchronization
 
 extension AuthKeyService {
-    /// Brings keys in, in batches of lines, one batch being read while the one before is staged. What is kept reaches this
-    /// instance's index, as everybody's, with the change feed; until then its tokens are looked up.
-    /// Only for admins of all owners' keys.
-    /// - Parameter authorizeAgain: called when all is done but the commit; throws if the admin may not do that any more.
-    /// - Throws: `AuthKeyError`, or what the lines or `authorizeAgain` throw: then nothing was kept.
+    /// Imports keys in batches of lines; one batch is read while the previous one is staged. The imported keys reach
+    /// the index of each instance, including this one, with the change feed. Until then their tokens are looked up. The
+    /// call is only for admins of all owners' keys.
+    /// - Parameter authorizeAgain: called before the commit; throws if the admin is no longer authorized.
+    /// - Throws: `AuthKeyError`, or an error of the lines or of `authorizeAgain`; then nothing is stored.
     public func importKeys<Lines: AsyncSequence>(
         _ options: ImportOptions, lines: Lines, by call: AdminCall,
-        authorizeAgain: @escaping @Sendable () async throws -> Void = {}
+        authorizeAgain: @escaping @Sendable () async throws -> Void
     ) async throws -> ImportReport where Lines.Element == [ImportLine], Lines: Sendable {
         guard call.admin.owner == nil else { throw AuthKeyError.otherOwner }
         guard importTurn.take() else { throw AuthKeyError.conflict(.importRunning) }
@@ -50,7 +50,7 @@ extension AuthKeyService {
     }
 }
 
-/// One import at a time: each holds a connection for as long as its lines take to come.
+/// Limits an instance to one import at a time, because each holds a connection until its lines have arrived.
 final class ImportTurn: Sendable {
     private let isTaken = Atomic<Bool>(false)
 
@@ -59,7 +59,7 @@ final class ImportTurn: Sendable {
     func giveBack() { isTaken.store(false, ordering: .releasing) }
 }
 
-/// The rules for the lines of one import.
+/// The checks of the lines of one import.
 private struct ImportChecks {
     private let known: Set<TokenScheme>
     private let now: Timestamp
@@ -67,7 +67,7 @@ private struct ImportChecks {
     private(set) var newSchemes: Set<TokenScheme> = []
     private var prefixes: Set<String>
     private(set) var report = ImportReport()
-    /// Lines that are good as far as they say themselves.
+    /// The number of lines that are valid by themselves.
     private(set) var accepted = 0
 
     init(known: [TokenScheme], now: Timestamp, lifetimes: KeyLifetimes) {
@@ -77,7 +77,7 @@ private struct ImportChecks {
         self.lifetimes = lifetimes
     }
 
-    /// The keys of those lines that are good.
+    /// Returns the keys of the valid lines.
     mutating func check(_ lines: [ImportLine]) -> [ImportedKey] {
         var keys: [ImportedKey] = []
         keys.reserveCapacity(lines.count)
@@ -101,7 +101,7 @@ private struct ImportChecks {
             return key
         } catch {
             guard case .invalid(let param, let message) = error else {
-                throw ImportProblem(line: line.number, param: nil, message: "the line cannot be taken")
+                throw ImportProblem(line: line.number, param: nil, message: "the line cannot be imported")
             }
             throw ImportProblem(line: line.number, param: param, message: message)
         }
@@ -113,7 +113,7 @@ private struct ImportChecks {
             throw .invalid(
                 param: "prefix",
                 message:
-                    "there are \(TokenSchemes.limit) kinds of tokens (prefix, algorithm, part) already, and no more")
+                    "there must be at most \(TokenSchemes.limit) kinds of tokens (prefix, algorithm, part)")
         }
         newSchemes.insert(scheme)
         prefixes.insert(scheme.prefix)

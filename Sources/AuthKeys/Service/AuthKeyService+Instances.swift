@@ -1,6 +1,7 @@
 extension AuthKeyService {
     /// Orders all instances to load all keys again.
-    /// - Parameter acceptsDatabase: whether they believe the database where it revives a key, or lacks keys that are in memory.
+    /// - Parameter acceptsDatabase: whether they accept the database if it reactivates a key or lacks keys that are in
+    ///   memory.
     /// - Throws: `.otherOwner` for an admin of one owner's keys; `.unavailable`.
     public func resync(acceptsDatabase: Bool, by call: AdminCall) async throws(AuthKeyError) {
         guard call.admin.owner == nil else { throw .otherOwner }

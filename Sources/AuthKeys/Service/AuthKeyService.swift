@@ -1,13 +1,13 @@
-/// What admins can do with keys. Each change is in the database before it returns, and in this instance's index too: a key
-/// that `deactivate` was called for opens nothing here from the moment the call returns.
+/// The operations on keys. Each change is in the database and in this instance's index before the call returns. So a
+/// key that `deactivate` revoked grants no access on this instance once the call has returned.
 public struct AuthKeyService: Sendable {
     let store: any Store
     let index: KeyIndex
     private let defaultPrefix: TokenPrefix
     let lifetimes: KeyLifetimes
-    /// What requests need, for explanations.
+    /// The scopes that requests need, for explanations.
     private let rules: ScopeRules
-    /// Who knows of use that is not written down yet.
+    /// Provides usage that is not stored yet.
     private let usage: UsageRecorder?
     let time: TimeSource
     let importTurn = ImportTurn()
@@ -26,13 +26,14 @@ public struct AuthKeyService: Sendable {
         self.time = time
     }
 
-    /// A page of keys, and the place where the next one begins; nil after the last.
+    /// Returns a page of keys, and the cursor of the next page; nil after the last page.
     public func list(
         _ query: KeyQuery, for admin: Admin
     ) async throws(AuthKeyError) -> (keys: [AuthKey], next: ListCursor?) {
         if let cursor = query.after, cursor.order != query.order {
             throw .invalid(
-                param: "cursor", message: "cursor is a place in the order \(cursor.order): begin anew for another")
+                param: "cursor",
+                message: "cursor belongs to the order \(cursor.order): start without a cursor for another order")
         }
         guard var wanted = Self.seen(query, by: admin) else { return ([], nil) }
         wanted.limit += 1
@@ -41,7 +42,7 @@ public struct AuthKeyService: Sendable {
         return (page, found.count > query.limit ? page.last.map { ListCursor(after: $0, in: query.order) } : nil)
     }
 
-    /// A query as far as an admin may see; nil for one that finds nothing.
+    /// Returns the query limited to what an admin may see; nil if it matches nothing.
     static func seen(_ query: KeyQuery, by admin: Admin) -> KeyQuery? {
         guard let owner = admin.owner else { return query }
         guard admin.sees(owner: query.owner ?? owner) else { return nil }
@@ -50,7 +51,7 @@ public struct AuthKeyService: Sendable {
         return query
     }
 
-    /// How many keys a query finds, on all pages.
+    /// Returns the number of keys on all pages of a query.
     public func count(_ query: KeyQuery, for admin: Admin) async throws(AuthKeyError) -> KeyCount {
         guard let query = Self.seen(query, by: admin) else { return KeyCount(0, isExact: true) }
         return try await ask { () async throws(StoreError) in try await store.count(query) }
@@ -63,7 +64,7 @@ public struct AuthKeyService: Sendable {
         return key
     }
 
-    /// Makes a key. Its secret is in the result, and nowhere else.
+    /// Creates a key. Only the result contains its secret.
     public func create(_ request: KeyRequest, by call: AdminCall) async throws(AuthKeyError) -> IssuedKey {
         var request = request
         if let owner = call.admin.owner, request.attributes.owner == nil { request.attributes.owner = owner }
@@ -97,7 +98,8 @@ public struct AuthKeyService: Sendable {
         try await update(id, version: version, by: call) { patch.applied(to: $0) }
     }
 
-    /// Changes a key, in one transaction: `change` is given what is kept, and says what is to be, which is not yet checked.
+    /// Changes a key in one transaction. `change` maps the stored attributes to the new ones, which are validated
+    /// afterwards.
     /// - Parameter version: the version that the caller has seen; nil for any.
     public func update(
         _ id: String, version: Int64?, by call: AdminCall,
@@ -123,7 +125,7 @@ public struct AuthKeyService: Sendable {
         }
     }
 
-    /// What would become of a request that came with the key's newest secret now: the decision, and what led to it.
+    /// Explains the decision on a hypothetical request with the key's newest secret at the current time.
     public func explain(
         _ id: String, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, for admin: Admin
     ) async throws(AuthKeyError) -> Explanation {
@@ -138,7 +140,7 @@ public struct AuthKeyService: Sendable {
             key, method: method, path: path, address: address, scopes: ruled.union(scopes), at: time.now())
     }
 
-    /// How a key was used, by day.
+    /// Returns the usage of a key by day.
     public func usage(_ id: String, days: Int, for admin: Admin) async throws(AuthKeyError) -> KeyUsageReport {
         let keyID = try await key(id, for: admin).id
         let report = try await ask { () async throws(StoreError) in try await store.usage(keyID, days: days) }
@@ -146,7 +148,7 @@ public struct AuthKeyService: Sendable {
         return report
     }
 
-    /// Removes a deactivated key.
+    /// Deletes a deactivated key.
     public func delete(_ id: String, version: Int64?, by call: AdminCall) async throws(AuthKeyError) {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
         let outcome = try await ask { () async throws(StoreError) in
@@ -160,7 +162,7 @@ public struct AuthKeyService: Sendable {
         }
     }
 
-    /// Gives a key a new secret, which is in the result and nowhere else. The one before stays good for the grace.
+    /// Gives a key a new secret, which only the result contains. The previous secret stays valid for the grace period.
     public func rotate(
         _ id: String, version: Int64?, grace: Duration, idempotencyKey: String?, by call: AdminCall
     ) async throws(AuthKeyError) -> (issued: IssuedKey, rotation: KeyID) {
@@ -186,21 +188,21 @@ public struct AuthKeyService: Sendable {
         }
     }
 
-    /// Ends what is left of a rotation's grace.
+    /// Ends the grace period of a rotation.
     public func endPreviousSecrets(_ id: String, by call: AdminCall) async throws(AuthKeyError) {
         try await apply(id) { keyID throws(StoreError) in try await store.endPreviousSecrets(keyID, by: call) }
     }
 
-    /// Revokes a key for good; again and again is fine. Says when the key was last used, if that was within seven days: what this
-    /// instance has counted and not written yet is looked at where what is written down says otherwise.
+    /// Deactivates a key permanently; the call is idempotent. Returns the key's last use, if it was within seven days.
+    /// Usage that this instance has counted and not stored yet is consulted if the stored usage shows no such use.
     @discardableResult
     public func deactivate(_ id: String, by call: AdminCall) async throws(AuthKeyError) -> Timestamp? {
         try await apply(id) { keyID throws(StoreError) in try await store.deactivate(keyID, by: call) }
-        // The key is revoked: nothing that goes wrong from here on may say otherwise.
+        // The key is revoked: a later failure must not suggest otherwise.
         if let known = await recentUse(of: id, for: call.admin) { return known }
         guard let usage, let keyID = KeyID(id) else { return nil }
         if let counted = await usage.lastUse(of: keyID), counted.isRecentUse(at: time.now()) { return counted }
-        // It may have been written down meanwhile.
+        // The usage may have been stored meanwhile.
         return await recentUse(of: id, for: call.admin)
     }
 
@@ -209,7 +211,7 @@ public struct AuthKeyService: Sendable {
         return lastUsedAt.isRecentUse(at: time.now()) ? lastUsedAt : nil
     }
 
-    /// An admin of one owner's keys makes no others, of whatever key.
+    /// Refuses a key of another owner for an admin of one owner's keys.
     private static func check(_ owner: String?, isOf admin: Admin) throws(AuthKeyError) {
         guard admin.sees(owner: owner) else { throw .otherOwner }
     }
@@ -236,7 +238,7 @@ public struct AuthKeyService: Sendable {
 }
 
 extension AuthKeyError.Repetition {
-    /// The effect of sending again a request that creates a key or a secret.
+    /// Returns the effect of repeating a request that creates a key or a secret.
     fileprivate static func of(_ claim: IdempotencyClaim?) -> Self {
         claim == nil ? .duplicating : .sameIdempotencyKey
     }

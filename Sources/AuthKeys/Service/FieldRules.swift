@@ -1,22 +1,22 @@
-/// The rules for what admins may write into a key. Lengths count Unicode scalars, as PostgreSQL's `char_length` does.
+/// The validation of fields that admins set. Lengths count Unicode scalars, as PostgreSQL's `char_length` does.
 public enum FieldRules {
     public static let nameLimit = 200
     public static let descriptionLimit = 2_000
     public static let ownerLimit = 200
     public static let scopesLimit = 100
-    /// Entries of each list of a policy.
+    /// The maximum number of entries in each list of a policy.
     public static let ruleLimit = 100
     public static let idempotencyKeyLimit = 255
     public static let labelLimit = 63
     public static let labelsLimit = 64
-    /// Bytes of the metadata, as JSON without white space.
+    /// The maximum size of the metadata, in bytes as JSON without white space.
     public static let metadataLimit = 4_096
-    /// Levels of the metadata: in the body of a request it is one level deeper.
+    /// The maximum nesting of the metadata, which is one level deeper in the body of a request.
     public static let metadataDepthLimit = JSONRules.depthLimit - 1
     public static let graceLimit = Duration.seconds(90 * 86_400)
     public static let defaultGrace = Duration.seconds(86_400)
 
-    /// Attributes in the form that is kept; whether they were so before or are new does not matter to these rules.
+    /// Returns the attributes in stored form. The rules apply to new and to unchanged attributes alike.
     package static func checked(_ raw: KeyAttributes) throws(AuthKeyError) -> KeyAttributes {
         var attributes = raw
         attributes.name = try name(raw.name)
@@ -58,7 +58,8 @@ public enum FieldRules {
         return description
     }
 
-    /// An empty owner is refused: it would read as no owner, which an admin key is not restricted by.
+    /// Validates an owner. An empty one is refused: it would read as no owner, and an admin key without an owner is
+    /// unrestricted.
     static func owner(_ raw: String?) throws(AuthKeyError) -> String? {
         guard let raw else { return nil }
         let owner = trim(raw)
@@ -67,10 +68,10 @@ public enum FieldRules {
         return owner
     }
 
-    /// The message about an empty value of a member that can be null.
+    /// Returns the message about an empty value of a member that can be null.
     package static func empty(_ param: String) -> String { "\(param) must not be empty: null means none" }
 
-    /// Scopes are scope tokens of RFC 6749 section 3.3; repeated ones count once.
+    /// Validates scopes as scope tokens of RFC 6749 section 3.3, and removes duplicates.
     static func scopes(_ raw: [String]) throws(AuthKeyError) -> [String] {
         guard raw.count <= scopesLimit else {
             throw .invalid(param: "scopes", message: "scopes must be at most \(scopesLimit)")
@@ -89,7 +90,7 @@ public enum FieldRules {
         return scopes
     }
 
-    /// The entries of a list in the form that is kept; repeated ones count once.
+    /// Returns the entries of a list in stored form, without duplicates.
     private static func list(
         _ raw: [String], param: String, takes: String, _ checked: (String) -> String?
     ) throws(AuthKeyError) -> [String] {
@@ -112,7 +113,7 @@ public enum FieldRules {
             throw .invalid(param: "prefix", message: "prefix must be \(TokenPrefix.rule)")
         }
         guard prefix != .admin else {
-            throw .invalid(param: "prefix", message: "prefix must be another than '\(prefix)', which admin keys have")
+            throw .invalid(param: "prefix", message: "prefix must not be '\(prefix)', which is reserved for admin keys")
         }
         return prefix
     }
@@ -127,7 +128,7 @@ public enum FieldRules {
             throw .invalid(
                 param: "expires_at",
                 message: "expires_at must be at most \(longest.components.seconds) seconds from now"
-                    + (expiresAt == nil ? ": a key without an end is not allowed" : ""))
+                    + (expiresAt == nil ? ": a key without an expiry is not allowed" : ""))
         }
     }
 
@@ -139,7 +140,7 @@ public enum FieldRules {
         }
     }
 
-    /// Names are like those of Kubernetes' labels, so that tools for the one fit the other.
+    /// Validates labels. Names follow those of Kubernetes' labels, so that tools work with both.
     static func labels(_ labels: [String: String]) throws(AuthKeyError) {
         guard labels.count <= labelsLimit else {
             throw .invalid(param: "labels", message: "labels must be at most \(labelsLimit)")
@@ -167,7 +168,7 @@ public enum FieldRules {
         }
     }
 
-    /// 1 to 255 visible ASCII characters.
+    /// Validates 1 to 255 visible ASCII characters.
     static func idempotencyKey(_ raw: String?) throws(AuthKeyError) {
         guard let raw else { return }
         guard (1...idempotencyKeyLimit).contains(raw.utf8.count), raw.utf8.allSatisfy({ (0x21...0x7E).contains($0) })

@@ -1,8 +1,8 @@
-/// How long new keys live, as the operator wants it.
+/// The operator's limits for the lifetimes of new keys.
 public struct KeyLifetimes: Sendable, Equatable {
-    /// Of a key whose request says nothing of its end; nil for without end.
+    /// The default lifetime; nil for no expiry.
     public var standard: Duration?
-    /// At most, for every key; nil for any.
+    /// The maximum lifetime of every key; nil for no limit.
     public var longest: Duration?
 
     public init(standard: Duration? = nil, longest: Duration? = nil) {

@@ -1,10 +1,10 @@
-/// What an admin asks for when a key is made, as it came in.
+/// An admin's request to create a key, not validated yet.
 public struct KeyRequest: Sendable, Equatable {
     public var attributes: KeyAttributes
     public var prefix: String?
     /// The value of the `Idempotency-Key` header.
     public var idempotencyKey: String?
-    /// Whether the request says when the key ends; that it never does, too.
+    /// True if the request states an expiry, including none.
     public var namesExpiry: Bool
 
     public init(
@@ -26,7 +26,7 @@ public struct KeyRequest: Sendable, Equatable {
             prefix: prefix, idempotencyKey: idempotencyKey)
     }
 
-    /// The hashes that make a repetition of this request by the same admin recognisable; nil without an idempotency key.
+    /// Returns hashes that identify a repetition of this request by the same admin; nil without an idempotency key.
     func claim(by actor: AuditActor) -> IdempotencyClaim? {
         let it = attributes
         var fields =
@@ -35,7 +35,7 @@ public struct KeyRequest: Sendable, Equatable {
                 String(it.scopes.count),
             ]
             + it.scopes
-        // Only what is there, so that a request without them comes to the same as it did before there were any.
+        // Optional fields are added only if present, so that older requests keep their hashes.
         if !it.enabled { fields.append("disabled") }
         if !it.labels.isEmpty {
             fields += ["labels"] + it.labels.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
@@ -52,8 +52,8 @@ public struct KeyRequest: Sendable, Equatable {
 }
 
 extension IdempotencyClaim {
-    /// Nil without an idempotency key. Each admin has keys of its own; those of the bootstrap key are hashed as they come, and
-    /// no other can be like one of them, since none has a NUL in it.
+    /// Returns nil without an idempotency key. Each admin has a separate name space. The bootstrap key's values are
+    /// hashed as they are, and cannot equal a scoped one, since they have no NUL.
     init?(idempotencyKey: String?, by actor: AuditActor, fields: [String]) {
         guard let idempotencyKey else { return nil }
         let canonical = fields.map { "\($0.utf8.count):\($0)" }.joined()
@@ -66,7 +66,7 @@ extension IdempotencyClaim {
     }
 }
 
-/// A key just made, and its secret, which is never seen again.
+/// A new key and its secret, which is shown once.
 public struct IssuedKey: Sendable {
     public let key: AuthKey
     public let token: Token

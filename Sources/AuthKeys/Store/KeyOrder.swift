@@ -1,5 +1,5 @@
-/// What a list of keys is ordered by. Keys that are alike in it follow one another by id, up or down as the rest does; those
-/// made at the same moment by name before that.
+/// The order of a list of keys. Keys with equal values follow each other by id, in the same direction; those created at
+/// the same moment by name first.
 public struct KeyOrder: Sendable, Hashable {
     public enum Field: String, Sendable, CaseIterable {
         case created, name, expires
@@ -7,7 +7,8 @@ public struct KeyOrder: Sendable, Hashable {
     }
 
     public var field: Field
-    /// The latest moment first, or the last name. What has no moment (never used, no end) is the last to be used, and to end.
+    /// True for the latest moment first, or the last name first. A missing moment (never used, no expiry) counts as
+    /// earliest use or latest expiry.
     public var isDescending: Bool
 
     public init(_ field: Field, descending: Bool = false) {
@@ -19,8 +20,8 @@ public struct KeyOrder: Sendable, Hashable {
 
     public static let all = Field.allCases.flatMap { [KeyOrder($0), KeyOrder($0, descending: true)] }
 
-    /// Whether it is the exact reverse of the order that it is told by: newest first, by name, last used first, soonest end
-    /// first.
+    /// True if the order is the exact reverse of the field's natural one: newest first, by name, last used first,
+    /// soonest expiry first.
     public var isReversed: Bool {
         switch field {
         case .created, .lastUsed: !isDescending
@@ -30,7 +31,7 @@ public struct KeyOrder: Sendable, Hashable {
 }
 
 extension KeyOrder: LosslessStringConvertible {
-    /// Reads `created` or `-created`.
+    /// Parses `created` or `-created`.
     public init?(_ description: String) {
         let isDescending = description.hasPrefix("-")
         guard let field = Field(rawValue: String(description.dropFirst(isDescending ? 1 : 0))) else { return nil }

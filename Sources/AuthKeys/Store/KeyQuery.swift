@@ -1,32 +1,32 @@
-/// Which keys to list, in which order, and from where on.
+/// The filter, order and start of a list of keys.
 public struct KeyQuery: Sendable, Equatable {
-    /// A key's standing at the moment of the query.
+    /// The status of a key at the time of the query.
     public enum Status: String, Sendable, CaseIterable {
         case active, disabled, deactivated, expired
     }
 
-    /// How many at most.
+    /// The maximum number of keys.
     public var limit: Int
     public var order: KeyOrder
-    /// The last key of the page before, in the same order.
+    /// The last key of the previous page, in the same order.
     public var after: ListCursor?
     public var status: Status?
-    /// Whether keys that are deactivated stay out, whatever else is asked for.
+    /// True to exclude deactivated keys, whatever the other filters.
     public var leavesOutDeactivated: Bool
-    /// Keys that are not deactivated and that end from now on, but not later than after this time.
+    /// Matches keys that are not deactivated and expire within this time.
     public var expiringWithin: Duration?
-    /// Keys that were last used longer ago than this, or made longer ago and never used.
+    /// Matches keys whose last use, or creation if never used, is longer ago than this.
     public var unusedFor: Duration?
     public var owner: String?
-    /// A label that the key has: its name, and its value unless any will do.
+    /// Matches keys with a label of this name, and of this value unless nil.
     public var label: Label?
-    /// A scope that the key has, letter by letter.
+    /// Matches keys with exactly this scope.
     public var scope: String?
-    /// What a secret that is good begins with, and its last four characters: those of one and the same.
+    /// The beginning and the last four characters of a valid secret; both apply to the same secret.
     public var prefix: String?
     public var lastFour: String?
-    /// Text that the name or the description contains, letters in either case; at the beginning of a word, if
-    /// `isWordBeginning` says so.
+    /// Text in the name or the description, case-insensitive; at the beginning of a word if `isWordBeginning` returns
+    /// true.
     public var text: String?
 
     public struct Label: Sendable, Equatable {
@@ -62,13 +62,13 @@ public struct KeyQuery: Sendable, Equatable {
 }
 
 extension KeyQuery {
-    /// What words of a name begin after, if not with it; and those of a description.
+    /// The characters after which words of a name begin, and those of a description.
     public static let separatorsInNames = [" ", "-", "_", ".", "/"]
     public static let separatorsInDescriptions = [" "]
 
-    /// Whether a text is looked for where words begin, and nowhere else: one of ASCII that begins with a letter or a digit and
-    /// has no three of them in a row. No index tells what contains it; and who gives so little means what begins with it. Other
-    /// scripts have words of two letters, and some no spaces between them.
+    /// Returns true if a text is searched only at word beginnings: ASCII that begins with a letter or a digit and has
+    /// no three of them in a row. No index finds such short texts inside words, and they usually abbreviate a
+    /// beginning. Other scripts have words of two letters, and some have no spaces.
     public static func isWordBeginning(_ text: String) -> Bool {
         guard text.utf8.allSatisfy({ $0 < 0x80 }), let first = text.first, isWordly(first) else { return false }
         return text.split(whereSeparator: { !isWordly($0) }).allSatisfy { $0.count < 3 }
@@ -77,13 +77,13 @@ extension KeyQuery {
     private static func isWordly(_ character: Character) -> Bool { character.isLetter || character.isNumber }
 }
 
-/// How many keys there are that a query finds, on all pages.
+/// The number of keys on all pages of a query.
 public struct KeyCount: Sendable, Equatable {
-    /// Up to here a count is exact.
+    /// The limit up to which a count is exact.
     public static let exactLimit = 10_000
 
     public let count: Int
-    /// Otherwise it is an estimate.
+    /// False if the count is an estimate.
     public let isExact: Bool
 
     public init(_ count: Int, isExact: Bool) {

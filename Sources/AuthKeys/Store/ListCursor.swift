@@ -1,12 +1,12 @@
-/// A place in a list of keys: the key that a page ended with, as the list's order sees it. Opaque to callers: base64url of its
-/// parts and a checksum, so that a cursor that was cut or edited is refused. It opens nothing: whoever makes up a right one
-/// merely picks a place.
+/// A position in a list of keys: the last key of a page, as the list's order sees it. Opaque to callers: base64url of
+/// its parts and a checksum, so that a truncated or edited cursor is refused. It grants no access: a forged cursor only
+/// selects a position.
 public struct ListCursor: Sendable, Equatable {
-    /// A place in one order is none in another.
+    /// The order that the cursor belongs to; it is invalid in another.
     public let order: KeyOrder
-    /// Where the order goes by moments; nil for never.
+    /// Set if the order compares moments; nil for never.
     public let moment: Timestamp?
-    /// Where the order goes by names.
+    /// Set if the order compares names.
     public let name: String
     public let id: KeyID
 
@@ -17,7 +17,7 @@ public struct ListCursor: Sendable, Equatable {
         self.id = id
     }
 
-    /// The place right after a key.
+    /// Creates the position right after a key.
     public init(after key: AuthKey, in order: KeyOrder) {
         let (moment, name): (Timestamp?, String) =
             switch order.field {
@@ -29,7 +29,7 @@ public struct ListCursor: Sendable, Equatable {
         self.init(order: order, moment: moment, name: name, id: key.id)
     }
 
-    /// The place right after an admin key.
+    /// Creates the position right after an admin key.
     public init(after key: AdminKey) {
         self.init(order: .newestFirst, moment: key.createdAt, name: key.name, id: key.id)
     }
@@ -41,7 +41,7 @@ public struct ListCursor: Sendable, Equatable {
         return CheckedText.encode(bytes + id.bytes + Array(name.utf8))
     }
 
-    /// Reads the text form; nil unless it is one that was given out, unchanged.
+    /// Parses the text form; nil unless it is a valid, unchanged one.
     public init?(encoded: some StringProtocol) {
         guard let bytes = CheckedText.decode(encoded), bytes.count >= 17 else { return nil }
         var body = bytes[...]
@@ -63,7 +63,8 @@ public struct ListCursor: Sendable, Equatable {
         self.init(order: order, moment: moment, name: name, id: id)
     }
 
-    /// The highest bit was never set in the cursors of earlier versions, which began with a moment.
+    /// Returns the code of an order, with its highest bit set. Cursors of earlier versions began with a moment, whose
+    /// highest bit was never set.
     private static func code(_ order: KeyOrder, hasMoment: Bool) -> UInt8 {
         let field: UInt8 =
             switch order.field {
@@ -78,7 +79,7 @@ public struct ListCursor: Sendable, Equatable {
     private static func decode(_ code: UInt8) -> (order: KeyOrder, hasMoment: Bool)? {
         for order in KeyOrder.all {
             for hasMoment in [false, true] where Self.code(order, hasMoment: hasMoment) == code {
-                // What was made always has its moment, and a name has none.
+                // The creation order always has a moment, and the name order never has one.
                 if order.field == .created && !hasMoment || order.field == .name && hasMoment { return nil }
                 return (order, hasMoment)
             }

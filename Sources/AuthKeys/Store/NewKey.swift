@@ -1,4 +1,4 @@
-/// A key to be kept, checked already.
+/// A validated key to be stored.
 @dynamicMemberLookup
 public struct NewKey: Sendable, Equatable {
     public let id: KeyID
@@ -19,13 +19,13 @@ public struct NewKey: Sendable, Equatable {
         secret[keyPath: path]
     }
 
-    /// What the index has to know of it once it is kept.
+    /// The entry for the index.
     public var entry: KeyEntry {
         attributes.entry(of: secret.digest, id: id, version: 1)
     }
 }
 
-/// What is kept of a new secret.
+/// The stored form of a new secret.
 public struct NewSecret: Sendable, Equatable {
     public let digest: SecretDigest
     public let prefix: TokenPrefix
@@ -37,7 +37,7 @@ public struct NewSecret: Sendable, Equatable {
         self.lastFour = lastFour
     }
 
-    /// All that the secret begins with.
+    /// The text that the secret begins with.
     public var shownPrefix: String { "\(prefix)_" }
 
     public init(_ token: Token) {
@@ -47,11 +47,11 @@ public struct NewSecret: Sendable, Equatable {
     public var redactedValue: String { AuthKey.redact(prefix: shownPrefix, lastFour: lastFour) }
 }
 
-/// What a caller's `Idempotency-Key` comes to: two hashes, so that neither the caller's header nor its request is kept.
+/// The stored form of an `Idempotency-Key`: two hashes, so that neither the header nor the request is stored.
 public struct IdempotencyClaim: Sendable, Equatable {
-    /// SHA-256 of the header's value, and of whose it is.
+    /// SHA-256 of the header's value and of the admin.
     public let key: SecretDigest
-    /// SHA-256 of what was asked for.
+    /// SHA-256 of the request's content.
     public let request: SecretDigest
 
     public init(key: SecretDigest, request: SecretDigest) {

@@ -1,13 +1,13 @@
-/// What became of a creation.
+/// The outcome of a creation.
 public enum CreateOutcome: Sendable, Equatable {
     case created(AuthKey)
-    /// The same claim made this key before.
+    /// The same claim created this key before.
     case replayed(KeyID)
-    /// The same idempotency key came with another request before.
+    /// The same idempotency key was used with another request before.
     case claimedOtherwise
 }
 
-/// A key after a change, and what the index has to know of each of its secrets.
+/// A key after a change, with the index entry of each of its secrets.
 public struct ChangedKey: Sendable, Equatable {
     public let key: AuthKey
     public let entries: [KeyEntry]
@@ -18,7 +18,7 @@ public struct ChangedKey: Sendable, Equatable {
     }
 }
 
-/// What became of an update.
+/// The outcome of an update.
 public enum UpdateOutcome: Sendable, Equatable {
     case updated(ChangedKey)
     case unknown
@@ -28,9 +28,9 @@ public enum UpdateOutcome: Sendable, Equatable {
     case refused(AuthKeyError)
 }
 
-/// What became of a deletion.
+/// The outcome of a deletion.
 public enum DeleteOutcome: Sendable, Equatable {
-    /// The entries say that the secrets are gone.
+    /// The entries are tombstones of the secrets.
     case deleted([KeyEntry])
     case unknown
     case outdated
@@ -38,12 +38,12 @@ public enum DeleteOutcome: Sendable, Equatable {
     case notDeactivated
 }
 
-/// A secret to take the place of a key's.
+/// A new secret that replaces a key's secret.
 public struct Rotation: Sendable, Equatable {
-    /// What it is called.
+    /// The id of the rotation.
     public let id: KeyID
     public let secret: NewSecret
-    /// How long the secret before it stays good.
+    /// The time for which the previous secret stays valid.
     public let grace: Duration
 
     public init(id: KeyID, secret: NewSecret, grace: Duration) {
@@ -53,7 +53,7 @@ public struct Rotation: Sendable, Equatable {
     }
 }
 
-/// What became of a rotation.
+/// The outcome of a rotation.
 public enum RotateOutcome: Sendable, Equatable {
     case rotated(ChangedKey)
     /// The same claim carried this rotation out before.
@@ -61,6 +61,6 @@ public enum RotateOutcome: Sendable, Equatable {
     case claimedOtherwise
     case unknown
     case outdated
-    /// The key is deactivated or expired: a new secret would open nothing.
+    /// The key is deactivated or expired: a new secret would grant no access.
     case ended
 }

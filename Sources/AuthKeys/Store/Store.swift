@@ -1,94 +1,96 @@
-/// Where keys are kept. Two things conform: PostgreSQL, and the fake of the tests; one suite holds both to this page.
+/// A store of keys. PostgreSQL and the tests' fake conform; one test suite checks both against this protocol.
 ///
-/// What is acknowledged is durable. A change that returned is seen by every later call, and by `changes` on every instance.
-/// Each change puts its event into the trail, in its own transaction; a call that changes nothing puts none. For an admin who
-/// may only see one owner's keys, the keys of others are unknown.
+/// A confirmed change is durable. Every later call sees it, and so does `changes` on every instance. Each change writes
+/// its audit event in its own transaction; a call that changes nothing writes none. For an admin who is limited to one
+/// owner's keys, other keys are unknown.
 public protocol Store: KeyFinder {
-    /// A page of keys.
+    /// Returns a page of keys.
     func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey]
 
-    /// How many keys a query finds in all, wherever its page begins.
+    /// Returns the number of keys on all pages of a query.
     func count(_ query: KeyQuery) async throws(StoreError) -> KeyCount
 
-    /// One key, or nil.
+    /// Returns a key, or nil.
     func key(_ id: KeyID) async throws(StoreError) -> AuthKey?
 
-    /// Keeps a new key and its secret's digest, both or neither. With a claim, at most one key is ever made for it.
+    /// Stores a new key and its secret's digest, both or neither. At most one key is ever created for a claim.
     func create(
         _ key: NewKey, claim: IdempotencyClaim?, by call: AdminCall
     ) async throws(StoreError) -> CreateOutcome
 
-    /// Revokes a key for good. The first moment of deactivation stays. Nil if there is no such key; otherwise what the index
-    /// has to know of each of its secrets.
+    /// Deactivates a key permanently. The first time of deactivation stays. Returns the index entry of each of its
+    /// secrets, or nil if there is no such key.
     func deactivate(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]?
 
-    /// Changes what admins say of a key, in one transaction: `change` is given what is kept, and says what is to be. Where
-    /// nothing is different, nothing is written, and the version stays.
+    /// Changes the attributes of a key in one transaction. `change` maps the stored attributes to the new ones. If they
+    /// are equal, nothing is written and the version stays.
     /// - Parameter version: the version that the caller has seen; nil for any.
     func update(
         _ id: KeyID, version: Int64?, by call: AdminCall,
         _ change: @escaping @Sendable (KeyAttributes) throws(AuthKeyError) -> KeyAttributes
     ) async throws(StoreError) -> UpdateOutcome
 
-    /// Removes a deactivated key and its secrets.
+    /// Deletes a deactivated key and its secrets.
     func delete(_ id: KeyID, version: Int64?, by call: AdminCall) async throws(StoreError) -> DeleteOutcome
 
-    /// Gives a key a new secret. The one before stays good for the grace, and any older one ends: two are good at most. With
-    /// a claim, at most one rotation is ever carried out for it.
+    /// Gives a key a new secret. The previous secret stays valid for the grace period, and any older one is revoked, so
+    /// at most two are valid. At most one rotation is ever carried out for a claim.
     func rotate(
         _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?, by call: AdminCall
     ) async throws(StoreError) -> RotateOutcome
 
-    /// Ends all secrets of a key but the newest, now. Nil if there is no such key.
+    /// Revokes all secrets of a key but the newest, now. Returns nil if there is no such key.
     func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]?
 
-    /// Hands over every entry that changed at or after the watermark (all of them for nil), in no particular order and
-    /// possibly again, as of one moment, and returns the next position. Rows that cannot be decoded are left out and counted.
-    /// - Throws: `.unavailable` also where the database is not whole, as in the middle of a restore: then no entry is handed over.
+    /// Calls `apply` with every entry that changed at or after the watermark, or with all entries for nil, and returns
+    /// the next position. The order is arbitrary, entries may repeat, and all are as of one moment. Rows that cannot be
+    /// decoded are left out and counted.
+    /// - Throws: `.unavailable` also if the database is incomplete, as during a restore; then `apply` is never called.
     func changes(
         since watermark: Watermark?, apply: @escaping @Sendable (KeyEntry) -> Void
     ) async throws(StoreError) -> ChangeBatch
 
-    /// Hands over the entries of all secrets in a range of digests, as of one moment.
+    /// Calls `apply` with the entries of all secrets in a range of digests, as of one moment.
     /// - Throws: as `changes`.
     func entries(
         in range: DigestRange, since watermark: Watermark, apply: @escaping @Sendable (KeyEntry) -> Void
     ) async throws(StoreError) -> ChangeBatch
 
-    /// Writes ends back that the database lost, each with an event of the system's in the trail. An end that the database has
-    /// already, from another instance for example, stays as it is.
+    /// Restores revocations that the database lost, each with an audit event of the system. A revocation that is
+    /// already there again, from another instance for example, stays as it is.
     func writeBack(_ ends: [DisputedEnd]) async throws(StoreError)
 
-    /// Orders all instances to load all keys again, with an event in the trail where they are to accept the database.
+    /// Orders all instances to load all keys again, with an audit event if they are to accept the database.
     func order(_ order: FeedReading.Order, by call: AdminCall) async throws(StoreError)
 
-    /// Adds what was counted to what is written down. Counts come a secret and day each, in the order of key, day and digest;
-    /// those of keys that are gone are left out.
+    /// Adds counts to the stored usage. There is one count per secret and day, ordered by key, day and digest. Counts
+    /// of deleted keys are ignored.
     func record(_ usage: [UsageCount]) async throws(StoreError)
 
-    /// What is written down of a key's use, by day for as many days as asked, today the first. Nil if there is no such key.
+    /// Returns the stored usage of a key for the last `days` days, beginning with today. Nil if there is no such key.
     func usage(_ id: KeyID, days: Int) async throws(StoreError) -> KeyUsageReport?
 
-    /// Brings keys in: `body` fills the stage, and what it does not keep by the time it returns is forgotten. What it keeps is
-    /// there all at once; if it throws, nothing is.
-    /// - Throws: `StoreError`, or what `body` throws.
+    /// Imports keys: `body` fills the stage and keeps it. The kept keys appear all at once; if `body` throws or does
+    /// not keep them, none are stored.
+    /// - Throws: `StoreError`, or an error of `body`.
     func stageImport<R: Sendable>(_ body: @Sendable (any ImportStage) async throws -> R) async throws -> R
 
-    /// The schemes of all tokens that were ever brought in. They are there no later than their keys.
+    /// Returns the schemes of all imported tokens. A scheme is visible no later than its keys.
     func schemes() async throws(StoreError) -> [TokenScheme]
 
-    /// Lets go of everything. Calls after it fail as unavailable.
+    /// Releases all resources. Later calls fail as unavailable.
     func close() async
 }
 
-/// Where keys can be looked up that the index does not hold.
+/// Looks up keys that the index does not hold.
 public protocol KeyFinder: Sendable {
-    /// The entries of those digests that are known.
+    /// Returns the entries of the known digests.
     func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry]
 }
 
-/// Tells that something may have changed, early and unreliably: a hint to look, never a reason not to.
+/// A source of hints that something may have changed. Hints are fast but unreliable: they may cause a read, and their
+/// absence proves nothing.
 public protocol ChangeHints: Sendable {
-    /// An element whenever a look at the changes is worth while. Elements that come while nobody looks become one.
+    /// Yields an element when a read of the changes is worthwhile. Unconsumed elements are merged into one.
     var hints: AsyncStream<Void> { get }
 }

@@ -1,9 +1,9 @@
-/// An address in a field that proxies write.
+/// The parser of an address in a field that proxies write.
 public enum ClientAddress {
-    /// Bytes of an address with brackets, a port and blanks around it.
+    /// The maximum size in bytes of an address with brackets, a port and blanks.
     private static let lengthLimit = 64
 
-    /// Reads an address as proxies write it: some add a port, and then put one of version 6 in brackets.
+    /// Parses an address as proxies write it: some append a port, and enclose IPv6 addresses in brackets then.
     public static func parse(_ text: some BidirectionalCollection<UInt8>) -> IPAddress? {
         let bytes = Array(trimmed(text[...]).prefix(lengthLimit + 1))
         guard bytes.count <= lengthLimit else { return nil }
@@ -15,7 +15,7 @@ public enum ClientAddress {
         return IPAddress(utf8: bytes[..<colon])
     }
 
-    /// Returns true for nothing, and for a colon with digits behind it.
+    /// Returns true for an empty text, or a colon with digits.
     private static func isPort(_ bytes: ArraySlice<UInt8>) -> Bool {
         guard let first = bytes.first else { return true }
         return first == UInt8(ascii: ":") && bytes.dropFirst().allSatisfy { (0x30...0x39).contains($0) }
@@ -31,21 +31,23 @@ public enum ClientAddress {
     }
 }
 
-/// The addresses that a request came through, as the connection and `X-Forwarded-For` name them, read from the nearest one on.
+/// The addresses that a request came through, as the connection and `X-Forwarded-For` name them, read from the nearest
+/// one on.
 ///
-/// A proxy appends to the field, so that what counts stands at its end and what a client made up stands before it. No more than
-/// `limit` addresses are read, and nothing before the first element that is not an address.
+/// A proxy appends to the field, so trusted addresses are at its end, and those that a client forged come before them.
+/// At most `limit` addresses are read, and nothing before the first element that is not an address.
 public struct ForwardedAddresses: Sendable {
-    /// Addresses that are read.
+    /// The maximum number of addresses that are read.
     public static let limit = 32
 
     /// The addresses, the nearest first.
     public private(set) var nearestFirst: [IPAddress] = []
-    /// False where something stands before the addresses that were read.
+    /// False if the field continues before the addresses that were read.
     private var isComplete = true
 
     /// Reads the values of `X-Forwarded-For`, in their order.
-    /// - Parameter peer: the peer of the connection; nil where its address is not known, so that no other address is either.
+    /// - Parameter peer: the peer of the connection; nil if its address is unknown, and then no other address is
+    ///   trusted either.
     public init(_ values: [some BidirectionalCollection<UInt8>], from peer: IPAddress?) {
         guard let peer else {
             isComplete = false
@@ -60,7 +62,8 @@ public struct ForwardedAddresses: Sendable {
         read(values)
     }
 
-    /// Returns the address of the client: the nearest that is not a trusted proxy's, or else the farthest. Nil where it is not known.
+    /// Returns the address of the client: the nearest that is not a trusted proxy's, or else the farthest. Nil if
+    /// unknown.
     public func client(before proxies: [IPNetwork]) -> IPAddress? {
         nearestFirst.first { address in !proxies.contains { $0.contains(address) } }
             ?? (isComplete ? nearestFirst.last : nil)
@@ -70,7 +73,7 @@ public struct ForwardedAddresses: Sendable {
         isComplete = values.reversed().allSatisfy { read($0) }
     }
 
-    /// Returns true where each element was an address that was read.
+    /// Returns true if each element was an address and was read.
     private mutating func read(_ value: some BidirectionalCollection<UInt8>) -> Bool {
         var rest = value[...]
         while true {

@@ -1,4 +1,4 @@
-/// Where a key is looked for. A place that is not named is none of Keyward's business.
+/// The header fields in which a key is accepted. Other fields are ignored.
 public struct CredentialPlaces: OptionSet, Sendable, Hashable {
     public let rawValue: UInt8
 
@@ -12,19 +12,19 @@ public struct CredentialPlaces: OptionSet, Sendable, Hashable {
     public static let xAPIKey = CredentialPlaces(rawValue: 2)
 }
 
-/// The credential of a request: in the places that the operator named, and in no query string.
+/// The credential of a request, from the configured fields, never from the query string.
 public enum Credential<Token> {
     case none
-    /// It may be empty, and then is malformed.
+    /// The token may be empty, and then is malformed.
     case token(Token)
-    /// One place twice, or two places with different tokens.
+    /// One field twice, or two fields with different tokens.
     case ambiguous
 }
 
 extension Credential: Sendable where Token: Sendable {}
 extension Credential: Equatable where Token: Equatable {}
 
-/// Finds the credential among header fields that are shown one after the other.
+/// Finds the credential among header fields that are passed one by one.
 public struct CredentialFinder<Token> {
     @usableFromInline let places: CredentialPlaces
     @usableFromInline var sawAuthorization = false
@@ -37,7 +37,7 @@ public struct CredentialFinder<Token> {
         self.places = places
     }
 
-    /// Shows an `Authorization` field, with its token if its scheme is Bearer.
+    /// Adds an `Authorization` field, with its token if the scheme is Bearer.
     @inlinable
     public mutating func authorization(_ token: @autoclosure () -> Token?) {
         guard places.contains(.authorization) else { return }
@@ -46,7 +46,7 @@ public struct CredentialFinder<Token> {
         bearer = token()
     }
 
-    /// Shows an `X-API-Key` field.
+    /// Adds an `X-API-Key` field.
     @inlinable
     public mutating func apiKey(_ token: Token) {
         guard places.contains(.xAPIKey) else { return }
@@ -54,7 +54,7 @@ public struct CredentialFinder<Token> {
         apiKey = token
     }
 
-    /// What they come to.
+    /// Returns the credential of the fields so far.
     @inlinable
     public func credential(areEqual: (Token, Token) -> Bool) -> Credential<Token> {
         if isAmbiguous { return .ambiguous }
@@ -64,7 +64,7 @@ public struct CredentialFinder<Token> {
 }
 
 extension Credential where Token == String {
-    /// The credential among the values of a request's fields.
+    /// Finds the credential in the values of a request's fields.
     public init(authorization: [String], apiKey: [String], places: CredentialPlaces) {
         var finder = CredentialFinder<String>(places: places)
         for value in authorization { finder.authorization(BearerScheme.token(of: value).map(String.init)) }
@@ -75,18 +75,18 @@ extension Credential where Token == String {
 
 /// `Bearer 1*SP token` (RFC 6750 section 2.1), the scheme in any case.
 public enum BearerScheme {
-    /// Where the token begins; nil for another scheme.
+    /// Returns the offset of the token; nil for another scheme.
     public static func tokenStart(in value: UnsafeRawBufferPointer) -> Int? {
         let scheme: StaticString = "bearer"
         let length = scheme.utf8CodeUnitCount
         guard value.count >= length else { return nil }
-        for place in 0..<length where value[place] | 0x20 != scheme.utf8Start[place] { return nil }
+        for index in 0..<length where value[index] | 0x20 != scheme.utf8Start[index] { return nil }
         guard value.count > length else { return length }
         guard value[length] == 0x20 else { return nil }
         return length + value[length...].prefix { $0 == 0x20 }.count
     }
 
-    /// The token; nil for another scheme.
+    /// Returns the token; nil for another scheme.
     public static func token(of value: String) -> Substring? {
         let start = Array(value.utf8).withUnsafeBytes { tokenStart(in: $0) }
         return start.map { value[value.utf8.index(value.utf8.startIndex, offsetBy: $0)...] }

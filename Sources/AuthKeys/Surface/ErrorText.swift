@@ -1,6 +1,6 @@
-/// The texts of errors, the same on every way in.
+/// The texts of errors, equal for every entry point.
 public enum ErrorText {
-    /// `{"error":{"type","message","param","code"}}`. Nothing in the arguments has to be escaped in JSON.
+    /// Returns `{"error":{"type","message","param","code"}}`. The arguments must not need escaping in JSON.
     public static func body(type: String, message: String, code: String) -> String {
         """
         {"error":{"type":"\(type)","message":"\(message)","param":null,"code":"\(code)"}}
@@ -21,20 +21,20 @@ public enum ErrorText {
 }
 
 extension Refusal {
-    /// The message, with the scopes that the request needs where one is missing.
+    /// The message, with the needed scopes if one is missing.
     public func message(needing needed: ScopeRequirement) -> String {
         self == .scopeMissing && !needed.isEmpty ? "\(message): \(needed.text)" : message
     }
 
-    /// The value of `WWW-Authenticate` (RFC 6750 section 3); nil where none belongs into the answer.
+    /// Returns the value of `WWW-Authenticate` (RFC 6750 section 3); nil if the response has none.
     public func challenge(needing needed: ScopeRequirement = .none) -> String? {
         needed.isEmpty ? Self.challenges[self] : makeChallenge(needing: needed)
     }
 
-    /// The body of the answer, where it names no scopes.
+    /// The body of the response, for a refusal that names no scopes.
     public var body: String { Self.bodies[self] ?? "" }
 
-    /// Made once: whoever is refused a thousand times a second is not to cost more than whoever is let in.
+    /// Computed once: frequent refusals must not cost more than admissions.
     private static let challenges: [Refusal: String] = texts { $0.makeChallenge(needing: .none) }
     private static let bodies: [Refusal: String] = texts {
         ErrorText.body(type: $0.kind.type, message: $0.message, code: $0.code)

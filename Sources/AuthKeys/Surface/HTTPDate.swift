@@ -2,7 +2,7 @@ import Glibc
 
 /// The value of `Date`.
 public enum HTTPDate {
-    /// Now, as an IMF-fixdate (RFC 9110 section 5.6.7).
+    /// Returns the current time as an IMF-fixdate (RFC 9110 section 5.6.7).
     public static func now() -> String {
         var seconds = time(nil)
         var parts = tm()

@@ -1,15 +1,15 @@
-/// Texts that people chose, as values of header fields: percent-encoded (RFC 3986 section 2.1) where a byte is neither visible
-/// ASCII nor a space, and where it is `%`; a space at either end too, which a recipient would strip.
+/// Encodes free text as a header field value. Bytes are percent-encoded (RFC 3986 section 2.1) if they are neither
+/// visible ASCII nor a space, and so is `%`. A space at either end is encoded too, because a recipient would strip it.
 public enum IdentityText {
-    /// Whether a text stands for itself.
+    /// Returns true if a text needs no encoding.
     public static func isPlain(_ text: UnsafeRawBufferPointer) -> Bool {
         text.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x25 }
     }
 
-    /// The bytes of the field's value, one after the other.
+    /// Calls `out` with each byte of the field's value.
     public static func encode(_ text: UnsafeRawBufferPointer, to out: (UInt8) -> Void) {
-        for (place, byte) in text.enumerated() {
-            let isInner = place > 0 && place < text.count - 1
+        for (index, byte) in text.enumerated() {
+            let isInner = index > 0 && index < text.count - 1
             if byte > 0x20 && byte < 0x7F && byte != 0x25 || byte == 0x20 && isInner {
                 out(byte)
             } else {

@@ -1,22 +1,23 @@
-/// Decides about requests that come as texts: what the gateway does with bytes, for every other way in, in the same order.
+/// Decides about requests whose fields are strings, for every entry point but the gateway. The gateway decides the same
+/// on bytes, in the same order.
 public struct RequestVerifier: Sendable {
-    /// A request, as far as the decision asks.
+    /// The attributes of a request that the decision needs.
     public struct Incoming: Sendable {
         /// The values of its `Authorization` and `X-API-Key` fields.
         public var authorization: [String]
         public var apiKey: [String]
-        /// Empty where it is not known.
+        /// Empty if unknown.
         public var method: String
-        /// Percent-encoded, with its query or without; empty where it is not known.
+        /// Percent-encoded, with or without its query; empty if unknown.
         public var path: String
         public var address: IPAddress?
         /// The value of `User-Agent`.
         public var agent: String?
-        /// A CORS preflight (the Fetch standard, section 3.2.2).
+        /// True for a CORS preflight (Fetch standard, section 3.2.2).
         public var isPreflight: Bool
-        /// Scopes that it needs, beside those of the rules.
+        /// Needed scopes, in addition to those of the rules.
         public var scopes: ScopeRequirement
-        /// Whether it counts as a use of its key; not where it was counted before.
+        /// True if the request counts as a use of its key; false if it was counted before.
         public var countsUse: Bool
 
         public init(
@@ -38,7 +39,7 @@ public struct RequestVerifier: Sendable {
 
     public enum Outcome: Sendable, Equatable {
         case admitted(Principal)
-        /// Let through without a key.
+        /// Admitted without a key.
         case preflight
         /// `needing`: the scopes that the request needs.
         case refused(Refusal, needing: ScopeRequirement)
@@ -52,7 +53,7 @@ public struct RequestVerifier: Sendable {
     private let passesPreflights: Bool
     private let time: TimeSource
 
-    /// - Parameter rules: what requests need.
+    /// - Parameter rules: the scopes that requests need.
     public init(
         verifier: KeyVerifier, places: CredentialPlaces = [.authorization, .xAPIKey], rules: ScopeRules = ScopeRules(),
         passesPreflights: Bool = false, time: TimeSource = .system
@@ -64,7 +65,7 @@ public struct RequestVerifier: Sendable {
         self.time = time
     }
 
-    /// Whether a request brings a key, good or not, or more than one.
+    /// Returns true if a request has at least one credential, valid or not.
     public func carriesCredential(_ request: Incoming) -> Bool {
         credential(of: request) != .none
     }
@@ -81,7 +82,7 @@ public struct RequestVerifier: Sendable {
         }
     }
 
-    /// The same where it can be told without a wait; nil where the database has to be asked.
+    /// Decides synchronously; returns nil if the database must be queried first.
     public func decideNow(_ request: Incoming) -> Outcome? {
         switch question(in: request) {
         case .answered(let outcome): return outcome
@@ -90,32 +91,32 @@ public struct RequestVerifier: Sendable {
         }
     }
 
-    /// Decides about a token that somebody asks about, in place of a request's credential.
+    /// Decides about a token that a caller asks about, instead of a request's credential.
     /// - Returns: the decision, and the scopes that the request needs.
     public func decide(
-        about token: String, for request: Incoming, asker: Admin
+        about token: String, for request: Incoming, caller: Admin
     ) async -> (decision: Decision, needed: ScopeRequirement) {
         do throws(Refusal) {
             let needed = try requirement(of: request)
-            return (await verify(token, for: request, needing: needed, asker: asker), needed)
+            return (await verify(token, for: request, needing: needed, caller: caller), needed)
         } catch {
             return (refused(error), .none)
         }
     }
 
-    /// The same where it can be told without a wait; nil where the database has to be asked.
+    /// Decides synchronously; returns nil if the database must be queried first.
     public func decideNow(
-        about token: String, for request: Incoming, asker: Admin
+        about token: String, for request: Incoming, caller: Admin
     ) -> (decision: Decision, needed: ScopeRequirement)? {
         do throws(Refusal) {
             let needed = try requirement(of: request)
-            return verifyNow(token, for: request, needing: needed, asker: asker).map { ($0, needed) }
+            return verifyNow(token, for: request, needing: needed, caller: caller).map { ($0, needed) }
         } catch {
             return (refused(error), .none)
         }
     }
 
-    /// How far a request is decided by itself.
+    /// The state of a decision before the token is verified.
     private enum Question {
         case answered(Outcome)
         case token(String, needing: ScopeRequirement)
@@ -150,24 +151,24 @@ public struct RequestVerifier: Sendable {
     }
 
     private func verify(
-        _ token: String, for request: Incoming, needing needed: ScopeRequirement, asker: Admin? = nil
+        _ token: String, for request: Incoming, needing needed: ScopeRequirement, caller: Admin? = nil
     ) async -> Decision {
         await verifier.verify(
             token, method: request.method, path: request.path, address: request.address, scopes: needed,
-            agent: request.agent, countsUse: request.countsUse, asker: asker, time: time)
+            agent: request.agent, countsUse: request.countsUse, caller: caller, time: time)
     }
 
     private func verifyNow(
-        _ token: String, for request: Incoming, needing needed: ScopeRequirement, asker: Admin? = nil
+        _ token: String, for request: Incoming, needing needed: ScopeRequirement, caller: Admin? = nil
     ) -> Decision? {
         let attempt = verifier.attempt(
             token, method: request.method, path: request.path, address: request.address, scopes: needed,
-            agent: request.agent, countsUse: request.countsUse, asker: asker, time: time)
+            agent: request.agent, countsUse: request.countsUse, caller: caller, time: time)
         guard case .decided(let decision) = attempt else { return nil }
         return decision
     }
 
-    /// A refusal before any token is looked at, counted.
+    /// Counts a refusal that precedes the verification of a token.
     private func refused(_ refusal: Refusal) -> Decision {
         _ = verifier.refuse(refusal)
         return .refused(refusal, nil)

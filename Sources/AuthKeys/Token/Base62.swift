@@ -2,7 +2,7 @@
 enum Base62 {
     static let alphabet: [UInt8] = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
 
-    /// The value of a digit, or nil for a byte outside the alphabet.
+    /// Returns the value of a digit, or nil for a byte outside the alphabet.
     @inline(__always)
     static func value(of digit: UInt8) -> UInt32? {
         switch digit {
@@ -13,7 +13,7 @@ enum Base62 {
         }
     }
 
-    /// Writes a big-endian number in exactly `width` digits; higher digits that do not fit are dropped.
+    /// Returns a big-endian number in exactly `width` digits; higher digits are dropped.
     static func encode(_ bigEndian: [UInt8], width: Int) -> [UInt8] {
         var digits = [UInt8](repeating: alphabet[0], count: width)
         var words = words(bigEndian)
@@ -29,18 +29,18 @@ enum Base62 {
         return digits
     }
 
-    /// The number in words of 32 bits, the most significant first.
+    /// Returns the number in words of 32 bits, the most significant first.
     private static func words(_ bigEndian: [UInt8]) -> [UInt32] {
         var words = [UInt32](repeating: 0, count: (bigEndian.count + 3) / 4)
         let padding = words.count * 4 - bigEndian.count
         for (offset, byte) in bigEndian.enumerated() {
-            let place = offset + padding
-            words[place / 4] |= UInt32(byte) << UInt32(24 - 8 * (place % 4))
+            let target = offset + padding
+            words[target / 4] |= UInt32(byte) << UInt32(24 - 8 * (target % 4))
         }
         return words
     }
 
-    /// Reads a number of at most 32 bits, or nil for a byte outside the alphabet or a value that does not fit.
+    /// Reads a number of at most 32 bits; nil for a byte outside the alphabet or an overflow.
     @inline(__always)
     static func decodeUInt32(_ digits: UnsafeRawBufferPointer) -> UInt32? {
         var value: UInt64 = 0
@@ -52,7 +52,7 @@ enum Base62 {
         return UInt32(value)
     }
 
-    /// Whether every byte is a digit: eight at a time, by arithmetic on a whole word, where there are that many.
+    /// Returns true if every byte is a digit. Checks eight bytes at a time by arithmetic on a word.
     @inline(__always)
     static func isValid(_ digits: UnsafeRawBufferPointer) -> Bool {
         let width = 8
@@ -65,8 +65,8 @@ enum Base62 {
         }
     }
 
-    /// Whether all eight bytes are digits. Adding to a byte below 128 sets its top bit exactly if it is large enough, and
-    /// never carries into the next.
+    /// Returns true if all eight bytes are digits. Adding to a byte below 128 sets its top bit exactly if it is large
+    /// enough, and never carries into the next byte.
     @inline(__always)
     private static func areDigits(_ word: UInt64) -> Bool {
         let tops: UInt64 = 0x8080_8080_8080_8080

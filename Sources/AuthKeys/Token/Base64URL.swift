@@ -1,4 +1,4 @@
-/// RFC 4648 section 5, without padding.
+/// Base64url (RFC 4648 section 5), without padding.
 enum Base64URL {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 

@@ -1,7 +1,7 @@
 /// The CRC-32 of IEEE 802.3 (reflected polynomial 0xEDB88320), eight bytes a step.
 enum CRC32 {
-    /// Eight tables of 256 entries: the first is the classic one, each next advances it by a zero byte.
-    /// Immutable once made, hence safe to share; kept outside an array so that a look-up is one load.
+    /// Eight tables of 256 entries: the first is the classic table, each next advances it by a zero byte. Immutable
+    /// after initialization, so sharing is safe; outside an array, so that a lookup is one load.
     private struct Tables: @unchecked Sendable {
         let entries: UnsafePointer<UInt32>
 
@@ -22,8 +22,8 @@ enum CRC32 {
 
     private static let tables = Tables()
 
-    /// The bytes that do not fill eight come first: as the end of a word whose beginning is zeros, which say nothing to a
-    /// remainder of zero. The ones that a checksum starts with are put on the first four bytes instead.
+    /// Computes the checksum. The bytes that do not fill a word come first, as the end of a word of zeros. Leading
+    /// zeros do not change a remainder of zero. The initial ones of CRC-32 are applied to the first four bytes instead.
     static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         let table = tables.entries
         guard bytes.count >= 8 else {
@@ -43,7 +43,7 @@ enum CRC32 {
         return ~crc
     }
 
-    /// What eight bytes leave.
+    /// Returns the remainder of eight bytes.
     @inline(__always)
     private static func remainder(of word: UInt64, _ table: UnsafePointer<UInt32>) -> UInt32 {
         let low = table[7 * 256 + Int(word & 0xFF)] ^ table[6 * 256 + Int(word >> 8 & 0xFF)]

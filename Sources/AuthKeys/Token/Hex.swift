@@ -10,18 +10,18 @@ package enum Hex {
         }
     }
 
-    /// Two, in lower case.
+    /// Returns the two digits, in lower case.
     static func digits(of byte: UInt8) -> [UInt8] {
         [byte >> 4, byte & 0xF].map { $0 < 10 ? 0x30 + $0 : 0x61 + $0 - 10 }
     }
 
-    /// Nil for an odd number of digits, or anything that is none.
+    /// Returns nil for an odd number of digits, or an invalid one.
     static func decode(_ text: [UInt8]) -> [UInt8]? {
         guard text.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 2)
-        for place in stride(from: 0, to: text.count, by: 2) {
-            guard let high = value(of: text[place]), let low = value(of: text[place + 1]) else { return nil }
+        for index in stride(from: 0, to: text.count, by: 2) {
+            guard let high = value(of: text[index]), let low = value(of: text[index + 1]) else { return nil }
             bytes.append(high << 4 | low)
         }
         return bytes

@@ -1,7 +1,7 @@
 import Crypto
 
-/// The SHA-256 of a whole token (FIPS 180-4): all that is ever kept of it, and its address in the index. For a token that
-/// Keyward did not make, what its scheme makes of it (`TokenScheme`).
+/// The SHA-256 of a whole token (FIPS 180-4): its only stored form, and its address in the index. For a token of
+/// another system, the address that its scheme computes (`TokenScheme`).
 public struct SecretDigest: Hashable, Sendable {
     /// The digest as four big-endian words, so that comparing words in order compares digests.
     let words: (UInt64, UInt64, UInt64, UInt64)
@@ -17,13 +17,13 @@ public struct SecretDigest: Hashable, Sendable {
         words = hash.finalize().withUnsafeBytes(Self.load)
     }
 
-    /// Takes over a digest that was computed before; nil unless there are 32 bytes.
+    /// Uses an existing digest; nil unless it has 32 bytes.
     public init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count == Self.byteCount else { return nil }
         words = Self.load(bytes)
     }
 
-    /// Takes over a digest that was computed before; nil unless there are 32 bytes.
+    /// Uses an existing digest; nil unless it has 32 bytes.
     public init?(_ bytes: [UInt8]) {
         guard let digest = bytes.withUnsafeBytes({ Self($0) }) else { return nil }
         self = digest
@@ -65,6 +65,6 @@ public struct SecretDigest: Hashable, Sendable {
 }
 
 extension SecretDigest: CustomStringConvertible {
-    /// Never the digest itself: a description ends up in logs.
+    /// The digest itself is never part of a description, because descriptions end up in logs.
     public var description: String { "SecretDigest(redacted)" }
 }

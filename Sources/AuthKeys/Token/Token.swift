@@ -1,16 +1,16 @@
-/// A secret in the open: `<prefix>_<43 base 62 digits><6 base 62 digits>`, that is 32 random bytes, then the CRC-32 of all
-/// before it. It exists for the moment in which it is made and shown.
+/// A secret in plain text: `<prefix>_<43 base 62 digits><6 base 62 digits>`, that is 32 random bytes, then the CRC-32
+/// of all before it. It exists only while it is generated and shown.
 public struct Token: Sendable {
-    /// What is shown to the caller, this once.
+    /// The text that is shown to the caller once.
     public let value: String
-    /// What is kept of it.
+    /// The stored form.
     public let digest: SecretDigest
-    /// What it begins with.
+    /// The prefix of the value.
     public let prefix: TokenPrefix
-    /// Its last four characters, by which people tell keys apart.
+    /// Its last four characters, by which people recognise a key.
     public let lastFour: String
 
-    /// Makes a token from the system's source of randomness.
+    /// Generates a token from the system's source of randomness.
     public static func generate(prefix: TokenPrefix = .standard) -> Token {
         var random = SystemRandomNumberGenerator()
         return generate(prefix: prefix, using: &random)
@@ -37,7 +37,7 @@ public struct Token: Sendable {
 }
 
 extension Token: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The redacted form; the value has to be asked for by name.
+    /// The redacted form. Only `value` has the secret.
     public var description: String { "\(prefix)_...\(lastFour)" }
     public var debugDescription: String { description }
     public var customMirror: Mirror { Mirror(self, children: ["redacted": description]) }

@@ -4,11 +4,11 @@ public enum TokenFormat {
     static let entropyDigits = 43
     static let checksumDigits = 6
     static let tailDigits = entropyDigits + checksumDigits
-    /// The longest token in bytes.
+    /// The length of the longest token, in bytes.
     public static let maximumLength = 24 + 1 + tailDigits
 
-    /// Whether the bytes are a token with the right checksum. Anything else was never issued, so it is refused before it is
-    /// hashed and never looked up.
+    /// Returns true if the bytes are a token with a valid checksum. Others were never issued, so they are refused
+    /// before hashing and never looked up.
     @inline(__always)
     public static func isWellFormed(_ token: UnsafeRawBufferPointer) -> Bool {
         let separator = token.count - tailDigits - 1

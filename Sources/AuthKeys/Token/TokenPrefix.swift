@@ -1,9 +1,9 @@
-/// What a token begins with, before its last underscore: `[a-z0-9_]{1,24}`, no underscore at either end.
+/// The prefix of a token, before its last underscore: `[a-z0-9_]{1,24}`, without an underscore at either end.
 public struct TokenPrefix: Hashable, Sendable, CustomStringConvertible {
-    /// The prefix that a key gets when it asks for none: `kw`.
+    /// The default prefix, `kw`.
     public static let standard = TokenPrefix(unchecked: "kw")
 
-    /// What the secrets of admin keys begin with, and those of no other key: `kwa`.
+    /// The prefix that is reserved for admin keys, `kwa`.
     static let admin = TokenPrefix(unchecked: "kwa")
 
     /// The rule in words, for error messages.
@@ -12,7 +12,7 @@ public struct TokenPrefix: Hashable, Sendable, CustomStringConvertible {
     /// The prefix as text.
     public let description: String
 
-    /// Checks a prefix; nil when it breaks the rule.
+    /// Checks a prefix; nil if it breaks the rule.
     public init?(_ text: String) {
         guard
             text.utf8.withContiguousStorageIfAvailable({ Self.isValid(UnsafeRawBufferPointer($0)) })

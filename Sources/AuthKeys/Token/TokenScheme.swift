@@ -1,16 +1,16 @@
 import Crypto
 
-/// How tokens that Keyward did not make are recognised and hashed: what they begin with, and what of them went into the
-/// digests that were taken over.
+/// The format and hash of tokens from another system: their prefix, and the part of them that the imported digests
+/// cover.
 ///
-/// A digest of a scheme is not kept as it is, but hashed once more with the scheme's own terms, so that its address is never
-/// that of another scheme's digest, nor anything that whoever has the digest could send as a token. The one exception is the
-/// SHA-256 of a whole token, which is what Keyward keeps of its own.
+/// A scheme's digest is not stored as it is, but hashed again together with the scheme's parameters. So its address
+/// never equals that of another scheme's digest. Nor can a holder of the digest construct a token with that address.
+/// The one exception is the SHA-256 of a whole token, the form of Keyward's own tokens.
 public struct TokenScheme: Hashable, Sendable {
     public enum Algorithm: String, Sendable, CaseIterable {
         case sha256, sha512
 
-        /// Bytes in a digest.
+        /// The size of a digest in bytes.
         public var byteCount: Int {
             switch self {
             case .sha256: 32
@@ -19,26 +19,27 @@ public struct TokenScheme: Hashable, Sendable {
         }
     }
 
-    /// What is hashed of a token.
+    /// The part of a token that is hashed.
     public enum Part: String, Sendable, CaseIterable {
         case token
-        /// What follows the prefix.
+        /// The part after the prefix.
         case suffix
     }
 
     public static let prefixLimit = 64
-    /// Bytes of a token.
+    /// The maximum length of a token in bytes.
     public static let lengthLimit = 512
 
-    /// All that the tokens have in common at their beginning, a separator included; may be empty.
+    /// The common beginning of the tokens, including a separator; may be empty.
     public let prefix: String
     public let algorithm: Algorithm
     public let part: Part
     private let start: [UInt8]
-    /// What the address of a digest begins with. No token has a NUL in it.
+    /// The beginning of the hashed text of a digest's address. It has a NUL, which no token has.
     private let domain: [UInt8]
 
-    /// Nil unless the prefix is of visible ASCII and not too long, and there is one where only what follows it is hashed.
+    /// Returns nil unless the prefix is visible ASCII of at most `prefixLimit` bytes. It must not be empty if only the
+    /// suffix is hashed.
     public init?(prefix: String, algorithm: Algorithm, part: Part) {
         guard prefix.utf8.count <= Self.prefixLimit, prefix.utf8.allSatisfy(Self.isVisible),
             part == .token || !prefix.isEmpty
@@ -47,14 +48,14 @@ public struct TokenScheme: Hashable, Sendable {
         self.algorithm = algorithm
         self.part = part
         start = Array(prefix.utf8)
-        // The digest of a whole token says what the token begins with; that of a suffix does not.
+        // The digest of a whole token covers the prefix; that of a suffix does not.
         let terms = [
             "", "keyward imported digest", algorithm.rawValue, part.rawValue, part == .suffix ? prefix : "", "",
         ]
         domain = Array(terms.joined(separator: "\0").utf8)
     }
 
-    /// Where a digest of this scheme is kept; nil for one of another length.
+    /// Returns the address of a digest of this scheme; nil for another length.
     public func address(ofDigest digest: UnsafeRawBufferPointer) -> SecretDigest? {
         guard digest.count == algorithm.byteCount else { return nil }
         if algorithm == .sha256, part == .token { return SecretDigest(digest) }
@@ -64,7 +65,7 @@ public struct TokenScheme: Hashable, Sendable {
         return hash.finalize().withUnsafeBytes { SecretDigest($0) }
     }
 
-    /// Where the digest of a token is kept; nil for a token that does not begin with the prefix, or is nothing more.
+    /// Returns the address of a token; nil unless it begins with the prefix and continues after it.
     func address(of token: UnsafeRawBufferPointer) -> SecretDigest? {
         guard token.count > start.count, token.starts(with: start) else { return nil }
         let hashed = part == .token ? token : UnsafeRawBufferPointer(rebasing: token[start.count...])
@@ -80,7 +81,7 @@ public struct TokenScheme: Hashable, Sendable {
         }
     }
 
-    /// All places where a token may be found under schemes with those prefixes.
+    /// Returns all addresses that a token may have under schemes with those prefixes.
     static func addresses(of token: [UInt8], prefixes: some Sequence<String>) -> Set<SecretDigest> {
         var addresses: Set<SecretDigest> = []
         for algorithm in Algorithm.allCases {
@@ -94,7 +95,7 @@ public struct TokenScheme: Hashable, Sendable {
         return addresses
     }
 
-    /// Whether the bytes may be a token of any scheme: visible ASCII, and not too long.
+    /// Returns true if the bytes may be a token of a scheme: visible ASCII of at most `lengthLimit` bytes.
     static func mayBeToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
         (1...lengthLimit).contains(bytes.count) && bytes.allSatisfy(isVisible)
     }

@@ -1,13 +1,13 @@
 import Synchronization
 
-/// The schemes that an instance knows. Schemes come, and do not go: one that nothing was imported under costs a hash of the
-/// tokens that look like its.
+/// The schemes that an instance knows. Schemes are added and never removed; an unused one costs a hash of each token
+/// with its prefix.
 public final class TokenSchemes: Sendable {
-    /// How many there may be: so many hashes a malformed token may cost.
+    /// The maximum number of schemes, which is also the maximum number of hashes for a malformed token.
     public static let limit = 32
 
     private final class Table: Sendable {
-        /// The longest prefix first, which is the one a token most likely belongs to.
+        /// Sorted by descending length of prefix, so that the most specific scheme comes first.
         let schemes: [TokenScheme]
 
         init(_ schemes: some Sequence<TokenScheme>) {
@@ -22,7 +22,8 @@ public final class TokenSchemes: Sendable {
 
     private let current: Atomic<Unmanaged<Table>>
     private let hasAny = Atomic(false)
-    /// Every table that there was, so that whoever reads one needs no lock to keep it. There are never more than schemes.
+    /// All tables that ever existed, so that readers keep a table without a lock. There are at most as many tables as
+    /// schemes.
     private let tables: Mutex<[Table]>
 
     public init() {
@@ -33,11 +34,11 @@ public final class TokenSchemes: Sendable {
 
     public var all: [TokenScheme] { current.load(ordering: .acquiring).takeUnretainedValue().schemes }
 
-    /// Whether no token of another form than Keyward's can be known.
+    /// True if there is no scheme, so that only tokens of Keyward's own format can be known.
     @inline(__always)
     var isEmpty: Bool { !hasAny.load(ordering: .acquiring) }
 
-    /// Takes in those that are new.
+    /// Adds the schemes that are new.
     public func add(_ schemes: some Sequence<TokenScheme>) {
         tables.withLock { tables in
             let known = Set(tables.last?.schemes ?? [])
@@ -50,7 +51,7 @@ public final class TokenSchemes: Sendable {
         }
     }
 
-    /// Calls `body` with each place where a token may be.
+    /// Calls `body` with each address that a token may have.
     @inline(__always)
     func forEachAddress(of token: UnsafeRawBufferPointer, _ body: (SecretDigest) -> Void) {
         let schemes = all

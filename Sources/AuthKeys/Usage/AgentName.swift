@@ -1,14 +1,14 @@
-/// What a `User-Agent` (RFC 9110 section 10.1.5) is by: the name of its first product, or of the browser that hides behind
-/// `Mozilla`. Without versions and comments, which tell people apart and say nothing of use here.
+/// The name in a `User-Agent` (RFC 9110 section 10.1.5): the first product, or the browser behind `Mozilla`. Versions
+/// and comments are omitted, because they identify people and do not help here.
 public enum AgentName {
     private static let limit = 32
-    /// In the order in which they are looked for: most browsers claim to be others too.
+    /// In matching order, since most browsers also claim to be others.
     private static let browsers: [(mark: [UInt8], name: String)] = [
         ("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"),
         ("bot", "bot"),
     ].map { (Array($0.utf8), $1) }
 
-    /// Nil where there is no name.
+    /// Returns nil if there is no name.
     public static func read(_ value: UnsafeRawBufferPointer) -> String? {
         let name = value.prefix(limit).prefix { byte in
             switch byte {

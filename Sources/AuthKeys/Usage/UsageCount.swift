@@ -1,4 +1,4 @@
-/// The requests that a secret opened the door for, on one day.
+/// The admitted requests of a secret on one day.
 public struct UsageCount: Sendable, Equatable {
     public let digest: SecretDigest
     public let keyID: KeyID
@@ -6,9 +6,9 @@ public struct UsageCount: Sendable, Equatable {
     public let day: Int32
     public var requests: Int64
     public var lastUsedAt: Timestamp
-    /// Where the last request came from that was looked at closely, which is at least one a second.
+    /// The client address of the last sampled request; requests are sampled at least once a second.
     public var address: IPAddress?
-    /// What sent it.
+    /// The client program of the last sampled request.
     public var agent: String?
 
     public init(
@@ -24,7 +24,7 @@ public struct UsageCount: Sendable, Equatable {
         self.agent = agent
     }
 
-    /// Takes over what another count of the same secret and day has.
+    /// Adds another count of the same secret and day.
     public mutating func add(_ other: UsageCount) {
         requests += other.requests
         guard other.lastUsedAt >= lastUsedAt else { return }

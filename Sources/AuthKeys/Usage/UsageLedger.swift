@@ -1,5 +1,5 @@
-/// Counts requests by secret. Belongs to one thread, or to whoever holds its lock: to count takes no lock, and allocates only for
-/// a secret that was not seen since the counts were taken.
+/// Counts requests by secret. One thread, or the holder of a lock, owns a ledger. Counting takes no lock, and allocates
+/// only for a secret that was not counted since the last `take`.
 public struct UsageLedger: ~Copyable {
     private struct Entry {
         var count: UsageCount
@@ -7,28 +7,28 @@ public struct UsageLedger: ~Copyable {
     }
 
     private var entries: [Entry] = []
-    /// Open addressing by the digest, which is uniform: places in `entries`, one more; 0 where there is none.
-    private var places: [UInt32] = []
-    /// Counts of a day that is over.
+    /// A hash table with open addressing by digest, which is uniform: indexes in `entries` plus one; 0 for a free slot.
+    private var slots: [UInt32] = []
+    /// Counts of past days.
     private var closed: [UsageCount] = []
     private var day: Int32 = 0
     private var dayEnds = Timestamp(microseconds: .min)
 
-    /// How often a key is looked at closely, in microseconds.
+    /// The sampling interval of a key, in microseconds.
     private static let interval: Int64 = 1_000_000
 
     public init() {}
 
     public var isEmpty: Bool { entries.isEmpty && closed.isEmpty }
 
-    /// Counts a request. True when it is time to `note` where it came from.
+    /// Counts a request. Returns true if the caller must `note` its origin.
     @inline(__always)
     public mutating func count(_ digest: SecretDigest, of keyID: KeyID, at now: Timestamp) -> Bool {
         if now >= dayEnds { beginDay(now) }
-        if (entries.count + 1) * 2 > places.count { grow() }
-        let place = place(of: digest)
-        if places[place] != 0 {
-            let entry = Int(places[place]) - 1
+        if (entries.count + 1) * 2 > slots.count { grow() }
+        let slot = slot(of: digest)
+        if slots[slot] != 0 {
+            let entry = Int(slots[slot]) - 1
             entries[entry].count.requests += 1
             entries[entry].count.lastUsedAt = now
             guard now.microseconds &- entries[entry].lookedAt.microseconds >= Self.interval else { return false }
@@ -38,35 +38,35 @@ public struct UsageLedger: ~Copyable {
         entries.append(
             Entry(
                 count: UsageCount(digest: digest, keyID: keyID, day: day, requests: 1, lastUsedAt: now), lookedAt: now))
-        places[place] = UInt32(entries.count)
+        slots[slot] = UInt32(entries.count)
         return true
     }
 
-    /// Notes where the request came from that was counted last for a secret.
+    /// Records the origin of the last counted request of a secret.
     public mutating func note(_ digest: SecretDigest, address: IPAddress?, agent: String?) {
-        guard !places.isEmpty else { return }
-        let place = place(of: digest)
-        guard places[place] != 0 else { return }
-        entries[Int(places[place]) - 1].count.address = address
-        entries[Int(places[place]) - 1].count.agent = agent
+        guard !slots.isEmpty else { return }
+        let slot = slot(of: digest)
+        guard slots[slot] != 0 else { return }
+        entries[Int(slots[slot]) - 1].count.address = address
+        entries[Int(slots[slot]) - 1].count.agent = agent
     }
 
-    /// Where a digest's place in `entries` stands, or is to stand. There is always a free one.
+    /// Returns the slot of a digest in `slots`, used or free. A free slot always exists.
     @inline(__always)
-    private func place(of digest: SecretDigest) -> Int {
-        var place = Int(truncatingIfNeeded: digest.words.3) & (places.count - 1)
-        while places[place] != 0, entries[Int(places[place]) - 1].count.digest != digest {
-            place = (place + 1) & (places.count - 1)
+    private func slot(of digest: SecretDigest) -> Int {
+        var slot = Int(truncatingIfNeeded: digest.words.3) & (slots.count - 1)
+        while slots[slot] != 0, entries[Int(slots[slot]) - 1].count.digest != digest {
+            slot = (slot + 1) & (slots.count - 1)
         }
-        return place
+        return slot
     }
 
-    /// Hands over what was counted, and begins anew.
+    /// Returns the counts and clears them.
     public mutating func take() -> [UsageCount] {
         let counts = closed + entries.map(\.count)
         closed = []
         entries = []
-        places = []
+        slots = []
         return counts
     }
 
@@ -78,9 +78,9 @@ public struct UsageLedger: ~Copyable {
     }
 
     private mutating func grow() {
-        places = Array(repeating: 0, count: max(64, places.count * 2))
+        slots = Array(repeating: 0, count: max(64, slots.count * 2))
         for (number, entry) in entries.enumerated() {
-            places[place(of: entry.count.digest)] = UInt32(number + 1)
+            slots[slot(of: entry.count.digest)] = UInt32(number + 1)
         }
     }
 }

@@ -2,14 +2,15 @@ public import Logging
 import Metrics
 import Synchronization
 
-/// Collects what was counted, and has it written at an interval. What cannot be written is kept and tried again with what comes.
+/// Collects counts and writes them at an interval. Counts that cannot be written stay and are retried with later ones.
 ///
-/// Nothing is lost while the process ends in order: `flush` after the last `add`. A process that is killed loses what it counted
-/// since the last interval began.
+/// An orderly exit loses nothing: call `flush` after the last `add`. A killed process loses its counts since the last
+/// interval began.
 public final class UsageRecorder: Sendable {
-    /// The most keys in one transaction, for which a change of one of them may have to wait: some ten milliseconds.
+    /// The maximum number of keys in one transaction, which takes some ten milliseconds. A change of one of the keys
+    /// may wait that long.
     private static let batch = 250
-    /// How long counters have to hand over once they are asked to.
+    /// The time that counters have to hand over their counts after a request.
     private static let handover = Duration.milliseconds(150)
 
     private let store: any Store
@@ -18,16 +19,16 @@ public final class UsageRecorder: Sendable {
     private let logger: Logger
     private let unwritten = Mutex(Unwritten())
     private let asked = Atomic<UInt64>(0)
-    /// Of those who have no ledger of their own.
+    /// The ledger of callers that have none of their own.
     private let ledger = Mutex(UsageLedger())
 
     private let failures = Counter(label: "keyward_usage_write_failures_total")
     private let writes = Timer(label: "keyward_usage_write_seconds")
 
-    /// What is counted, and in no database for all we know.
+    /// Counts that no database is known to hold.
     private struct Unwritten {
         var pending: [[UsageCount]] = []
-        /// What is being written, and by how many.
+        /// The counts being written, and the number of their writers.
         var current: [[UsageCount]] = []
         var writers = 0
     }
@@ -41,10 +42,10 @@ public final class UsageRecorder: Sendable {
         self.logger = logger
     }
 
-    /// Another number whenever counters are to hand over what they have.
+    /// A number that changes whenever counters must hand over their counts.
     public var round: UInt64 { asked.load(ordering: .relaxed) }
 
-    /// Counts a request for whoever has no ledger.
+    /// Counts a request for callers without a ledger.
     /// - Parameter agent: the value of its `User-Agent`.
     public func count(
         _ digest: SecretDigest, of keyID: KeyID, at now: Timestamp, address: IPAddress?, agent: String?
@@ -57,19 +58,19 @@ public final class UsageRecorder: Sendable {
         }
     }
 
-    /// Takes counts in.
+    /// Adds counts.
     public func add(_ counts: [UsageCount]) {
         if !counts.isEmpty { unwritten.withLock { $0.pending.append(counts) } }
     }
 
-    /// Writes at the interval, until the task is cancelled.
+    /// Writes at the interval until the task is cancelled.
     public func run() async {
         while (try? await time.sleep(interval)) != nil {
             guard await collect() else { return }
         }
     }
 
-    /// Has everybody hand over what they counted, and writes it. False if the task was cancelled meanwhile.
+    /// Requests the counts of all counters and writes them. Returns false if the task was cancelled meanwhile.
     @discardableResult
     public func collect() async -> Bool {
         guard await handOver() else { return false }
@@ -77,7 +78,7 @@ public final class UsageRecorder: Sendable {
         return true
     }
 
-    /// When a key was last used, as far as that was counted here and is not known to be written down; nil if it is not at all.
+    /// Returns the last use of a key that this instance counted and that may not be stored yet; nil if there is none.
     func lastUse(of keyID: KeyID) async -> Timestamp? {
         guard await handOver() else { return nil }
         takeLedger()
@@ -92,7 +93,7 @@ public final class UsageRecorder: Sendable {
 
     private func takeLedger() { add(ledger.withLock { $0.take() }) }
 
-    /// Writes what there is now.
+    /// Writes the counts collected so far.
     public func flush() async {
         takeLedger()
         let counts = unwritten.withLock { unwritten in
@@ -102,7 +103,7 @@ public final class UsageRecorder: Sendable {
             return unwritten.pending
         }
         defer {
-            // Freed once the lock is: counters wait for it.
+            // Released after the lock, because counters wait for the lock.
             _ = unwritten.withLock { unwritten in
                 unwritten.writers -= 1
                 let done = unwritten.current
@@ -119,7 +120,7 @@ public final class UsageRecorder: Sendable {
                 try await store.record(Array(batch.joined()))
             } catch {
                 failures.increment()
-                logger.warning("use of keys not written yet", metadata: ["error": "\(error)"])
+                logger.warning("use of keys could not be written yet", metadata: ["error": "\(error)"])
                 add(Array(keys.joined()))
                 return
             }
@@ -128,17 +129,20 @@ public final class UsageRecorder: Sendable {
         writes.recordNanoseconds((time.uptime() - start).nanoseconds)
     }
 
-    /// A count for each secret and day; keys in the order of their ids, the counts of each in the order of day and digest.
+    /// Returns a count for each secret and day. Keys are in the order of their ids, and the counts of a key in the
+    /// order of day and digest.
     static func byKey(_ counts: [[UsageCount]]) -> [[UsageCount]] {
-        var merged: [Place: UsageCount] = [:]
+        var merged: [DayAndDigest: UsageCount] = [:]
         for count in counts.joined() {
-            merged[Place(count), default: UsageCount(empty: count)].add(count)
+            merged[DayAndDigest(count), default: UsageCount(empty: count)].add(count)
         }
         let byKey = Dictionary(grouping: merged.values, by: \.keyID)
-        return byKey.sorted { $0.key < $1.key }.map { entry in entry.value.sorted { Place($0) < Place($1) } }
+        return byKey.sorted { $0.key < $1.key }.map { entry in
+            entry.value.sorted { DayAndDigest($0) < DayAndDigest($1) }
+        }
     }
 
-    private struct Place: Hashable, Comparable {
+    private struct DayAndDigest: Hashable, Comparable {
         let day: Int32
         let digest: SecretDigest
 
@@ -147,7 +151,7 @@ public final class UsageRecorder: Sendable {
             digest = count.digest
         }
 
-        static func < (left: Place, right: Place) -> Bool {
+        static func < (left: DayAndDigest, right: DayAndDigest) -> Bool {
             (left.day, left.digest.words.0, left.digest.words.1, left.digest.words.2, left.digest.words.3)
                 < (right.day, right.digest.words.0, right.digest.words.1, right.digest.words.2, right.digest.words.3)
         }

@@ -1,8 +1,8 @@
-/// What verification tells of a key that somebody asks about, whether it is good or not.
+/// A key as verification describes it to a caller that asks about it, valid or not.
 public struct KeyProfile: Sendable, Equatable {
     public let principal: Principal
     public let state: KeyEntry.State
-    /// Before it the key opens nothing; nil for no such moment.
+    /// The time before which the key grants no access; nil for none.
     public let notBefore: Timestamp?
     /// The operator's JSON object, as text; empty for none.
     public let metadata: String
@@ -18,7 +18,7 @@ public struct KeyProfile: Sendable, Equatable {
 }
 
 extension KeyView {
-    /// A copy to keep.
+    /// A copy that may outlive the call.
     var profile: KeyProfile {
         let texts = texts
         return KeyProfile(

@@ -1,9 +1,9 @@
 public import Logging
 
-/// Decides whether a token opens the door: the one place where that is decided, for every way in.
+/// Decides whether a token is accepted, for every entry point.
 ///
-/// `verify` takes no lock that is held for long, does no input or output and allocates nothing of its own, unless a rule that
-/// only reports has something to say.
+/// `verify` holds no lock for long and does no input or output. It allocates nothing of its own, unless a report-only
+/// rule reports.
 public final class KeyVerifier: Sendable {
     public let index: KeyIndex
     private let freshness: IndexFreshness
@@ -15,7 +15,7 @@ public final class KeyVerifier: Sendable {
     private let usage: UsageRecorder?
 
     /// - Parameters:
-    ///   - reads: the follower's reads, which an instance that slept waits for.
+    ///   - reads: the follower's reads, which a suspended instance waits for after it wakes up.
     ///   - usage: counts the keys that `verify(_:method:…)` admits; callers of the other `verify` count themselves.
     public init(
         index: KeyIndex, freshness: IndexFreshness, lookup: UnknownKeyLookup, reads: ReadWaiters = ReadWaiters(),
@@ -30,8 +30,8 @@ public final class KeyVerifier: Sendable {
         self.lookup = lookup
     }
 
-    /// Verifies a token for a request; `admit` is called with the key if it is good, `refuse` if it is not, while the index
-    /// waits: they must be short, and keep nothing of the view.
+    /// Verifies a token for a request. Calls `admit` with an accepted key or `refuse` with a refused one, while the
+    /// index is locked. Both must be short, and must not keep the view.
     public func verify(
         _ token: UnsafeRawBufferPointer, for request: AccessRequest = .unknown, at now: Timestamp,
         admit: (KeyView) -> Void = { _ in }, refuse: (KeyView) -> Void = { _ in }
@@ -47,16 +47,17 @@ public final class KeyVerifier: Sendable {
             return verifyAmongSchemes(token, own: own, for: request, at: now, admit: admit, refuse: refuse)
         }
         guard let own else { return self.refuse(.malformed) }
-        return judge(own, for: request, at: now, admit: admit, refuse: refuse) ?? absent(own)
+        return evaluate(own, for: request, at: now, admit: admit, refuse: refuse) ?? absent(own)
     }
 
-    /// The verdict on a digest that no key in the index has: a deleted key's needs no lookup, since it is deleted for good.
+    /// Returns the verdict on a digest without a key in the index. A deleted key needs no lookup, since deletion is
+    /// permanent.
     @inline(never)
     private func absent(_ digest: SecretDigest) -> Verdict {
         index.state(of: digest) == .deleted ? refuse(.unknown) : .unresolved(digest)
     }
 
-    /// The verdict on a token while the index may lack revocations.
+    /// Returns the verdict on a token while the index may lack revocations.
     @inline(never)
     private func unresolved(_ token: UnsafeRawBufferPointer, own: SecretDigest?) -> Verdict {
         var first: SecretDigest?
@@ -64,20 +65,20 @@ public final class KeyVerifier: Sendable {
         return first.map { .unresolved($0) } ?? refuse(.malformed)
     }
 
-    /// What becomes of the key behind a digest; nil if the index holds none.
+    /// Returns the verdict on the key of a digest; nil if the index has none.
     @inline(__always)
-    private func judge(
+    private func evaluate(
         _ digest: SecretDigest, for request: AccessRequest, at now: Timestamp, admit: (KeyView) -> Void,
         refuse: (KeyView) -> Void
     ) -> Verdict? {
         var reported: PolicyRules = []
         let verdict: Verdict? = index.withKey(for: digest) { key in
-            let judgement = key.judge(request, at: now)
-            if let refusal = judgement.refusal {
+            let evaluation = key.evaluate(request, at: now)
+            if let refusal = evaluation.refusal {
                 refuse(key)
                 return .refused(refusal)
             }
-            reported = judgement.reported
+            reported = evaluation.reported
             admit(key)
             return .admitted(key.id)
         }
@@ -88,9 +89,11 @@ public final class KeyVerifier: Sendable {
         return verdict
     }
 
-    /// Verifies a token where there are some that Keyward did not make. One that was brought in under several schemes is good as
-    /// long as each of its keys is, so that whoever ends one has ended it; it speaks for the first: its own, or that of the longest
-    /// prefix. Where the index holds none, that is the one to look up.
+    /// Verifies a token while schemes of other systems are known.
+    ///
+    /// A token that was imported under several schemes is accepted only while each of its keys is, so that revoking one
+    /// key revokes the token. It represents the first key: that of its own format, or of the longest prefix. If the
+    /// index holds none, that digest is the one to look up.
     @inline(never)
     private func verifyAmongSchemes(
         _ token: UnsafeRawBufferPointer, own: SecretDigest?, for request: AccessRequest, at now: Timestamp,
@@ -114,15 +117,15 @@ public final class KeyVerifier: Sendable {
         if isOneOfSeveral {
             var refusing: SecretDigest?
             forEachAddress(of: token, own: own) { digest in
-                let refuses = index.withKey(for: digest) { $0.judge(request, at: now).refusal != nil } ?? false
+                let refuses = index.withKey(for: digest) { $0.evaluate(request, at: now).refusal != nil } ?? false
                 if refuses { refusing = refusing ?? digest }
             }
             deciding = refusing ?? deciding
         }
-        return judge(deciding, for: request, at: now, admit: admit, refuse: refuse) ?? .unresolved(deciding)
+        return evaluate(deciding, for: request, at: now, admit: admit, refuse: refuse) ?? .unresolved(deciding)
     }
 
-    /// Calls `body` with each place where a token may be, its own first.
+    /// Calls `body` with each digest that a token may be stored under, that of Keyward's own format first.
     @inline(__always)
     private func forEachAddress(
         of token: UnsafeRawBufferPointer, own: SecretDigest?, _ body: (SecretDigest) -> Void
@@ -131,38 +134,39 @@ public final class KeyVerifier: Sendable {
         index.schemes.forEachAddress(of: token) { if $0 != own { body($0) } }
     }
 
-    /// How a key stands that was good when something began that still runs.
-    public enum Standing: Sendable, Equatable {
-        /// It is good yet, until it expires.
-        case good(expiresAt: Timestamp?)
-        case ended(Refusal)
+    /// The status of the key of an exchange that was admitted and is still running.
+    public enum Status: Sendable, Equatable {
+        /// The key stays valid until it expires.
+        case valid(expiresAt: Timestamp?)
+        case refused(Refusal)
     }
 
-    /// Whether keys can be verified now.
+    /// True if keys can be verified now.
     public var isServing: Bool { freshness.isServing }
 
-    /// Looks again at a key and what it was let in for. Not counted as a verification.
-    public func recheck(_ digest: SecretDigest, for request: AccessRequest, at now: Timestamp) -> Standing {
+    /// Evaluates a key again for an exchange that it was admitted for. Does not count as a verification.
+    public func recheck(_ digest: SecretDigest, for request: AccessRequest, at now: Timestamp) -> Status {
         index.withKey(for: digest) { key in
-            key.judge(request, at: now).refusal.map { .ended($0) } ?? .good(expiresAt: key.expiresAt)
-        } ?? .ended(.unknown)
+            key.evaluate(request, at: now).refusal.map { .refused($0) } ?? .valid(expiresAt: key.expiresAt)
+        } ?? .refused(.unknown)
     }
 
-    /// Whose key a token is.
+    /// The key that a token belongs to.
     public enum Holder: Sendable, Equatable {
-        /// A key, good or not.
+        /// A key, valid or not.
         case key(KeyProfile)
-        case nobody
+        case noKey
         case unavailable
     }
 
-    /// Says whose key a token is. That is no verification and no use: nothing is counted, and no rule looked at.
-    /// - Parameter asker: who may learn of some keys only: to it, others are unknown.
-    public func identify(_ token: String, asker: Admin) async -> Holder {
+    /// Returns the key that a token belongs to. This is neither a verification nor a use: nothing is counted, and no
+    /// rule is evaluated.
+    /// - Parameter caller: the admin that asks; keys that it may not see count as unknown.
+    public func identify(_ token: String, caller: Admin) async -> Holder {
         let service = freshness.service(at: time.now())
         if service == .stopped { return .unavailable }
         let token = Array(token.utf8)
-        func look() -> (found: KeyProfile?, unknown: SecretDigest?) {
+        func find() -> (found: KeyProfile?, unknown: SecretDigest?) {
             token.withUnsafeBytes { token in
                 let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
                 var (found, unknown): (KeyProfile?, SecretDigest?) = (nil, nil)
@@ -173,62 +177,63 @@ public final class KeyVerifier: Sendable {
                 return (found, unknown)
             }
         }
-        var place = look()
-        if let unknown = place.unknown, service == .asleep || place.found == nil && index.state(of: unknown) != .deleted
+        var result = find()
+        if let unknown = result.unknown,
+            service == .asleep || result.found == nil && index.state(of: unknown) != .deleted
         {
             switch await resolve(unknown) {
-            case .found: place = look()
+            case .found: result = find()
             case .absent: break
             case .unavailable: return .unavailable
             }
         }
-        guard let found = place.found, asker.sees(owner: found.principal.owner) else { return .nobody }
+        guard let found = result.found, caller.sees(owner: found.principal.owner) else { return .noKey }
         return .key(found)
     }
 
-    /// Notes a refusal that was decided outside (a missing credential), so that all are counted.
+    /// Records a refusal that was decided elsewhere (a missing credential), so that all are counted.
     public func refuse(_ refusal: Refusal) -> Verdict {
         metrics.refused(refusal)
         return .refused(refusal)
     }
 
-    /// Waits until an instance that slept has read the changes; then looks up a digest that the index does not hold in the database,
-    /// bounded, and shared with other callers that ask for the same.
+    /// Waits until a suspended instance has read the changes. Then looks up a digest that the index lacks in the
+    /// database, bounded, and shared with other callers for the same digest.
     public func resolve(_ digest: SecretDigest) async -> UnknownKeyLookup.Answer {
         if freshness.service(at: time.now()) == .asleep {
-            // A read that failed has woken the instance too: it serves from memory then, as far as that is allowed.
+            // A failed read ends the suspended state too: then the instance serves from memory, as far as allowed.
             _ = await reads.next()
             guard freshness.service(at: time.now()) == .serving else { return .unavailable }
             if index.holds(digest) { return .found }
         }
         let answer = await lookup.resolve(digest)
-        return answer == .absent && freshness.standing != .ready ? .unavailable : answer
+        return answer == .absent && freshness.status != .ready ? .unavailable : answer
     }
 
-    /// Ends the verification of a token that stayed unresolved. One that was found, and could not be verified even so, is not the
-    /// caller's fault: the instance slept again.
+    /// Ends the verification of a token that stayed unresolved. If the key was found and still could not be verified,
+    /// the instance was suspended again, which is not the caller's fault.
     public func verdict(afterResolving answer: UnknownKeyLookup.Answer) -> Verdict {
         if answer == .absent { return refuse(.unknown) }
         metrics.unavailable()
         return .unavailable
     }
 
-    /// Verifies a token to the end: looks it up if need be.
+    /// Verifies a token completely, with a lookup if necessary.
     /// - Parameters:
-    ///   - method: the request's; empty when it is not known.
-    ///   - path: the request's, percent-encoded; empty when it is not known.
+    ///   - method: the request's; empty if unknown.
+    ///   - path: the request's, percent-encoded; empty if unknown.
     ///   - agent: the value of its `User-Agent`.
-    ///   - countsUse: whether it is a use of the key that was not counted yet.
-    ///   - asker: who may learn of some keys only: to it, others are unknown; nil for nobody in particular.
+    ///   - countsUse: whether this is a use of the key that was not counted yet.
+    ///   - caller: the admin that asks, to which keys that it may not see are unknown; nil for no admin.
     public func verify(
         _ token: String, method: String = "", path: String = "", address: IPAddress? = nil,
-        scopes: ScopeRequirement = .none, agent: String? = nil, countsUse: Bool = true, asker: Admin? = nil,
+        scopes: ScopeRequirement = .none, agent: String? = nil, countsUse: Bool = true, caller: Admin? = nil,
         time: TimeSource = .system
     ) async -> Decision {
         func attempt() -> Attempt {
             self.attempt(
                 token, method: method, path: path, address: address, scopes: scopes, agent: agent,
-                countsUse: countsUse, asker: asker, time: time)
+                countsUse: countsUse, caller: caller, time: time)
         }
         switch attempt() {
         case .decided(let decision): return decision
@@ -240,17 +245,17 @@ public final class KeyVerifier: Sendable {
         }
     }
 
-    /// What a look into the index came to.
+    /// The result of a verification against the index alone.
     enum Attempt {
         case decided(Decision)
-        /// It holds no such key: the database has to be asked.
+        /// The index has no such key: the database must be queried.
         case unresolved(SecretDigest)
     }
 
-    /// Verifies a token as far as the index knows. What is decided is counted.
+    /// Verifies a token against the index. Decided verifications are counted.
     func attempt(
         _ token: String, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, agent: String?,
-        countsUse: Bool, asker: Admin?, time: TimeSource
+        countsUse: Bool, caller: Admin?, time: TimeSource
     ) -> Attempt {
         var (token, method, path) = (token, method, path)
         let now = time.now()
@@ -272,7 +277,7 @@ public final class KeyVerifier: Sendable {
             }
         }
         if case .unresolved(let digest) = verdict { return .unresolved(digest) }
-        if let asker, let found = profile, !asker.sees(owner: found.principal.owner) {
+        if let caller, let found = profile, !caller.sees(owner: found.principal.owner) {
             return .decided(.refused(.unknown, nil))
         }
         switch verdict {

@@ -1,17 +1,18 @@
-/// Which unknown digests are worth a statement: the decisions of `UnknownKeyLookup`, without its waiting.
+/// Decides which unknown digests are looked up: the logic of `UnknownKeyLookup`, without its waiting.
 ///
-/// One statement asks for many digests, and one is under way at a time. Statements are paid from a budget that fills by one a
-/// second; a statement that finds something costs nothing. So a key made elsewhere is found at once, however many are made,
-/// while a flood of junk soon comes down to one statement a second. What was just found absent is remembered for a second.
+/// One statement looks up many digests, and one statement runs at a time. Statements consume a budget that refills by
+/// one a second; a statement that finds something is free. So keys that were created elsewhere are found at once,
+/// however many there are. A flood of invalid tokens is limited to one statement a second. Absent digests are
+/// remembered for a second.
 struct LookupBudget {
     enum Decision: Equatable {
-        /// Not there, as a statement found a moment ago.
+        /// A statement found a moment ago that the digest is absent.
         case absent
-        /// The budget is used up: the next read of the changes will tell.
+        /// The budget is used up: the next read of the changes decides.
         case exhausted
-        /// Wait for the statement that will ask for it.
+        /// Wait for the statement that will look it up.
         case wait
-        /// Ask for these now.
+        /// Look these digests up now.
         case ask([SecretDigest])
     }
 
@@ -47,8 +48,8 @@ struct LookupBudget {
         return .wait
     }
 
-    /// The statement ended, with what it found (nil: it failed). Says which to ask for next, and which of those that waited
-    /// are given up for want of budget.
+    /// Records the result of a statement: the digests found, or nil if it failed. Returns the digests to look up next,
+    /// and the waiting ones that the budget does not cover.
     mutating func answered(
         found: Set<SecretDigest>?, now: Duration
     ) -> (ask: [SecretDigest], giveUp: [SecretDigest]) {

@@ -1,7 +1,7 @@
 import Logging
 import Synchronization
 
-/// Tells the operator what rules that only report would have refused: every one is counted, and logged as `ReportPace` says.
+/// Reports requests that report-only rules would have refused: all are counted, and logged at the pace of `ReportPace`.
 final class PolicyReports: Sendable {
     private let metrics: VerificationMetrics
     private let logger: Logger
@@ -21,11 +21,11 @@ final class PolicyReports: Sendable {
             switch pace.withLock({ $0.note(rule, of: key, now: now) }) {
             case .key(let reports):
                 logger.notice(
-                    "a rule that only reports would have refused requests",
+                    "a report-only rule would have refused requests",
                     metadata: ["rule": "\(rule.rawValue)", "key_id": "\(key)", "requests": .stringConvertible(reports)])
             case .others(let reports):
                 logger.notice(
-                    "rules that only report would have refused requests with more keys than are told apart",
+                    "report-only rules would have refused requests of more keys than can be listed",
                     metadata: ["requests": .stringConvertible(reports)])
             case nil: break
             }

@@ -1,38 +1,38 @@
-/// Why a credential does not open the door. The code is part of the API: it stands in error bodies, metrics and logs.
+/// The reason why a credential is refused. The code is part of the API: it appears in error bodies, metrics and logs.
 public enum Refusal: String, Error, Sendable, CaseIterable {
-    /// No credential came with the request.
+    /// The request has no credential.
     case missing = "key_missing"
-    /// It is no token: wrong shape, or wrong checksum.
+    /// The credential is not a token: its format or its checksum is invalid.
     case malformed = "key_malformed"
-    /// It is a token, but none that exists.
+    /// The credential is a token that does not exist.
     case unknown = "key_unknown"
     case expired = "key_expired"
     /// Disabled or deactivated.
     case inactive = "key_inactive"
-    /// Its time has not come yet.
+    /// The key's `not_before` is in the future.
     case notYetValid = "key_not_yet_valid"
-    /// The key is good, but not from there.
+    /// The key is valid, but not from this address.
     case ipNotAllowed = "ip_not_allowed"
-    /// The key is good, but not for this method.
+    /// The key is valid, but not for this method.
     case methodNotAllowed = "method_not_allowed"
-    /// The key is good, but not for this path.
+    /// The key is valid, but not for this path.
     case pathNotAllowed = "path_not_allowed"
-    /// The method differs in case alone from one that has a name.
+    /// The method differs from a known one in case alone.
     case methodAmbiguous = "method_ambiguous"
-    /// The path could be read in two ways, and a rule depends on it.
+    /// The path is ambiguous, and a rule depends on it.
     case pathAmbiguous = "path_ambiguous"
-    /// The key is good, but lacks a scope that the request needs.
+    /// The key is valid, but lacks a scope that the request needs.
     case scopeMissing = "scope_missing"
 
     public var code: String { rawValue }
 
-    /// What kind of refusal it is, with its status.
+    /// The kind of a refusal, with its HTTP status.
     public enum Kind: Sendable {
-        /// 400: the request is at fault.
+        /// 400: the request is invalid.
         case request
-        /// 401: the credential is.
+        /// 401: the credential is invalid.
         case authentication
-        /// 403: the credential is good for other things.
+        /// 403: the credential is valid for other requests.
         case permission
 
         public var status: Int {
@@ -61,7 +61,7 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
         }
     }
 
-    /// A sentence for the caller.
+    /// The message for the caller.
     public var message: String {
         switch self {
         case .missing: "no API key was given: send it as 'Authorization: Bearer <key>' or in X-API-Key"
@@ -73,13 +73,13 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
         case .ipNotAllowed: "the API key may not be used from this address"
         case .methodNotAllowed: "the API key may not be used with this method"
         case .pathNotAllowed: "the API key may not be used for this path"
-        case .methodAmbiguous: "the method is a known one in another case: methods are sent in capitals"
-        case .pathAmbiguous: "the path could be read in two ways: send it without empty, dot and encoded segments"
+        case .methodAmbiguous: "the method differs from a known one in case: send it in capitals"
+        case .pathAmbiguous: "the path is ambiguous: send it without empty, dot and encoded segments"
         case .scopeMissing: "the API key lacks a scope that this request needs"
         }
     }
 
-    /// The `error` of RFC 6750 section 3.1; nil where the section wants none (no credential was given), or has none.
+    /// The `error` of RFC 6750 section 3.1; nil if the section requires none (no credential was sent), or defines none.
     public var bearerError: String? {
         switch self {
         case .missing, .methodAmbiguous, .pathAmbiguous, .ipNotAllowed, .methodNotAllowed, .pathNotAllowed: nil

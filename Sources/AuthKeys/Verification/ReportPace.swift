@@ -1,20 +1,20 @@
-/// Which reports are worth a line: of each key and rule the first, and then one a minute at most, which says how many there were
-/// since the line before. Bounded in memory: while as many keys report as there is room for, the others have one line a minute
-/// among them.
+/// Decides which reports are logged. Each key and rule has a line at once, then at most one a minute, with the number
+/// of reports since the previous line. Memory is bounded: once the limit of keys and rules is reached, the others share
+/// one line a minute.
 struct ReportPace {
     static let interval = Duration.seconds(60)
 
-    private struct Place: Hashable {
+    private struct KeyAndRule: Hashable {
         let key: KeyID
         let rule: PolicyRule
     }
 
-    /// What there was since a line, which the next may follow from `next` on.
+    /// The number of reports since a line; the next line may follow from `next` on.
     private struct Count {
         var next: Duration
         var reports = 0
 
-        /// How many reports a line is to speak of, this one included; nil for no line.
+        /// Counts a report. Returns the number of reports that a line covers, this one included; nil for no line.
         mutating func take(now: Duration) -> Int? {
             reports += 1
             guard now >= next else { return nil }
@@ -25,27 +25,27 @@ struct ReportPace {
 
     enum Line: Equatable {
         case key(reports: Int)
-        /// Of keys that there is no room for.
+        /// Reports of keys beyond the limit.
         case others(reports: Int)
     }
 
     private let limit: Int
-    private var counts: [Place: Count] = [:]
+    private var counts: [KeyAndRule: Count] = [:]
     private var others = Count(next: .zero)
     private var nextSweep = Duration.zero
 
-    /// - Parameter limit: keys and rules that are told apart.
+    /// - Parameter limit: the maximum number of pairs of key and rule that are tracked.
     init(limit: Int = 1_000) {
         self.limit = limit
     }
 
     mutating func note(_ rule: PolicyRule, of key: KeyID, now: Duration) -> Line? {
-        let place = Place(key: key, rule: rule)
-        if counts[place] == nil && !makeRoom(now: now) { return others.take(now: now).map { .others(reports: $0) } }
-        return counts[place, default: Count(next: now)].take(now: now).map { .key(reports: $0) }
+        let pair = KeyAndRule(key: key, rule: rule)
+        if counts[pair] == nil && !makeRoom(now: now) { return others.take(now: now).map { .others(reports: $0) } }
+        return counts[pair, default: Count(next: now)].take(now: now).map { .key(reports: $0) }
     }
 
-    /// Forgets what the next line of would be like a first one, but looks for that once a second at most.
+    /// Removes entries whose next line would be like a first one. Searches at most once a second.
     private mutating func makeRoom(now: Duration) -> Bool {
         if counts.count < limit { return true }
         guard now >= nextSweep else { return false }

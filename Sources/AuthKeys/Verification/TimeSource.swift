@@ -1,10 +1,10 @@
-/// Where the time comes from: the system's clocks, or a test's.
+/// A source of time: the system's clocks, or a test's.
 public struct TimeSource: Sendable {
     /// The time of day.
     public let now: @Sendable () -> Timestamp
-    /// Time that only goes forward, from an arbitrary start.
+    /// Monotonic time from an arbitrary start.
     public let uptime: @Sendable () -> Duration
-    /// Waits; ends early, throwing, when the task is cancelled.
+    /// Sleeps; throws early if the task is cancelled.
     public let sleep: @Sendable (Duration) async throws -> Void
 
     public init(
@@ -16,7 +16,7 @@ public struct TimeSource: Sendable {
         self.sleep = sleep
     }
 
-    /// The system's.
+    /// The system's clocks.
     public static let system: TimeSource = {
         let start = ContinuousClock.now
         return TimeSource(

@@ -1,22 +1,22 @@
 import Metrics
 import Synchronization
 
-/// Looks up well-formed tokens that the index does not hold, so that a key made on one instance works at once on all.
+/// Looks up well-formed tokens that the index lacks, so that a key created on one instance works at once on all.
 public final class UnknownKeyLookup: Sendable {
     /// The result of a lookup.
     public enum Answer: Sendable, Equatable {
-        /// The index holds the digest now.
+        /// The index now has the digest.
         case found
-        /// There is no such key.
+        /// No such key exists.
         case absent
-        /// The database could not be asked.
+        /// The database could not be queried.
         case unavailable
     }
 
     /// The result of a lookup in the database.
     private enum Statement {
         case absent
-        /// There was no budget for a statement.
+        /// The budget did not cover a statement.
         case notAsked
         case failed
     }
@@ -33,7 +33,7 @@ public final class UnknownKeyLookup: Sendable {
     private let state: Mutex<State>
     private let statements = Counter(label: "keyward_unknown_key_statements_total")
 
-    /// - Parameter reads: the follower's reads, the next of which is waited for where there is no budget for a statement.
+    /// - Parameter reads: the follower's reads; a lookup that the budget does not cover waits for the next one.
     public init(
         store: any KeyFinder, index: KeyIndex, reads: ReadWaiters = ReadWaiters(), time: TimeSource = .system
     ) {
@@ -44,7 +44,8 @@ public final class UnknownKeyLookup: Sendable {
         state = Mutex(State(budget: LookupBudget(now: time.uptime())))
     }
 
-    /// Asks the database for a digest, shares the statement of another caller, or waits for the next read of the changes.
+    /// Queries the database for a digest, shares the statement of another caller, or waits for the next read of the
+    /// changes.
     public func resolve(_ digest: SecretDigest) async -> Answer {
         let statement = await ask(for: digest)
         if index.holds(digest) { return .found }
@@ -96,7 +97,7 @@ public final class UnknownKeyLookup: Sendable {
         }
     }
 
-    /// The digests that exist; nil if the database could not be asked.
+    /// Returns the digests that exist; nil if the database could not be queried.
     private func ask(for digests: [SecretDigest]) async -> Set<SecretDigest>? {
         guard let entries = try? await store.find(digests) else { return nil }
         for entry in entries { index.apply(entry) }

@@ -1,19 +1,20 @@
-/// What became of a credential, as far as it can be said at once.
+/// The immediate result of verifying a credential.
 public enum Verdict: Sendable, Equatable {
-    /// The key is good.
+    /// The key is valid for the request.
     case admitted(KeyID)
     case refused(Refusal)
-    /// A token, of Keyward's own or of a scheme, that the index does not hold. It may have been made on another instance a moment ago: ask
-    /// `KeyVerifier.resolve`, then verify again, or end it with `KeyVerifier.verdict(afterResolving:)`.
+    /// A token, in Keyward's format or that of a scheme, that the index lacks. Another instance may have created it a
+    /// moment ago. Call `KeyVerifier.resolve`, then verify again, or end with `KeyVerifier.verdict(afterResolving:)`.
     case unresolved(SecretDigest)
-    /// Keys cannot be verified now: they were never loaded, or are older than the operator allows. Never the key's fault.
+    /// Keys cannot be verified now: they were never loaded, or are older than the operator allows. The key is not at
+    /// fault.
     case unavailable
 }
 
-/// What became of a credential in the end.
+/// The final result of verifying a credential.
 public enum Decision: Sendable, Equatable {
     case admitted(KeyProfile)
-    /// With the key, if there is one.
+    /// With the key, if it is known.
     case refused(Refusal, KeyProfile?)
     case unavailable
 }

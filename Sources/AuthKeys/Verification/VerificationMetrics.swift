@@ -1,6 +1,6 @@
 import Metrics
 
-/// `keyward_verifications_total` by outcome, and `keyward_policy_reports_total` by rule.
+/// The metrics `keyward_verifications_total` by outcome, and `keyward_policy_reports_total` by rule.
 struct VerificationMetrics: Sendable {
     private let valid = Self.counter("valid")
     private let notAvailable = Self.counter("unavailable")
@@ -19,10 +19,10 @@ struct VerificationMetrics: Sendable {
     }
 
     func refused(_ refusal: Refusal) {
-        if let place = Refusal.allCases.firstIndex(of: refusal) { refusals[place].increment() }
+        if let index = Refusal.allCases.firstIndex(of: refusal) { refusals[index].increment() }
     }
 
-    /// A rule that only reports would have refused.
+    /// Counts rules that only reported a request instead of refusing it.
     func reported(_ rules: PolicyRules) {
         for report in reports where rules.contains(report.rule) { report.counter.increment() }
     }

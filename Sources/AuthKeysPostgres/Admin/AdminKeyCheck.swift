@@ -1,7 +1,7 @@
 import AuthKeys
 public import LibPQ
 
-/// Whether a database holds an admin key with which admin keys can be administered, asked without a store.
+/// A check that a database holds an admin key that can administer admin keys. It needs no store.
 public enum AdminKeyCheck {
     public static func canAdminister(on connection: PostgresConnection) async throws -> Bool {
         let exists = try await connection.query("SELECT to_regclass('admin_keys') IS NOT NULL")

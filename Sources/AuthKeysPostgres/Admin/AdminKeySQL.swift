@@ -1,7 +1,7 @@
 /// The statements of admin keys.
 enum AdminKeySQL {
-    /// "keyadmin" as a number: whoever changes admin keys holds this advisory lock, so that no two changes at once take the
-    /// last ones away.
+    /// The advisory lock of changes of admin keys ("keyadmin" as a number). It prevents two concurrent changes from
+    /// removing the last admin keys together.
     static let lockKey: Int64 = 0x6B65_7961_646D_696E
 
     static let lock = "SELECT pg_advisory_xact_lock($1)"
@@ -22,7 +22,7 @@ enum AdminKeySQL {
         ORDER BY a.created_at DESC, a.name, a.id LIMIT $5
         """
 
-    /// Notes the use once a minute. A refused attempt is no use.
+    /// Records the use once a minute. A refused attempt does not count as use.
     static let use = """
         WITH used AS (
             UPDATE admin_keys SET last_used_at = clock_timestamp()
@@ -33,7 +33,8 @@ enum AdminKeySQL {
         SELECT \(columns) FROM admin_keys a WHERE a.digest = $1
         """
 
-    /// Fails where the database is not whole: an empty table in the middle of a restore says nothing of admin keys.
+    /// Fails if the database is incomplete: in the middle of a restore, an empty table says nothing about the admin
+    /// keys.
     static let byDigest =
         "SELECT a.digest, \(columns) FROM admin_keys a RIGHT JOIN (SELECT require_whole_database('auth_keys'::regclass)) w ON true"
 
@@ -57,7 +58,7 @@ enum AdminKeySQL {
         RETURNING \(columns)
         """
 
-    /// All that may count for who can administer admin keys.
+    /// All admin keys that may be able to administer admin keys.
     static let administrators = """
         SELECT \(columns) FROM admin_keys a
         WHERE a.deactivated_at IS NULL AND a.owner IS NULL AND 'admin' = ANY (a.permissions)

@@ -37,7 +37,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
         try await attempt {
             var keys: [SecretDigest: AdminKey] = [:]
             for row in try await self.pool.query(AdminKeySQL.byDigest).rows {
-                // Without any admin key there is a row of NULLs.
+                // Without any admin key, the result is one row of NULLs.
                 guard let digest = try row.optionalBytes(0).flatMap({ SecretDigest($0) }) else { continue }
                 keys[digest] = try AdminKey(row: row, from: 1)
             }
@@ -120,12 +120,13 @@ extension PostgresAuthKeyStore: AdminKeyStore {
         }
     }
 
-    /// Why a transaction is undone that has changed something already.
+    /// The outcome of a transaction that is rolled back after it has changed rows.
     private struct Undone: Error {
         let outcome: AdminKeyOutcome
     }
 
-    /// Changes an admin key, one change at a time in the whole database; undone where it takes from who can administer.
+    /// Changes an admin key, one change at a time in the whole database. Rolls back if the change would reduce who can
+    /// administer admin keys.
     private func changeAdminKey(
         _ id: KeyID, keepsLast: Bool, by call: AdminCall,
         _ body: @Sendable (AdminKey, PostgresTransaction) async throws -> AdminKeyOutcome
@@ -158,7 +159,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
         _ statement: PostgresStatement, event: NewAuditEvent, in transaction: PostgresTransaction
     ) async throws -> AdminKeyOutcome {
         guard let row = try await transaction.pipeline([statement, AuditSQL.append([event])]).first?.rows.first else {
-            throw StoreError(.failed, detail: "an admin key vanished while its row was held")
+            throw StoreError(.failed, detail: "an admin key disappeared while its row was locked")
         }
         return .changed(try AdminKey(row: row))
     }
@@ -169,7 +170,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
 }
 
 extension AdminKey {
-    /// Decodes `AdminKeySQL.columns`, which begin at `first`. Permissions that are none of this build's count for nothing.
+    /// Decodes `AdminKeySQL.columns`, which begin at `first`. Permissions that this build does not know are ignored.
     init(row: PostgresRow, from first: Int = 0) throws(PostgresError) {
         self.init(
             id: KeyID(try row.uuid(first)),

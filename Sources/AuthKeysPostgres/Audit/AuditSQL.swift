@@ -1,15 +1,15 @@
 import AuthKeys
 import LibPQ
 
-/// The statements of the trail.
+/// The statements of the audit trail.
 enum AuditSQL {
-    /// "keyaudit" as a number: whoever seals holds this advisory lock.
+    /// The advisory lock of sealing ("keyaudit" as a number).
     static let lockKey: Int64 = 0x6B65_7961_7564_6974
 
-    /// What an insertion names; moment and transaction are stamped by a trigger.
+    /// The columns that an insertion sets. A trigger sets the time and the transaction.
     static let newColumns = "actor, actor_name, address, request_id, action, key_id, owner, outcome, code, changes"
 
-    /// An event's columns, as `AuditEvent` reads them.
+    /// The columns of an event, in the order that `AuditEvent` decodes.
     static let columns = """
         e.id, e.at, e.xid, e.actor, e.actor_name, e.address, e.request_id, e.action, e.key_id, e.owner, e.outcome, e.code, \
         e.changes
@@ -39,7 +39,8 @@ enum AuditSQL {
         PostgresStatement(append, parameters(of: events))
     }
 
-    /// Who calls: the parameters that come last in a statement that changes a key and writes its event at once.
+    /// Returns the parameters that describe the caller. They come last in a statement that changes a key and also
+    /// writes its event.
     static func parameters(of call: AdminCall) -> [PostgresParameter] {
         [
             .text(call.admin.actor.text), call.admin.actor.name.map { .text($0) } ?? .null,
@@ -63,7 +64,7 @@ enum AuditSQL {
         if let actor = query.actor { conditions.append("e.actor = \(bind(.text(actor)))") }
         if let action = query.action { conditions.append("e.action = \(bind(.text(action.rawValue)))") }
         if let subject = query.subject { conditions.append("e.key_id = \(bind(.uuid(PostgresUUID(subject))))") }
-        // Written out, so that the index on refused ones serves.
+        // A literal, so that the partial index on refused events can be used.
         if let refused = query.refused { conditions.append("e.outcome = '\(refused ? "refused" : "done")'") }
         if let owner = query.owner { conditions.append("e.owner = \(bind(.text(owner)))") }
         if let requestID = query.requestID { conditions.append("e.request_id = \(bind(.text(requestID)))") }
@@ -82,8 +83,8 @@ enum AuditSQL {
 
     static let lock = "SELECT pg_try_advisory_xact_lock($1)"
 
-    /// The cluster, and the newest seal with the transaction of its event. Fails where the database is not whole: a seal among half of
-    /// the restored events would break the chain.
+    /// The cluster, and the newest seal with the transaction of its event. Fails if the database is incomplete: a seal
+    /// over a part of the restored events would break the chain.
     static let state = """
         SELECT c.system_identifier::text, e.xid, \(sealColumns)
         FROM (SELECT * FROM pg_control_system() WHERE require_whole_database('auth_keys'::regclass)) c
@@ -91,8 +92,8 @@ enum AuditSQL {
         LEFT JOIN audit_events e ON e.id = s.event_id
         """
 
-    /// The next events that can be sealed, behind a position. Some there may be sealed already: those of another cluster, when
-    /// transactions here come to have their numbers. OFFSET 0 has each looked for by itself.
+    /// The next sealable events after a position. Some of them may already be sealed: events of another cluster, once
+    /// transactions here reach the same numbers. OFFSET 0 forces a lookup for each event.
     static let sealable = """
         SELECT \(columns), pg_snapshot_xmin(pg_current_snapshot()), clock_timestamp(), true
         FROM audit_events e
@@ -101,7 +102,8 @@ enum AuditSQL {
         ORDER BY e.xid, e.id LIMIT $3
         """
 
-    /// All unsealed events, with whether they can be sealed: of transactions that are over, or that cannot be this cluster's.
+    /// All unsealed events, each with a flag: true if it can be sealed, because its transaction is over or cannot
+    /// belong to this cluster.
     static let unsealedAtAll = """
         SELECT \(columns), pg_snapshot_xmin(pg_current_snapshot()), clock_timestamp(),
             e.xid < pg_snapshot_xmin(pg_current_snapshot()) OR e.xid >= pg_snapshot_xmax(pg_current_snapshot())
@@ -116,7 +118,8 @@ enum AuditSQL {
         FROM unnest($1::int8[], $2::int8[], $3::bytea[], $4::int8[]) AS t (seq, event_id, hash, horizon)
         """
 
-    /// Keeps seals that were made at one moment in one cluster. A trigger refuses those that do not continue the chain.
+    /// Returns the statement that stores seals made at one time in one cluster. A trigger refuses seals that do not
+    /// continue the chain.
     static func keep(_ seals: [AuditSeal]) -> PostgresStatement {
         PostgresStatement(
             seal,
@@ -135,14 +138,14 @@ enum AuditSQL {
         ORDER BY s.seq
         """
 
-    static let looked = """
+    static let sealStates = """
         SELECT \(columns), s.event_id IS NOT NULL, pg_snapshot_xmax(pg_current_snapshot())
         FROM (SELECT * FROM audit_events WHERE id > $1 ORDER BY id LIMIT $2) e
         LEFT JOIN audit_seals s ON s.event_id = e.id
         ORDER BY e.id
         """
 
-    static let standing = """
+    static let status = """
         SELECT pg_snapshot_xmin(pg_current_snapshot()), (SELECT system_identifier::text FROM pg_control_system()), clock_timestamp()
         """
 }

@@ -4,7 +4,7 @@ import LibPQ
 extension PostgresAuthKeyStore: AuditTrail {
     public func record(_ events: [NewAuditEvent]) async throws(StoreError) {
         guard !events.isEmpty else { return }
-        // As a change: whether lost events may be written again is for the caller to say.
+        // Run as a change: the caller decides if events of unknown outcome may be written again.
         _ = try await change {
             let statement = AuditSQL.append(events)
             return try await self.pool.query(statement.sql, statement.parameters)
@@ -64,7 +64,7 @@ extension PostgresAuthKeyStore: AuditTrail {
         return seals.count
     }
 
-    /// Says in the trail that it goes on in another cluster, so that there is something to seal there.
+    /// Records in the trail that it continues in another cluster, so that there is an event to seal in that cluster.
     private static func begin(
         history: String, after earlier: String, in transaction: PostgresTransaction
     ) async throws {
@@ -88,19 +88,19 @@ extension PostgresAuthKeyStore: AuditTrail {
         }
     }
 
-    public func standing() async throws(StoreError) -> AuditStanding {
+    public func auditStatus() async throws(StoreError) -> AuditStatus {
         try await attempt {
-            guard let row = try await self.pool.query(AuditSQL.standing).rows.first else {
-                throw StoreError(.failed, detail: "the database does not say where it stands")
+            guard let row = try await self.pool.query(AuditSQL.status).rows.first else {
+                throw StoreError(.failed, detail: "the database returned no audit status")
             }
-            return AuditStanding(
+            return AuditStatus(
                 horizon: try row.xid8(0), history: try row.text(1), now: Timestamp(microseconds: try row.timestamp(2)))
         }
     }
 
     public func unsealed(after id: Int64, limit: Int) async throws(StoreError) -> UnsealedPage {
         try await attempt {
-            let rows = try await self.pool.query(AuditSQL.looked, [.int64(id), .int64(Int64(limit))]).rows
+            let rows = try await self.pool.query(AuditSQL.sealStates, [.int64(id), .int64(Int64(limit))]).rows
             let (isSealed, next) = (AuditEvent.columnCount, AuditEvent.columnCount + 1)
             return UnsealedPage(
                 events: try rows.compactMap { try $0.bool(isSealed) ? nil : try AuditEvent(row: $0) },

@@ -4,7 +4,7 @@ import LibPQ
 extension AuditEvent {
     static let columnCount = 13
 
-    /// Decodes `AuditSQL.columns`, which begin at `first`. Nil for a row of none.
+    /// Decodes `AuditSQL.columns`, which begin at `first`. Returns nil for a row without an event.
     init?(row: PostgresRow, from first: Int = 0, seal: Place? = nil) throws(PostgresError) {
         guard let id = try row.optionalInt64(first) else { return nil }
         self.init(
@@ -19,7 +19,7 @@ extension AuditEvent {
 }
 
 extension AuditEvent.Place {
-    /// Decodes a number and a hash; nil for a row of none.
+    /// Decodes a sequence number and a hash. Returns nil for a row without a seal.
     init?(row: PostgresRow, from first: Int) throws(PostgresError) {
         guard let sequence = try row.optionalInt64(first), let hash = SecretDigest(try row.bytes(first + 1)) else {
             return nil
@@ -31,7 +31,7 @@ extension AuditEvent.Place {
 extension AuditSeal {
     static let columnCount = 6
 
-    /// Decodes `AuditSQL.sealColumns`, which begin at `first`. Nil for a row of none.
+    /// Decodes `AuditSQL.sealColumns`, which begin at `first`. Returns nil for a row without a seal.
     init?(row: PostgresRow, from first: Int) throws(PostgresError) {
         guard let sequence = try row.optionalInt64(first), let hash = SecretDigest(try row.bytes(first + 2)) else {
             return nil

@@ -2,8 +2,8 @@ import LibPQ
 import Logging
 import Synchronization
 
-/// Tells the other instances, after a commit, that there is something to read. Notifications that come while one is being
-/// sent become one: NOTIFY serialises commits, so it is sent rarely, by itself, and never from a trigger.
+/// Notifies the other instances of changes, after the commit. Notifications that arrive while one is being sent are
+/// merged into one. NOTIFY serialises commits, so it is sent rarely, in its own transaction, and never by a trigger.
 final class ChangeNotifier: Sendable {
     static let channel = "keyward_changes"
 
@@ -22,7 +22,7 @@ final class ChangeNotifier: Sendable {
         self.logger = logger
     }
 
-    /// Returns at once.
+    /// Schedules a notification and returns at once.
     func changed() {
         let starts = phase.withLock { phase in
             switch phase {
@@ -43,7 +43,7 @@ final class ChangeNotifier: Sendable {
             do {
                 _ = try await pool.query("SELECT pg_notify($1, '')", [.text(Self.channel)])
             } catch {
-                logger.debug("change could not be announced, instances will see it at their next look")
+                logger.debug("the change could not be announced, and other instances read it at their next poll")
             }
             again = phase.withLock { phase in
                 defer { phase = phase == .sendingAndAgain ? .sending : .idle }

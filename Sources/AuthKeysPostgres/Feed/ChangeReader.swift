@@ -2,9 +2,9 @@ import AuthKeys
 import LibPQ
 import Synchronization
 
-/// Reads the change feed with COPY, so that a full load of millions of keys streams through bounded memory.
+/// A reader of the change feed that uses COPY, so that a full load of millions of keys streams through bounded memory.
 enum ChangeReader {
-    /// The result of one read so far. Rows come one at a time, on the connection's executor.
+    /// The result of a read so far. Rows arrive one at a time, on the connection's executor.
     private final class Progress: Sendable {
         struct State {
             var reading: FeedReading?
@@ -16,25 +16,26 @@ enum ChangeReader {
 
     /// - Parameters:
     ///   - sql: a statement of `FeedSQL`.
-    ///   - timeout: for the whole; nil bounds each wait for the server instead (by the pool's query timeout): for a full load, which
-    ///     takes as long as it takes to send all keys, and after a read that did not end in time.
+    ///   - timeout: the timeout of the whole read. With nil, the pool's query timeout limits each wait for the server
+    ///     instead. That suits a full load, which takes as long as sending all keys, and a read after one that timed
+    ///     out.
     static func read(
         _ sql: String, timeout: Duration?, from pool: PostgresPool, apply: @escaping @Sendable (KeyEntry) -> Void
     ) async throws -> ChangeBatch {
         let progress = Progress()
         try await pool.withConnection { connection in
             _ = try await connection.copyOut(sql, timeout: timeout) { row in
-                try progress.state.withLock { try take(&row, into: &$0, apply: apply) }
+                try progress.state.withLock { try decode(&row, into: &$0, apply: apply) }
             }
         }
         let result = progress.state.withLock { $0 }
         guard let reading = result.reading else {
-            throw StoreError(.failed, detail: "the change feed did not say where it stands")
+            throw StoreError(.failed, detail: "the change feed returned no valid state row")
         }
         return ChangeBatch(reading: reading, count: result.count, skipped: result.skipped)
     }
 
-    private static func take(
+    private static func decode(
         _ row: inout CopyRow, into state: inout Progress.State, apply: (KeyEntry) -> Void
     ) throws(PostgresError) {
         guard let digest = try row.nextOptionalBytes() else {

@@ -1,7 +1,8 @@
 import AuthKeys
 
 extension FeedReading {
-    /// Decodes the row of `FeedSQL` with the state of the feed. Nil where a field is missing, which no whole database lacks.
+    /// Decodes the state row of `FeedSQL`. Returns nil if a field is missing, which happens only in an incomplete
+    /// database.
     init?(state: String, position: UInt64) {
         let fields = state.split(separator: "|", omittingEmptySubsequences: false)
         guard fields.count == 10 || fields.count == 11, let next = UInt64(fields[1]), let first = UInt64(fields[3]),

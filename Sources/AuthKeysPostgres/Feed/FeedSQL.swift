@@ -1,22 +1,25 @@
 import AuthKeys
 
-/// The statements of the change feed. Text, not parameters, because COPY takes none: what is put in is of Keyward's own making, numbers
-/// and UUIDs.
+/// The statements of the change feed. Values are inserted as text, because COPY accepts no parameters. Keyward
+/// generates all of them: numbers and UUIDs.
 enum FeedSQL {
-    /// All changes since a watermark: a row for the state of the feed, and a row a secret. All keys for nil.
+    /// Returns the statement for all changes since a watermark: one row for the state of the feed, and one row per
+    /// secret. Nil means all keys.
     static func changes(since watermark: Watermark?) -> String {
         let changed = "changed_xid >= '\(watermark?.position ?? 0)'::xid8"
         return copy(since: watermark, keys: "k.\(changed)", tombstones: changed)
     }
 
-    /// All secrets in a range of digests. Tombstones are of no interest there: what is in memory and not in the table is found so.
+    /// Returns the statement for all secrets in a range of digests. Tombstones are not needed: a secret that is in
+    /// memory but not in the table shows up without them.
     static func entries(in range: DigestRange, since watermark: Watermark) -> String {
         var condition = "s.digest >= \(bytes(range.lowerBound))"
         if let upper = range.upperBound { condition += " AND s.digest < \(bytes(upper))" }
         return copy(since: watermark, keys: condition, tombstones: "false")
     }
 
-    /// The fields of the state are separated by `|`, which none of them holds; `ChangeReader` reads them in this order.
+    /// The fields of the state are separated by `|`, which none of them contains. `ChangeReader` reads them in this
+    /// order.
     private static func copy(since watermark: Watermark?, keys: String, tombstones: String) -> String {
         """
         COPY (
@@ -37,7 +40,7 @@ enum FeedSQL {
         """
     }
 
-    /// The identity of the database: what a failover, another cluster, another database or replaced tables change.
+    /// The identity of the database. It changes with a failover, another cluster, another database or replaced tables.
     static let history = """
         (SELECT system_identifier::text FROM pg_control_system()) || '/' || CASE WHEN pg_is_in_recovery()
             THEN 'standby' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END || '/' ||
@@ -45,7 +48,8 @@ enum FeedSQL {
         'auth_key_secrets'::regclass::oid || '/' || 'auth_key_tombstones'::regclass::oid || '/' || 'feed_epochs'::regclass::oid
         """
 
-    /// A backend's process id and start: no session of a server process that a crash ended has both.
+    /// A backend's process id and start time. Two sessions never have both in common, even across a crash of the
+    /// server.
     private static let session = """
         pg_backend_pid() || '@' || COALESCE((
             SELECT extract(epoch FROM backend_start)::text FROM pg_stat_get_activity(pg_backend_pid())
@@ -81,13 +85,15 @@ enum FeedSQL {
             """
     }
 
-    /// Without a backslash, which the session may read as an escape: the statement is read before its settings are in force.
+    /// Without a backslash, which the session may interpret as an escape: the statement is parsed before its settings
+    /// apply.
     private static func bytes(_ bytes: [UInt8]) -> String {
         let digits = bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
         return "decode('\(digits)', 'hex')"
     }
 
-    /// Leaves a mark, unless one was left within the minute, and removes those of more than a week ago but the newest.
+    /// Inserts an epoch, unless there is one from the last minute. Removes epochs that are older than a week, except
+    /// the newest.
     static let mark = """
         WITH old AS (
             DELETE FROM feed_epochs WHERE created_at < clock_timestamp() - interval '7 days'
@@ -99,6 +105,6 @@ enum FeedSQL {
                 AND created_at BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp())
         """
 
-    /// Leaves an order for all instances.
+    /// Inserts an order for all instances.
     static let order = "INSERT INTO feed_epochs (instruction, history) SELECT $1, \(history)"
 }

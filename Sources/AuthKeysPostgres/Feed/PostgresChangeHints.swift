@@ -2,14 +2,14 @@ public import AuthKeys
 public import LibPQ
 public import Logging
 
-/// Hints from LISTEN on a connection of its own. Every time it listens anew, that is a hint too: what was announced in the gap
-/// is not lost but late.
+/// Hints from LISTEN on its own connection. Each reconnection is a hint too, so that a change announced in the gap is
+/// late but not lost.
 public final class PostgresChangeHints: ChangeHints {
     public let hints: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
     private let listener: PostgresListener
 
-    /// - Parameter target: a database URL that leads straight to PostgreSQL (a transaction pooler cannot LISTEN).
+    /// - Parameter target: a direct connection to PostgreSQL (a transaction pooler does not support LISTEN).
     public init(target: PostgresTarget, logger: Logger) {
         (hints, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         listener = PostgresListener(target: target, channels: [ChangeNotifier.channel], logger: logger)

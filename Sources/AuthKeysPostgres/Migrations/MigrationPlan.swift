@@ -1,9 +1,9 @@
-/// A migration that the database says was carried out.
+/// A migration that is recorded as applied in the database.
 public struct AppliedMigration: Sendable, Equatable {
     public let version: Int32
     public let name: String
     public let checksum: [UInt8]
-    /// RFC 3339, UTC.
+    /// The time in RFC 3339, UTC.
     public let appliedAt: String
     public let milliseconds: Int64
 
@@ -16,14 +16,18 @@ public struct AppliedMigration: Sendable, Equatable {
     }
 }
 
-/// What is to be done, from what ships and what was done. Refuses to guess: see `MigrationError`.
+/// The pending migrations, computed from the embedded and the applied ones. Inconsistencies are refused: see
+/// `MigrationError`.
 public struct MigrationPlan: Sendable, Equatable {
-    /// What is to be carried out, in order.
+    /// The migrations to apply, in order.
     public let pending: [Migration]
-    /// What the database has that this build does not know: it was migrated by a newer one, as happens in a rolling deploy.
+    /// The applied migrations that this build does not know: a newer build migrated the database, as in a rolling
+    /// deployment.
     public let newer: [AppliedMigration]
 
     public init(available: [Migration], applied: [AppliedMigration]) throws(MigrationError) {
+        // The first of the migrations that 0001_keyward replaced.
+        if applied.contains(where: { $0.version == 1 && $0.name == "auth_keys" }) { throw .superseded }
         let latestAvailable = available.map(\.version).max() ?? 0
         let latestApplied = applied.map(\.version).max() ?? 0
         for done in applied {

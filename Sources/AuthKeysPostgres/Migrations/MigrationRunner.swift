@@ -1,37 +1,38 @@
 public import LibPQ
 public import Logging
 
-/// Brings a database up to date. Any number of instances may run it at once: an advisory lock lets one work while the others
-/// wait, and whoever finds nothing to do takes no lock at all.
+/// Migrates a database to the current schema. Any number of instances may run it at once: an advisory lock lets one
+/// work while the others wait. An instance without pending migrations takes no lock.
 ///
-/// It needs a connection of its own straight to PostgreSQL: an advisory lock belongs to a session, which a transaction pooler
+/// It needs its own direct connection to PostgreSQL: an advisory lock belongs to a session, which a transaction pooler
 /// does not keep.
 public struct MigrationRunner: Sendable {
-    /// "keyward" as a number: the key of `pg_advisory_lock`.
+    /// The key of `pg_advisory_lock` ("keyward" as a number).
     private static let lockKey: Int64 = 0x6B65_7977_6172_64
 
-    /// How long one migration may take, whatever the connection's statements may: it may make indexes of all keys.
+    /// The timeout of one migration, independent of the connection's query timeout: it may build indexes over all keys.
     private static let timeout = Duration.seconds(6 * 3_600)
 
-    /// How often a migration is tried that lost a deadlock (40P01), or a lock to `lock_timeout` (55P03).
+    /// The maximum number of attempts of a migration that loses a deadlock (40P01) or a lock to `lock_timeout` (55P03).
     private static let attempts = 3
 
-    /// How long a migration's locks are tried for. Each try is a transaction of its own and waits no longer than 0.2 s, so that nobody
-    /// queues up for long behind it, and between tries nothing holds back the feed or the sealing of the trail.
-    private static let lockPatience = Duration.seconds(600)
+    /// The time limit for acquiring a migration's locks. Each attempt is its own transaction and waits at most 0.2 s,
+    /// so that other sessions do not queue behind it for long. Between attempts nothing blocks the feed or the sealing
+    /// of the trail.
+    private static let lockTimeout = Duration.seconds(600)
 
     private let migrations: [Migration]
     private let lockAttempts: Int
     private let logger: Logger
 
-    /// - Parameter lockAttempts: how often to ask for the lock, a quarter of a second apart.
+    /// - Parameter lockAttempts: the maximum number of attempts to acquire the advisory lock, 0.25 s apart.
     public init(migrations: [Migration] = MigrationCatalogue.all, lockAttempts: Int = 240, logger: Logger) {
         self.migrations = migrations
         self.lockAttempts = lockAttempts
         self.logger = logger
     }
 
-    /// What was done, and what is to do.
+    /// Returns the applied migrations and the plan.
     public func status(
         on connection: PostgresConnection
     ) async throws(MigrationError) -> (applied: [AppliedMigration], plan: MigrationPlan) {
@@ -39,7 +40,7 @@ public struct MigrationRunner: Sendable {
         return (applied, try MigrationPlan(available: migrations, applied: applied))
     }
 
-    /// Carries out what is to do, and returns that.
+    /// Applies the pending migrations, and returns them.
     @discardableResult
     public func up(on connection: PostgresConnection) async throws(MigrationError) -> [Migration] {
         let plan = try await status(on: connection).plan
@@ -59,13 +60,13 @@ public struct MigrationRunner: Sendable {
 
     private func apply(_ migration: Migration, on connection: PostgresConnection) async throws(MigrationError) {
         var attempt = 1
-        let lastTry = ContinuousClock.now + Self.lockPatience
+        let lastAttempt = ContinuousClock.now + Self.lockTimeout
         while true {
             do {
                 try await carryOut(migration, on: connection)
                 break
             } catch let error as PostgresError where !error.isUnavailable {
-                if migration.locks != nil, error.sqlState == "55P03", .now < lastTry {
+                if migration.locks != nil, error.sqlState == "55P03", .now < lastAttempt {
                     try? await Task.sleep(for: .milliseconds(.random(in: 100...200)))
                     continue
                 }
@@ -82,7 +83,7 @@ public struct MigrationRunner: Sendable {
             metadata: ["version": .stringConvertible(migration.version), "migration": "\(migration.name)"])
     }
 
-    /// In one transaction with its book-keeping. The session has no statement timeout of the server's.
+    /// Runs the migration and records it, in one transaction. The session has no statement timeout on the server.
     private func carryOut(_ migration: Migration, on connection: PostgresConnection) async throws {
         let start = ContinuousClock.now
         try await connection.transaction { transaction in
@@ -153,7 +154,7 @@ public struct MigrationRunner: Sendable {
         throw .locked
     }
 
-    /// Returns the server process that holds the lock.
+    /// Returns the process id of the server process that holds the lock.
     private func holder(on connection: PostgresConnection) async throws(PostgresError) -> Int32? {
         try await connection.query(
             """
@@ -165,7 +166,7 @@ public struct MigrationRunner: Sendable {
         ).rows.first?.int32(0)
     }
 
-    /// Lets go of the lock; a connection on which even that fails is closed, which lets go of it too.
+    /// Releases the lock. If that fails, closes the connection, which also releases it.
     private func unlock(_ connection: PostgresConnection) async {
         do {
             _ = try await connection.query("SELECT pg_advisory_unlock($1)", [.int64(Self.lockKey)])
@@ -177,7 +178,7 @@ public struct MigrationRunner: Sendable {
     private func warn(of newer: [AppliedMigration]) {
         for migration in newer {
             logger.warning(
-                "database has a migration of a newer build",
+                "the database has a migration of a newer build",
                 metadata: ["version": .stringConvertible(migration.version), "migration": "\(migration.name)"])
         }
     }

@@ -1,19 +1,19 @@
 public import LibPQ
 
-/// A right on a table that a role lacks.
+/// A privilege on a table that a role lacks.
 public struct MissingRight: Sendable {
     /// The table.
     public let table: String
-    /// As in `GRANT`, with columns where it is about columns.
+    /// The privilege as in `GRANT`, with columns if it concerns columns.
     public let right: String
-    /// False where the role does not find the table at all.
+    /// False if the role does not find the table at all.
     public let exists: Bool
 
-    /// The right and the table, as in `GRANT`.
+    /// The privilege and the table, as in `GRANT`.
     public var text: String { "\(right) on \(table)" }
 
-    /// Compares the rights of the connection's role with those of `RuntimeGrants`.
-    /// - Parameter isWanted: false for a right that is not needed.
+    /// Compares the privileges of the connection's role with those of `RuntimeGrants`.
+    /// - Parameter isWanted: returns false for a privilege that is not needed.
     public static func all(
         _ purpose: RuntimeGrants.Purpose, on connection: PostgresConnection,
         where isWanted: (String) -> Bool = { _ in true }
@@ -35,7 +35,7 @@ public struct MissingRight: Sendable {
         }
     }
 
-    /// Splits `SELECT, INSERT (a, b)` into its rights.
+    /// Splits `SELECT, INSERT (a, b)` into its privileges.
     static func rights(in list: String) -> [String] {
         var rights: [String] = []
         var current = ""

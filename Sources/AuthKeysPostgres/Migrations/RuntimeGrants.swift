@@ -1,9 +1,9 @@
-/// What a role needs that runs Keyward, or only verifies keys, but does not own the tables.
+/// The privileges of a role that runs Keyward, or only verifies keys, but does not own the tables.
 public enum RuntimeGrants {
-    /// What the role is for.
+    /// The purpose of the role.
     public enum Purpose: Sendable {
         case serve
-        /// To verify keys in another program's process, and to count their use.
+        /// Verifies keys in another program's process, and counts their use.
         case verify
 
         var tables: [(name: String, rights: String)] {
@@ -21,10 +21,10 @@ public enum RuntimeGrants {
         }
     }
 
-    /// The rights, table by table. A test compares the list with a migrated database.
+    /// The privileges, table by table. A test compares the list with a migrated database.
     static let tables: [(name: String, rights: String)] = [
         ("admin_keys", "SELECT, INSERT, UPDATE"),
-        // Not the id: whoever may choose it can take those to come.
+        // Without the id column: a role that may choose ids could occupy future ones.
         ("audit_events", "SELECT, INSERT (\(AuditSQL.newColumns))"),
         ("audit_seals", "SELECT, INSERT"),
         ("auth_keys", "SELECT, INSERT, UPDATE, DELETE"),
@@ -39,7 +39,8 @@ public enum RuntimeGrants {
         ("keyward_migrations", "SELECT"),
     ]
 
-    /// What statements and triggers call; anybody may, unless that was taken away from `PUBLIC`.
+    /// The functions that statements and triggers call. Every role may call them, unless the privilege was revoked from
+    /// `PUBLIC`.
     private static let functions = ["auth_key_terms(text[], jsonb)", wholeness]
 
     private static let wholeness = "require_whole_database(regclass)"
@@ -50,7 +51,7 @@ public enum RuntimeGrants {
         ("auth_key_secret_usage", "SELECT, INSERT, UPDATE"),
         ("auth_key_secrets", "SELECT"),
         ("auth_key_tombstones", "SELECT"),
-        // Not what keys are listed by: a key cannot be hidden from its admins.
+        // Without the columns that lists filter and sort by, so that this role cannot hide a key from its admins.
         ("auth_key_usage", "SELECT"),
         ("auth_key_usage", "UPDATE (last_used_at, last_address, last_agent, requests)"),
         ("auth_key_usage_days", "SELECT, INSERT, UPDATE"),
@@ -58,12 +59,13 @@ public enum RuntimeGrants {
         ("keyward_migrations", "SELECT"),
     ]
 
-    /// The role cannot be named.
+    /// The role name is not valid.
     public struct BadRole: Error, CustomStringConvertible {
-        public let description = "the name of a role has 1 to 63 bytes, without NUL"
+        public let description = "a role name must have 1 to 63 bytes and no NUL"
     }
 
-    /// One statement each; to be run by the owner in the schema of the tables. What the role had before on them is taken away.
+    /// Returns one statement per table and function, for the owner to run in the schema of the tables. They first
+    /// revoke the privileges that the role had.
     public static func statements(for role: String, to purpose: Purpose = .serve) throws(BadRole) -> [String] {
         guard (1...63).contains(role.utf8.count), !role.utf8.contains(0) else { throw BadRole() }
         let quoted = "\"" + role.map { $0 == "\"" ? "\"\"" : String($0) }.joined() + "\""

@@ -1,18 +1,19 @@
 public import LibPQ
 
-/// Checks whether Keyward can work with a database, before anything is written.
+/// Checks that Keyward can work with a database, before it writes anything.
 public enum DatabasePreconditions {
-    /// Transaction ids as `xid8`, which the change feed reads, came with version 13.
+    /// The first version with `xid8` transaction ids, which the change feed reads.
     static let oldestMajor = 13
 
-    /// The number of times that both sessions are asked for their processes. A pooler that serves others meanwhile may answer from the same
-    /// session once by chance.
+    /// The number of times that both sessions are queried for their process. A pooler that also serves other clients
+    /// may use the same session once by chance.
     private static let rounds = 3
 
-    /// Connections on which the checks work with any pooler: neither statements nor settings stay with the server's session.
+    /// Settings with which the checks work behind any pooler: neither statements nor settings remain in the server's
+    /// session.
     public static let connectionSettings = ConnectionSettings(preparedStatements: 0, isPooled: true)
 
-    /// Returns the problems of the server and the database that the connection leads to.
+    /// Returns the problems of the server and the database behind the connection.
     public static func problems(on connection: PostgresConnection) async throws -> [DatabaseProblem] {
         let result = try await connection.query(
             """
@@ -33,8 +34,8 @@ public enum DatabasePreconditions {
         return problems
     }
 
-    /// Returns true if each of two connections to the same address has a server process of its own that stays the same. A pooler in
-    /// transaction or statement mode answers both from one process, or one from several.
+    /// Returns true if each of two connections to the same address keeps its own server process. A pooler in
+    /// transaction or statement mode serves both from one process, or one from several.
     public static func keepSessions(
         _ first: PostgresConnection, _ second: PostgresConnection
     ) async throws -> Bool {
@@ -50,7 +51,7 @@ public enum DatabasePreconditions {
         try await connection.query("SELECT pg_backend_pid()").rows.first?.int32(0) ?? 0
     }
 
-    /// Returns the problems of a pooled connection beside a direct one to the same database.
+    /// Returns the problems of a pooled connection, compared with a direct one to the same database.
     public static func problems(
         onPooled pooled: PostgresConnection, direct: PostgresConnection
     ) async throws -> [DatabaseProblem] {
@@ -59,13 +60,14 @@ public enum DatabasePreconditions {
         do {
             try await pooled.transaction { _ = try await $0.query("SELECT 1") }
         } catch let error as PostgresError where error.sqlState == "08P01" || error.kind == .connectionLost {
-            // PgBouncer refuses BEGIN in statement mode with 08P01 and closes the connection, which may overtake the error.
+            // PgBouncer in statement mode refuses BEGIN with 08P01 and closes the connection. The close may arrive
+            // before the error.
             problems.append(.transactionsRefused)
         }
         return problems
     }
 
-    /// The server's start and the database's id.
+    /// Returns the start time of the server and the id of the database.
     private static func identity(on connection: PostgresConnection) async throws -> String {
         try await connection.query(
             """

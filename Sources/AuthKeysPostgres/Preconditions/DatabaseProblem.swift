@@ -1,20 +1,20 @@
-/// A property of a database with which Keyward cannot work. The description names it and the remedy.
+/// A property of a database that prevents Keyward from working. The description names the property and the remedy.
 public enum DatabaseProblem: Error, Sendable, Equatable {
     /// The server is older than version 13.
     case version(String)
-    /// The database stores text in another encoding than UTF-8.
+    /// The database encoding is not UTF-8.
     case encoding(String, database: String)
-    /// The server is in recovery: it follows a primary.
+    /// The server is a standby in recovery.
     case standby
     /// Sessions of this role in this database are read-only by default.
     case readOnly
-    /// No schema of `search_path` exists and may be used by the role.
+    /// No schema of `search_path` exists and is usable by the role.
     case noSchema(searchPath: String, role: String)
-    /// The connection goes through a pooler that gives a session's statements to different sessions of the server.
+    /// The connection goes through a pooler that distributes a session's statements over several server sessions.
     case sessionsNotKept
     /// The connection goes through a pooler that refuses transactions.
     case transactionsRefused
-    /// The direct connection leads to another database than the pooled one.
+    /// The direct connection leads to a different database from the pooled one.
     case otherDatabase
 }
 

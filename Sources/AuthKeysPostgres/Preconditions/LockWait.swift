@@ -1,22 +1,22 @@
 public import LibPQ
 
-/// A session of Keyward's that waits for a lock, and a session that holds or awaits the lock before it.
+/// A session of Keyward that waits for a lock, and a session that holds this lock or waits for it earlier.
 public struct LockWait: Sendable, Equatable {
-    /// The table, or the kind of what is locked where it is no table.
+    /// The table, or the type of the locked object if it is not a table.
     public let object: String
-    /// The mode that is waited for (PostgreSQL manual, "Explicit Locking").
+    /// The requested lock mode (PostgreSQL manual, "Explicit Locking").
     public let mode: String
     /// The server process of the other session, for `pg_terminate_backend`; 0 for a prepared transaction.
     public let holder: Int32
-    /// The other session's role, application and state; empty where this role may not see them.
+    /// The other session's role, application and state; empty if this role may not see them.
     public let role: String
     public let application: String
     public let state: String
-    /// For how long its transaction has run, in seconds; nil where this role may not see it.
+    /// The age of its transaction in seconds; nil if this role may not see it.
     public let seconds: Int64?
 
-    /// Finds such sessions: those of the connection's role and `application_name` in its database. Statements are not read,
-    /// because they may hold secrets.
+    /// Finds the waiting sessions of the connection's role and `application_name` in its database. Statements are not
+    /// read, because they may contain secrets.
     public static func all(on connection: PostgresConnection) async throws(PostgresError) -> [LockWait] {
         try await connection.query(
             """

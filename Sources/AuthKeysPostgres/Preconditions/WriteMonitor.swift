@@ -2,8 +2,8 @@ import AuthKeys
 import LibPQ
 import Logging
 
-/// Finds out while Keyward runs whether the database accepts writes: a failover may leave connections to a standby, and an
-/// operator may make a database read-only. Logs each change once.
+/// A monitor that detects if the database accepts writes. After a failover, connections may lead to a standby, and an
+/// operator may make a database read-only. It logs each change once.
 struct WriteMonitor: Sendable {
     static let interval = Duration.seconds(5)
 
@@ -17,7 +17,8 @@ struct WriteMonitor: Sendable {
     func run(on pool: PostgresPool) async {
         while (try? await Task.sleep(for: Self.interval)) != nil {
             do throws(PostgresError) {
-                // The pool replaces a read-only connection, so the second attempt may reach a server that accepts writes.
+                // The pool replaces a read-only connection, so the second attempt may reach a server that accepts
+                // writes.
                 if try await isReadOnly(pool) {
                     record(isReadOnly: try await isReadOnly(pool))
                 } else {
@@ -27,7 +28,7 @@ struct WriteMonitor: Sendable {
         }
     }
 
-    /// Notes why a statement failed.
+    /// Records a failed statement that reveals a read-only database.
     func note(_ error: any Error) {
         if (error as? PostgresError)?.isReadOnly == true { record(isReadOnly: true) }
     }
@@ -46,7 +47,7 @@ struct WriteMonitor: Sendable {
         guard availability.record(isReadOnly: isReadOnly) else { return }
         if isReadOnly {
             logger.error(
-                "the database is read-only: keys are verified, and changes of keys and counts of use are refused",
+                "the database is read-only: keys are verified, but changes of keys and usage counts are refused",
                 metadata: [
                     "reason": "database_read_only",
                     "remedy":

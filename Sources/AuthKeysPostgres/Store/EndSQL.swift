@@ -1,5 +1,5 @@
-/// The statements that give the database ends back that it lost. Each changes only what is not ended, so that of many instances that
-/// know an end one writes it, and one event says so.
+/// The statements that restore revocations and expiries that the database lost. Each changes only keys that are still
+/// active. Of several instances with the same knowledge, one writes the change, and there is one audit event.
 enum EndSQL {
     private static let reason = "jsonb_build_object('from', NULL, 'to', 'the database had lost this')"
 
@@ -31,7 +31,7 @@ enum EndSQL {
         FROM a
         """
 
-    /// The key first, as everything that changes a secret locks it.
+    /// Locks the key first, like every statement that changes a secret.
     static let endSecrets = """
         WITH ended AS (
             SELECT digest, CASE WHEN at = 'epoch' THEN clock_timestamp() ELSE at END AS at
@@ -48,7 +48,7 @@ enum EndSQL {
         )
         INSERT INTO audit_events (actor, address, request_id, action, key_id, owner, outcome, changes)
         SELECT 'system', '', '', 'key.end_previous_secret', held.id, held.owner, 'done', jsonb_build_object(
-            'previous_secret', jsonb_build_object('from', s.prefix || '_...' || s.last_four, 'to', NULL), 'reason', \(reason))
+            'previous_secret', jsonb_build_object('from', \(KeySQL.redactedValue), 'to', NULL), 'reason', \(reason))
         FROM s JOIN held ON held.id = s.key_id
         """
 }

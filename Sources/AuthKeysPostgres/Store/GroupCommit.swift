@@ -1,9 +1,9 @@
 import Synchronization
 
-/// Lets whoever comes while a statement is under way share the next one: one commit for many callers.
+/// Merges calls that arrive while a statement runs into the next statement: one commit for many callers.
 ///
-/// What a single caller waits is its own statement and, at most, the one before it. If a shared statement fails, each of its
-/// callers gets the failure; whether it concerns all of them is for `perform` to find out.
+/// A caller waits for its own statement and, at most, for the one before it. If a shared statement fails, each of its
+/// callers gets the failure. `perform` decides if it concerns all of them.
 final class GroupCommit<Item: Sendable, Output: Sendable>: Sendable {
     typealias Outcome = Result<Output, any Error>
 
@@ -18,9 +18,9 @@ final class GroupCommit<Item: Sendable, Output: Sendable>: Sendable {
     private let perform: @Sendable ([Item]) async -> [Outcome]
 
     /// - Parameters:
-    ///   - limit: items in one statement at most.
-    ///   - concurrency: statements under way at most.
-    ///   - perform: carries the items out and returns an outcome for each, in order.
+    ///   - limit: the maximum number of items in one statement.
+    ///   - concurrency: the maximum number of statements in progress.
+    ///   - perform: executes the items and returns an outcome for each, in order.
     init(limit: Int, concurrency: Int, perform: @escaping @Sendable ([Item]) async -> [Outcome]) {
         self.limit = limit
         self.concurrency = concurrency

@@ -1,9 +1,10 @@
 import AuthKeys
 import FoundationEssentials
 
-/// Objects of `jsonb` for the domain.
+/// Decodes objects of `jsonb` into domain values.
 enum JSONText {
-    /// What is not of that shape, or is nested too deep, was put there by hand: it counts as nothing.
+    /// Decodes an object. Text of another shape or too deep a nesting was inserted by hand; it counts as an empty
+    /// object.
     static func decode<Value: Decodable>(_ type: [String: Value].Type, _ text: String) -> [String: Value] {
         guard (try? JSONScanner.check(text, rules: .kept)) != nil else { return [:] }
         return (try? JSONDecoder().decode(type, from: Data(text.utf8))) ?? [:]

@@ -2,18 +2,18 @@ import AuthKeys
 import LibPQ
 
 extension KeySQL {
-    /// Now, as an index can be asked for it: the moment at which the statement began.
+    /// The current time, in a form that an index can be searched by: the start time of the statement.
     static let now = "statement_timestamp()"
 
-    /// Conditions on the row `u` of `auth_key_usage`, which its indexes answer, and on the key `k`.
+    /// Conditions on the row `u` of `auth_key_usage`, which its indexes support, and on the key `k`.
     struct Conditions {
         var ofUse: [String] = []
         var ofKeys: [String] = []
         var all: [String] { ofUse + ofKeys }
     }
 
-    /// What a key has to be for a query to find it.
-    /// - Parameter byUse: whether the row `u` of `auth_key_usage` is at hand.
+    /// Returns the conditions that a key has to meet for a query to find it.
+    /// - Parameter byUse: true if the row `u` of `auth_key_usage` is available.
     static func conditions(_ query: KeyQuery, byUse: Bool, _ bindings: inout Bindings) -> Conditions {
         var found = Conditions()
         if let status = query.status {
@@ -41,7 +41,7 @@ extension KeySQL {
         if let time = query.unusedFor {
             let since = since(time, &bindings)
             let unused = "(u.last_used_at IS NULL OR u.last_used_at < \(since))"
-            // A key is made before it is used.
+            // A key is created before it is used.
             if byUse {
                 found.ofUse += ["u.created_at < \(since)", unused]
             } else {
@@ -56,7 +56,7 @@ extension KeySQL {
             let name = bindings.add(.text(label.name))
             let value = label.value.map { bindings.add(.text($0)) } ?? "NULL"
             let labels = "jsonb_build_object(\(name)::text, \(value)::text)"
-            // Each has an index of its own.
+            // Each condition has its own index.
             found.ofKeys.append(label.value == nil ? "(k.labels || '{}') ? \(name)" : "k.labels @> \(labels)")
             if byUse { found.ofUse.append(may(haveScopes: "'{}'", labels: labels)) }
         }
@@ -73,18 +73,18 @@ extension KeySQL {
         return found
     }
 
-    /// What a secret `f` has to be, one that is good.
+    /// Returns the conditions on a valid secret `f`.
     static func secretConditions(_ query: KeyQuery, _ bindings: inout Bindings) -> [String] {
         var conditions: [String] = []
         if let prefix = query.prefix {
-            // Of tokens that came with an import, the separator is kept too.
+            // For imported tokens, the stored prefix includes the separator.
             conditions.append("f.prefix IN (\(bindings.add(.text(prefix))), \(bindings.add(.text(prefix + "_"))))")
         }
         if let lastFour = query.lastFour { conditions.append("f.last_four = \(bindings.add(.text(lastFour)))") }
         return conditions + ["(f.expires_at IS NULL OR f.expires_at > \(now))"]
     }
 
-    /// The moment so long ago.
+    /// Returns the time that lies `time` in the past.
     static func since(_ time: Duration, _ bindings: inout Bindings) -> String { "\(now) - \(bindings.add(time))" }
 
     private static func condition(_ status: KeyQuery.Status) -> String {
@@ -104,10 +104,11 @@ extension KeySQL {
         }
     }
 
-    /// Whether the key may have these scopes and labels. The planner takes a CASE for what half of the keys pass: it thinks of
-    /// how many have them once, for the condition on the key itself.
+    /// Returns a condition that is true for every key that has these scopes and labels, and for some others. The
+    /// planner estimates a CASE to pass half of the keys. It thus counts the selectivity only once, in the condition on
+    /// the key itself.
     private static func may(haveScopes scopes: String, labels: String) -> String {
-        // Found out once, not for each key.
+        // Computed once, not for each key.
         let terms = "(SELECT bits FROM auth_key_terms(\(scopes), \(labels)))"
         return "CASE WHEN u.terms & \(terms) = \(terms) THEN true ELSE false END"
     }
@@ -138,10 +139,11 @@ extension KeySQL {
         return String(escaped)
     }
 
-    /// Returns a regular expression for a text with letters in either case; nil where it has no letters beyond ASCII that have two.
+    /// Returns a regular expression that matches a text in either case; nil if the text has no cased letters beyond
+    /// ASCII.
     ///
-    /// `ILIKE` folds with the database's collation, and under `C` that is ASCII alone. An expression of both forms needs no collation,
-    /// and trigram indexes serve it too (PostgreSQL, F.35.4).
+    /// `ILIKE` folds case by the database's collation, which covers only ASCII under `C`. An expression with both forms
+    /// needs no collation, and trigram indexes support it (PostgreSQL, F.35.4).
     private static func foldingPattern(_ text: String) -> String? {
         let forms = text.unicodeScalars.map { (scalar: $0, forms: caseForms($0)) }
         guard forms.contains(where: { $0.forms.count > 1 && !$0.scalar.isASCII }) else { return nil }
@@ -152,7 +154,8 @@ extension KeySQL {
                 pattern.append(contentsOf: forms)
                 pattern.append("]")
             } else {
-                // Before anything but a letter or digit, a backslash means the character itself (PostgreSQL, 9.7.3.3).
+                // Before any character except a letter or digit, a backslash means the character itself (PostgreSQL,
+                // 9.7.3.3).
                 if scalar.isASCII, !scalar.properties.isAlphabetic, scalar.properties.numericType == nil {
                     pattern.append("\\")
                 }
@@ -162,7 +165,7 @@ extension KeySQL {
         return String(pattern)
     }
 
-    /// A letter in lower, upper and title case, as far as each is one scalar.
+    /// Returns those lower, upper and title case forms of a letter that are a single scalar.
     private static func caseForms(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
         var forms = [scalar]
         for text in [

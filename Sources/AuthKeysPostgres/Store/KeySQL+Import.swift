@@ -1,7 +1,8 @@
-/// The statements of an import. The stage is a table of the transaction's own: filling it writes no log, leaves nothing behind,
-/// and keeps nobody waiting.
+/// The statements of an import. The staging table belongs to the transaction: filling it writes no WAL, leaves nothing
+/// behind and blocks no other session.
 extension KeySQL {
-    /// An import takes as long as its lines take to come; how long they may is for whoever reads them.
+    /// Without an idle timeout: an import lasts as long as its lines take to arrive. The reader of the lines limits
+    /// that time.
     static let createStage = """
         SET LOCAL idle_in_transaction_session_timeout = 0;
         CREATE TEMPORARY TABLE import_stage (
@@ -23,8 +24,8 @@ extension KeySQL {
 
     static let analyzeStage = "ANALYZE import_stage (line, id, digest), import_elsewhere"
 
-    /// Takes out what is there already, and names the first of it with how many there are. The reasons are those of
-    /// `ImportDuplicate.Reason`.
+    /// Removes the keys that already exist, and returns the first of them with their total number. The reasons are
+    /// those of `ImportDuplicate.Reason`.
     static let removeDuplicates = """
         WITH found AS (
             SELECT line, 1 AS reason FROM import_stage JOIN auth_key_secrets USING (digest)
@@ -49,14 +50,14 @@ extension KeySQL {
         SELECT line, reason, is_token, count(*) OVER () FROM gone ORDER BY line LIMIT $1
         """
 
-    /// In the order of the ids: two imports of the same keys wait for each other, and not in a circle.
+    /// In the order of the ids, so that two imports of the same keys wait for each other without a deadlock.
     static let keepKeys = """
         INSERT INTO auth_keys (id, created_at, updated_at, deactivated_at, \(attributeColumns))
         SELECT id, created_at, updated_at, deactivated_at, \(attributeValues) FROM import_stage ORDER BY id
         """
 
-    /// In the order of the digests, which is that of their index.
-    /// None from the future, as the database's clock has it: the newest secret of a key is the one that was made last.
+    /// In the order of the digests, which is the order of their index. No secret is from the future by the database's
+    /// clock, because a key's newest secret is the one that was created last.
     static let keepSecrets = """
         INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, created_at, whole_prefix)
         SELECT digest, id, prefix, last_four, LEAST(created_at, clock_timestamp()), true FROM import_stage ORDER BY digest

@@ -2,19 +2,19 @@ import AuthKeys
 import LibPQ
 
 extension KeySQL {
-    /// How lists are planned: anew for the values at hand, as for data that is in memory, and without what takes longer to
-    /// start than a page does. Good until the transaction ends.
+    /// The planner settings of lists: a new plan for the actual values, costs for data in memory, and no JIT or
+    /// parallel workers, whose start takes longer than a page. They apply until the end of the transaction.
     static let listPlanning = PostgresStatement(
         """
         SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('random_page_cost', '1.1', true),
             set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
         """)
 
-    /// The statement for a page: read from stretches of the order, each of which begins in an index, one after the other
-    /// until it is full, so that the last page costs as much as the first.
+    /// Returns the statement of a page. It reads consecutive ranges of the order, each of which begins in an index,
+    /// until the page is full. The last page thus costs as much as the first.
     /// - Parameters:
-    ///   - set: what the page is found by, if it is of a good size.
-    ///   - isFew: whether the set has so few keys that they are looked up and sorted.
+    ///   - set: the set that the page is found by, if its size is suitable.
+    ///   - isFew: true if the set is so small that its keys are looked up and sorted.
     static func list(_ query: KeyQuery, by set: KeySet? = nil, isFew: Bool = false) -> PostgresStatement {
         var bindings = Bindings()
         var order = ListOrder(query)
@@ -24,19 +24,20 @@ extension KeySQL {
         case (.ending, _): order.keys = KeySet.ending(query, &bindings)
         case (.unused, .expires): order.usage = KeySet.unused(query, &bindings)
         case (let set?, let field):
-            // A CASE, or the planner would make a join of it, as it may of few. The limit, which no set of a good size comes near,
-            // tells it that the ids can be remembered.
+            // A CASE prevents the planner from making this a join; for few keys, a join is allowed. No set of a
+            // suitable size reaches the limit. The limit tells the planner that the ids fit in memory.
             let isOne = "\(order.id) IN (\(set.ids(query, &bindings)) LIMIT \(set.sizes.upperBound * 4))"
             ofSet.append(isFew ? isOne : "CASE WHEN \(isOne) THEN true ELSE false END")
             if set == .unused, field == .created {
-                // Says where in the order they begin.
+                // Shows the planner the point in the order at which the set begins.
                 ofSet.append("k.created_at < \(since(query.unusedFor ?? .zero, &bindings))")
             }
         }
         var conditions = conditions(set?.rest(of: query) ?? query, byUse: order.byUse, &bindings)
         conditions.ofUse += ofSet
         if order.byUse, conditions.ofKeys.isEmpty {
-            // A row that an instance of an earlier version left behind of a deleted key would make the page one too short.
+            // An instance of an earlier version may have left a usage row of a deleted key. It would make the page one
+            // key too short.
             conditions.ofUse.append(
                 "CASE WHEN EXISTS (SELECT FROM auth_keys o WHERE o.id = u.key_id) THEN true ELSE false END")
         }
@@ -66,7 +67,7 @@ extension KeySQL {
             bindings.parameters)
     }
 
-    /// How many keys a set has, counted no further than one beyond those of a good size.
+    /// Returns the statement that counts the keys of a set, up to one more than a suitable size.
     static func count(_ set: KeySet, of query: KeyQuery) -> PostgresStatement {
         var bindings = Bindings()
         let ids = set.ids(query, &bindings)
@@ -74,14 +75,14 @@ extension KeySQL {
             "SELECT count(*) FROM (\(ids) LIMIT \(set.sizes.upperBound + 1)) found", bindings.parameters)
     }
 
-    /// How many keys there are, counted no further than one beyond what is exact.
+    /// Returns the statement that counts keys, up to one more than the limit of exact counts.
     static func count(_ query: KeyQuery) -> PostgresStatement {
         let found = found(query)
         return PostgresStatement(
             "SELECT count(*) FROM (\(found.sql) LIMIT \(KeyCount.exactLimit + 1)) found", found.parameters)
     }
 
-    /// How many keys the planner expects.
+    /// Returns the statement for the planner's estimate of the number of keys.
     static func estimate(_ query: KeyQuery) -> PostgresStatement {
         let found = found(query)
         return PostgresStatement("EXPLAIN " + found.sql, found.parameters)

@@ -1,9 +1,12 @@
-/// The statements about use. Rows are locked in the order of key, day and digest, and a key's in one transaction.
+/// The statements of usage. Rows are locked in the order of key, day and digest, and all rows of a key in one
+/// transaction.
 extension KeySQL {
-    /// Fails where the database is not whole: a row that is written in the middle of a restore is in the way of the restored one.
+    /// Fails if the database is incomplete: a row written in the middle of a restore would conflict with the restored
+    /// one.
     static let requireWhole = "SELECT require_whole_database('auth_keys'::regclass)"
 
-    /// A key has its row from its beginning to its end: what is not there belongs to a key that is gone, and is not made again.
+    /// Updates only existing rows. A key has its usage row from creation to deletion, so a missing row belongs to a
+    /// deleted key and is not created again.
     static let recordKeys = """
         WITH t AS (
             SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::int8[])
@@ -38,8 +41,8 @@ extension KeySQL {
         ON CONFLICT (key_id, day, digest) DO UPDATE SET requests = u.requests + excluded.requests
         """
 
-    /// Whether the row of a key `t.key_id` is there, which `recordKeys` holds then: whoever deletes the key waits for it, before
-    /// looking for the other rows.
+    /// True if the usage row of a key `t.key_id` exists. `recordKeys` then has it locked: a deletion of the key waits
+    /// for it before it reads the other rows.
     private static let isHeld = "EXISTS (SELECT FROM auth_key_usage h WHERE h.key_id = t.key_id)"
 
     static let usageOfKey = """

@@ -1,6 +1,6 @@
-/// The statements of the store, each in one place.
+/// The statements of the store.
 enum KeySQL {
-    /// One row a key, with its newest secret, and the one before as long as it is good.
+    /// One row per key, with its newest secret, and the previous one while it is valid.
     static let keyColumns = """
         k.id, k.name, k.description, k.owner, k.scopes, k.enabled, k.expires_at, k.deactivated_at, k.created_at, \
         k.updated_at, k.version, s.prefix, s.last_four, k.labels, k.metadata, p.prefix, p.last_four, p.expires_at, k.not_before, \
@@ -8,10 +8,13 @@ enum KeySQL {
         u.last_agent, u.requests, s.last_used_at, p.last_used_at
         """
 
-    /// All that a secret begins with.
+    /// The full prefix of a secret, including the separator.
     static let shownPrefix = "CASE WHEN whole_prefix THEN prefix ELSE prefix || '_' END"
 
-    /// Looked up key by key: OFFSET 0 keeps the planner from joining whole tables for the sake of a page.
+    /// The redacted value of `s`, a row of `auth_key_secrets`, as `AuthKey.redact` writes it.
+    static let redactedValue = "(CASE WHEN s.whole_prefix THEN s.prefix ELSE s.prefix || '_' END) || '...' || s.last_four"
+
+    /// Looked up key by key: OFFSET 0 prevents the planner from joining whole tables for one page.
     static let secretsOfKey = """
         LEFT JOIN LATERAL (
             SELECT \(shownPrefix) AS prefix, last_four, last_used_at FROM auth_key_secrets
@@ -26,8 +29,9 @@ enum KeySQL {
         LEFT JOIN LATERAL (SELECT * FROM auth_key_usage WHERE key_id = k.id OFFSET 0) u ON true
         """
 
-    /// One row a secret, as the index wants it. The state has 8 added where the expiry is the secret's own. One that ended before its key was changed last has ended whatever the clock says, of
-    /// who reads this or of this server, which may be another than the one that ended it.
+    /// One row per secret, in the form of the index. 8 is added to the state if the secret has its own expiry. A secret
+    /// that expired before the last change of its key has the expiry 'epoch'. It is thus expired by every clock: that
+    /// of any reader, and that of this server, which may not be the one that set the expiry.
     static let entryColumns = """
         s.digest, k.id, k.version, \
         (CASE WHEN k.deactivated_at IS NOT NULL THEN 3 WHEN NOT k.enabled THEN 2 ELSE 1 END \
@@ -49,8 +53,8 @@ enum KeySQL {
 
     static let hold = key + " FOR UPDATE OF k"
 
-    /// What admins say of a key: the columns of `auth_keys`, what they are made of where keys come by the batch, and that as
-    /// arrays, `$1` to `$13` (`PostgresParameter.attributes`).
+    /// The attributes of a key that admins set: the columns of `auth_keys`, the expressions for batches, and the batch
+    /// arrays `$1` to `$13` (`PostgresParameter.attributes`).
     static let attributeColumns = """
         name, description, owner, scopes, labels, metadata, enabled, expires_at, not_before, allowed_methods, \
         allowed_paths, allowed_cidrs, report_only
@@ -67,7 +71,7 @@ enum KeySQL {
         $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[]
         """
 
-    /// Many keys in one statement, so that one commit serves all callers who came meanwhile.
+    /// Creates many keys in one statement, so that one commit serves all callers that arrived meanwhile.
     static let create = """
         WITH input AS MATERIALIZED (
             SELECT *, clock_timestamp() AS at
@@ -105,8 +109,8 @@ enum KeySQL {
         WHERE key_id = $1
         """
 
-    /// Adds a secret, which stamps the key. The newest before it ends after the grace, unless it ends before; those older end now, and those that
-    /// ended a month ago go.
+    /// Adds a secret, which updates the key's stamp. The previous secret expires after the grace period, unless it
+    /// expires earlier. Older ones expire now, and those that expired a month ago are deleted.
     static let rotate = """
         WITH live AS (
             SELECT digest, row_number() OVER (ORDER BY created_at DESC, digest) AS age FROM auth_key_secrets
@@ -122,13 +126,13 @@ enum KeySQL {
         INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, rotation_id) VALUES ($2, $1, $3, $4, $5)
         """
 
-    /// Ends all secrets but the newest; those that ended within the hour once more, for whose clock is behind. The parameters from $2
-    /// on are `AuditSQL.parameters(of:)` of the call.
+    /// Expires all secrets except the newest. Secrets that expired within the last hour are expired again, for
+    /// instances whose clock is behind. The parameters from $2 on are `AuditSQL.parameters(of:)` of the call.
     static let endPreviousSecrets = """
         WITH k AS (
             SELECT id, owner FROM auth_keys WHERE id = $1 AND ($6::text IS NULL OR owner = $6)
         ), previous AS (
-            SELECT s.digest, s.prefix || '_...' || s.last_four AS redacted_value,
+            SELECT s.digest, \(redactedValue) AS redacted_value,
                 s.expires_at IS NULL OR s.expires_at > clock_timestamp() AS is_good
             FROM k JOIN auth_key_secrets s ON s.key_id = k.id
             WHERE (s.expires_at IS NULL OR s.expires_at > clock_timestamp() - interval '1 hour') AND s.digest <> (
@@ -166,7 +170,7 @@ enum KeySQL {
         SELECT k.id, \(entryColumns) FROM auth_keys k LEFT JOIN auth_key_secrets s ON s.key_id = k.id WHERE k.id = $1
         """
 
-    /// The same, if the key is one of that owner's; NULL for any.
+    /// The entries of a key that belongs to the owner; NULL means any owner.
     static let entriesOfOwnersKey = entriesOfKey + " AND ($2::text IS NULL OR k.owner = $2)"
 
     static let find = """
@@ -185,7 +189,8 @@ enum KeySQL {
     static let forgetClaims =
         "DELETE FROM idempotency_claims WHERE created_at < clock_timestamp() - interval '24 hours'"
 
-    /// Transaction ids begin again in a restored dump: rows from the future would be re-read for ever, and hide changes.
+    /// Replaces transaction ids from the future. They occur after a dump is restored, where ids begin again. Such rows
+    /// would be read again forever, and would hide changes.
     static let restamp = """
         WITH future AS (SELECT pg_snapshot_xmax(pg_current_snapshot()) AS xid), keys AS (
             UPDATE auth_keys SET changed_xid = pg_current_xact_id() WHERE changed_xid > (SELECT xid FROM future)

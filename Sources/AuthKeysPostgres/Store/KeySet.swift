@@ -1,13 +1,13 @@
 import AuthKeys
 import LibPQ
 
-/// The keys that one filter lets pass, where an index tells which these are without a look at the keys. A page is then read along
-/// its order past all that are not of them, which takes neither long where they are one in a hundred, as it does to look at a
-/// hundred keys for each that is found, nor to sort them.
+/// A set of keys that match one filter, where an index lists them without reading the keys. The page is then read in
+/// its order, skipping the keys that are not in the set. With one match in a hundred keys this is faster than reading a
+/// hundred keys per match, and faster than sorting the matches.
 enum KeySet: CaseIterable {
     case owner, disabled, prefix, unused, ending
 
-    /// Nil where there is none, or an index that has the set in the order.
+    /// Returns nil if there is no such set, or if an index has the set in the requested order.
     init?(of query: KeyQuery) {
         let field = query.order.field
         let set = KeySet.allCases.first { set in
@@ -19,27 +19,27 @@ enum KeySet: CaseIterable {
             case .ending: query.expiringWithin != nil && field == .name
             }
         }
-        // Where the order is one of the keys themselves, what else is asked of them would be a look at each anyway.
+        // If the order is one of the keys themselves, the other filters would require reading each key anyway.
         guard let set, field == .lastUsed || set.rest(of: query).isUnfiltered else { return nil }
         self = set
     }
 
-    /// Fewer keys than that are sooner looked up and sorted.
+    /// The size below which looking up and sorting the keys is faster.
     static let few = 1_500
 
-    /// As many keys as a set is good for: to find those out takes a few milliseconds.
+    /// The sizes for which the set is used. Determining a set of such a size takes a few milliseconds.
     var sizes: ClosedRange<Int> {
         switch self {
-        // Few are found by the planner.
+        // The planner itself finds small sets.
         case .owner, .disabled, .prefix: Self.few...15_000
-        // Not sooner found otherwise, however few they are.
+        // No other plan is faster, even for small sets.
         case .unused: 0...15_000
-        // These are sorted, which the planner thinks dearer than it is.
+        // These are sorted, and the planner overestimates the cost of that.
         case .ending: 0...6_000
         }
     }
 
-    /// What is asked beyond the set.
+    /// Returns the query without the set's filter.
     func rest(of query: KeyQuery) -> KeyQuery {
         var rest = query
         switch self {
@@ -52,7 +52,7 @@ enum KeySet: CaseIterable {
         return rest
     }
 
-    /// The query for the set's ids.
+    /// Returns the query for the set's ids.
     func ids(_ query: KeyQuery, _ bindings: inout Bindings) -> String {
         switch self {
         case .owner:
@@ -69,7 +69,7 @@ enum KeySet: CaseIterable {
         }
     }
 
-    /// The keys that are not used, with their ends.
+    /// Returns the query for unused keys, with their expiry.
     static func unused(_ query: KeyQuery, _ bindings: inout Bindings) -> String {
         let since = KeySQL.since(query.unusedFor ?? .zero, &bindings)
         return """
@@ -81,7 +81,7 @@ enum KeySet: CaseIterable {
             """
     }
 
-    /// The keys that end soon. OFFSET 0 keeps the planner from another way to them.
+    /// Returns the query for keys that expire soon. OFFSET 0 prevents the planner from choosing another path.
     static func ending(_ query: KeyQuery, _ bindings: inout Bindings) -> String {
         let condition = endsSoon(query, &bindings)
         return "(SELECT * FROM auth_keys f WHERE f.deactivated_at IS NULL AND \(condition) OFFSET 0)"
@@ -94,6 +94,6 @@ enum KeySet: CaseIterable {
 }
 
 extension KeyQuery {
-    /// Whether all keys are asked for.
+    /// True if the query has no filter.
     var isUnfiltered: Bool { self == KeyQuery(limit: limit, order: order, after: after) }
 }

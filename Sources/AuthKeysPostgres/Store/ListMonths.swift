@@ -1,14 +1,15 @@
 import AuthKeys
 import LibPQ
 
-/// The months that keys ended in, or will. Those that have ended by now are scattered over the order of creation, or of last use,
-/// and no index can know of now; but one has each month's keys in that order, and a page is made of the first of each.
+/// The months in which keys expired, or will expire. Expired keys are scattered over the order of creation, or of last
+/// use, and no index can depend on the current time. But an index has each month's keys in that order, and a page is
+/// merged from the first keys of each month.
 struct ListMonths {
-    /// What the first month has to be, and a moment that the last one holds.
+    /// The condition on the first month, and a time within the last month.
     private let range: (first: String, last: String)
     private let order: ListOrder
 
-    /// Nil where the order is another, or more is asked of keys than when they end.
+    /// Returns nil if the order is another one, or if the query filters by more than expiry.
     init?(_ query: KeyQuery, _ order: ListOrder, _ bindings: inout Bindings) {
         var rest = query
         rest.status = nil
@@ -23,13 +24,13 @@ struct ListMonths {
         self.order = order
     }
 
-    /// The month of a moment, as the indexes have it.
+    /// Returns the month of a time, as in the indexes.
     static func month(_ moment: String) -> String { "date_trunc('month', \(moment) AT TIME ZONE 'UTC')" }
 
-    /// What makes a page one of a month.
+    /// The condition that limits a page to one month.
     var condition: String { "\(Self.month(order.byUse ? "u.expires_at" : "k.expires_at")) = months.month" }
 
-    /// The page out of the pages of all months. From one that keys ended in, the index leads to the next.
+    /// Merges the pages of all months into one. The index leads from each month with expiries to the next one.
     func merged(_ page: String, _ limit: String) -> String {
         let last = Self.month("(\(range.last))")
         func first(_ condition: String) -> String {

@@ -1,8 +1,8 @@
 import AuthKeys
 import LibPQ
 
-/// An order in SQL: the columns it goes by, and the stretches of its index that hold a page. Each stretch is one range of the
-/// index, without a choice in it that would make PostgreSQL read what lies before.
+/// An order in SQL: its columns, and the ranges of its index that contain a page. Each stretch is one contiguous range
+/// of the index. An OR within a range would make PostgreSQL read the preceding entries too.
 struct ListOrder {
     private let query: KeyQuery
     private var order: KeyOrder { query.order }
@@ -13,15 +13,15 @@ struct ListOrder {
         usage = query.order.field == .lastUsed ? "auth_key_usage" : nil
     }
 
-    /// The rows of `auth_key_usage` that the list is read from, unless it is read from those of `auth_keys`.
+    /// The rows of `auth_key_usage` that the list is read from; nil if it is read from `auth_keys`.
     var usage: String?
     /// The rows of `auth_keys`.
     var keys = "auth_keys"
 
-    /// Whether the order goes by rows `u` of `auth_key_usage`.
+    /// True if the order is by rows `u` of `auth_key_usage`.
     var byUse: Bool { usage != nil }
 
-    /// What the list is read from.
+    /// Returns the FROM clause of the list.
     func source(joiningKeys: Bool) -> String {
         guard let usage else { return "\(keys) k" }
         return "\(usage) u" + (joiningKeys ? " JOIN \(keys) k ON k.id = u.key_id" : "")
@@ -45,16 +45,16 @@ struct ListOrder {
 
     var id: String { byUse ? "u.key_id" : "k.id" }
 
-    /// What the list is ordered by, under the names that `terms(of:)` takes it by.
+    /// The columns of the order, with the names that `terms(of:)` uses.
     var columns: String {
         [moment.map { "\($0) AS moment" }, name.map { "\($0) AS name" }, "\(id) AS id"].compactMap(\.self)
             .joined(separator: ", ")
     }
 
-    /// The terms of `ORDER BY`, those of the index.
+    /// The terms of `ORDER BY`, which are those of the index.
     var terms: String { terms(moment: moment, name: name, id: id) }
 
-    /// The same over `columns`.
+    /// Returns the terms of `ORDER BY` over `columns` of a table.
     func terms(of table: String) -> String {
         terms(moment: moment.map { _ in table + ".moment" }, name: name.map { _ in table + ".name" }, id: table + ".id")
     }
@@ -67,11 +67,12 @@ struct ListOrder {
             .joined(separator: ", ")
     }
 
-    /// Whether ids go down, and names. They go as moments do, but for what was made: newest first, then by name.
+    /// True if ids and names descend. They have the direction of the times, except in the order of creation: newest
+    /// first, then by ascending name.
     private var goesDown: Bool { order.field == .created ? !order.isDescending : order.isDescending }
     private var next: String { goesDown ? "<" : ">" }
 
-    /// The conditions of the stretches after the cursor, in order.
+    /// Returns the conditions of the stretches after the cursor, in order.
     func stretches(_ bindings: inout Bindings) -> [String] {
         switch order.field {
         case .created:
@@ -91,24 +92,24 @@ struct ListOrder {
         "(k.name, k.id) \(next) (\(bindings.add(.text(cursor.name))), \(bindings.add(.uuid(PostgresUUID(cursor.id)))))"
     }
 
-    /// Those of an order in which keys without a moment come last; or first, where it is reversed.
+    /// Returns the stretches of an order in which keys without a time come last, or first if it is reversed.
     private func stretches(by moment: String, _ bindings: inout Bindings) -> [String] {
         let bound = bound(&bindings)
         let (some, none) = (bound ?? "\(moment) IS NOT NULL", "\(moment) IS NULL")
         guard let cursor = query.after else {
-            // Without a bound the index is read from its end, those without a moment and all.
+            // Without a bound, the index is read from its end, including the keys without a time.
             return bound == nil ? ["true"] : order.isReversed ? [none, some] : [some, none]
         }
-        let place = bindings.add(.uuid(PostgresUUID(cursor.id)))
+        let cursorID = bindings.add(.uuid(PostgresUUID(cursor.id)))
         guard let value = cursor.moment else {
-            return ["\(none) AND \(id) \(next) \(place)"] + (order.isReversed ? [some] : [])
+            return ["\(none) AND \(id) \(next) \(cursorID)"] + (order.isReversed ? [some] : [])
         }
-        let rest = "(\(moment), \(id)) \(next) (\(bindings.add(value)), \(place))"
+        let rest = "(\(moment), \(id)) \(next) (\(bindings.add(value)), \(cursorID))"
         return [[rest, bound].compactMap(\.self).joined(separator: " AND ")] + (order.isReversed ? [] : [none])
     }
 
-    /// What the query's filter says of the moments that the order goes by, where it says it with an OR, which no index is
-    /// asked for.
+    /// Returns the bound on the order's times that the query's filter implies. The filter itself uses an OR, which no
+    /// index supports.
     private func bound(_ bindings: inout Bindings) -> String? {
         if order.field == .expires, query.status == .active { return "k.expires_at > \(KeySQL.now)" }
         if order.field == .lastUsed, let time = query.unusedFor {

@@ -2,22 +2,22 @@ import AuthKeys
 import LibPQ
 
 extension PostgresAuthKeyStore {
-    /// How many times a transaction is repeated that the server rolled back because of others at the same time.
+    /// The maximum number of repetitions of a transaction that the server rolled back because of concurrent ones.
     private static let repetitions = 8
 
-    /// Runs a call that owns its whole transaction, and that does no harm when it is done twice.
+    /// Runs a call that is its whole transaction, and that may safely run twice.
     /// - Throws: `StoreError`, never of an unknown outcome.
     func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {
         do { return try await repeating(body) } catch { throw StoreError(error) }
     }
 
-    /// Runs a change that owns its whole transaction.
-    /// - Throws: `StoreError`; of an unknown outcome where the answer to the commit was lost.
+    /// Runs a change that is its whole transaction.
+    /// - Throws: `StoreError`; of an unknown outcome if the result of the commit was lost.
     func change<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {
         do { return try await repeating(body) } catch { throw StoreError(error, isChange: true) }
     }
 
-    /// Repeats what lost a conflict with other transactions: it was rolled back as a whole.
+    /// Repeats a transaction that lost a conflict with others. The server has rolled it back completely.
     private func repeating<R: Sendable>(_ body: @Sendable () async throws -> R) async throws -> R {
         var backoff = Backoff(base: .milliseconds(5), cap: .milliseconds(200))
         while true {

@@ -1,7 +1,7 @@
 import AuthKeys
 import LibPQ
 
-/// Changes of keys that there are: each one transaction, with the key's row held.
+/// Changes of existing keys. Each is one transaction that locks the key's row.
 extension PostgresAuthKeyStore {
     static func update(
         _ id: KeyID, version: Int64?, by call: AdminCall, on pool: PostgresPool,
@@ -52,8 +52,8 @@ extension PostgresAuthKeyStore {
         try await pool.transaction { transaction in
             guard let key = try await hold(id, for: call.admin, in: transaction) else { return .unknown }
             if let claim {
-                switch try await take(claim, for: id, rotation: rotation.id, in: transaction) {
-                case .taken: break
+                switch try await acquire(claim, for: id, rotation: rotation.id, in: transaction) {
+                case .acquired: break
                 case .replayed(let row):
                     guard let earlier = try row.optionalUuid(2) else { return .claimedOtherwise }
                     return .replayed(KeyID(earlier))
@@ -63,7 +63,7 @@ extension PostgresAuthKeyStore {
             let isOutdated = version.map { $0 != key.version } ?? false
             let isOpen = key.deactivatedAt == nil && key.attributes.expiresAt.map { $0 > .now } ?? true
             guard !isOutdated, isOpen else {
-                // The claim goes too: what was refused may be asked again.
+                // The claim is removed too: a refused request may be sent again.
                 if let claim { _ = try await transaction.query(KeySQL.forgetClaim, [.bytes(claim.key.bytes)]) }
                 return isOutdated ? .outdated : .ended
             }
@@ -82,7 +82,7 @@ extension PostgresAuthKeyStore {
         }
     }
 
-    /// Holds the key before its secrets, as all do who change both, so that none waits for another in a circle.
+    /// Locks the key before its secrets, as every change of both does, to avoid deadlocks.
     static func endPreviousSecrets(
         _ id: KeyID, by call: AdminCall, on pool: PostgresPool
     ) async throws -> [KeyEntry]? {
@@ -90,21 +90,21 @@ extension PostgresAuthKeyStore {
             guard try await hold(id, for: call.admin, in: transaction) != nil else { return nil }
             let key = PostgresParameter.uuid(PostgresUUID(id))
             _ = try await transaction.query(KeySQL.endPreviousSecrets, [key] + AuditSQL.parameters(of: call))
-            // Read before the commit: nothing that fails after it may deny the change.
+            // Read before the commit: a failure after it must not report the change as failed.
             let rows = try await transaction.query(KeySQL.entriesOfOwnersKey, [key, .null]).rows
             return try rows.compactMap { row throws(PostgresError) in try KeyEntry(row: row, from: 1) }
         }
     }
 
-    /// What became of an attempt to claim an idempotency key.
+    /// The outcome of an attempt to claim an idempotency key.
     enum ClaimOutcome {
-        case taken
-        /// The same request took it before; the row says what came of it.
+        case acquired
+        /// The same request claimed it earlier; the row contains the result.
         case replayed(PostgresRow)
         case claimedOtherwise
     }
 
-    static func take(
+    static func acquire(
         _ claim: IdempotencyClaim, for id: KeyID, rotation: KeyID?, in transaction: PostgresTransaction
     ) async throws -> ClaimOutcome {
         _ = try await transaction.query(KeySQL.forgetClaims)
@@ -114,14 +114,14 @@ extension PostgresAuthKeyStore {
                 .bytes(claim.key.bytes), .bytes(claim.request.bytes), .uuid(PostgresUUID(id)),
                 rotation.map { .uuid(PostgresUUID($0)) } ?? .null,
             ])
-        if claimed.affectedRows == 1 { return .taken }
+        if claimed.affectedRows == 1 { return .acquired }
         guard let row = try await transaction.query(KeySQL.claimed, [.bytes(claim.key.bytes)]).rows.first else {
-            throw StoreError(.failed, detail: "an idempotency claim vanished")
+            throw StoreError(.failed, detail: "an idempotency claim disappeared")
         }
         return SecretDigest(try row.bytes(0)) == claim.request ? .replayed(row) : .claimedOtherwise
     }
 
-    /// The values of `KeySQL.update`, after the id.
+    /// Returns the values of `KeySQL.update`, after the id.
     private static func parameters(of attributes: KeyAttributes) throws(PostgresError) -> [PostgresParameter] {
         [
             .text(attributes.name), .text(attributes.description), attributes.owner.map { .text($0) } ?? .null,
@@ -134,7 +134,8 @@ extension PostgresAuthKeyStore {
         ]
     }
 
-    /// The key, its row held until the transaction ends; nil if there is none that the admin may see.
+    /// Returns the key with its row locked until the end of the transaction; nil if there is none that the admin may
+    /// see.
     private static func hold(
         _ id: KeyID, for admin: Admin, in transaction: PostgresTransaction
     ) async throws -> AuthKey? {
@@ -144,7 +145,7 @@ extension PostgresAuthKeyStore {
 
     private static func changed(_ id: KeyID, in transaction: PostgresTransaction) async throws -> ChangedKey {
         guard let row = try await transaction.query(KeySQL.key, [.uuid(PostgresUUID(id))]).rows.first else {
-            throw StoreError(.failed, detail: "a key vanished while its row was held")
+            throw StoreError(.failed, detail: "a key disappeared while its row was locked")
         }
         let entries = try await transaction.query(KeySQL.entriesOfKey, [.uuid(PostgresUUID(id))]).rows
         return ChangedKey(

@@ -1,12 +1,12 @@
 import AuthKeys
 import LibPQ
 
-/// A key to be kept, and who makes it.
+/// A key to create, and the call that creates it.
 struct Creation: Sendable {
     let key: NewKey
     let call: AdminCall
 
-    /// What is new about it.
+    /// The changes for the audit event.
     var changes: AuditChanges {
         var changes = AuditChanges(from: nil, to: key.attributes)
         changes.setSecret(to: key.secret.redactedValue)
@@ -15,7 +15,8 @@ struct Creation: Sendable {
 }
 
 extension PostgresAuthKeyStore {
-    /// Creates many keys in one statement. If that fails for a reason that need not concern all, each is created by itself.
+    /// Creates many keys in one statement. If that fails for a reason that may concern only some of them, each is
+    /// created separately.
     static func create(_ creations: [Creation], on pool: PostgresPool) async -> [Result<AuthKey, any Error>] {
         do {
             let created = try await insert(creations, with: pool)
@@ -37,8 +38,8 @@ extension PostgresAuthKeyStore {
         _ creation: Creation, claim: IdempotencyClaim, on pool: PostgresPool
     ) async throws -> CreateOutcome {
         try await pool.transaction { transaction in
-            switch try await take(claim, for: creation.key.id, rotation: nil, in: transaction) {
-            case .taken:
+            switch try await acquire(claim, for: creation.key.id, rotation: nil, in: transaction) {
+            case .acquired:
                 guard let created = try await insert([creation], with: transaction)[creation.key.id] else {
                     throw StoreError(.failed, detail: "no row for a new key")
                 }
@@ -84,7 +85,7 @@ extension PostgresAuthKeyStore {
 }
 
 extension PostgresParameter {
-    /// The values of `KeySQL.attributeArrays`.
+    /// Returns the values of `KeySQL.attributeArrays`.
     static func attributes(_ all: [KeyAttributes]) -> [PostgresParameter] {
         [
             .textArray(all.map(\.name)), .textArray(all.map(\.description)), .textArray(all.map(\.owner)),
@@ -99,7 +100,7 @@ extension PostgresParameter {
         ]
     }
 
-    /// Lists, an entry a line: none has a line break.
+    /// Encodes lists with one entry per line; no entry contains a line break.
     private static func lines(_ lists: [[String]]) -> PostgresParameter {
         .textArray(lists.map { $0.joined(separator: "\n") })
     }

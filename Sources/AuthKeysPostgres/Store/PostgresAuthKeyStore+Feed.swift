@@ -6,11 +6,11 @@ extension PostgresAuthKeyStore {
     public func changes(
         since watermark: Watermark?, apply: @escaping @Sendable (KeyEntry) -> Void
     ) async throws(StoreError) -> ChangeBatch {
-        let isPatient = watermark == nil || lookTimedOut.load(ordering: .relaxed)
+        let isUnbounded = watermark == nil || lookTimedOut.load(ordering: .relaxed)
         return try await attempt {
             do {
                 let batch = try await ChangeReader.read(
-                    FeedSQL.changes(since: watermark), timeout: isPatient ? nil : self.lookTimeout,
+                    FeedSQL.changes(since: watermark), timeout: isUnbounded ? nil : self.lookTimeout,
                     from: self.feedPool, apply: apply)
                 self.lookTimedOut.store(false, ordering: .relaxed)
                 return batch
@@ -58,13 +58,13 @@ extension PostgresAuthKeyStore {
         notifier.changed()
     }
 
-    /// Leaves a mark in the database, unless an instance left one within the minute.
+    /// Inserts an epoch into the database, unless an instance inserted one within the last minute.
     public func mark() async throws(StoreError) {
         _ = try await attempt { try await self.pool.query(FeedSQL.mark) }
     }
 
-    /// Stamps rows anew that carry a transaction id of another history (a restored dump). To be called at start-up. Where all are
-    /// such rows it takes a minute or two for a million keys, which is no reason to end it.
+    /// Updates the stamps of rows that carry a transaction id of another history (a restored dump). Call it at
+    /// start-up. If this concerns all rows, it takes a minute or two for a million keys, so its timeout is long.
     public func adoptRestoredRows() async throws(StoreError) {
         _ = try await attempt { try await self.pool.query(KeySQL.restamp, timeout: .seconds(3_600)) }
     }

@@ -2,7 +2,7 @@ import AuthKeys
 import LibPQ
 
 extension PostgresAuthKeyStore {
-    /// Reads a page by a set, if there is one of a good size, otherwise by what the planner finds best.
+    /// Reads a page by a set, if there is one of a suitable size; otherwise the planner chooses.
     static func list(_ query: KeyQuery, on pool: PostgresPool) async throws -> [AuthKey] {
         var (set, isFew) = (KeySet(of: query), false)
         if let asked = set {
@@ -15,7 +15,8 @@ extension PostgresAuthKeyStore {
         return try results.last?.rows.map(AuthKey.init) ?? []
     }
 
-    /// Counts as far as a count is exact; beyond, asks the planner, who knows the tables' sizes and the shares of their values.
+    /// Counts up to the limit of exact counts. Above it, asks the planner, which knows the sizes of the tables and the
+    /// distribution of their values.
     static func count(_ query: KeyQuery, on pool: PostgresPool) async throws -> KeyCount {
         let counted = try await pool.pipeline([KeySQL.listPlanning, KeySQL.count(query)]).last?.rows.first
         let count = Int(try counted?.int64(0) ?? 0)
@@ -25,7 +26,7 @@ extension PostgresAuthKeyStore {
         return KeyCount(max(count, plan.flatMap(expectedRows) ?? 0), isExact: false)
     }
 
-    /// The number in `… rows=1234 …` of a plan's first line.
+    /// Returns the number in `… rows=1234 …` of a plan's first line.
     static func expectedRows(_ plan: String) -> Int? {
         plan.split(separator: " ").first { $0.hasPrefix("rows=") }.flatMap { Int($0.dropFirst(5)) }
     }

@@ -2,7 +2,8 @@ import AuthKeys
 import LibPQ
 
 extension PostgresAuthKeyStore {
-    /// Writes use down, in one transaction that PostgreSQL ends without waiting for this instance: changes of the keys wait for it.
+    /// Records usage in one transaction. PostgreSQL ends it without waiting for this instance, because changes of the
+    /// keys wait for it.
     static func record(_ counts: [UsageCount], on pool: PostgresPool) async throws {
         let keys = totals(counts) { $0.keyID }
         let secrets = totals(counts) { $0.digest }
@@ -55,16 +56,16 @@ extension PostgresAuthKeyStore {
             secrets: secrets)
     }
 
-    /// One count for each key, or for each secret, in the order in which they first come.
+    /// Returns one total for each key, or for each secret, in the order of first occurrence.
     private static func totals<Group: Hashable>(_ counts: [UsageCount], _ group: (UsageCount) -> Group) -> [UsageCount]
     {
-        var places: [Group: Int] = [:]
+        var indexes: [Group: Int] = [:]
         var totals: [UsageCount] = []
         for count in counts {
-            if let place = places[group(count)] {
-                totals[place].add(count)
+            if let index = indexes[group(count)] {
+                totals[index].add(count)
             } else {
-                places[group(count)] = totals.count
+                indexes[group(count)] = totals.count
                 totals.append(count)
             }
         }

@@ -3,26 +3,26 @@ public import LibPQ
 public import Logging
 import Synchronization
 
-/// Keys in PostgreSQL. All of its SQL is in `KeySQL`.
+/// A key store in PostgreSQL. Its statements are in `KeySQL`, `EndSQL`, `FeedSQL`, `AuditSQL` and `AdminKeySQL`.
 public final class PostgresAuthKeyStore: Store {
-    /// Creations in one statement at most, and statements of them under way at most.
+    /// The maximum number of creations in one statement, and of such statements in progress.
     private static let createBatch = 200
     private static let createConcurrency = 1
 
     let pool: PostgresPool
     let feedPool: PostgresPool
     let lookTimeout: Duration
-    /// The last read of the changes did not end in time: the next may take longer.
+    /// True if the last read of the changes timed out; the next one then has no timeout for the whole.
     let lookTimedOut = Atomic<Bool>(false)
     let notifier: ChangeNotifier
     let writeMonitor: WriteMonitor
     private let creations: GroupCommit<Creation, AuthKey>
 
-    /// The pools are the caller's to run.
+    /// Creates a store. The caller runs the pools.
     /// - Parameters:
-    ///   - feedPool: connections for the change feed and for looking up unknown keys, so that no listing that takes long delays
-    ///     a revocation. Nil: the other pool's.
-    ///   - lookTimeout: how long a look at what changed may take, unless the one before it took longer.
+    ///   - feedPool: connections for the change feed and for lookups of unknown keys, so that no slow list delays a
+    ///     revocation. Nil means `pool`.
+    ///   - lookTimeout: the timeout of a read of the changes, unless the previous one timed out.
     public init(
         pool: PostgresPool, feedPool: PostgresPool? = nil, lookTimeout: Duration = .seconds(5), logger: Logger
     ) {
@@ -116,7 +116,7 @@ public final class PostgresAuthKeyStore: Store {
         return known.isEmpty ? nil : known.compactMap(\.self)
     }
 
-    /// A row for the key, or one for each of its secrets; no row if there is no key.
+    /// Returns one row for the key, or one for each of its secrets; no row if the key does not exist.
     private func entries(
         _ sql: String, _ parameters: [PostgresParameter]
     ) async throws(PostgresError) -> [KeyEntry?] {
@@ -138,7 +138,7 @@ public final class PostgresAuthKeyStore: Store {
         try await attempt { try await Self.usage(id, days: days, on: self.pool) }
     }
 
-    /// Lets go of what nobody needs any more: the use of days long past.
+    /// Deletes obsolete data: daily usage that is more than a year old.
     public func prune() async throws(StoreError) {
         _ = try await attempt { try await self.pool.query(KeySQL.forgetDays) }
     }
@@ -154,7 +154,7 @@ public final class PostgresAuthKeyStore: Store {
             return result
         } catch let error as PostgresError {
             writeMonitor.note(error)
-            // The lines cannot be read a second time: nothing is repeated here.
+            // The lines cannot be read a second time, so nothing is repeated here.
             throw StoreError(error, isChange: true)
         }
     }
@@ -170,10 +170,10 @@ public final class PostgresAuthKeyStore: Store {
         }
     }
 
-    /// The state of the database's writes, as far as `monitorWrites()` and the store's own writes find out.
+    /// The state of the database's writes, as observed by `monitorWrites()` and by the store's own writes.
     public var writes: WriteAvailability { writeMonitor.availability }
 
-    /// Probes every few seconds whether the database accepts writes, until the task is cancelled, and logs each change.
+    /// Probes every few seconds if the database accepts writes, until the task is cancelled. Logs each change.
     public func monitorWrites() async {
         await writeMonitor.run(on: pool)
     }

@@ -1,10 +1,10 @@
 import AuthKeys
 import LibPQ
 
-/// The stage of an import, for the length of its transaction.
+/// The staging table of an import, which exists for the length of its transaction.
 struct PostgresImportStage: ImportStage {
-    /// For the statements that go over all keys at once.
-    private static let patience = Duration.seconds(3_600)
+    /// The timeout of statements over all keys.
+    private static let timeout = Duration.seconds(3_600)
 
     let transaction: PostgresTransaction
 
@@ -38,9 +38,9 @@ struct PostgresImportStage: ImportStage {
 
     func removeDuplicates(naming limit: Int) async throws(StoreError) -> ImportDuplicates {
         try await attempt { () async throws(PostgresError) in
-            _ = try await transaction.query(KeySQL.analyzeStage, timeout: Self.patience)
+            _ = try await transaction.query(KeySQL.analyzeStage, timeout: Self.timeout)
             let rows = try await transaction.query(
-                KeySQL.removeDuplicates, [.int64(Int64(limit))], timeout: Self.patience
+                KeySQL.removeDuplicates, [.int64(Int64(limit))], timeout: Self.timeout
             ).rows
             var found = ImportDuplicates()
             for row in rows {
@@ -63,8 +63,8 @@ struct PostgresImportStage: ImportStage {
                     .textArray(schemes.map(\.prefix)), .textArray(schemes.map(\.algorithm.rawValue)),
                     .textArray(schemes.map(\.part.rawValue)),
                 ])
-            let kept = try await transaction.query(KeySQL.keepKeys, timeout: Self.patience)
-            _ = try await transaction.query(KeySQL.keepSecrets, timeout: Self.patience)
+            let kept = try await transaction.query(KeySQL.keepKeys, timeout: Self.timeout)
+            _ = try await transaction.query(KeySQL.keepSecrets, timeout: Self.timeout)
             let event = NewAuditEvent(call, .keyImport, changes: AuditChanges(importing: Int(kept.affectedRows)))
             _ = try await transaction.pipeline([AuditSQL.append([event])])
             return Int(kept.affectedRows)

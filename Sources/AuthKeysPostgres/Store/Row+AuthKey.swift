@@ -35,7 +35,7 @@ extension AuthKey {
 }
 
 extension KeyEntry {
-    /// Decodes `KeySQL.entryColumns`, which begin at `first`. Nil where a key has no secret.
+    /// Decodes `KeySQL.entryColumns`, which begin at `first`. Returns nil if a key has no secret.
     init?(row: PostgresRow, from first: Int) throws(PostgresError) {
         guard let digest = try row.optionalBytes(first) else { return nil }
         let raw = RawEntry(
@@ -53,9 +53,9 @@ extension KeyEntry {
     }
 }
 
-/// The columns of a secret's row, not checked yet.
+/// The columns of a secret's row, before validation.
 struct RawEntry {
-    /// Added to the state of a secret whose expiry is its own.
+    /// The bit that is added to the state if the secret has its own expiry.
     private static let secretEnds: Int16 = 8
 
     let digest: SecretDigest?
@@ -66,7 +66,7 @@ struct RawEntry {
     let name: String
     let owner: String?
     let scopes: String
-    /// Nil for one that makes no sense.
+    /// Nil if the policy is not valid.
     let policy: KeyPolicy?
     let metadata: String?
 
@@ -74,15 +74,15 @@ struct RawEntry {
         UInt8(exactly: state & ~Self.secretEnds).flatMap(KeyEntry.State.init)
     }
 
-    /// Whether the row is one that Keyward could have written.
+    /// True if Keyward could have written the row.
     var makesSense: Bool {
         digest != nil && UInt32(exactly: version) != nil && keyState != nil
             && expiresAt?.isRepresentable ?? true && policy != nil
             && (!name.isEmpty || keyState == .deleted)
     }
 
-    /// The entry for the index; nil if not even the digest and the version can be read. A row that makes no sense otherwise
-    /// becomes a disabled key, since a key that was good before must not go on being so because its row was spoilt.
+    /// The entry for the index; nil if the digest or the version is unreadable. Any other invalid row becomes a
+    /// disabled key: a key that was valid before must not stay valid because its row is corrupt.
     var entry: KeyEntry? {
         guard let digest, let version = UInt32(exactly: version) else { return nil }
         let keyState = makesSense ? keyState ?? .disabled : .disabled
@@ -100,13 +100,13 @@ struct PolicyColumns {
 
     var expiresAt: Timestamp?
     var notBefore: Timestamp?
-    /// Lists, an entry a line; nil for an empty one.
+    /// Lists with one entry per line; nil for an empty one.
     var methods: String?
     var paths: String?
     var cidrs: String?
     var reportOnly: String?
 
-    /// Nil where they make no sense.
+    /// Nil if the columns are not a valid policy.
     var policy: KeyPolicy? {
         if expiresAt == nil, notBefore == nil, methods == nil, paths == nil, cidrs == nil, reportOnly == nil {
             return KeyPolicy.none

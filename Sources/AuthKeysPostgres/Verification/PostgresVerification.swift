@@ -2,7 +2,7 @@ public import AuthKeys
 public import LibPQ
 public import Logging
 
-/// All that verifies keys out of a PostgreSQL: connections, store, index, change feed, and the counting of use.
+/// The components that verify keys from PostgreSQL: connections, store, index, change feed, and usage counting.
 public struct PostgresVerification: Sendable {
     public let pool: PostgresPool
     public let store: PostgresAuthKeyStore
@@ -14,12 +14,12 @@ public struct PostgresVerification: Sendable {
     private let hints: PostgresChangeHints
     private let follower: IndexFollower
 
-    /// Nothing is connected before `withConnections`.
+    /// Creates the components. They connect only in `withConnections`.
     /// - Parameters:
-    ///   - direct: straight to PostgreSQL, where the target is a transaction pooler's; nil where it is not.
-    ///   - reconciliation: how long the comparison of the index with the table takes; nil for none.
-    ///   - writesBack: whether ends of keys that the database lost are written back.
-    ///   - usageInterval: how often use is written down; nil for not at all.
+    ///   - direct: a direct connection to PostgreSQL, if `target` is a transaction pooler; otherwise nil.
+    ///   - reconciliation: the duration of a comparison of the index with the table; nil for none.
+    ///   - writesBack: true if revocations and expiries that the database lost are written back.
+    ///   - usageInterval: the interval at which usage is recorded; nil if it is not recorded.
     public init(
         target: PostgresTarget, direct: PostgresTarget? = nil, maxStaleness: Duration, usageInterval: Duration?,
         reconciliation: Duration? = nil, writesBack: Bool = false, logger: Logger
@@ -45,7 +45,7 @@ public struct PostgresVerification: Sendable {
             reads: reads, usage: usageInterval == nil ? nil : usage, logger: logger)
     }
 
-    /// Runs `body` while there are connections, and lets go of them afterwards.
+    /// Runs `body` with open connections, and closes them afterwards.
     public func withConnections(_ body: @Sendable () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run() }
@@ -61,18 +61,18 @@ public struct PostgresVerification: Sendable {
         }
     }
 
-    /// Loads all keys and says where the changes go on.
+    /// Loads all keys and returns the watermark from which to follow the changes.
     public func load() async throws(StoreError) -> Watermark {
         try await follower.load()
     }
 
-    /// Loads all keys again at the next chance.
+    /// Reloads all keys as soon as possible.
     public func resync(_ order: FeedReading.Order) {
         follower.resync(order)
     }
 
-    /// Follows the changes from a watermark on and writes down what is used, until the task is cancelled. `usage.flush()` writes
-    /// what comes after.
+    /// Follows the changes from a watermark on and records usage, until the task is cancelled. `usage.flush()` writes
+    /// the rest.
     public func follow(from watermark: Watermark) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await hints.run() }

@@ -1,14 +1,14 @@
 public import LibPQ
 import Logging
 
-/// Whether a database is one that verification alone can work with: it migrates nothing.
+/// Checks that the schema of a database suits verification alone, which applies no migrations.
 public enum VerificationSchema {
-    /// The migration that made the last of what verification reads and writes.
-    static let oldest: Int32 = 17
+    /// The latest migration on which the reads and writes of verification depend.
+    static let oldest: Int32 = 1
 
     /// - Parameters:
-    ///   - recordsUse: whether use is written down.
-    ///   - allowsNewer: whether migrations that this build does not know are no reason to refuse.
+    ///   - recordsUse: true if usage is recorded.
+    ///   - allowsNewer: true if migrations that this build does not know are accepted.
     public static func check(
         on connection: PostgresConnection, recordsUse: Bool, allowsNewer: Bool
     ) async throws(VerificationSchemaError) {
@@ -43,16 +43,16 @@ public enum VerificationSchema {
     }
 }
 
-/// Why verification does not begin on a database.
+/// The reason why verification cannot start on a database.
 public enum VerificationSchemaError: Error, Sendable {
-    /// There are no tables where this role looks.
+    /// This role finds no tables of Keyward.
     case absent
     case older(found: Int32, needed: Int32)
     case newer(found: Int32, known: Int32)
     case migrations(MigrationError)
-    /// The role lacks rights.
+    /// The role lacks privileges.
     case denied([String])
-    /// The database could not be asked.
+    /// The database could not be queried.
     case database(reason: String)
 }
 
@@ -60,15 +60,15 @@ extension VerificationSchemaError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .absent:
-            "the database has no tables of Keyward's where this role looks for them: run 'keyward migrate up', or let the role use their schema"
+            "this role finds no Keyward tables in its search_path: run 'keyward migrate up', or grant the role USAGE on their schema"
         case .older(let found, let needed):
             "the database is at migration \(found), older than this build can read (\(needed)): run 'keyward migrate up'"
         case .newer(let found, let known):
-            "the database is at migration \(found), newer than this build knows (\(known)), which may not know all limits of its keys: build against the version of Keyward that made it, or allow newer schemas"
+            "the database is at migration \(found), newer than this build knows (\(known)): this build may ignore restrictions of its keys; build against the version of Keyward that made it, or allow newer schemas"
         case .migrations(let error): "\(error)"
         case .denied(let rights):
             "this role lacks \(rights.joined(separator: ", ")): run 'keyward migrate grants ROLE --verify-only --apply' as the role that owns the tables"
-        case .database(let reason): "the database could not be asked for its migrations: \(reason)"
+        case .database(let reason): "the migrations could not be read from the database: \(reason)"
         }
     }
 }

@@ -2,7 +2,7 @@ import AuthKeys
 import HTTPTypes
 import Hummingbird
 
-/// `/admin/api/v1/admin-keys`.
+/// The routes under `/admin/api/v1/admin-keys`.
 struct AdminKeyRoutes: AdminRoutes {
     static let path = "/admin/api/v1/admin-keys"
     private static let noun = "admin key"
@@ -74,7 +74,7 @@ struct AdminKeyRoutes: AdminRoutes {
         let version = try EntityTag.expected(by: request)
         let body = try JSONBody.decode(AdminKeyBody.self, from: try await request.collectBody(upTo: .max))
         guard !body.namesOwner else {
-            throw APIError.validation("owner cannot be changed: make another admin key", param: "owner")
+            throw APIError.validation("owner cannot be changed: create another admin key", param: "owner")
         }
         let key = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
             try await service.update(id, version: version, body.patch, by: call)
@@ -101,7 +101,7 @@ struct AdminKeyRoutes: AdminRoutes {
     }
 }
 
-/// The members that may be said of an admin key.
+/// The members of a body that describes an admin key.
 struct AdminKeyBody: Decodable {
     private(set) var patch = AdminKeyPatch()
     let owner: String?
@@ -132,7 +132,7 @@ struct AdminKeyBody: Decodable {
         for name in names {
             guard let permission = AdminPermission(rawValue: name) else {
                 let known = AdminPermission.allCases.map(\.rawValue).joined(separator: ", ")
-                throw .validation("permissions takes any of \(known)", param: "permissions")
+                throw .validation("each of permissions must be one of \(known)", param: "permissions")
             }
             permissions.insert(permission)
         }
@@ -140,7 +140,7 @@ struct AdminKeyBody: Decodable {
     }
 }
 
-/// An admin key as the API shows it. What is empty is left out; moments are RFC 3339 in UTC.
+/// An admin key in the API's JSON. Empty members are omitted; times are RFC 3339 in UTC.
 struct AdminKeyJSON: Encodable {
     let id: String
     let name: String
@@ -154,7 +154,7 @@ struct AdminKeyJSON: Encodable {
     let lastUsedAt: String?
     let active: Bool
     let version: Int64
-    /// The secret: only in the answer that made it.
+    /// The secret; present only in the response that creates it.
     let value: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {

@@ -1,6 +1,6 @@
 import AuthKeys
 
-/// An event of the trail as the API shows it. What is empty is left out.
+/// An audit event in the API's JSON. Empty members are omitted.
 struct AuditEventJSON: Encodable {
     struct Actor: Encodable {
         let kind: String
@@ -19,7 +19,7 @@ struct AuditEventJSON: Encodable {
     let outcome: String
     let code: String?
     let changes: JSONValue
-    /// Where it stands in the chain, once it is sealed.
+    /// The sequence number in the chain; nil until the event is sealed.
     let seq: Int64?
     let hash: String?
 
@@ -51,7 +51,7 @@ struct AuditEventJSON: Encodable {
     }
 }
 
-/// What a verification of the trail came to.
+/// The result of a verification of the audit trail.
 struct VerificationJSON: Encodable {
     struct Head: Encodable {
         let seq: Int64
@@ -71,13 +71,13 @@ struct VerificationJSON: Encodable {
     }
 
     let intact: Bool
-    /// The newest link: kept elsewhere, it proves later that nothing up to it was changed or cut off.
+    /// The newest link. A copy kept elsewhere proves later that nothing up to it was changed or removed.
     let head: Head?
     let sealed: Int
-    /// Events that wait for their seal.
+    /// The number of events that are not sealed yet.
     let pending: Int
     let findingCount: Int
-    /// The first ones.
+    /// The first findings.
     let findings: [Finding]
 
     enum CodingKeys: String, CodingKey, CaseIterable {

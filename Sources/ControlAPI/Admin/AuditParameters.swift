@@ -1,12 +1,12 @@
 import AuthKeys
 import HummingbirdCore
 
-/// The query of the routes of the trail, and the `Link` to the next page.
+/// The query of the audit trail's routes, and the `Link` to the next page.
 struct AuditParameters {
     static let filters = ["actor", "action", "key_id", "outcome", "owner", "request_id", "since", "until"]
 
     private let asked: AuditQuery
-    /// The filters as they came, for the link.
+    /// The filters of the request, for the link.
     private let items: [String]
 
     init(_ uri: URI) throws(APIError) {
@@ -52,12 +52,12 @@ struct AuditParameters {
         self.items = items
     }
 
-    /// A moment with an offset such as +02:00, the plus sign of which stands for a space in a query where it is not encoded.
+    /// Reads a time with an offset such as +02:00. An unencoded plus sign is a space in a query, and is restored.
     private static func moment(_ text: String, param: String) throws(APIError) -> Timestamp {
         try Timestamp(text.replacing(/[ ](?=\d\d:\d\d$)/, with: "+"), param: param)
     }
 
-    /// What an admin gets to see of what was asked for; nil for nothing.
+    /// Returns the query limited to the events that the admin may read; nil if there are none.
     func query(for admin: Admin) -> AuditQuery? {
         guard let owner = admin.owner else { return asked }
         guard admin.sees(owner: asked.owner ?? owner) else { return nil }
@@ -72,7 +72,7 @@ struct AuditParameters {
 }
 
 extension AuditEvent.Place {
-    /// Reads `SEQ:HASH`, the hash in hexadecimal; nil for anything else.
+    /// Reads `SEQ:HASH`, with the hash in hexadecimal; nil for anything else.
     init?(_ text: some StringProtocol) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2, let sequence = Int64(parts[0]), sequence > 0, let bytes = Hexadecimal.decode(parts[1]),

@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `/admin/api/v1/audit-events`.
+/// The routes under `/admin/api/v1/audit-events`.
 struct AuditRoutes: AdminRoutes {
     static let path = "/admin/api/v1/audit-events"
     private static let pageSize = 1_000
@@ -38,14 +38,15 @@ struct AuditRoutes: AdminRoutes {
         return response
     }
 
-    /// All events, oldest first, one a line, a page at a time: nothing is held in whole.
+    /// Streams all events, oldest first, one a line. Events are read page by page, so memory use is bounded.
     private func export(
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         guard var query = try AuditParameters(request.uri).query(for: call.admin) else { throw APIError.otherOwner }
         query.limit = Self.pageSize
         query.oldestFirst = true
-        // The first page is read, and the export put into the trail, before anything is promised.
+        // The first page is read and the export recorded before the response begins, so that a failure still gets its
+        // status.
         let start = query
         let first = try await events(start, context)
         try await ask(context) { () async throws(StoreError) in
@@ -75,12 +76,12 @@ struct AuditRoutes: AdminRoutes {
     private func verify(
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
-        // The chain is of all events, and so are the findings.
+        // The chain and its findings cover the events of all owners.
         guard call.admin.owner == nil else { throw APIError.otherOwner }
         let anchor = try QueryParameters(request.uri)["expect"].map { text throws(APIError) in
             guard let place = AuditEvent.Place(text) else {
                 throw APIError.validation(
-                    "expect takes a place in the chain, SEQ:HASH, the hash in 64 hexadecimal digits", param: "expect")
+                    "expect must be SEQ:HASH, a sequence number and a hash of 64 hexadecimal digits", param: "expect")
             }
             return place
         }
@@ -93,10 +94,10 @@ struct AuditRoutes: AdminRoutes {
     }
 
     private func ask<R: Sendable>(
-        _ context: ControlContext, _ question: () async throws(StoreError) -> R
+        _ context: ControlContext, _ operation: () async throws(StoreError) -> R
     ) async throws(APIError) -> R {
         try await context.ask { () async throws(AuthKeyError) in
-            do throws(StoreError) { return try await question() } catch { throw AuthKeyError(error) }
+            do throws(StoreError) { return try await operation() } catch { throw AuthKeyError(error) }
         }
     }
 }

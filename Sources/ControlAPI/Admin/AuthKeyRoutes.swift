@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 
-/// `/admin/api/v1/auth-keys`.
+/// The routes under `/admin/api/v1/auth-keys`.
 struct AuthKeyRoutes: AdminRoutes {
     static let path = "/admin/api/v1/auth-keys"
 
@@ -145,7 +145,7 @@ struct AuthKeyRoutes: AdminRoutes {
         return Response(status: .noContent)
     }
 
-    /// One key, with its version as the entity tag.
+    /// Returns a response with one key, and with its version as the entity tag.
     private func answer(_ key: KeyJSON, status: HTTPResponse.Status = .ok) throws -> Response {
         var response = try JSONBody.response(key, status: status)
         response.headers[.eTag] = EntityTag.text(key.version)

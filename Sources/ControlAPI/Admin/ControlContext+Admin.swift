@@ -4,24 +4,24 @@ import Logging
 import NIOCore
 
 extension ControlContext {
-    /// Where the request comes from.
+    /// The network origin of the request.
     var origin: CallOrigin {
         CallOrigin(address: channel.remoteAddress?.ipAddress ?? "", requestID: requestID)
     }
 
-    /// Asks the domain. Its failures become errors of the API, and those that an operator has to know of are logged.
-    /// - Parameter noun: what the question is about, for messages.
+    /// Calls the domain. Turns its failures into errors of the API, and logs those that an operator must see.
+    /// - Parameter noun: the subject of the call, for messages.
     func ask<R>(
-        about noun: String = APIError.authKey, _ question: () async throws(AuthKeyError) -> R
+        about noun: String = APIError.authKey, _ operation: () async throws(AuthKeyError) -> R
     ) async throws(APIError) -> R {
         do throws(AuthKeyError) {
-            return try await question()
+            return try await operation()
         } catch {
             throw apiError(error, about: noun)
         }
     }
 
-    /// A failure of the domain, as the caller gets it. The detail goes to the log alone.
+    /// Returns a failure of the domain as the caller's error. Its detail is only logged.
     func apiError(_ error: AuthKeyError, about noun: String = APIError.authKey) -> APIError {
         switch error {
         case .failed(let detail): failures?.log(.error, "admin request failed", cause: detail, to: logger)

@@ -1,6 +1,6 @@
 import AuthKeys
 
-/// The body of `POST /admin/api/v1/auth-keys`. Null is as good as absent, but for `expires_at`.
+/// The body of `POST /admin/api/v1/auth-keys`. Null means absent, except for `expires_at`.
 struct CreateKeyBody: Decodable {
     let patch: KeyPatch
     let prefix: String?
@@ -17,7 +17,7 @@ struct CreateKeyBody: Decodable {
         prefix = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(String.self, forKey: .prefix)
     }
 
-    /// The request for the domain, which checks what is in it.
+    /// Returns the request for the domain, which validates it.
     func request(idempotencyKey: String?) -> KeyRequest {
         KeyRequest(
             attributes: patch.applied(to: KeyAttributes(name: "")), prefix: prefix, idempotencyKey: idempotencyKey,

@@ -4,13 +4,13 @@ import AuthKeys
 struct CredentialRefusal: Error {
     /// The error that the caller gets.
     let error: APIError
-    /// The admin whose credential it was; nil where it is not known.
+    /// The admin whose credential was refused; nil if it is unknown.
     var admin: Admin?
 
     static let unknown = CredentialRefusal(
         error: .unauthorized(.unknown, message: "the admin key is not known"))
 
-    /// The credential of an admin key that is expired or not active.
+    /// The refusal of an admin key that is expired or inactive.
     static func ended(_ admin: Admin, _ refusal: Refusal) -> CredentialRefusal {
         let reason = refusal == .expired ? "has expired" : "is not active"
         return CredentialRefusal(

@@ -5,7 +5,7 @@ import Hummingbird
 enum EntityTag {
     static func text(_ version: Int64) -> String { "\"\(version)\"" }
 
-    /// The version that a request wants to have seen (`If-Match`, RFC 9110 section 13.1.1); nil for any.
+    /// Returns the version that `If-Match` expects (RFC 9110 section 13.1.1); nil for any version.
     static func expected(by request: Request) throws(APIError) -> Int64? {
         let values = request.headers[values: .ifMatch]
         guard let value = values.first, value != "*" else { return nil }

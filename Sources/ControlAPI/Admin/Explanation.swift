@@ -18,9 +18,9 @@ struct ExplainParameters {
         guard parameters["scope"] == nil || !names.isEmpty else {
             throw .validation("scope must not be empty: leave it out for none", param: "scope")
         }
-        do throws(ToldRequest.Fault) {
-            if let ip = parameters["ip"] { address = try ToldRequest.address(ip) } else { address = nil }
-            scopes = try ToldRequest.scopes(names)
+        do throws(DescribedRequest.Fault) {
+            if let ip = parameters["ip"] { address = try DescribedRequest.address(ip) } else { address = nil }
+            scopes = try DescribedRequest.scopes(names)
         } catch {
             let name = error.part == .address ? "ip" : "scope"
             throw .validation("\(name) \(error.reason)", param: name)
@@ -28,20 +28,20 @@ struct ExplainParameters {
     }
 }
 
-/// A decision, as the API shows it: each thing that was looked at, in order.
+/// A decision in the API's JSON: each evaluated step, in order.
 struct ExplanationJSON: Encodable {
     struct Step: Encodable {
         let rule: String
-        /// `pass`, `refuse`, or `report` for a refusal of a rule that only reports.
+        /// `pass`, `refuse`, or `report` if a report-only rule refuses.
         let outcome: String
         let code: String?
         let message: String?
     }
 
     let allowed: Bool
-    /// Of the refusal that decides.
+    /// The code of the deciding refusal.
     let code: String?
-    /// What the caller would get.
+    /// The status that the caller would get.
     let status: Int
     let decision: [Step]
 

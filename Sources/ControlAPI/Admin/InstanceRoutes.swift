@@ -2,7 +2,7 @@ import AuthKeys
 import HTTPTypes
 import Hummingbird
 
-/// `/admin/api/v1/instances`.
+/// The routes under `/admin/api/v1/instances`.
 struct InstanceRoutes: AdminRoutes {
     static let path = "/admin/api/v1/instances"
 
@@ -31,7 +31,8 @@ struct InstanceRoutes: AdminRoutes {
         }
     }
 
-    /// 202: the order is in the database, and each instance carries it out with its next read of the changes.
+    /// Responds with 202: the order is in the database, and each instance executes it at its next read of the change
+    /// feed.
     private func resync(
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {

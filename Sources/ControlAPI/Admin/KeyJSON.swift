@@ -1,6 +1,6 @@
 import AuthKeys
 
-/// A key as the API shows it. What is empty is left out; moments are RFC 3339 in UTC.
+/// A key in the API's JSON. Empty members are omitted; times are RFC 3339 in UTC.
 struct KeyJSON: Encodable {
     let id: String
     let name: String
@@ -22,18 +22,18 @@ struct KeyJSON: Encodable {
     let updatedAt: String
     let active: Bool
     let version: Int64
-    /// When the newest secret was last used.
+    /// The time at which the newest secret was last used.
     let secretLastUsedAt: String?
-    /// When any was.
+    /// The time at which any secret was last used.
     let lastUsedAt: String?
     let lastAddress: String?
     let lastAgent: String?
     let requests: Int64?
-    /// The secret that a rotation has replaced, as long as it is good.
+    /// The secret that a rotation replaced, while it is still valid.
     let previousSecret: Previous?
-    /// The secret: only in the answer that made it.
+    /// The secret; present only in the response that creates it.
     let value: String?
-    /// What the rotation is called: only in its answer.
+    /// The id of the rotation; present only in its response.
     let rotationID: String?
 
     struct Previous: Encodable {

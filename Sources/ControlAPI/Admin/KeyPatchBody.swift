@@ -1,9 +1,9 @@
 import AuthKeys
 
-/// Attributes of a key, as a JSON merge patch (RFC 7396). It does not check for other members.
+/// The attributes of a key, as a JSON merge patch (RFC 7396). Other members are not checked here.
 ///
-/// An empty text or list is refused where the key would be without a limit: an unset variable of a script writes it too. Null says
-/// that there is no limit.
+/// An empty text or list is refused where it would remove a limit, because an unset variable of a script produces it
+/// too. Null removes the limit explicitly.
 struct KeyPatchBody: Decodable {
     private(set) var patch = KeyPatch()
 
@@ -29,7 +29,8 @@ struct KeyPatchBody: Decodable {
         patch.labels = try change(.labels)
         patch.metadata = try change(.metadata)
         patch.enabled = try change(.enabled)
-        /// Entries of which a request must match one. None would match every request.
+        /// Returns the change of a list of which a request must match one entry. An empty list would match every
+        /// request.
         func limit(_ member: CodingKeys) throws -> KeyPatch.Change<[String]> {
             let entries: KeyPatch.Change<[String]> = try change(member)
             guard entries != .set([]) else { throw APIError.empty(member.stringValue) }
@@ -63,7 +64,7 @@ struct UpdateKeyBody: Decodable {
 }
 
 extension KeyedDecodingContainer {
-    /// What a merge patch says of a member.
+    /// Returns the change that a merge patch makes to a member.
     func change<Value: Decodable>(of member: Key) throws -> KeyPatch.Change<Value> {
         guard contains(member) else { return .unchanged }
         return try decodeIfPresent(Value.self, forKey: member).map { .set($0) } ?? .cleared

@@ -1,20 +1,20 @@
 import AuthKeys
 import HummingbirdCore
 
-/// The query string of `GET /admin/api/v1/auth-keys`, and the `Link` to the next page.
+/// The query of `GET /admin/api/v1/auth-keys`, and the `Link` to the next page.
 struct ListParameters {
     static let limits = 1...1_000
     static let defaultLimit = 100
     static let paging = ["limit", "cursor"]
-    /// What says which keys, and in what order.
+    /// The parameters that select and order the keys.
     static let filters = [
         "sort", "status", "expiring_within", "unused_for", "owner", "label", "scope", "prefix", "last_four", "q",
     ]
 
     let query: KeyQuery
-    /// Whether the caller wants to know how many keys there are on all pages.
+    /// True if the caller requests the number of keys on all pages.
     let wantsTotal: Bool
-    /// What the next page has in common with this one.
+    /// The parameters that the link to the next page repeats.
     private let items: [(name: String, value: String)]
 
     init(_ uri: URI) throws(APIError) {
@@ -62,7 +62,7 @@ struct ListParameters {
         self.query = query
     }
 
-    /// RFC 8288; relative to wherever the listener is reached.
+    /// Returns a `Link` field (RFC 8288). Its URL is relative, because the listener may be reached under any address.
     func link(to next: ListCursor) -> String {
         let query = (items + [("cursor", next.encoded)]).map { "\($0)=\(PercentEncoding.encode($1))" }
         return Self.link(AuthKeyRoutes.path, query)
@@ -80,12 +80,12 @@ struct ListParameters {
     static func cursor<Cursor>(_ text: String?, _ read: (String) -> Cursor?) throws(APIError) -> Cursor? {
         guard let text else { return nil }
         guard let cursor = read(text) else {
-            throw .validation("cursor is not one that a list gave out", param: "cursor")
+            throw .validation("cursor is not valid: use one that a list returned", param: "cursor")
         }
         return cursor
     }
 
-    /// An empty one is refused: whoever sent it meant to say which, and is not to get all of them.
+    /// Checks a filter's text. An empty one is refused: the caller meant to filter, and must not get every key.
     static func text(_ raw: String?, param: String, limit: Int) throws(APIError) -> String? {
         guard let raw else { return nil }
         guard (1...limit).contains(raw.unicodeScalars.count), !raw.utf8.contains(0) else {
@@ -99,7 +99,7 @@ struct ListParameters {
     }
 }
 
-/// Reads parameters, and remembers those that there are.
+/// Reads parameters, and records those that are present.
 private struct Reader {
     private let parameters: QueryParameters
     private(set) var items: [(name: String, value: String)] = []
@@ -118,11 +118,12 @@ private struct Reader {
         try ListParameters.text(text(name), param: name, limit: limit)
     }
 
-    /// A time with its unit, or in seconds.
+    /// Reads a duration with a unit, or in seconds.
     mutating func time(_ name: String) throws(APIError) -> Duration? {
         guard let text = text(name) else { return nil }
         guard let time = Duration(setting: text) ?? Duration(setting: text + "s"), time > .zero else {
-            throw .validation("\(name) takes a time such as 30d, 12h or 3600 (seconds), at most a century", param: name)
+            throw .validation(
+                "\(name) must be a duration such as 30d, 12h or 3600 (seconds), at most a century", param: name)
         }
         return time
     }

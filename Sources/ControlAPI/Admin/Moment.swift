@@ -1,8 +1,8 @@
 import AuthKeys
 
-/// A moment in a body: RFC 3339, and where the decoder is told so, a number of seconds since 1970.
+/// A time in a body: RFC 3339, or a number of seconds since 1970 if the decoder allows it.
 struct Moment: Decodable, Equatable {
-    /// What tells a decoder, in its user info, that moments may be numbers.
+    /// The key in a decoder's user info that allows times as numbers.
     static let takesUnixSeconds = CodingUserInfoKey(rawValue: "takesUnixSeconds")
 
     let timestamp: Timestamp
@@ -25,7 +25,7 @@ struct Moment: Decodable, Equatable {
 }
 
 extension Timestamp {
-    /// Reads what a caller says is a moment.
+    /// Reads a caller's time.
     init(_ text: some StringProtocol, param: String) throws(APIError) {
         do {
             try self.init(rfc3339: text)
@@ -35,13 +35,13 @@ extension Timestamp {
                 throw .validation(
                     "\(param) must be an RFC 3339 date and time with a zone, such as 2030-01-31T12:00:00Z", param: param
                 )
-            case .noSuchMoment: throw .validation("\(param) is not a date and time that exists", param: param)
+            case .noSuchMoment: throw .validation("\(param) is a date and time that does not exist", param: param)
             }
         }
     }
 }
 
 extension Decoder {
-    /// Whether moments may be numbers.
+    /// True if times may be numbers.
     fileprivate var takesUnixSeconds: Bool { Moment.takesUnixSeconds.map { userInfo[$0] != nil } ?? false }
 }

@@ -3,7 +3,7 @@ import HTTPTypes
 import HummingbirdCore
 
 extension HTTPField.Name {
-    /// What the caller may want to think about, beside an answer that says that all went well.
+    /// A warning for the caller in a successful response.
     static var keywardWarning: HTTPField.Name { HTTPField.Name("X-Keyward-Warning") ?? .server }
 }
 
@@ -25,7 +25,7 @@ struct UsageParameters {
     }
 }
 
-/// A key's use, as the API shows it.
+/// The usage of a key in the API's JSON.
 struct UsageJSON: Encodable {
     struct Day: Encodable {
         /// RFC 3339 `full-date`, in UTC.

@@ -13,11 +13,11 @@ struct ConnectionProgress {
     /// The start of the current step.
     private var start: NIODeadline
     private var hasReceivedHead = false
-    /// Requests that have been received in whole and not been answered.
+    /// Requests that are completely received and not yet answered.
     private var unanswered = 0
-    /// The time since which the oldest of them is being answered.
+    /// The time since which the server processes the oldest of them.
     private var answeringSince: NIODeadline?
-    /// The time since which the client leaves a response unread.
+    /// The time since which the client does not read a response.
     private var blockedSince: NIODeadline?
     /// True after a request with a valid admin credential, false after one whose credential was refused.
     var isAuthenticated = false
@@ -33,7 +33,7 @@ struct ConnectionProgress {
         if hasReceivedHead { start = now }
     }
 
-    /// - Parameter isStreamed: the body has a timeout of its own.
+    /// - Parameter isStreamed: true if the body has a timeout of its own.
     mutating func receivedHead(isStreamed: Bool, at now: NIODeadline) {
         reading = .body(isBounded: !isStreamed)
         hasReceivedHead = true
@@ -50,7 +50,7 @@ struct ConnectionProgress {
     mutating func answered(at now: NIODeadline) {
         unanswered -= 1
         answeringSince = unanswered > 0 ? now : nil
-        // What arrived of the next request meanwhile may have waited for this one.
+        // Bytes of the next request may have waited for this response.
         if case .body = reading {} else { start = now }
     }
 
@@ -58,7 +58,7 @@ struct ConnectionProgress {
         blockedSince = isWritable ? nil : blockedSince ?? now
     }
 
-    /// The time at which the connection is closed unless something happens before; nil while the server has the next step.
+    /// The time at which the connection is closed unless it makes progress; nil while the server has to act next.
     var deadline: NIODeadline? {
         if let blockedSince { return blockedSince + TimeAmount(limits.idle) }
         if unanswered > 0 { return nil }
@@ -69,9 +69,10 @@ struct ConnectionProgress {
         }
     }
 
-    /// The time of the last progress of a connection that may be closed in favour of another; nil while it must not be.
+    /// The time of the last progress, if the connection may be closed in favour of another; otherwise nil.
     ///
-    /// A request that is being answered protects a connection only by its age: anyone can send requests that wait, one after another.
+    /// A request in progress does not protect its connection, because anyone can send slow requests one after another.
+    /// The connection counts by the age of that request.
     var evictableSince: NIODeadline? {
         isAuthenticated ? nil : answeringSince ?? start
     }

@@ -21,24 +21,26 @@ final class ConnectionWatch {
         progress = ConnectionProgress(limits: limits, openedAt: .now())
     }
 
-    /// A handler that belongs before the HTTP decoder.
+    /// Returns a handler for the position before the HTTP decoder.
     func makeBytesHandler() -> some ChannelInboundHandler { BytesHandler(watch: self) }
 
-    /// A handler that belongs behind it.
+    /// Returns a handler for the position behind the HTTP decoder.
     func makePartsHandler() -> any RemovableChannelHandler { PartsHandler(watch: self) }
 
-    /// Notes that a request carried a valid admin credential, or one that is not.
+    /// Records the result of the check of a request's admin credential.
     func checkedCredential(isValid: Bool) {
         _ = note { progress, _ in progress.isAuthenticated = isValid }
     }
 
-    /// - Returns: false where the connection is being closed in favour of another: what arrives is dropped.
+    /// Applies a change to the progress.
+    /// - Returns: false if the connection is being closed in favour of another; its input is then dropped.
     private func note(_ change: (inout ConnectionProgress, NIODeadline) -> Void) -> Bool {
         change(&progress, .now())
         return connection.note(evictableSince: progress.evictableSince)
     }
 
-    /// Sets the timer where the deadline is before it. A later one is looked at when the timer fires.
+    /// Schedules the timer if the deadline is earlier than the timer's. A later deadline is checked when the timer
+    /// fires.
     private func setTimer() {
         guard let deadline = progress.deadline, timer.map({ deadline < $0.deadline }) ?? true else { return }
         timer?.task.cancel()
@@ -61,7 +63,7 @@ final class ConnectionWatch {
         timer = nil
     }
 
-    /// Sees the bytes that arrive, and what is to be known of the socket.
+    /// Observes the bytes that arrive, and the state of the socket.
     private final class BytesHandler: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
 
@@ -83,7 +85,7 @@ final class ConnectionWatch {
             if watch.note({ $0.receivedBytes(at: $1) }) { context.fireChannelRead(data) }
         }
 
-        /// Most requests have been received in whole by now, and many were answered.
+        /// Sets the timer here because most requests are completely received by now, and many are answered.
         func channelReadComplete(context: ChannelHandlerContext) {
             context.fireChannelReadComplete()
             watch.setTimer()
@@ -105,7 +107,7 @@ final class ConnectionWatch {
         }
     }
 
-    /// Sees requests and responses.
+    /// Observes requests and responses.
     private final class PartsHandler: ChannelDuplexHandler, RemovableChannelHandler {
         typealias InboundIn = HTTPRequestPart
         typealias OutboundIn = HTTPResponsePart

@@ -5,7 +5,7 @@ import NIOCore
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 
-/// Sets connections of the control listener up: HTTP/1.1 behind the limits and timeouts of connections.
+/// Sets up the connections of the control listener: HTTP/1.1 with limits and timeouts.
 struct ControlChannel: HTTPChannelHandler {
     typealias Value = HTTP1Channel.Value
 
@@ -35,8 +35,8 @@ struct ControlChannel: HTTPChannelHandler {
             let pipeline = channel.pipeline.syncOperations
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
             try pipeline.addHandler(PlainHeads(), position: .before(codec))
-            // A cancelled server drops the connections that it has accepted and not begun to handle, and NIO traps where a
-            // writer is dropped unfinished. The end of a channel finishes its writer.
+            // A cancelled server drops connections that it accepted but has not begun to handle. NIO traps if their
+            // writer is dropped unfinished; the end of the channel finishes the writer.
             channel.closeFuture.whenComplete { _ in withExtendedLifetime(value) {} }
             return value
         }.flatMapErrorThrowing { error in

@@ -1,16 +1,16 @@
 import NIOCore
 import Synchronization
 
-/// A connection of the control listener, as other event loops than its own see it.
+/// A connection of the control listener, as other event loops see it.
 final class ControlConnection: Sendable {
     let channel: any Channel
     let client: ClientNetwork
     /// The time of the connection's last progress, in nanoseconds of `NIODeadline`.
     private let mark: Atomic<Int64>
 
-    /// Stands for a connection that must not be closed in favour of another.
+    /// Marks a connection that must not be closed in favour of another.
     private static let busy = Int64.max
-    /// Stands for a connection that is being closed in favour of another.
+    /// Marks a connection that is being closed in favour of another.
     private static let evicted = Int64.min
 
     init(_ channel: any Channel, at now: NIODeadline) {
@@ -19,14 +19,15 @@ final class ControlConnection: Sendable {
         mark = Atomic(Self.nanoseconds(now))
     }
 
-    /// The time of the last progress of a connection that may be closed in favour of another; nil while it must not be.
+    /// The time of the last progress, if the connection may be closed in favour of another; otherwise nil.
     var evictableSince: Int64? {
         let mark = mark.load(ordering: .relaxed)
         return mark == Self.busy || mark == Self.evicted ? nil : mark
     }
 
-    /// Notes the time of the last progress; nil while the connection must not be closed in favour of another. To be called on the connection's event loop.
-    /// - Returns: false where the connection is being closed: nothing that arrives on it is handled.
+    /// Records the time of the last progress; nil while the connection must not be closed in favour of another. Must be
+    /// called on the connection's event loop.
+    /// - Returns: false if the connection is being closed; nothing that arrives on it is handled.
     func note(evictableSince start: NIODeadline?) -> Bool {
         let mark = mark.load(ordering: .relaxed)
         guard mark != Self.evicted else { return false }
@@ -34,7 +35,7 @@ final class ControlConnection: Sendable {
         return self.mark.compareExchange(expected: mark, desired: new, ordering: .relaxed).exchanged
     }
 
-    /// Marks the connection as one that is being closed; false where it has made progress since.
+    /// Marks the connection as being closed; returns false if it has made progress since.
     func evict(ifUnchangedSince start: Int64) -> Bool {
         mark.compareExchange(expected: start, desired: Self.evicted, ordering: .relaxed).exchanged
     }

@@ -2,12 +2,12 @@ import Metrics
 import NIOCore
 import Synchronization
 
-/// The connections of a control listener: admits them within the limits, and closes them at the end of a shutdown.
+/// The connections of a control listener. It admits them within the limits, and closes them at the end of a shutdown.
 ///
-/// Beyond a limit, a new connection takes the place of the one whose last progress is longest ago: of the same address where that has
-/// its limit, otherwise of all. A connection whose last request carried a valid admin credential is never closed for another one.
-/// Any other one may be, also while a request on it is being answered. So clients that hold connections, idle or with requests
-/// that wait, keep no admin out.
+/// Beyond a limit, a new connection replaces the one with the oldest progress: of its client if that client is at its
+/// limit, otherwise of all. A connection whose last request had a valid admin credential is never replaced. Any other
+/// may be, even while its request is processed. So clients that hold connections, idle or with slow requests, cannot
+/// lock admins out.
 public final class OpenConnections: Sendable {
     private let limits: ConnectionLimits
     private let state = Mutex(State())
@@ -21,7 +21,7 @@ public final class OpenConnections: Sendable {
     /// The connections that count against the limits.
     var count: Int { state.withLock { $0.admitted.count } }
 
-    /// Closes all connections, whatever is under way on them, and refuses further ones.
+    /// Closes all connections, also those with requests in progress, and refuses new ones.
     public func close() {
         let channels = state.withLock { state in
             state.isClosed = true
@@ -30,7 +30,7 @@ public final class OpenConnections: Sendable {
         for channel in channels { channel.close(promise: nil) }
     }
 
-    /// Counts a connection until it is closed; nil where it is one too many.
+    /// Admits a connection, and counts it until it is closed; nil if a limit is reached.
     func admit(_ channel: any Channel, at now: NIODeadline) -> ControlConnection? {
         let connection = ControlConnection(channel, at: now)
         let admission = state.withLock { $0.admit(connection, limits) }
@@ -52,10 +52,10 @@ public final class OpenConnections: Sendable {
     }
 
     private struct State {
-        /// The connections that count.
+        /// The connections that count against the limits.
         var admitted: [ObjectIdentifier: ControlConnection] = [:]
         private var counts: [ClientNetwork: Int] = [:]
-        /// All that are not closed yet, evicted ones included.
+        /// All connections that are not closed yet, including evicted ones.
         var channels: [ObjectIdentifier: any Channel] = [:]
         var isClosed = false
 
@@ -81,7 +81,7 @@ public final class OpenConnections: Sendable {
             counts[connection.client] = count == 0 ? nil : count
         }
 
-        /// - Parameter client: nil for any.
+        /// - Parameter client: the client whose oldest connection is closed; nil for any client.
         private mutating func evictOldest(of client: ClientNetwork?) -> ControlConnection? {
             while true {
                 var found: (connection: ControlConnection, since: Int64)?
@@ -90,7 +90,7 @@ public final class OpenConnections: Sendable {
                     found = (connection, since)
                 }
                 guard let found else { return nil }
-                // Its event loop may have received a request meanwhile.
+                // The connection's event loop may have received a request meanwhile.
                 guard found.connection.evict(ifUnchangedSince: found.since) else { continue }
                 remove(found.connection)
                 return found.connection

@@ -1,22 +1,23 @@
 import NIOCore
 import NIOHTTP1
 
-/// Turns the head of each request into ASCII of bounded length, before anything reads it as text.
+/// Converts the head of each request to ASCII of bounded length, before any other handler reads it as text.
 ///
-/// Fields may hold any byte beyond ASCII (RFC 9110 section 5.5), and Swift compares, hashes and splits strings of such bytes in a
-/// time that grows with the square of their length. Everything that the listener reads of a head is ASCII in a valid request, so
-/// that each other byte becomes `substitute`, which no valid value has and no check accepts. A target that is too long is cut
-/// behind the byte that makes it too long. The targets that proxies tell keep their bytes, for an error that names the first that is
-/// not valid: `TargetFault` is looked for before anything else.
+/// Field values may contain any byte beyond ASCII (RFC 9110 section 5.5), and Swift's string operations on such bytes
+/// take quadratic time. All parts of a valid head that the listener reads are ASCII. So each other byte becomes
+/// `substitute`, which no valid value contains and no check accepts. An overlong target is cut behind the first byte
+/// beyond the limit. The targets in proxies' fields keep their bytes, so that `TargetFault`, which is checked first,
+/// can name the first invalid one.
 final class PlainHeads: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
 
-    /// Bytes of a request target; 414 beyond.
+    /// The maximum length of a request target in bytes; 414 beyond.
     static let targetLimit = 8_192
-    /// A quotation mark: no method, token or address has one. A control character would become a space further on.
+    /// A quotation mark, which no method, token or address contains. A later step would turn a control character into a
+    /// space.
     static let substitute = UInt8(ascii: "\"")
-    /// Fields that hold the target of another request, in lower case.
+    /// The fields that contain the target of another request, in lower case.
     private static let targets: Set<String> = ["x-forwarded-uri", "x-original-uri", "x-original-url"]
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

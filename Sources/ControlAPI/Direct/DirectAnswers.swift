@@ -4,19 +4,19 @@ import Hummingbird
 import NIOCore
 import NIOHTTPTypes
 
-/// Answers on the connection's event loop what can be answered without a wait, before it would reach the router and the tasks that
-/// run it: a proxy asks about each request of its own.
+/// Responds on the connection's event loop to requests that need no wait, without the router and its tasks. This is the
+/// hot path of proxies, which ask about each of their requests.
 ///
-/// Everything else passes: requests of other routes, those that a route leaves to the router, and those that come while the router
-/// is not done with the one before or the client does not read, so that answers keep their order and what waits to be written
-/// stays bounded.
+/// All other requests pass to the router: those of other routes, those that a route leaves to it, and those that arrive
+/// while the router processes an earlier one or the client does not read. So responses keep their order, and unwritten
+/// output stays bounded.
 final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    /// A request that may be answered here, as far as it has come.
+    /// A request that may be answered here, as far as it has arrived.
     private struct Held {
         let head: HTTPRequest
         let route: any DirectRoute
@@ -27,11 +27,11 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     private let routes: [any DirectRoute]
     private let metrics: RequestMetrics
     private var held: Held?
-    /// Requests that the router has been given and has not answered.
+    /// The number of requests that the router has received and not answered.
     private var due = 0
     private let watch: ConnectionWatch
     private var hasWritten = false
-    /// Whether an answer said that it is the last one (RFC 9112 section 9.6).
+    /// True after a response that announces the end of the connection (RFC 9112 section 9.6).
     private var isClosing = false
     private var hasClosed = false
 
@@ -42,7 +42,7 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        // Behind the last answer, nothing is looked at (RFC 9112 section 9.6).
+        // Input after the last response is ignored (RFC 9112 section 9.6).
         if hasClosed { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
@@ -91,7 +91,7 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
         context.write(data, promise: promise)
     }
 
-    /// Whoever closes idle connections at shutdown has to know of a request that is on its way.
+    /// Passes a held request on before a shutdown closes idle connections, so that its handler sees the request.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent { release(context) }
         context.fireUserInboundEventTriggered(event)
@@ -105,7 +105,7 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
         return Held(head: head, route: route, start: .now)
     }
 
-    /// Whether there is nothing to a request but itself.
+    /// True if the request has no fields that need handling by the router.
     private static func isPlain(_ headers: HTTPFields) -> Bool {
         headers[.expect] == nil && headers[.upgrade] == nil
             && headers[.connection].map { $0.lowercased() == "keep-alive" } ?? true
@@ -116,7 +116,7 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelRead(head)
     }
 
-    /// Lets the router have what was held.
+    /// Passes the held request to the router.
     private func release(_ context: ChannelHandlerContext) {
         guard let request = held else { return }
         held = nil

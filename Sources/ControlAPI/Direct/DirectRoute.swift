@@ -2,22 +2,23 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// A route that mostly can answer without a wait, out of memory. It is a route of the router too: what it cannot answer at once
-/// goes there.
+/// A route that can usually respond from memory, without a wait. It is also a route of the router, which gets the
+/// requests that it cannot answer at once.
 protocol DirectRoute: Sendable {
-    /// Its path, as metrics name it.
+    /// The route's path, by which metrics name it.
     var pattern: String { get }
 
-    /// Unless it says otherwise, a POST to its path.
+    /// True if the request is one of this route. The default is a POST to its path.
     func takes(_ head: HTTPRequest) -> Bool
 
-    /// Whether it waits for a request's body.
+    /// True if the route needs the request's body.
     var readsBody: Bool { get }
 
-    /// True where it answers only requests with a valid admin credential.
+    /// True if the route responds only to requests with a valid admin credential.
     var isForAdmins: Bool { get }
 
-    /// Nil where the answer has to wait, or is an error that the router tells better. What is answered is counted and final.
+    /// Returns the final response; nil if it requires a wait, or is an error that the router describes better. A
+    /// returned response is counted as a use of the key.
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer?
 }
 
@@ -27,7 +28,7 @@ extension DirectRoute {
     func takes(_ head: HTTPRequest) -> Bool { head.method == .post && head.path == pattern }
 }
 
-/// A whole answer.
+/// A complete response.
 struct DirectAnswer {
     var status: HTTPResponse.Status
     var headers: HTTPFields = [:]
@@ -35,12 +36,12 @@ struct DirectAnswer {
 }
 
 extension DirectAnswer {
-    /// - Parameter json: the body.
+    /// - Parameter json: the body of the response.
     init(json: String) {
         self.init(status: .ok, headers: [.contentType: "application/json"], body: ByteBuffer(string: json))
     }
 
-    /// The same answer of the router.
+    /// The response in the router's form.
     var response: Response {
         var headers = headers
         headers[.contentLength] = String(body.readableBytes)

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Reads JSON objects that are written plainly (RFC 8259): strings of ASCII without escapes, and arrays of such strings. Of anything else it
-/// says no more than that it is something else: `JSONBody` reads it, and tells what is wrong with it.
+/// Reads JSON objects in a plain form (RFC 8259): strings of ASCII without escapes, and arrays of such strings. It
+/// rejects anything else without a reason; `JSONBody` then reads the body and names the fault.
 struct PlainJSON {
     enum Value {
         case string(String)
@@ -12,7 +12,7 @@ struct PlainJSON {
     private var index = 0
 
     /// Calls `member` with each member, until it returns false.
-    /// - Returns: whether the whole body is such an object and each member was taken.
+    /// - Returns: true if the whole body is such an object and `member` accepted each member.
     static func forEachMember(of body: ByteBuffer, _ member: (String, Value) -> Bool) -> Bool {
         body.withUnsafeReadableBytes { bytes in
             var reader = PlainJSON(bytes: bytes)
@@ -60,7 +60,7 @@ struct PlainJSON {
         return nil
     }
 
-    /// Moves behind a character, and the space before it, if it is there.
+    /// Advances beyond a character and the space before it; false if the character does not follow.
     private mutating func take(_ character: Unicode.Scalar) -> Bool {
         skipSpace()
         guard index < bytes.count, bytes[index] == UInt8(ascii: character) else { return false }

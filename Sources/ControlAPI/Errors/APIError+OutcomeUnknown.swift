@@ -4,8 +4,8 @@ import HTTPTypes
 extension APIError {
     static let outcomeUnknownCode = "outcome_unknown"
 
-    /// A change was sent to the database and not confirmed. `Retry-After` is there only where a repetition does no harm: clients
-    /// repeat by themselves what has it.
+    /// The error for a change that the database received and did not confirm. It has `Retry-After` only if a repetition
+    /// is harmless, because clients repeat such responses automatically.
     static func outcomeUnknown(_ repetition: AuthKeyError.Repetition, requestID: String) -> APIError {
         let advice =
             switch repetition {

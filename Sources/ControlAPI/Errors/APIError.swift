@@ -3,9 +3,9 @@ public import HTTPTypes
 public import Hummingbird
 import NIOCore
 
-/// An error as callers see it: a status, and `{"error":{"type","message","param","code"}}`.
+/// An error of the API: a status, and `{"error":{"type","message","param","code"}}`.
 public struct APIError: HTTPResponseError, Equatable {
-    /// The kinds of error, one a family of statuses.
+    /// The types of errors, one for each family of statuses.
     public enum Kind: String, Sendable {
         case invalidRequest = "invalid_request_error"
         case authentication = "authentication_error"
@@ -17,16 +17,16 @@ public struct APIError: HTTPResponseError, Equatable {
         case `internal` = "internal_error"
     }
 
-    /// The code, or the kind where there is none: what the trail and others call it.
+    /// The code, or the type if there is none. The audit trail records it.
     var shortName: String { code ?? kind.rawValue }
 
     public let status: HTTPResponse.Status
     public let kind: Kind
     public let message: String
-    /// The member or header that is at fault.
+    /// The name of the member or header at fault.
     public let param: String?
     public let code: String?
-    /// Beside the body's own.
+    /// The header fields in addition to those of the body.
     public var headers: HTTPFields
 
     public init(
@@ -56,7 +56,7 @@ public struct APIError: HTTPResponseError, Equatable {
 
             enum CodingKeys: CodingKey { case type, message, param, code }
 
-            /// `param` and `code` are there even when they are null.
+            /// Encodes `param` and `code` even if they are null.
             func encode(to encoder: any Encoder) throws {
                 var container = encoder.container(keyedBy: CodingKeys.self)
                 try container.encode(type, forKey: .type)
@@ -80,7 +80,7 @@ extension APIError {
         APIError(.badRequest, .invalidRequest, message, param: param, code: "validation_failed")
     }
 
-    /// An empty value where null says that there is none.
+    /// The error for an empty value where null is expected.
     static func empty(_ param: String) -> APIError {
         .validation(FieldRules.empty(param), param: param)
     }
@@ -98,7 +98,7 @@ extension APIError {
             .unauthorized, .authentication, message, code: refusal.code, headers: [.wwwAuthenticate: challenge])
     }
 
-    /// Keys cannot be verified now.
+    /// The error while keys cannot be verified.
     static let verificationUnavailable = APIError(
         .serviceUnavailable, .unavailable, ErrorText.unavailable.message, code: ErrorText.unavailable.code,
         headers: [.retryAfter: "1"])
@@ -112,13 +112,13 @@ extension APIError {
     }
 
     static let otherOwner = APIError(
-        .forbidden, .permission, "the admin key is for the keys of one owner alone", param: "owner",
+        .forbidden, .permission, "the admin key is limited to the keys of one owner", param: "owner",
         code: "owner_not_allowed")
 
-    /// A failure of the domain, as the caller gets it.
+    /// Converts a failure of the domain into the caller's error.
     /// - Parameters:
     ///   - noun: the subject of the request.
-    ///   - requestID: the id of the request, under which the trail has what it changed.
+    ///   - requestID: the id of the request, under which the audit trail records its change.
     init(_ error: AuthKeyError, about noun: String = APIError.authKey, requestID: String) {
         switch error {
         case .invalid(let param, let message):
@@ -128,18 +128,18 @@ extension APIError {
         case .conflict(.idempotencyReplayed(let id)):
             self.init(
                 .conflict, .conflict,
-                "this Idempotency-Key made auth key \(id) already, whose secret was shown then and is not kept; "
-                    + "if it is lost, deactivate that key and ask again with a new Idempotency-Key",
+                "this Idempotency-Key has already created auth key \(id), and its secret is not stored; "
+                    + "if it is lost, deactivate that key and retry with a new Idempotency-Key",
                 param: "Idempotency-Key", code: "idempotency_replayed",
                 headers: [.location: "\(AuthKeyRoutes.path)/\(id)"])
         case .conflict(.idempotencyKeyReused):
             self.init(
-                .conflict, .conflict, "this Idempotency-Key came with a different request before",
+                .conflict, .conflict, "this Idempotency-Key was used with a different request",
                 param: "Idempotency-Key", code: "idempotency_key_reused")
         case .conflict(.rotationReplayed(let id)):
             self.init(
                 .conflict, .conflict,
-                "this Idempotency-Key carried out rotation \(id) already, whose secret was shown then and is not kept; "
+                "this Idempotency-Key has already carried out rotation \(id), and its secret is not stored; "
                     + "if it is lost, rotate again with a new Idempotency-Key",
                 param: "Idempotency-Key", code: "idempotency_replayed")
         case .conflict(.notDeactivated):
@@ -148,10 +148,10 @@ extension APIError {
                 code: "key_not_deactivated")
         case .conflict(.importRunning):
             self.init(
-                .conflict, .conflict, "another import is under way: wait for its end", code: "import_running")
+                .conflict, .conflict, "another import is in progress: retry after it ends", code: "import_running")
         case .conflict(.ended):
             self.init(
-                .conflict, .conflict, "the auth key is deactivated or expired: a new secret would open nothing",
+                .conflict, .conflict, "the auth key is deactivated or expired: a new secret would grant no access",
                 code: "key_ended")
         case .outdated:
             self.init(
@@ -163,13 +163,13 @@ extension APIError {
             self.init(
                 .conflict, .conflict,
                 "this admin key is the last one that can administer admin keys, or the last without an expiry: "
-                    + "make another with the permission admin first",
+                    + "create another with the permission admin first",
                 code: "last_admin_credential")
         case .otherOwner: self = .otherOwner
         case .outlivesAdmin:
             self.init(
                 .forbidden, .permission,
-                "what the admin key gives must have an expires_at that is no later than its own, which it cannot change",
+                "expires_at must be no later than that of the calling admin key, which cannot change its own",
                 param: "expires_at", code: "expiry_not_allowed")
         case .permissionMissing(let permission): self = .permissionMissing(permission)
         case .unavailable:

@@ -1,24 +1,26 @@
 import Logging
 import Synchronization
 
-/// Logs failures, one line a second at most for each message and cause: while a database is full, every request fails alike.
+/// Logs failures, at most one line a second for each message and cause. While a database is full, all requests fail
+/// alike.
 final class FailureLog: Sendable {
     private struct Entry {
         var loggedAt: ContinuousClock.Instant
-        /// Failures since that line.
+        /// The number of failures since the last line.
         var omitted = 0
     }
 
-    /// Causes are constant sentences and SQLSTATEs; beyond this many, the oldest are forgotten.
-    private static let room = 256
+    /// The number of causes to track. Causes are constant sentences and SQLSTATEs; beyond the limit, the oldest is
+    /// dropped.
+    private static let causeLimit = 256
 
     private let interval: Duration
     private let entries = Mutex<[String: Entry]>([:])
 
-    /// - Parameter interval: the time between two lines of one message and cause.
+    /// - Parameter interval: the minimum time between two lines of one message and cause.
     init(interval: Duration = .seconds(1)) { self.interval = interval }
 
-    /// Writes a line with the cause, and with the number of failures that were left out since the line before.
+    /// Logs the cause, and the number of failures omitted since the previous line.
     func log(
         _ level: Logger.Level, _ message: Logger.Message, cause: String, to logger: Logger,
         now: ContinuousClock.Instant = .now
@@ -29,11 +31,13 @@ final class FailureLog: Sendable {
         logger.log(level: level, message, metadata: metadata)
     }
 
-    /// The number of failures that were left out; nil for one to leave out.
+    /// Returns the number of omitted failures if a line is due, otherwise nil.
     private func admit(_ key: String, _ now: ContinuousClock.Instant) -> Int? {
         entries.withLock { entries in
             guard let entry = entries[key] else {
-                if entries.count >= Self.room, let oldest = entries.min(by: { $0.value.loggedAt < $1.value.loggedAt }) {
+                if entries.count >= Self.causeLimit,
+                    let oldest = entries.min(by: { $0.value.loggedAt < $1.value.loggedAt })
+                {
                     entries[oldest.key] = nil
                 }
                 entries[key] = Entry(loggedAt: now)

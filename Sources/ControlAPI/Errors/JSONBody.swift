@@ -5,7 +5,7 @@ import Hummingbird
 import NIOCore
 import NIOFoundationCompat
 
-/// JSON in and out.
+/// Encodes and decodes JSON bodies.
 enum JSONBody {
     static func encoder() -> FoundationEssentials.JSONEncoder {
         let encoder = FoundationEssentials.JSONEncoder()
@@ -13,7 +13,7 @@ enum JSONBody {
         return encoder
     }
 
-    /// A response with a value as its body.
+    /// Returns a response with a value as its body.
     static func response(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
         let body = ByteBuffer(data: try bytes(value))
         return Response(
@@ -22,19 +22,20 @@ enum JSONBody {
             body: ResponseBody(byteBuffer: body))
     }
 
-    /// A value as JSON on one line.
+    /// Returns a value as JSON on one line.
     static func bytes(_ value: some Encodable) throws -> Data {
         try encoder().encode(value)
     }
 
-    /// The value of a text that was kept as JSON; null for what is none, and for what is deeper than anything that may be kept
-    /// now: reading that would cost a second. What is kept may have levels around what was sent, as the trail's changes have.
+    /// Returns the value of stored JSON; null if the text is invalid or deeper than stored values may be, which would
+    /// take a second to read. Stored values may have more levels than request bodies, as the changes in the audit trail
+    /// do.
     static func value(_ text: String) -> JSONValue {
         guard (try? JSONScanner.check(text, rules: .kept)) != nil else { return .null }
         return (try? FoundationEssentials.JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))) ?? .null
     }
 
-    /// Reads an object. What is wrong with it is said in the caller's terms, and names the member.
+    /// Decodes an object. An error names the member at fault.
     static func decode<Value: Decodable>(_ type: Value.Type, from body: ByteBuffer) throws(APIError) -> Value {
         switch read(type, from: body, with: FoundationEssentials.JSONDecoder()) {
         case .success(let value): return value
@@ -43,11 +44,12 @@ enum JSONBody {
         }
     }
 
-    /// Does the same with a decoder of the caller's.
+    /// Decodes an object with a given decoder.
     ///
-    /// The scanner reads the bytes first, and the decoder reads the same bytes. The two cannot differ: the scanner passes no other
-    /// encoding than UTF-8, which is the only one that the decoder then detects; it passes the grammar of RFC 8259 alone, which the
-    /// decoder accepts as it is; and where the RFC leaves a choice, among members of the same name, it refuses the text.
+    /// The scanner and the decoder read the same bytes, and cannot disagree on them. The scanner accepts only UTF-8,
+    /// which is then the only encoding that the decoder detects. It accepts only the grammar of RFC 8259, which the
+    /// decoder accepts unchanged. Where the RFC leaves a choice, for members of the same name, the scanner refuses the
+    /// text.
     static func read<Value: Decodable>(
         _ type: Value.Type, from body: ByteBuffer, with decoder: FoundationEssentials.JSONDecoder
     ) -> Result<Value, JSONRefusal> {
@@ -70,15 +72,15 @@ enum JSONBody {
     }
 }
 
-/// Why a JSON text was not read.
+/// The reason why a JSON text was refused.
 enum JSONRefusal: Error {
-    /// The text is not JSON, or not of the shape that is read.
+    /// The text is not JSON, or does not have the expected shape.
     case fault(JSONFault)
-    /// A member has a value that it must not have.
+    /// A member has a value that is not allowed.
     case refused(APIError)
 }
 
-/// What is wrong with a JSON text, in its writer's terms. Of the text, it has at most the names of members.
+/// The fault of a JSON text, in its author's terms. Of the text itself, it contains at most names of members.
 struct JSONFault {
     let param: String?
     let message: String
@@ -121,16 +123,16 @@ struct JSONFault {
         message = param.map { "\($0) \(reason)" } ?? (isShape ? "it must be a JSON object" : "it is not valid JSON")
     }
 
-    /// The name of a member that is at fault, as far as this body is one of members: `labels` for what is in it, and
-    /// `requests[2].ip` for a member of an object in an array. Nil for the body itself.
+    /// Returns the name of the member at fault: `labels` for anything inside it, and `requests[2].ip` for a member of
+    /// an object in an array. Nil for the body itself.
     static func member(at path: [any CodingKey]) -> String? {
         guard let first = path.first, first.intValue == nil else { return nil }
         guard path.count > 2, let number = path[1].intValue, path[2].intValue == nil else { return first.stringValue }
         return "\(first.stringValue)[\(number)].\(path[2].stringValue)"
     }
 
-    /// Names a member twice: as the `param` of an error, and in a message. Below a member of free form, only the message has the
-    /// member's own name.
+    /// Returns two names of a member: the `param` of an error, and the text for its message. Below a member of free
+    /// form, only the text contains the inner name.
     static func place(of path: [any CodingKey]) -> (param: String, text: String) {
         let name = path.last?.stringValue ?? ""
         guard let param = member(at: path) else { return (name, "'\(name)'") }

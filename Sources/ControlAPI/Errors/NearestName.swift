@@ -1,14 +1,14 @@
 /// Finds the known name that a caller most likely meant.
 public enum NearestName {
-    /// Bytes of a name that is compared; a longer one is near to none.
+    /// The maximum length of a compared name in bytes; a longer one has no near name.
     private static let lengthLimit = 64
-    /// Bytes of a name that is a part of another one.
+    /// The minimum length in bytes of a name that counts as a part of another.
     private static let partLength = 4
 
-    /// Returns the known name that is nearest to an unknown one; nil when none is near.
+    /// Returns the known name that is nearest to an unknown one; nil if none is near.
     ///
-    /// A name is near when at most a third of it has to be edited, or when one of the two is a part of the other. Case, `_` and `-` do
-    /// not count.
+    /// A name is near if at most a third of it has to be edited, or if one of the two is a part of the other. Case, `_`
+    /// and `-` do not count.
     public static func of(_ name: String, among known: [String]) -> String? {
         let given = folded(name)
         guard (1...lengthLimit).contains(given.count) else { return nil }
@@ -24,7 +24,7 @@ public enum NearestName {
         return best?.name
     }
 
-    /// Returns the first bytes of a name in lower case, without `_` and `-`; one more than are compared.
+    /// Returns the first bytes of a name in lower case, without `_` and `-`; one more than the comparison needs.
     private static func folded(_ name: String) -> [UInt8] {
         name.utf8.lazy.filter { $0 != UInt8(ascii: "_") && $0 != UInt8(ascii: "-") }
             .prefix(lengthLimit + 1)
@@ -36,7 +36,7 @@ public enum NearestName {
         return (0...whole.count - part.count).contains { whole[$0...].starts(with: part) }
     }
 
-    /// Returns the number of bytes to insert, delete or replace (Levenshtein).
+    /// Returns the number of bytes to insert, delete or replace (Levenshtein distance).
     private static func editDistance(_ first: [UInt8], _ second: [UInt8]) -> Int {
         var row = Array(0...second.count)
         for (line, byte) in first.enumerated() {

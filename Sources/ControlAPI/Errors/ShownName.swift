@@ -1,9 +1,9 @@
 extension String {
-    /// Unicode scalars of a caller's name that are repeated to the caller.
+    /// The maximum number of Unicode scalars of a caller's name in an error.
     private static let shownLimit = 64
 
-    /// A name of the caller's, for an error: the beginning of it, with everything escaped that could change how a terminal or a
-    /// page shows the text around it.
+    /// The beginning of a caller's name, for an error. It escapes each scalar that could change how a terminal or a
+    /// page shows the surrounding text.
     var shown: String {
         var result = ""
         for scalar in unicodeScalars.prefix(Self.shownLimit) {

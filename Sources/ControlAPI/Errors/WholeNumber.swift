@@ -1,6 +1,6 @@
 extension KeyedDecodingContainer {
-    /// A whole number; nil where it is null or not there. What is none, or is too large, is refused by name: the decoder itself
-    /// takes a number that does not fit for broken JSON.
+    /// Returns a whole number; nil if it is null or absent. A number that is not whole or too large is refused by name,
+    /// because the decoder itself reports one that does not fit as broken JSON.
     func wholeNumber(forKey key: Key) throws -> Int64? {
         guard contains(key), try !decodeNil(forKey: key) else { return nil }
         do {

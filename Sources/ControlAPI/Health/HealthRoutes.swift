@@ -2,12 +2,12 @@ import AuthKeys
 import HTTPTypes
 import Hummingbird
 
-/// `/healthz`: the process answers. `/readyz`: keys can be verified.
+/// Serves `/healthz`, which shows that the process responds, and `/readyz`, which shows whether keys can be verified.
 struct HealthRoutes {
     let freshness: IndexFreshness
     let index: KeyIndex
     let writes: WriteAvailability
-    /// The time at which the process began.
+    /// The start time of the process.
     let startedAt: Timestamp
 
     func add(to router: Router<ControlContext>) {
@@ -32,14 +32,14 @@ struct HealthRoutes {
     }
 
     private func ready(_ request: Request, _ context: ControlContext) async throws -> Response {
-        let standing = freshness.standing
         let age = freshness.age.map { ($0 / .milliseconds(1)).rounded() / 1_000 }
         let isReadOnly = writes.isReadOnly
-        let status = standing == .ready && isReadOnly ? .degraded : standing
+        let indexStatus = freshness.status
+        let status = indexStatus == .ready && isReadOnly ? .degraded : indexStatus
         return try JSONBody.response(
             Readiness(
                 status: status.rawValue, reason: isReadOnly ? "database_read_only" : nil, indexAgeSeconds: age,
                 keys: index.count, version: KeywardVersion.current, startedAt: startedAt.description),
-            status: standing == .unavailable ? .serviceUnavailable : .ok)
+            status: status == .unavailable ? .serviceUnavailable : .ok)
     }
 }

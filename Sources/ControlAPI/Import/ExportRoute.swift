@@ -5,7 +5,7 @@ import Hummingbird
 import NIOCore
 import NIOFoundationCompat
 
-/// `GET /admin/api/v1/auth-keys/export`: all keys, one a line, as the list shows them.
+/// `GET /admin/api/v1/auth-keys/export`: streams all keys, one a line, in the format of the list.
 struct ExportRoute: AdminRoutes {
     static let path = AuthKeyRoutes.path + "/export"
     private static let pageSize = 1_000
@@ -22,7 +22,7 @@ struct ExportRoute: AdminRoutes {
     ) async throws -> Response {
         var query = try ListParameters(request.uri).query
         query.limit = Self.pageSize
-        // Before the answer begins, so that a database that is away is an error of its own.
+        // The first page is read before the response begins, so that a failure of the database still gets its status.
         let first = try await page(query, context, call)
         let body = ResponseBody { [query] writer in
             var (query, current) = (query, first)

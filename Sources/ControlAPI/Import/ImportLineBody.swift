@@ -1,7 +1,7 @@
 import AuthKeys
 
-/// A line of an import: the members of a creation, and those of the secret. What an export says beside these is accepted without
-/// effect, so that a line of an export needs nothing but its secret.
+/// A line of an import: the members of a creation, and those of the secret. Other members of an export are accepted
+/// without effect, so a line of an export needs only its secret added.
 struct ImportLineBody: Decodable {
     let request: ImportRequest
 
@@ -14,7 +14,7 @@ struct ImportLineBody: Decodable {
         case deactivatedAt = "deactivated_at"
     }
 
-    /// Every member of an exported key: an export has no secret and no rotation's id.
+    /// All members of an exported key, which has no secret and no rotation id.
     static let exported = KeyJSON.CodingKeys.allCases.filter { $0 != .value && $0 != .rotationID }.map(\.stringValue)
 
     private static let members = KnownMembers(KeyPatchBody.CodingKeys.names + CodingKeys.names, ignored: exported)
@@ -34,7 +34,7 @@ struct ImportLineBody: Decodable {
         let isExpired = attributes.expiresAt.map { $0 <= .now } ?? false
         guard try !isInactive || !attributes.enabled || isExpired || moment(.deactivatedAt) != nil else {
             throw APIError.validation(
-                "active is false, and nothing else says that the key is: give enabled, deactivated_at or expires_at",
+                "active is false, but no other member makes the key inactive: set enabled, deactivated_at or expires_at",
                 param: "active")
         }
         request = ImportRequest(

@@ -4,16 +4,16 @@ import Hummingbird
 import NIOCore
 import NIOFoundationCompat
 
-/// The lines of a request's body, by the batch, as it comes in.
+/// The lines of a request's body, in batches, as they arrive.
 struct ImportLines: AsyncSequence, Sendable {
     static let lineLimit = 64 * 1024
-    /// Lines in a batch, and bytes of them, at least; the last may be smaller.
+    /// The size of a batch, in lines and in bytes: it ends when it reaches one of them, or with the last line.
     private static let batchLines = 2_000
     private static let batchBytes = 1 << 20
 
     let body: RequestBody
     let wait: ImportWait
-    /// Throws unless what was read is the whole of what was sent.
+    /// Throws if the bytes read are fewer than the client sent.
     let checkEnd: @Sendable (_ bytes: Int) throws -> Void
 
     struct AsyncIterator: AsyncIteratorProtocol {
@@ -55,20 +55,20 @@ struct ImportLines: AsyncSequence, Sendable {
             do {
                 return try await body.next()
             } catch {
-                // Whatever the connection ended of: nothing here failed.
+                // The cause is the connection, not a fault of the server.
                 throw ImportLines.incomplete
             }
         }
     }
 
-    static var incomplete: APIError { .invalidJSON("it did not come to its end, and nothing was kept") }
+    static var incomplete: APIError { .invalidJSON("it is incomplete, and no key was imported") }
 
     func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(self)
     }
 }
 
-/// Reads lines, counting them from 1. Empty ones are counted and left out.
+/// Parses lines, and counts them from 1. Empty lines are counted and skipped.
 private struct LineParser {
     private let decoder: FoundationEssentials.JSONDecoder
     private var number = 0

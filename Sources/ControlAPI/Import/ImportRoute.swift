@@ -4,12 +4,12 @@ import Hummingbird
 import HummingbirdCore
 import NIOCore
 
-/// `POST /admin/api/v1/auth-keys/import`: a key a line.
+/// `POST /admin/api/v1/auth-keys/import`: imports keys, one a line.
 struct ImportRoute: AdminRoutes {
     static let path = AuthKeyRoutes.path + "/import"
 
     let service: AuthKeyService
-    let patience: ImportPatience
+    let timeouts: ImportTimeouts
 
     var routes: [AdminRoute] {
         [AdminRoute(.post, needs: .keysWrite, takes: ImportParameters.names, as: .keyImport, use: importKeys)]
@@ -20,9 +20,9 @@ struct ImportRoute: AdminRoutes {
     ) async throws -> Response {
         let options = try ImportParameters.options(request.uri)
         let (channel, announced) = (context.channel, request.headers[.contentLength].flatMap { Int($0) })
-        let wait = ImportWait(patience)
+        let wait = ImportWait(timeouts)
         let lines = ImportLines(body: request.body, wait: wait) { bytes in
-            // A client that goes away in the middle ends its body too.
+            // A client that disconnects early ends its body too.
             guard channel.isActive, announced == nil || announced == bytes else { throw ImportLines.incomplete }
         }
         do {
@@ -64,7 +64,7 @@ enum ImportParameters {
     }
 }
 
-/// What became of an import, as the API shows it.
+/// The result of an import in the API's JSON.
 struct ImportReportJSON: Encodable {
     struct Problem: Encodable {
         let line: Int
@@ -76,7 +76,7 @@ struct ImportReportJSON: Encodable {
     let failed: Int
     let dryRun: Bool
     let errors: [Problem]
-    /// Whether there were more errors than are named.
+    /// True if there were more errors than are listed.
     let errorsTruncated: Bool
 
     enum CodingKeys: String, CodingKey, CaseIterable {

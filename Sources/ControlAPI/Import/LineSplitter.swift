@@ -1,27 +1,28 @@
 import NIOCore
 
-/// Cuts bytes that come in pieces into lines, and keeps no more of them than a line may be long.
+/// Splits incoming chunks of bytes into lines, and buffers at most one line of the maximum length.
 struct LineSplitter {
     enum Line: Equatable {
-        /// Without its line break.
+        /// A line without its line break.
         case text(ByteBuffer)
-        /// Longer than the limit; what was too much is gone.
+        /// A line beyond the limit; its bytes were discarded.
         case tooLong
     }
 
-    /// Bytes of a line.
+    /// The maximum length of a line in bytes.
     let limit: Int
     private var rest = ByteBuffer()
-    /// Bytes at the start of the rest that hold no line break: they are not looked at again, however small the pieces are.
+    /// The number of bytes at the start of the rest that contain no line break. They are not searched again, so many
+    /// small chunks cost no more than one large chunk.
     private var searched = 0
-    /// Within a line that is too long already.
+    /// True while the rest of an overlong line is skipped.
     private var isSkipping = false
 
     init(limit: Int) {
         self.limit = limit
     }
 
-    /// Takes a piece in, and hands over the lines that it ends.
+    /// Adds a chunk, and calls `line` with each line that it completes.
     mutating func take(_ piece: ByteBuffer, _ line: (Line) -> Void) {
         var piece = piece
         rest.writeBuffer(&piece)
@@ -39,7 +40,7 @@ struct LineSplitter {
         rest.discardReadBytes()
     }
 
-    /// Hands over what stands behind the last line break, if anything does.
+    /// Calls `line` with the text after the last line break, if there is any.
     mutating func finish(_ line: (Line) -> Void) {
         if isSkipping { line(.tooLong) } else if rest.readableBytes > 0 { line(.text(rest)) }
         rest.clear()

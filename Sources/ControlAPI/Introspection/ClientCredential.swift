@@ -2,15 +2,16 @@ import AuthKeys
 import FoundationEssentials
 import HTTPTypes
 
-/// What a client of introspection authenticates with: an admin key, as a Bearer token (RFC 6750 section 2.1) or as the password of
-/// HTTP Basic, with any user id (RFC 7617, RFC 6749 section 2.3.1).
+/// The credential of an introspection client: an admin key, as a Bearer token (RFC 6750 section 2.1) or as the password
+/// of HTTP Basic with any user id (RFC 7617, RFC 6749 section 2.3.1).
 enum ClientCredential {
-    /// Whether what is presented is a Bearer token.
+    /// True if the request has a Bearer token.
     static func isBearer(_ head: HTTPRequest) -> Bool {
         head.headerFields[.authorization].flatMap { BearerScheme.token(of: $0) } != nil
     }
 
-    /// What may be the admin key: of a password, as it is and as OAuth has it encoded, since clients differ in that.
+    /// Returns the possible admin keys. A password is returned as it is and form-decoded, because clients differ in
+    /// whether they encode it.
     static func candidates(in head: HTTPRequest) throws(OAuthError) -> [String] {
         let values = head.headerFields[values: .authorization]
         guard values.count <= 1 else { throw .invalidRequest("there is more than one Authorization header field") }

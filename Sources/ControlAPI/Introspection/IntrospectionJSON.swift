@@ -1,7 +1,7 @@
 import AuthKeys
 
-/// What a key is, as OAuth tells it of a token (RFC 7662 section 2.2). What is empty is left out, and of a key that is not good,
-/// nothing is told.
+/// A key as a token of OAuth (RFC 7662 section 2.2). Empty members are omitted; a key that is not active has no members
+/// but `active`.
 struct IntrospectionJSON: Encodable {
     var active = false
     var scope: String?
@@ -11,9 +11,9 @@ struct IntrospectionJSON: Encodable {
     var username: String?
     /// The owner; the key's id where it has none.
     var sub: String?
-    /// In seconds since 1970, as `iat` and `nbf`.
+    /// The expiry in seconds since 1970, the unit of `iat` and `nbf` too.
     var exp: Int64?
-    /// When the key's id was made.
+    /// The time at which the key's id was created.
     var iat: Int64?
     var nbf: Int64?
     var jti: String?

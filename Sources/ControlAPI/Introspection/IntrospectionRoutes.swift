@@ -3,16 +3,16 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `POST /v1/introspect` (RFC 7662), and the metadata that name it (RFC 8414): for proxies and frameworks that know keys as OAuth's
-/// tokens. The decision is the one of every other way in; what a client tells of its caller beside the token (section 2.1) goes
-/// into it.
+/// `POST /v1/introspect` (RFC 7662), and the metadata that describe it (RFC 8414), for proxies and frameworks that
+/// treat keys as OAuth tokens. The decision is the same as at every other entry point. It uses the attributes of the
+/// request that a client sends beside the token (section 2.1).
 struct IntrospectionRoutes: DirectRoute {
     static let path = "/v1/introspect"
     static let metadataPath = "/.well-known/oauth-authorization-server"
 
     let verifier: RequestVerifier
-    let door: VerifyDoor
-    /// The issuer's URL, without a slash at its end.
+    let authenticator: VerifyAuthenticator
+    /// The issuer's URL, without a trailing slash.
     let issuer: String
 
     func add(to router: Router<ControlContext>) {
@@ -33,10 +33,10 @@ struct IntrospectionRoutes: DirectRoute {
     ) async throws(OAuthError) -> IntrospectionJSON {
         let admin = try await admit(request.head, context)
         guard let body = try? await request.body.collect(upTo: ControlAPI.bodyLimit) else {
-            throw .invalidRequest("the body did not come to its end")
+            throw .invalidRequest("the body is incomplete, or larger than \(ControlAPI.bodyLimit) bytes")
         }
-        let question = try Question(request.head, body)
-        let (decision, _) = await verifier.decide(about: question.token, for: question.request, asker: admin)
+        let parameters = try Parameters(request.head, body)
+        let (decision, _) = await verifier.decide(about: parameters.token, for: parameters.request, caller: admin)
         guard let answer = answer(decision) else { throw OAuthError(.verificationUnavailable) }
         return answer
     }
@@ -46,18 +46,18 @@ struct IntrospectionRoutes: DirectRoute {
         do {
             candidates = try ClientCredential.candidates(in: head)
         } catch {
-            door.record(
+            authenticator.record(
                 error.status == .unauthorized ? Refusal.missing.code : ErrorText.ambiguous.code, of: nil, context)
             throw error
         }
         do throws(APIError) {
-            return try await door.admit(anyOf: candidates, context)
+            return try await authenticator.admit(anyOf: candidates, context)
         } catch {
             throw OAuthError(error, isBearer: ClientCredential.isBearer(head))
         }
     }
 
-    /// Nil where keys cannot be verified.
+    /// Returns nil while keys cannot be verified.
     private func answer(_ decision: Decision) -> IntrospectionJSON? {
         switch decision {
         case .admitted(let key): IntrospectionJSON(key, issuer: issuer)
@@ -66,16 +66,17 @@ struct IntrospectionRoutes: DirectRoute {
         }
     }
 
-    // MARK: - Answered at once
+    // MARK: - Responses on the event loop
 
     var pattern: String { Self.path }
     var isForAdmins: Bool { true }
 
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
         guard let candidates = try? ClientCredential.candidates(in: head),
-            let admin = candidates.lazy.compactMap(door.known).first, let question = try? Question(head, body),
+            let admin = candidates.lazy.compactMap(authenticator.known).first,
+            let parameters = try? Parameters(head, body),
             verifier.verifier.isServing,
-            let (decision, _) = verifier.decideNow(about: question.token, for: question.request, asker: admin)
+            let (decision, _) = verifier.decideNow(about: parameters.token, for: parameters.request, caller: admin)
         else { return nil }
         return answer(decision).flatMap { answer in
             (try? JSONBody.bytes(answer)).map { DirectAnswer(json: String(decoding: $0, as: UTF8.self)) }
@@ -83,8 +84,8 @@ struct IntrospectionRoutes: DirectRoute {
     }
 }
 
-/// What a client asks: about which token, and what it tells of its holder and of what that wants.
-private struct Question {
+/// The parameters of an introspection request: the token, and attributes of the request that it came with.
+private struct Parameters {
     let token: String
     let request: RequestVerifier.Incoming
 
@@ -101,16 +102,16 @@ private struct Question {
         request = try Self.context(form)
     }
 
-    /// What is told of the holder and of what it wants: `ip`, `method`, `path` and `scope`.
+    /// Reads the attributes of the token's request: `ip`, `method`, `path` and `scope`.
     private static func context(_ form: Form) throws(OAuthError) -> RequestVerifier.Incoming {
         let (ip, path, scope) = (try form.value("ip"), try form.value("path"), try form.value("scope") ?? "")
         let method = try form.value("method") ?? ""
-        do throws(ToldRequest.Fault) {
+        do throws(DescribedRequest.Fault) {
             var address: IPAddress?
-            if let ip { address = try ToldRequest.address(ip) }
+            if let ip { address = try DescribedRequest.address(ip) }
             return RequestVerifier.Incoming(
-                method: method, path: try ToldRequest.path(path), address: address,
-                scopes: try ToldRequest.scopes(scope.split(separator: " ").map(String.init)))
+                method: method, path: try DescribedRequest.path(path), address: address,
+                scopes: try DescribedRequest.scopes(scope.split(separator: " ").map(String.init)))
         } catch {
             let name =
                 switch error.part {
@@ -123,7 +124,7 @@ private struct Question {
     }
 }
 
-/// The parameters of a question.
+/// The form in the body of an introspection request.
 private struct Form {
     private let pairs: [FormPairs.Pair]
 
@@ -131,21 +132,23 @@ private struct Form {
         do throws(FormPairs.Fault) {
             pairs = try FormPairs(body.readableBytesView, decodesNames: true).pairs
         } catch {
-            // A description has no quotes and nothing beyond ASCII (RFC 6749 section 5.2): a name of the caller's may.
+            // A description has no quotes and only ASCII (RFC 6749 section 5.2), which a caller's name may violate.
             throw .invalidRequest("the body is not valid \(FormPairs.mediaType): it \(error.reason)")
         }
     }
 
-    /// A parameter's one value; nil where it is not there or is empty, which is the same (RFC 6749 section 3.1).
-    /// - Throws: for one that is there twice (RFC 6749 section 3.2).
+    /// Returns the single value of a parameter; nil if it is absent or empty, which are equivalent (RFC 6749 section
+    /// 3.1).
+    /// - Throws: if the parameter is repeated (RFC 6749 section 3.2).
     func value(_ name: String) throws(OAuthError) -> String? {
         let given = pairs.filter { $0.name == name }
-        guard given.count <= 1 else { throw .invalidRequest("\(name) is there more than once") }
+        guard given.count <= 1 else { throw .invalidRequest("\(name) is repeated") }
         return given.first.flatMap { $0.value.isEmpty ? nil : $0.value }
     }
 }
 
-/// What clients may find out of themselves (RFC 8414 section 2). There is nothing here to authorize: keys are given out by admins.
+/// The metadata for discovery by clients (RFC 8414 section 2). There is no authorization endpoint, because admins issue
+/// the keys.
 private struct ServerMetadata: Encodable {
     let issuer: String
 

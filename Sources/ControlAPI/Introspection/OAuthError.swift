@@ -5,7 +5,7 @@ import Hummingbird
 struct OAuthError: Error {
     let status: HTTPResponse.Status
     let error: String
-    /// In ASCII, without quotes.
+    /// A text in ASCII, without quotes.
     let description: String
     var headers: HTTPFields = [:]
 
@@ -13,7 +13,7 @@ struct OAuthError: Error {
         OAuthError(status: .badRequest, error: "invalid_request", description: description)
     }
 
-    /// Whoever asks has not said who it is, or is nobody known.
+    /// The error for a caller that sent no credential, or an unknown one.
     static let invalidClient = OAuthError(
         status: .unauthorized, error: "invalid_client",
         description: "an admin key is required, as the password of HTTP Basic or as a Bearer token",
@@ -28,8 +28,8 @@ struct OAuthError: Error {
         return headers
     }
 
-    /// The same refusal in this form.
-    /// - Parameter isBearer: whether a Bearer token was presented: then its challenge says what is wrong with it.
+    /// Converts a refusal into OAuth's form.
+    /// - Parameter isBearer: true if the caller sent a Bearer token; its challenge then names the error.
     init(_ refusal: APIError, isBearer: Bool = false) {
         switch refusal.status {
         case .unauthorized:

@@ -1,6 +1,7 @@
 /// The HELP lines of `/metrics`.
 ///
-/// swift-metrics knows names and labels alone, so the texts stand here. A test with `promtool` finds a metric without one.
+/// swift-metrics has only names and labels, so the texts are kept here. A test with `promtool` finds metrics without a
+/// text.
 enum MetricHelp {
     static func text(of name: String) -> String? { texts[name] }
 
@@ -10,7 +11,7 @@ enum MetricHelp {
         "keyward_audit_seal_failures_total": "Attempts to seal the audit trail that failed.",
         "keyward_audit_sealed_total": "Events of the audit trail that this instance sealed.",
         "keyward_build_info": "1, with the version of Keyward as a label.",
-        "keyward_control_compute_waiting": "Work of the control listener that waits for a thread of its own.",
+        "keyward_control_compute_waiting": "Jobs of the control listener that wait for a compute thread.",
         "keyward_control_connections": "Open connections of the control listener.",
         "keyward_control_connections_evicted_total":
             "Connections of the control listener that were closed for new ones.",
@@ -21,11 +22,11 @@ enum MetricHelp {
         "keyward_disputed_ends": "Revocations that this instance knows and the database lacks.",
         "keyward_ends_not_written_back_total": "Revocations lost by the database that could not be written back.",
         "keyward_ends_written_back_total": "Revocations lost by the database that were written back.",
-        "keyward_exchanges_cut_total": "Running exchanges that were cut because their key ended.",
-        "keyward_exchanges_evicted_total": "Stalled exchanges that were ended in favour of others.",
+        "keyward_exchanges_cut_total": "Running exchanges that were cut because their key was revoked or expired.",
+        "keyward_exchanges_evicted_total": "Stalled exchanges that were closed in favour of others.",
         "keyward_feed_failures_total": "Reads of the change feed that failed.",
         "keyward_feed_full_loads_total": "Loads of all keys from the database.",
-        "keyward_feed_rereads_total": "Reads of the change feed that began again at an earlier point.",
+        "keyward_feed_rereads_total": "Reads of the change feed that restarted at an earlier point.",
         "keyward_feed_skipped_rows": "Rows of the database that cannot be decoded.",
         "keyward_feed_sync_seconds": "Time that a read of the change feed takes.",
         "keyward_gateway_connections": "Open connections of clients to the gateway.",
@@ -44,11 +45,11 @@ enum MetricHelp {
         "keyward_reconciliation_differences_total":
             "Keys that differed between memory and database without a change in the feed.",
         "keyward_reconciliation_passes_total": "Comparisons of all keys in memory with the database.",
-        "keyward_share_refusals_total": "Requests that were refused because their key has its share already.",
-        "keyward_unknown_key_statements_total": "Statements that look for keys that are not in memory.",
+        "keyward_share_refusals_total": "Requests that were refused because their key already has its share.",
+        "keyward_unknown_key_statements_total": "Statements that look up keys that are not in memory.",
         "keyward_upstream_connections_total": "Connections to upstreams that were opened.",
         "keyward_upstream_ejections_total":
-            "Upstreams that were taken out of the balancing for a while, because they failed.",
+            "Upstreams that were temporarily excluded from balancing because they failed.",
         "keyward_upstream_failures_total": "Requests that failed at an upstream, by reason.",
         "keyward_usage_write_failures_total": "Attempts to write the use of keys that failed.",
         "keyward_usage_write_seconds": "Time that a write of the use of keys takes.",

@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `/metrics`, for Prometheus to scrape.
+/// Serves `/metrics` for Prometheus to scrape.
 struct MetricsRoute {
     let registry: PrometheusRegistry
     let computing: ComputeExecutor

@@ -1,9 +1,10 @@
 import AuthKeys
 import Glibc
 
-/// The metrics of the process itself, by the names of Prometheus' client libraries. Each is left out where the system does not say.
+/// The metrics of the process, under the names of Prometheus' client libraries. A metric is omitted if the system does
+/// not provide its value.
 enum ProcessMetrics {
-    /// The time at which the process began, from the system; that of the first look, where the system does not say.
+    /// The start time of the process according to the system; otherwise the time of the first read.
     static let startedAt: Timestamp = startTime ?? .now
 
     static func add(to registry: PrometheusRegistry) {
@@ -26,14 +27,14 @@ enum ProcessMetrics {
     private static var openDescriptors: Double? {
         guard let folder = opendir("/proc/self/fd") else { return nil }
         defer { closedir(folder) }
-        // Not counted: `.`, `..`, and the descriptor that reads the folder.
+        // Corrects the count for `.`, `..`, and the descriptor that reads the folder.
         var count = -3.0
         while readdir(folder) != nil { count += 1 }
         return count
     }
 
-    /// The 22nd field of stat is the start in clock ticks since the boot (proc(5)). The second one, the name in parentheses, may have
-    /// spaces.
+    /// The start time of the process. The 22nd field of `stat` is the start in clock ticks since the boot (proc(5)).
+    /// The second field, the name in parentheses, may contain spaces.
     private static var startTime: Timestamp? {
         guard let fields = statFields, fields.count > 19, let ticks = Double(fields[19]),
             let sinceBoot = Self.fields("/proc/uptime")?.first.flatMap({ Double($0) })
@@ -56,7 +57,7 @@ enum ProcessMetrics {
 
     private static func fields(_ path: String) -> [Substring]? { text(path)?.split(separator: " ") }
 
-    /// The beginning of a file of the system's, which has no size.
+    /// Returns the beginning of a system file, which has no size.
     private static func text(_ path: String) -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }

@@ -1,8 +1,8 @@
 public import Metrics
 import Synchronization
 
-/// A swift-metrics backend that is read by scraping: it keeps every series in memory and writes them out in Prometheus' text
-/// format (version 0.0.4). Labels are the callers' to bound; all of Keyward's come from fixed sets.
+/// A swift-metrics backend for scraping: it keeps each series in memory and renders Prometheus' text format (version
+/// 0.0.4). Callers must bound the labels; all labels of Keyward come from fixed sets.
 public final class PrometheusRegistry: Sendable {
     private struct Identity: Hashable {
         let name: String
@@ -12,7 +12,7 @@ public final class PrometheusRegistry: Sendable {
     private let series = Mutex<[Identity: any PrometheusSeries]>([:])
     private let computed = Mutex<[Computed]>([])
 
-    /// A series whose value is computed at each scrape; none where the value is nil.
+    /// A series whose value is computed at each scrape; it is omitted if the value is nil.
     private struct Computed: Sendable {
         let kind: String
         let name: String
@@ -20,12 +20,12 @@ public final class PrometheusRegistry: Sendable {
         let value: @Sendable () -> Double?
     }
 
-    /// With the metrics of the process.
+    /// Creates a registry with the metrics of the process.
     public init() {
         ProcessMetrics.add(to: self)
     }
 
-    /// Adds a gauge that is computed at each scrape.
+    /// Adds a gauge whose value is computed at each scrape.
     public func gauge(
         _ name: String, labels: [(String, String)] = [], value: @escaping @Sendable () -> Double?
     ) {
@@ -33,12 +33,12 @@ public final class PrometheusRegistry: Sendable {
         computed.withLock { $0.append(series) }
     }
 
-    /// Adds a counter that is computed at each scrape.
+    /// Adds a counter whose value is computed at each scrape.
     public func counter(_ name: String, value: @escaping @Sendable () -> Double?) {
         computed.withLock { $0.append(Computed(kind: "counter", name: name, labels: "", value: value)) }
     }
 
-    /// All series, grouped by name.
+    /// Renders all series, grouped by name.
     public func render() -> String {
         let series = series.withLock { $0 }
         var text = ""
@@ -62,8 +62,8 @@ public final class PrometheusRegistry: Sendable {
         return "\(help)# TYPE \(name) \(kind)\n"
     }
 
-    /// The series of a label and dimensions; the same one each time. A name that is in use for another kind of series gets
-    /// one that nobody reads.
+    /// Returns the series of a label and its dimensions. If the name already has another kind of series, the returned
+    /// one is not scraped.
     private func handler<Series: PrometheusSeries>(
         _ label: String, _ dimensions: [(String, String)], _ make: () -> Series
     ) -> Series {

@@ -1,7 +1,7 @@
 import Metrics
 import Synchronization
 
-/// One line of a scrape, or several for a histogram.
+/// One line of a scrape, or several lines of a histogram.
 protocol PrometheusSeries: AnyObject, Sendable {
     var kind: String { get }
     func render(name: String, labels: String, into text: inout String)
@@ -53,7 +53,7 @@ final class PrometheusGauge: PrometheusSeries, MeterHandler, RecorderHandler {
     }
 }
 
-/// Durations in seconds, in buckets from a quarter of a millisecond to ten seconds.
+/// A histogram of durations in seconds, with buckets from a quarter of a millisecond to ten seconds.
 final class PrometheusHistogram: PrometheusSeries, TimerHandler, RecorderHandler {
     private static let bounds: [Double] = [
         0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
@@ -63,7 +63,7 @@ final class PrometheusHistogram: PrometheusSeries, TimerHandler, RecorderHandler
         let count = Atomic<Int64>(0)
     }
 
-    /// One cell a bound, and one for what is beyond.
+    /// One cell for each bound, and one for values beyond the last.
     private let cells = (0...PrometheusHistogram.bounds.count).map { _ in Cell() }
     private let nanoseconds = Atomic<Int64>(0)
 

@@ -3,7 +3,7 @@ import Hummingbird
 import Metrics
 import Synchronization
 
-/// `keyward_control_requests_total` and `keyward_control_request_seconds`, by route pattern, never by path.
+/// Records `keyward_control_requests_total` and `keyward_control_request_seconds` by route pattern, never by path.
 final class RequestMetrics: RouterMiddleware {
     typealias Context = ControlContext
 

@@ -7,18 +7,18 @@ extension HTTPField.Name {
     static let requestID = named("x-request-id")
     static let idempotencyKey = named("idempotency-key")
     static let link = named("link")
-    /// How many keys there are on all pages, and whether that is exact.
+    /// The number of keys on all pages, and whether it is exact.
     static let totalCount = named("x-total-count")
     static let totalCountExact = named("x-total-count-exact")
 
-    /// For names written here, which are valid ones.
+    /// Returns the name of a field; `name` is a literal that is a valid token.
     private static func named(_ name: String) -> HTTPField.Name {
         HTTPField.Name(name) ?? .contentLocation
     }
 }
 
-/// The outermost: every response has a request id, none but of the documents is cached, none to HEAD has a body, and every failure is
-/// an error of the API, with no reason from inside.
+/// The outermost middleware. Every response gets a request id, only documents may be cached, and responses to HEAD have
+/// no body. Every failure becomes an error of the API, without internal causes.
 struct ResponseGuard: RouterMiddleware {
     let methods: RouteMethods
     private let failures = FailureLog()
@@ -42,17 +42,17 @@ struct ResponseGuard: RouterMiddleware {
             response = try answer(.internal, to: request, context)
         }
         response.headers[.requestID] = context.requestID
-        // Answers about keys are for nobody's cache (RFC 9111 section 5.2.2.5), errors included.
+        // Responses about keys must not be stored (RFC 9111 section 5.2.2.5), errors included.
         if !Self.documents.contains(Self.path(of: request)) {
             response.headers[.cacheControl] = "no-store"
         }
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    /// What is the same for everybody.
+    /// The paths whose responses are the same for all callers.
     private static let documents = ["/docs", "/openapi.json"]
 
-    /// The path as the router reads it: empty segments do not count.
+    /// Returns the path as the router reads it, without empty segments.
     private static func path(of request: Request) -> String {
         "/" + request.uri.path.split(separator: "/").joined(separator: "/")
     }
@@ -72,7 +72,7 @@ struct ResponseGuard: RouterMiddleware {
             return APIError(.notFound, .notFound, "no such route: \(asked)\(reason)", code: "route_not_found")
         }
         return APIError(
-            .methodNotAllowed, .invalidRequest, "no such route: \(asked); the path takes \(allowed)",
+            .methodNotAllowed, .invalidRequest, "no such route: \(asked); the path accepts \(allowed)",
             code: "unsupported_method", headers: [.allow: allowed])
     }
 }

@@ -1,10 +1,10 @@
 import HTTPTypes
 import Hummingbird
 
-/// Which methods there are for a path.
+/// The methods of each path.
 struct RouteMethods: Sendable {
     private struct Route: Sendable {
-        /// Nil for one that may be anything.
+        /// The segments of the path; nil for a parameter, which matches any segment.
         let segments: [Substring?]
         let method: HTTPRequest.Method
     }
@@ -19,14 +19,14 @@ struct RouteMethods: Sendable {
         }
     }
 
-    /// The methods for a path, with HEAD where there is GET; none where there is nothing.
+    /// Returns the methods for a path, with HEAD if there is GET; an empty list if there is no such path.
     func methods(for path: String) -> [String] {
         let segments = Self.segments(of: path)
         let found = routes.filter { route in
             route.segments.count == segments.count
                 && zip(route.segments, segments).allSatisfy { known, given in known.map { $0 == given } ?? true }
         }
-        // A path that is there itself is none of those that may be anything.
+        // A literal path takes precedence over one with parameters.
         let exact = found.filter { !$0.segments.contains(nil) }
         let methods = Set((exact.isEmpty ? found : exact).map(\.method))
         return (methods.contains(.get) ? methods.union([.head]) : methods).map(\.rawValue).sorted()

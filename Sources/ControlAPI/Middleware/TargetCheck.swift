@@ -1,7 +1,8 @@
+import AuthKeys
 import HTTPTypes
 import Hummingbird
 
-/// Refuses a request target that is too long, or has other bytes than RFC 9112 section 3.2 allows.
+/// Refuses a request target that is too long, or has bytes that RFC 9112 section 3.2 does not allow.
 struct TargetCheck: RouterMiddleware {
     typealias Context = ControlContext
 
@@ -14,19 +15,9 @@ struct TargetCheck: RouterMiddleware {
                 .uriTooLong, .invalidRequest, "the request target must be at most \(PlainHeads.targetLimit) bytes",
                 code: "target_too_long")
         }
-        if let offset = target.firstOffset(where: { !(0x21...0x7E).contains($0) || $0 == UInt8(ascii: "#") }) {
-            throw APIError(
-                .badRequest, .invalidRequest,
-                "byte \(offset + 1) of the request target must be percent-encoded: a target is visible ASCII without #",
-                code: "malformed_request")
+        if let fault = TargetFault(in: target, where: { !(0x21...0x7E).contains($0) || $0 == UInt8(ascii: "#") }) {
+            throw APIError(.badRequest, .invalidRequest, fault.message, code: "malformed_request")
         }
         return try await next(request, context)
-    }
-}
-
-extension Collection {
-    /// Returns the number of elements before the first that fits.
-    fileprivate func firstOffset(where fits: (Element) -> Bool) -> Int? {
-        firstIndex(where: fits).map { distance(from: startIndex, to: $0) }
     }
 }

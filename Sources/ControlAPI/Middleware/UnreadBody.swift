@@ -4,9 +4,9 @@ import NIOCore
 import NIOHTTPTypes
 import Synchronization
 
-/// Ends the connection after an answer that did not wait for the end of its request: nothing is read without bound, not even
-/// the rest of a body that is refused. A client that waits to be told before it sends its body (RFC 9110 section 10.1.1) is told
-/// when the body is first read, so that a refusal before that costs no body.
+/// Closes the connection after a response that did not wait for the end of its request, so that no unbounded body is
+/// read. 100 (Continue) is sent when the body is first read, so a refusal before that costs no body (RFC 9110 section
+/// 10.1.1).
 struct UnreadBody: RouterMiddleware {
     func handle(
         _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
@@ -19,7 +19,8 @@ struct UnreadBody: RouterMiddleware {
         if body.progress.isOver || !request.headers.announceBody { return response }
         response.headers[.connection] = "close"
         let (written, channel) = (response.body, context.channel)
-        // The client gets a second to read the answer: closing at once would reset it away (RFC 9112 section 9.6).
+        // The client gets a second to read the response; an immediate close could discard it by a reset (RFC 9112
+        // section 9.6).
         response.body = ResponseBody(contentLength: written.contentLength) { writer in
             try await written.write(writer)
             _ = channel.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
@@ -29,21 +30,21 @@ struct UnreadBody: RouterMiddleware {
 }
 
 extension HTTPFields {
-    /// Whether a request with these fields has a body (RFC 9112 section 6.3).
+    /// True if a request with these fields has a body (RFC 9112 section 6.3).
     var announceBody: Bool {
         self[.transferEncoding] != nil || self[.contentLength].map { $0 != "0" } ?? false
     }
 }
 
 extension HTTPFields {
-    /// Whether the client waits for 100 (Continue) before it sends its body.
-    fileprivate var expectContinue: Bool {
+    /// True if the client waits for 100 (Continue) before it sends its body.
+    var expectContinue: Bool {
         guard announceBody, let expected = self[.expect], expected.utf8.count == 12 else { return false }
         return expected.lowercased() == "100-continue"
     }
 }
 
-/// A body that tells whether all of it was read.
+/// A body that records whether all of it was read.
 private struct WatchedBody: AsyncSequence, Sendable {
     final class Progress: Sendable {
         private let begun = Atomic<Bool>(false)
@@ -51,12 +52,12 @@ private struct WatchedBody: AsyncSequence, Sendable {
 
         var isOver: Bool { over.load(ordering: .relaxed) }
         func end() { over.store(true, ordering: .relaxed) }
-        /// True the first time.
+        /// Returns true on the first call.
         func begin() -> Bool { !begun.exchange(true, ordering: .relaxed) }
     }
 
     let base: RequestBody
-    /// The connection whose client waits for 100 (Continue); nil where none does.
+    /// The connection whose client waits for 100 (Continue); nil if the client does not wait.
     let awaiting: (any Channel)?
     let progress = Progress()
 

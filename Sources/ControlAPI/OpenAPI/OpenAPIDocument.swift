@@ -1,4 +1,4 @@
-/// What the control listener does, as an OpenAPI 3.1 document: the file `openapi.json`, as it is.
+/// The OpenAPI 3.1 document of the control listener: the content of `openapi.json`.
 public enum OpenAPIDocument {
     public static var bytes: [UInt8] { PackageResources.openapi_json }
 }

@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `/openapi.json`.
+/// Serves `/openapi.json`.
 struct OpenAPIRoute {
     func add(to router: Router<ControlContext>) {
         let document = ByteBuffer(bytes: OpenAPIDocument.bytes)

@@ -2,11 +2,12 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `/docs`: what the OpenAPI document says, for people.
+/// Serves `/docs`, the OpenAPI document as a page for readers.
 struct ReferenceRoute {
     let computing: ComputeExecutor
 
-    /// Made at the first request. The document is a part of the program: if it cannot be read, the tests say so.
+    /// The page, rendered at the first request. The document is part of the program, and a test fails if it cannot be
+    /// read.
     private static let page = (try? Reference(OpenAPIDocument.bytes)).map { ReferencePage($0).html.markup }
 
     func add(to router: Router<ControlContext>) {

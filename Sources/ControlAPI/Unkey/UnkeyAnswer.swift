@@ -1,6 +1,6 @@
 import Hummingbird
 
-/// What Unkey's API answers: `{"meta":{"requestId"},"data":…}`, and of a list, where it goes on.
+/// A response of Unkey's API: `{"meta":{"requestId"},"data":…}`, and the pagination of a list.
 struct UnkeyAnswer<Content: Encodable>: Encodable {
     let meta: UnkeyMeta
     let data: Content
@@ -30,5 +30,5 @@ struct UnkeyPagination: Encodable {
     let cursor: String?
 }
 
-/// `{}`: it is done, and there is nothing to say.
+/// The empty object, the data of an operation that returns nothing.
 struct UnkeyNothing: Encodable {}

@@ -2,8 +2,8 @@ import AuthKeys
 
 /// The body of `keys.createKey`.
 struct UnkeyCreateBody: Decodable {
-    /// Bytes of randomness that a caller may ask for: Unkey's default, which its clients send always, and what every key of
-    /// Keyward's has.
+    /// The accepted numbers of random bytes: Unkey's default, which its clients always send, and the number in each key
+    /// of Keyward.
     static let byteLengths = [16, 32]
 
     private let attributes: KeyAttributes
@@ -21,7 +21,7 @@ struct UnkeyCreateBody: Decodable {
         try members.refuse(.roles, "Keyward has no roles, only permissions")
         try members.refuse(.credits, "Keyward has no credits")
         try members.refuse(.ratelimits, "Keyward has no rate limits")
-        try members.refuse(.recoverable, "Keyward keeps no key, only its digest")
+        try members.refuse(.recoverable, "Keyward stores no key, only its digest")
         if let length = try members.value(.byteLength, Int.self), !Self.byteLengths.contains(length) {
             throw UnkeyMembers.fault(CodingKeys.byteLength, "is not supported: every key has 32 bytes of randomness")
         }
@@ -36,7 +36,7 @@ struct UnkeyCreateBody: Decodable {
             expiresAt: try members.value(.expires).map { try Timestamp(milliseconds: $0, param: "expires") })
     }
 
-    /// The request for the domain, which checks what is in it.
+    /// Returns the request for the domain, which validates it.
     func request(idempotencyKey: String?) -> KeyRequest {
         KeyRequest(
             attributes: attributes, prefix: prefix, idempotencyKey: idempotencyKey, namesExpiry: namesExpiry)

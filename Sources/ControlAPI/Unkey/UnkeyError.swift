@@ -1,8 +1,8 @@
 import HTTPTypes
 import Hummingbird
 
-/// An error as Unkey's clients read it: `{"meta","error":{"title","detail","status","type"}}`, and of a bad request, `errors` that
-/// name the places. Everything below `UnkeyError.path` is answered so.
+/// An error in Unkey's format: `{"meta","error":{"title","detail","status","type"}}`, and for a bad request `errors`
+/// with locations. All errors below `UnkeyError.path` have this format.
 struct UnkeyError: Encodable {
     static let path = "/v2/"
 
@@ -14,13 +14,13 @@ struct UnkeyError: Encodable {
         let title: String
         let detail: String
         let status: Int
-        /// A URI that names the problem, with Keyward's code for it.
+        /// A URI of the problem, which ends with Keyward's code.
         let type: String
         let errors: [Fault]?
     }
 
     struct Fault: Encodable {
-        /// `body.expires`, `query.limit` or `header.Authorization`.
+        /// The location of the fault: `body.expires`, `query.limit` or `header.Authorization`.
         let location: String
         let message: String
     }
@@ -30,7 +30,7 @@ struct UnkeyError: Encodable {
     }
 
     init(_ error: APIError, in request: Request, _ context: ControlContext) {
-        // A message quotes an unknown or repeated member: that name is the caller's own already.
+        // A message quotes an unknown or repeated member, whose name is already the caller's.
         let name = error.param.map { error.message.contains("'\($0)'") ? $0 : UnkeyNames.member($0) }
         let detail = Self.renamed(error.message, error.param, name)
         let isBadRequest = error.status == .badRequest
@@ -48,7 +48,8 @@ struct UnkeyError: Encodable {
         return response
     }
 
-    /// A message with the member that it begins with under its name here: further on, the same word is one of prose.
+    /// Returns a message whose first word, the name of a member, is replaced by Unkey's name. Later occurrences are
+    /// prose and stay.
     private static func renamed(_ message: String, _ param: String?, _ name: String?) -> String {
         for start in ["", "invalid request body: ", "each of "] {
             guard let param, let name, message.hasPrefix("\(start)\(param) ") else { continue }
@@ -63,29 +64,29 @@ struct UnkeyError: Encodable {
         return ["Authorization", "Idempotency-Key"].contains(name) ? "header.\(name)" : "body.\(name)"
     }
 
-    /// Why Keyward has nothing at one of the paths of Unkey's API; nil for a path that is none of them.
+    /// Returns the reason why Keyward lacks a path of Unkey's API; nil if the path is not one of it.
     static func absence(at path: String) -> String? {
         guard path.hasPrefix(Self.path) else { return nil }
         let operation = path.dropFirst(Self.path.count)
         switch operation.prefix(while: { $0 != "." }) {
         case "apis":
-            return "Keyward has no APIs: a key may have any apiId, which it is listed by"
+            return "Keyward has no APIs: a key may have any apiId, by which apis.listKeys finds it"
         case "identities":
             return "Keyward has no identities: a key's externalId is its owner"
         case "permissions":
-            return "Keyward keeps no list of permissions and no roles: a key's permissions are its scopes"
+            return "Keyward has no list of permissions and no roles: a key's permissions are its scopes"
         case "ratelimit":
             return "Keyward has no rate limits"
         case "rootKeys":
-            return "admin keys are made under \(AdminKeyRoutes.path)"
+            return "admin keys are created at \(AdminKeyRoutes.path)"
         case "keys" where operation == "keys.migrateKeys":
-            return "keys are brought in by \(ImportRoute.path)"
+            return "keys are imported at \(ImportRoute.path)"
         case "keys" where operation == "keys.updateCredits":
             return "Keyward has no credits"
         case "keys" where operation.hasSuffix("Roles"):
             return "Keyward has no roles: a key's permissions are its scopes"
         default:
-            return "Keyward has nothing of that kind"
+            return "Keyward has no equivalent"
         }
     }
 }

@@ -11,7 +11,7 @@ struct UnkeyGetBody: Decodable {
 
     init(from decoder: any Decoder) throws {
         let members = try UnkeyMembers(decoder, CodingKeys.self)
-        try members.refuse(.decrypt, "Keyward keeps no key, only its digest")
+        try members.refuse(.decrypt, "Keyward stores no key, only its digest")
         keyID = try members.text(.keyID)
     }
 }
@@ -36,7 +36,7 @@ struct UnkeyDeleteBody: Decodable {
 /// The body of `keys.rerollKey`.
 struct UnkeyRerollBody: Decodable {
     let keyID: String
-    /// How long the secret before stays good.
+    /// The time for which the previous secret stays valid.
     let grace: Duration
 
     enum CodingKeys: String, CodingKey, CaseIterable {
@@ -84,8 +84,8 @@ struct UnkeyListBody: Decodable {
 
     init(from decoder: any Decoder) throws {
         let members = try UnkeyMembers(decoder, CodingKeys.self)
-        try members.refuse(.decrypt, "Keyward keeps no key, only its digest")
-        // What is listed is what the database holds, always.
+        try members.refuse(.decrypt, "Keyward stores no key, only its digest")
+        // Accepted without effect, because a list is always read from the database.
         _ = try members.value(.revalidateKeysCache, Bool.self)
         func text(_ name: CodingKeys, limit: Int) throws -> String? {
             try ListParameters.text(try members.value(name, String.self), param: name.stringValue, limit: limit)
@@ -104,7 +104,7 @@ struct UnkeyListBody: Decodable {
     }
 }
 
-/// Which key a body is about, for whoever wants to know no more.
+/// The id of the key that a body is about, without the other members.
 struct UnkeySubject: Decodable {
     let keyID: String?
 

@@ -1,9 +1,9 @@
 import AuthKeys
 
-/// A key as Unkey's API shows it; moments are milliseconds since 1970, and what is empty is left out.
+/// A key in the JSON of Unkey's API. Times are milliseconds since 1970; empty members are omitted.
 struct UnkeyKeyJSON: Encodable {
     let keyID: String
-    /// What the secret begins with, as far as that is kept: its prefix.
+    /// The stored beginning of the secret: its prefix.
     let start: String
     let enabled: Bool
     let createdAt: Int64
@@ -35,7 +35,7 @@ struct UnkeyKeyJSON: Encodable {
     }
 }
 
-/// An owner. It has no other id than its name.
+/// An owner in the JSON of Unkey's API. Its id is its name.
 struct UnkeyIdentity: Encodable {
     let id: String
     let externalID: String
@@ -51,7 +51,7 @@ struct UnkeyIdentity: Encodable {
     }
 }
 
-/// A key just made, or its new secret: the only answer that has it.
+/// A new key or a new secret; only this response contains it.
 struct UnkeyIssuedJSON: Encodable {
     let keyID: String
     let key: String
@@ -67,7 +67,7 @@ struct UnkeyIssuedJSON: Encodable {
     }
 }
 
-/// A scope. It has no other id than its text.
+/// A scope in the JSON of Unkey's API. Its id is its text.
 struct UnkeyPermissionJSON: Encodable {
     let id: String
     let name: String

@@ -3,8 +3,8 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// Unkey's API for keys (`POST /v2/keys.createKey` and what goes with it), as far as Keyward has it: the same keys, under the same
-/// permissions and in the same trail as those of `AuthKeyRoutes`. A key that is deactivated is a deleted one here.
+/// Unkey's API for keys (`POST /v2/keys.createKey` and its siblings), as far as Keyward has it. It serves the keys of
+/// `AuthKeyRoutes`, with the same permissions and audit trail. A deactivated key appears as deleted.
 struct UnkeyKeyRoutes: AdminRoutes {
     static let path = "/v2"
 
@@ -97,8 +97,8 @@ struct UnkeyKeyRoutes: AdminRoutes {
         }
     }
 
-    /// Deactivates the key, and removes it where that is asked for. Once more is as good as once, so that a client may ask again
-    /// that got no answer; but a key that was removed is not found.
+    /// Deactivates the key, and removes it if requested. A client that got no response may repeat the request; a
+    /// removed key is then not found.
     private func delete(
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
@@ -109,7 +109,7 @@ struct UnkeyKeyRoutes: AdminRoutes {
             do throws(AuthKeyError) {
                 try await service.delete(body.keyID, version: nil, by: call)
             } catch .unavailable(let detail) {
-                // Half of the request was carried out.
+                // The deactivation has been committed, the removal has not.
                 throw .outcomeUnknown(.harmless, detail: detail)
             }
         }
@@ -136,7 +136,7 @@ struct UnkeyKeyRoutes: AdminRoutes {
 }
 
 extension AuthKeyService {
-    /// A key that is not deactivated.
+    /// Returns a key that is not deactivated.
     func keptKey(_ id: String, for admin: Admin) async throws(AuthKeyError) -> AuthKey {
         let key = try await key(id, for: admin)
         guard key.deactivatedAt == nil else { throw .notFound(id: id) }

@@ -1,7 +1,7 @@
 import AuthKeys
 
-/// The members of a body of Unkey's API. What is not known is refused, and so is what Keyward does not have, wherever it would
-/// have an effect there.
+/// The members of a body of Unkey's API. Unknown members are refused, and so are features that Keyward lacks, if the
+/// request would use them.
 struct UnkeyMembers<Name: CodingKey & CaseIterable> {
     let container: KeyedDecodingContainer<Name>
 
@@ -12,19 +12,19 @@ struct UnkeyMembers<Name: CodingKey & CaseIterable> {
 
     func has(_ name: Name) -> Bool { container.contains(name) }
 
-    /// The value of a member; nil where it is null or not there.
+    /// Returns the value of a member; nil if it is null or absent.
     func value<Value: Decodable>(_ name: Name, _ type: Value.Type = Value.self) throws -> Value? {
         try container.decodeIfPresent(type, forKey: name)
     }
 
-    /// A text that has to be there.
+    /// Returns a required, non-empty text.
     func text(_ name: Name) throws -> String {
         let text = try container.decode(String.self, forKey: name)
         guard !text.isEmpty else { throw Self.fault(name, "is required") }
         return text
     }
 
-    /// Refuses what would have an effect.
+    /// Refuses a member that would have an effect.
     func refuse(_ name: Name, _ reason: String) throws {
         guard let given = try value(name, JSONValue.self), given.hasEffect else { return }
         throw Self.fault(name, "is not supported: \(reason)")
@@ -36,7 +36,8 @@ struct UnkeyMembers<Name: CodingKey & CaseIterable> {
 }
 
 extension JSONValue {
-    /// Whether an option with this value may ask for anything: null, false, what is empty, and an object of such do not.
+    /// True if an option with this value may have an effect. Null, false, empty values, and objects of such values have
+    /// none.
     fileprivate var hasEffect: Bool {
         switch self {
         case .null, .bool(false): false

@@ -1,13 +1,13 @@
 import AuthKeys
 
-/// What is called otherwise in Unkey's API than in Keyward's.
+/// The names in Unkey's API that differ from Keyward's.
 enum UnkeyNames {
-    /// The label that keeps a key's `apiId`.
+    /// The label that stores a key's `apiId`.
     static let apiLabel = "unkey.api_id"
-    /// The name of a key that was given none: Keyward's keys all have one.
+    /// The name of a key without one, because Keyward requires a name.
     static let unnamed = "unnamed"
 
-    /// What a member of Keyward's is called there.
+    /// Returns Unkey's name of a member of Keyward's API.
     static func member(_ name: String) -> String {
         switch name {
         case "owner": "externalId"
@@ -21,7 +21,7 @@ enum UnkeyNames {
 }
 
 extension Timestamp {
-    /// Reads milliseconds since 1970, as Unkey has all moments.
+    /// Reads milliseconds since 1970, the unit of all times in Unkey's API.
     init(milliseconds: Int64, param: String) throws(APIError) {
         let (microseconds, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000)
         self.init(microseconds: microseconds)

@@ -1,7 +1,7 @@
 import AuthKeys
 
-/// What a caller of `keys.verifyKey` wants a key to have: permissions, joined by AND (in either case) and in parentheses, which
-/// change nothing then.
+/// Parses the permissions that a caller of `keys.verifyKey` requires: names joined by AND in any case. Parentheses are
+/// accepted, but make no difference.
 enum UnkeyPermissionQuery {
     static let lengthLimit = 1_000
 
@@ -13,7 +13,8 @@ enum UnkeyPermissionQuery {
         var (wantsPermission, depth) = (true, 0)
         for word in words(query) {
             switch (wantsPermission, word.uppercased()) {
-            case (_, "OR"): throw fault("is not supported with OR: Keyward takes only permissions that are all needed")
+            case (_, "OR"):
+                throw fault("is not supported with OR: Keyward accepts only permissions that are all required")
             case (true, "("): depth += 1
             case (false, ")") where depth > 0: depth -= 1
             case (false, "AND"): wantsPermission = true
@@ -25,12 +26,12 @@ enum UnkeyPermissionQuery {
         }
         guard !wantsPermission, depth == 0 else { throw form }
         guard let needed = ScopeRequirement(scopes) else {
-            throw fault("takes permissions of visible ASCII characters without wildcards, 128 at most")
+            throw fault("must be at most 128 permissions of visible ASCII characters without wildcards")
         }
         return needed
     }
 
-    /// Parentheses are words of their own.
+    /// Splits a query into words; each parenthesis is a word.
     private static func words(_ query: String) -> [String] {
         query.replacing("(", with: " ( ").replacing(")", with: " ) ").split(whereSeparator: \.isWhitespace)
             .map { String($0) }

@@ -1,6 +1,6 @@
 import AuthKeys
 
-/// The body of `keys.updateKey`: what is not named stays, null clears, and `meta` takes the place of all that was there.
+/// The body of `keys.updateKey`: absent members stay, null clears, and `meta` replaces all metadata.
 struct UnkeyUpdateBody: Decodable {
     let keyID: String
     private let patch: KeyPatch
@@ -28,14 +28,14 @@ struct UnkeyUpdateBody: Decodable {
             case .cleared: .cleared
             case .set(let milliseconds): .set(try Timestamp(milliseconds: milliseconds, param: "expires"))
             }
-        // Null is no value of these two: it leaves them as they are.
+        // Null leaves these two members unchanged.
         if let enabled = try members.value(.enabled, Bool.self) { patch.enabled = .set(enabled) }
         if let permissions = try members.value(.permissions, [String].self) { patch.scopes = .set(permissions) }
         self.patch = patch
         metadata = members.has(.meta) ? try members.value(.meta) ?? [:] : nil
     }
 
-    /// The attributes after the change, not yet checked.
+    /// Returns the attributes after the change, before validation.
     func applied(to attributes: KeyAttributes) -> KeyAttributes {
         var result = patch.applied(to: attributes)
         if let metadata { result.metadata = metadata }

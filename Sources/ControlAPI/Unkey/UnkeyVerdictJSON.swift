@@ -1,6 +1,6 @@
 import AuthKeys
 
-/// What `keys.verifyKey` tells of a key. What is empty is left out; of a key that is not found, nothing is told.
+/// The response of `keys.verifyKey` about a key. Empty members are omitted; a key that is not found has no attributes.
 struct UnkeyVerdictJSON: Encodable {
     let valid: Bool
     let code: Code
@@ -17,7 +17,7 @@ struct UnkeyVerdictJSON: Encodable {
         case keyID = "keyId"
     }
 
-    /// Nil where keys cannot be verified now.
+    /// Returns nil while keys cannot be verified.
     init?(_ decision: Decision) {
         let known: KeyProfile?
         switch decision {
@@ -37,17 +37,17 @@ struct UnkeyVerdictJSON: Encodable {
 }
 
 extension UnkeyVerdictJSON {
-    /// Those of Unkey's codes that say something that there is here.
+    /// The codes of Unkey that apply to Keyward.
     enum Code: String, CaseIterable, Encodable {
         case valid = "VALID"
         case notFound = "NOT_FOUND"
-        /// Not from there, not for that, or not yet.
+        /// The address, method, path or time is not allowed.
         case forbidden = "FORBIDDEN"
         case insufficientPermissions = "INSUFFICIENT_PERMISSIONS"
         case disabled = "DISABLED"
         case expired = "EXPIRED"
 
-        /// - Parameter profile: of the key, if there is one.
+        /// - Parameter profile: the profile of the key, if it is known.
         init(_ refusal: Refusal, _ profile: KeyProfile?) {
             self =
                 switch refusal {

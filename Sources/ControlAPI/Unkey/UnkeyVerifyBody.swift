@@ -1,6 +1,6 @@
 import AuthKeys
 
-/// The body of `keys.verifyKey`. `tags` are for statistics of Unkey's that Keyward does not have, and change nothing.
+/// The body of `keys.verifyKey`. `tags` feed statistics of Unkey that Keyward lacks, and have no effect.
 struct UnkeyVerifyBody: Decodable {
     let key: String
     let request: RequestVerifier.Incoming
@@ -27,7 +27,7 @@ struct UnkeyVerifyBody: Decodable {
         let members = try UnkeyMembers(decoder, CodingKeys.self)
         try members.refuse(.keyspaces, "Keyward has no keyspaces")
         try members.refuse(.ratelimits, "Keyward has no rate limits")
-        try members.refuse(.migrationID, "keys are brought in by \(ImportRoute.path)")
+        try members.refuse(.migrationID, "keys are imported at \(ImportRoute.path)")
         if let credits = try members.value(.credits, Credits.self), credits.cost != 0 {
             throw UnkeyMembers.fault(CodingKeys.credits, "is not supported with a cost: Keyward has no credits")
         }

@@ -3,27 +3,27 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `POST /v2/keys.verifyKey` and `POST /v2/keys.whoami`: Unkey's way to ask about a key. The decision is the one of every other way
-/// in, and needs what `/v1/verify` needs.
+/// `POST /v2/keys.verifyKey` and `POST /v2/keys.whoami`: verification in Unkey's API. The decision is the same as at
+/// every other entry point, and requires the permission of `/v1/verify`.
 struct UnkeyVerifyRoutes: Sendable {
     static let path = "/v2/keys.verifyKey"
     static let whoamiPath = "/v2/keys.whoami"
 
     let verifier: RequestVerifier
     let service: AuthKeyService
-    let door: VerifyDoor
+    let authenticator: VerifyAuthenticator
 
     func add(to router: Router<ControlContext>) {
         router.post(RouterPath(Self.path)) { request, context in
-            let admin = try await door.admit(request, context)
-            let body = try await door.read(UnkeyVerifyBody.self, of: request)
-            let (decision, _) = await verifier.decide(about: body.key, for: body.request, asker: admin)
+            let admin = try await authenticator.admit(request, context)
+            let body = try await authenticator.read(UnkeyVerifyBody.self, of: request)
+            let (decision, _) = await verifier.decide(about: body.key, for: body.request, caller: admin)
             guard let verdict = UnkeyVerdictJSON(decision) else { throw APIError.verificationUnavailable }
             return try UnkeyAnswer.response(verdict, context)
         }
         router.post(RouterPath(Self.whoamiPath)) { request, context in
-            let admin = try await door.admit(request, context)
-            let body = try await door.read(UnkeyWhoamiBody.self, of: request)
+            let admin = try await authenticator.admit(request, context)
+            let body = try await authenticator.read(UnkeyWhoamiBody.self, of: request)
             return try UnkeyAnswer.response(try await whoami(body.key, context, for: admin), context)
         }
     }
@@ -32,9 +32,9 @@ struct UnkeyVerifyRoutes: Sendable {
         _ token: String, _ context: ControlContext, for admin: Admin
     ) async throws(APIError) -> UnkeyKeyJSON {
         let id: KeyID
-        switch await verifier.verifier.identify(token, asker: admin) {
+        switch await verifier.verifier.identify(token, caller: admin) {
         case .key(let profile): id = profile.principal.keyID
-        case .nobody: throw APIError(.notFound, .notFound, "no auth key has this secret", code: "key_not_found")
+        case .noKey: throw APIError(.notFound, .notFound, "no auth key has this secret", code: "key_not_found")
         case .unavailable: throw .verificationUnavailable
         }
         let key = try await context.ask { () async throws(AuthKeyError) in

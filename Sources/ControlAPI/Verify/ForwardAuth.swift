@@ -4,17 +4,17 @@ import Hummingbird
 import HummingbirdCore
 import NIOCore
 
-/// `ANY /v1/forward-auth`: a proxy asks whether a request that it holds may pass.
+/// `ANY /v1/forward-auth`: decides for a proxy whether a request that it holds may pass.
 ///
-/// What the request is, each proxy tells in its own way: `X-Forwarded-Method` and `-Uri` (Traefik, Caddy), `X-Original-Method`
-/// and `-URI` or `-URL` (nginx), or the request itself with this path before its own (Envoy). A proxy overwrites the fields of its
-/// own way and may pass on what a client wrote into the others: where two of them disagree, the request is refused. So it is
-/// where the method or the path is not told: a proxy that does not tell it would pass on what a client says instead.
+/// Each proxy describes the request differently: by `X-Forwarded-Method` and `-Uri` (Traefik, Caddy), by
+/// `X-Original-Method` and `-URI` or `-URL` (nginx), or by its own method and a path after this one (Envoy). A proxy
+/// overwrites the fields that it uses, but may pass on a client's values of the others. So conflicting descriptions are
+/// refused. A missing method or path is refused too: a proxy that does not send it would pass on the client's value.
 struct ForwardAuth: RouterMiddleware, DirectRoute {
     static let path = "/v1/forward-auth"
 
     let verifier: RequestVerifier
-    /// Proxies before the one that asks.
+    /// The trusted proxies in front of the calling proxy.
     let proxies: [IPNetwork]
 
     var pattern: String { Self.path }
@@ -50,7 +50,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         return verifier.decideNow(incoming).map(answer)
     }
 
-    /// What comes behind the path of this.
+    /// Returns the part of a target after this route's path.
     private static func rest(of target: String) -> Substring.UTF8View { target.utf8.dropFirst(path.utf8.count) }
 
     private func answer(_ outcome: RequestVerifier.Outcome) -> DirectAnswer {
@@ -60,7 +60,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         case .refused(let refused, let needed):
             var headers = HTTPFields()
             headers[.wwwAuthenticate] = refused.challenge(needing: needed)
-            // Proxies know 401 and 403 as refusals, and take anything else for trouble of Keyward's.
+            // Proxies treat 401 and 403 as refusals, and any other status as a failure of Keyward.
             return Self.refusal(
                 type: refused.kind.type, code: refused.code, message: refused.message(needing: needed),
                 status: refused.kind == .authentication ? .unauthorized : .forbidden, headers: headers)
@@ -78,14 +78,14 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
     private static let ambiguous = refusal(
         type: Refusal.pathAmbiguous.kind.type, code: "ambiguous_request",
         message:
-            "the proxy has to tell method and path of the request, as X-Forwarded-Method and X-Forwarded-Uri or X-Original-Method and X-Original-URI, and its client nothing else of them",
+            "the proxy must send the method and path of the request, as X-Forwarded-Method and X-Forwarded-Uri or X-Original-Method and X-Original-URI, and remove conflicting fields of the client",
         status: .forbidden)
 
-    /// What the proxy tells; nil where it is told in two ways.
+    /// Returns the request that the proxy describes; nil if the description is incomplete or contradicts itself.
     private func incoming(_ head: HTTPRequest) throws(APIError) -> RequestVerifier.Incoming? {
         let headers = head.headerFields
         let rest = Self.rest(of: head.path ?? "")
-        // The path and query of the request itself, where that came with it.
+        // The path and query of the described request, if they follow this route's path.
         let original = rest.first == UInt8(ascii: "/") ? String(Substring(rest)) : nil
         var methods = Self.values(headers, Name.method)
         var targets = Self.values(headers, Name.target)
@@ -98,7 +98,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
             throw APIError(.badRequest, .invalidRequest, fault.message, code: "malformed_request")
         }
         targets = targets.map(Self.pathAndQuery)
-        // A longer target was cut.
+        // Overlong targets were cut.
         guard head.path?.utf8.count ?? 0 <= PlainHeads.targetLimit, let method = Self.agreed(methods),
             let target = Self.agreed(targets), !method.isEmpty,
             !method.utf8.contains(PlainHeads.substitute),
@@ -113,12 +113,13 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
             scopes: original == nil && !rest.isEmpty ? try Self.scopes(QueryParameters(URI(head.path ?? ""))) : .none)
     }
 
-    /// The values of fields that mean the same.
+    /// Returns the values of equivalent fields.
     private static func values(_ headers: HTTPFields, _ names: [HTTPField.Name]) -> [String] {
         names.flatMap { headers[values: $0] }
     }
 
-    /// What is told, if it is told in one way, byte by byte, and in visible ASCII, as methods and targets are (RFC 9112 section 3).
+    /// Returns the value that all fields agree on, byte by byte. It must be visible ASCII, as methods and targets are
+    /// (RFC 9112 section 3).
     private static func agreed(_ values: [String]) -> String? {
         guard let first = values.first, first.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
             values.allSatisfy({ $0.utf8.elementsEqual(first.utf8) })
@@ -126,7 +127,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         return first
     }
 
-    /// An absolute URL without what comes before its path.
+    /// Returns an absolute URL without the part before its path.
     private static func pathAndQuery(_ target: String) -> String {
         let bytes = target.utf8
         guard bytes.first != UInt8(ascii: "/"), let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
@@ -141,8 +142,8 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         let known: IPAddress?
     }
 
-    /// The client's address: what the proxy that asks added last, unless that is another trusted proxy. Nil where it is told in
-    /// two ways.
+    /// Returns the client's address: the last one that is not a trusted proxy's, as added by the calling proxy. Nil if
+    /// the fields disagree.
     private func address(_ headers: HTTPFields) -> Address? {
         let forwarded = headers[values: Name.forwardedFor]
         let real = headers[values: Name.realIP].map { ClientAddress.parse($0.utf8) }
@@ -151,27 +152,27 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         return real.allSatisfy { $0 == last } ? Address(known: last) : nil
     }
 
-    /// `?scope=`, repeated or separated by spaces. A query that asks for anything else, or for no scope, is a mistake in the proxy's
-    /// configuration, which must not open what it was to protect.
+    /// Reads `?scope=`, repeated or separated by spaces. Any other parameter and an empty scope are mistakes in the
+    /// proxy's configuration, and must not remove a protection.
     private static func scopes(_ query: QueryParameters) throws(APIError) -> ScopeRequirement {
         var names: [String] = []
         for pair in query.pairs {
             let asked = pair.value.split(separator: " ").map(String.init)
-            guard pair.name == "scope", !asked.isEmpty else { throw misspelt }
+            guard pair.name == "scope", !asked.isEmpty else { throw invalidQuery }
             names += asked
         }
-        guard let scopes = ScopeRequirement(names) else { throw misspelt }
+        guard let scopes = ScopeRequirement(names) else { throw invalidQuery }
         return scopes
     }
 
-    private static var misspelt: APIError {
+    private static var invalidQuery: APIError {
         .validation(
-            "the query takes scope alone: scopes without wildcards, at most \(ScopeRequirement.countLimit), separated by spaces",
+            "the only query parameter is scope: at most \(ScopeRequirement.countLimit) scopes without wildcards, separated by spaces",
             param: "scope")
     }
 
-    /// All fields of the identity, empty ones too: so a proxy that copies them overwrites whatever a client sent under their
-    /// names.
+    /// Returns all identity fields, including empty ones. A proxy that copies them thus overwrites the client's fields
+    /// of the same names.
     private static func identity(_ principal: Principal?) -> HTTPFields {
         var headers = HTTPFields()
         headers[Name.keyID] = principal?.keyID.description ?? ""
@@ -187,7 +188,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         var headers = headers
         let body = ErrorText.body(type: type, message: message, code: code)
         headers[.contentType] = "application/json"
-        // nginx keeps nothing of a refusal but its fields.
+        // nginx keeps only the header fields of a refusal.
         headers[Name.error] = body
         return DirectAnswer(status: status, headers: headers, body: ByteBuffer(string: body))
     }
@@ -204,7 +205,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         static let owner = named("X-Keyward-Owner")[0]
         static let scopes = named("X-Keyward-Scopes")[0]
 
-        /// Each is a token.
+        /// Returns the names of fields; each is a literal that is a valid token.
         private static func named(_ names: String...) -> [HTTPField.Name] { names.compactMap { HTTPField.Name($0) } }
     }
 }

@@ -1,7 +1,7 @@
 import AuthKeys
 import NIOCore
 
-/// The body of `POST /v1/verify`: a key, and what somebody wants to do with it.
+/// The body of `POST /v1/verify`: a key, and the attributes of the request that it came with.
 struct VerifyBody: Decodable {
     let key: String
     let request: RequestVerifier.Incoming
@@ -14,17 +14,17 @@ struct VerifyBody: Decodable {
     init(from decoder: any Decoder) throws {
         try decoder.refuseMembers(beyond: CodingKeys.self)
         let members = try decoder.container(keyedBy: CodingKeys.self)
-        var question = Question(key: try members.decode(String.self, forKey: .key))
-        question.method = try members.decodeIfPresent(String.self, forKey: .method)
-        question.path = try members.decodeIfPresent(String.self, forKey: .path)
-        question.ip = try members.decodeIfPresent(String.self, forKey: .ip)
-        question.scopes = try members.decodeIfPresent([String].self, forKey: .scopes)
-        question.cost = try members.wholeNumber(forKey: .cost)
-        question.agent = try members.decodeIfPresent(String.self, forKey: .userAgent)
+        var values = Values(key: try members.decode(String.self, forKey: .key))
+        values.method = try members.decodeIfPresent(String.self, forKey: .method)
+        values.path = try members.decodeIfPresent(String.self, forKey: .path)
+        values.ip = try members.decodeIfPresent(String.self, forKey: .ip)
+        values.scopes = try members.decodeIfPresent([String].self, forKey: .scopes)
+        values.cost = try members.wholeNumber(forKey: .cost)
+        values.agent = try members.decodeIfPresent(String.self, forKey: .userAgent)
         let (member, reason): (CodingKeys, String)
-        do throws(ToldRequest.Fault) {
-            self = try VerifyBody(question)
-            guard let cost = question.cost, cost < 0 else { return }
+        do throws(DescribedRequest.Fault) {
+            self = try VerifyBody(values)
+            guard let cost = values.cost, cost < 0 else { return }
             (member, reason) = (.cost, "must be at least 0")
         } catch {
             member =
@@ -39,30 +39,31 @@ struct VerifyBody: Decodable {
         throw APIError.validation("\(name) \(reason)", param: name)
     }
 
-    /// Reads a body that is written plainly, as most are, in a fraction of the time; nil for one that is not, or that is wrong.
+    /// Reads a body in the plain form that most callers send, in a fraction of the time. Nil for any other form, and
+    /// for an invalid body.
     init?(plain body: ByteBuffer) {
-        var question = Question()
+        var values = Values()
         var seen: [CodingKeys] = []
         let isPlain = PlainJSON.forEachMember(of: body) { name, value in
             guard let member = CodingKeys(rawValue: name), !seen.contains(member) else { return false }
             seen.append(member)
             switch (member, value) {
-            case (.key, .string(let text)): question.key = text
-            case (.method, .string(let text)): question.method = text
-            case (.path, .string(let text)): question.path = text
-            case (.ip, .string(let text)): question.ip = text
-            case (.userAgent, .string(let text)): question.agent = text
-            case (.scopes, .strings(let texts)): question.scopes = texts
+            case (.key, .string(let text)): values.key = text
+            case (.method, .string(let text)): values.method = text
+            case (.path, .string(let text)): values.path = text
+            case (.ip, .string(let text)): values.ip = text
+            case (.userAgent, .string(let text)): values.agent = text
+            case (.scopes, .strings(let texts)): values.scopes = texts
             default: return false
             }
             return true
         }
-        guard isPlain, seen.contains(.key), let read = try? VerifyBody(question) else { return nil }
+        guard isPlain, seen.contains(.key), let read = try? VerifyBody(values) else { return nil }
         self = read
     }
 
-    /// What the members say.
-    private struct Question {
+    /// The values of the members.
+    private struct Values {
         var key = ""
         var method: String?
         var path: String?
@@ -72,13 +73,13 @@ struct VerifyBody: Decodable {
         var agent: String?
     }
 
-    private init(_ question: Question) throws(ToldRequest.Fault) {
+    private init(_ values: Values) throws(DescribedRequest.Fault) {
         var address: IPAddress?
-        if let text = question.ip { address = try ToldRequest.address(text) }
-        key = question.key
+        if let text = values.ip { address = try DescribedRequest.address(text) }
+        key = values.key
         request = RequestVerifier.Incoming(
-            method: question.method ?? "", path: try ToldRequest.path(question.path), address: address,
-            agent: question.agent, scopes: try ToldRequest.scopes(question.scopes ?? [], isList: true))
+            method: values.method ?? "", path: try DescribedRequest.path(values.path), address: address,
+            agent: values.agent, scopes: try DescribedRequest.scopes(values.scopes ?? [], isList: true))
     }
 }
 
@@ -96,7 +97,7 @@ struct VerifyBatchBody: Decodable {
         try decoder.refuseMembers(beyond: CodingKeys.self)
         requests = try decoder.container(keyedBy: CodingKeys.self).decode([VerifyBody].self, forKey: .requests)
         guard (1...Self.limit).contains(requests.count) else {
-            throw APIError.validation("requests takes 1 to \(Self.limit)", param: "requests")
+            throw APIError.validation("requests must have 1 to \(Self.limit) elements", param: "requests")
         }
     }
 }

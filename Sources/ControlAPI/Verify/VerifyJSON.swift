@@ -1,19 +1,19 @@
 import AuthKeys
 
-/// What became of a key that somebody asked about. What is empty is left out.
+/// The result of a verification. Empty members are omitted.
 struct VerifyJSON {
     let valid: Bool
     let code: Code
-    /// Of the answer that the gateway would give, and its challenge; for whoever passes it on.
+    /// The status and challenge of the gateway's response to such a request, for the caller to pass on.
     let status: Int
     let wwwAuthenticate: String?
     let message: String?
-    /// The key's, if there is one, good or not.
+    /// The id of the key, if it is known, whether valid or not.
     let keyID: String?
     let name: String?
     let owner: String?
     let scopes: [String]?
-    /// A JSON object.
+    /// The metadata, as a JSON object.
     let metadata: String?
     let expiresAt: String?
 
@@ -54,7 +54,8 @@ extension VerifyJSON {
         case wwwAuthenticate = "www_authenticate"
     }
 
-    /// As JSON, members by name. Written here, because a JSON encoder takes longer than all the rest of an answer.
+    /// The JSON object, members sorted by name. It is written by hand, because a JSON encoder takes longer than the
+    /// rest of the response.
     var text: String {
         var text = "{"
         for member in Member.allCases {
@@ -83,7 +84,7 @@ extension VerifyJSON {
 }
 
 extension VerifyJSON {
-    /// What became of it, for machines.
+    /// The result, for machines.
     enum Code: String, CaseIterable {
         case valid = "VALID"
         case notFound = "NOT_FOUND"
@@ -98,10 +99,10 @@ extension VerifyJSON {
         case methodAmbiguous = "METHOD_AMBIGUOUS"
         case pathAmbiguous = "PATH_AMBIGUOUS"
         case scopeMissing = "SCOPE_MISSING"
-        /// Nobody knows: of one in a batch that would have to be looked for in a database that cannot be used now.
+        /// A result in a batch that requires a lookup while the database is unavailable.
         case unavailable = "UNAVAILABLE"
 
-        /// - Parameter profile: of the key, if there is one.
+        /// - Parameter profile: the profile of the key, if it is known.
         init(_ refusal: Refusal, _ profile: KeyProfile?) {
             self =
                 switch refusal {

@@ -3,25 +3,25 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `POST /v1/verify` and `POST /v1/verify/batch`: a service asks whether a key is good for what its caller wants. A key is in the
-/// body, never in a URL, and nothing here asks the database, unless the key is a new one.
+/// `POST /v1/verify` and `POST /v1/verify/batch`: a service asks whether a key allows its caller's request. Keys are in
+/// the body, never in a URL. The database is queried only about keys that are not in memory.
 struct VerifyRoutes: DirectRoute {
     static let path = "/v1/verify"
 
     let verifier: RequestVerifier
-    let door: VerifyDoor
+    let authenticator: VerifyAuthenticator
 
     func add(to router: Router<ControlContext>) {
         router.post(RouterPath(Self.path)) { request, context in
-            let admin = try await door.admit(request, context)
-            let question = try await door.read(VerifyBody.self, of: request)
+            let admin = try await authenticator.admit(request, context)
+            let question = try await authenticator.read(VerifyBody.self, of: request)
             let verdict = await verdict(on: question, for: admin)
             guard verdict.code != .unavailable else { throw APIError.verificationUnavailable }
             return DirectAnswer(json: verdict.text).response
         }
         router.post(RouterPath(Self.path + "/batch")) { request, context in
-            let admin = try await door.admit(request, context)
-            let batch = try await door.read(VerifyBatchBody.self, of: request)
+            let admin = try await authenticator.admit(request, context)
+            let batch = try await authenticator.read(VerifyBatchBody.self, of: request)
             var results: [String] = []
             for question in batch.requests { results.append(await verdict(on: question, for: admin).text) }
             return DirectAnswer(json: "{\"results\":[\(results.joined(separator: ","))]}").response
@@ -29,19 +29,19 @@ struct VerifyRoutes: DirectRoute {
     }
 
     private func verdict(on question: VerifyBody, for admin: Admin) async -> VerifyJSON {
-        let (decision, needed) = await verifier.decide(about: question.key, for: question.request, asker: admin)
+        let (decision, needed) = await verifier.decide(about: question.key, for: question.request, caller: admin)
         return VerifyJSON(decision, needed: needed)
     }
 
-    // MARK: - One question, answered at once
+    // MARK: - Responses on the event loop
 
     var pattern: String { Self.path }
     var isForAdmins: Bool { true }
 
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
-        guard let admin = door.known(head), let question = VerifyBody(plain: body),
+        guard let admin = authenticator.known(head), let question = VerifyBody(plain: body),
             verifier.verifier.isServing,
-            let (decision, needed) = verifier.decideNow(about: question.key, for: question.request, asker: admin)
+            let (decision, needed) = verifier.decideNow(about: question.key, for: question.request, caller: admin)
         else { return nil }
         return DirectAnswer(json: VerifyJSON(decision, needed: needed).text)
     }

@@ -3,8 +3,9 @@ import NIOCore
 import NIOSSL
 
 extension Channel {
-    /// Closes a connection so that nobody takes what came for all there was: a reset (SO_LINGER of zero; RST_STREAM for a
-    /// stream). TLS is not said goodbye to, for the same reason, and because the other side might not answer.
+    /// Closes the connection so that the peer cannot mistake a truncated message for a complete one. A socket is reset
+    /// (SO_LINGER of zero), a stream gets RST_STREAM. TLS sends no close_notify, for the same reason, and because the
+    /// peer might not reply.
     func abort() {
         _ = (self as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
         if let tls = try? pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self) {

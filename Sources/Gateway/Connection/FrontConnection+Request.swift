@@ -1,9 +1,10 @@
 import AuthKeys
 import NIOCore
 
-/// The way of a request to the upstream.
+/// Forwarding of a request to the upstream.
 extension FrontConnection {
-    /// Reads a head and has it decided. False when it is not all there, or nothing may follow.
+    /// Reads a head and acts on the decision about it. Returns false if the head is incomplete or if nothing may follow
+    /// it.
     func readHead() -> Bool {
         let now = NIODeadline.now()
         let limits = loop.headLimits
@@ -31,7 +32,7 @@ extension FrontConnection {
         return true
     }
 
-    /// Takes the next piece of the body. False when there is none.
+    /// Reads the next chunk of the body. Returns false if there is none.
     func readBody() -> Bool {
         let now = NIODeadline.now()
         do throws(HeadError) {
@@ -54,7 +55,7 @@ extension FrontConnection {
         return true
     }
 
-    /// Whether the request that had this number still waits for a connection.
+    /// True if the request with this number still waits for an upstream connection.
     func isWaiting(_ number: UInt64) -> Bool {
         self.number == number && exchange.stage == .connecting
     }
@@ -72,7 +73,7 @@ extension FrontConnection {
         readIfWanted()
     }
 
-    /// Another upstream is asked.
+    /// Notes that the pool tries another upstream.
     func upstreamChanged() {
         exchange.upstreamChanged(now: .now())
     }
@@ -88,7 +89,7 @@ extension FrontConnection {
         readIfWanted()
     }
 
-    /// Passes what a tunnel's client sent on. False when nothing may follow.
+    /// Passes on the bytes that the client of a tunnel sent. Returns false if nothing may follow.
     func readTunnel() -> Bool {
         guard exchange.tunnelPiece(now: .now()).actions.contains(.forward) else { return false }
         upstream?.write(input)
@@ -96,7 +97,7 @@ extension FrontConnection {
         return false
     }
 
-    /// Looks the credential up, off the loop, and decides again with the answer.
+    /// Looks the credential up outside the loop, then decides again with the result.
     func resolve(_ digest: SecretDigest) {
         let verifier = loop.gate.verifier
         let eventLoop = loop.eventLoop
@@ -114,7 +115,7 @@ extension FrontConnection {
         process()
     }
 
-    /// Asks the gate, and the router for a request that goes through.
+    /// Asks the gate for a decision, and the router for the destination of an accepted request.
     private func decide(after answer: UnknownKeyLookup.Answer? = nil) -> Exchange.Decision {
         if !record.isAdmitted { return .answer(.overloaded) }
         return headBytes.withUnsafeReadableBytes { bytes in
@@ -133,7 +134,7 @@ extension FrontConnection {
         }
     }
 
-    /// Begins to count and to name what came.
+    /// Starts the record of a request: its identifier, its start time and its count.
     func beginRecord(now: NIODeadline) {
         let underWay = loop.shared.requestBegan()
         record = RequestRecord()
@@ -143,7 +144,7 @@ extension FrontConnection {
         record.isAdmitted = underWay <= loop.configuration.limits.requestsInFlight
     }
 
-    /// Refuses a stream's request that could not be written as an HTTP/1.1 request.
+    /// Refuses the request of a stream that cannot be written as an HTTP/1.1 request.
     func refuse(_ error: HeadError) {
         refuse(error, now: .now())
         flush()

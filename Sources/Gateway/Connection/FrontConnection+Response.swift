@@ -2,7 +2,7 @@ import AuthKeys
 import Logging
 import NIOCore
 
-/// The way of a response to the client, and the end of an exchange.
+/// Forwarding of a response to the client, and the end of an exchange.
 extension FrontConnection {
     func interimHead(_ head: borrowing ResponseHead, bytes: ByteBuffer) {
         let step = exchange.interimHead(clientUnderstands: record.version == .http11, now: .now())
@@ -60,7 +60,7 @@ extension FrontConnection {
 
     // MARK: The end
 
-    /// The upstream's connection ended before its response did.
+    /// Handles an upstream connection that ended before its response.
     func upstreamLost(isSilent: Bool, cause: UpstreamCause) {
         let wasResponding = exchange.stage == .responding
         let step = exchange.upstreamLost(isSilent: isSilent, now: .now())
@@ -69,7 +69,7 @@ extension FrontConnection {
         flush()
     }
 
-    /// Does what an event came to, in the order of the actions. `forward` is done by whoever has the bytes.
+    /// Carries out the actions of a step, in the order below. The caller, which holds the bytes, handles `forward`.
     func perform(_ step: Exchange.Step) {
         let actions = step.actions
         if let answer = step.answer { write(answer, persists: !actions.contains(.linger)) }
@@ -105,7 +105,7 @@ extension FrontConnection {
     }
 
     private func write(_ answer: Answer, persists: Bool) {
-        // What was no whole head was not counted yet.
+        // A request whose head was incomplete is not counted yet.
         if !record.isCounted { beginRecord(now: .now()) }
         record.status = answer.status
         let context = AnswerWriter.Context(
@@ -123,13 +123,14 @@ extension FrontConnection {
         connection.close()
     }
 
-    /// Ends a tunnel's output to the upstream; if the tunnel is over, the rest of it is left to the upstream's connection.
+    /// Ends the output of a tunnel to the upstream. If the tunnel is over, the upstream's connection sends the rest on
+    /// its own.
     private func endUpstream() {
         guard exchange.stage == .lingering else {
             upstream?.endOutput()
             return
         }
-        upstream?.finish(within: loop.patience.idle)
+        upstream?.finish(within: loop.timeouts.idle)
         upstream = nil
     }
 
@@ -139,8 +140,8 @@ extension FrontConnection {
         connection?.release()
     }
 
-    /// Flushes, ends the output, and goes on reading for a moment: closing with bytes unread would reset the connection, and
-    /// the client might lose the answer.
+    /// Flushes, ends the output, and keeps reading for a moment. Closing a connection with unread bytes would reset it,
+    /// and the client might lose the response.
     private func linger() {
         guard let context else { return }
         let sent = context.eventLoop.makePromise(of: Void.self)
@@ -154,7 +155,7 @@ extension FrontConnection {
         context?.close(mode: .output, promise: promise)
     }
 
-    /// Ends a WebSocket with a status code (RFC 6455 section 7.4.1), unless a frame is incomplete.
+    /// Ends a WebSocket with a status code (RFC 6455 section 7.4.1). Aborts the connection if a frame is incomplete.
     private func dismiss() {
         guard frames.isBetween, let context else { return abort() }
         outlet.append(dismissal.frame, to: context)

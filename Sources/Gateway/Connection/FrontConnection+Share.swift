@@ -2,10 +2,10 @@ import AuthKeys
 import Metrics
 import NIOCore
 
-/// The share of the gateway that a request's account gets.
+/// Accounting of a request against the share of its account.
 extension FrontConnection {
-    /// Counts the request against its key, or against the client's network where it has no key. Returns the refusal where the
-    /// account has its share already.
+    /// Counts the request against its key, or against the client's network if it has no key. Returns the refusal if the
+    /// account has used up its share.
     func countAgainstAccount(bytes: UnsafeRawBufferPointer) -> Answer? {
         record.account =
             record.keyID.map(Account.init(key:)) ?? Account(network: forwarded.client(head, bytes: bytes))
@@ -17,7 +17,7 @@ extension FrontConnection {
         return head.upgrades ? acquireTunnel() : nil
     }
 
-    /// Reserves a place for the tunnel that the upstream may agree to.
+    /// Reserves a tunnel for the upgrade that the upstream may accept.
     private func acquireTunnel() -> Answer? {
         guard loop.acquireTunnel(for: record.account) else {
             loop.metrics.shareRefusals.increment()
@@ -27,8 +27,8 @@ extension FrontConnection {
         return nil
     }
 
-    /// Ends what `countAgainstAccount` began. An upstream connection that still has to send what came through a tunnel keeps the
-    /// tunnel's place.
+    /// Reverts `countAgainstAccount`. An upstream connection that still sends bytes of a tunnel keeps the tunnel's
+    /// reservation until it closes.
     func leaveAccount() {
         if record.countsAgainstAccount { loop.shared.accounts.end(record.account) }
         record.countsAgainstAccount = false
@@ -40,7 +40,7 @@ extension FrontConnection {
 
     // MARK: Eviction
 
-    /// The time since which the client has taken or sent nothing although it is its turn; nil while it is not.
+    /// The time since which the client has neither read nor sent, if it is its turn; otherwise nil.
     func stalledSince(on pool: UpstreamPool) -> NIODeadline? {
         guard let upstream, upstream.pool === pool else { return nil }
         switch exchange.stage {
@@ -50,12 +50,12 @@ extension FrontConnection {
         }
     }
 
-    /// The time since which nothing has passed through the tunnel; nil where it is none.
+    /// The time since which nothing has passed through the tunnel; nil if the exchange is not a tunnel.
     var tunnelSilentSince: NIODeadline? {
         exchange.stage == .tunneling ? exchange.lastTunnelProgress : nil
     }
 
-    /// Ends the exchange in favour of others.
+    /// Ends the exchange so that other requests can use its connection.
     func evict(now: NIODeadline) {
         loop.metrics.evicted(exchange.stage)
         dismissal = .makesRoom

@@ -2,9 +2,11 @@ import AuthKeys
 import Metrics
 import NIOCore
 
-/// A client's connection: reads its requests one at a time, has each decided, and carries it to the upstream and back.
+/// A client's connection: reads requests one at a time, obtains a decision on each, forwards it to the upstream, and
+/// returns the response.
 ///
-/// The shell around `Exchange`: it parses, moves bytes and does as it is told. All on one event loop; nothing waits.
+/// The shell around `Exchange`: it parses, moves bytes and carries out actions. It runs on one event loop and never
+/// blocks.
 final class FrontConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -12,26 +14,26 @@ final class FrontConnection: ChannelInboundHandler {
     let outlet = Outlet()
     var exchange: Exchange
     var context: ChannelHandlerContext?
-    /// Where the loop keeps it.
-    var place = 0
+    /// The index of this connection in `GatewayLoop.connections`.
+    var index = 0
     var upstream: UpstreamConnection?
-    /// Tells one request of this connection from the next, for whoever answers late.
+    /// Identifies the current request of this connection, so that a late callback for an earlier one is ignored.
     var number: UInt64 = 0
 
     var input = ByteBuffer()
     var scanner = HeadScanner()
     var head = RequestHead()
-    /// The head of the request under way, for as long as it may have to be read again.
+    /// The head of the current request, kept as long as it may be evaluated again.
     var headBytes = ByteBuffer()
     var requestBody = BodyDecoder(.none)
-    /// What the upstream was sent, for as long as it may have to be sent again.
+    /// The head as sent to the upstream, kept as long as it may be sent again.
     var upstreamHead = ByteBuffer()
     var identity = ByteBuffer()
-    /// Says who the client is.
+    /// Describes the client to the upstream.
     let forwarded: Forwarded
-    /// Where in its frames the output of a tunnel stands.
+    /// The position of a tunnel's output within its WebSocket frames.
     var frames = WebSocketFrames()
-    /// The reason for which the gateway ends the tunnel, if it does.
+    /// The reason that the gateway gives when it ends the tunnel.
     var dismissal = WebSocketFrames.Dismissal.keyEnded
     var delimiter = ResponseRewriter.Delimiter.itself
     var record = RequestRecord()
@@ -40,10 +42,12 @@ final class FrontConnection: ChannelInboundHandler {
     private var skippedLine = false
 
     private let isRefused: Bool
-    /// Whether it is a stream of an HTTP/2 connection.
+    /// True for a stream of an HTTP/2 connection.
     private let isStream: Bool
 
-    /// `peer`: the client's address. `isRefused`: there are too many connections, and the client is only told so.
+    /// - Parameters:
+    ///   - peer: the client's address.
+    ///   - isRefused: true if there are too many connections; the client then only gets a 503.
     init(
         loop: GatewayLoop, peer: SocketAddress?, isSecure: Bool = false, isRefused: Bool = false, isStream: Bool = false
     ) {
@@ -51,7 +55,7 @@ final class FrontConnection: ChannelInboundHandler {
         self.isStream = isStream
         self.isRefused = isRefused
         forwarded = Forwarded(peer: peer, isSecure: isSecure, trusting: loop.configuration.trustedProxies)
-        exchange = Exchange(patience: loop.patience, now: .now())
+        exchange = Exchange(timeouts: loop.timeouts, now: .now())
     }
 
     // MARK: From the socket
@@ -118,7 +122,7 @@ final class FrontConnection: ChannelInboundHandler {
 
     // MARK: Reading
 
-    /// Works through what was read, as far as the exchange goes, then sends what came of it.
+    /// Processes the bytes that were read, as far as the exchange permits, then flushes the output.
     func process() {
         guard !isProcessing else { return }
         isProcessing = true
@@ -159,8 +163,8 @@ final class FrontConnection: ChannelInboundHandler {
         number &+= 1
     }
 
-    /// Asks for more, if it can be put somewhere. A read is kept pending while what came last is used up, so that the
-    /// socket need not be registered anew for each request; at most one read's worth waits here.
+    /// Requests a read if the bytes can be passed on. A read stays pending while the previous input is processed, so
+    /// that the socket is not registered again for each request. At most the bytes of one read are buffered here.
     func readIfWanted() {
         let isWanted =
             switch exchange.stage {
@@ -177,7 +181,7 @@ final class FrontConnection: ChannelInboundHandler {
 
     // MARK: Writing
 
-    /// Whether the response may come.
+    /// True if the client can accept more of the response.
     var takesResponse: Bool { isWritable }
 
     func flush() {
@@ -207,24 +211,25 @@ final class FrontConnection: ChannelInboundHandler {
         flush()
     }
 
-    /// Whether something runs for a key that may have ended: it was changed, or its time has come.
+    /// True if the key of the exchange may no longer be valid: the index has changes, or the key's expiry time has
+    /// passed.
     func isDoubtful(hasChanges: Bool, now: Timestamp) -> Bool {
         record.isCounted && (hasChanges || record.expiresAt.map { $0 <= now } ?? false)
     }
 
-    /// Ends what runs if its key is good no more.
+    /// Ends the exchange if its key is no longer valid.
     func recheckKey(now: Timestamp) {
         guard let digest = record.digest, exchange.stage != .resolving else { return }
-        let standing = headBytes.withUnsafeReadableBytes { bytes in
+        let status = headBytes.withUnsafeReadableBytes { bytes in
             loop.gate.recheck(digest, head, bytes: bytes, from: forwarded, at: now)
         }
-        switch standing {
-        case .good(let expiresAt): record.expiresAt = expiresAt
-        case .ended(let refusal): endKey(.refused(refusal))
+        switch status {
+        case .valid(let expiresAt): record.expiresAt = expiresAt
+        case .refused(let refusal): endKey(.refused(refusal))
         }
     }
 
-    /// Ends what runs because keys cannot be verified any more.
+    /// Ends the exchange because keys can no longer be verified.
     func endUnverified() {
         if record.isCounted, record.digest != nil, exchange.stage != .resolving { endKey(.verificationUnavailable) }
     }
@@ -239,8 +244,8 @@ final class FrontConnection: ChannelInboundHandler {
         perform(exchange.drain())
     }
 
-    /// Resets the connection (SO_LINGER of zero; RST_STREAM for a stream): even a client that reads until the end sees that
-    /// this was none. TLS is not said goodbye to, for the same reason.
+    /// Resets the connection (SO_LINGER of zero; RST_STREAM for a stream). Even a client that reads until the
+    /// connection ends then sees that the response is incomplete. TLS sends no close_notify, for the same reason.
     func abort() {
         context?.channel.abort()
     }

@@ -1,13 +1,13 @@
 import NIOCore
 
-/// Room for accounts that hold less, made by ending what makes no progress.
+/// Eviction of exchanges without progress, in favour of accounts that hold fewer connections.
 extension GatewayLoop {
     /// The time without progress after which an exchange may be ended while others wait.
     static let stallLimit = TimeAmount.seconds(2)
-    /// The exchanges that one look at a pool ends at most.
+    /// The maximum number of exchanges that one call evicts for a pool.
     private static let reliefLimit = 64
 
-    /// Ends exchanges whose clients stall, while requests of accounts that hold fewer connections wait for one.
+    /// Evicts exchanges whose clients stall, while requests of accounts with fewer connections wait for one.
     func relieve(now: NIODeadline) {
         for group in router.destinations {
             for pool in group.pools {
@@ -19,20 +19,20 @@ extension GatewayLoop {
         }
     }
 
-    /// Acquires a place for a tunnel, if need be in the place of a silent one of an account that has more.
+    /// Acquires a tunnel. If none is free for the account, evicts a silent tunnel of an account that holds more.
     func acquireTunnel(for account: Account) -> Bool {
         if tunnels.acquire(account) { return true }
-        // With one place more, the account would still have too many.
+        // After one eviction, the account would still hold more than its share.
         guard tunnels.held(by: account) <= tunnels.free else { return false }
         let now = NIODeadline.now()
-        let silent = stalled(before: now - patience.idle) { $0.tunnelSilentSince }
+        let silent = stalled(before: now - timeouts.idle) { $0.tunnelSilentSince }
         evict(1, of: silent, beyond: tunnels.held(by: account) + 1, held: tunnels.held, now: now)
         return tunnels.acquire(account)
     }
 
     private typealias Stalled = (front: FrontConnection, since: NIODeadline)
 
-    /// The exchanges that have made no progress since before a moment.
+    /// The exchanges without progress since `moment` or earlier.
     private func stalled(before moment: NIODeadline, _ since: (FrontConnection) -> NIODeadline?) -> [Stalled] {
         connections.compactMap { front in
             since(front).flatMap { $0 <= moment ? (front: front, since: $0) : nil }

@@ -4,8 +4,8 @@ import Metrics
 import NIOCore
 import NIOSSL
 
-/// Everything that one event loop of the gateway has: its client connections, its upstream connections, its tools. Belongs to
-/// that loop; nothing of it is shared but `shared`.
+/// The state of one event loop of the gateway: its client connections, its upstream connections and its helpers.
+/// Belongs to that loop; only `shared` is shared with other loops.
 final class GatewayLoop {
     let eventLoop: any EventLoop
     let configuration: GatewayConfiguration
@@ -16,22 +16,23 @@ final class GatewayLoop {
     let logger: Logger
     let logsRequests: Bool
     let headLimits: HeadLimits
-    let patience: Exchange.Patience
+    let timeouts: Exchange.Timeouts
     var requestIDs = RequestIDSource()
     var tunnels: FairShare<Account>
     private(set) var connections: [FrontConnection] = []
-    /// Connections of clients, whatever is spoken on them.
+    /// The connections of clients, with any protocol.
     private var sockets: [ObjectIdentifier: any Channel] = [:]
-    /// Those in their TLS handshake, and those that carry streams: they have to be told when the gateway shuts down.
+    /// Connections in their TLS handshake, and connections that carry streams. Both have to be notified when the
+    /// gateway shuts down.
     private var handshaking: Set<ObjectIdentifier> = []
     private var multiplexed: Set<ObjectIdentifier> = []
     private var isServing = true
     private let time: TimeSource
     private var usage = UsageLedger()
     private let recorder: UsageRecorder?
-    /// The recorder's round that was answered last.
+    /// The recorder's round to which this loop last handed over its usage.
     private var usageRound: UInt64 = 0
-    /// How often the index had changed when the keys of what runs were last looked at, and when that was.
+    /// The index revision at the last check of the keys of running exchanges, and the time of that check.
     private var seenRevision: UInt64 = 0
     private var lastRecheck = NIODeadline.uptimeNanoseconds(0)
     private var ticks: RepeatedTask?
@@ -66,12 +67,13 @@ final class GatewayLoop {
         logsRequests = logger.logLevel <= .debug
         headLimits = HeadLimits(configuration.limits)
         tunnels = FairShare(limit: configuration.limits.tunnelsPerLoop)
-        var patience = Exchange.Patience(configuration.timeouts)
-        patience.uploadStride = configuration.limits.uploadBytesPerIdleTime
-        self.patience = patience
+        var timeouts = Exchange.Timeouts(configuration.timeouts)
+        timeouts.uploadStride = configuration.limits.uploadBytesPerIdleTime
+        self.timeouts = timeouts
     }
 
-    /// Begins to look at deadlines. They are kept by one timer for all connections, which is late by at most its period.
+    /// Starts the timer that checks deadlines. One timer serves all connections; an expiry is late by at most its
+    /// period.
     func start() {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         ticks = eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { _ in
@@ -79,16 +81,16 @@ final class GatewayLoop {
         }
     }
 
-    /// What becomes of a client's connection.
+    /// The result of the admission of a client's connection.
     enum Admission {
         case admitted
-        /// There are too many: it is told so.
+        /// There are too many connections: the client gets a 503.
         case refused
-        /// There are far too many, or the gateway shuts down.
+        /// There are far too many connections, or the gateway is shutting down.
         case closed
     }
 
-    /// Counts a client's connection in, until it closes.
+    /// Counts a client's connection until it closes.
     func admit(_ channel: any Channel) -> Admission {
         let count = shared.connectionOpened()
         let identifier = ObjectIdentifier(channel)
@@ -105,7 +107,7 @@ final class GatewayLoop {
         return count > limit ? .refused : .admitted
     }
 
-    /// Whether nothing new is to begin.
+    /// True if nothing new is to begin.
     var isDraining: Bool { drained != nil }
 
     func beginsHandshake(_ channel: any Channel) {
@@ -120,20 +122,20 @@ final class GatewayLoop {
         multiplexed.insert(ObjectIdentifier(channel))
     }
 
-    /// Takes a connection or a stream in. False when the gateway shuts down; but a client may open streams until it has heard
-    /// of that.
+    /// Adds a connection or a stream. Returns false if the gateway is shutting down. Streams are still accepted then,
+    /// because a client may open them until it receives GOAWAY.
     func add(_ connection: FrontConnection, isStream: Bool) -> Bool {
-        connection.place = connections.count
+        connection.index = connections.count
         connections.append(connection)
         return !isDraining || isStream
     }
 
     func remove(_ connection: FrontConnection) {
-        let place = connection.place
-        guard place < connections.count, connections[place] === connection else { return }
-        connections.swapAt(place, connections.count - 1)
+        let index = connection.index
+        guard index < connections.count, connections[index] === connection else { return }
+        connections.swapAt(index, connections.count - 1)
         connections.removeLast()
-        if place < connections.count { connections[place].place = place }
+        if index < connections.count { connections[index].index = index }
         endDrainIfEmpty()
     }
 
@@ -143,7 +145,8 @@ final class GatewayLoop {
         drained.succeed(())
     }
 
-    /// Lets the exchanges under way end, and closes every connection when it has none. What is left after `limit` is cut.
+    /// Lets running exchanges end, and closes each connection once it has none. Connections that are left after `limit`
+    /// are aborted.
     func drain(limit: TimeAmount) -> EventLoopFuture<Void> {
         if let drained { return drained.futureResult }
         let promise = eventLoop.makePromise(of: Void.self)
@@ -166,7 +169,7 @@ final class GatewayLoop {
         return promise.futureResult
     }
 
-    /// Counts a request that a key opened the door for.
+    /// Counts a request that a valid key authenticated.
     @inline(__always)
     func countUse(
         of digest: SecretDigest, _ keyID: KeyID, at now: Timestamp, _ head: borrowing RequestHead,
@@ -183,7 +186,7 @@ final class GatewayLoop {
         if !usage.isEmpty { recorder?.add(usage.take()) }
     }
 
-    /// Counts a failure of the upstream, and warns of it unless somebody just did.
+    /// Counts a failure of the upstream. Logs a warning unless one was logged within the last second.
     func noteFailure(_ reason: GatewayMetrics.UpstreamFailure, _ cause: UpstreamCause, of record: RequestRecord) {
         metrics.failed(reason)
         guard shared.mayWarn(now: Int64(clamping: NIODeadline.now().uptimeNanoseconds)) else { return }
@@ -196,8 +199,8 @@ final class GatewayLoop {
             ])
     }
 
-    /// Ends what runs for keys that are good no more. Nobody has to tell: the index says that something changed, and when a
-    /// key expires is known.
+    /// Ends exchanges whose keys are no longer valid. The loop polls: the index revision shows changes, and the expiry
+    /// time of each key is known.
     private func recheckKeys(now: NIODeadline) {
         lastRecheck = now
         let revision = gate.verifier.index.revision
@@ -228,7 +231,7 @@ final class GatewayLoop {
     }
 }
 
-extension Exchange.Patience {
+extension Exchange.Timeouts {
     init(_ timeouts: GatewayConfiguration.Timeouts) {
         self.init(
             connect: TimeAmount(timeouts.connect), responseHead: TimeAmount(timeouts.responseHead),

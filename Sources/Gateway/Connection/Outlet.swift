@@ -1,20 +1,20 @@
 import NIOCore
 
-/// What is written to a connection between two flushes. Heads, small pieces and chunk framing are gathered in one buffer,
-/// whose memory is used again; large pieces are written as they are, without a copy.
+/// The output of a connection between two flushes. Heads, small chunks and chunk framing are gathered in one buffer,
+/// whose memory is reused. Large chunks are written without a copy.
 ///
 /// A class, because writing and flushing may call back into the connection that owns it.
 final class Outlet {
-    /// Pieces up to this size are copied: that is cheaper than one more entry in a vectored write.
+    /// Chunks up to this size are copied: a copy is cheaper than one more entry in a vectored write.
     private static let copyLimit = 4_096
-    /// A buffer that grew beyond this is not kept.
+    /// A buffer with a greater capacity is not reused.
     private static let keepLimit = 32_768
 
     private var gathered = ByteBuffer()
     private var wasHandedOver = false
     private var needsFlush = false
 
-    /// Lets `body` append to what will be written next.
+    /// Calls `body` to append to the next write.
     @inline(__always)
     func append(_ body: (inout ByteBuffer) -> Void) {
         recycle()
@@ -22,7 +22,7 @@ final class Outlet {
         needsFlush = true
     }
 
-    /// Appends bytes, in order with what was appended before.
+    /// Appends bytes after those appended before.
     @inline(__always)
     func append(_ piece: ByteBuffer, to context: ChannelHandlerContext) {
         recycle()
@@ -45,7 +45,7 @@ final class Outlet {
         append { $0.writeStaticString("\r\n") }
     }
 
-    /// Appends the last chunk, with trailer fields, which are whole lines.
+    /// Appends the last chunk, with trailer fields given as complete lines.
     func appendLastChunk(trailers: ByteBuffer) {
         append { out in
             out.writeStaticString("0\r\n")
@@ -54,7 +54,7 @@ final class Outlet {
         }
     }
 
-    /// Sends all that was appended.
+    /// Sends all appended bytes.
     @inline(__always)
     func flush(to context: ChannelHandlerContext) {
         guard needsFlush else { return }
@@ -70,7 +70,8 @@ final class Outlet {
         context.write(NIOAny(gathered), promise: nil)
     }
 
-    /// The buffer may still be on its way out: then this takes a new one, else the same again.
+    /// Prepares the buffer for appending. NIO may still hold the bytes of the last write; the buffer then gets new
+    /// memory, otherwise it reuses its own.
     @inline(__always)
     private func recycle() {
         guard wasHandedOver else { return }

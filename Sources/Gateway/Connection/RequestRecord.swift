@@ -1,7 +1,7 @@
 import AuthKeys
 import NIOCore
 
-/// What is kept of the request under way, to answer, count and log it.
+/// The data kept about the current request for its response, its metrics and its log entry.
 struct RequestRecord {
     var id = RequestID(high: 0, low: 0)
     var began = NIODeadline.uptimeNanoseconds(0)
@@ -11,21 +11,21 @@ struct RequestRecord {
     var isToHead = false
     var hasOrigin = false
     var version = HTTPVersion.http11
-    /// Whether the request counts as under way.
+    /// True while the request counts as in flight.
     var isCounted = false
-    /// Whether there was room for it.
+    /// False if the request exceeds the limit of requests in flight.
     var isAdmitted = true
-    /// The account that it counts against, and whether it does.
+    /// The account that the request counts against, and a flag that is true while it does.
     var account = Account.unknown
     var countsAgainstAccount = false
-    /// Whether it holds a place for a tunnel.
+    /// True while the request holds a tunnel of its loop.
     var holdsTunnel = false
     /// The digest of the key, or the one to look up.
     var digest: SecretDigest?
     var expiresAt: Timestamp?
-    /// The upstreams of its route, and which of them were tried.
+    /// The upstream group of the request's route, and the set of its targets that were tried.
     var group: UpstreamGroup?
     var triedTargets: UInt64 = 0
-    /// The one that it went to last.
+    /// The target that the request was last sent to.
     var target: Int?
 }

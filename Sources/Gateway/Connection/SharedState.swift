@@ -1,8 +1,8 @@
 import Synchronization
 
-/// What all event loops of a gateway share.
+/// State shared by all event loops of a gateway.
 final class SharedState: Sendable {
-    /// The requests under way of each account.
+    /// The number of requests in flight of each account.
     let accounts = AccountCounts()
     private let inFlight = Atomic<Int>(0)
     private let connections = Atomic<Int>(0)
@@ -11,15 +11,15 @@ final class SharedState: Sendable {
     var requestCount: Int { inFlight.load(ordering: .relaxed) }
     var connectionCount: Int { connections.load(ordering: .relaxed) }
 
-    /// Counts a request in; returns how many are under way with it.
+    /// Counts a request; returns the number in flight, this one included.
     func requestBegan() -> Int { inFlight.wrappingAdd(1, ordering: .relaxed).newValue }
     func requestEnded() { inFlight.wrappingSubtract(1, ordering: .relaxed) }
 
-    /// Counts a connection in; returns how many there are with it.
+    /// Counts a connection; returns the number of connections, this one included.
     func connectionOpened() -> Int { connections.wrappingAdd(1, ordering: .relaxed).newValue }
     func connectionClosed() { connections.wrappingSubtract(1, ordering: .relaxed) }
 
-    /// Whether a warning may be written now: once a second, whoever asks. `now` is in nanoseconds.
+    /// True if a warning may be logged now, at most once a second over all loops. `now` is in nanoseconds.
     func mayWarn(now: Int64) -> Bool {
         let last = warnedAt.load(ordering: .relaxed)
         guard last == .min || now - last >= 1_000_000_000 else { return false }

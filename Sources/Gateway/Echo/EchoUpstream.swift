@@ -6,9 +6,10 @@ import NIOPosix
 public import ServiceLifecycle
 import Synchronization
 
-/// An upstream for when there is none: answers every request with what it was, as JSON.
+/// An upstream that answers every request with a JSON description of it; used when no upstream is configured.
 ///
-/// `{"method":…,"path":…,"headers":[[name,value],…],"body_bytes":…}`. Listens on loopback only; a body is counted, not kept.
+/// `{"method":…,"path":…,"headers":[[name,value],…],"body_bytes":…}`. Listens on loopback only. A body is counted, not
+/// stored.
 public final class EchoUpstream: Service {
     private struct Bound: Sendable {
         let channel: any Channel
@@ -19,13 +20,13 @@ public final class EchoUpstream: Service {
 
     public init() {}
 
-    /// Where it listens; nil unless it does.
+    /// The address on which the upstream listens; nil if it does not listen.
     public var localAddress: SocketAddress? {
         bound.withLock { $0?.channel.localAddress }
     }
 
-    /// Begins to listen on a free port of 127.0.0.1, and returns where.
-    /// - Parameter limit: the connections at a time; more are not accepted until one is closed.
+    /// Starts to listen on a free port of 127.0.0.1, and returns the address.
+    /// - Parameter limit: the maximum number of open connections; further ones are accepted only after one closes.
     @discardableResult
     public func bind(limit: Int = 1_024) async throws -> SocketAddress {
         guard bound.withLock({ $0 == nil }) else { throw GatewayError.alreadyBound }
@@ -58,7 +59,7 @@ public final class EchoUpstream: Service {
         }
     }
 
-    /// Serves until shutdown. Binds first if that was not done. Stop it after the gateway, not before.
+    /// Serves until shutdown. Binds first if necessary. Stop it after the gateway, not before.
     public func run() async throws {
         if bound.withLock({ $0 == nil }) { try await bind() }
         guard let bound = bound.withLock({ $0 }) else { return }
@@ -68,7 +69,7 @@ public final class EchoUpstream: Service {
     }
 }
 
-/// Answers the requests of one connection.
+/// A handler that answers the requests of one connection.
 private final class EchoHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -117,7 +118,7 @@ private final class EchoHandler: ChannelInboundHandler {
         if !request.isKeepAlive { context.close(promise: nil) }
     }
 
-    /// A JSON string (RFC 8259 section 7).
+    /// Returns the text as a JSON string (RFC 8259 section 7).
     private static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {

@@ -1,20 +1,20 @@
 import AuthKeys
 
-/// An answer that the gateway gives itself, instead of the upstream's.
+/// A response that the gateway itself produces instead of the upstream's.
 enum Answer: Equatable, Sendable {
     case refused(Refusal)
-    /// The key lacks one of these.
+    /// The key lacks one of these scopes.
     case scopeMissing(ScopeRequirement)
     case ambiguousCredentials
     /// Keys cannot be verified now.
     case verificationUnavailable
-    /// More requests, or more connections to the upstream, than are allowed.
+    /// The gateway has more requests in flight, or more connections, than its limits allow.
     case overloaded
-    /// With the byte of its target that is at fault, where it is that.
+    /// With the invalid byte of the request target, if that is the fault.
     case malformedRequest(TargetFault?)
-    /// More requests of one key, or of one client without a key, than are its share.
+    /// One key, or one client without a key, has more requests in flight than its share.
     case tooManyConcurrent
-    /// No route begins like the path.
+    /// No route has a prefix that matches the path.
     case notRouted
     case targetTooLong
     case headTooLarge
@@ -101,21 +101,21 @@ enum Answer: Equatable, Sendable {
         }
     }
 
-    /// A sentence for the caller. Nothing in it has to be escaped in JSON or in a quoted string.
+    /// A sentence for the caller. It contains no character that needs escaping in JSON or in a quoted string.
     var message: String {
         switch self {
         case .refused(let refusal): refusal.message
         case .scopeMissing(let needed): Refusal.scopeMissing.message(needing: needed)
         case .ambiguousCredentials: ErrorText.ambiguous.message
         case .verificationUnavailable: ErrorText.unavailable.message
-        case .overloaded: "too many requests are under way: try again"
+        case .overloaded: "too many requests are in flight: try again"
         case .malformedRequest(let fault): fault?.message ?? "the request is not valid HTTP"
-        case .tooManyConcurrent: "too many requests of this key are under way: try again when some have ended"
+        case .tooManyConcurrent: "too many requests of this key are in flight: try again when some have ended"
         case .notRouted: "no upstream serves this path"
         case .targetTooLong: "the request target is too long"
         case .headTooLarge: "the request has too many header fields, or too large ones"
-        case .versionNotSupported: "only HTTP/1.1 and HTTP/1.0 are spoken here"
-        case .methodNotAllowed: "CONNECT and TRACE are not let through"
+        case .versionNotSupported: "only HTTP/1.1 and HTTP/1.0 are supported"
+        case .methodNotAllowed: "CONNECT and TRACE are not forwarded"
         case .requestTimeout: "the request did not arrive in time"
         case .upstreamUnreachable: "the upstream cannot be reached"
         case .upstreamReset: "the upstream ended the request without a valid response"
@@ -137,7 +137,7 @@ enum Answer: Equatable, Sendable {
         }
     }
 
-    /// Seconds after which it may be worth while to try again.
+    /// Seconds after which a retry may succeed.
     var retryAfter: Int? {
         switch self {
         case .verificationUnavailable, .overloaded, .tooManyConcurrent: 1
@@ -145,7 +145,7 @@ enum Answer: Equatable, Sendable {
         }
     }
 
-    /// Whether what follows on the connection cannot be told from what went before.
+    /// True if the start of the next message on the connection cannot be determined.
     var losesFraming: Bool {
         switch self {
         case .malformedRequest, .targetTooLong, .headTooLarge, .versionNotSupported, .requestTimeout, .methodNotAllowed:

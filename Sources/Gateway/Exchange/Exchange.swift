@@ -1,25 +1,25 @@
 import NIOCore
 
-/// What happens to the requests of one client connection, one after the other: events in, actions out.
+/// A state machine of the requests of one client connection: events in, actions out.
 ///
-/// It knows no socket and no bytes. The shell tells what came in, and does what is asked in the order of `Actions`; a piece
-/// of a body is in the shell's hand while it asks. Time is handed in.
+/// It knows no socket and no bytes. The shell reports events, holds the bytes that an event is about, and carries out
+/// the returned actions. The caller passes the time.
 struct Exchange {
     private(set) var stage = Stage.idle
-    /// When `expire` has something to do.
+    /// The time at which `expire` has to be called.
     private(set) var deadline: NIODeadline
-    /// Whether the client may send another request after this response, as far as is known.
+    /// True if, as far as is known, the client may send another request after this response.
     var persists: Bool { request.persists && !isDraining }
 
-    /// Whether more of the request's body may be passed on.
+    /// True if more of the request's body may be passed on.
     var awaitsBody: Bool { !requestEnded && (stage == .awaiting || stage == .responding) }
 
-    /// The time of the last progress, in the stages that have the idle timeout.
-    var lastProgress: NIODeadline { deadline - patience.idle }
-    /// The same of a whole tunnel.
-    var lastTunnelProgress: NIODeadline { deadline - tunnelPatience }
+    /// The time of the last progress, in the stages that use the idle timeout.
+    var lastProgress: NIODeadline { deadline - timeouts.idle }
+    /// The time of the last progress of a tunnel.
+    var lastTunnelProgress: NIODeadline { deadline - tunnelTimeout }
 
-    private let patience: Patience
+    private let timeouts: Timeouts
     private var request = Request(hasBody: false, persists: true, isRepeatable: false)
     private var headBegan = false
     private var requestEnded = true
@@ -28,28 +28,28 @@ struct Exchange {
     private var wasRetried = false
     private var upstreamPersists = false
     private var isDraining = false
-    /// Bytes of the request's body since the time to wait for more last began.
+    /// Bytes of the request's body since the idle timeout last started.
     private var uploaded = 0
-    /// Whether all that was to be sent before lingering was.
+    /// True if all output before lingering was sent.
     private var outputIsClosed = false
-    /// The side of a tunnel that sends no more.
+    /// The side of a tunnel that has ended its output.
     private var endedSide: Side?
 
-    init(patience: Patience, now: NIODeadline) {
-        self.patience = patience
-        deadline = now + patience.keepAlive
+    init(timeouts: Timeouts, now: NIODeadline) {
+        self.timeouts = timeouts
+        deadline = now + timeouts.keepAlive
     }
 
     // MARK: The client
 
-    /// The first bytes of a head came, but not all of it.
+    /// Handles the first bytes of an incomplete head.
     mutating func headIsComing(now: NIODeadline) {
         guard stage == .idle, !headBegan else { return }
         headBegan = true
-        deadline = now + patience.requestHead
+        deadline = now + timeouts.requestHead
     }
 
-    /// A head came, and the gate decided about it.
+    /// Handles a request head and the gate's decision about it.
     mutating func begin(_ request: Request, _ decision: Decision, now: NIODeadline) -> Step {
         self.request = request
         headBegan = false
@@ -61,7 +61,7 @@ struct Exchange {
         return decide(decision, now: now)
     }
 
-    /// What came is no request.
+    /// Handles bytes that are not a valid request.
     mutating func fail(_ answer: Answer, now: NIODeadline) -> Step {
         request.persists = false
         headBegan = false
@@ -72,35 +72,35 @@ struct Exchange {
         }
     }
 
-    /// The look-up ended.
+    /// Handles the result of the lookup of the credential.
     mutating func resolved(_ decision: Decision, now: NIODeadline) -> Step {
         stage == .resolving ? decide(decision, now: now) : Step()
     }
 
-    /// A piece of the request's body is in hand. Before the response began, a body that comes in drops does not make the
-    /// time to wait begin anew with each of them.
+    /// Handles a chunk of the request's body. Until the response begins, a body that trickles in does not restart the
+    /// idle timeout with each chunk.
     mutating func requestPiece(bytes: Int, now: NIODeadline) -> Step {
         guard stage == .awaiting || stage == .responding else { return Step() }
         bodyBegan = true
         uploaded += bytes
-        if stage == .responding || uploaded >= patience.uploadStride {
+        if stage == .responding || uploaded >= timeouts.uploadStride {
             uploaded = 0
-            deadline = now + patience.idle
+            deadline = now + timeouts.idle
         }
         return Step(actions: .forward)
     }
 
-    /// The request's body ended.
+    /// Handles the end of the request's body.
     mutating func requestEnd(now: NIODeadline) -> Step {
         guard stage == .awaiting || stage == .responding else { return Step() }
         requestEnded = true
-        // The end of a chunked body is sent too, be the body empty.
+        // The end of a chunked body is sent too, even if the body is empty.
         bodyBegan = true
-        deadline = now + (stage == .awaiting ? patience.responseHead : patience.idle)
+        deadline = now + (stage == .awaiting ? timeouts.responseHead : timeouts.idle)
         return Step(actions: .forward)
     }
 
-    /// The client closed its connection.
+    /// Handles the close of the client's connection.
     mutating func clientClosed() -> Step {
         defer { stage = .over }
         switch stage {
@@ -110,14 +110,15 @@ struct Exchange {
         }
     }
 
-    /// Bytes went on, in either direction. After the last response that is the client who still reads it.
+    /// Restarts the timeout after bytes were sent in either direction. While lingering, the client still reads the last
+    /// response.
     mutating func progressed(now: NIODeadline) {
         switch stage {
-        case .responding: deadline = now + patience.idle
-        case .awaiting: if !requestEnded { deadline = now + patience.idle }
-        case .tunneling: deadline = now + tunnelPatience
-        case .idle: if !headBegan { deadline = now + patience.keepAlive }
-        case .lingering: if !outputIsClosed { deadline = now + patience.idle }
+        case .responding: deadline = now + timeouts.idle
+        case .awaiting: if !requestEnded { deadline = now + timeouts.idle }
+        case .tunneling: deadline = now + tunnelTimeout
+        case .idle: if !headBegan { deadline = now + timeouts.keepAlive }
+        case .lingering: if !outputIsClosed { deadline = now + timeouts.idle }
         case .resolving, .connecting, .over: break
         }
     }
@@ -128,41 +129,41 @@ struct Exchange {
         guard stage == .connecting else { return Step() }
         stage = .awaiting
         self.isReused = isReused
-        deadline = now + (requestEnded ? patience.responseHead : patience.idle)
+        deadline = now + (requestEnded ? timeouts.responseHead : timeouts.idle)
         return Step(actions: .forward)
     }
 
-    /// The connection could not be opened, and another upstream is asked.
+    /// Restarts the connect timeout: the connection could not be opened, and the pool tries another upstream.
     mutating func upstreamChanged(now: NIODeadline) {
-        if stage == .connecting { deadline = now + patience.connect }
+        if stage == .connecting { deadline = now + timeouts.connect }
     }
 
     mutating func upstreamFailed(_ answer: Answer, now: NIODeadline) -> Step {
         stage == .connecting ? give(answer, now: now) : Step()
     }
 
-    /// An interim response is in hand (RFC 9110 section 15.2).
+    /// Handles an interim response (RFC 9110 section 15.2).
     mutating func interimHead(clientUnderstands: Bool, now: NIODeadline) -> Step {
         guard stage == .awaiting else { return Step() }
-        deadline = now + (requestEnded ? patience.responseHead : patience.idle)
+        deadline = now + (requestEnded ? timeouts.responseHead : timeouts.idle)
         return clientUnderstands ? Step(actions: .forward) : Step()
     }
 
-    /// The final response's head is in hand. `canDelimit`: whether the client can tell where the response ends without
-    /// the end of the connection.
+    /// Handles the head of the final response.
+    /// - Parameter canDelimit: true if the client can find the end of the response without the end of the connection.
     mutating func responseHead(upstreamPersists: Bool, canDelimit: Bool, now: NIODeadline) -> Step {
         guard stage == .awaiting else { return Step() }
         stage = .responding
         self.upstreamPersists = upstreamPersists
-        // Who is answered before the end of its request is not read to that end.
+        // After an early response, the rest of the request is not read.
         request.persists = persists && canDelimit && requestEnded
-        deadline = now + patience.idle
+        deadline = now + timeouts.idle
         return Step(actions: .forward)
     }
 
     mutating func responsePiece(now: NIODeadline) -> Step {
         guard stage == .responding else { return Step() }
-        deadline = now + patience.idle
+        deadline = now + timeouts.idle
         return Step(actions: .forward)
     }
 
@@ -174,13 +175,14 @@ struct Exchange {
         return step
     }
 
-    /// The upstream's connection ended, or what it sent is no response. `isSilent`: not a byte of a response had come.
+    /// Handles the end of the upstream's connection, or an invalid response.
+    /// - Parameter isSilent: true if not a byte of a response arrived.
     mutating func upstreamLost(isSilent: Bool, now: NIODeadline) -> Step {
         switch stage {
         case .awaiting where isReused && isSilent && request.isRepeatable && !bodyBegan && !wasRetried:
             wasRetried = true
             stage = .connecting
-            deadline = now + patience.connect
+            deadline = now + timeouts.connect
             return Step(actions: [.dropUpstream, .acquireFreshUpstream])
         case .awaiting: return give(.upstreamReset, now: now)
         case .responding, .tunneling: return abort()
@@ -190,44 +192,44 @@ struct Exchange {
 
     // MARK: A tunnel
 
-    /// The upstream took the upgrade that the client asked for; its head is in hand.
+    /// Handles the 101 response of an upstream that accepted the client's upgrade.
     mutating func switched(now: NIODeadline) -> Step {
         guard stage == .awaiting else { return Step() }
         stage = .tunneling
-        deadline = now + patience.tunnelIdle
+        deadline = now + timeouts.tunnelIdle
         return Step(actions: .forward)
     }
 
-    /// Bytes of a tunnel are in hand.
+    /// Handles bytes of a tunnel.
     mutating func tunnelPiece(now: NIODeadline) -> Step {
         guard stage == .tunneling else { return Step() }
-        deadline = now + tunnelPatience
+        deadline = now + tunnelTimeout
         return Step(actions: .forward)
     }
 
-    /// A side sends no more. The other one may go on.
+    /// Handles the end of one side's output in a tunnel. The other side may continue.
     mutating func tunnelEnded(_ side: Side, now: NIODeadline) -> Step {
         guard stage == .tunneling, endedSide != side else { return Step() }
         guard endedSide == nil else {
             return Step(actions: [.endUpstream, .finish, conclude(keeping: false, now: now)])
         }
         endedSide = side
-        deadline = now + tunnelPatience
+        deadline = now + tunnelTimeout
         return Step(actions: side == .client ? .endUpstream : .endClient)
     }
 
-    /// The upstream's connection is gone, in both directions: nothing that the client may still send arrives.
+    /// Handles the close of a tunnel's upstream connection in both directions. Further bytes of the client are lost.
     mutating func tunnelClosed(now: NIODeadline) -> Step {
         guard stage == .tunneling else { return Step() }
         return Step(actions: [.dropUpstream, .finish, conclude(keeping: false, now: now)])
     }
 
-    /// Half a tunnel is not waited for as long as a whole one.
-    private var tunnelPatience: TimeAmount { endedSide == nil ? patience.tunnelIdle : patience.idle }
+    /// A half-closed tunnel has the shorter idle timeout.
+    private var tunnelTimeout: TimeAmount { endedSide == nil ? timeouts.tunnelIdle : timeouts.idle }
 
-    // MARK: Time and the end
+    // MARK: Time and end
 
-    /// The key that the request came with is good no more.
+    /// Ends the exchange, because the key of the request is no longer valid.
     mutating func keyEnded(_ answer: Answer, now: NIODeadline) -> Step {
         switch stage {
         case .connecting, .awaiting: return give(answer, now: now)
@@ -251,8 +253,10 @@ struct Exchange {
         }
     }
 
-    /// The deadline has come. `clientStalls`: whether it is the client that does not take or send. `isHeldBack`: whether the
-    /// request waits for a connection because its key holds too many.
+    /// Handles a deadline that has passed.
+    /// - Parameters:
+    ///   - clientStalls: true if the client does not read or send.
+    ///   - isHeldBack: true if the request waits for a connection because its key holds too many.
     mutating func expire(clientStalls: Bool, isHeldBack: Bool = false, now: NIODeadline) -> Step {
         guard now >= deadline else { return Step() }
         switch stage {
@@ -273,14 +277,14 @@ struct Exchange {
         }
     }
 
-    /// All that was to be sent has been, and the connection is closed in that direction: the client gets a moment to read.
+    /// Starts the linger timeout. The output was sent and closed, and the client gets a moment to read it.
     mutating func outputClosed(now: NIODeadline) {
         guard stage == .lingering else { return }
         outputIsClosed = true
-        deadline = now + patience.linger
+        deadline = now + timeouts.linger
     }
 
-    /// The gateway shuts down: what is under way may end, and nothing begins after it.
+    /// Begins to drain: the current exchange may end, and no other begins.
     mutating func drain() -> Step {
         isDraining = true
         guard stage == .idle, !headBegan else { return Step() }
@@ -292,11 +296,11 @@ struct Exchange {
         switch decision {
         case .forward:
             stage = .connecting
-            deadline = now + patience.connect
+            deadline = now + timeouts.connect
             return Step(actions: .acquireUpstream)
         case .resolve:
             stage = .resolving
-            deadline = now + patience.connect
+            deadline = now + timeouts.connect
             return Step(actions: .resolve)
         case .answer(let answer):
             return give(answer, now: now)
@@ -313,7 +317,7 @@ struct Exchange {
     private mutating func conclude(keeping: Bool, now: NIODeadline) -> Actions {
         stage = keeping && !isDraining ? .idle : .lingering
         outputIsClosed = false
-        deadline = now + (stage == .idle ? patience.keepAlive : patience.idle)
+        deadline = now + (stage == .idle ? timeouts.keepAlive : timeouts.idle)
         return stage == .idle ? .next : .linger
     }
 

@@ -1,6 +1,7 @@
 import AuthKeys
 
-/// The account that a request counts against: its key, or the client's network where a request needs no key (a preflight).
+/// The account that a request counts against: its key, or the client's network if the request needs no key (a
+/// preflight).
 struct Account: Hashable {
     private let high: UInt64
     private let low: UInt64
@@ -13,8 +14,8 @@ struct Account: Hashable {
         (high, low, isKey) = (key.high, key.low, true)
     }
 
-    /// An IPv4 address, or the /64 of an IPv6 address (RFC 6177 section 2: the smallest block that a site is given); one account
-    /// for all clients without an address.
+    /// An account of a network: an IPv4 address, or the /64 of an IPv6 address, the smallest block that a site gets
+    /// (RFC 6177 section 2). All clients without an address share one account.
     init(network address: IPAddress?) {
         let bytes = address?.bytes.prefix(8) ?? []
         (high, low, isKey) = (bytes.reduce(0) { $0 << 8 | UInt64($1) }, UInt64(bytes.count), false)

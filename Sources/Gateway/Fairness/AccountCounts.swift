@@ -1,8 +1,8 @@
 import Synchronization
 
-/// The requests under way of each account, over all event loops.
+/// The number of requests in flight of each account, over all event loops.
 ///
-/// Accounts are spread over several tables, each behind its own lock, which is held for one lookup.
+/// Accounts are spread over several tables. Each table has its own lock, which is held for one lookup.
 final class AccountCounts: Sendable {
     private final class Table: Sendable {
         let counts = Mutex<[Account: Int]>([:])
@@ -10,7 +10,7 @@ final class AccountCounts: Sendable {
 
     private let tables = (0..<64).map { _ in Table() }
 
-    /// Counts a request, unless as many are under way as `limit` allows.
+    /// Counts a request. Returns false if `limit` requests of the account are in flight already.
     func begin(_ account: Account, limit: Int) -> Bool {
         table(of: account).counts.withLock { counts in
             let count = counts[account] ?? 0

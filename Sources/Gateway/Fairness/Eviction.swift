@@ -1,7 +1,6 @@
 import NIOCore
 
-/// The choice of the exchanges that make room for others: of those that make no progress, the oldest of the account that holds
-/// the most.
+/// The choice of exchanges to evict: of those without progress, the oldest one of the account that holds the most.
 enum Eviction {
     struct Candidate<Holder: Hashable> {
         let holder: Holder
@@ -9,7 +8,8 @@ enum Eviction {
         let since: NIODeadline
     }
 
-    /// Returns the indices of at most `count` candidates, each of a holder that holds more than `least` until then.
+    /// Returns the indices of at most `count` candidates. Each belongs to a holder that holds more than `least` until
+    /// its eviction.
     static func choose<Holder>(
         from candidates: [Candidate<Holder>], held: (Holder) -> Int, beyond least: Int, count: Int
     ) -> [Int] {

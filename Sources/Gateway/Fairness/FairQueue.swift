@@ -1,9 +1,9 @@
 import NIOCore
 
-/// A queue that serves the holders of its elements in turns, and the elements of one holder in the order of their arrival.
+/// A queue that serves the holders of its elements in turn, and the elements of one holder in order of arrival.
 struct FairQueue<Element: AnyObject, Holder: Hashable> {
     private var queues: [Holder: CircularBuffer<Element>] = [:]
-    /// The holders that have elements, the next one first.
+    /// The holders that have elements, in order of their turns.
     private var turns = CircularBuffer<Holder>()
     private(set) var count = 0
 
@@ -19,7 +19,7 @@ struct FairQueue<Element: AnyObject, Holder: Hashable> {
         count += 1
     }
 
-    /// Removes the first element of the next holder that fits.
+    /// Removes the first element of the next holder that satisfies `fits`.
     mutating func popFirst(where fits: (Holder) -> Bool) -> (element: Element, holder: Holder)? {
         for _ in 0..<turns.count {
             let holder = turns.removeFirst()

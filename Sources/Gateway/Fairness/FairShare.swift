@@ -1,7 +1,8 @@
-/// Shares a number of places: a holder gets another place only while it holds fewer than are free.
+/// A fair division of a number of slots: a holder gets another slot only while it holds fewer than are free.
 ///
-/// So one holder gets at most half of the places, two get a third each, and a newcomer finds a free place whatever a few others
-/// hold (A. K. Choudhury and E. L. Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998).
+/// One holder therefore gets at most half of the slots, and two get a third each. A new holder finds a free slot even
+/// if a few others hold many (A. K. Choudhury and E. L. Hahne, "Dynamic queue length thresholds for shared-memory
+/// packet switches", 1998).
 struct FairShare<Holder: Hashable> {
     private let limit: Int
     private(set) var used = 0

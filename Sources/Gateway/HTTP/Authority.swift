@@ -1,11 +1,11 @@
 import AuthKeys
 
-/// The authority of a request, without user information: a host and perhaps a port (RFC 9110 section 7.2).
+/// The authority of a request, without user information: a host and an optional port (RFC 9110 section 7.2).
 enum Authority {
-    /// No name of DNS is longer (RFC 1035 section 2.3.4), and no address.
+    /// The maximum length of a DNS name (RFC 1035 section 2.3.4); addresses are shorter.
     private static let hostLimit = 255
 
-    /// - Parameter needsPort: whether a port is a part of it, as after CONNECT (RFC 9112 section 3.2.3).
+    /// - Parameter needsPort: true if the port is required, as after CONNECT (RFC 9112 section 3.2.3).
     static func isValid(_ text: UnsafeRawBufferPointer, needsPort: Bool = false) -> Bool {
         let hostEnd: Int
         if text.first == UInt8(ascii: "[") {
@@ -22,7 +22,7 @@ enum Authority {
         return text[hostEnd] == ByteClass.colon && isPort(port) && !(needsPort && port.isEmpty)
     }
 
-    /// An address of IPv6 (RFC 3986 section 3.2.2). No other literal is in use.
+    /// True for an IPv6 address (RFC 3986 section 3.2.2). No other IP literal is in use.
     private static func isAddress(_ text: UnsafeRawBufferPointer) -> Bool {
         guard text.count <= 45, text.contains(ByteClass.colon), text.allSatisfy(ByteClass.isAuthority) else {
             return false
@@ -30,7 +30,7 @@ enum Authority {
         return IPAddress(String(decoding: text, as: UTF8.self)) != nil
     }
 
-    /// `reg-name` of RFC 3986 section 3.2.2, and not empty. An address of IPv4 is one too.
+    /// True for a non-empty `reg-name` (RFC 3986 section 3.2.2). It includes IPv4 addresses.
     private static func isName(_ text: UnsafeRawBufferPointer) -> Bool {
         guard (1...hostLimit).contains(text.count) else { return false }
         var offset = 0
@@ -51,7 +51,7 @@ enum Authority {
         return true
     }
 
-    /// `*DIGIT` (RFC 3986 section 3.2.3), within what a port can be.
+    /// True for `*DIGIT` (RFC 3986 section 3.2.3) that is at most 65535.
     private static func isPort(_ text: UnsafeRawBufferPointer) -> Bool {
         guard text.count <= 5, text.allSatisfy(ByteClass.isDigit) else { return false }
         return text.reduce(0) { $0 * 10 + Int($1 - 0x30) } <= 65_535

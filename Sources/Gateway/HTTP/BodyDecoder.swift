@@ -1,8 +1,9 @@
 import NIOCore
 
-/// Takes a body out of the bytes that carry it, piece by piece, as its framing says (RFC 9112 sections 6 and 7).
+/// A decoder that extracts a body from its framing, chunk by chunk (RFC 9112 sections 6 and 7).
 ///
-/// Trailers are read as strictly as fields are; those that may cross are kept (`TrailerRule`). Chunk extensions are dropped.
+/// Trailers are parsed as strictly as header fields; those that may be forwarded are kept (`TrailerRule`). Chunk
+/// extensions are dropped.
 struct BodyDecoder {
     enum Step {
         case piece(ByteBuffer)
@@ -20,12 +21,12 @@ struct BodyDecoder {
         case ended
     }
 
-    /// The longest chunk-size line, its extension included, and the most that trailers may take.
+    /// The maximum length of a chunk-size line with its extension, and of all trailers.
     private static let sizeLineLimit = 256
     private static let trailerLimit = 8_192
 
     private var state: State
-    /// The trailer fields that may be passed on, whole lines; to be used after `end`.
+    /// The trailer fields that may be passed on, as complete lines. Valid after `end`.
     private(set) var trailers = ByteBuffer()
 
     init(_ framing: Framing) {
@@ -37,13 +38,13 @@ struct BodyDecoder {
         }
     }
 
-    /// Whether the whole body was taken out.
+    /// True if the whole body was decoded.
     var hasEnded: Bool { state == .ended }
 
-    /// Whether the end of the connection, now, is the end of the body.
+    /// True if the end of the connection, at this point, is the end of the body.
     var endsWithConnection: Bool { state == .untilClose || state == .ended }
 
-    /// Takes the next piece from the front of the bytes. After `end`, what is left belongs to the next message.
+    /// Removes the next chunk from the front of the bytes. After `end`, the remaining bytes belong to the next message.
     mutating func next(_ input: inout ByteBuffer) throws(HeadError) -> Step {
         while true {
             switch state {
@@ -89,7 +90,7 @@ struct BodyDecoder {
         return (piece, left - UInt64(count))
     }
 
-    /// The next line, its CRLF included; nil if it is not there yet.
+    /// Removes the next line, its CRLF included; nil if the line is incomplete.
     private static func line(_ input: inout ByteBuffer, limit: Int) throws(HeadError) -> ByteBuffer? {
         let view = input.readableBytesView.prefix(max(0, limit))
         guard let feed = view.firstIndex(of: ByteClass.lineFeed) else {
@@ -101,7 +102,7 @@ struct BodyDecoder {
         return input.readSlice(length: length)
     }
 
-    /// `1*HEXDIG [chunk-ext]`: no sign, no prefix, no whitespace before the extension.
+    /// Parses `1*HEXDIG [chunk-ext]`: no sign, no prefix, no whitespace before the extension.
     private static func chunkSize(_ line: ByteBuffer) throws(HeadError) -> UInt64 {
         var size: UInt64 = 0
         var digits = 0
@@ -125,7 +126,7 @@ struct BodyDecoder {
         return size
     }
 
-    /// `*( ";" token [ "=" ( token / quoted-string ) ] )` (RFC 9112 section 7.1.1), without whitespace.
+    /// Checks `*( ";" token [ "=" ( token / quoted-string ) ] )` (RFC 9112 section 7.1.1), without whitespace.
     private static func checkExtensions(_ text: ByteBufferView) throws(HeadError) {
         var rest = text
         func skipToken() throws(HeadError) {
@@ -155,7 +156,7 @@ struct BodyDecoder {
         }
     }
 
-    /// A field line, and none that frames or addresses a message (RFC 9110 section 6.5.1).
+    /// Parses a trailer line. Refuses fields that frame or address a message (RFC 9110 section 6.5.1).
     private mutating func takeTrailer(_ line: ByteBuffer) throws(HeadError) {
         var fields = FieldLines()
         var section = line

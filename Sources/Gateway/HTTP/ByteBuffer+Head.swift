@@ -1,7 +1,7 @@
 import NIOCore
 
 extension ByteBuffer {
-    /// The readable bytes, with the errors of the readers of heads.
+    /// Calls `body` with the readable bytes; it may throw the errors of the head parsers.
     @inline(__always)
     func withHeadBytes<R>(_ body: (UnsafeRawBufferPointer) throws(HeadError) -> R) throws(HeadError) -> R {
         let result: Result<R, HeadError> = withUnsafeReadableBytes { bytes in
@@ -14,13 +14,13 @@ extension ByteBuffer {
         return try result.get()
     }
 
-    /// Appends bytes; without a copy when nothing is left to read.
+    /// Appends bytes, without a copy if no readable bytes are left.
     @inline(__always)
     mutating func take(_ bytes: ByteBuffer) {
         if readableBytes == 0 { self = bytes } else { writeImmutableBuffer(bytes) }
     }
 
-    /// A part of the readable bytes as text.
+    /// Returns a range of the readable bytes as text.
     func text(_ range: Range<Int>) -> String {
         withUnsafeReadableBytes { String(decoding: $0.part(range), as: UTF8.self) }
     }

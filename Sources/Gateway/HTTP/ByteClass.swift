@@ -1,4 +1,4 @@
-/// The byte classes of HTTP/1.1 that decide what a message head may hold.
+/// The byte classes of HTTP/1.1 that define the valid bytes of a message head.
 enum ByteClass {
     static let carriageReturn: UInt8 = 0x0D
     static let lineFeed: UInt8 = 0x0A
@@ -8,7 +8,7 @@ enum ByteClass {
     static let comma: UInt8 = 0x2C
     static let slash: UInt8 = 0x2F
 
-    /// `tchar` of RFC 9110 section 5.6.2.
+    /// True for `tchar` (RFC 9110 section 5.6.2).
     @inline(__always)
     static func isToken(_ byte: UInt8) -> Bool {
         // One bit for each of `!#$%&'*+-.` and the digits, then one for each of the letters and `^_`|~`.
@@ -18,19 +18,20 @@ enum ByteClass {
         return byte < 128 && high >> UInt64(byte & 63) & 1 == 1
     }
 
-    /// What a field value is made of, RFC 9110 section 5.5: visible bytes, those above ASCII, space and tab.
+    /// True for the bytes of a field value (RFC 9110 section 5.5): visible bytes, bytes above ASCII, space and tab.
     @inline(__always)
     static func isFieldContent(_ byte: UInt8) -> Bool {
         byte >= space && byte != 0x7F || byte == tab
     }
 
-    /// What a request target is made of: visible ASCII, and no fragment, which RFC 9112 section 3.2 does not allow.
+    /// True for the bytes of a request target: visible ASCII without `#`, since RFC 9112 section 3.2 allows no
+    /// fragment.
     @inline(__always)
     static func isTarget(_ byte: UInt8) -> Bool {
         byte > space && byte < 0x7F && byte != 0x23
     }
 
-    /// The characters of `uri-host` and port (RFC 3986 section 3.2.2), without user information.
+    /// True for the characters of `uri-host` and port (RFC 3986 section 3.2.2), without user information.
     @inline(__always)
     static func isAuthority(_ byte: UInt8) -> Bool {
         switch byte {
@@ -40,7 +41,7 @@ enum ByteClass {
         }
     }
 
-    /// The byte, or the small letter of a capital one.
+    /// The byte, or the lower-case form of an ASCII capital letter.
     @inline(__always)
     static func lowercased(_ byte: UInt8) -> UInt8 { byte &- 0x41 <= 25 ? byte | 0x20 : byte }
 
@@ -52,14 +53,15 @@ enum ByteClass {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Whether the bytes are that text, letters in either case. `lower` is lower-case letters, digits and hyphens; the bytes
-    /// must be a token or visible ASCII already, or a control character might pass for a hyphen.
+    /// True if the bytes equal `lower`, ignoring the case of letters. `lower` consists of lower-case letters, digits
+    /// and hyphens. The caller must have checked that the bytes are a token or visible ASCII: the comparison would
+    /// accept a control character as a hyphen.
     @inline(__always)
     func equals(_ lower: StaticString) -> Bool {
         count == lower.utf8CodeUnitCount && begins(with: lower)
     }
 
-    /// Whether the bytes begin with that text, on the same terms.
+    /// True if the bytes begin with `lower`, under the conditions of `equals`.
     @inline(__always)
     func begins(with lower: StaticString) -> Bool {
         let length = lower.utf8CodeUnitCount
@@ -69,8 +71,8 @@ extension UnsafeRawBufferPointer {
         return true
     }
 
-    /// The same, with every byte that is no letter and no digit read as `-`, as servers do that turn header names into
-    /// variables.
+    /// True if the bytes begin with `lower`, with every byte that is not a letter or digit read as `-`. Servers that
+    /// turn header names into variables compare names in this way.
     @inline(__always)
     func beginsLoosely(with lower: StaticString) -> Bool {
         let length = lower.utf8CodeUnitCount
@@ -89,22 +91,22 @@ extension UnsafeRawBufferPointer {
         count == lower.utf8CodeUnitCount && beginsLoosely(with: lower)
     }
 
-    /// The elements of a comma-separated list (RFC 9110 section 5.6.1), the whitespace around them left out. Elements may be
-    /// empty.
+    /// The elements of a comma-separated list (RFC 9110 section 5.6.1), without the whitespace around them. Elements
+    /// may be empty.
     func list(in range: Range<Int>) -> ListElements { ListElements(bytes: self, range: range) }
 
-    /// Whether a comma-separated list has that element, in any case.
+    /// True if a comma-separated list contains the element `lower`, ignoring case.
     func lists(_ lower: StaticString, in range: Range<Int>) -> Bool {
         list(in: range).contains { part($0).equals(lower) }
     }
 
-    /// The part of the bytes in a range that was found in them.
+    /// The bytes in a range that was computed from them.
     @inline(__always)
     func part(_ range: Range<Int>) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: self[range])
     }
 
-    /// The bounds of the part that is left without the spaces and tabs around it.
+    /// The range without leading and trailing spaces and tabs.
     @inline(__always)
     func trimmed(_ range: Range<Int>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
@@ -114,7 +116,7 @@ extension UnsafeRawBufferPointer {
     }
 }
 
-/// The elements of a comma-separated list, one after the other.
+/// The elements of a comma-separated list, in order.
 struct ListElements: Sequence, IteratorProtocol {
     private let bytes: UnsafeRawBufferPointer
     private let end: Int

@@ -1,21 +1,21 @@
-/// What a header field is to the gateway, told by its name.
+/// The category of a header field, determined by its name.
 enum FieldKind: UInt8 {
-    /// Passes as it is.
+    /// Passes unchanged.
     case other
     case host, contentLength, transferEncoding, connection
-    /// Means one connection only and never crosses (RFC 9110 section 7.6.1); no more is read from it.
+    /// Applies to one connection only and is never forwarded (RFC 9110 section 7.6.1). The gateway ignores its value.
     case hopByHop
-    /// Of one connection too, but read: `TE` and `Upgrade`.
+    /// Applies to one connection only, but the gateway reads its value: `TE` and `Upgrade`.
     case te, upgrade
     case authorization, xAPIKey
     case origin, accessControlRequestMethod
-    /// Reads like a field that only Keyward may send to the upstream (`X-Keyward-*`, `X-Forwarded-*`, `Forwarded`, `X-Real-IP`),
-    /// or like one in which some servers believe another path or method than the request's, which were judged; in any case,
-    /// with any other punctuation for `-`.
+    /// Resembles a field that only Keyward may send to the upstream (`X-Keyward-*`, `X-Forwarded-*`, `Forwarded`,
+    /// `X-Real-IP`), or one that overrides the request. Some servers take the path or the method from such a field,
+    /// instead of the authorized one. Names match in any case and with any punctuation instead of `-`.
     case reserved
-    /// Of those, what a trusted proxy says of its client, spelled as it has to be.
+    /// A reserved field in its exact spelling, in which a trusted proxy describes its client.
     case forwardedFor, forwardedProto, forwardedHost
-    /// Reads like `X-Request-Id`, likewise; Keyward's own replaces it in both directions.
+    /// Resembles `X-Request-Id`, by the rules of `reserved`. Keyward's own value replaces it in both directions.
     case requestID
 
     @inline(__always)
@@ -68,8 +68,8 @@ enum FieldKind: UInt8 {
         }
     }
 
-    /// Whether naming such a field in `Connection` takes it off. What frames and addresses a message stays, whatever a sender
-    /// names there; and what makes a preflight one, since that passes without a key.
+    /// True if the field is removed when `Connection` names it. Fields that frame or address a message stay, even if a
+    /// sender names them. So do the fields that define a preflight, because a preflight passes without a key.
     @inline(__always)
     var canBeNamedInConnection: Bool {
         switch self {
@@ -80,8 +80,8 @@ enum FieldKind: UInt8 {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Whether servers are known that take a path, a host or a method from a field of this name, which begins with `x`: IIS and
-    /// what reads its fields (Symfony, Zend), and frameworks that let forms have other methods.
+    /// True if known servers take a path, a host or a method from a field with this name, which begins with `x`. These
+    /// are IIS and frameworks that read its fields (Symfony, Zend), and frameworks that let forms override the method.
     fileprivate var overridesRequest: Bool {
         equalsLoosely("x-original-url") || equalsLoosely("x-original-uri") || equalsLoosely("x-original-path")
             || equalsLoosely("x-original-host") || equalsLoosely("x-original-method")

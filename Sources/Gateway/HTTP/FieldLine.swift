@@ -1,4 +1,4 @@
-/// One header field of a head: where its name and its value stand, and what kind of field it is to the gateway.
+/// One header field of a head: the ranges of its name and its value, and its kind.
 struct FieldLine: Equatable {
     let name: Range<Int>
     /// Without the whitespace around it.
@@ -6,7 +6,7 @@ struct FieldLine: Equatable {
     let kind: FieldKind
 }
 
-/// The field lines of a head. The memory is kept from one head to the next.
+/// The field lines of a head. The memory is reused for the next head.
 struct FieldLines {
     private(set) var lines: [FieldLine] = []
 
@@ -14,8 +14,8 @@ struct FieldLines {
         lines.reserveCapacity(32)
     }
 
-    /// Reads the field section that begins at `start` and ends with the bytes (RFC 9112 section 5). Refused, among others: a
-    /// folded line, whitespace before the colon, an empty name, a control character.
+    /// Parses the field section that begins at `start` and ends at the end of the bytes (RFC 9112 section 5). Refuses,
+    /// among others, folded lines, whitespace before the colon, empty names and control characters.
     mutating func read(
         _ bytes: UnsafeRawBufferPointer, from start: Int, limit: Int
     ) throws(HeadError) {
@@ -32,7 +32,7 @@ struct FieldLines {
         }
     }
 
-    /// Where what follows a line begins: the next line, or the empty one.
+    /// The offset after a line: the start of the next line, or of the empty one.
     @inline(__always)
     func start(after index: Int, in bytes: UnsafeRawBufferPointer) -> Int {
         index + 1 < lines.count ? lines[index + 1].name.lowerBound : bytes.count - 2

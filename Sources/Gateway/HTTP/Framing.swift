@@ -1,14 +1,14 @@
-/// How a body ends (RFC 9112 section 6).
+/// The framing of a body (RFC 9112 section 6).
 enum Framing: Equatable {
     /// There is no body.
     case none
     case length(UInt64)
     case chunked
-    /// With the connection; for responses only.
+    /// The body ends with the connection; for responses only.
     case untilClose
 }
 
-/// What the fields of a head say about its framing and its connection. Whatever could be read in two ways is an error.
+/// The fields of a head that define its framing and its connection. Ambiguous fields are an error.
 struct MessageFields {
     private(set) var length: UInt64?
     private(set) var isChunked = false
@@ -18,10 +18,10 @@ struct MessageFields {
     /// Fields that `Connection` names, apart from `close`, `keep-alive` and `upgrade`.
     private(set) var named: [Range<Int>] = []
 
-    /// More names than any honest sender has.
+    /// The maximum number of names in `Connection`; legitimate senders name fewer.
     private static let namedLimit = 32
 
-    /// Takes in a field that frames the message or speaks of the connection.
+    /// Processes a field that frames the message or controls the connection.
     @inline(__always)
     mutating func take(_ field: FieldLine, in bytes: UnsafeRawBufferPointer) throws(HeadError) {
         switch field.kind {
@@ -37,13 +37,13 @@ struct MessageFields {
         }
     }
 
-    /// Whether the connection goes on after the message (RFC 9112 section 9.3).
+    /// True if the connection persists after the message (RFC 9112 section 9.3).
     @inline(__always)
     func persists(_ version: HTTPVersion) -> Bool {
         !saysClose && (version == .http11 || saysKeepAlive)
     }
 
-    /// Whether a field is named in `Connection`, and so belongs to it.
+    /// True if `Connection` names the field, which then applies to this connection only.
     @inline(__always)
     func isNamed(_ field: FieldLine, in bytes: UnsafeRawBufferPointer) -> Bool {
         guard !named.isEmpty, field.kind.canBeNamedInConnection else { return false }
@@ -70,7 +70,7 @@ struct MessageFields {
         }
     }
 
-    /// `1*DIGIT`, no sign, no list, and within what a body can be.
+    /// Parses `1*DIGIT`: no sign, no list, at most 18 digits.
     @inline(__always)
     static func number(_ digits: UnsafeRawBufferPointer) -> UInt64? {
         guard (1...18).contains(digits.count) else { return nil }
@@ -83,11 +83,11 @@ struct MessageFields {
     }
 }
 
-/// The versions that the gateway speaks.
+/// The HTTP versions that the gateway supports.
 enum HTTPVersion: Equatable {
     case http10, http11
 
-    /// Reads `HTTP/1.x` (RFC 9112 section 2.3).
+    /// Parses `HTTP/1.x` (RFC 9112 section 2.3).
     init(_ text: UnsafeRawBufferPointer) throws(HeadError) {
         guard text.count == 8, text[0] == 0x48, text[1] == 0x54, text[2] == 0x54, text[3] == 0x50,
             text[4] == ByteClass.slash, ByteClass.isDigit(text[5]), text[6] == 0x2E, ByteClass.isDigit(text[7])

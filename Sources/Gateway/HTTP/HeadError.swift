@@ -1,20 +1,20 @@
 import AuthKeys
 
-/// Why a message head, or the framing of a body, is not taken.
+/// An error in a message head or in the framing of a body.
 enum HeadError: Error, Equatable {
-    /// It breaks the grammar of RFC 9112, or reads in more than one way.
+    /// The bytes violate the grammar of RFC 9112, or are ambiguous.
     case malformed
-    /// The request target has a byte that has to be percent-encoded.
+    /// The request target contains a byte that must be percent-encoded.
     case target(TargetFault)
     /// The request target is longer than allowed.
     case targetTooLong
     /// The head is longer than allowed, or has too many fields.
     case tooLarge
-    /// It is HTTP, but not 1.0 or 1.1.
+    /// The version is neither HTTP/1.0 nor HTTP/1.1.
     case unsupportedVersion
 }
 
-/// How large a head may be.
+/// The limits of the size of a head.
 struct HeadLimits: Sendable, Equatable {
     var headBytes: Int
     var targetBytes: Int

@@ -1,12 +1,12 @@
 import Glibc
 
-/// Finds the end of a message head in bytes that come in pieces. No byte is looked at twice for want of the next ones.
+/// A scanner for the end of a message head in bytes that arrive in chunks. It never scans a byte twice.
 struct HeadScanner {
     private var resume = 0
     private var sawLine = false
 
-    /// The number of bytes of the head, its empty line included; nil if that is not there yet. Every line must end in CRLF: a
-    /// bare line feed, which RFC 9112 section 2.2 lets a recipient take, is refused.
+    /// The length of the head in bytes, its empty line included; nil if the head is incomplete. Every line must end in
+    /// CRLF. A bare line feed, which RFC 9112 section 2.2 allows a recipient to accept, is refused.
     mutating func end(of bytes: UnsafeRawBufferPointer, limits: HeadLimits) throws(HeadError) -> Int? {
         guard let base = bytes.baseAddress else { return nil }
         while resume < bytes.count, let found = memchr(base + resume, Int32(ByteClass.lineFeed), bytes.count - resume) {

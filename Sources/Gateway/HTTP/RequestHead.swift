@@ -1,10 +1,10 @@
 import AuthKeys
 
-/// A request's head, read once, strictly: where its parts stand in the bytes, and what they mean to a gateway.
+/// A request's head, parsed once and strictly: the ranges of its parts, and their meaning to a gateway.
 ///
-/// It holds positions, not bytes. The memory is kept from one request to the next.
+/// It holds ranges, not bytes. The memory is reused for the next request.
 struct RequestHead {
-    /// The methods that a gateway treats in a way of their own; the rest is one.
+    /// The methods that a gateway treats specially; `other` stands for the rest.
     enum Method: Equatable {
         case get, head, options, connect, trace
         /// PUT and DELETE, which may be repeated (RFC 9110 section 9.2.2).
@@ -21,23 +21,23 @@ struct RequestHead {
     private(set) var methodText = 0..<0
     /// Path and query, or `*`. Empty for an absolute form without a path.
     private(set) var path = 0..<0
-    /// Where the request says it is addressed: the target's authority in absolute form, else `Host`; nil for neither.
+    /// The addressed authority: that of a target in absolute form, otherwise `Host`; nil without either.
     private(set) var authority: Range<Int>?
     private(set) var version = HTTPVersion.http11
     private(set) var framing = Framing.none
     private(set) var hasOrigin = false
-    /// Whether the client said that it takes trailers (`TE: trailers`, RFC 9110 section 10.1.4).
+    /// True if the client accepts trailers (`TE: trailers`, RFC 9110 section 10.1.4).
     private(set) var takesTrailers = false
     private var namesWebSocket = false
     private var hasHost = false
     private var asksForMethod = false
-    /// Whether one of the two fields that make a preflight is empty, or stands twice.
+    /// True if one of the two fields that define a preflight is empty or duplicated.
     private var asksUnclearly = false
 
-    /// Whether the client can be answered another request on the same connection.
+    /// True if the connection can carry another request of the client.
     var persists: Bool { message.persists(version) }
 
-    /// Whether the request may be sent a second time when nothing is known of the first (RFC 9110 section 9.2.2).
+    /// True if the request may be sent again when the outcome of the first attempt is unknown (RFC 9110 section 9.2.2).
     var isRepeatable: Bool {
         switch method {
         case .get, .head, .options, .trace, .repeatable: true
@@ -45,18 +45,19 @@ struct RequestHead {
         }
     }
 
-    /// Whether a browser asks what it may send (the Fetch standard, section 3.2.2).
+    /// True for a CORS preflight of a browser (Fetch standard, section 3.2.2).
     var isPreflight: Bool { method == .options && hasOrigin && asksForMethod && !asksUnclearly && !hasBody }
 
     var hasBody: Bool { framing != .none }
 
-    /// Whether the client wants to go on with WebSocket (RFC 6455 section 4.1). Any other upgrade is left out, which RFC 9110
-    /// section 7.8 allows; `h2c` least of all may be passed on, since nobody would check what comes after it.
+    /// True if the client requests an upgrade to WebSocket (RFC 6455 section 4.1). Any other upgrade is ignored, which
+    /// RFC 9110 section 7.8 allows. `h2c` in particular must not be passed on, since the gateway could not check the
+    /// requests after it.
     var upgrades: Bool {
         namesWebSocket && message.saysUpgrade && method == .get && version == .http11 && !hasBody
     }
 
-    /// Reads a head: all of its bytes, the empty line included.
+    /// Parses a head: all of its bytes, the empty line included.
     mutating func read(_ bytes: UnsafeRawBufferPointer, limits: HeadLimits) throws(HeadError) {
         message = MessageFields()
         authority = nil
@@ -104,7 +105,7 @@ struct RequestHead {
         return message.length.map { $0 == 0 ? .none : .length($0) } ?? .none
     }
 
-    /// `method SP request-target SP HTTP-version CRLF` (RFC 9112 section 3). Returns where the fields begin.
+    /// Parses `method SP request-target SP HTTP-version CRLF` (RFC 9112 section 3). Returns the offset of the fields.
     private mutating func readRequestLine(
         _ bytes: UnsafeRawBufferPointer, limits: HeadLimits
     ) throws(HeadError) -> Int {
@@ -131,7 +132,8 @@ struct RequestHead {
         return position + 11
     }
 
-    /// The four forms of RFC 9112 section 3.2. The absolute form says where the request is addressed, never where it goes.
+    /// Parses the four forms of RFC 9112 section 3.2. The absolute form defines the addressed authority, but never the
+    /// upstream.
     private mutating func readTarget(
         _ target: Range<Int>, in bytes: UnsafeRawBufferPointer
     ) throws(HeadError) {

@@ -1,4 +1,4 @@
-/// A response's head, read once, strictly: where its parts stand in the bytes, and what they mean to a gateway.
+/// A response's head, parsed once and strictly: the ranges of its parts, and their meaning to a gateway.
 struct ResponseHead {
     private(set) var fields = FieldLines()
     private(set) var message = MessageFields()
@@ -10,17 +10,17 @@ struct ResponseHead {
 
     private var namesWebSocket = false
 
-    /// Whether more heads follow for the same request (RFC 9110 section 15.2).
+    /// True if more heads follow for the same request (RFC 9110 section 15.2).
     var isInterim: Bool { (100..<200).contains(status) && !isUpgrade }
 
-    /// Whether the connection goes on as a WebSocket.
+    /// True if the connection continues as a WebSocket.
     var isUpgrade: Bool { status == 101 }
 
-    /// Whether the upstream's connection can carry another request.
+    /// True if the upstream's connection can carry another request.
     var persists: Bool { !isUpgrade && framing != .untilClose && message.persists(version) }
 
-    /// Reads a head: all of its bytes, the empty line included. A response to HEAD has no body, whatever it says; and no
-    /// upstream may change to another protocol than the request asked for.
+    /// Parses a head: all of its bytes, the empty line included. A response to HEAD has no body, regardless of its
+    /// fields. The upstream may only switch to the protocol that the request asked for.
     mutating func read(
         _ bytes: UnsafeRawBufferPointer, toHead: Bool, mayUpgrade: Bool, limits: HeadLimits
     ) throws(HeadError) {
@@ -39,7 +39,7 @@ struct ResponseHead {
         framing = try bodyFraming(toHead: toHead)
     }
 
-    /// RFC 9112 section 6.3.
+    /// The framing by the rules of RFC 9112 section 6.3.
     private func bodyFraming(toHead: Bool) throws(HeadError) -> Framing {
         guard !message.isChunked || message.length == nil && version == .http11 else { throw .malformed }
         if toHead || status < 200 || status == 204 || status == 304 { return .none }
@@ -47,7 +47,8 @@ struct ResponseHead {
         return message.length.map { $0 == 0 ? .none : .length($0) } ?? .untilClose
     }
 
-    /// `HTTP-version SP status-code [SP reason-phrase] CRLF` (RFC 9112 section 4; the second space is often left out).
+    /// Parses `HTTP-version SP status-code [SP reason-phrase] CRLF` (RFC 9112 section 4). Servers often omit the second
+    /// space.
     private mutating func readStatusLine(_ bytes: UnsafeRawBufferPointer) throws(HeadError) -> Int {
         guard bytes.count > 13 else { throw .malformed }
         version = try HTTPVersion(bytes.part(0..<8))

@@ -1,7 +1,7 @@
-/// Which fields may stand in a trailer section and are passed on (RFC 9110 section 6.5.1).
+/// The rule that selects the trailer fields to pass on (RFC 9110 section 6.5.1).
 enum TrailerRule {
-    /// Fields that a recipient might merge into the header section to somebody's harm: content format, request modifiers,
-    /// controls, cookies, authentication. What frames a message, or is Keyward's own, `FieldKind` tells.
+    /// Fields that are dangerous if a recipient merges them into the header section: content format, request modifiers,
+    /// controls, cookies, authentication. `FieldKind` identifies fields that frame a message or belong to Keyward.
     private static let headerOnly: [StaticString] = [
         "cache-control", "content-encoding", "content-range", "content-type", "cookie", "expect", "if-match",
         "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "location", "max-forwards", "pragma",

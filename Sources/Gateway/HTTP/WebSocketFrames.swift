@@ -1,21 +1,22 @@
 import NIOCore
 
-/// Follows the frames of a WebSocket as bytes pass (RFC 6455 section 5.2), to know when none is half said. It reads headers
-/// only, and changes nothing.
+/// A parser that follows the frames of a WebSocket (RFC 6455 section 5.2), to know when no frame is incomplete. It
+/// reads headers only, and changes nothing.
 struct WebSocketFrames {
     private enum State: Equatable {
         case between
         case opcode
-        /// Bytes of the length and of the mask that are still to come, and the length so far.
+        /// The number of bytes of the length and of the mask that are still missing, and the length so far.
         case header(lengthBytes: Int, maskBytes: Int, length: UInt64)
         case payload(UInt64)
-        /// It sent what is no frame, or has said goodbye.
+        /// The bytes were not a valid frame, or a close frame was sent.
         case lost
     }
 
     private var state = State.between
 
-    /// Whether a frame may begin here. A message of several frames may be under way: control frames can stand between them.
+    /// True if a frame may begin here. Within a message of several frames this is true between them, where control
+    /// frames may occur.
     var isBetween: Bool { state == .between }
 
     mutating func follow(_ bytes: ByteBufferView) {
@@ -63,13 +64,13 @@ struct WebSocketFrames {
 
         var frame: ByteBuffer {
             switch self {
-            case .keyEnded: close(1008, reason: "the API key is not active any more")
-            case .makesRoom: close(1013, reason: "idle, and others need the connection: try again")
+            case .keyEnded: close(1008, reason: "the API key is no longer active")
+            case .makesRoom: close(1013, reason: "the connection was idle and is needed by others: try again")
             }
         }
     }
 
-    /// A close frame as a server sends it (section 5.5.1). The reason is cut at 123 bytes.
+    /// A close frame of a server (section 5.5.1). The reason is cut at 123 bytes.
     static func close(_ code: UInt16, reason: String) -> ByteBuffer {
         let text = reason.utf8.prefix(123)
         var buffer = ByteBuffer()

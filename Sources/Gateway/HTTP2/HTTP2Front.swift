@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP2
 
-/// A client's HTTP/2 connection: every stream of it is a `FrontConnection` of its own behind a translator.
+/// A client's HTTP/2 connection. Each of its streams is a `FrontConnection` behind a translator.
 enum HTTP2Front {
     static func add(to channel: any Channel, loop: GatewayLoop) throws {
         let eventLoop = channel.eventLoop
@@ -9,17 +9,17 @@ enum HTTP2Front {
         let manager = NIOHTTP2ServerConnectionManagementHandler(
             eventLoop: eventLoop,
             configuration: .init(
-                maxIdleTime: loop.patience.keepAlive, maxAge: nil, maxGraceTime: nil,
-                keepalive: .init(pingInterval: loop.patience.keepAlive, ackTimeout: .seconds(20))))
+                maxIdleTime: loop.timeouts.keepAlive, maxAge: nil, maxGraceTime: nil,
+                keepalive: .init(pingInterval: loop.timeouts.keepAlive, ackTimeout: .seconds(20))))
         let bound = NIOLoopBound(loop, eventLoop: eventLoop)
         let peer = channel.remoteAddress
-        let wire = HTTP2Wire(limits: limits, logger: loop.logger)
-        let farewell = HTTP2Farewell(streams: manager.http2StreamDelegate)
+        let wire = HTTP2Wire(limits: limits, headTimeout: loop.timeouts.requestHead, logger: loop.logger)
+        let gracefulShutdown = HTTP2GracefulShutdown(streams: manager.http2StreamDelegate)
         let boundWire = NIOLoopBound(wire, eventLoop: eventLoop)
         let handler = NIOHTTP2Handler(
             mode: .server, eventLoop: eventLoop, connectionConfiguration: limits.connection,
             streamConfiguration: limits.stream,
-            streamDelegate: HTTP2StreamCount(farewell, wire, eventLoop: eventLoop)
+            streamDelegate: HTTP2StreamCount(gracefulShutdown, wire, eventLoop: eventLoop)
         ) { stream in
             stream.eventLoop.makeCompletedFuture {
                 try stream.syncOptions?.setOption(.autoRead, value: false)
@@ -31,8 +31,10 @@ enum HTTP2Front {
                 ])
             }
         }
-        try channel.pipeline.syncOperations.addHandlers([wire, farewell, handler, manager, HTTP2Errors(farewell, wire)])
-        // The windows bound what comes; the frames that carry them have to be read always.
+        try channel.pipeline.syncOperations.addHandlers([
+            wire, gracefulShutdown, handler, manager, HTTP2Errors(gracefulShutdown, wire),
+        ])
+        // Flow-control windows limit the input; the frames that update them must always be read.
         try channel.syncOptions?.setOption(.autoRead, value: true)
         loop.carriesStreams(channel)
     }

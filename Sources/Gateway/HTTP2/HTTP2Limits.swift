@@ -1,16 +1,16 @@
 import NIOHTTP2
 
-/// The limits of a client's HTTP/2 connection, and how the library is told of them.
+/// The limits of a client's HTTP/2 connection, and the library's configuration for them.
 struct HTTP2Limits {
-    /// The bytes of a request's body that may be under way on a stream that is not read.
+    /// The bytes of a request's body that a client may send on a stream that is not read.
     private static let streamWindow = 131_072
     private static let connectionWindow = 1 << 20
 
     let streams: Int
-    /// The largest field section that is read, by the size of RFC 9113 section 6.5.2; 431 beyond. The head that the gateway
-    /// makes of it has limits of its own, which are not above this one.
+    /// The maximum size of a field section, by the measure of RFC 9113 section 6.5.2; 431 beyond. The HTTP/1.1 head
+    /// made of it has its own limits, which are not higher.
     let section: Int
-    /// The largest field section that is read at all; the end of the connection beyond.
+    /// The maximum size of a field section that is read at all. A larger one ends the connection.
     var announcedSection: Int { CarriedSection.size(for: section) }
 
     init(_ limits: GatewayConfiguration.Limits) {

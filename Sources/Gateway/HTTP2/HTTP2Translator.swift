@@ -2,8 +2,8 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 
-/// Stands between an HTTP/2 stream and the `FrontConnection` that serves it, so that requests of both versions are read,
-/// verified, limited and passed on by the same code.
+/// A handler between an HTTP/2 stream and its `FrontConnection`, so that the same code reads, verifies, limits and
+/// forwards requests of both versions.
 final class HTTP2Translator: ChannelDuplexHandler {
     typealias InboundIn = HTTP2Frame.FramePayload
     typealias InboundOut = ByteBuffer
@@ -14,12 +14,12 @@ final class HTTP2Translator: ChannelDuplexHandler {
     private let wire: HTTP2Wire
     private var request = RequestTranslator()
     private var response = ResponseTranslator()
-    /// Whether the end of the response is on its way, past all windows.
+    /// True once the end of the response was sent, past all flow-control windows.
     private var hasSent = false
-    /// To be kept when it is.
+    /// The promise to succeed when the end of the response was sent.
     private var outputClosed: EventLoopPromise<Void>?
 
-    /// - Parameter wire: writes the fields of what is sent.
+    /// - Parameter wire: writes the field sections of responses.
     init(stream: UInt32, wire: HTTP2Wire) {
         self.stream = stream
         self.wire = wire
@@ -37,7 +37,7 @@ final class HTTP2Translator: ChannelDuplexHandler {
             default: break
             }
         } catch {
-            // A client that sent such a request learns why (RFC 9113 section 8.1.1).
+            // The client gets the reason as a response (RFC 9113 section 8.1.1).
             context.fireUserInboundEventTriggered(RefusedRequest(error: error))
         }
     }
@@ -53,9 +53,9 @@ final class HTTP2Translator: ChannelDuplexHandler {
         }
     }
 
-    /// There is no half of a stream to close: the end of the response, once it is on its way, has ended it. Whoever has its
-    /// whole response need not send the rest of the request (RFC 9113 section 8.1); it is told when the stream is closed, which
-    /// leaves what is under way the time to arrive.
+    /// A stream has no half to close: sending the end of the response ends the output. After the whole response, the
+    /// client need not send the rest of its request (RFC 9113 section 8.1). It learns this from RST_STREAM when the
+    /// stream closes, so that pending output has time to arrive.
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         guard mode == .output else {
             if hasSent, !request.hasEnded { reset(.noError, context: context) }
@@ -90,7 +90,7 @@ final class HTTP2Translator: ChannelDuplexHandler {
         context.write(wrapOutboundOut(payload), promise: sent)
     }
 
-    /// The library learns the status alone; the section is written on the wire in its place.
+    /// The library gets only the status. The wire handler writes the section in its place.
     private func headers(_ section: FieldSection, status: Int?, isEnd: Bool) -> HTTP2Frame.FramePayload {
         wire.willSend(section, on: stream)
         var headers = HPACKHeaders()
@@ -103,7 +103,8 @@ final class HTTP2Translator: ChannelDuplexHandler {
     }
 }
 
-/// Notifies a stream's `FrontConnection` that its request is refused before it could be written as an HTTP/1.1 request.
+/// An event that tells a stream's `FrontConnection` to refuse its request, which cannot be written as an HTTP/1.1
+/// request.
 struct RefusedRequest {
     let error: HeadError
 }

@@ -2,25 +2,26 @@ import Logging
 import NIOCore
 import NIOHTTP2
 
-/// Stands between the socket and the HTTP/2 library, which trusts its peer more than a gateway can.
+/// A handler between the socket and the HTTP/2 library, which trusts its peer more than a gateway can.
 ///
-/// Of what the client sends, it reads the field sections itself, as bytes, and gives the library sections that hold nothing of
-/// the client's but one opaque value (`CarriedSection`). It counts the frames that carry no request, refuses streams beyond
-/// the limit without an end of the connection, and drops what comes after the end of the connection, which the library
-/// would collect. Of what the gateway sends, it writes the field sections, byte for byte.
+/// Inbound, it parses the field sections itself, as bytes. The library gets sections that contain one opaque value from
+/// the client and nothing else of it (`CarriedSection`). The handler counts frames that carry no request, and refuses
+/// streams beyond the limit without ending the connection. It drops bytes after the end of the connection, which the
+/// library would collect. Outbound, it writes the field sections, byte for byte.
 final class HTTP2Wire: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = IOData
     typealias OutboundOut = IOData
 
-    /// The time in which the client of an ended connection can read why.
+    /// The time that the client of an ended connection has to read the reason.
     private static let lingerTime = TimeAmount.seconds(1)
-    /// The bytes that a client may send after the end of its connection: more than the window allows it have no reason.
+    /// The maximum number of bytes dropped after the end of a connection. The window gives a client no reason to send
+    /// more.
     private static let dropLimit = 2 << 20
 
-    /// True once the library has ended the connection for an error (GOAWAY with a code, RFC 9113 sections 5.4.1 and 6.8): its
-    /// errors do not say whether they are a stream's or the connection's.
+    /// True once the library has ended the connection for an error (GOAWAY with a code, RFC 9113 sections 5.4.1 and
+    /// 6.8). The library's errors do not say if they concern a stream or the connection.
     private(set) var wasBroken = false
     private let logger: Logger
     private let streamLimit: Int
@@ -33,16 +34,22 @@ final class HTTP2Wire: ChannelDuplexHandler {
     private var pending: [UInt32: [FieldSection]] = [:]
     /// The client's highest stream.
     private var lastStream: UInt32 = 0
-    /// True once the library has got the acknowledgement of its settings.
+    /// True once the library has received the acknowledgement of its settings.
     private var wasAcknowledged = false
-    /// True while the rest of the frame under way is dropped.
+    /// True while the rest of the current frame is dropped.
     private var dropsRest = false
     private var isEnded = false
     private var dropped = 0
+    /// The time in which a field block or frame must be complete after its start.
+    private let headTimeout: TimeAmount
+    /// The deadline of the incomplete block or frame; nil without one.
+    private var deadline: NIODeadline?
+    private var timer: Scheduled<Void>?
     /// True if the library's next write is the payload of the frame whose header was its last one.
     private var isPayload = false
 
-    init(limits: HTTP2Limits, logger: Logger) {
+    init(limits: HTTP2Limits, headTimeout: TimeAmount, logger: Logger) {
+        self.headTimeout = headTimeout
         self.logger = logger
         streamLimit = limits.streams
         frames = HTTP2FrameReader(blockLimit: limits.announcedSection)
@@ -59,7 +66,7 @@ final class HTTP2Wire: ChannelDuplexHandler {
         pending[stream] = nil
     }
 
-    /// Notes what the next HEADERS frame of a stream holds.
+    /// Stores the section for the next HEADERS frame of a stream.
     func willSend(_ section: FieldSection, on stream: UInt32) {
         pending[stream]?.append(section)
     }
@@ -71,11 +78,34 @@ final class HTTP2Wire: ChannelDuplexHandler {
         guard !isEnded else { return drop(bytes, context) }
         frames.append(bytes)
         do throws(HTTP2ConnectionError) {
-            while !isEnded, let step = try frames.next() { try take(step, context) }
+            while !isEnded, let step = try frames.next() {
+                // The frames of one block share its deadline.
+                if case .continued = step {} else { deadline = nil }
+                try take(step, context)
+            }
         } catch {
             end(error, context)
         }
-        if isEnded { frames.clear() } else { frames.discardRead() }
+        if isEnded { return frames.clear() }
+        frames.discardRead()
+        deadline = frames.isIncomplete ? deadline ?? .now() + headTimeout : nil
+        if timer == nil { startTimer(context) }
+    }
+
+    /// Ends the connection of a client that does not complete a block or frame in time. The timer outlives its first
+    /// deadline: a client under load always has an incomplete frame, each time another one.
+    private func startTimer(_ context: ChannelHandlerContext) {
+        guard let deadline else { return }
+        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [self] in
+            timer = nil
+            guard !isEnded, let deadline = self.deadline else { return }
+            if deadline <= .now() { end(.enhanceYourCalm, context) } else { startTimer(context) }
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
     }
 
     private func take(_ step: HTTP2FrameReader.Step, _ context: ChannelHandlerContext) throws(HTTP2ConnectionError) {
@@ -100,7 +130,7 @@ final class HTTP2Wire: ChannelDuplexHandler {
         guard budget.pay(for: header, now: .now()) else { throw .enhanceYourCalm }
     }
 
-    /// Counts a frame that is answered with one of the gateway's, which the client may leave unread.
+    /// Counts a frame that makes the gateway send a frame, which the client may leave unread.
     private func countRefused() throws(HTTP2ConnectionError) {
         try count(HTTP2FrameHeader(.reset, length: 0))
     }
@@ -124,9 +154,9 @@ final class HTTP2Wire: ChannelDuplexHandler {
         context.fireChannelRead(wrapInboundOut(Self.frames(carried, flags: flags, stream: header.stream)))
     }
 
-    /// Passes the client's settings on, and notes those that matter here. The library applies its own limits from their
-    /// acknowledgement on, and before that the defaults, which are narrower for sections and would end the connection: so it
-    /// gets the acknowledgement at once, and the client's is dropped.
+    /// Passes the client's settings on, and applies those that concern this handler. The library applies its own limits
+    /// once they are acknowledged. Until then it uses the defaults, which are narrower for sections and would end the
+    /// connection. This handler therefore sends the library an acknowledgement at once, and drops the client's.
     private func takeSettings(_ header: HTTP2FrameHeader, _ frame: ByteBuffer, _ context: ChannelHandlerContext) {
         guard !header.flags.contains(.acknowledgement) else { return }
         var payload = frame
@@ -142,7 +172,8 @@ final class HTTP2Wire: ChannelDuplexHandler {
         context.fireChannelRead(wrapInboundOut(acknowledgement))
     }
 
-    /// Resets a stream that was not begun (RFC 9113 section 5.1.2): the client may send the request again.
+    /// Resets a stream that the gateway has not processed (RFC 9113 section 5.1.2). The client may send the request
+    /// again.
     private func refuse(_ stream: UInt32, _ context: ChannelHandlerContext) {
         refused.insert(stream)
         var frame = ByteBuffer()
@@ -151,7 +182,7 @@ final class HTTP2Wire: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(.byteBuffer(frame)), promise: nil)
     }
 
-    /// Gives a window back that the body of a refused stream has used.
+    /// Returns to the client the connection window that the body of a refused stream has used.
     private func giveBack(_ length: Int, _ context: ChannelHandlerContext) {
         guard length > 0 else { return }
         var frame = ByteBuffer()
@@ -160,11 +191,11 @@ final class HTTP2Wire: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(.byteBuffer(frame)), promise: nil)
     }
 
-    // MARK: The end
+    // MARK: End of the connection
 
     /// Ends the connection with GOAWAY (RFC 9113 section 5.4.1).
     private func end(_ error: HTTP2ConnectionError, _ context: ChannelHandlerContext) {
-        logger.debug("the client's HTTP/2 connection was ended", metadata: ["error": "\(error)"])
+        logger.debug("the HTTP/2 connection was closed for an error of the client", metadata: ["error": "\(error)"])
         isEnded = true
         var frame = ByteBuffer()
         HTTP2FrameHeader(.goAway, length: 8).write(to: &frame)
@@ -187,7 +218,7 @@ final class HTTP2Wire: ChannelDuplexHandler {
 
     // MARK: To the client
 
-    /// Each write of the library is a frame, or the payload of the frame whose header was the write before.
+    /// Each write of the library is a frame, or the payload of the frame whose header was the previous write.
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         guard !isPayload, case .byteBuffer(let frame) = unwrapOutboundIn(data),
             let header = HTTP2FrameHeader(peeking: frame)
@@ -213,7 +244,7 @@ final class HTTP2Wire: ChannelDuplexHandler {
         context.write(data, promise: promise)
     }
 
-    /// Cuts a block into a HEADERS frame and CONTINUATION frames.
+    /// Splits a block into a HEADERS frame and CONTINUATION frames.
     private static func frames(
         _ block: ByteBuffer, flags: HTTP2FrameHeader.Flags, stream: UInt32
     ) -> ByteBuffer {
@@ -233,7 +264,7 @@ final class HTTP2Wire: ChannelDuplexHandler {
     }
 }
 
-/// The streams that were refused last. The client may have sent more of them before it knew.
+/// The streams that were refused most recently. The client may still send frames of them.
 private struct RefusedStreams {
     private static let limit = 2_048
 

@@ -1,20 +1,21 @@
 import NIOCore
 
-/// Writes an HTTP/2 request as the HTTP/1.1 request that it is (RFC 9113 section 8), for the one reader that all requests pass.
+/// A translator that writes an HTTP/2 request as an HTTP/1.1 request (RFC 9113 section 8), so that one parser reads all
+/// requests.
 ///
-/// It refuses a request that HTTP/1.1 could not carry as it is meant: a pseudo-field with a byte that would end or
-/// split the request line, fields of a connection, a body that is not as long as its length says. The rest is left to the
-/// reader.
+/// It refuses requests that HTTP/1.1 could not carry unchanged. These have a pseudo-header with a byte that would end
+/// or split the request line, a field of a connection, or a body whose size differs from its length. The parser checks
+/// everything else.
 struct RequestTranslator {
     private var isChunked = false
     private var hasHead = false
-    /// The bytes of the body that are still to come; nil when the request did not say.
+    /// The bytes of the body that are still missing; nil if the request declares no length.
     private var bytesLeft: UInt64?
     private(set) var hasEnded = false
-    /// Whether the request was HEAD, so that the response has no body.
+    /// True if the request is HEAD, so that the response has no body.
     private(set) var isToHead = false
 
-    /// Takes a field section: the head, or the trailers.
+    /// Translates a field section: the head, or the trailers.
     mutating func fields(_ section: FieldSection, isEnd: Bool) throws(HeadError) -> ByteBuffer {
         guard !hasEnded else { throw .malformed }
         hasEnded = isEnd
@@ -37,7 +38,7 @@ struct RequestTranslator {
         return out
     }
 
-    /// Takes a piece of the body.
+    /// Translates a chunk of the body.
     mutating func data(_ piece: ByteBuffer, isEnd: Bool) throws(HeadError) -> ByteBuffer {
         guard hasHead, !hasEnded else { throw .malformed }
         hasEnded = isEnd
@@ -56,7 +57,7 @@ struct RequestTranslator {
         return out
     }
 
-    /// RFC 9113 section 8.1.1: a body is as long as its length says.
+    /// Checks that the body has the declared length (RFC 9113 section 8.1.1).
     private mutating func countBody(_ count: Int) throws(HeadError) {
         guard let left = bytesLeft else { return }
         guard left >= count, !hasEnded || left == count else { throw .malformed }
@@ -74,7 +75,7 @@ struct RequestTranslator {
             if name.equals("host") {
                 try head.takeHost(value)
             } else if name.equals("cookie") {
-                // RFC 9113 section 8.2.3: crumbs are put together again.
+                // Crumbs of the cookie are joined (RFC 9113 section 8.2.3).
                 if cookies.readableBytes > 0 { cookies.writeStaticString("; ") }
                 cookies.writeBytes(value)
             } else {
@@ -102,7 +103,7 @@ struct RequestTranslator {
         return out
     }
 
-    /// RFC 9113 section 8.2.2.
+    /// True for fields of an HTTP/1.1 connection (RFC 9113 section 8.2.2).
     private static func isOfConnection(_ name: UnsafeRawBufferPointer) -> Bool {
         name.equals("connection") || name.equals("transfer-encoding") || name.equals("keep-alive")
             || name.equals("proxy-connection") || name.equals("upgrade")
@@ -118,7 +119,7 @@ struct RequestTranslator {
     }
 }
 
-/// The pseudo-fields of a request, and the `Host` that may stand for one.
+/// The pseudo-headers of a request, and the `Host` that may replace `:authority`.
 private struct PseudoFields {
     private var method: [UInt8]?
     private var scheme: [UInt8]?
@@ -137,7 +138,7 @@ private struct PseudoFields {
         }
     }
 
-    /// RFC 9113 section 8.3.1: it must say what the pseudo-field says.
+    /// Accepts `Host` if it equals `:authority` or replaces it (RFC 9113 section 8.3.1).
     mutating func takeHost(_ value: UnsafeRawBufferPointer) throws(HeadError) {
         guard authority.map({ $0.elementsEqual(value) }) ?? true else { throw .malformed }
         authority = Array(value)
@@ -148,7 +149,7 @@ private struct PseudoFields {
         field = Array(value)
     }
 
-    /// Writes the request line and `Host`. CONNECT has an authority alone (RFC 9113 section 8.5).
+    /// Writes the request line and `Host`. CONNECT has only an authority (RFC 9113 section 8.5).
     func write(to out: inout ByteBuffer) throws(HeadError) {
         guard let method, !method.isEmpty, method.allSatisfy(ByteClass.isToken) else { throw .malformed }
         let isConnect = method.elementsEqual("CONNECT".utf8)
@@ -166,6 +167,6 @@ private struct PseudoFields {
         out.writeStaticString("\r\n")
     }
 
-    /// Returns true for a byte that does not end the target in a request line, be it valid in one or not.
+    /// Returns true for a byte that does not end the target in a request line, even if it is invalid there.
     private static func mayStandInLine(_ byte: UInt8) -> Bool { byte > ByteClass.space && byte != 0x7F }
 }

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Reads the HTTP/1.1 response that the gateway writes, and says what it is in HTTP/2 (RFC 9113 section 8).
+/// A translator of the gateway's HTTP/1.1 responses to HTTP/2 (RFC 9113 section 8).
 struct ResponseTranslator {
     enum Part {
         /// A head with its status, or trailers.
@@ -20,7 +20,7 @@ struct ResponseTranslator {
         input.take(bytes)
     }
 
-    /// The next part of what was appended; nil when the rest of it is not there.
+    /// Returns the next part of the appended bytes; nil if it is incomplete.
     mutating func next(toHead: Bool) throws(HeadError) -> Part? {
         guard !hasEnded else { return nil }
         if body == nil { return try readHead(toHead: toHead) }
@@ -65,7 +65,7 @@ struct ResponseTranslator {
         return section
     }
 
-    /// RFC 9113 section 8.2.2: what belongs to an HTTP/1.1 connection stays out.
+    /// Appends the fields without those of an HTTP/1.1 connection (RFC 9113 section 8.2.2).
     private static func add(_ fields: FieldLines, in bytes: UnsafeRawBufferPointer, to section: inout FieldSection) {
         for field in fields.lines {
             switch field.kind {

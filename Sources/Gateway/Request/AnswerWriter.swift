@@ -1,9 +1,9 @@
 import AuthKeys
 import NIOCore
 
-/// Writes the gateway's own answers, in the form that the contract gives errors.
+/// A writer of the gateway's own responses, in the format documented for errors.
 enum AnswerWriter {
-    /// What of the request the answer depends on.
+    /// The properties of the request that the response depends on.
     struct Context {
         var id: RequestID
         var isToHead: Bool
@@ -12,7 +12,7 @@ enum AnswerWriter {
         var persists: Bool
     }
 
-    /// Appends a whole answer.
+    /// Appends a whole response.
     static func write(_ answer: Answer, context: Context, to out: inout ByteBuffer) {
         let body = answer.body
         out.writeString(

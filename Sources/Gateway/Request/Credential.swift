@@ -2,7 +2,7 @@ import AuthKeys
 import NIOCore
 
 extension Credential where Token == Range<Int> {
-    /// The credential of a request's head: where its token stands in the bytes.
+    /// Finds the credential of a request's head: the range of its token in the bytes.
     init(in head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, places: CredentialPlaces) {
         var finder = CredentialFinder<Range<Int>>(places: places)
         for field in head.fields.lines {

@@ -1,16 +1,17 @@
 import AuthKeys
 import NIOCore
 
-/// Tells the upstream who the client is and what it asked for: `X-Forwarded-For`, `-Proto` and `-Host`, as proxies have them.
+/// The fields that describe the client to the upstream: `X-Forwarded-For`, `-Proto` and `-Host`, in the common form of
+/// proxies.
 ///
-/// They are Keyward's own. Only if the peer is a trusted proxy, what that says goes before: the addresses as far back as they
-/// are addresses, protocol and host if they can be ones.
+/// Keyward writes them itself. If the peer is a trusted proxy, its addresses come first, back to the first invalid one.
+/// Its protocol and host are used if they are valid.
 struct Forwarded {
     private let peer: IPAddress?
     private let proxies: [IPNetwork]
     private let isTrusted: Bool
     private let isSecure: Bool
-    /// The lines that are the same for every request of the connection.
+    /// The lines that are equal for all requests of the connection.
     private let fixed: ByteBuffer
 
     init(peer: SocketAddress?, isSecure: Bool, trusting proxies: [IPNetwork]) {
@@ -58,13 +59,13 @@ struct Forwarded {
         out.writeString("X-Forwarded-Proto: \(proto)\r\n")
     }
 
-    /// Where a request comes from: the last address before the trusted proxies. Nil if that is not known.
+    /// Returns the client's address: the last one before the trusted proxies. Nil if it is unknown.
     func client(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer) -> IPAddress? {
         guard isTrusted else { return peer }
         return addresses(head, bytes: bytes).client(before: proxies)
     }
 
-    /// The addresses that a request came through.
+    /// Returns the addresses that a request came through.
     private func addresses(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer) -> ForwardedAddresses {
         var values: [Slice<UnsafeRawBufferPointer>] = []
         for field in head.fields.lines where field.kind == .forwardedFor { values.append(bytes[field.value]) }

@@ -1,16 +1,16 @@
 import AuthKeys
 import NIOCore
 
-/// Decides whether a request is let through: its method, its credential, the key behind it.
+/// The admission of requests: decides by method, credential and key.
 struct Gate {
-    /// A decision, and what it was about.
+    /// A decision with its key.
     struct Outcome {
         var decision: Exchange.Decision
         var keyID: KeyID?
-        /// The key's; to be looked up, when the decision says so.
+        /// The digest of the key, or the one to look up if the decision is `resolve`.
         var digest: SecretDigest?
         var expiresAt: Timestamp?
-        /// When the key was found good.
+        /// The time at which the key was verified.
         var verifiedAt: Timestamp?
     }
 
@@ -18,8 +18,8 @@ struct Gate {
     let time: TimeSource
     private let places: CredentialPlaces
     private let passesPreflights: Bool
-    /// Where the path says where a request goes, one that could lead elsewhere is refused; else every path belongs to the
-    /// upstream.
+    /// True if the path selects the route or follows a base path. An ambiguous path is then refused; otherwise every
+    /// path belongs to the upstream.
     private let refusesDotSegments: Bool
     private let scopes: ScopeRules
 
@@ -34,8 +34,8 @@ struct Gate {
         }
     }
 
-    /// Decides about a request; for one that goes through, writes the identity that the upstream is told. `answer` is what a
-    /// look-up came to, if one was made: then the decision is never to make another.
+    /// Decides about a request. For an admitted one, writes the identity fields for the upstream.
+    /// - Parameter answer: the result of the lookup, if one was made. The decision is then never `resolve`.
     func decide(
         _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded,
         after answer: UnknownKeyLookup.Answer? = nil, identity: inout ByteBuffer
@@ -72,19 +72,19 @@ struct Gate {
         }
     }
 
-    /// Looks again at the key of a request that runs.
+    /// Evaluates the key of a running request again.
     func recheck(
         _ digest: SecretDigest, _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded,
         at now: Timestamp
-    ) -> KeyVerifier.Standing {
+    ) -> KeyVerifier.Status {
         do throws(Refusal) {
             return verifier.recheck(digest, for: try request(head, bytes: bytes, from: forwarded), at: now)
         } catch {
-            return .ended(error)
+            return .refused(error)
         }
     }
 
-    /// Returns a request as policies look at it. Throws the refusal of one that is ambiguous.
+    /// Returns the request in the form that policies evaluate. Throws the refusal of an ambiguous one.
     private func request(
         _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded
     ) throws(Refusal) -> AccessRequest {

@@ -1,9 +1,9 @@
 import AuthKeys
 import NIOCore
 
-/// The fields that tell the upstream whose request it is.
+/// The fields that tell the upstream the key and the owner of the request.
 enum Identity {
-    /// Writes the field lines for a key. Called with the index waiting, so it does no more than copy.
+    /// Writes the field lines for a key. The index is locked during the call, so the function only copies.
     @inline(__always)
     static func write(_ key: KeyView, to buffer: inout ByteBuffer) {
         let texts = key.texts
@@ -34,7 +34,7 @@ enum Identity {
         }
     }
 
-    /// Writes a text that people chose as a field value.
+    /// Writes a text that a person chose as a field value.
     static func writeEncoded(_ text: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
         if IdentityText.isPlain(text) {
             buffer.writeBytes(text)

@@ -1,7 +1,8 @@
 import Glibc
 import NIOCore
 
-/// What a request is called in logs and in both messages' `X-Request-Id`: 128 random bits in lower-case hexadecimal.
+/// The identifier of a request in logs and in `X-Request-Id` of both messages: 128 random bits in lower-case
+/// hexadecimal.
 struct RequestID: Equatable {
     let high: UInt64
     let low: UInt64
@@ -29,7 +30,7 @@ extension RequestID: CustomStringConvertible {
     }
 }
 
-/// A source of request ids that asks the system for randomness once in 256 times.
+/// A source of request identifiers that gets randomness from the system once in 256 times.
 struct RequestIDSource {
     private var words: [UInt64] = Array(repeating: 0, count: 512)
     private var used = 512

@@ -1,8 +1,8 @@
 import AuthKeys
 import NIOCore
 
-/// Writes the head that the upstream gets: the client's, byte for byte and in its order, without what must not cross and with
-/// what Keyward adds.
+/// A writer of the head for the upstream: the client's head, byte for byte and in order. It omits the fields that must
+/// not be forwarded, and adds Keyward's own.
 struct RequestRewriter {
     private let strippedPlaces: CredentialPlaces
     private let basePath: [UInt8]
@@ -14,7 +14,8 @@ struct RequestRewriter {
         upstreamAuthority = Array(upstream.authority.utf8)
     }
 
-    /// Writes a head. `identity` is whole field lines.
+    /// Writes a head.
+    /// - Parameter identity: complete field lines.
     func write(
         _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, id: RequestID, identity: ByteBuffer,
         forwarded: Forwarded, to out: inout ByteBuffer
@@ -36,8 +37,8 @@ struct RequestRewriter {
         out.writeStaticString("\r\n")
     }
 
-    /// The base path, then path and query. An absolute form that stopped at the authority stands for `/`, and for `*` when it
-    /// is the last proxy's OPTIONS (RFC 9112 section 3.2.4).
+    /// Writes the base path, then path and query. An absolute form without a path stands for `/`, or for `*` if the
+    /// method is OPTIONS (RFC 9112 section 3.2.4).
     private func writeTarget(_ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, to out: inout ByteBuffer) {
         let path = bytes.part(head.path)
         if path.isEmpty && head.method == .options || path.first == 0x2A {
@@ -49,7 +50,7 @@ struct RequestRewriter {
         out.writeBytes(path)
     }
 
-    /// Copies the fields that pass, in runs as long as they come. Returns whether a `Host` field was among them.
+    /// Copies the fields that pass, in runs as long as possible. Returns true if a `Host` field was among them.
     private func writeFields(
         _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, to out: inout ByteBuffer
     ) -> Bool {

@@ -1,8 +1,9 @@
 import NIOCore
 
-/// Writes the head that the client gets: the upstream's, byte for byte, without what belongs to the upstream's connection.
+/// A writer of the head for the client: the upstream's head, byte for byte, without fields of the upstream's
+/// connection.
 enum ResponseRewriter {
-    /// How the response is ended for the client.
+    /// The method by which the response ends for the client.
     enum Delimiter {
         /// By its fields, or by having no body.
         case itself
@@ -10,7 +11,7 @@ enum ResponseRewriter {
         case close
     }
 
-    /// How a client that speaks `version` is told where the body ends.
+    /// Returns the delimiter of the body for a client of the given version.
     static func delimiter(_ framing: Framing, for version: HTTPVersion) -> Delimiter {
         switch framing {
         case .none, .length: .itself
@@ -18,7 +19,8 @@ enum ResponseRewriter {
         }
     }
 
-    /// Appends a head. `persists`: whether the client's connection goes on after it; nil for an interim response.
+    /// Appends a head.
+    /// - Parameter persists: true if the client's connection continues after it; nil for an interim response.
     static func write(
         _ head: borrowing ResponseHead, bytes: UnsafeRawBufferPointer, id: RequestID, version: HTTPVersion,
         delimiter: Delimiter, persists: Bool?, to out: inout ByteBuffer
@@ -59,7 +61,7 @@ enum ResponseRewriter {
     ) -> Bool {
         switch field.kind {
         case .connection, .hopByHop, .te, .upgrade, .transferEncoding, .requestID: false
-        // RFC 9110 section 8.6: neither may have one.
+        // RFC 9110 section 8.6 forbids the field in 1xx and 204 responses.
         case .contentLength: head.status >= 200 && head.status != 204
         case .other, .host, .authorization, .xAPIKey, .origin, .accessControlRequestMethod, .reserved, .forwardedFor,
             .forwardedProto, .forwardedHost:

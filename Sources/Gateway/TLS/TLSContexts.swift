@@ -2,8 +2,8 @@ import Glibc
 import NIOCore
 import NIOSSL
 
-/// Makes what TLS needs out of files. Protocol versions before TLS 1.2 are off, and so are all cipher suites without forward secrecy or
-/// authenticated encryption (RFC 9325 section 4.2); those of TLS 1.3 all have both.
+/// A factory of TLS contexts from files. Versions before TLS 1.2 are disabled, as are all cipher suites without forward
+/// secrecy or authenticated encryption (RFC 9325 section 4.2). All cipher suites of TLS 1.3 have both.
 enum TLSContexts {
     private static let cipherSuites: [NIOTLSCipher] = [
         .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
@@ -11,10 +11,10 @@ enum TLSContexts {
         .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, .TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
     ]
 
-    /// For the gateway's listener.
+    /// Returns the context of the gateway's listener.
     static func server(_ files: CertificateFiles) throws(GatewayError) -> NIOSSLContext {
         let chain = try certificates(in: files.chain)
-        let key = try load(files.key, otherwise: "it holds no private key in PEM, or one with a passphrase") {
+        let key = try load(files.key, otherwise: "it contains no private key in PEM, or one with a passphrase") {
             try NIOSSLPrivateKey(file: $0, format: .pem)
         }
         var configuration = TLSConfiguration.makeServerConfiguration(
@@ -23,13 +23,13 @@ enum TLSContexts {
         configuration.cipherSuiteValues = cipherSuites
         configuration.applicationProtocols = ["h2", "http/1.1"]
         return try load(
-            files.key, otherwise: "the private key does not belong to the first certificate in \(files.chain)"
+            files.key, otherwise: "the private key does not match the first certificate in \(files.chain)"
         ) { _ in
             try NIOSSLContext(configuration: configuration)
         }
     }
 
-    /// For connections to upstreams, whose certificates are checked.
+    /// Returns the context of connections to upstreams, which verifies their certificates.
     static func client(_ trust: UpstreamTrust) throws(GatewayError) -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
@@ -47,15 +47,16 @@ enum TLSContexts {
     }
 
     private static func certificates(in file: String) throws(GatewayError) -> [NIOSSLCertificate] {
-        // The library does not tell a file that cannot be read from one that holds no certificate.
+        // The library reports an unreadable file in the same way as a file without certificates.
         guard access(file, R_OK) == 0 else { throw .tls(file: file, reason: String(cString: strerror(errno))) }
-        let reason = "it holds no certificate in PEM"
+        let reason = "it contains no certificate in PEM"
         let certificates = try load(file, otherwise: reason) { try NIOSSLCertificate.fromPEMFile($0) }
         guard !certificates.isEmpty else { throw .tls(file: file, reason: reason) }
         return certificates
     }
 
-    /// - Parameter reason: the one to give where the file can be opened. The library's own is a number from BoringSSL.
+    /// - Parameter reason: the reason to report if the file can be opened. The library's own is a number from
+    ///   BoringSSL.
     private static func load<R>(
         _ file: String, otherwise reason: String, _ body: (String) throws -> R
     ) throws(GatewayError) -> R {

@@ -3,8 +3,8 @@ import NIOHTTP2
 import NIOSSL
 import NIOTLS
 
-/// The beginning of a client's TLS connection: waits for the handshake, then leaves it to what was agreed on by ALPN
-/// (RFC 7301): HTTP/2, or HTTP/1.1.
+/// A handler for the start of a client's TLS connection. After the handshake it adds the handlers of the protocol that
+/// ALPN selected (RFC 7301): HTTP/2 or HTTP/1.1.
 final class TLSFront: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
@@ -18,7 +18,7 @@ final class TLSFront: ChannelInboundHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         let channel = context.channel
-        timeout = context.eventLoop.assumeIsolated().scheduleTask(in: loop.patience.requestHead) { channel.abort() }
+        timeout = context.eventLoop.assumeIsolated().scheduleTask(in: loop.timeouts.requestHead) { channel.abort() }
         loop.beginsHandshake(channel)
     }
 

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Which of several upstreams serves the next request: the one with the fewest requests in flight among those that are usable.
+/// A selector of the upstream for the next request: the usable one with the fewest requests in flight.
 struct Balancer {
     private var health: [TargetHealth]
     private var turn = 0
@@ -9,8 +9,8 @@ struct Balancer {
         health = Array(repeating: TargetHealth(), count: targets)
     }
 
-    /// Picks a target that was not tried for this request, by its number; nil when all were. When none is usable the one that
-    /// comes back first is tried: refusing without an attempt helps nobody.
+    /// Picks a target that was not tried for this request, by its number; nil if all were tried. If none is usable, it
+    /// picks the one whose ejection ends first: an attempt may succeed, a refusal cannot.
     mutating func pick(now: NIODeadline, excluding tried: UInt64, load: (Int) -> Int) -> Int? {
         var best: Int?
         var fallback: Int?
@@ -35,7 +35,7 @@ struct Balancer {
         health[target].succeeded()
     }
 
-    /// True when this failure ejects the target.
+    /// Counts a failure. Returns true if it ejects the target.
     mutating func failed(_ target: Int, now: NIODeadline) -> Bool {
         health[target].failed(now: now)
     }

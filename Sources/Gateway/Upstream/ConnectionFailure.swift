@@ -19,13 +19,13 @@ public enum ConnectionFailure {
         }
     }
 
-    /// Names the common causes; OpenSSL's own text says them in codes.
+    /// Returns the common causes as text; OpenSSL's own text consists of codes.
     private static func tls(_ error: any Error) -> String {
         let text = "\(error)"
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
             return "the certificate has expired, or is not of a trusted authority"
         }
-        if text.contains("WRONG_VERSION_NUMBER") { return "the server does not speak TLS" }
+        if text.contains("WRONG_VERSION_NUMBER") { return "the server does not use TLS" }
         if error as? NIOSSLExtraError == .failedToValidateHostname { return "the certificate is for another host" }
         return text
     }

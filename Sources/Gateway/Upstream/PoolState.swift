@@ -1,9 +1,10 @@
 import NIOCore
 
-/// Which upstream connection serves whom, on one event loop: the decisions of `UpstreamPool`, without its sockets.
+/// The assignment of upstream connections to requests on one event loop: the decisions of `UpstreamPool`, without its
+/// sockets.
 ///
-/// Connections are used last in, first out, so that those beyond need grow old and are closed. A holder (the key of a request)
-/// that holds as many connections as are free waits until others are released; those of other holders do not wait behind it.
+/// Connections are used last in, first out, so that surplus ones stay idle and are closed. A holder (the key of a
+/// request) waits while it holds as many connections as are free. The requests of other holders do not wait behind it.
 struct PoolState<Connection: AnyObject, Waiter: AnyObject, Holder: Hashable> {
     enum Grant {
         case reuse(Connection)
@@ -23,19 +24,20 @@ struct PoolState<Connection: AnyObject, Waiter: AnyObject, Holder: Hashable> {
         share = FairShare(limit: limit)
     }
 
-    /// Connections in use or being opened, tunnels, and the requests that wait.
+    /// Connections in use or being opened, tunnels, and waiting requests.
     var load: Int { open - idle.count + waiters.count + tunnels }
 
     var idleConnections: [Connection] { idle.map(\.connection) }
 
-    /// A request of a holder needs a connection; `fresh`: one that was never used. Nil where it has to wait.
+    /// Returns a connection for a request of a holder, or nil if it has to wait.
+    /// - Parameter fresh: true to get a connection that was never used.
     mutating func acquire(_ waiter: Waiter, of holder: Holder, fresh: Bool) -> Grant? {
         if let grant = grant(holder, fresh: fresh) { return grant }
         waiters.append(waiter, of: holder)
         return nil
     }
 
-    /// The next request that need not wait any more, to be asked for after each change until there is none.
+    /// Returns the next request that no longer has to wait. Call it after each change until it returns nil.
     mutating func next() -> (waiter: Waiter, holder: Holder, grant: Grant)? {
         guard waiters.count > 0, !idle.isEmpty || open < limit else { return nil }
         guard let (waiter, holder) = waiters.popFirst(where: { share.admits($0) }),
@@ -51,25 +53,26 @@ struct PoolState<Connection: AnyObject, Waiter: AnyObject, Holder: Hashable> {
         return .connect
     }
 
-    /// A connection does not serve its holder any more, and is kept for others.
+    /// Keeps a connection that no longer serves its holder for others.
     mutating func release(_ connection: Connection, of holder: Holder?, now: NIODeadline) {
         if let holder { share.release(holder) }
         idle.append((connection, now))
     }
 
-    /// A connection is about to close. It stays counted until it has.
+    /// Withdraws a connection that is about to close. It stays counted until it has closed.
     mutating func withdraw(_ connection: Connection) {
         idle.removeAll { $0.connection === connection }
     }
 
-    /// A connection closed, or could not be opened (nil). `holder`: the one that it served.
+    /// Removes a connection that closed; nil for one that could not be opened.
+    /// - Parameter holder: the holder that it served.
     mutating func closed(_ connection: Connection?, of holder: Holder?) {
         open -= 1
         if let holder { share.release(holder) }
         if let connection { idle.removeAll { $0.connection === connection } }
     }
 
-    /// A connection carries a tunnel from here on: it leaves the pool.
+    /// Removes a connection that carries a tunnel from now on.
     mutating func becameTunnel(of holder: Holder?) {
         closed(nil, of: holder)
         tunnels += 1
@@ -79,24 +82,24 @@ struct PoolState<Connection: AnyObject, Waiter: AnyObject, Holder: Hashable> {
         tunnels -= 1
     }
 
-    /// A request does not need a connection any more.
+    /// Removes a request that no longer needs a connection.
     mutating func cancel(_ waiter: Waiter, of holder: Holder) {
         waiters.remove(waiter, of: holder)
     }
 
-    /// Whether a request waits because of what its own holder holds.
+    /// True if a request waits because of the connections that its own holder has.
     func isHeldBack(_ waiter: Waiter, of holder: Holder) -> Bool {
         share.free > 0 && !share.admits(holder) && waiters.contains(waiter, of: holder)
     }
 
-    /// The number of requests that wait, and the fewest connections that a holder of one has; nil where none waits.
+    /// The number of waiting requests, and the fewest connections that a holder of one has; nil if none waits.
     var pressure: (waiting: Int, least: Int)? {
         waiters.holders.lazy.map(share.held(by:)).min().map { (waiters.count, $0) }
     }
 
     func held(by holder: Holder) -> Int { share.held(by: holder) }
 
-    /// The connections that have been idle since before a moment. They stay counted until they are closed.
+    /// The connections that have been idle since before `moment`. They stay counted until they are closed.
     func expired(before moment: NIODeadline) -> [Connection] {
         idle.prefix { $0.since < moment }.map(\.connection)
     }

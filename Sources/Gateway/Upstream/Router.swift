@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Which route a request takes: the one with the longest prefix of whole path segments.
+/// The selection of a request's route: the one with the longest prefix of whole path segments.
 struct Router<Destination> {
     private let routes: [(prefix: [UInt8], destination: Destination)]
 
@@ -11,7 +11,7 @@ struct Router<Destination> {
 
     var destinations: [Destination] { routes.map(\.destination) }
 
-    /// Finds the route of a path with its query; nil when there is none.
+    /// Returns the destination of a path with its query; nil if no route matches.
     @inline(__always)
     func destination(of path: UnsafeRawBufferPointer) -> Destination? {
         for route in routes where Self.begins(path, with: route.prefix) { return route.destination }

@@ -1,9 +1,9 @@
 import NIOCore
 
-/// Whether an upstream is worth trying, told from what became of the connections to it (passive health).
+/// The passive health of an upstream, derived from the results of connections to it.
 ///
-/// After some failures in a row it is left alone for a while, which doubles with each failure after that; then one request
-/// may try it again. One success makes it whole.
+/// After several consecutive failures the upstream is ejected for a pause, which doubles with each further failure.
+/// Then one request may try it again. One success restores it.
 struct TargetHealth: Equatable {
     static let failureLimit = 3
     static let firstPause = TimeAmount.seconds(1)
@@ -11,20 +11,20 @@ struct TargetHealth: Equatable {
 
     private var failures = 0
     private var pause = firstPause
-    /// When it may be tried again; nil while it is whole.
+    /// The time at which a request may try it again; nil while it is healthy.
     private(set) var ejectedUntil: NIODeadline?
 
-    /// Whether requests may be sent there.
+    /// True if requests may be sent to it.
     func isUsable(now: NIODeadline) -> Bool {
         ejectedUntil.map { $0 <= now } ?? true
     }
 
-    /// A connection was opened.
+    /// Counts a connection that was opened.
     mutating func succeeded() {
         if failures > 0 || ejectedUntil != nil { self = TargetHealth() }
     }
 
-    /// A connection could not be opened. True when that ejects it.
+    /// Counts a connection that could not be opened. Returns true if that ejects the upstream.
     mutating func failed(now: NIODeadline) -> Bool {
         failures += 1
         guard failures >= Self.failureLimit, isUsable(now: now) else { return false }
@@ -33,7 +33,7 @@ struct TargetHealth: Equatable {
         return true
     }
 
-    /// Somebody tries it again; until that is decided, nobody else should.
+    /// Notes that a request tries it again. Until the result is known, others should not.
     mutating func isTried(now: NIODeadline) {
         if ejectedUntil != nil { ejectedUntil = now + pause }
     }

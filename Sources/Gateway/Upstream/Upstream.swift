@@ -1,10 +1,10 @@
-/// A server that requests are sent on to, over HTTP/1.1.
+/// A server to which requests are forwarded over HTTP/1.1.
 public struct Upstream: Sendable, Equatable {
     public var host: String
     public var port: Int
-    /// Whether TLS is spoken, and the server's certificate checked.
+    /// True to use TLS and to verify the server's certificate.
     public var isSecure: Bool
-    /// Put before the path of every request; empty, or beginning with a slash and not ending with one.
+    /// A prefix for the path of every request: empty, or with a leading slash and without a trailing one.
     public let basePath: String
 
     public init(host: String, port: Int, isSecure: Bool = false, basePath: String = "") {
@@ -16,7 +16,7 @@ public struct Upstream: Sendable, Equatable {
         self.basePath = end == inner.startIndex ? "" : "/" + inner[..<end]
     }
 
-    /// Host and port, as a `Host` field has them.
+    /// Host and port in the form of a `Host` field.
     var authority: String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
@@ -35,15 +35,15 @@ public struct Route: Sendable, Equatable {
     }
 }
 
-/// Whose signature makes an upstream's certificate good.
+/// The authorities whose signature makes an upstream's certificate valid.
 public enum UpstreamTrust: Sendable, Equatable {
     /// The authorities that this machine trusts.
     case system
-    /// Those in a PEM file, and no others.
+    /// Only the authorities in a PEM file.
     case authorities(file: String)
 }
 
-/// The gateway's certificate chain, its own first, and its private key, in PEM files.
+/// The PEM files of the gateway's certificate chain, its own certificate first, and of its private key.
 public struct CertificateFiles: Sendable, Equatable {
     public var chain: String
     public var key: String

@@ -8,7 +8,7 @@ enum UpstreamCause {
     case error(any Error)
     /// Every upstream of the route was tried for the request, or is ejected.
     case noneLeft
-    /// No connection became free, or none was open, in time.
+    /// No connection became free or opened in time.
     case notConnected
     case noResponse
     /// The connection carried no bytes for too long, in the middle of a response or of a tunnel.

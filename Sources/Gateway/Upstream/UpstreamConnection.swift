@@ -1,24 +1,24 @@
 import NIOCore
 
-/// One connection to the upstream: carries one exchange at a time, and tells its client connection what comes back.
+/// A connection to the upstream. It carries one exchange at a time, and passes the response to the client's connection.
 final class UpstreamConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     let pool: UpstreamPool
     /// The account that it serves, as its pool counts it.
     var account: Account?
-    /// Called once a tunnel that it carried is closed.
+    /// Called after a tunnel that it carried has closed.
     var onTunnelClosed: (() -> Void)?
-    /// Whether it counts as open with its pool: not before its handshake.
+    /// True while the pool counts it as open, which begins after the TLS handshake.
     var isOpen = false
     private let outlet = Outlet()
     private var context: ChannelHandlerContext?
-    /// Whom it serves; nil while it is idle.
+    /// The client's connection that it serves; nil while it is idle.
     private var front: FrontConnection?
     private var input = ByteBuffer()
     private var scanner = HeadScanner()
     private var head = ResponseHead()
-    /// Nil until the head of the final response came.
+    /// Nil until the head of the final response has arrived.
     private var body: BodyDecoder?
     private var isToHead = false
     private var mayUpgrade = false
@@ -65,21 +65,21 @@ final class UpstreamConnection: ChannelInboundHandler {
         outlet.flush(to: context)
     }
 
-    /// Ends the exchange well: the connection can serve another.
+    /// Ends a complete exchange, so that the connection can serve another.
     func release() {
         front = nil
-        // More than was asked for: nobody can tell what it belongs to.
+        // The surplus bytes belong to no request.
         guard input.readableBytes == 0, context != nil else { return close() }
         pool.release(self)
     }
 
-    /// Ends the output of a tunnel; the upstream may go on.
+    /// Ends the output of a tunnel; the upstream may continue.
     func endOutput() {
         flush()
         context?.close(mode: .output, promise: nil)
     }
 
-    /// Ends it too, with nobody left to tell: what was written may still go out, for as long.
+    /// Ends the output of a tunnel whose client is gone. Pending output may still be sent until `limit` has passed.
     func finish(within limit: TimeAmount) {
         front = nil
         guard let context else { return }
@@ -87,13 +87,13 @@ final class UpstreamConnection: ChannelInboundHandler {
         _ = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { self.close() }
     }
 
-    /// Closes the connection, whatever it carries.
+    /// Closes the connection, even during an exchange.
     func close() {
         front = nil
         if let context { end(context) }
     }
 
-    /// Asks for what comes next, if it can be taken.
+    /// Requests a read if the client can accept more.
     func readIfWanted() {
         guard front?.takesResponse ?? true else { return }
         context?.read()
@@ -141,7 +141,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         end(context)
     }
 
-    /// Closes the connection; whom it serves is told when it has.
+    /// Closes the connection. The client's connection is notified once it has closed.
     private func end(_ context: ChannelHandlerContext) {
         if isOpen { pool.closing(self) }
         context.close(promise: nil)
@@ -186,7 +186,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         }
     }
 
-    /// False when the rest of the head, or the exchange, is not there.
+    /// Reads the head of a response. Returns false if it is incomplete, or if the exchange is over.
     private func readHead(for front: FrontConnection) throws(HeadError) -> Bool {
         let limits = pool.headLimits
         let end = try input.withHeadBytes { bytes throws(HeadError) in try scanner.end(of: bytes, limits: limits) }

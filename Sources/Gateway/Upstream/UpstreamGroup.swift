@@ -3,7 +3,7 @@ import Metrics
 import NIOCore
 import NIOSSL
 
-/// The upstreams of one route, on one event loop: picks one for each request, and another when it cannot be reached.
+/// The upstreams of one route on one event loop. Picks one for each request, and another if it cannot be reached.
 final class UpstreamGroup {
     private(set) var pools: [UpstreamPool] = []
     private var balancer: Balancer
@@ -28,34 +28,35 @@ final class UpstreamGroup {
         }
     }
 
-    /// Gets a connection for a client's request, now or later: `upstreamReady` or `upstreamFailed` is called.
+    /// Acquires a connection for a client's request. Calls `upstreamReady` or `upstreamFailed`, now or later.
     func acquire(for front: FrontConnection, fresh: Bool) {
         guard pools.count > 1 else { return pools[0].acquire(for: front, fresh: fresh) }
-        // Whose kept connection died may well take a new one.
+        // A retry after a reused connection closed stays with its upstream.
         if let target = front.record.target, fresh { return pools[target].acquire(for: front, fresh: true) }
         if !acquireUntried(for: front) { front.upstreamFailed(.upstreamUnreachable, .noneLeft) }
     }
 
-    /// The client's request does not wait for a connection any more.
+    /// Cancels a client's request that no longer waits for a connection.
     func cancel(_ front: FrontConnection) {
         for pool in pools { pool.cancel(front) }
     }
 
-    /// Whether a client's request waits because of what its own key holds.
+    /// True if a client's request waits because of the connections that its own key holds.
     func holdsBack(_ front: FrontConnection) -> Bool { pools.contains { $0.holdsBack(front) } }
 
-    /// A connection was opened, or a kept one has answered.
+    /// Notes that a connection was opened, or that a reused one has responded.
     func works(_ pool: UpstreamPool) {
         if pools.count > 1 { balancer.succeeded(pool.number) }
     }
 
-    /// The upstream that a request went to last; nil when it went to none.
+    /// Returns the upstream to which a request was last sent; nil if it was sent to none.
     func upstream(of target: Int?) -> Upstream? {
         if pools.count == 1 { return pools[0].upstream }
         return target.map { pools[$0].upstream }
     }
 
-    /// A connection could not be opened. `front` is who still waits for it.
+    /// Handles a connection that could not be opened.
+    /// - Parameter front: the client's connection that still waits for it.
     func connectFailed(_ pool: UpstreamPool, for front: FrontConnection?, answer: Answer, cause: UpstreamCause) {
         if pools.count > 1, balancer.failed(pool.number, now: .now()) {
             metrics.ejections.increment()

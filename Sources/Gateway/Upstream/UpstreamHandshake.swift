@@ -2,7 +2,7 @@ import NIOCore
 import NIOSSL
 import NIOTLS
 
-/// Waits for the end of a TLS handshake with an upstream, for as long as a connect may take.
+/// A handler that waits for the end of a TLS handshake with an upstream, at most for the connect timeout.
 final class UpstreamHandshake: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
 

@@ -3,11 +3,11 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// The connections to one upstream that one event loop keeps. Belongs to that loop.
+/// The connections of one event loop to one upstream. Belongs to that loop.
 final class UpstreamPool {
     private let eventLoop: any EventLoop
     private unowned let group: UpstreamGroup
-    /// Which of its group it is.
+    /// The number of the upstream in its group.
     let number: Int
     let upstream: Upstream
     let rewriter: RequestRewriter
@@ -37,10 +37,11 @@ final class UpstreamPool {
         headLimits = HeadLimits(configuration.limits)
     }
 
-    /// Requests that it serves, or will.
+    /// The number of requests that it serves, or that wait for it.
     var load: Int { state.load }
 
-    /// Gets a connection for a client's request, now or later: `upstreamReady` is called, or the group is told.
+    /// Acquires a connection for a client's request. Calls `upstreamReady` or `UpstreamGroup.connectFailed`, now or
+    /// later.
     func acquire(for front: FrontConnection, fresh: Bool) {
         let account = front.record.account
         if let grant = state.acquire(front, of: account, fresh: fresh) { carryOut(grant, for: front, of: account) }
@@ -62,12 +63,12 @@ final class UpstreamPool {
         while let (front, account, grant) = state.next() { carryOut(grant, for: front, of: account) }
     }
 
-    /// The client's request does not wait for a connection any more.
+    /// Cancels a client's request that no longer waits for a connection.
     func cancel(_ front: FrontConnection) {
         state.cancel(front, of: front.record.account)
     }
 
-    /// Takes back a connection whose exchange ended well.
+    /// Takes back a connection whose exchange is complete.
     func release(_ connection: UpstreamConnection) {
         guard !isShut else { return connection.close() }
         let account = connection.account
@@ -76,7 +77,7 @@ final class UpstreamPool {
         serveWaiters()
     }
 
-    /// A connection carries a tunnel from here on, and makes room for another one.
+    /// Moves a connection that carries a tunnel from now on out of the pool, which may then open another.
     func becameTunnel(_ connection: UpstreamConnection) {
         state.becameTunnel(of: connection.account)
         connection.account = nil
@@ -87,36 +88,36 @@ final class UpstreamPool {
         state.tunnelClosed()
     }
 
-    /// Whether a request waits because of what its own key holds.
+    /// True if a request waits because of the connections that its own key holds.
     func holdsBack(_ front: FrontConnection) -> Bool { state.isHeldBack(front, of: front.record.account) }
 
-    /// The number of requests that wait, and the fewest connections that the key of one holds; nil where none waits.
+    /// The number of waiting requests, and the fewest connections that the key of one holds; nil if none waits.
     var pressure: (waiting: Int, least: Int)? { state.pressure }
 
     func held(by account: Account) -> Int { state.held(by: account) }
 
-    /// A connection has answered.
+    /// Notes that a connection has responded.
     func works() {
         group.works(self)
     }
 
-    /// A connection is about to close: nobody is to get it any more.
+    /// Notes that a connection is about to close, so that no request gets it.
     func closing(_ connection: UpstreamConnection) {
         state.withdraw(connection)
     }
 
-    /// A connection closed.
+    /// Removes a connection that closed.
     func closed(_ connection: UpstreamConnection) {
         state.closed(connection, of: connection.account)
         serveWaiters()
     }
 
-    /// Closes the connections that have served nobody for long.
+    /// Closes the connections that have been idle for too long.
     func closeIdle(now: NIODeadline) {
         for connection in state.expired(before: now - TimeAmount(timeouts.upstreamIdle)) { connection.close() }
     }
 
-    /// Closes the connections that serve nobody, and each other as it becomes free.
+    /// Closes idle connections, and each other one when it becomes free.
     func shutDown() {
         isShut = true
         for connection in state.idleConnections { connection.close() }

@@ -2,13 +2,13 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// The reason why no connection to an upstream can be opened.
+/// The reason for which no connection to an upstream can be opened.
 public struct UpstreamProbeError: Error, CustomStringConvertible {
     public let description: String
 }
 
 extension Upstream {
-    /// Opens a connection as the gateway does, with the handshake where the upstream speaks TLS, and closes it.
+    /// Opens a connection in the same way as the gateway, with the handshake if the upstream uses TLS, and closes it.
     public func probe(
         trust: UpstreamTrust, timeout: Duration
     ) async throws(UpstreamProbeError) {
@@ -44,7 +44,7 @@ extension Upstream {
 }
 
 extension GatewayConfiguration {
-    /// Reads the certificate, the key and the authorities as a start does.
+    /// Reads the certificate, the private key and the authorities in the same way as a start of the gateway.
     public func checkFiles() throws(GatewayError) {
         if let certificate { _ = try TLSContexts.server(certificate) }
         if routes.contains(where: { $0.upstreams.contains(where: \.isSecure) }) {

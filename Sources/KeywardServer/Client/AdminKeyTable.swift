@@ -1,4 +1,4 @@
-/// Admin keys for people.
+/// Admin keys as text.
 enum AdminKeyTable {
     private static let columns = [
         TextTable.Column(title: "ID"), TextTable.Column(title: "NAME", cutWidth: 12),
@@ -20,7 +20,7 @@ enum AdminKeyTable {
             })
     }
 
-    /// One admin key, a line a field.
+    /// Returns one admin key as text, one line per field.
     static func details(_ key: ControlClient.AdminKey) -> [String] {
         var fields = [
             ("id", key.id), ("name", TextTable.printable(key.name)), ("key", key.redactedValue),

@@ -1,7 +1,7 @@
 import AuthKeys
 import FoundationEssentials
 
-/// The trail for people.
+/// The audit trail as text.
 enum AuditTable {
     private static let columns = [
         TextTable.Column(title: "AT"), TextTable.Column(title: "ACTOR", dropRank: 2, cutWidth: 10),
@@ -22,23 +22,23 @@ enum AuditTable {
             })
     }
 
-    /// A verification, a line a finding.
+    /// Returns the result of a verification as text, one line per finding.
     static func lines(_ result: ControlClient.Verification) -> [String] {
         var lines = result.findings.map { finding in
-            let place = [
+            let position = [
                 finding.seq.map { "seal \($0)" }, finding.eventID.map { "event \($0)" },
             ].compactMap(\.self).joined(separator: ", ")
-            return "\(finding.kind)  \(place): \(finding.message)"
+            return "\(finding.kind)  \(position): \(finding.message)"
         }
-        let unsaid = result.findingCount - result.findings.count
-        if unsaid > 0 { lines.append("and \(unsaid) more") }
-        lines.append("\(result.sealed) events are sealed, \(result.pending) wait for it")
+        let omitted = result.findingCount - result.findings.count
+        if omitted > 0 { lines.append("and \(omitted) more") }
+        lines.append("\(result.sealed) events are sealed, \(result.pending) are not sealed yet")
         if let head = result.head { lines.append("head \(head.seq):\(head.hash)") }
-        lines.append(result.intact ? "the trail is as it was sealed" : "the trail was tampered with")
+        lines.append(result.intact ? "the trail is intact" : "the trail was tampered with")
         return lines
     }
 
-    /// `name: "a" -> "b"`, a member after the other.
+    /// Returns the changed members as `name: "a" -> "b"`, separated by commas.
     private static func summary(_ changes: JSONValue) -> String {
         guard case .object(let members) = changes else { return "" }
         return members.sorted { $0.key < $1.key }.map { name, change in

@@ -4,9 +4,9 @@ import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
-/// Admin keys and the trail.
+/// The requests for admin keys, the audit trail and instances.
 extension ControlClient {
-    /// An admin key as the API shows it.
+    /// An admin key as the API represents it.
     struct AdminKey: Codable {
         let id: String
         let name: String
@@ -35,7 +35,7 @@ extension ControlClient {
         var status: String { deactivatedAt != nil ? "deactivated" : active ? "active" : "expired" }
     }
 
-    /// An event of the trail as the API shows it.
+    /// An event of the audit trail as the API represents it.
     struct AuditEvent: Codable {
         struct Actor: Codable {
             let kind: String
@@ -64,7 +64,7 @@ extension ControlClient {
         }
     }
 
-    /// What a verification of the trail came to.
+    /// The result of a verification of the audit trail.
     struct Verification: Codable {
         struct Head: Codable {
             let seq: Int64
@@ -132,10 +132,10 @@ extension ControlClient {
 
     func verifyAudit(expecting anchor: String?) async throws -> Answer {
         let query = anchor.map { [("expect", $0)] } ?? []
-        return try await send(.GET, Self.audit + "/verify" + Self.text(query), patience: .hours(6))
+        return try await send(.GET, Self.audit + "/verify" + Self.text(query), timeout: .hours(6))
     }
 
     func exportAudit(query: [(String, String)], _ take: (ByteBuffer) throws -> Void) async throws {
-        try await stream(Self.audit + "/export" + Self.text(query), patience: .hours(24), take)
+        try await stream(Self.audit + "/export" + Self.text(query), timeout: .hours(24), take)
     }
 }

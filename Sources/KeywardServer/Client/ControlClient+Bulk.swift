@@ -4,9 +4,9 @@ import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
 
-/// Import and export: bodies that are as long as they are.
+/// The requests for import and export, whose bodies have no size limit.
 extension ControlClient {
-    /// What became of an import.
+    /// The result of an import.
     struct ImportReport: Codable {
         struct Problem: Codable {
             let line: Int
@@ -27,14 +27,14 @@ extension ControlClient {
         }
     }
 
-    private static let patience = TimeAmount.hours(24)
+    private static let timeout = TimeAmount.hours(24)
 
-    func importKeys(_ pieces: FilePieces, query: [(String, String)]) async throws -> Answer {
-        try await listener.withClient(read: Self.patience, isChange: true) { client in
+    func importKeys(_ chunks: FileChunks, query: [(String, String)]) async throws -> Answer {
+        try await listener.withClient(read: Self.timeout, isChange: true) { client in
             var request = request(.POST, Self.path + "/import" + Self.text(query))
             request.headers.add(name: "Content-Type", value: "application/x-ndjson")
-            request.body = .stream(pieces, length: .unknown)
-            let response = try await client.execute(request, timeout: Self.patience)
+            request.body = .stream(chunks, length: .unknown)
+            let response = try await client.execute(request, timeout: Self.timeout)
             let body = Array(try await response.body.collect(upTo: Self.bodyLimit).readableBytesView)
             let isReport = [.ok, .unprocessableEntity, .conflict].contains(response.status)
             guard isReport, (try? JSONDecoder().decode(ImportReport.self, from: Data(body))) != nil else {
@@ -44,8 +44,8 @@ extension ControlClient {
         }
     }
 
-    /// Hands over the lines as they come.
+    /// Passes the lines to `take` as they arrive.
     func exportKeys(query: [(String, String)], _ take: (ByteBuffer) throws -> Void) async throws {
-        try await stream(Self.path + "/export" + Self.text(query), patience: Self.patience, take)
+        try await stream(Self.path + "/export" + Self.text(query), timeout: Self.timeout, take)
     }
 }

@@ -7,9 +7,9 @@ import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
 
-/// Speaks to the control listener of a running Keyward. Follows no redirects: they would carry the admin key elsewhere.
+/// A client of the control listener. It follows no redirects, which could send the admin key to another server.
 struct ControlClient {
-    /// A key as the API shows it.
+    /// A key as the API represents it.
     struct Key: Codable {
         let id: String
         let name: String
@@ -70,7 +70,7 @@ struct ControlClient {
             case updatedAt = "updated_at"
         }
 
-        /// Whether the key was used within seven days.
+        /// True if the key was used in the last seven days.
         var wasUsedLately: Bool {
             let moment = lastUsedAt.flatMap { try? Timestamp(rfc3339: $0) }
             return moment?.isRecentUse(at: .now) ?? false
@@ -83,7 +83,7 @@ struct ControlClient {
         }
     }
 
-    /// A decision as the API shows it.
+    /// The explanation of a decision as the API represents it.
     struct Explanation: Codable {
         struct Step: Codable {
             let rule: String
@@ -97,7 +97,7 @@ struct ControlClient {
         let decision: [Step]
     }
 
-    /// A key's use as the API shows it.
+    /// The use of a key as the API represents it.
     struct Usage: Codable {
         struct Day: Codable {
             let day: String
@@ -127,7 +127,7 @@ struct ControlClient {
         }
     }
 
-    /// A verdict about a key as the API shows it.
+    /// The result of a key's verification as the API represents it.
     struct Verdict: Decodable {
         let valid: Bool
         let code: String
@@ -145,13 +145,14 @@ struct ControlClient {
         }
     }
 
+    /// A successful response.
     struct Answer {
         let body: [UInt8]
-        /// What Keyward wants the operator to think about.
+        /// The warning of Keyward for the operator.
         var warning: String?
         /// The target of the next page, if there is one.
         var next: String?
-        /// How many there are on all pages, if that was asked for.
+        /// The number of elements on all pages, if the request asked for it.
         var total: Total?
     }
 
@@ -252,19 +253,21 @@ struct ControlClient {
         do {
             return try JSONDecoder().decode(type, from: Data(answer.body))
         } catch {
-            throw StartError("the answer is not what Keyward sends: is this its control listener?")
+            throw StartError(
+                "the response is not in Keyward's format: check that the URL is that of its control listener")
         }
     }
 
+    /// Sends a request, and returns the response if its status is a success.
     /// - Parameters:
-    ///   - isChange: whether the request changes something; nil where its method says so.
-    ///   - patience: how long the answer may take.
+    ///   - isChange: true if the request changes something; nil to decide by the method.
+    ///   - timeout: the longest time until the whole response has arrived.
     func send(
         _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
-        version: Int64? = nil, isChange: Bool? = nil, patience: TimeAmount = .seconds(60)
+        version: Int64? = nil, isChange: Bool? = nil, timeout: TimeAmount = .seconds(60)
     ) async throws -> Answer {
         try await listener.withClient(
-            read: max(.seconds(30), patience), isChange: isChange ?? (method != .GET)
+            read: max(.seconds(30), timeout), isChange: isChange ?? (method != .GET)
         ) { client in
             var request = request(method, target)
             if let body {
@@ -273,7 +276,7 @@ struct ControlClient {
             }
             if let version { request.headers.add(name: "If-Match", value: "\"\(version)\"") }
             if let idempotencyKey { request.headers.add(name: "Idempotency-Key", value: idempotencyKey) }
-            let response = try await client.execute(request, timeout: patience)
+            let response = try await client.execute(request, timeout: timeout)
             let bytes = Array(try await response.body.collect(upTo: Self.bodyLimit).readableBytesView)
             guard (200..<300).contains(response.status.code) else {
                 throw Self.refusal(response.status, bytes, requestID: response.headers.first(name: "X-Request-Id"))
@@ -284,15 +287,15 @@ struct ControlClient {
         }
     }
 
-    /// Hands an answer over as it comes, however long it is.
-    func stream(_ target: String, patience: TimeAmount, _ take: (ByteBuffer) throws -> Void) async throws {
-        try await listener.withClient(read: patience) { client in
-            let response = try await client.execute(request(.GET, target), timeout: patience)
+    /// Passes a response of any length to `take`, chunk by chunk.
+    func stream(_ target: String, timeout: TimeAmount, _ take: (ByteBuffer) throws -> Void) async throws {
+        try await listener.withClient(read: timeout) { client in
+            let response = try await client.execute(request(.GET, target), timeout: timeout)
             guard response.status == .ok else {
                 let body = try await response.body.collect(upTo: Self.bodyLimit)
                 throw Self.refusal(response.status, Array(body.readableBytesView))
             }
-            for try await piece in response.body { try take(piece) }
+            for try await chunk in response.body { try take(chunk) }
         }
     }
 
@@ -303,7 +306,7 @@ struct ControlClient {
         return request
     }
 
-    /// A query, with its question mark; empty for none.
+    /// Returns the query with its question mark; an empty text for an empty query.
     static func text(_ query: [(String, String)]) -> String {
         query.isEmpty ? "" : "?" + query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
     }
@@ -318,14 +321,14 @@ struct ControlClient {
 
     static func refusal(_ status: HTTPResponseStatus, _ body: [UInt8], requestID: String? = nil) -> CommandError {
         guard let error = (try? JSONDecoder().decode(ErrorBody.self, from: Data(body)))?.error else {
-            return CommandError(exitStatus(of: status), "the control listener answered \(status.code)")
+            return CommandError(exitStatus(of: status), "the control listener responded with \(status.code)")
         }
         switch error.code {
         case "feature_unavailable":
             return CommandError(
-                .unreachable, "\(error.message): Keyward cannot use its database now. Nothing was changed")
+                .unreachable, "\(error.message): Keyward cannot use its database at the moment. Nothing was changed")
         case "outcome_unknown":
-            let command = requestID.map { ". To look for it: keyward audit list --request-id \($0)" } ?? ""
+            let command = requestID.map { ". To find out: keyward audit list --request-id \($0)" } ?? ""
             return CommandError(.failure, error.message + command)
         default: return CommandError(exitStatus(of: status), error.message)
         }
@@ -339,7 +342,8 @@ struct ControlClient {
         }
     }
 
-    /// The target in `<target>; rel="next"` (RFC 8288); only one of the same listener.
+    /// Returns the target in `<target>; rel="next"` (RFC 8288); nil for another link, or for a target on another
+    /// server.
     private static func next(_ link: String) -> String? {
         guard link.hasPrefix("</"), let end = link.firstIndex(of: ">"), link.contains("rel=\"next\"") else {
             return nil

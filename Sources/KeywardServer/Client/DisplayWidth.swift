@@ -1,10 +1,10 @@
-/// The columns that text takes on a terminal: two for East Asian wide characters and emoji, none for combining marks.
+/// The width of text on a terminal in columns: two for East Asian wide characters and emoji, none for combining marks.
 enum DisplayWidth {
     static func of(_ text: String) -> Int {
         text.unicodeScalars.reduce(0) { $0 + width(of: $1) }
     }
 
-    /// Returns the text in at most this many columns. Where something is left out, `…` is the last column.
+    /// Returns the text in at most this many columns. A shortened text ends with `…`.
     static func cut(_ text: String, to limit: Int) -> String {
         guard of(text) > limit else { return text }
         var scalars = String.UnicodeScalarView()
@@ -27,7 +27,8 @@ enum DisplayWidth {
         return isWide ? 2 : 1
     }
 
-    /// The blocks of wide and fullwidth characters (Unicode Standard Annex #11). The standard library has no such property.
+    /// The blocks of wide and fullwidth characters (Unicode Standard Annex #11). The standard library lacks this
+    /// property.
     private static let wide: [ClosedRange<UInt32>] = [
         0x1100...0x115F, 0x2329...0x232A, 0x2E80...0x303E, 0x3041...0x4DBF, 0x4E00...0xA4CF, 0xA960...0xA97C,
         0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE10...0xFE19, 0xFE30...0xFE6B, 0xFF01...0xFF60, 0xFFE0...0xFFE6,

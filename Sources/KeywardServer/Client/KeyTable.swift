@@ -1,8 +1,9 @@
 import AuthKeys
 
-/// Keys as a table for people.
+/// Keys as text.
 enum KeyTable {
-    /// - Parameter order: of the list; the column that it goes by is left out last.
+    /// Returns a table of keys.
+    /// - Parameter order: the order of the list. The column that it sorts by is omitted last.
     static func table(_ keys: [ControlClient.Key], order: String?) -> TextTable {
         var columns = [
             TextTable.Column(title: "ID"), TextTable.Column(title: "NAME", cutWidth: 12),
@@ -31,14 +32,14 @@ enum KeyTable {
 
     private static func moment(_ text: String?) -> String { text.map(TextTable.moment) ?? "-" }
 
-    /// The line below a table: how many keys it has, of how many.
+    /// Returns the line below a table, with the number of keys in the table and in total.
     static func foot(of shown: Int, _ total: ControlClient.Total, hasMore: Bool) -> String {
         let keys = "\(total.isExact ? "" : "about ")\(total.count) \(total.count == 1 ? "key" : "keys")"
         guard shown != total.count else { return keys }
         return "\(shown) of \(keys)" + (hasMore ? "; --all lists them" : "")
     }
 
-    /// One key, a line a field.
+    /// Returns one key as text, one line per field.
     static func details(_ key: ControlClient.Key) -> [String] {
         var fields = [
             ("id", key.id), ("name", TextTable.printable(key.name)), ("key", key.redactedValue), ("status", key.status),
@@ -68,14 +69,14 @@ enum KeyTable {
         return TextTable.aligned(fields.map { [$0.0, $0.1] })
     }
 
-    /// A decision, a line for each thing that was looked at.
+    /// Returns the explanation of a decision as text, one line per rule.
     static func lines(_ explanation: ControlClient.Explanation) -> [String] {
         let steps = explanation.decision.map { [$0.rule, $0.outcome, $0.message ?? ""] }
         return TextTable.aligned(steps)
             + [explanation.allowed ? "allowed" : "refused: \(explanation.status) \(explanation.code ?? "")"]
     }
 
-    /// When and from where a key was last used; nil for never.
+    /// Returns the time, address and user agent of a key's last use; nil if the key was never used.
     static func use(of key: ControlClient.Key) -> String? {
         key.lastUsedAt.map {
             moment($0) + (key.lastAddress.map { " from \(TextTable.printable($0))" } ?? "")
@@ -83,17 +84,17 @@ enum KeyTable {
         }
     }
 
-    /// A key's use, a line a secret and a line a day.
+    /// Returns the use of a key as text, one line per secret and one per day.
     static func lines(_ usage: ControlClient.Usage) -> [String] {
         if usage.requests == 0 { return ["not used yet"] }
         let secrets = usage.secrets.map { [$0.redactedValue, moment($0.lastUsedAt), String($0.requests)] }
         return TextTable.aligned([["SECRET", "LAST USED", "REQUESTS"]] + secrets)
             + (usage.days.isEmpty
-                ? ["not used in these days"]
+                ? ["not used in this period"]
                 : TextTable.aligned([["DAY", "REQUESTS"]] + usage.days.map { [$0.day, String($0.requests)] }))
     }
 
-    /// A verdict about a key, a line a field.
+    /// Returns the result of a key's verification as text, one line per field.
     static func lines(_ verdict: ControlClient.Verdict) -> [String] {
         let fields: [(String, String?)] = [
             ("code", verdict.code), ("message", verdict.message), ("id", verdict.keyID), ("name", verdict.name),

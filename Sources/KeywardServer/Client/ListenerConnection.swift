@@ -6,23 +6,25 @@ import Glibc
 import NIOCore
 import NIOHTTP1
 
-/// How commands reach a control listener. Follows no redirects: they would carry the admin key elsewhere.
+/// The connection of a command to a control listener. It follows no redirects, which could send the admin key to
+/// another server.
 struct ListenerConnection {
     private static let bodyLimit = 65_536
 
-    /// The URL of the listener, without a slash at its end.
+    /// The URL of the listener, without a trailing slash.
     let base: String
 
-    /// Refuses a server that does not say that it is a control listener.
+    /// Throws an error if the server does not identify itself as a control listener.
     ///
-    /// Commands call this before they send a secret: a URL of another server, such as the gateway, gets a request without one.
+    /// Commands call this before they send a secret. If the URL leads to another server, such as the gateway, that
+    /// server gets one request, which carries no secret.
     func identify(within limit: TimeAmount = .seconds(30)) async throws {
         let response = try await get("/healthz", within: limit)
         if response.status == .ok, Self.service(in: response.body) == ListenerIdentity.service { return }
         let hint = response.isGateway ? ": it is a gateway" : ""
         throw CommandError(
             .unreachable,
-            "\(base) is not a control listener of Keyward\(hint) (GET /healthz is \(response.status.code)). "
+            "\(base) is not a control listener of Keyward\(hint) (GET /healthz responded with \(response.status.code)). "
                 + "Nothing else was sent to it")
     }
 
@@ -37,7 +39,7 @@ struct ListenerConnection {
     struct Response {
         let status: HTTPResponseStatus
         let body: [UInt8]
-        /// Whether it asks for a key of Keyward's, as only gateways do without an admin key.
+        /// True if the response demands a key of Keyward, as only a gateway's does without an admin key.
         let isGateway: Bool
     }
 
@@ -53,16 +55,16 @@ struct ListenerConnection {
         }
     }
 
-    /// Runs a request to its end on a client of its own, and reports a failure in the operator's terms.
+    /// Runs a request on a new HTTP client, and converts a failure into an error for the operator.
     /// - Parameters:
     ///   - read: the longest time without a byte of the response.
-    ///   - isChange: whether the request changes something.
+    ///   - isChange: true if the request changes something.
     func withClient<R>(
         read: TimeAmount = .seconds(30), isChange: Bool = false, _ body: (HTTPClient) async throws -> R
     ) async throws -> R {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout = .init(connect: .seconds(5), read: read)
-        // The first failure is the one to report; a refused connection would be retried until the timeout otherwise.
+        // Otherwise the client would retry a refused connection until the timeout, and hide the first failure.
         configuration.connectionPool.retryConnectionEstablishment = false
         let client = HTTPClient(configuration: configuration)
         do {
@@ -87,9 +89,10 @@ struct ListenerConnection {
                 clientError == .connectTimeout ? "no response in time" : ConnectionFailure.description(of: error)
             return CommandError(.unreachable, "the control listener at \(base) cannot be reached: \(cause)")
         }
-        let advice = isChange ? ". The change may have been carried out: keyward audit list shows it then" : ""
+        let advice = isChange ? ". The change may have been carried out: keyward audit list shows whether it was" : ""
         return CommandError(
             isChange ? .failure : .unreachable,
-            "the control listener at \(base) \(isSilent ? "did not answer in time" : "closed the connection")\(advice)")
+            "the control listener at \(base) \(isSilent ? "did not respond in time" : "closed the connection")\(advice)"
+        )
     }
 }

@@ -1,10 +1,11 @@
-/// A table of text for people, as wide as their terminal.
+/// A table of text that adapts to the width of the terminal.
 struct TextTable {
     struct Column {
         let title: String
-        /// The rank of the column: the highest is left out first where there are more than fit. Nil: it is never left out.
+        /// The rank for omission: if the columns do not fit, the one with the highest rank is omitted first. A column
+        /// without a rank is never omitted.
         var dropRank: Int?
-        /// The columns of the terminal below which the text is not cut. Nil: it is never cut.
+        /// The smallest width, in columns of the terminal, to which the text is cut; nil if it is never cut.
         var cutWidth: Int?
     }
 
@@ -12,7 +13,7 @@ struct TextTable {
     let rows: [[String]]
 
     /// Returns the lines, and the titles of the columns that do not fit.
-    /// - Parameter width: the columns of the terminal; nil for as many as it takes.
+    /// - Parameter width: the width of the terminal in columns; nil for no limit.
     func lines(width: Int?) -> (lines: [String], leftOut: [String]) {
         let cells = [columns.map(\.title)] + rows
         let natural = Self.widths(cells)
@@ -24,7 +25,7 @@ struct TextTable {
         return (Self.aligned(visible, shown.map { widths[$0] }), leftOut)
     }
 
-    /// Returns the indices of the columns that fit when all that can be cut is cut.
+    /// Returns the indices of the columns that fit if each is cut to its smallest width.
     private func fitting(_ natural: [Int], _ width: Int) -> [Int] {
         var shown = Array(columns.indices)
         func needed() -> Int {
@@ -40,7 +41,7 @@ struct TextTable {
         return shown
     }
 
-    /// Returns the widths of the columns, of which the widest are cut until the shown ones fit.
+    /// Returns the widths of the columns. Cuts the widest columns until the shown ones fit.
     private func cut(_ natural: [Int], _ shown: [Int], _ width: Int) -> [Int] {
         var widths = natural
         var excess = Self.total(shown.map { widths[$0] }) - width
@@ -67,7 +68,7 @@ struct TextTable {
         return first.indices.map { column in rows.map { DisplayWidth.of($0[column]) }.max() ?? 0 }
     }
 
-    /// Rows of as many cells as the first one has, each column as wide as its widest cell.
+    /// Returns the rows as lines, each column as wide as its widest cell. All rows must have the same number of cells.
     static func aligned(_ rows: [[String]]) -> [String] { aligned(rows, widths(rows)) }
 
     private static func aligned(_ rows: [[String]], _ widths: [Int]) -> [String] {
@@ -82,7 +83,8 @@ struct TextTable {
 
     // MARK: - Cells
 
-    /// Text of others, without what could steer a terminal: control characters, line separators, and marks that reorder text.
+    /// Returns untrusted text without characters that can control a terminal: control characters, line separators, and
+    /// marks that reorder text.
     static func printable(_ text: String) -> String {
         String(String.UnicodeScalarView(text.unicodeScalars.map { isSteering($0) ? " " : $0 }))
     }
@@ -92,7 +94,7 @@ struct TextTable {
             || scalar.value == 0x2028 || scalar.value == 0x2029
     }
 
-    /// A moment of the API without fractions of a second.
+    /// Returns a time of the API without fractions of a second.
     static func moment(_ text: String) -> String {
         guard let point = text.firstIndex(of: ".") else { return text }
         return text[..<point] + "Z"

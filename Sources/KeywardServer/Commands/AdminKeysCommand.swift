@@ -4,28 +4,29 @@ import AuthKeys
 /// `keyward admin-keys`.
 struct AdminKeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "admin-keys", abstract: "Manage the keys of admins through the control listener.",
+        commandName: "admin-keys", abstract: "Manage admin keys through the control listener.",
         subcommands: [Create.self, List.self, Show.self, Update.self, Deactivate.self])
 
-    /// What an admin key may do, as the API has it.
+    /// The permissions of admin keys, by their names in the API.
     private static let permissions = AdminPermission.allCases.map(\.rawValue).joined(separator: ", ")
     private static let permissionCompletion = CompletionKind.list(AdminPermission.allCases.map(\.rawValue))
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make an admin key. Its secret is printed, this once.")
+            abstract: "Create an admin key. The secret is printed only once.")
 
-        @Option(help: "What the key is called, 1 to 200 characters.", transform: GivenText.nonEmpty)
+        @Option(help: "The name of the key, 1 to 200 characters.", transform: GivenText.nonEmpty)
         var name: String
 
         @Option(
             name: .customLong("permission"),
             help:
-                "What it may do, any of \(AdminKeysCommand.permissions); repeatable. Nobody gives what they do not have.",
+                "A permission, one of \(AdminKeysCommand.permissions); repeatable. You can grant only permissions that you have.",
             completion: AdminKeysCommand.permissionCompletion, transform: GivenText.nonEmpty)
         var permissions: [String]
 
-        @Option(help: "Whose keys alone it may see and change. Default: all.", transform: GivenText.nonEmpty)
+        @Option(
+            help: "Limits the admin key to the keys of this owner. Default: no limit.", transform: GivenText.nonEmpty)
         var owner: String?
 
         @OptionGroup var expiry: ExpiryOptions
@@ -75,38 +76,39 @@ struct AdminKeysCommand: AsyncParsableCommand {
     }
 
     struct Update: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Change an admin key. What is not named stays.")
+        static let configuration = CommandConfiguration(abstract: "Change an admin key. Only the given values change.")
 
         @Argument(help: "The admin key's id.", transform: GivenText.nonEmpty)
         var id: String
 
-        @Option(help: "What the key is called, 1 to 200 characters.", transform: GivenText.nonEmpty)
+        @Option(help: "The name of the key, 1 to 200 characters.", transform: GivenText.nonEmpty)
         var name: String?
 
         @Option(
             name: .customLong("permission"),
-            help: "What it may do, any of \(AdminKeysCommand.permissions); repeatable. All of them, not one more.",
+            help:
+                "A permission, one of \(AdminKeysCommand.permissions); repeatable. Replaces all permissions of the key.",
             completion: AdminKeysCommand.permissionCompletion, transform: GivenText.nonEmpty)
         var permissions: [String] = []
 
         @OptionGroup var expiry: ExpiryOptions
 
-        /// Members of an admin key that can be cleared, by their names in the API.
+        /// The members of an admin key that can be cleared, by their names in the API.
         enum Member: String, ExpressibleByArgument, CaseIterable {
             case expiresAt = "expires_at"
         }
 
-        @Option(name: .customLong("clear"), help: "A member that the key is to have no more: expires_at.")
+        @Option(name: .customLong("clear"), help: "A member to clear: expires_at.")
         var cleared: [Member] = []
 
-        @Option(help: "Only if the key still has this version (as 'show --json' gives it).")
+        @Option(help: "Change the key only if it still has this version ('show --json' prints it).")
         var ifVersion: Int64?
 
         @OptionGroup var client: ClientOptions
 
         func validate() throws {
             guard cleared.isEmpty || expiry.moment == nil else {
-                throw ValidationError("--clear expires_at excludes --expires-at and --expires-in")
+                throw ValidationError("--clear expires_at cannot be combined with --expires-at or --expires-in")
             }
         }
 
@@ -128,7 +130,7 @@ struct AdminKeysCommand: AsyncParsableCommand {
 
     struct Deactivate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Revoke an admin key for good. It opens nothing any more when this returns.")
+            abstract: "Revoke an admin key permanently. It grants no access once this command returns.")
 
         @Argument(help: "The admin key's id.", transform: GivenText.nonEmpty)
         var id: String

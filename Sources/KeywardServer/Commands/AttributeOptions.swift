@@ -2,16 +2,16 @@ import ArgumentParser
 import AuthKeys
 import FoundationEssentials
 
-/// What `keys create` and `keys update` say of a key.
+/// The attributes of a key that `keys create` and `keys update` set.
 struct AttributeOptions: ParsableArguments {
     @Option(help: "Free text, at most 2,000 characters.", transform: GivenText.nonEmpty)
     var description: String?
 
-    @Option(help: "Whom the key belongs to.", transform: GivenText.nonEmpty)
+    @Option(help: "The owner of the key.", transform: GivenText.nonEmpty)
     var owner: String?
 
     @Option(
-        name: .customLong("scope"), help: "What the key may do; repeatable. All of its scopes, not one more.",
+        name: .customLong("scope"), help: "A scope of the key; repeatable. An update replaces all scopes.",
         transform: GivenText.nonEmpty)
     var scopes: [String] = []
 
@@ -19,23 +19,25 @@ struct AttributeOptions: ParsableArguments {
         name: .customLong("label"), help: "A label, NAME=VALUE; repeatable.", transform: GivenText.nonEmpty)
     var labels: [String] = []
 
-    @Option(help: "A JSON object of yours, merged with what there is (RFC 7396).", transform: GivenText.nonEmpty)
+    @Option(
+        help: "A JSON object. An update merges it into the metadata of the key (RFC 7396).",
+        transform: GivenText.nonEmpty)
     var metadata: String?
 
     @OptionGroup var expiry: ExpiryOptions
 
-    @Option(help: "Before when the key opens nothing, an RFC 3339 moment.", transform: GivenText.nonEmpty)
+    @Option(help: "The time before which the key grants no access, in RFC 3339.", transform: GivenText.nonEmpty)
     var notBefore: String?
 
     @Option(
-        name: .customLong("allow-method"), help: "A method that the key is good for; repeatable.",
+        name: .customLong("allow-method"), help: "A method that the key may be used for; repeatable.",
         completion: .methods, transform: GivenText.nonEmpty)
     var allowedMethods: [String] = []
 
     @Option(
         name: .customLong("allow-path"),
         help:
-            "Paths that the key is good for: * stands for a segment, a last ** for all below; repeatable.",
+            "A path that the key may be used for: * matches one segment, ** at the end all paths below; repeatable.",
         transform: GivenText.nonEmpty)
     var allowedPaths: [String] = []
 
@@ -46,7 +48,7 @@ struct AttributeOptions: ParsableArguments {
 
     @Option(
         name: .customLong("report-only"),
-        help: "A rule that only reports what it would have refused, such as allowed_paths; repeatable.",
+        help: "A rule that reports requests instead of refusing them, such as allowed_paths; repeatable.",
         completion: .list(PolicyRule.allCases.map(\.rawValue)), transform: GivenText.nonEmpty)
     var reportOnly: [String] = []
 
@@ -54,7 +56,7 @@ struct AttributeOptions: ParsableArguments {
         _ = try members()
     }
 
-    /// The members of the request's body.
+    /// Returns the members of the request's body.
     func members() throws -> [String: ControlClient.Member] {
         var members: [String: ControlClient.Member] = [:]
         for (name, text) in [
@@ -78,10 +80,10 @@ struct AttributeOptions: ParsableArguments {
         for text in texts {
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
-                throw ValidationError("--label takes NAME=VALUE, neither of them empty; not '\(text)'")
+                throw ValidationError("--label takes NAME=VALUE with a name and a value, not '\(text)'")
             }
             guard labels.updateValue(parts[1], forKey: parts[0]) == nil else {
-                throw ValidationError("--label is given twice for '\(parts[0])'")
+                throw ValidationError("--label sets '\(parts[0])' twice")
             }
         }
         return labels

@@ -5,39 +5,43 @@ import Glibc
 /// `keyward audit`.
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "audit", abstract: "Look at the trail of what admins did, and verify it.",
+        commandName: "audit", abstract: "Show and verify the audit trail of admin actions.",
         subcommands: [List.self, Verify.self, Export.self])
 
-    /// Which events.
+    /// The events that a command selects.
     struct Filter: ParsableArguments {
         @Option(
-            help: "Only of this actor: bootstrap, anonymous, system or the id of an admin key.",
+            help: "Only events of this actor: bootstrap, anonymous, system or the id of an admin key.",
             completion: .list(["bootstrap", "anonymous", "system"]), transform: GivenText.nonEmpty)
         var actor: String?
 
         @Option(
-            help: "Only this action, such as key.deactivate.",
+            help: "Only events with this action, such as key.deactivate.",
             completion: .list(AuditAction.allCases.map(\.rawValue)), transform: GivenText.nonEmpty)
         var action: String?
 
-        @Option(help: "Only about this key, or admin key.", transform: GivenText.nonEmpty)
+        @Option(help: "Only events about the key or admin key with this id.", transform: GivenText.nonEmpty)
         var keyId: String?
 
-        @Option(help: "Only about keys of this owner.", transform: GivenText.nonEmpty)
+        @Option(help: "Only events about keys of this owner.", transform: GivenText.nonEmpty)
         var owner: String?
 
-        @Option(help: "done or refused.", completion: .list(["done", "refused"]), transform: GivenText.nonEmpty)
+        @Option(
+            help: "Only events with this outcome: done or refused.", completion: .list(["done", "refused"]),
+            transform: GivenText.nonEmpty)
         var outcome: String?
 
-        @Option(help: "Only of the request with this id, as X-Request-Id gives it.", transform: GivenText.nonEmpty)
+        @Option(
+            help: "Only events of the request with this id, as in X-Request-Id.", transform: GivenText.nonEmpty)
         var requestId: String?
 
         @Option(
-            help: "The first moment, such as 2030-01-31T12:00:00Z, or how long ago, such as 24h.",
+            help: "Only events at or after this time, such as 2030-01-31T12:00:00Z, or this long ago, such as 24h.",
             transform: GivenDuration.momentOrAge)
         var since: String?
 
-        @Option(help: "The moment after the last, or how long ago.", transform: GivenDuration.momentOrAge)
+        @Option(
+            help: "Only events before this time, or more than this long ago.", transform: GivenDuration.momentOrAge)
         var until: String?
 
         var query: [(String, String)] {
@@ -51,10 +55,10 @@ struct AuditCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List events, newest first.")
 
-        @Option(help: "The number of events, 1 to 1,000.")
+        @Option(help: "The number of events on a page, 1 to 1,000.")
         var limit = 100
 
-        @Flag(help: "All pages.")
+        @Flag(help: "List all pages.")
         var all = false
 
         @OptionGroup var table: TableOptions
@@ -81,14 +85,14 @@ struct AuditCommand: AsyncParsableCommand {
 
     struct Verify: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Compute the chain again, and find any event that was changed, removed or inserted.",
+            abstract: "Recompute the hash chain, and report events that were changed, removed or inserted.",
             discussion: """
-                Exit status 1 if anything is found. Keep the head that it prints where nobody who can write to the database can: \
-                --expect finds out later whether the trail up to there is still what it was, and not cut off.
+                Exit status 1 if there is a finding. Keep the printed head where no one who can write to the database can change \
+                it. A later run with --expect HEAD reports whether the trail up to that head was changed or cut off.
                 """)
 
         @Option(
-            help: "A head that was printed earlier, SEQ:HASH, the hash in 64 hexadecimal digits.",
+            help: "A head that an earlier run printed, as SEQ:HASH with 64 hexadecimal digits.",
             transform: GivenText.nonEmpty)
         var expect: String?
 
@@ -110,7 +114,8 @@ struct AuditCommand: AsyncParsableCommand {
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print all events, oldest first, as JSON, one a line. The export is put into the trail.")
+            abstract:
+                "Print all events, oldest first, as one JSON object per line. The trail records the export itself.")
 
         @OptionGroup var filter: Filter
 

@@ -1,8 +1,9 @@
 import ArgumentParser
 
-/// What `keys update` clears: an empty value of another option does not, since an unset variable gives one too.
+/// The members that `keys update` clears. An empty value of another option clears nothing, because an unset shell
+/// variable gives one too.
 struct ClearOptions: ParsableArguments {
-    /// Members of a key that can be cleared, by their names in the API.
+    /// The members of a key that can be cleared, by their names in the API.
     enum Member: String, ExpressibleByArgument, CaseIterable {
         case description, owner, scopes, labels, metadata
         case expiresAt = "expires_at"
@@ -15,23 +16,23 @@ struct ClearOptions: ParsableArguments {
 
     @Option(
         name: .customLong("clear"),
-        help: "A member that the key is to have no more, such as expires_at; repeatable.")
+        help: "A member to clear, such as expires_at; repeatable.")
     var members: [Member] = []
 
     @Option(
-        name: .customLong("clear-label"), help: "The name of a label that the key is to have no more; repeatable.",
+        name: .customLong("clear-label"), help: "The name of a label to remove; repeatable.",
         transform: GivenText.nonEmpty)
     var labels: [String] = []
 
-    /// Adds what is cleared to the members of a request's body.
-    /// - Throws: for what is given and cleared at once.
+    /// Adds the cleared members to a request's body.
+    /// - Throws: an error for a member that is both set and cleared.
     func apply(to members: inout [String: ControlClient.Member]) throws {
         if !labels.isEmpty {
             var changes: [String: String?] = [:]
             if case .texts(let given) = members["labels"] { changes = given }
             for label in labels {
                 guard changes[label] == nil else {
-                    throw ValidationError("--clear-label \(label) and --label \(label)=... exclude each other")
+                    throw ValidationError("--clear-label \(label) cannot be combined with --label \(label)=...")
                 }
                 changes.updateValue(nil, forKey: label)
             }
@@ -39,7 +40,8 @@ struct ClearOptions: ParsableArguments {
         }
         for member in self.members {
             guard members.updateValue(.none, forKey: member.rawValue) == nil else {
-                throw ValidationError("--clear \(member.rawValue) excludes another value of it, and is given once")
+                throw ValidationError(
+                    "--clear \(member.rawValue) can be given once, and only without a value for the same member")
             }
         }
     }

@@ -2,7 +2,7 @@ import ArgumentParser
 import ControlAPI
 import FoundationEssentials
 
-/// The connection of commands with an admin key, and how they print.
+/// The options of commands that need an admin key: the key, the control listener, and the form of the output.
 struct ClientOptions: ParsableArguments {
     @Option(
         help: "A file that holds the admin key (or the key itself in KEYWARD_ADMIN_KEY).", completion: .file(),
@@ -10,7 +10,8 @@ struct ClientOptions: ParsableArguments {
     var adminKeyFile: String?
 
     @Option(
-        help: "Keyward's folder, where the admin key is looked for otherwise (KEYWARD_DATA_DIR). Default: .keyward.",
+        help:
+            "The data folder of Keyward, with the admin key if no other is given (KEYWARD_DATA_DIR). Default: .keyward.",
         completion: .directory, transform: GivenText.nonEmpty)
     var dataDir: String?
 
@@ -18,7 +19,7 @@ struct ClientOptions: ParsableArguments {
 
     var json: Bool { listener.json }
 
-    /// Connects to the control listener. A server that is none gets no admin key.
+    /// Connects to the control listener. The admin key is not sent to a server that is not a control listener.
     func connect() async throws -> ControlClient {
         let environment = ListenerOptions.environment
         let connection = try listener.connection(environment)
@@ -31,19 +32,19 @@ struct ClientOptions: ParsableArguments {
         try listener.print(answer.body)
     }
 
-    /// Prints the key that was answered.
+    /// Prints the key in a response.
     func print(key answer: ControlClient.Answer) throws {
         if json { return try print(answer) }
         try Console.out(KeyTable.details(try ControlClient.decode(ControlClient.Key.self, answer)))
     }
 
-    /// Prints the admin key that was answered.
+    /// Prints the admin key in a response.
     func print(adminKey answer: ControlClient.Answer) throws {
         if json { return try print(answer) }
         try Console.out(AdminKeyTable.details(try ControlClient.decode(ControlClient.AdminKey.self, answer)))
     }
 
-    /// All pages of a list, or the first one, and whether there are more.
+    /// Returns all pages of a list, or the first one, and true if there are more.
     func pages<Element: Decodable>(
         _ first: ControlClient.Answer, all: Bool, of connection: ControlClient
     ) async throws -> (elements: [Element], areMore: Bool) {
@@ -64,7 +65,7 @@ struct ClientOptions: ParsableArguments {
 
     private func adminKey(_ environment: [String: String]) throws -> String {
         let named = try ListenerOptions.text("KEYWARD_ADMIN_KEY_FILE", "--admin-key-file", adminKeyFile, environment)
-        // The file first, as `serve` reads them.
+        // `serve` gives the file precedence too.
         if named == nil, let key = try ListenerOptions.text("KEYWARD_ADMIN_KEY", nil, nil, environment) {
             return key
         }
@@ -75,7 +76,7 @@ struct ClientOptions: ParsableArguments {
             return key
         } catch {
             throw StartError(
-                "no admin key: set KEYWARD_ADMIN_KEY, name a file with --admin-key-file, or Keyward's folder with --data-dir (\(error))"
+                "there is no admin key: set KEYWARD_ADMIN_KEY, --admin-key-file, or --data-dir for the data folder (\(error))"
             )
         }
     }

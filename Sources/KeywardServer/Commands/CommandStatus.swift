@@ -6,13 +6,13 @@ enum CommandStatus: Int32 {
     case usage = 2
     /// The control listener knows no such key, admin key or event.
     case notFound = 3
-    /// The control listener refused the request: the admin key, its permissions, or what was asked for.
+    /// The control listener refused the request because of the admin key, its permissions, or the request itself.
     case refused = 4
     /// The control listener cannot be reached, or cannot use its database. Nothing was changed.
     case unreachable = 5
     /// The key that `keyward verify` asked about grants no access.
     case keyNotValid = 6
-    /// The reader of standard output is gone: 128 and SIGPIPE, as a shell reports it of other programs.
+    /// The reader of standard output closed it. The value is 128 plus SIGPIPE, as shells report it for other programs.
     case brokenPipe = 141
 }
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Values that shells offer for several options.
+/// Completion values that several options share.
 extension CompletionKind {
     static let methods = CompletionKind.list(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
     static let booleans = CompletionKind.list(["true", "false"])

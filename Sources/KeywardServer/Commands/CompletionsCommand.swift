@@ -4,7 +4,7 @@ import AuthKeys
 /// `keyward completions`.
 struct CompletionsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "completions", abstract: "Print what teaches a shell to complete keyward's commands.",
+        commandName: "completions", abstract: "Print the script with which a shell completes keyward's commands.",
         discussion: """
             bash: keyward completions bash > ~/.local/share/bash-completion/completions/keyward
             zsh:  keyward completions zsh > FOLDER/_keyward, in a folder of fpath
@@ -31,10 +31,12 @@ struct CompletionsCommand: AsyncParsableCommand {
     }
 }
 
-/// Where the parser's own script for bash needs help.
+/// Corrections to the parser's completion script for bash.
 private enum BashCompletions {
-    /// Bash takes a colon for the end of a word, and permissions and URLs have one. This puts such words together again before they
-    /// are completed, and takes off what bash thinks is a word before the one at hand.
+    /// Returns the script with support for words that contain a colon, such as permissions and URLs.
+    ///
+    /// Bash splits words at colons (`COMP_WORDBREAKS`). The wrapper joins such words before completion, and then
+    /// removes from each suggestion the part that bash counts as an earlier word.
     static func wordsWithColons(in script: String) -> String {
         let command = "complete -o filenames -F _keyward keyward"
         return script.replacing(
@@ -67,9 +69,10 @@ private enum BashCompletions {
     }
 }
 
-/// Where the parser's own script for zsh needs help.
+/// Corrections to the parser's completion script for zsh.
 private enum ZshCompletions {
-    /// Zsh takes what follows a colon for a description (`_describe`), unless it is escaped.
+    /// Returns the script with the colons of values escaped. Zsh reads the text after an unescaped colon as a
+    /// description (`_describe`).
     static func valuesWithColons(in script: String) -> String {
         AdminPermission.allCases.map(\.rawValue).reduce(script) { script, value in
             script.replacing("'\(value)'", with: "'\(value.replacing(":", with: "\\:"))'")

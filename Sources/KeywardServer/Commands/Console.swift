@@ -2,32 +2,32 @@ import ArgumentParser
 import Glibc
 import NIOCore
 
-/// The terminal.
+/// The standard streams and the terminal.
 enum Console {
     static let standardOutput = "standard output"
 
     /// Writes a line to standard output, without a buffer.
-    /// - Throws: when it cannot be written in full.
+    /// - Throws: an error if the line cannot be written in full.
     static func out(_ line: String) throws(OutputError) {
         try out([line])
     }
 
-    /// Writes lines to standard output, all of them at once.
-    /// - Throws: when they cannot be written in full.
+    /// Writes lines to standard output, in one write.
+    /// - Throws: an error if the lines cannot be written in full.
     static func out(_ lines: [String]) throws(OutputError) {
         let text = lines.map { $0 + "\n" }.joined()
         try write(ByteBuffer(string: text), to: STDOUT_FILENO, named: standardOutput)
     }
 
-    /// Writes a line to standard error. Nothing is left to tell of a failure.
+    /// Writes a line to standard error. A failure is ignored, because there is no other stream to report it on.
     static func error(_ line: String) {
         _ = write(Array((line + "\n").utf8), to: STDERR_FILENO)
     }
 
-    /// Whether there is somebody who can answer.
+    /// True if a person can answer a question: standard input and standard error are terminals.
     static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
 
-    /// Asks for a line, which a terminal does not show; nil at the end of the input.
+    /// Asks for a line, and turns the terminal's echo off meanwhile. Returns nil at the end of the input.
     static func secret(_ question: String) -> String? {
         var settings = termios()
         guard isInteractive, tcgetattr(STDIN_FILENO, &settings) == 0 else { return readLine() }
@@ -39,7 +39,7 @@ enum Console {
         return readLine()
     }
 
-    /// The columns of the terminal that standard output is; nil where it is none.
+    /// The number of columns of the terminal at standard output; nil if standard output is not a terminal.
     static var columns: Int? {
         var size = winsize()
         guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0
@@ -47,21 +47,21 @@ enum Console {
         return Int(size.ws_col)
     }
 
-    /// Asks a question that only `y` or `yes` agrees to.
+    /// Asks a question, and returns true for the answers `y` and `yes`.
     static func confirms(_ question: String) -> Bool {
         error("\(question) [y/N]")
         return ["y", "yes"].contains(readLine()?.lowercased())
     }
 
-    /// In the place of what was shown before, where there is a terminal.
+    /// Replaces the current line of the terminal at standard error.
     static func progress(_ text: String) {
         _ = write(Array(("\r\u{1B}[K" + text).utf8), to: STDERR_FILENO)
     }
 
     static var hasTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
-    /// Runs a command's work; a failure is one line on standard error, and the exit status of its kind. A command whose reader is
-    /// gone ends without a line.
+    /// Runs a command's work. Reports a failure in one line on standard error, with the exit status of its kind.
+    /// Reports no line if the reader of standard output closed it.
     static func failing<R>(_ body: () async throws -> R) async throws -> R {
         do {
             return try await body()
@@ -72,8 +72,7 @@ enum Console {
         }
     }
 
-    /// Writes the failure to standard error.
-    /// - Returns: the exit status.
+    /// Writes a failure to standard error, and returns the exit status.
     static func report(_ error: any Error) -> CommandStatus {
         if (error as? OutputError)?.isReaderGone == true { return .brokenPipe }
         self.error("keyward: \(error)")
@@ -81,23 +80,23 @@ enum Console {
     }
 
     /// Writes bytes to a descriptor.
-    /// - Parameter name: of the file, for the error.
-    /// - Throws: when they cannot be written in full.
+    /// - Parameter name: the name of the file, for the error.
+    /// - Throws: an error if the bytes cannot be written in full.
     static func write(_ bytes: ByteBuffer, to descriptor: Int32, named name: String) throws(OutputError) {
         if let failure = write(bytes.readableBytesView, to: descriptor) {
             throw OutputError(name, failure)
         }
     }
 
-    /// Waits until what was written to a file is on its disk: some file systems report a full one only then. A pipe or terminal has
-    /// no disk.
+    /// Waits until the written bytes are on the disk: some file systems report a full disk only then. Does nothing for
+    /// a pipe or a terminal.
     static func flush(_ descriptor: Int32, named name: String) throws(OutputError) {
         guard fsync(descriptor) != 0, ![EINVAL, EROFS, ENOTSUP].contains(errno) else { return }
         throw OutputError(name, errno)
     }
 
-    /// Writes all bytes, and waits for a slow reader where the descriptor is non-blocking.
-    /// - Returns: nil, or the number of the system's error.
+    /// Writes all bytes. Waits for a slow reader if the descriptor is non-blocking.
+    /// - Returns: nil, or the `errno` of the failure.
     static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Int32? {
         let bytes = ContiguousArray(bytes)
         var offset = 0
@@ -121,11 +120,11 @@ enum Console {
     }
 }
 
-/// The reason why output could not be written.
+/// An error for output that could not be written.
 struct OutputError: Error, CustomStringConvertible {
-    /// Of the file or stream.
+    /// The name of the file or stream.
     let name: String
-    /// The system's number of the error.
+    /// The `errno` of the failure.
     let number: Int32
 
     init(_ name: String, _ number: Int32) {
@@ -135,6 +134,6 @@ struct OutputError: Error, CustomStringConvertible {
 
     var description: String { "\(name) cannot be written: \(String(cString: strerror(number)))" }
 
-    /// Whether the reader of standard output is gone, as `head` is after its last line.
+    /// True if the reader of standard output closed it, as `head` does after its last line.
     var isReaderGone: Bool { number == EPIPE && name == Console.standardOutput }
 }

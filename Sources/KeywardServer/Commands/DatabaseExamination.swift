@@ -5,12 +5,13 @@ import Glibc
 import LibPQ
 import Logging
 
-/// The checks of `keyward doctor` that are about the database.
+/// The database checks of `keyward doctor`.
 struct DatabaseExamination {
     let settings: Settings
     private let logger = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
 
-    /// The largest difference between the database's clock and ours: expiry is compared with ours.
+    /// The largest accepted difference between the database's clock and this machine's. This machine's clock decides
+    /// expiry.
     private static let clockTolerance = Duration.seconds(2)
 
     init(_ settings: Settings) {
@@ -37,7 +38,7 @@ struct DatabaseExamination {
     private func examinePrivate(_ report: inout DoctorReport) async {
         do throws(EmbeddedPostgresError) {
             let found = try await EmbeddedPostgres.examine(settings.privatePostgres)
-            let state = found.isInUse ? "in use by a running Keyward" : "started with serve"
+            let state = found.isInUse ? "in use by a running Keyward" : "started by serve"
             report.pass(
                 "database",
                 "a private PostgreSQL \(found.version) (\(found.binaries)) in \(settings.dataDirectory), as user \(found.user), \(state)"
@@ -47,10 +48,10 @@ struct DatabaseExamination {
         }
         checkAdminKeyFile(&report)
         report.pass("migrations", "serve applies them at start")
-        report.pass("clock", "the database's is this machine's")
+        report.pass("clock", "the database runs on this machine")
     }
 
-    /// The file that `serve` reads with a private PostgreSQL, or makes.
+    /// Checks the file with the admin key, which `serve` reads or creates if the PostgreSQL is private.
     private func checkAdminKeyFile(_ report: inout DoctorReport) {
         if let warning = SecretFile.inspectFolder(settings.dataDirectory) { report.warn("secrets", warning) }
         let path = settings.dataDirectory + "/admin-key"
@@ -61,7 +62,7 @@ struct DatabaseExamination {
             if BootstrapKey(key) == nil {
                 report.fail(
                     "admin key",
-                    "\(path) holds \(key.utf8.count) bytes: it takes \(BootstrapKey.rule)")
+                    "\(path) holds \(key.utf8.count) bytes: an admin key has \(BootstrapKey.rule)")
             }
         } catch {
             report.fail("admin key", "\(error)")
@@ -100,14 +101,14 @@ struct DatabaseExamination {
         }
     }
 
-    /// Without a key of the operator's, the database has to hold one with which admin keys can be administered.
+    /// Checks, if no admin key is set, that the database holds an active one with the permission `admin`.
     private func checkAdministrators(_ connection: PostgresConnection, _ report: inout DoctorReport) async throws {
         if try await AdminKeyCheck.canAdminister(on: connection) {
-            report.pass("admin key", "none is set, and the database holds an active one with the permission admin")
+            report.pass("admin key", "it is not set, but the database holds an active one with the permission admin")
         } else {
             report.fail(
                 "admin key",
-                "\(Setting.adminKey.environment) (or --admin-key-file) is required, since the database holds no active admin "
+                "\(Setting.adminKey.environment) (or --admin-key-file) is required, because the database holds no active admin "
                     + "key with the permission admin")
         }
     }
@@ -117,9 +118,12 @@ struct DatabaseExamination {
             "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), coalesce(current_schema(), '')")
         guard let row = result.rows.first, case let schema = try row.text(1), !schema.isEmpty else { return }
         if try row.bool(0) {
-            report.pass("rights", "tables can be made in schema \(schema)")
+            report.pass("rights", "the role may create tables in schema \(schema)")
         } else {
-            report.fail("rights", "no table can be made: GRANT CREATE ON SCHEMA \(schema) to the role that migrates")
+            report.fail(
+                "rights",
+                "the role may not create tables in schema \(schema): GRANT CREATE ON SCHEMA \(schema) to the role that migrates"
+            )
         }
     }
 
@@ -132,18 +136,19 @@ struct DatabaseExamination {
         )
     }
 
-    /// A role that may create functions where the tables are can have them called instead of PostgreSQL's.
+    /// Checks that not every role may create functions in the schema of the tables: PostgreSQL could call such a
+    /// function instead of its own.
     private func checkSchema(_ connection: PostgresConnection, _ report: inout DoctorReport) async throws {
         let result = try await connection.query(
             """
             SELECT n.nspname::text FROM pg_namespace n, aclexplode(n.nspacl) a
             WHERE n.nspname = ANY (current_schemas(false)) AND a.grantee = 0 AND a.privilege_type = 'CREATE'
             """)
-        guard let row = result.rows.first else { return report.pass("schema", "not everybody may create in it") }
+        guard let row = result.rows.first else { return report.pass("schema", "PUBLIC may not create in it") }
         let schema = try row.text(0)
         report.fail(
             "schema",
-            "whoever can connect may create functions in schema \(schema), and have them run by Keyward: REVOKE CREATE ON SCHEMA \(schema) FROM PUBLIC"
+            "every role may create functions in schema \(schema), which Keyward could then run: REVOKE CREATE ON SCHEMA \(schema) FROM PUBLIC"
         )
     }
 
@@ -153,9 +158,9 @@ struct DatabaseExamination {
         let tolerance = Int64(Self.clockTolerance / .microseconds(1))
         let ahead = max(0, theirs.microseconds - after.microseconds, before.microseconds - theirs.microseconds)
         if ahead <= tolerance {
-            report.pass("clock", "within 2 s of the database's")
+            report.pass("clock", "within 2 s of the database's clock")
         } else {
-            report.fail("clock", "\(ahead / 1_000) ms from the database's: expiry would be judged wrongly")
+            report.fail("clock", "\(ahead / 1_000) ms from the database's clock: keys would expire at the wrong time")
         }
     }
 }

@@ -4,7 +4,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// `keyward doctor`: one line a check.
+/// `keyward doctor`, which prints one line per check.
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
@@ -38,11 +38,13 @@ struct DoctorCommand: AsyncParsableCommand {
         let budget = DescriptorBudget(
             limit: DescriptorBudget.raisedLimit(), settings.gateway, isEcho: settings.gateway.routes.isEmpty)
         if budget.limit < budget.minimum {
-            report.fail("files", "\(budget.limit) may be open: at least \(budget.minimum) are needed (ulimit -n)")
+            report.fail(
+                "files",
+                "this process may open \(budget.limit) files: at least \(budget.minimum) are needed (ulimit -n)")
         }
         do throws(GatewayError) {
             try settings.gateway.checkFiles()
-            if settings.gateway.certificate != nil { report.pass("certificate", "the gateway's can be used") }
+            if settings.gateway.certificate != nil { report.pass("certificate", "the gateway can use it") }
         } catch {
             report.fail("certificate", "\(error)")
         }
@@ -50,7 +52,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     /// Opens a connection to each upstream, as the gateway does for a request.
     private func checkUpstreams(_ settings: Settings, _ report: inout DoctorReport) async {
-        if settings.gateway.routes.isEmpty { report.pass("upstream", "none is set: the built-in echo") }
+        if settings.gateway.routes.isEmpty { report.pass("upstream", "not set: the built-in echo is used") }
         for route in settings.gateway.routes {
             for upstream in route.upstreams {
                 let address = ListenAddress(host: upstream.host, port: upstream.port)
@@ -60,13 +62,13 @@ struct DoctorCommand: AsyncParsableCommand {
                         trust: settings.gateway.upstreamTrust, timeout: settings.gateway.timeouts.connect)
                     report.pass("upstream", "\(url) accepts connections")
                 } catch {
-                    report.fail("upstream", "\(url) accepts no connection: \(error)")
+                    report.fail("upstream", "\(url) does not accept connections: \(error)")
                 }
             }
         }
     }
 
-    /// Whether a Keyward's control listener answers there.
+    /// Returns true if a control listener of Keyward responds at the address.
     private static func isKeyward(_ address: ListenAddress) async -> Bool {
         (try? await ListenerConnection(base: "http://\(address)").identify(within: .seconds(2))) != nil
     }

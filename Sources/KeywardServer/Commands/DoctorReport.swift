@@ -1,16 +1,16 @@
 import ArgumentParser
 
-/// The lines of `keyward doctor`, printed as they come.
+/// The lines of `keyward doctor`, each printed at once.
 struct DoctorReport {
     private(set) var failures = 0
-    /// Nil while every line could be written.
+    /// The first failure to write a line; nil if there was none.
     private var outputError: OutputError?
 
     mutating func pass(_ check: String, _ detail: String) {
         write("ok    \(check): \(detail)")
     }
 
-    /// Something to look at that does not keep `serve` from working.
+    /// Reports a problem that does not prevent `serve` from starting.
     mutating func warn(_ check: String, _ detail: String) {
         write("warn  \(check): \(detail)")
     }
@@ -25,7 +25,7 @@ struct DoctorReport {
         do { try Console.out(line) } catch { outputError = error }
     }
 
-    /// Throws when a line could not be written or a check failed.
+    /// Throws if a line could not be written or a check failed.
     func finish() throws {
         if let outputError { throw outputError }
         if failures > 0 { throw ExitCode.failure }

@@ -1,17 +1,17 @@
 import ArgumentParser
 import AuthKeys
 
-/// Which keys `keys list` and `keys export` show.
+/// The filters of `keys list` and `keys export`.
 struct FilterOptions: ParsableArguments {
     @Option(
-        help: "active, disabled, deactivated or expired.",
+        help: "Only keys with this status: active, disabled, deactivated or expired.",
         completion: .list(KeyQuery.Status.allCases.map(\.rawValue)), transform: GivenText.nonEmpty)
     var status: String?
 
-    @Option(help: "Only keys that end within this time, such as 30d or 12h.", transform: GivenText.nonEmpty)
+    @Option(help: "Only keys that expire within this time, such as 30d or 12h.", transform: GivenText.nonEmpty)
     var expiringWithin: String?
 
-    @Option(help: "Only keys that were not used for this time, such as 90d.", transform: GivenText.nonEmpty)
+    @Option(help: "Only keys that were not used within this time, such as 90d.", transform: GivenText.nonEmpty)
     var unusedFor: String?
 
     @Option(help: "Only keys of this owner.", transform: GivenText.nonEmpty)
@@ -23,7 +23,7 @@ struct FilterOptions: ParsableArguments {
     @Option(help: "Only keys that have this scope.", transform: GivenText.nonEmpty)
     var scope: String?
 
-    @Option(help: "Only keys with a secret that begins with this.", transform: GivenText.nonEmpty)
+    @Option(help: "Only keys with a secret of this prefix.", transform: GivenText.nonEmpty)
     var prefix: String?
 
     @Option(help: "Only keys with a secret that ends in these four characters.", transform: GivenText.nonEmpty)
@@ -31,7 +31,8 @@ struct FilterOptions: ParsableArguments {
 
     @Option(
         name: [.customShort("q"), .customLong("query")],
-        help: "Only keys whose name or description contains this; one or two letters, where a word begins.",
+        help:
+            "Only keys whose name or description contains this text. One or two characters match only at the start of a word.",
         transform: GivenText.nonEmpty)
     var text: String?
 

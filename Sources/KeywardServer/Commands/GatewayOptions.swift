@@ -5,15 +5,15 @@ struct GatewayOptions: ParsableArguments {
     @Option(
         name: .customLong("upstream"),
         help: """
-            Where valid requests go, an http:// or https:// URL; repeat it to balance between \
-            several (KEYWARD_UPSTREAM_URL, separated by commas). Default: a built-in echo.
+            The http:// or https:// URL to which the gateway forwards requests; repeat it to balance \
+            between several (KEYWARD_UPSTREAM_URL, separated by commas). Default: a built-in echo.
             """)
     var upstreams: [String] = []
 
     @Option(
         name: .customLong("route"),
         help: """
-            Sends the paths that begin with a prefix to an upstream of their own, such as \
+            A path prefix and the upstream for requests below it, such as \
             /v1=http://127.0.0.1:3000; repeatable (KEYWARD_ROUTES).
             """)
     var routes: [String] = []
@@ -21,54 +21,54 @@ struct GatewayOptions: ParsableArguments {
     @Option(
         name: .customLong("upstream-ca-file"),
         help: """
-            PEM file of the authorities to trust for https:// upstreams (KEYWARD_UPSTREAM_CA_FILE). \
-            Default: the system's.
+            PEM file of the certificate authorities to trust for https:// upstreams \
+            (KEYWARD_UPSTREAM_CA_FILE). Default: those of the system.
             """,
         completion: .file())
     var upstreamCAFile: String?
 
     @Option(
         name: .customLong("gateway"),
-        help: "Where the gateway listens (KEYWARD_GATEWAY_ADDRESS). Default: 127.0.0.1:8080.")
+        help: "The address of the gateway (KEYWARD_GATEWAY_ADDRESS). Default: 127.0.0.1:8080.")
     var address: String?
 
     @Option(
         name: .customLong("gateway-certificate-file"),
         help: """
-            PEM file of the gateway's certificate chain; then it speaks TLS, HTTP/1.1 and HTTP/2. \
-            Read again on SIGHUP (KEYWARD_GATEWAY_CERTIFICATE_FILE).
+            PEM file of the gateway's certificate chain. With it the gateway speaks HTTP/1.1 and HTTP/2 \
+            over TLS. SIGHUP reloads it (KEYWARD_GATEWAY_CERTIFICATE_FILE).
             """,
         completion: .file())
     var certificateFile: String?
 
     @Option(
         name: .customLong("gateway-key-file"),
-        help: "PEM file of its private key (KEYWARD_GATEWAY_KEY_FILE).",
+        help: "PEM file of the certificate's private key (KEYWARD_GATEWAY_KEY_FILE).",
         completion: .file())
     var keyFile: String?
 
     @Option(
         name: .customLong("credentials"),
-        help: "Where keys are looked for (KEYWARD_CREDENTIALS). Default: authorization,x-api-key.",
+        help: "The header fields that carry keys (KEYWARD_CREDENTIALS). Default: authorization,x-api-key.",
         completion: .list(["authorization", "x-api-key", "authorization,x-api-key"]))
     var credentials: String?
 
     @Flag(
         name: .customLong("forward-credentials"),
-        help: "Leave credentials in what the upstream gets (KEYWARD_FORWARD_CREDENTIALS).")
+        help: "Forward credentials to the upstream (KEYWARD_FORWARD_CREDENTIALS).")
     var forwardCredentials = false
 
     @Option(
         name: .customLong("pass-preflights"),
-        help: "Whether CORS preflights pass without a key (KEYWARD_PASS_PREFLIGHTS). Default: true.",
+        help: "Accept CORS preflights without a key: true or false (KEYWARD_PASS_PREFLIGHTS). Default: true.",
         completion: .booleans)
     var passPreflights: String?
 
     @Option(
         name: .customLong("cut-revoked"),
         help: """
-            Whether what runs for a key is cut when the key ends (KEYWARD_CUT_REVOKED). Default: \
-            true.
+            Cut the running requests and WebSockets of a key when it is revoked or expires: true or \
+            false (KEYWARD_CUT_REVOKED). Default: true.
             """,
         completion: .booleans)
     var cutRevoked: String?
@@ -76,7 +76,7 @@ struct GatewayOptions: ParsableArguments {
     @Option(
         name: .customLong("trusted-proxies"),
         help: """
-            Networks whose X-Forwarded-For, -Proto and -Host are believed \
+            Networks of proxies whose X-Forwarded-For, -Proto and -Host are trusted \
             (KEYWARD_TRUSTED_PROXIES). Default: none.
             """)
     var trustedProxies: String?
@@ -84,46 +84,49 @@ struct GatewayOptions: ParsableArguments {
     @Option(
         name: .customLong("require"),
         help: """
-            Scopes that requests need, such as 'GET /v1/documents/*=documents:read'; repeatable, the first that fits \
-            counts (KEYWARD_REQUIRE).
+            The scopes that requests to a path need, such as 'GET /v1/documents/*=documents:read'; repeatable. \
+            The first rule that matches applies (KEYWARD_REQUIRE).
             """)
     var require: [String] = []
 
     @Option(
         name: .customLong("connect-timeout"),
-        help: "For a connection to an upstream (KEYWARD_CONNECT_TIMEOUT). Default: 5s.")
+        help: "Timeout for connecting to an upstream (KEYWARD_CONNECT_TIMEOUT). Default: 5s.")
     var connectTimeout: String?
 
     @Option(
         name: .customLong("response-timeout"),
         help: """
-            From the end of a request to the head of its response (KEYWARD_RESPONSE_TIMEOUT). \
-            Default: 60s.
+            Timeout from the end of a request to the head of the upstream's response \
+            (KEYWARD_RESPONSE_TIMEOUT). Default: 60s.
             """)
     var responseTimeout: String?
 
     @Option(
         name: .customLong("idle-timeout"),
-        help: "Between two pieces of a body, either way (KEYWARD_IDLE_TIMEOUT). Default: 60s.")
+        help: """
+            Timeout between two chunks of a request's or a response's body (KEYWARD_IDLE_TIMEOUT). \
+            Default: 60s.
+            """)
     var idleTimeout: String?
 
     @Option(
         name: .customLong("tunnel-idle-timeout"),
-        help: "The same for WebSockets (KEYWARD_TUNNEL_IDLE_TIMEOUT). Default: 1h.")
+        help: "Idle timeout of WebSockets (KEYWARD_TUNNEL_IDLE_TIMEOUT). Default: 1h.")
     var tunnelIdleTimeout: String?
 
     @Option(
         name: .customLong("keep-alive-timeout"),
         help: """
-            For the next request on a client's connection (KEYWARD_KEEP_ALIVE_TIMEOUT). Default: \
-            75s.
+            Timeout for the next request on a client's connection (KEYWARD_KEEP_ALIVE_TIMEOUT). \
+            Default: 75s.
             """)
     var keepAliveTimeout: String?
 
     @Option(
         name: .customLong("request-head-timeout"),
         help: """
-            For the whole head of a request, and for a TLS handshake \
+            Timeout for the head of a request, and for a TLS handshake \
             (KEYWARD_REQUEST_HEAD_TIMEOUT). Default: 10s.
             """)
     var requestHeadTimeout: String?
@@ -131,63 +134,63 @@ struct GatewayOptions: ParsableArguments {
     @Option(
         name: .customLong("upstream-idle-timeout"),
         help: """
-            How long an unused connection to an upstream is kept (KEYWARD_UPSTREAM_IDLE_TIMEOUT). \
-            Default: 55s.
+            Time after which an unused connection to an upstream is closed \
+            (KEYWARD_UPSTREAM_IDLE_TIMEOUT). Default: 55s.
             """)
     var upstreamIdleTimeout: String?
 
     @Option(
         name: .customLong("drain-timeout"),
-        help: "For what is under way at shutdown (KEYWARD_DRAIN_TIMEOUT). Default: 10s.")
+        help: "Timeout for requests in flight at shutdown (KEYWARD_DRAIN_TIMEOUT). Default: 10s.")
     var drainTimeout: String?
 
     @Option(
         name: .customLong("max-head-bytes"),
-        help: "Bytes of a request's head; 431 beyond (KEYWARD_MAX_HEAD_BYTES). Default: 32768.")
+        help: "Bytes of a request's head; more are refused with 431 (KEYWARD_MAX_HEAD_BYTES). Default: 32768.")
     var maxHeadBytes: String?
 
     @Option(
         name: .customLong("max-target-bytes"),
-        help: "Bytes of its target; 414 beyond (KEYWARD_MAX_TARGET_BYTES). Default: 8192.")
+        help: "Bytes of a request's target; more are refused with 414 (KEYWARD_MAX_TARGET_BYTES). Default: 8192.")
     var maxTargetBytes: String?
 
     @Option(
         name: .customLong("max-headers"),
-        help: "Header fields of a request; 431 beyond (KEYWARD_MAX_HEADERS). Default: 100.")
+        help: "Header fields of a request; more are refused with 431 (KEYWARD_MAX_HEADERS). Default: 100.")
     var maxHeaders: String?
 
     @Option(
         name: .customLong("max-connections"),
-        help: "Connections of clients; 503 beyond (KEYWARD_MAX_CONNECTIONS). Default: 10000.")
+        help: "Connections of clients; more are refused with 503 (KEYWARD_MAX_CONNECTIONS). Default: 10000.")
     var maxConnections: String?
 
     @Option(
         name: .customLong("max-requests"),
-        help: "Requests under way; 503 beyond (KEYWARD_MAX_REQUESTS). Default: 10000.")
+        help: "Requests in flight; more are refused with 503 (KEYWARD_MAX_REQUESTS). Default: 10000.")
     var maxRequests: String?
 
     @Option(
         name: .customLong("max-requests-per-key"),
         help: """
-            Requests and WebSockets of one key under way; 429 beyond (KEYWARD_MAX_REQUESTS_PER_KEY). \
-            Default: 1024.
+            Requests in flight and WebSockets of one key; more are refused with 429 \
+            (KEYWARD_MAX_REQUESTS_PER_KEY). Default: 1024.
             """)
     var maxRequestsPerKey: String?
 
     @Option(
         name: .customLong("max-tunnels"),
-        help: "WebSockets, for each thread (KEYWARD_MAX_TUNNELS). Default: 1024.")
+        help: "WebSockets per thread (KEYWARD_MAX_TUNNELS). Default: 1024.")
     var maxTunnels: String?
 
     @Option(
         name: .customLong("max-streams"),
-        help: "Streams at a time on an HTTP/2 connection (KEYWARD_MAX_STREAMS). Default: 100.")
+        help: "Concurrent streams per HTTP/2 connection (KEYWARD_MAX_STREAMS). Default: 100.")
     var maxStreams: String?
 
     @Option(
         name: .customLong("max-upstream-connections"),
         help: """
-            Connections to each upstream, for each thread, without WebSockets \
+            Connections to each upstream per thread, WebSockets not counted \
             (KEYWARD_MAX_UPSTREAM_CONNECTIONS). Default: 1024.
             """)
     var maxUpstreamConnections: String?
@@ -195,17 +198,17 @@ struct GatewayOptions: ParsableArguments {
     @Option(
         name: .customLong("min-upload-bytes"),
         help: """
-            Bytes of a request's body that have to come within the idle timeout before the response \
-            begins; 0 asks for none (KEYWARD_MIN_UPLOAD_BYTES). Default: 1024.
+            Bytes of a request's body that must arrive within the idle timeout until the response \
+            begins; 0 turns the check off (KEYWARD_MIN_UPLOAD_BYTES). Default: 1024.
             """)
     var minUploadBytes: String?
 
     @Option(
         name: .customLong("threads"),
-        help: "Threads of the gateway (KEYWARD_THREADS). Default: the cores this process may use.")
+        help: "Threads of the gateway (KEYWARD_THREADS). Default: the cores that this process may use.")
     var threads: String?
 
-    /// What was given, by its setting.
+    /// The values of the flags that were given, by setting.
     var values: [Setting: String] {
         let options: [Setting: String?] = [
             .upstreamURL: upstreams.isEmpty ? nil : upstreams.joined(separator: ","),

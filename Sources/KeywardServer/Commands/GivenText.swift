@@ -1,10 +1,10 @@
 import ArgumentParser
 
-/// Texts on the command line.
+/// Text values on the command line.
 enum GivenText {
-    /// Refuses an empty text: a script with an unset variable passes one, where the value was meant to limit something.
+    /// Returns the text, and refuses an empty one: a script with an unset variable would otherwise lift a restriction.
     static func nonEmpty(_ text: String) throws -> String {
-        guard !text.isEmpty else { throw ValidationError("it must not be empty") }
+        guard !text.isEmpty else { throw ValidationError("the value must not be empty") }
         return text
     }
 }

@@ -3,18 +3,18 @@ import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
-/// `keyward health`: one line and an exit status, for probes.
+/// `keyward health`, which prints one line for probes.
 struct HealthCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "health",
-        abstract: "Check a running Keyward, for probes: exit status 0 while it verifies keys, else 1.",
-        discussion: "It needs no admin key. An instance that is degraded verifies keys, and is healthy.")
+        abstract: "Check a running instance, for probes: exit status 0 while it verifies keys, 1 otherwise.",
+        discussion: "The command needs no admin key. A degraded instance verifies keys and counts as healthy.")
 
-    @Flag(help: "Check that the process answers, not that it can verify keys.")
+    @Flag(help: "Check only that the process responds, not that it can verify keys.")
     var live = false
 
     @Option(
-        help: "How long to wait for the response, such as 500ms. Default: 3s.", transform: GivenDuration.positive)
+        help: "Timeout for the response, such as 500ms. Default: 3s.", transform: GivenDuration.positive)
     var timeout = Duration.seconds(3)
 
     @OptionGroup var listener: ListenerOptions
@@ -30,7 +30,7 @@ struct HealthCommand: AsyncParsableCommand {
         } catch let exit as ExitCode {
             throw exit
         } catch {
-            // Probes know 0 and 1 alone.
+            // Probes expect 0 or 1 only.
             _ = Console.report(error)
             throw ExitCode.failure
         }

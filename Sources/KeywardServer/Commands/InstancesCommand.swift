@@ -8,16 +8,16 @@ struct InstancesCommand: AsyncParsableCommand {
 
     struct Resync: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make all instances load all keys again.",
+            abstract: "Make all instances reload all keys.",
             discussion: """
-                Each instance compares its keys with the database without end; this makes it look at all of them at once. An end of \
-                a key that an instance knows and the database lost is kept, and written back into the database.
+                Each instance continuously compares its keys with the database; this command makes it compare all of them at once. \
+                If an instance knows of a revocation that the database lost, the instance keeps it and writes it back.
 
-                With --accept-database the instances believe the database as it is now, also where it revives a key that was revoked. \
-                Use it after a restore whose older state is meant.
+                With --accept-database the instances accept the database as it is now, even if it revives revoked keys. Use it \
+                after a restore, if you want the older state.
                 """)
 
-        @Flag(help: "Believe the database where it revives keys or lacks some.")
+        @Flag(help: "Accept the database as it is, even if it revives revoked keys or lacks keys.")
         var acceptDatabase = false
 
         @OptionGroup var client: ClientOptions
@@ -29,7 +29,7 @@ struct InstancesCommand: AsyncParsableCommand {
                     try client.print(answer)
                 } else {
                     try Console.out(
-                        "all instances load all keys again\(acceptDatabase ? ", and accept the database" : "")")
+                        "all instances reload all keys\(acceptDatabase ? ", and accept the database" : "")")
                 }
             }
         }

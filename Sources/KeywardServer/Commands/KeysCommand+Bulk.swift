@@ -3,15 +3,16 @@ import Glibc
 import NIOCore
 import Synchronization
 
-/// The commands for many keys at once.
+/// The commands for many keys.
 extension KeysCommand {
     struct Import: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Bring keys in from elsewhere, with the tokens that they have.",
+            abstract: "Import keys of another system, with their existing tokens.",
             discussion: """
-                One JSON object a line, with the members of a creation (name, owner, expires_at ...), optionally id, \
-                created_at, updated_at and deactivated_at, and either "token", or "digest" with "algorithm" (sha256 or \
-                sha512), "of" (token, or suffix for what follows the prefix) and "prefix". See docs/import.md.
+                The file has one JSON object per line. It has the members that creation takes (name, owner, expires_at ...), \
+                and optionally id, created_at, updated_at and deactivated_at. It has either "token", or "digest" with \
+                "algorithm" (sha256 or sha512), "of" (token, or suffix for the part after the prefix) and "prefix". \
+                See docs/import.md.
                 """)
 
         enum Mode: String, ExpressibleByArgument, CaseIterable {
@@ -21,10 +22,10 @@ extension KeysCommand {
         @Argument(help: "The file; - for standard input.", completion: .file(), transform: GivenText.nonEmpty)
         var file: String
 
-        @Option(help: "atomic: all lines or none. skip: those that are good.")
+        @Option(help: "atomic: import all lines or none. skip: skip invalid lines.")
         var mode = Mode.atomic
 
-        @Flag(help: "Check everything, keep nothing.")
+        @Flag(help: "Validate the file, and import nothing.")
         var dryRun = false
 
         @OptionGroup var client: ClientOptions
@@ -46,10 +47,10 @@ extension KeysCommand {
             }
             defer { if descriptor != STDIN_FILENO { close(descriptor) } }
             let progress = ImportProgress()
-            let pieces = try await FilePieces(descriptor: descriptor) { progress.sent($0) }
+            let chunks = try await FileChunks(descriptor: descriptor) { progress.sent($0) }
             defer { progress.end() }
             return try await connection.importKeys(
-                pieces, query: [("mode", mode.rawValue), ("dry_run", String(dryRun))])
+                chunks, query: [("mode", mode.rawValue), ("dry_run", String(dryRun))])
         }
 
         private func show(_ report: ControlClient.ImportReport) throws {
@@ -66,10 +67,10 @@ extension KeysCommand {
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write all keys, one JSON object a line: everything but secrets.")
+            abstract: "Write all keys without their secrets, as one JSON object per line.")
 
         @Option(
-            help: "The file to write, instead of standard output.", completion: .file(),
+            help: "The file to write. Default: standard output.", completion: .file(),
             transform: GivenText.nonEmpty)
         var output: String?
 
@@ -101,7 +102,7 @@ extension KeysCommand {
     }
 }
 
-/// What an import has sent so far, shown on a terminal a few times a second.
+/// The progress of an import, shown on a terminal at most five times a second.
 private final class ImportProgress: Sendable {
     private struct State {
         var lines = 0
@@ -112,18 +113,18 @@ private final class ImportProgress: Sendable {
     private let state = Mutex(State(shownAt: .now - .seconds(1)))
     private let isShown = Console.hasTerminal
 
-    /// An empty piece is the end.
-    func sent(_ piece: ByteBuffer) {
+    /// Counts the lines of a chunk. An empty chunk is the end.
+    func sent(_ chunk: ByteBuffer) {
         guard isShown else { return }
-        let lines = piece.readableBytesView.reduce(0) { $1 == 0x0A ? $0 + 1 : $0 }
-        let isOver = piece.readableBytes == 0
+        let lines = chunk.readableBytesView.reduce(0) { $1 == 0x0A ? $0 + 1 : $0 }
+        let isOver = chunk.readableBytes == 0
         let total = state.withLock { state -> Int? in
             state.lines += lines
             guard isOver || .now - state.shownAt >= .milliseconds(200) else { return nil }
             state.shownAt = .now
             return state.lines
         }
-        if let total { show("\(total) lines sent" + (isOver ? ", waiting for them to be kept" : "")) }
+        if let total { show("\(total) lines sent" + (isOver ? ", waiting for the server to store them" : "")) }
     }
 
     func end() {

@@ -1,25 +1,25 @@
 import ArgumentParser
 
-/// The commands that change a key that there is.
+/// The commands that change an existing key.
 extension KeysCommand {
     struct Update: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Change a key. What is not named stays.")
+            abstract: "Change a key. Only the given values change.")
 
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
-        @Option(help: "What the key is called, 1 to 200 characters.", transform: GivenText.nonEmpty)
+        @Option(help: "The name of the key, 1 to 200 characters.", transform: GivenText.nonEmpty)
         var name: String?
 
         @OptionGroup var attributes: AttributeOptions
 
         @OptionGroup var cleared: ClearOptions
 
-        @Flag(inversion: .prefixedEnableDisable, help: "Pause the key, or take the pause back.")
+        @Flag(inversion: .prefixedEnableDisable, help: "Enable or disable the key.")
         var key: Bool?
 
-        @Option(help: "Only if the key still has this version (as 'show --json' gives it).")
+        @Option(help: "Change the key only if it still has this version ('show --json' prints it).")
         var ifVersion: Int64?
 
         @OptionGroup var client: ClientOptions
@@ -50,8 +50,9 @@ extension KeysCommand {
 
     struct Rotate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Give a key a new secret, which is printed, this once.",
-            discussion: "The old secret stays valid for the grace. --end-grace ends it now, and makes no new one.")
+            abstract: "Create a new secret for a key. The secret is printed only once.",
+            discussion:
+                "The old secret stays valid for the grace period. --end-grace revokes it now, and creates no new one.")
 
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
@@ -59,16 +60,16 @@ extension KeysCommand {
         @Option(
             name: [.long, .customLong("grace-seconds")],
             help:
-                "How long the old secret stays valid, such as 1h or a number of seconds; 0 ends it at once. Default: 1d.",
+                "The grace period of the old secret, such as 1h or a number of seconds; 0 revokes it at once. Default: 1d.",
             transform: GivenDuration.seconds)
         var grace: Int64?
 
         @Option(
-            help: "Makes a repetition of this command safe: no second rotation under the same text.",
+            help: "An idempotency key: a repeated command with the same one does not rotate again.",
             transform: GivenText.nonEmpty)
         var idempotencyKey: String?
 
-        @Flag(help: "End the old secret of an earlier rotation now.")
+        @Flag(help: "Revoke the old secret of an earlier rotation now.")
         var endGrace = false
 
         @OptionGroup var client: ClientOptions
@@ -77,7 +78,7 @@ extension KeysCommand {
             try await Console.failing {
                 if endGrace {
                     try await client.connect().endPreviousSecret(id)
-                    if !client.json { try Console.out("only the newest secret of \(id) is good now") }
+                    if !client.json { try Console.out("only the newest secret of \(id) is valid now") }
                     return
                 }
                 let answer = try await client.connect().rotate(
@@ -88,7 +89,7 @@ extension KeysCommand {
     }
 
     struct Delete: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Remove a key that was deactivated.")
+        static let configuration = CommandConfiguration(abstract: "Delete a deactivated key.")
 
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String

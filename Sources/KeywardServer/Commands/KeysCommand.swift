@@ -4,7 +4,7 @@ import AuthKeys
 /// `keyward keys`.
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "Manage keys through the control listener of a running Keyward.",
+        commandName: "keys", abstract: "Manage keys through the control listener of a running instance.",
         subcommands: [
             Create.self, List.self, Show.self, Explain.self, Usage.self, Update.self, Rotate.self, Deactivate.self,
             Delete.self, Import.self, Export.self,
@@ -12,18 +12,18 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a key. Its secret is printed, this once.")
+            abstract: "Create a key. The secret is printed only once.")
 
-        @Option(help: "What the key is called, 1 to 200 characters.", transform: GivenText.nonEmpty)
+        @Option(help: "The name of the key, 1 to 200 characters.", transform: GivenText.nonEmpty)
         var name: String
 
         @OptionGroup var attributes: AttributeOptions
 
-        @Option(help: "What the secret begins with, instead of 'kw'.", transform: GivenText.nonEmpty)
+        @Option(help: "The prefix of the secret. Default: kw.", transform: GivenText.nonEmpty)
         var prefix: String?
 
         @Option(
-            help: "Makes a repetition of this command safe: no second key under the same text.",
+            help: "An idempotency key: a repeated command with the same one does not create another key.",
             transform: GivenText.nonEmpty)
         var idempotencyKey: String?
 
@@ -41,18 +41,18 @@ struct KeysCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List keys, newest first unless told otherwise.")
+        static let configuration = CommandConfiguration(abstract: "List keys, newest first by default.")
 
-        @Option(help: "The number of keys, 1 to 1,000.")
+        @Option(help: "The number of keys on a page, 1 to 1,000.")
         var limit = 100
 
         @Option(
             parsing: .unconditional,
-            help: "created, name, last_used or expires; with - before it for descending. Default: -created.",
+            help: "The order: created, name, last_used or expires; a leading - means descending. Default: -created.",
             completion: .list(KeyOrder.all.map(\.description)), transform: GivenText.nonEmpty)
         var sort: String?
 
-        @Flag(help: "All pages.")
+        @Flag(help: "List all pages.")
         var all = false
 
         @OptionGroup var table: TableOptions
@@ -77,7 +77,7 @@ struct KeysCommand: AsyncParsableCommand {
             }
         }
 
-        /// What is asked for; the total only for people.
+        /// The query of the request. It asks for the total only if a table is printed.
         private var query: [(String, String)] {
             [("limit", String(limit)), ("sort", sort), ("total", client.json ? nil : "true")]
                 .compactMap { name, value in value.map { (name, $0) } } + filters.query
@@ -102,13 +102,13 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Usage: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show how a key was used, by secret and by day. What was counted last is written within a minute."
+            abstract: "Show the use of a key by secret and by day. New requests are included within a minute."
         )
 
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
-        @Option(help: "How many days, 1 to 400.")
+        @Option(help: "The number of days, 1 to 400.")
         var days = 30
 
         @OptionGroup var client: ClientOptions
@@ -125,7 +125,7 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Explain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show how a request with this key would be decided, and why.")
+            abstract: "Show whether a request with this key would be allowed, and why.")
 
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
@@ -146,12 +146,12 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Deactivate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Revoke a key for good. It opens nothing any more when this returns.")
+            abstract: "Revoke a key permanently. It grants no access once this command returns.")
 
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
-        @Flag(help: "Do not ask, even if the key was used in the last seven days.")
+        @Flag(help: "Do not ask for confirmation, even if the key was used in the last seven days.")
         var yes = false
 
         @OptionGroup var client: ClientOptions
@@ -162,7 +162,7 @@ struct KeysCommand: AsyncParsableCommand {
                 if !yes, Console.isInteractive {
                     let key = try ControlClient.decode(ControlClient.Key.self, try await connection.show(id))
                     if key.deactivatedAt == nil, key.wasUsedLately, let use = KeyTable.use(of: key),
-                        !Console.confirms("It was last used at \(use). Deactivate it for good?")
+                        !Console.confirms("The key was last used at \(use). Deactivate it permanently?")
                     {
                         throw StartError("not deactivated")
                     }

@@ -2,16 +2,16 @@ import ArgumentParser
 import ControlAPI
 import Glibc
 
-/// The program `keyward`.
+/// The entry point of the program `keyward`.
 public enum KeywardProgram {
-    /// The command line; with what the parser itself has for completions as the command that it is here.
+    /// The arguments of the command line. The parser's own option for completion scripts is read as `completions`.
     private static var arguments: [String] {
         CommandLine.arguments.dropFirst().enumerated().map { number, argument in
             number == 0 && argument == "--generate-completion-script" ? "completions" : argument
         }
     }
 
-    /// Reads the command line, runs the command, and ends the process with an exit status of `CommandStatus`, or 0.
+    /// Parses the command line, runs the command, and ends the process with status 0 or one of `CommandStatus`.
     public static func run() async -> Never {
         StandardStreams.prepare()
         do {
@@ -50,7 +50,7 @@ public enum KeywardProgram {
 struct KeywardCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keyward",
-        abstract: "Issues, verifies and revokes API keys, with PostgreSQL as its only engine.",
+        abstract: "Issue, verify and revoke API keys that are stored in PostgreSQL.",
         version: KeywardVersion.description,
         subcommands: [
             ServeCommand.self, MigrateCommand.self, KeysCommand.self, AdminKeysCommand.self, AuditCommand.self,

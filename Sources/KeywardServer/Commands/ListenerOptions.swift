@@ -1,14 +1,15 @@
 import ArgumentParser
 import FoundationEssentials
 
-/// The control listener that a command asks, and the form of its output.
+/// The options for a command's control listener, and for the form of its output.
 struct ListenerOptions: ParsableArguments {
     @Option(
-        help: "The control listener (KEYWARD_CONTROL_URL). Default: KEYWARD_CONTROL_ADDRESS, or http://127.0.0.1:9090.",
+        help:
+            "The URL of the control listener (KEYWARD_CONTROL_URL). Default: KEYWARD_CONTROL_ADDRESS, or http://127.0.0.1:9090.",
         transform: GivenText.nonEmpty)
     var controlUrl: String?
 
-    @Flag(help: "Print what the API answers, for machines.")
+    @Flag(help: "Print the API's response as JSON.")
     var json = false
 
     func connection(_ environment: [String: String] = Self.environment) throws -> ListenerConnection {
@@ -25,10 +26,10 @@ struct ListenerOptions: ParsableArguments {
         return ListenerConnection(base: base)
     }
 
-    /// The variables that are set. An empty one counts as one that is not, as for the server's settings.
+    /// The environment variables that are set. An empty variable counts as not set, as for the server's settings.
     static var environment: [String: String] { ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty } }
 
-    /// The listener of a server with the same environment on this machine.
+    /// Returns the URL of the control listener that a server on this machine with the same environment has.
     private static func local(_ environment: [String: String]) throws -> String {
         let name = Setting.controlAddress.environment
         guard let text = try text(name, nil, nil, environment) else { return "http://127.0.0.1:9090" }
@@ -40,7 +41,7 @@ struct ListenerOptions: ParsableArguments {
         }
     }
 
-    /// The flag's value, or the variable's, under the rule for all settings.
+    /// Returns the value of a flag or else of an environment variable, cleaned as all settings are.
     static func text(
         _ variable: String, _ flag: String?, _ given: String?, _ environment: [String: String]
     ) throws -> String? {

@@ -7,13 +7,13 @@ import Logging
 /// `keyward migrate`.
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "migrate", abstract: "Look at the database's migrations, or apply them.",
+        commandName: "migrate", abstract: "Show or apply the database migrations.",
         subcommands: [Status.self, Up.self, Grants.self])
 
     /// `keyward migrate status`.
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show which migrations were applied and which are not.")
+            abstract: "Show the applied and the pending migrations.")
 
         @OptionGroup var options: SettingsOptions
 
@@ -33,9 +33,9 @@ struct MigrateCommand: AsyncParsableCommand {
 
     /// `keyward migrate up`.
     struct Up: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Apply what is pending, as serve does at its start.")
+        static let configuration = CommandConfiguration(abstract: "Apply pending migrations, as serve does at start.")
 
-        @Flag(help: "Show the statements that would be run, and run nothing.")
+        @Flag(help: "Print the pending statements without running them.")
         var dryRun = false
 
         @OptionGroup var options: SettingsOptions
@@ -61,22 +61,22 @@ struct MigrateCommand: AsyncParsableCommand {
     /// `keyward migrate grants`.
     struct Grants: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print what a role needs that runs Keyward, or verifies keys, but does not own the tables.",
+            abstract: "Print or grant the rights that a role needs to run Keyward if it does not own the tables.",
             discussion: """
-                Run 'migrate up' as the owner, give the role of KEYWARD_DATABASE_URL these rights, and 'serve' runs as that \
-                role: it can do all that admins can, and neither change nor remove what is in the audit trail.
+                Run 'migrate up' as the owner, and grant these rights to the role of KEYWARD_DATABASE_URL. 'serve' can then run as \
+                that role. The role supports all actions of admins, but cannot change or remove entries of the audit trail.
 
-                With --verify-only, the role is for programs that verify keys in their own process: it reads keys and counts \
-                their use, and sees neither admin keys nor the trail.
+                With --verify-only, the rights are for programs that verify keys in their own process. The role can read keys \
+                and count their use, but can read neither admin keys nor the audit trail.
                 """)
 
-        @Argument(help: "The role.")
+        @Argument(help: "The name of the role.")
         var role: String
 
-        @Flag(help: "Give the rights, as the owner, instead of printing the statements.")
+        @Flag(help: "Grant the rights, as the owner, instead of printing the statements.")
         var apply = false
 
-        @Flag(help: "Only what it takes to verify keys in another program's process.")
+        @Flag(help: "Limit the rights to those for verifying keys in another program's process.")
         var verifyOnly = false
 
         @OptionGroup var options: SettingsOptions
@@ -92,13 +92,13 @@ struct MigrateCommand: AsyncParsableCommand {
                 for statement in try RuntimeGrants.statements(for: role, to: purpose) {
                     try await connection.execute(script: statement)
                 }
-                try Console.out("\(role) has what it needs")
+                try Console.out("granted the rights to \(role)")
             }
         }
     }
 
-    /// Runs `body` on a connection straight to PostgreSQL.
-    /// - Parameter writes: whether the preconditions of `serve` apply; looking at migrations needs none of them.
+    /// Runs `body` on a direct connection to PostgreSQL.
+    /// - Parameter writes: true to check the preconditions of `serve` first. Reading the migrations needs none of them.
     private static func connected(
         _ options: SettingsOptions, writes: Bool = false, _ body: (PostgresConnection, Logger) async throws -> Void
     ) async throws {

@@ -7,7 +7,7 @@ import NIOCore
 struct OpenAPICommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "openapi",
-        abstract: "Print the OpenAPI 3.1 document of the control listener, which it serves as /openapi.json.")
+        abstract: "Print the OpenAPI 3.1 document that the control listener serves at /openapi.json.")
 
     func run() async throws {
         try await Console.failing {

@@ -10,7 +10,7 @@ import UnixSignals
 /// `keyward serve`.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Migrate the database, load the keys, and listen.")
+        commandName: "serve", abstract: "Migrate the database, load the keys, and start the listeners.")
 
     @OptionGroup var options: SettingsOptions
 

@@ -2,26 +2,31 @@ import ArgumentParser
 import FoundationEssentials
 import Logging
 
-/// The flags of a server's settings. Each is also a variable of the environment, and a member of the configuration file.
+/// The flags of the server's settings. Each setting is also an environment variable and a member of the configuration
+/// file.
 struct SettingsOptions: ParsableArguments {
     @Option(
-        help: "A JSON file of settings (KEYWARD_CONFIG), read after flags and environment.", completion: .file())
+        help: "A JSON file of settings (KEYWARD_CONFIG). Flags and environment variables override it.",
+        completion: .file())
     var config: String?
 
     @Option(
-        help: "libpq URI or keyword string (KEYWARD_DATABASE_URL). Default: a private PostgreSQL in the data folder.")
+        help:
+            "The libpq URI or keyword string of the database (KEYWARD_DATABASE_URL). Default: a private PostgreSQL in the data folder."
+    )
     var databaseUrl: String?
 
     @Option(
-        help: "Straight to PostgreSQL, where the other goes through a transaction pooler (KEYWARD_LISTEN_DATABASE_URL)."
+        help:
+            "The direct address of PostgreSQL, if --database-url leads to a transaction pooler (KEYWARD_LISTEN_DATABASE_URL)."
     )
     var listenDatabaseUrl: String?
 
-    @Option(help: "How long to wait for the database at start (KEYWARD_DATABASE_WAIT). Default: 30s.")
+    @Option(help: "Timeout for reaching the database at start (KEYWARD_DATABASE_WAIT). Default: 30s.")
     var databaseWait: String?
 
     @Option(
-        help: "A file that holds the admin key, at least 32 characters (or the key itself in KEYWARD_ADMIN_KEY).",
+        help: "A file that holds the admin key of at least 32 characters (or set the key in KEYWARD_ADMIN_KEY).",
         completion: .file())
     var adminKeyFile: String?
 
@@ -30,7 +35,9 @@ struct SettingsOptions: ParsableArguments {
 
     @Option(
         name: .customLong("control"),
-        help: "Where administration, health and metrics listen (KEYWARD_CONTROL_ADDRESS). Default: 127.0.0.1:9090.")
+        help:
+            "The address of the listener for administration, health and metrics (KEYWARD_CONTROL_ADDRESS). Default: 127.0.0.1:9090."
+    )
     var controlAddress: String?
 
     @OptionGroup(title: "Control listener")
@@ -38,45 +45,50 @@ struct SettingsOptions: ParsableArguments {
 
     @Option(
         help:
-            "The control listener's URL as clients of introspection know it (KEYWARD_ISSUER). Default: that of its address."
+            "The URL of the control listener for clients of introspection (KEYWARD_ISSUER). Default: the URL of its address."
     )
     var issuer: String?
 
-    @Option(help: "Keyward's own folder (KEYWARD_DATA_DIR). Default: .keyward.", completion: .directory)
+    @Option(help: "The data folder of Keyward (KEYWARD_DATA_DIR). Default: .keyward.", completion: .directory)
     var dataDir: String?
 
-    @Option(help: "How long keys are honoured while the database cannot be read (KEYWARD_MAX_STALENESS). Default: 1h.")
+    @Option(
+        help:
+            "The time for which keys stay valid while the database cannot be read (KEYWARD_MAX_STALENESS). Default: 1h."
+    )
     var maxStaleness: String?
 
     @Option(
         help:
-            "How long one comparison of all keys in memory with the database takes, 1s to 24h (KEYWARD_RECONCILE_INTERVAL). Default: 10m."
+            "The time in which all keys in memory are compared with the database once, 1s to 24h (KEYWARD_RECONCILE_INTERVAL). Default: 10m."
     )
     var reconcileInterval: String?
 
-    @Option(help: "How often the use of keys is written down, 1s to 60s (KEYWARD_USAGE_INTERVAL). Default: 30s.")
+    @Option(
+        help: "The interval of writing usage counts to the database, 1s to 60s (KEYWARD_USAGE_INTERVAL). Default: 30s.")
     var usageInterval: String?
 
     @Option(
         help:
-            "When keys end whose request does not say so (KEYWARD_KEY_DEFAULT_LIFETIME). Default: the maximum, or never."
+            "The lifetime of keys that are created without an expiry (KEYWARD_KEY_DEFAULT_LIFETIME). Default: the maximum, or no limit."
     )
     var keyDefaultLifetime: String?
 
-    @Option(help: "How long a key may live at most (KEYWARD_KEY_MAX_LIFETIME). Default: no limit.")
+    @Option(help: "The longest lifetime of a key (KEYWARD_KEY_MAX_LIFETIME). Default: no limit.")
     var keyMaxLifetime: String?
 
     @Option(
-        help: "trace, debug, info, notice, warning, error or critical (KEYWARD_LOG_LEVEL). Default: info.",
+        help:
+            "The log level: trace, debug, info, notice, warning, error or critical (KEYWARD_LOG_LEVEL). Default: info.",
         completion: .list(Logger.Level.allCases.map(\.rawValue)))
     var logLevel: String?
 
     @Option(
-        help: "json or text (KEYWARD_LOG_FORMAT). Default: json, text on a terminal.",
+        help: "The log format: json or text (KEYWARD_LOG_FORMAT). Default: text on a terminal, else json.",
         completion: .list(["json", "text"]))
     var logFormat: String?
 
-    /// What flags, environment and file say together.
+    /// Returns the settings from flags, environment and file.
     func source() throws(SettingsError) -> SettingsSource {
         let environment = ProcessInfo.processInfo.environment
         let options: [Setting: String?] = [
@@ -97,9 +109,7 @@ struct SettingsOptions: ParsableArguments {
 
     private func configFile(_ environment: [String: String]) throws(SettingsError) -> String? {
         guard let config else { return environment["KEYWARD_CONFIG"] }
-        guard try SettingText.clean(config, "--config") != nil else {
-            throw SettingsError(message: "--config is empty: leave it out, or name a file")
-        }
+        try SettingsSource.refuseEmpty(config, "--config")
         return config
     }
 }

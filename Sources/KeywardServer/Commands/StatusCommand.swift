@@ -5,8 +5,9 @@ import NIOHTTP1
 /// `keyward status`.
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show the state of a running Keyward: version, start, keys, and their age.",
-        discussion: "It needs no admin key. Exit status 1 while keys cannot be verified.")
+        commandName: "status",
+        abstract: "Show the version, start time, number of keys and their age of a running instance.",
+        discussion: "The command needs no admin key. Exit status 1 while the instance cannot verify keys.")
 
     @OptionGroup var listener: ListenerOptions
 
@@ -26,7 +27,7 @@ struct StatusCommand: AsyncParsableCommand {
     }
 }
 
-/// The state of an instance as `/readyz` shows it, or `/healthz`, which shows less.
+/// The state of an instance, as in the response of `/readyz`, or of `/healthz`, which has fewer members.
 struct Readiness: Decodable {
     let status: String
     let reason: String?
@@ -45,11 +46,11 @@ struct Readiness: Decodable {
         do {
             self = try JSONDecoder().decode(Self.self, from: Data(response.body))
         } catch {
-            throw StartError("the control listener answered \(response.status.code) without its state")
+            throw StartError("the control listener responded with \(response.status.code) and without its state")
         }
     }
 
-    /// For people, a line a field.
+    /// Returns the state as text, one line per field.
     func lines(of base: String) -> [String] {
         let fields: [(String, String?)] = [
             ("status", status + (reason.map { " (\($0))" } ?? "")), ("control listener", base), ("version", version),

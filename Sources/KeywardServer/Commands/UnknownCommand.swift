@@ -1,9 +1,9 @@
 import ArgumentParser
 import ControlAPI
 
-/// A word on the command line where a command belongs, and that is none.
+/// A word on the command line in the position of a command that does not exist.
 struct UnknownCommand {
-    /// What other programs call the commands.
+    /// The names that other programs use for the commands.
     private static let synonyms = [
         "ls": "list", "get": "show", "add": "create", "new": "create", "make": "create", "generate": "create",
         "edit": "update", "set": "update", "revoke": "deactivate", "disable": "deactivate", "rm": "delete",
@@ -11,17 +11,17 @@ struct UnknownCommand {
     ]
 
     private let word: String
-    /// The command that has no such subcommand, with those before it.
+    /// The names of the commands before the unknown word.
     private let path: [String]
     private let known: [String]
 
-    /// Looks for it in arguments that cannot be parsed; nil where the commands are right.
+    /// Finds the unknown word in arguments that cannot be parsed; nil if all commands are known.
     init?(in arguments: [String], of root: any ParsableCommand.Type) {
         var command = root
         var path = [root.configuration.commandName ?? ""]
         for argument in arguments {
             let subcommands = command.configuration.subcommands
-            // An option ends the search: its value would look like a command.
+            // The search ends at an option, because the value of an option could look like a command.
             if subcommands.isEmpty || argument.hasPrefix("-") || argument == "help" { return nil }
             guard let next = subcommands.first(where: { $0._commandName == argument }) else {
                 word = argument

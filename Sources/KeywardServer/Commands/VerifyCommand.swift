@@ -4,10 +4,10 @@ import AuthKeys
 /// `keyward verify`.
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Ask whether a key is valid for a request.",
+        commandName: "verify", abstract: "Check whether a key is valid for a request.",
         discussion: """
-            The key is read from standard input or a file, never from the command line, which other users see. Exit status 0 if \
-            it is valid, 6 if not. The admin key needs the permission verify.
+            The key is read from standard input or a file, never from the command line, which other users can see. Exit status 0 \
+            if the key is valid, 6 if not. The admin key needs the permission verify.
             """)
 
     @Option(
@@ -37,7 +37,7 @@ struct VerifyCommand: AsyncParsableCommand {
             if let warning { Console.error("keyward: warning: \(warning)") }
             text = read
         } else {
-            text = Console.secret("The key, which is not shown:") ?? ""
+            text = Console.secret("Key (not shown):") ?? ""
         }
         let name = keyFile ?? "standard input"
         guard let key = try SettingText.clean(text, name) else { throw StartError("\(name) holds no key") }
@@ -45,15 +45,15 @@ struct VerifyCommand: AsyncParsableCommand {
     }
 }
 
-/// The request that a key is asked about.
+/// The options for the request that a key is checked for.
 struct RequestOptions: ParsableArguments {
-    @Option(help: "The request's method.", completion: .methods, transform: GivenText.nonEmpty)
+    @Option(help: "The method of the request.", completion: .methods, transform: GivenText.nonEmpty)
     var method: String?
 
-    @Option(help: "The request's path.", transform: GivenText.nonEmpty)
+    @Option(help: "The path of the request.", transform: GivenText.nonEmpty)
     var path: String?
 
-    @Option(help: "The address that the request comes from.", transform: GivenText.nonEmpty)
+    @Option(help: "The client address of the request.", transform: GivenText.nonEmpty)
     var ip: String?
 
     @Option(
@@ -61,14 +61,14 @@ struct RequestOptions: ParsableArguments {
         transform: GivenText.nonEmpty)
     var scopes: [String] = []
 
-    /// The parameters of a query.
+    /// The request as query parameters.
     var query: [(String, String)] {
         let scope = scopes.isEmpty ? nil : scopes.joined(separator: " ")
         return [("method", method), ("path", path), ("ip", ip), ("scope", scope)]
             .compactMap { name, value in value.map { (name, $0) } }
     }
 
-    /// The members of a body.
+    /// The request as members of a body.
     var members: [String: ControlClient.Member] {
         var members: [String: ControlClient.Member] = [:]
         for (name, text) in [("method", method), ("path", path), ("ip", ip)] { members[name] = text.map { .text($0) } }

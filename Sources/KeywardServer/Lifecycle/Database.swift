@@ -4,14 +4,14 @@ import Glibc
 import LibPQ
 import Logging
 
-/// The PostgreSQL that an instance works with: one that the operator runs, or a private one that lives and ends with the instance.
+/// The PostgreSQL of an instance: the operator's, or a private one that starts and stops with the instance.
 struct Database: Sendable {
     let target: PostgresTarget
-    /// Straight to PostgreSQL, past any pooler.
+    /// The direct address of PostgreSQL, not through a pooler.
     let direct: PostgresTarget
-    /// The setting that says where `direct` leads.
+    /// The setting that `direct` comes from.
     let directSetting: Setting
-    /// Nil unless it is private.
+    /// The private PostgreSQL; nil if the operator runs the database.
     let embedded: EmbeddedPostgres?
 
     static func open(_ settings: Settings, logger: Logger) async throws -> Database {
@@ -21,10 +21,10 @@ struct Database: Sendable {
                 directSetting: settings.listenDatabase == nil ? .databaseURL : .listenDatabaseURL, embedded: nil)
         }
         do {
-            // Root's PostgreSQL runs as another user, who has to enter the folder.
+            // Started by root, PostgreSQL runs as another user, who needs access to the folder.
             try Files.makeFolders(settings.dataDirectory, mode: geteuid() == 0 ? 0o711 : 0o700)
         } catch {
-            throw SettingsError(.dataDirectory, cannot: "\(settings.dataDirectory) cannot be made: \(error)")
+            throw SettingsError(.dataDirectory, cannot: "\(settings.dataDirectory) cannot be created: \(error)")
         }
         SecretFile.log(SecretFile.inspectFolder(settings.dataDirectory).map { [$0] } ?? [], to: logger)
         let embedded = try await EmbeddedPostgres.start(settings.privatePostgres, logger: logger)
@@ -32,8 +32,8 @@ struct Database: Sendable {
         return Database(target: target, direct: target, directSetting: .dataDirectory, embedded: embedded)
     }
 
-    /// Opens a connection straight to PostgreSQL, for changes of the schema. While the database cannot be reached, tries again until
-    /// the time is over.
+    /// Opens a direct connection to PostgreSQL, for changes of the schema. Retries until the time limit while the
+    /// database cannot be reached.
     func connect(waiting limit: Duration, logger: Logger) async throws -> PostgresConnection {
         try await connect(
             directSetting, direct, settings: ConnectionSettings(preparedStatements: 0), waiting: limit, logger: logger)
@@ -51,7 +51,7 @@ struct Database: Sendable {
         }
     }
 
-    /// Brings it up to date, and returns what was done.
+    /// Applies the pending migrations, and returns them.
     func migrate(waiting limit: Duration, logger: Logger) async throws -> [Migration] {
         let deadline = ContinuousClock.now + limit
         try await check(waiting: limit, logger: logger)
@@ -67,15 +67,16 @@ struct Database: Sendable {
     }
 }
 
-/// The preconditions, which `serve`, `migrate` and `doctor` check alike.
+/// The preconditions that `serve`, `migrate` and `doctor` check.
 extension Database {
-    /// Refuses a database with which Keyward cannot work, with all reasons in one line.
+    /// Throws an error with all reasons in one line if Keyward cannot use the database.
     func check(waiting limit: Duration, logger: Logger) async throws {
         let problems = try await problems(waiting: limit, logger: logger)
         guard problems.isEmpty else { throw StartError(problems.joined(separator: "; ")) }
     }
 
-    /// Returns each reason with the setting and the remedy. While an address cannot be reached, tries again until the time is over.
+    /// Returns the reasons why Keyward cannot use the database, each with the setting and the remedy. Retries until the
+    /// time limit while an address cannot be reached.
     func problems(waiting limit: Duration, logger: Logger) async throws -> [String] {
         let deadline = ContinuousClock.now + limit
         return try await checking(directSetting, direct, until: deadline, logger) { connection in
@@ -93,7 +94,7 @@ extension Database {
         }
     }
 
-    /// Runs `body` with a connection of its own, closed afterwards.
+    /// Runs `body` with a new connection, and closes it afterwards.
     private func checking<R: Sendable>(
         _ setting: Setting, _ target: PostgresTarget, until deadline: ContinuousClock.Instant, _ logger: Logger,
         _ body: (PostgresConnection) async throws -> R

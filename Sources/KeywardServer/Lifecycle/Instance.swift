@@ -9,9 +9,10 @@ import Metrics
 import NIOCore
 import ServiceLifecycle
 
-/// One running Keyward: it migrates, loads, listens, and at the end lets everything go in the opposite order.
+/// One running Keyward. It migrates the database, loads the keys and listens. Shutdown releases everything in reverse
+/// order.
 struct Instance: Service {
-    /// Where an instance listens, once it does.
+    /// The addresses of the bound listeners.
     struct Listening: Sendable {
         let gateway: ListenAddress
         let control: ListenAddress
@@ -30,7 +31,7 @@ struct Instance: Service {
         } catch {
             await database.embedded?.stop()
             guard Task.isShuttingDownGracefully else { throw error }
-            logger.notice("shutdown cut work short", metadata: ["error": "\(error)"])
+            logger.notice("shutdown interrupted running work", metadata: ["error": "\(error)"])
             return
         }
         await database.embedded?.stop()
@@ -42,7 +43,7 @@ struct Instance: Service {
                 try await database.migrate(waiting: settings.databaseWait, logger: logger)
             }
         }
-        // An address of its own for LISTEN says that the other one is a pooler's.
+        // If `listenDatabase` is set, `database` leads to a pooler.
         let verification = PostgresVerification(
             target: database.target, direct: settings.listenDatabase, maxStaleness: settings.maxStaleness,
             usageInterval: settings.usageInterval, reconciliation: settings.reconcileInterval, writesBack: true,
@@ -77,7 +78,7 @@ struct Instance: Service {
         let gatewayAddress = try await bind(gateway)
         if settings.isIssuerUnreachable {
             logger.warning(
-                "clients of introspection cannot reach this listener by its issuer: set \(Setting.issuer.environment)",
+                "clients of introspection cannot reach the control listener by its issuer: set \(Setting.issuer.environment)",
                 metadata: ["issuer": "\(settings.issuer)"])
         }
         let control = ControlAPI(
@@ -127,34 +128,35 @@ struct Instance: Service {
         await usage.flush()
     }
 
-    /// Lets go of what is old, now and then, until shutdown.
+    /// Removes old rows from the database every hour, until shutdown.
     private static func prune(_ store: PostgresAuthKeyStore, logger: Logger) async {
         while (try? await Task.sleep(for: .seconds(3_600))) != nil {
             do throws(StoreError) {
                 try await store.prune()
             } catch {
-                logger.debug("old rows not removed yet", metadata: ["error": "\(error)"])
+                logger.debug("old rows could not be removed", metadata: ["error": "\(error)"])
             }
         }
     }
 
-    /// Leaves a mark in the database now and then, until shutdown, by which all instances know that its past is still the same.
+    /// Writes a mark to the database every 20 seconds, until shutdown. By the marks, instances detect a database whose
+    /// history was replaced, such as by a restore.
     private static func mark(_ store: PostgresAuthKeyStore, logger: Logger) async {
         repeat {
             do throws(StoreError) {
                 try await store.mark()
             } catch {
-                logger.debug("no mark left in the database", metadata: ["error": "\(error)"])
+                logger.debug("a mark could not be written to the database", metadata: ["error": "\(error)"])
             }
         } while (try? await Task.sleep(for: .seconds(20))) != nil
     }
 
-    /// Without a key of the operator's, the database has to hold one with which admin keys can be administered.
+    /// Checks, if no admin key is set, that the database holds an active one with the permission `admin`.
     private func checkAdministrators(_ credentials: AdminCredentials) async throws {
         guard try await credentials.reach() == .none else { return }
         throw SettingsError(
             message:
-                "\(Setting.adminKey.environment) (or --admin-key-file) is required, since the database holds no active admin "
+                "\(Setting.adminKey.environment) (or --admin-key-file) is required, because the database holds no active admin "
                 + "key with the permission admin: it takes \(Setting.adminKey.takes)")
     }
 
@@ -171,12 +173,12 @@ struct Instance: Service {
         }
         SecretFile.log(warning.map { [$0] } ?? [], to: logger)
         guard let key = BootstrapKey(text) else {
-            throw SettingsError(.adminKeyFile, "\(path) holds \(text.count)")
+            throw SettingsError(.adminKeyFile, "\(path) holds a text of \(text.count) characters")
         }
         return (key, path)
     }
 
-    /// The settings of both listeners, with as many connections as there are file descriptors for.
+    /// Returns the settings of both listeners, with connection limits that fit the available file descriptors.
     private func limits(echo: EchoUpstream?) async throws -> (GatewayConfiguration, ConnectionLimits) {
         var (configuration, connections) = (settings.gateway, settings.connections)
         if echo != nil { configuration.routes = [Route(upstreams: [Upstream(host: "127.0.0.1", port: 0)])] }
@@ -187,7 +189,7 @@ struct Instance: Service {
         }
         if budget.fit(&configuration.limits, &connections) {
             logger.warning(
-                "connection limits are lower than set, because file descriptors are few",
+                "connection limits were lowered to fit the available file descriptors",
                 metadata: [
                     "descriptors": .stringConvertible(budget.limit),
                     "connections": .stringConvertible(configuration.limits.connections),
@@ -216,7 +218,7 @@ struct Instance: Service {
         }
     }
 
-    /// The setting that named a file.
+    /// Returns the setting that names a file.
     private static func setting(of file: String, _ settings: Settings) -> Setting {
         switch file {
         case settings.gateway.certificate?.chain: .certificateFile

@@ -2,19 +2,19 @@ import AuthKeysPostgres
 import LibPQ
 import Logging
 
-/// Says during the start which lock it waits for, and who holds it. Nothing listens meanwhile, so the log is all that an operator
-/// sees.
+/// A watch that logs the lock for which a start waits, and the session that holds it. No listener is up during the
+/// start, so the log is the operator's only source.
 struct LockWatch: Sendable {
-    /// The time that a start may take before its locks are looked for.
+    /// The time after which the watch begins to look for locks.
     static let delay = Duration.seconds(3)
-    /// A migration waits for its locks in short attempts, so a look may fall between two.
+    /// The time between two queries. A migration waits for its locks in short attempts, so one query may find no wait.
     private static let interval = Duration.milliseconds(500)
     private static let repetition = Duration.seconds(30)
 
     let target: PostgresTarget
     let logger: Logger
 
-    /// Runs `body`, watched.
+    /// Runs `body`, and logs the locks for which it waits.
     func watching<R: Sendable>(_ body: () async throws -> R) async throws -> R {
         let watch = Task { try await run() }
         defer { watch.cancel() }
@@ -23,14 +23,15 @@ struct LockWatch: Sendable {
 
     private func run() async throws {
         try await Task.sleep(for: Self.delay)
-        // The start itself logs that it waits for the database.
+        // The start itself logs while it waits for the database.
         let connection = try await PostgresConnection.connect(
             to: target, settings: DatabasePreconditions.connectionSettings, retryingFor: .seconds(86_400),
             logger: Logger(label: "lock watch") { _ in SwiftLogNoOpLogHandler() })
         var last: (wait: LockWait, at: ContinuousClock.Instant)?
         while !Task.isCancelled, connection.isUsable {
-            let isTold = last.map { .now - $0.at < Self.repetition } ?? false
-            if let wait = try? await LockWait.all(on: connection).first, !isTold || last?.wait.isSame(as: wait) != true
+            let isReported = last.map { .now - $0.at < Self.repetition } ?? false
+            if let wait = try? await LockWait.all(on: connection).first,
+                !isReported || last?.wait.isSame(as: wait) != true
             {
                 log(wait)
                 last = (wait, .now)
@@ -47,7 +48,7 @@ struct LockWatch: Sendable {
         ]
         if let seconds = wait.seconds { metadata["transaction_seconds"] = "\(seconds)" }
         logger.warning(
-            "the start is not finished: a session of Keyward waits for a lock that another session holds",
+            "the start is delayed: a session of Keyward waits for a lock that another session holds",
             metadata: metadata)
     }
 }

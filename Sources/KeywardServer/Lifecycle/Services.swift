@@ -8,7 +8,7 @@ import NIOCore
 import ServiceLifecycle
 import UnixSignals
 
-/// Work that goes on until shutdown begins.
+/// A service whose work runs until shutdown begins.
 struct RunsUntilShutdown: Service {
     let work: @Sendable () async -> Void
 
@@ -17,8 +17,8 @@ struct RunsUntilShutdown: Service {
     }
 }
 
-/// A service that belongs to a group until shutdown. Where it fails, or ends by itself, the group shuts down in order: a group
-/// that is cancelled instead cuts what is under way.
+/// A service that must run until its group shuts down. If it fails or ends earlier, the group shuts down gracefully.
+/// Cancelling the group instead would cut running work.
 private struct BelongsToGroup: Service {
     let service: any Service
     let logger: Logger
@@ -37,8 +37,8 @@ private struct BelongsToGroup: Service {
 }
 
 extension ServiceGroupConfiguration {
-    /// A group of services of which none may fail or end before shutdown. The first error ends the group in order, and is thrown
-    /// when all have ended.
+    /// Creates a group of services that must all run until shutdown. The first failure shuts the group down gracefully,
+    /// and is thrown when all services have ended.
     init(services: [any Service], endingInOrder logger: Logger) {
         self.init(
             services: services.map { service in
@@ -49,7 +49,7 @@ extension ServiceGroupConfiguration {
     }
 }
 
-/// Ends the instance when its private PostgreSQL ends by itself: there is nobody else to start it again.
+/// A service that ends the instance if its private PostgreSQL exits, because no other program restarts it.
 struct EmbeddedWatch: Service {
     let embedded: EmbeddedPostgres
 
@@ -61,12 +61,12 @@ struct EmbeddedWatch: Service {
     }
 }
 
-/// The control listener, with its failure to listen said in the settings' terms. At shutdown, what is under way on its connections
-/// has a time to end; then they are closed.
+/// A service that runs the control listener. If it cannot listen, the error names the setting. At shutdown, requests in
+/// flight get the drain time to finish; then the service closes their connections.
 struct ControlListener: Service {
     let api: ControlAPI
     let address: ListenAddress
-    /// How long shutdown waits.
+    /// The time that shutdown waits for requests in flight.
     let drain: Duration
     let logger: Logger
     let onBound: @Sendable (Int) -> Void
@@ -91,10 +91,10 @@ struct ControlListener: Service {
     }
 }
 
-/// On SIGHUP, reads the gateway's certificate again and loads all keys again. Open connections keep the certificate they began with.
+/// A service that reloads the gateway's certificate and all keys on SIGHUP. Open connections keep their certificate.
 struct Reload: Service {
     let gateway: Gateway
-    /// The file of the certificate's private key, to which the rule for files with secrets applies each time; nil without TLS.
+    /// The file of the certificate's private key, whose permissions each reload checks; nil without TLS.
     let keyFile: String?
     let resync: @Sendable () -> Void
     let logger: Logger
@@ -110,7 +110,7 @@ struct Reload: Service {
                     try gateway.reloadCertificate()
                     logger.notice("certificate reloaded")
                 } catch {
-                    logger.error("certificate not reloaded", metadata: ["error": "\(error)"])
+                    logger.error("certificate could not be reloaded", metadata: ["error": "\(error)"])
                 }
             }
         }

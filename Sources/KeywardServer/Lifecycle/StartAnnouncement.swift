@@ -1,7 +1,9 @@
 import ServiceLifecycle
 
-/// Prints where an instance listens, once it does. An instance that cannot say so ends: with port 0, and with an admin key that was
-/// just made, nothing else says it.
+/// A service that prints the addresses of an instance once its listeners are bound.
+///
+/// If the output cannot be written, the instance ends: there is no other way to learn the port after port 0, or the
+/// path of a new admin key.
 struct StartAnnouncement: Service {
     private let lines: AsyncStream<[String]>
     private let continuation: AsyncStream<[String]>.Continuation

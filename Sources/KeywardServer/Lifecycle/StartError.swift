@@ -1,4 +1,4 @@
-/// Why Keyward did not start, or cannot go on. One line for whoever started it.
+/// The reason why Keyward did not start or cannot continue, in one line for the operator.
 struct StartError: Error, CustomStringConvertible {
     let description: String
 

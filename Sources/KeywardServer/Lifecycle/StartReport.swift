@@ -1,15 +1,15 @@
-/// What a start did, and what to try next.
+/// The results of a start, and the commands to try next.
 struct StartReport: Sendable {
     let migrated: Int
     let keys: Int
     let isPrivate: Bool
-    /// Where the admin key was written, if Keyward made it.
+    /// The path of the admin key in the data folder; nil if the operator set a key.
     let adminKeyPath: String?
     let isEcho: Bool
-    /// Whether the gateway speaks TLS.
+    /// True if the gateway uses TLS.
     let isSecure: Bool
 
-    /// One plain line a listener, for scripts to read; then, for a first look, what to type.
+    /// Returns one line per listener, for scripts, and then example commands if the PostgreSQL is private.
     func lines(_ listening: Instance.Listening) -> [String] {
         let scheme = isSecure ? "https" : "http"
         let gateway = "\(scheme)://\(Self.reachable(listening.gateway))"
@@ -21,7 +21,7 @@ struct StartReport: Sendable {
         guard isPrivate else { return lines }
         lines += [
             "",
-            "PostgreSQL is a private one. \(migrated == 1 ? "1 migration was" : "\(migrated) migrations were") applied, \(keys == 1 ? "1 key is" : "\(keys) keys are") loaded.",
+            "The PostgreSQL is private. \(migrated == 1 ? "1 migration was" : "\(migrated) migrations were") applied, \(keys == 1 ? "1 key is" : "\(keys) keys are") loaded.",
         ]
         if let adminKeyPath {
             lines += [
@@ -29,7 +29,7 @@ struct StartReport: Sendable {
                 "",
                 "Create a key:",
                 "  curl -s \(control)/admin/api/v1/auth-keys -H \"Authorization: Bearer $(cat '\(adminKeyPath)')\" -d '{\"name\":\"first\"}'",
-                "Call through the gateway with the \"value\" of the answer\(isEcho ? " (the built-in upstream echoes the request)" : ""):",
+                "Send a request through the gateway with the \"value\" of the response\(isEcho ? " (the built-in upstream echoes the request)" : ""):",
                 "  curl -i \(gateway)/hello -H \"Authorization: Bearer <value>\"",
             ]
         }

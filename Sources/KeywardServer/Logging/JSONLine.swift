@@ -1,6 +1,6 @@
 import Logging
 
-/// A JSON object (RFC 8259) as one line of a log, written member by member.
+/// A builder of one log line: a JSON object (RFC 8259), written member by member.
 struct JSONLine {
     private(set) var bytes: [UInt8] = [UInt8(ascii: "{")]
 
@@ -9,7 +9,7 @@ struct JSONLine {
         append(quoted: text)
     }
 
-    /// Appends a value as one or more members of the same object: those of a dictionary have its name before theirs.
+    /// Appends a value as one or more members of the object. The members of a dictionary are named `name.member`.
     mutating func append(_ name: String, _ value: Logger.MetadataValue) {
         if case .dictionary(let members) = value {
             for (member, value) in members.sorted(by: { $0.key < $1.key }) { append("\(name).\(member)", value) }
@@ -45,7 +45,7 @@ struct JSONLine {
         }
     }
 
-    /// A number or a truth value as JSON has it; nil for any other value.
+    /// Returns a number or a boolean in JSON; nil for any other value.
     private static func number(_ value: any CustomStringConvertible) -> String? {
         switch value {
         case let value as any BinaryInteger: "\(value)"

@@ -1,8 +1,8 @@
 import AuthKeys
 import Logging
 
-/// A handler that writes one flat JSON object a line: `time`, `level`, `label` and `message`, then the metadata. Metadata with one of
-/// these names gets a `_` behind it.
+/// A log handler that writes one flat JSON object per line: `time`, `level`, `label` and `message`, then the metadata.
+/// A `_` is appended to metadata names that equal one of these.
 struct JSONLogHandler: LogHandler {
     var logLevel: Logger.Level = .info
     var metadata: Logger.Metadata = [:]

@@ -1,14 +1,14 @@
 import Glibc
 import Logging
 
-/// The form of the log on standard error.
+/// The format of the log on standard error.
 enum LogFormat: String {
     case json
     case text
 
     private static let standardErrorIsTerminal = isatty(STDERR_FILENO) == 1
 
-    /// Makes all loggers of the process.
+    /// Sets up the logging system of the process.
     static func bootstrap(_ source: SettingsSource) throws(SettingsError) {
         let format = try format(source)
         let level = try level(source)
@@ -22,20 +22,21 @@ enum LogFormat: String {
         let logger = Logger(label: "keyward")
         writer.report { count in
             logger.warning(
-                "log lines were dropped, because no one read them", metadata: ["lines": .stringConvertible(count)])
+                "log lines were dropped, because standard error was not read",
+                metadata: ["lines": .stringConvertible(count)])
         }
     }
 
     private static func format(_ source: SettingsSource) throws(SettingsError) -> LogFormat {
         guard let text = source.text(.logFormat) else { return standardErrorIsTerminal ? .text : .json }
-        guard let format = LogFormat(rawValue: text) else { throw SettingsError(.logFormat, "'\(text)' is neither") }
+        guard let format = LogFormat(rawValue: text) else { throw SettingsError(.logFormat, "'\(text)' is invalid") }
         return format
     }
 
     private static func level(_ source: SettingsSource) throws(SettingsError) -> Logger.Level {
         guard let text = source.text(.logLevel) else { return .info }
         guard let level = Logger.Level(rawValue: text.lowercased()) else {
-            throw SettingsError(.logLevel, "'\(text)' is none")
+            throw SettingsError(.logLevel, "'\(text)' is invalid")
         }
         return level
     }

@@ -1,6 +1,6 @@
 import AuthKeys
 
-/// The time of a log line: RFC 3339, UTC, always with milliseconds, so that lines sort by it as text.
+/// The time of a log line, in RFC 3339 and UTC. It always has milliseconds, so that its text sorts by time.
 enum LogTime {
     static var now: String { text(.now) }
 

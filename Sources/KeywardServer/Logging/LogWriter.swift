@@ -3,23 +3,23 @@ import Glibc
 import Metrics
 import Synchronization
 
-/// Writes log lines to a descriptor on a thread of its own, so that no caller waits for the reader.
+/// A writer of log lines that writes to a descriptor on its own thread, so that callers never wait for a slow reader.
 ///
-/// Lines that the reader leaves wait in memory, as many as fit. Further ones are dropped and counted, and a line says so when
-/// the writing goes on.
+/// Unwritten lines wait in memory up to a limit. Further lines are dropped and counted, and a log line reports their
+/// number when writing continues.
 final class LogWriter: Sendable {
     private struct State {
-        /// Whole lines.
+        /// The lines that wait, each with its line feed.
         var waiting: [UInt8] = []
         var dropped = 0
-        /// Whether the thread has work, or will have.
+        /// True while the thread writes, or is scheduled to.
         var isWriting = false
         var drops: Counter?
         /// Logs the number of lines that were dropped.
         var report: (@Sendable (Int) -> Void)?
     }
 
-    /// The writer of the process's standard error. What waits is written at the end of the process.
+    /// The writer of the process's standard error. It writes waiting lines before the process exits.
     static let standardError: LogWriter = {
         atexit { LogWriter.standardError.flush() }
         return LogWriter(STDERR_FILENO)
@@ -30,23 +30,24 @@ final class LogWriter: Sendable {
     private let state = Mutex(State())
     private let thread = DispatchQueue(label: "keyward.log")
 
-    /// - Parameter limit: the bytes that may wait.
+    /// Creates a writer to a descriptor.
+    /// - Parameter limit: the number of bytes that may wait.
     init(_ descriptor: Int32, limit: Int = 1 << 20) {
         self.descriptor = descriptor
         self.limit = limit
     }
 
-    /// Has dropped lines counted.
+    /// Sets the counter of dropped lines.
     func count(_ drops: Counter) {
         state.withLock { $0.drops = drops }
     }
 
-    /// Has the number of dropped lines logged, through this writer, when the writing goes on.
+    /// Sets the closure that logs the number of dropped lines, through this writer, when writing continues.
     func report(_ report: @escaping @Sendable (Int) -> Void) {
         state.withLock { $0.report = report }
     }
 
-    /// Adds a line, without its end.
+    /// Appends a line, given without its line feed.
     func write(_ line: [UInt8]) {
         let mustStart = state.withLock { state in
             guard state.waiting.count + line.count < limit else {
@@ -62,7 +63,7 @@ final class LogWriter: Sendable {
         if mustStart { thread.async { self.writeAll() } }
     }
 
-    /// Waits until all lines are written, but no longer than a second.
+    /// Waits until all lines are written, for at most one second.
     func flush() {
         let end = DispatchWorkItem {}
         thread.async(execute: end)
@@ -71,14 +72,14 @@ final class LogWriter: Sendable {
 
     private func writeAll() {
         while let (lines, dropped, report) = takeLines() {
-            // Now there is room for the line that says so.
+            // The taken lines have made room for the report.
             if dropped > 0 { report?(dropped) }
-            // There is no one to tell of a failure.
+            // A failure is ignored, because there is no other stream to report it on.
             _ = Console.write(lines, to: descriptor)
         }
     }
 
-    /// Takes what waits, and the number of lines that were dropped after it; nil where nothing waits.
+    /// Removes and returns the waiting lines, and the number of lines dropped after them; nil if no line waits.
     private func takeLines() -> (lines: [UInt8], dropped: Int, report: (@Sendable (Int) -> Void)?)? {
         state.withLock { state in
             state.isWriting = !state.waiting.isEmpty

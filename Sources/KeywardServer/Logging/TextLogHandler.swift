@@ -1,7 +1,7 @@
 import Logging
 
-/// A line for people: time, level, message, metadata. Control characters are escaped, so that nothing that a client sent can
-/// forge a line or steer a terminal.
+/// A log handler that writes human-readable lines: time, level, message, metadata. It escapes control characters, so
+/// that a client's data can neither forge a line nor control a terminal.
 struct TextLogHandler: LogHandler {
     var logLevel: Logger.Level = .info
     var metadata: Logger.Metadata = [:]

@@ -3,8 +3,8 @@ import Glibc
 
 /// The admin key in a file.
 enum AdminKeyFile {
-    /// Returns the key, without the white space around it, and a warning where others can read the file.
-    /// - Throws: where the file cannot be used, or holds no single line.
+    /// Returns the key, without surrounding white space, and a warning if other users can read the file.
+    /// - Throws: an error if the file cannot be used, or does not hold exactly one line.
     static func read(_ path: String) throws -> (key: String, warning: String?) {
         let (text, warning) = try SecretFile.read(path)
         guard let key = try SettingText.clean(text, path) else {
@@ -13,7 +13,7 @@ enum AdminKeyFile {
         return (key, warning)
     }
 
-    /// Returns the key in `<folder>/admin-key`. Makes it where there is none, with mode 0600.
+    /// Returns the key in `<folder>/admin-key`. Creates the file with a new key and mode 0600 if it does not exist.
     static func readOrCreate(in folder: String) throws -> (key: String, path: String, warning: String?) {
         let path = folder + "/admin-key"
         if access(path, F_OK) == 0 {
@@ -25,7 +25,7 @@ enum AdminKeyFile {
         guard descriptor >= 0 else { throw unwritable(path) }
         defer { close(descriptor) }
         let line = Array((key + "\n").utf8)
-        // The mode that was asked for, whatever the umask.
+        // The umask may have cleared bits of the mode.
         guard fchmod(descriptor, 0o600) == 0, write(descriptor, line, line.count) == line.count, fsync(descriptor) == 0
         else {
             let error = unwritable(path)

@@ -3,7 +3,7 @@ import Gateway
 import NIOCore
 
 extension GatewayConfiguration {
-    /// Reads the gateway's settings. Without an upstream and a route it has no routes.
+    /// Reads the gateway's settings. The configuration has no routes if neither an upstream nor a route is set.
     init(_ source: SettingsSource) throws(SettingsError) {
         self.init(routes: try Self.routes(source))
         let address = try source.address(.gatewayAddress, default: ListenAddress(host: host, port: port))
@@ -56,7 +56,7 @@ extension GatewayConfiguration {
         }
         for url in source.list(.upstreamURL) { try add("", url, .upstreamURL) }
         for route in source.list(.routes) {
-            // The text is not repeated: its URL may have a password in it.
+            // The error does not show the text, because its URL may contain a password.
             guard let equals = route.firstIndex(of: "="), isPrefix(route[..<equals]) else {
                 throw SettingsError(.routes, "a route has no valid prefix before '='")
             }
@@ -69,7 +69,7 @@ extension GatewayConfiguration {
         return order.map { Route(prefix: $0, upstreams: upstreams[$0] ?? []) }
     }
 
-    /// Begins with a slash, and has nothing that could be written in another way too.
+    /// Returns true if the text begins with a slash, and if no other spelling means the same path.
     private static func isPrefix(_ text: some StringProtocol) -> Bool {
         text.hasPrefix("/") && !text.contains("//")
             && text.utf8.allSatisfy { byte in
@@ -86,8 +86,8 @@ extension GatewayConfiguration {
         switch (source.text(.certificateFile), source.text(.keyFile)) {
         case (nil, nil): return nil
         case (let chain?, let key?): return CertificateFiles(chain: chain, key: key)
-        case (nil, _?): throw SettingsError(.certificateFile, "it is needed with \(Setting.keyFile.environment)")
-        case (_?, nil): throw SettingsError(.keyFile, "it is needed with \(Setting.certificateFile.environment)")
+        case (nil, _?): throw SettingsError(.certificateFile, "\(Setting.keyFile.environment) requires it")
+        case (_?, nil): throw SettingsError(.keyFile, "\(Setting.certificateFile.environment) requires it")
         }
     }
 
@@ -98,7 +98,7 @@ extension GatewayConfiguration {
             switch name.lowercased() {
             case "authorization": places.insert(.authorization)
             case "x-api-key": places.insert(.xAPIKey)
-            default: throw SettingsError(.credentials, "'\(name)' is neither")
+            default: throw SettingsError(.credentials, "'\(name)' is not supported")
             }
         }
         return places
@@ -107,7 +107,9 @@ extension GatewayConfiguration {
     private static func scopes(_ source: SettingsSource) throws(SettingsError) -> ScopeRules {
         var rules: [ScopeRules.Rule] = []
         for text in source.list(.require) {
-            guard let rule = ScopeRules.Rule(text) else { throw SettingsError(.require, "'\(text)' is none") }
+            guard let rule = ScopeRules.Rule(text) else {
+                throw SettingsError(.require, "'\(text)' is not a valid rule")
+            }
             rules.append(rule)
         }
         return ScopeRules(rules)
@@ -116,7 +118,9 @@ extension GatewayConfiguration {
     private static func trustedProxies(_ source: SettingsSource) throws(SettingsError) -> [IPNetwork] {
         var networks: [IPNetwork] = []
         for text in source.list(.trustedProxies) {
-            guard let network = IPNetwork(text) else { throw SettingsError(.trustedProxies, "'\(text)' is none") }
+            guard let network = IPNetwork(text) else {
+                throw SettingsError(.trustedProxies, "'\(text)' is not a valid network or address")
+            }
             networks.append(network)
         }
         return networks

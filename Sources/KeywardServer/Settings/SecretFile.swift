@@ -4,16 +4,16 @@ import Logging
 
 /// A file that holds a secret: the admin key, or the private key of a certificate.
 enum SecretFile {
-    /// The reason why such a file is not used.
+    /// An error for a file that must not be used, or cannot be read.
     struct Refusal: Error, CustomStringConvertible {
         let description: String
     }
 
-    /// Longer files hold no key.
+    /// The largest accepted size of a file, in bytes.
     private static let largest = 65_536
 
-    /// Returns the file's text, and a warning where all users of the machine can read the file.
-    /// - Throws: where the file cannot be read, or another user can write it.
+    /// Returns the file's text, and a warning if all users of the machine can read the file.
+    /// - Throws: an error if the file cannot be read, or if another user can write it.
     static func read(_ path: String) throws(Refusal) -> (text: String, warning: String?) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw unreadable(path) }
@@ -31,12 +31,12 @@ enum SecretFile {
             count += got
         }
         guard count <= largest, let text = String(validating: bytes.prefix(count), as: UTF8.self) else {
-            throw Refusal(description: "\(path) is not a text of at most \(largest) bytes in UTF-8")
+            throw Refusal(description: "\(path) is not UTF-8 text of at most \(largest) bytes")
         }
         return (text, warning)
     }
 
-    /// As `read`, for a file that another library reads. A file that cannot be opened is left to that library.
+    /// Makes the checks of `read` for a file that a library reads. The library reports a file that cannot be opened.
     static func inspect(_ path: String) throws(Refusal) -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
@@ -60,7 +60,8 @@ enum SecretFile {
         return "\(path) can be read by every user of this machine (mode \(mode)): chmod o-r \(path)"
     }
 
-    /// Returns a warning about a folder with secrets in which others can replace files; nil where there is no such folder.
+    /// Returns a warning if other users can replace files in a folder with secrets; nil otherwise, or if there is no
+    /// folder.
     static func inspectFolder(_ path: String) -> String? {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
@@ -69,7 +70,7 @@ enum SecretFile {
         return "files in \(path) can be replaced by others (mode \(String(access.mode, radix: 8))): chmod go-w \(path)"
     }
 
-    /// Logs the warnings of the other functions.
+    /// Logs the warnings that the other functions return.
     static func log(_ warnings: [String], to logger: Logger) {
         for warning in warnings {
             logger.warning("other users can reach a secret", metadata: ["detail": "\(warning)"])

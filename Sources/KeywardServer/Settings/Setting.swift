@@ -1,6 +1,6 @@
 import AuthKeys
 
-/// Every setting there is. The raw value is its name in a configuration file.
+/// The settings of the server. The raw value is the name in a configuration file.
 enum Setting: String, CaseIterable, Sendable {
     case databaseURL = "database_url"
     case listenDatabaseURL = "listen_database_url"
@@ -53,10 +53,10 @@ enum Setting: String, CaseIterable, Sendable {
     case logLevel = "log_level"
     case logFormat = "log_format"
 
-    /// Its name in the environment.
+    /// The name of the environment variable.
     var environment: String { "KEYWARD_" + rawValue.uppercased() }
 
-    /// Its name on the command line; nil where a value must not stand there.
+    /// The name of the flag; nil if the value is not allowed on the command line.
     var flag: String? {
         switch self {
         case .adminKey: nil
@@ -68,20 +68,20 @@ enum Setting: String, CaseIterable, Sendable {
         }
     }
 
-    /// Its names in the environment and on the command line, for error messages.
+    /// The names of the environment variable and the flag, for error messages.
     var names: String { environment + (flag.map { " (\($0))" } ?? "") }
 
-    /// What it takes, for error messages.
+    /// The accepted values, for error messages.
     var takes: String {
         switch self {
         case .databaseURL, .listenDatabaseURL: "a libpq connection URI or keyword string"
-        case .databaseWait: "a duration such as 30s or 2m: how long to wait for the database at start"
+        case .databaseWait: "a duration such as 30s or 2m, or 0"
         case .adminKey: BootstrapKey.rule
         case .adminKeyFile: "a file that holds \(BootstrapKey.rule)"
         case .upstreamURL: "http:// or https:// URLs with a host, such as http://127.0.0.1:3000, separated by commas"
         case .routes: "path prefixes with their upstreams, such as /v1=http://127.0.0.1:3000, separated by commas"
         case .upstreamCAFile: "a PEM file with the certificates of the authorities to trust for https:// upstreams"
-        case .certificateFile: "a PEM file with the gateway's certificate chain, its own first"
+        case .certificateFile: "a PEM file with the gateway's certificate chain, the gateway's own certificate first"
         case .keyFile: "a PEM file with the private key of the gateway's certificate"
         case .gatewayAddress, .controlAddress: "an address and a port, such as 127.0.0.1:8080 or [::1]:8080"
         case .issuer: "an http:// or https:// URL without query and fragment, such as https://keys.internal"
@@ -115,8 +115,8 @@ enum Setting: String, CaseIterable, Sendable {
     }
 }
 
-/// A setting that cannot be used. One line, which names the setting and what it takes, and never shows a value that may be a
-/// secret.
+/// An error for a setting that cannot be used. The text is one line that names the setting and the accepted values. It
+/// never shows a value that may be a secret.
 struct SettingsError: Error, CustomStringConvertible {
     let description: String
 
@@ -124,12 +124,12 @@ struct SettingsError: Error, CustomStringConvertible {
         self.init(message: "\(setting.names) takes \(setting.takes)" + (problem.map { ": \($0)" } ?? ""))
     }
 
-    /// The setting can be read, and what it says cannot be done.
+    /// Creates an error for a setting with a valid value that cannot be applied.
     init(_ setting: Setting, cannot problem: String) {
         self.init(message: "\(setting.names): \(problem)")
     }
 
-    /// A line break in the message, such as one in a file's name, is shown as a space.
+    /// Creates an error with a text in which each line break, such as one in a file name, becomes a space.
     init(message: String) {
         description = String(message.map { $0.isNewline ? " " : $0 })
     }

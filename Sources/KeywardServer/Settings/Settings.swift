@@ -7,35 +7,36 @@ import Glibc
 import LibPQ
 import Logging
 
-/// All settings of `keyward serve`, checked.
+/// The validated settings of `keyward serve`.
 struct Settings: Sendable {
-    /// Nil: a private PostgreSQL is started.
+    /// The database; nil for a private PostgreSQL.
     var database: PostgresTarget?
-    /// Straight to PostgreSQL, for LISTEN and for migrations. Nil: the database.
+    /// The direct address of PostgreSQL, for LISTEN and for migrations; nil if it is the address in `database`.
     var listenDatabase: PostgresTarget?
     var databaseWait: Duration
-    /// Nil: generated, with a private PostgreSQL; otherwise the database has to hold a key for admins.
+    /// The admin key. If it is nil, a start with a private PostgreSQL generates one; another database must hold an
+    /// admin key.
     var adminKey: BootstrapKey?
-    /// Without routes: the built-in echo upstream is put in.
+    /// The configuration of the gateway. If it has no routes, the start adds the built-in echo upstream.
     var gateway: GatewayConfiguration
     var control: ListenAddress
-    /// Of the control listener.
+    /// The connection limits of the control listener.
     var connections: ConnectionLimits
-    /// The control listener's URL, as clients of introspection know it.
+    /// The URL of the control listener for clients of introspection.
     var issuer: String
-    /// Whether nobody can reach it by that URL: it listens on all addresses, and no issuer was given.
+    /// True if clients cannot reach the listener by `issuer`: it listens on all addresses, and no issuer was set.
     var isIssuerUnreachable: Bool
     var dataDirectory: String
     var maxStaleness: Duration
-    /// The time that one comparison of all keys in memory with the database takes.
+    /// The time in which all keys in memory are compared with the database once.
     var reconcileInterval: Duration
-    /// Whether SIGHUP ends Keyward, its private PostgreSQL with it, as it does when a terminal closes. Elsewhere, under `nohup` and
-    /// with a certificate, it means to read again.
+    /// True if SIGHUP ends Keyward and its private PostgreSQL, as when a terminal closes. Otherwise, such as under
+    /// `nohup` or with a certificate, SIGHUP reloads.
     var endsWithTerminal: Bool
     var lifetimes: KeyLifetimes
-    /// How often the use of keys is written down.
+    /// The interval of writing usage counts to the database.
     var usageInterval: Duration
-    /// About files with secrets that others can read, for the log.
+    /// The warnings about files with secrets that other users can read, for the log.
     var warnings: [String]
 
     init(_ source: SettingsSource) throws(SettingsError) {
@@ -62,10 +63,10 @@ struct Settings: Sendable {
         usageInterval = try source.duration(.usageInterval, default: .seconds(30))
         guard (.seconds(1) ... .seconds(60)).contains(usageInterval) else { throw SettingsError(.usageInterval) }
         if gateway.port != 0, gateway.host == control.host, gateway.port == control.port {
-            throw SettingsError(.controlAddress, cannot: "it is the gateway's address too")
+            throw SettingsError(.controlAddress, cannot: "the gateway has the same address")
         }
         if database == nil, listenDatabase != nil {
-            throw SettingsError(.listenDatabaseURL, "it is of no use without \(Setting.databaseURL.environment)")
+            throw SettingsError(.listenDatabaseURL, "it requires \(Setting.databaseURL.environment)")
         }
     }
 
@@ -75,7 +76,7 @@ struct Settings: Sendable {
         return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 
-    /// The private PostgreSQL's, where there is no database URL.
+    /// The configuration of the private PostgreSQL, which runs if no database URL is set.
     var privatePostgres: EmbeddedPostgresConfiguration {
         EmbeddedPostgresConfiguration(directory: dataDirectory + "/postgres")
     }
@@ -89,7 +90,7 @@ struct Settings: Sendable {
         }
     }
 
-    /// A URL without query and fragment (RFC 8414 section 2), and without a slash at its end.
+    /// Returns a URL without query and fragment (RFC 8414 section 2), and without a trailing slash.
     private static func issuer(_ source: SettingsSource) throws(SettingsError) -> String? {
         guard let text = source.text(.issuer) else { return nil }
         guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host()?.isEmpty == false,
@@ -108,7 +109,7 @@ struct Settings: Sendable {
         let (standard, longest) = (try lifetime(.keyDefaultLifetime), try lifetime(.keyMaxLifetime))
         if let standard, let longest, standard > longest {
             throw SettingsError(
-                .keyDefaultLifetime, cannot: "it is longer than \(Setting.keyMaxLifetime.environment) allows")
+                .keyDefaultLifetime, cannot: "it is longer than \(Setting.keyMaxLifetime.environment)")
         }
         return KeyLifetimes(standard: standard, longest: longest)
     }
@@ -126,12 +127,14 @@ struct Settings: Sendable {
             }
             if let warning { warnings.append(warning) }
             guard let adminKey = BootstrapKey(key) else {
-                throw SettingsError(.adminKeyFile, "\(path) holds \(key.count)")
+                throw SettingsError(.adminKeyFile, "\(path) holds a text of \(key.count) characters")
             }
             return adminKey
         }
         guard let key = source.text(.adminKey) else { return nil }
-        guard let adminKey = BootstrapKey(key) else { throw SettingsError(.adminKey, "it has \(key.count)") }
+        guard let adminKey = BootstrapKey(key) else {
+            throw SettingsError(.adminKey, "the value has \(key.count) characters")
+        }
         return adminKey
     }
 

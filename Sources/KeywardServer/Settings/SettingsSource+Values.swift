@@ -1,22 +1,24 @@
 import ControlAPI
 
-/// Settings of the common kinds. Each refuses what it cannot read, by the setting's name.
+/// Readers of the common types of settings. Each throws an error with the setting's name for an invalid value.
 extension SettingsSource {
     func duration(_ setting: Setting, default standard: Duration) throws(SettingsError) -> Duration {
         guard let text = text(setting) else { return standard }
-        guard let duration = Duration(setting: text) else { throw SettingsError(setting, "'\(text)' is none") }
+        guard let duration = Duration(setting: text) else { throw SettingsError(setting, "'\(text)' is invalid") }
         return duration
     }
 
-    /// A duration that is longer than zero.
+    /// Reads a duration that is longer than zero.
     func timeout(_ setting: Setting, _ value: inout Duration) throws(SettingsError) {
         value = try duration(setting, default: value)
-        guard value > .zero else { throw SettingsError(setting, "it cannot be 0") }
+        guard value > .zero else { throw SettingsError(setting, "0 is out of range") }
     }
 
     func number(_ setting: Setting, _ value: inout Int, in range: ClosedRange<Int>) throws(SettingsError) {
         guard let text = text(setting) else { return }
-        guard let number = Int(text), range.contains(number) else { throw SettingsError(setting, "'\(text)' is none") }
+        guard let number = Int(text), range.contains(number) else {
+            throw SettingsError(setting, "'\(text)' is invalid")
+        }
         value = number
     }
 
@@ -25,17 +27,18 @@ extension SettingsSource {
         case nil: break
         case "false": value = false
         case "true": value = true
-        case let text?: throw SettingsError(setting, "'\(text)' is neither")
+        case let text?: throw SettingsError(setting, "'\(text)' is invalid")
         }
     }
 
     func address(_ setting: Setting, default standard: ListenAddress) throws(SettingsError) -> ListenAddress {
         guard let text = text(setting) else { return standard }
-        guard let address = ListenAddress(text) else { throw SettingsError(setting, "'\(text)' is none") }
+        guard let address = ListenAddress(text) else { throw SettingsError(setting, "'\(text)' is invalid") }
         return address
     }
 
-    /// The elements of a comma-separated setting; none when it is not set. An empty element is kept, to be refused.
+    /// Returns the elements of a comma-separated setting; an empty list if it is not set. Keeps empty elements, which
+    /// the caller refuses.
     func list(_ setting: Setting) -> [String] {
         guard let text = text(setting) else { return [] }
         return text.split(separator: ",", omittingEmptySubsequences: false).map { element in

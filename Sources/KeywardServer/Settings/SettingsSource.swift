@@ -2,19 +2,21 @@ import AuthKeys
 import Configuration
 import FoundationEssentials
 
-/// Settings from flags, then the environment, then a file. `SettingText` applies to each.
+/// The texts of settings from flags, the environment and a file, in this order of precedence. `SettingText` cleans
+/// each.
 struct SettingsSource {
     /// Warnings about the configuration file, for the log.
     private(set) var warnings: [String] = []
     private var texts: [Setting: String] = [:]
 
-    /// Settings whose values may hold a secret.
+    /// The settings whose values may hold a secret.
     private static let secrets: Set<Setting> = [.adminKey, .databaseURL, .listenDatabaseURL]
 
+    /// Reads the texts of all settings.
     /// - Parameters:
-    ///   - flags: what the command line said.
-    ///   - environment: all of the process's variables; those that begin with `KEYWARD_` have to be known.
-    ///   - file: a JSON object with the settings' names as members, if there is one.
+    ///   - flags: the values of the command line.
+    ///   - environment: all environment variables. An unknown one that begins with `KEYWARD_` is an error.
+    ///   - file: the path of a file with a JSON object, whose members have the settings' names; nil for no file.
     init(flags: [Setting: String], environment: [String: String], file: String?) throws(SettingsError) {
         try Self.refuseUnknown(environment: environment)
         for (setting, text) in flags { try Self.refuseEmpty(text, setting.names) }
@@ -38,18 +40,19 @@ struct SettingsSource {
         }
     }
 
-    /// The text of a setting; nil when it is not set or empty.
+    /// Returns the text of a setting; nil if it is not set or empty.
     func text(_ setting: Setting) -> String? { texts[setting] }
 
-    /// Refuses an empty value where one was given on purpose: a script with an unset variable would lift a restriction. Only a
-    /// variable of the environment may be empty, which means that it is not set.
-    private static func refuseEmpty(_ text: String, _ name: String) throws(SettingsError) {
+    /// Refuses an empty value of a flag or file: a script with an unset variable would otherwise lift a restriction. An
+    /// empty environment variable is valid, and counts as not set.
+    static func refuseEmpty(_ text: String, _ name: String) throws(SettingsError) {
         guard try SettingText.clean(text, name) != nil else {
-            throw SettingsError(message: "\(name) is empty: leave it out, or give it a value")
+            throw SettingsError(message: "\(name) is empty: remove it, or give it a value")
         }
     }
 
-    /// Refuses a file that others can write, who could open everything with it; warns of one with secrets that others can read.
+    /// Refuses a file that other users can write, because they could lift every restriction with it. Returns a warning
+    /// if the file holds secrets and other users can read it.
     private static func inspect(_ path: String, _ settings: [Setting: String]) throws(SettingsError) -> String? {
         do throws(SecretFile.Refusal) {
             let warning = try SecretFile.inspect(path)
@@ -67,11 +70,11 @@ struct SettingsSource {
         return values
     }
 
-    /// Variables of other programs of Keyward's, which are none of the server's settings.
+    /// The environment variables of Keyward that are not settings of the server.
     private static let foreign: Set<String> = ["KEYWARD_CONTROL_URL", "KEYWARD_CONFIG"]
 
-    /// Kubernetes puts `<SERVICE>_SERVICE_HOST`, `<SERVICE>_PORT_8080_TCP` and the like into every container, and Keyward's
-    /// service is likely called keyward. No setting has such a name.
+    /// Returns true for a variable with which Kubernetes announces a service named `keyward` to every container, such
+    /// as `<SERVICE>_SERVICE_HOST` and `<SERVICE>_PORT_8080_TCP`. No setting has such a name.
     private static func isServiceLink(_ name: String, _ value: String) -> Bool {
         name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name.contains("_PORT_")
             || name.hasSuffix("_PORT") && value.contains("://")
@@ -83,7 +86,7 @@ struct SettingsSource {
             name.hasPrefix("KEYWARD_") && !known.contains(name) && !isServiceLink(name, value)
         }
         if let name = unknown.keys.min() {
-            throw SettingsError(message: "\(name) is no setting of Keyward: see 'keyward serve --help'")
+            throw SettingsError(message: "\(name) is not a setting of Keyward: see 'keyward serve --help'")
         }
     }
 
@@ -97,18 +100,18 @@ struct SettingsSource {
             if defect.namesMember, case .member(let name) = defect.path.last {
                 throw SettingsError(message: "'\(name)' in \(path) \(defect.reason)")
             }
-            throw SettingsError(message: "--config takes a JSON object, and \(path) is not one: \(defect.message)")
+            throw SettingsError(message: "--config takes a JSON object, but \(path) is not one: \(defect.message)")
         } catch {
             throw SettingsError(message: "--config takes a JSON file: \(path) cannot be read")
         }
         guard let members = try? JSONDecoder().decode([String: Member].self, from: data) else {
             throw SettingsError(
-                message: "--config takes a JSON object of texts, numbers and booleans: \(path) is not one")
+                message: "--config takes a JSON object of strings, numbers and booleans, but \(path) is not one")
         }
         var settings: [Setting: String] = [:]
         for (name, member) in members {
             guard let setting = Setting(rawValue: name) else {
-                throw SettingsError(message: "'\(name)' in \(path) is no setting of Keyward")
+                throw SettingsError(message: "'\(name)' in \(path) is not a setting of Keyward")
             }
             settings[setting] = member.text
         }

@@ -2,8 +2,8 @@ import FoundationEssentials
 import Gateway
 
 extension Upstream {
-    /// Reads `http[s]://host[:port][/path]`; nil for anything else, and for what would be silently lost (user, query,
-    /// fragment).
+    /// Parses `http[s]://host[:port][/path]`. Returns nil for other texts, and for URLs with a user, query or fragment,
+    /// which would be lost silently.
     init?(url text: String) {
         guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(),
             scheme == "http" || scheme == "https", let host = url.host,

@@ -6,19 +6,19 @@ import TestSupport
 
 @testable import AuthKeys
 
-/// An instance that verifies from a PostgreSQL of its own test, which breaks in one way or another.
+/// An instance that verifies keys from a PostgreSQL in which a test injects faults.
 struct FaultInstance: Sendable {
     let verification: PostgresVerification
     let server: TestServer
     let database: String
 
-    /// The database of all instances of these tests.
+    /// The name of the database of all instances in these tests.
     static let database = "faults"
 
     var store: PostgresAuthKeyStore { verification.store }
     var index: KeyIndex { verification.index }
 
-    /// Prints what the instance logs, where `KEYWARD_TEST_LOG` is set.
+    /// Prints the log of the instance if `KEYWARD_TEST_LOG` is set.
     private static let logger =
         ProcessInfo.processInfo.environment["KEYWARD_TEST_LOG"] == nil
         ? StoreFixture.logger
@@ -28,7 +28,7 @@ struct FaultInstance: Sendable {
             return handler
         }
 
-    /// Migrates a database of a server, loads, follows, and runs `body` meanwhile.
+    /// Migrates a database of a server, loads and follows the keys, and runs `body` at the same time.
     static func with(
         _ server: TestServer, reconciliation: Duration = .seconds(600),
         _ body: @Sendable (FaultInstance) async throws -> Void
@@ -67,14 +67,14 @@ struct FaultInstance: Sendable {
         }
     }
 
-    /// Whether a key is accepted.
+    /// Returns true if a key is accepted.
     func accepts(_ key: NewKey) -> Bool { accepts(key.digest) }
 
     func accepts(_ digest: SecretDigest) -> Bool {
-        index.withKey(for: digest) { $0.judge(.unknown, at: .now).refusal == nil } ?? false
+        index.withKey(for: digest) { $0.evaluate(.unknown, at: .now).refusal == nil } ?? false
     }
 
-    /// Statements of an operator's, each tried until the server takes it.
+    /// Runs an operator's statements, and repeats each until the server accepts it.
     func sql(_ statements: String...) async throws {
         for statement in statements {
             var last: (any Error)?
@@ -91,7 +91,8 @@ struct FaultInstance: Sendable {
         }
     }
 
-    /// The differences between the table and the index, in words. Keys that ended in both are alike.
+    /// Returns descriptions of the differences between the table and the index. Keys that are expired or revoked in
+    /// both count as equal.
     func differences() async throws -> [String] {
         let rows = Collected()
         _ = try await store.changes(since: nil) { rows.append($0) }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import AuthKeys
 
-/// The ways in which an operator takes the past of a database back under a running instance.
+/// The ways in which an operator restores an earlier state of a database under a running instance.
 @Suite("Restores under a running instance", .serialized)
 struct RestoreTests {
     enum Way: String, CaseIterable, CustomTestStringConvertible {
@@ -21,12 +21,14 @@ struct RestoreTests {
         var testDescription: String { rawValue }
     }
 
-    /// The keys of one round: what became of each before the restore.
+    /// The keys of one round, named after their fate before the restore.
     private struct Keys {
         let (untouched, revoked, deleted, rotated, later): (NewKey, NewKey, NewKey, NewKey, NewKey)
     }
 
-    @Test("no key comes back, no valid key is refused, and the database gets the ends back", arguments: Way.allCases)
+    @Test(
+        "after a restore, revoked keys stay revoked, valid ones valid, and the revocations are written back",
+        arguments: Way.allCases)
     func restore(_ way: Way) async throws {
         let server = try await TestServer.start()
         try await FaultInstance.with(server) { instance in
@@ -35,7 +37,7 @@ struct RestoreTests {
             let many = try await instance.createMany(200)
             let backup = try await Self.backUp(way, server)
             let later = try await instance.create("later")
-            // As instances do once a minute.
+            // Instances do this once a minute.
             try await instance.sql("INSERT INTO feed_epochs DEFAULT VALUES")
             _ = try await instance.store.deactivate(revoked.id)
             _ = try await instance.store.deactivate(deleted.id)
@@ -58,7 +60,7 @@ struct RestoreTests {
                 }
             }
             try await Self.restore(way, backup, server)
-            // The database has the ends again, and the instance what the database has.
+            // The database regains the revocations, and the instance matches the database.
             let isWrittenBack = await eventually(within: .seconds(30)) {
                 let revoked = try? await instance.store.key(revoked.id)
                 let entries = try? await instance.store.find([deleted.digest, rotated.digest])
@@ -67,7 +69,7 @@ struct RestoreTests {
             }
             #expect(isWrittenBack)
             #expect(await eventually(within: .seconds(30)) { !instance.accepts(later) })
-            #expect(await eventually(within: .seconds(30)) { instance.verification.freshness.standing == .ready })
+            #expect(await eventually(within: .seconds(30)) { instance.verification.freshness.status == .ready })
             watching.cancel()
             await watching.value
             #expect(watch.notes.isEmpty, "\(watch.notes.prefix(5))")
@@ -78,7 +80,7 @@ struct RestoreTests {
         await server.destroy()
     }
 
-    @Test("a revocation undone with triggers off is found by the reconciliation, and stays")
+    @Test("the reconciliation finds a revocation that was undone with triggers off, and keeps it")
     func triggersOff() async throws {
         let server = try await TestServer.start()
         try await FaultInstance.with(server, reconciliation: .seconds(3)) { instance in
@@ -114,7 +116,7 @@ struct RestoreTests {
         await server.destroy()
     }
 
-    @Test("an accepted restore revives what the operator means, and says so in the trail")
+    @Test("an accepted restore reactivates keys, and is recorded in the trail")
     func accepted() async throws {
         let server = try await TestServer.start()
         try await FaultInstance.with(server) { instance in
@@ -137,7 +139,7 @@ struct RestoreTests {
         await server.destroy()
     }
 
-    @Test("nothing is written into a database that is not whole")
+    @Test("nothing is written into an incomplete database")
     func halfRestored() async throws {
         let server = try await TestServer.start()
         try await FaultInstance.with(server) { instance in
@@ -152,7 +154,7 @@ struct RestoreTests {
                 on: server.connectionString(database: FaultInstance.database))
             try await Psql.tool(
                 "psql", ["-Xq", "-f", dump, "-d", server.connectionString(database: FaultInstance.database)])
-            // Tables without data, triggers and keys.
+            // There are now tables without data, triggers and keys.
             await #expect(throws: StoreError.self) { _ = try await instance.create("between") }
             await #expect(throws: StoreError.self) { _ = try await instance.store.seal() }
             await #expect(throws: StoreError.self) {
@@ -161,7 +163,7 @@ struct RestoreTests {
                 ])
             }
             await #expect(throws: StoreError.self) { try await instance.store.mark() }
-            #expect(await eventually { instance.verification.freshness.standing == .degraded })
+            #expect(await eventually { instance.verification.freshness.status == .degraded })
             #expect(instance.accepts(key))
             for table in ["auth_keys", "auth_key_usage", "audit_events", "audit_seals", "feed_epochs"] {
                 let rows = try await Psql.run(
@@ -172,7 +174,7 @@ struct RestoreTests {
         await server.destroy()
     }
 
-    // MARK: - Ways
+    // MARK: - Backups and restores
 
     private static func backUp(_ way: Way, _ server: TestServer) async throws -> String {
         let target = server.connectionString(database: FaultInstance.database)
@@ -212,7 +214,7 @@ struct RestoreTests {
         }
     }
 
-    /// Asks until there are no differences, 10 s at most.
+    /// Repeats until there are no differences, for at most 10 s.
     private static func settle(_ differences: () async throws -> [String]) async -> [String] {
         var found = ["not asked"]
         _ = await eventually {
@@ -233,7 +235,7 @@ struct RestoreTests {
     }
 }
 
-/// The violations that a watcher saw.
+/// The violations that a watching task observed.
 private final class Watch: Sendable {
     private let storage = Mutex<[String]>([])
     var notes: [String] { storage.withLock { $0 } }

@@ -7,12 +7,13 @@ import Testing
 
 @testable import AuthKeys
 
-/// A crash of PostgreSQL gives out the ids of unflushed roll-backs again. `KEYWARD_CRASH_ROUNDS` sets the number of crashes.
-@Suite("Change feed over crashes of PostgreSQL", .serialized)
+/// After a crash, PostgreSQL reuses the transaction ids of unflushed rollbacks. `KEYWARD_CRASH_ROUNDS` sets the number
+/// of crashes.
+@Suite("Change feed across crashes of PostgreSQL", .serialized)
 struct ServerCrashTests {
     private static let rounds = ProcessInfo.processInfo.environment["KEYWARD_CRASH_ROUNDS"].flatMap(Int.init) ?? 15
 
-    @Test("an instance that is held up over a crash misses no revocation", .timeLimit(.minutes(40)))
+    @Test("an instance that does not read during a crash misses no revocation", .timeLimit(.minutes(40)))
     func heldUp() async throws {
         let server = try await TestServer.start(settings: ["wal_writer_delay": "10s"])
         let pool = PostgresPool(target: try PostgresTarget(server.connectionString), logger: StoreFixture.logger)
@@ -34,15 +35,16 @@ struct ServerCrashTests {
             for round in 0..<Self.rounds {
                 reused += try await crash(round, server, store, pool, index) { await read(clock, reads) }
             }
-            #expect(reused > 0, "no crash gave out ids again: this test shows nothing")
+            #expect(reused > 0, "no crash reused ids, so this test proves nothing")
             await pool.close()
             group.cancelAll()
         }
         await server.destroy()
     }
 
-    /// Crashes the server after ids that no roll-back made durable, revokes keys with the same ids, and compares.
-    /// - Returns: 1 if ids were given out again.
+    /// Crashes the server after transaction ids that no rollback made durable, revokes keys with the same ids, and
+    /// compares.
+    /// - Returns: 1 if ids were reused.
     private func crash(
         _ round: Int, _ server: TestServer, _ store: PostgresAuthKeyStore, _ pool: PostgresPool, _ index: KeyIndex,
         read: () async -> Void
@@ -59,11 +61,11 @@ struct ServerCrashTests {
             "SELECT checkpoint_lsn FROM pg_control_checkpoint()", on: server.connectionString)
         let victim = try await PostgresConnection.connect(
             to: try PostgresTarget(server.connectionString), logger: StoreFixture.logger)
-        // No commit in between, which would make the roll-backs durable.
+        // Without a commit in between, which would make the rollbacks durable.
         kill(try await victim.query("SELECT pg_backend_pid()").rows[0].int32(0), SIGKILL)
         await victim.close()
         var after = highest
-        // The postmaster takes a moment to see that a backend died. The recovery ends with a checkpoint.
+        // The postmaster detects the death of a backend with a delay. The recovery ends with a checkpoint.
         let isBack = await eventually(within: .seconds(60)) {
             let text = try? await Psql.run(
                 """
@@ -78,7 +80,7 @@ struct ServerCrashTests {
         for key in keys.prefix(3) {
             #expect(await eventually(within: .seconds(20)) { (try? await store.deactivate(key.id)) != nil })
         }
-        // Others use ids up, so that nothing seems to have gone back.
+        // Other transactions use ids, so that the numbers do not seem to have gone back.
         let used = Array(repeating: "BEGIN; SELECT pg_current_xact_id(); ROLLBACK", count: 60).joined(separator: ";")
         try await Psql.run(used, on: server.connectionString)
         await read()
@@ -89,7 +91,7 @@ struct ServerCrashTests {
         return after < highest ? 1 : 0
     }
 
-    /// Lets the instance read on, and waits until a read that began now has worked.
+    /// Lets the instance read, and waits until a read that began after this call has succeeded.
     private func read(_ clock: ManualClock, _ reads: ReadWaiters) async {
         let hasRead = await eventually(within: .seconds(30)) {
             async let outcome = reads.next()
@@ -103,7 +105,7 @@ struct ServerCrashTests {
     }
 }
 
-/// No hints: the instance reads when its clock says so.
+/// A source without hints: the instance reads only when its clock advances.
 private struct SilentHints: ChangeHints {
     var hints: AsyncStream<Void> { AsyncStream { $0.finish() } }
 }

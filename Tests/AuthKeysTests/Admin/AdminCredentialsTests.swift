@@ -4,7 +4,7 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("Who is an admin")
+@Suite("Admin credentials")
 struct AdminCredentialsTests {
     private let clock = ManualClock()
 
@@ -29,7 +29,7 @@ struct AdminCredentialsTests {
         return admin
     }
 
-    @Test("a flood of unknown keys reaches the database a bounded number of times, and holds no known one back")
+    @Test("a flood of unknown keys causes a bounded number of lookups and delays no known key")
     func flood() async throws {
         let store = InMemoryStore(time: clock.source)
         let credentials = credentials(store, lookupsPerSecond: 2)
@@ -40,13 +40,13 @@ struct AdminCredentialsTests {
             #expect(try await credentials.authenticate(token, for: [.verify]) == .unknown)
         }
         let late = try await key(store)
-        #expect(try await credentials.authenticate(late, for: [.verify]) == .unknown, "the budget is spent")
+        #expect(try await credentials.authenticate(late, for: [.verify]) == .unknown, "the budget is used up")
         #expect(try await admin(known, credentials)?.permissions == [.verify])
         try await credentials.refresh()
         #expect(try await admin(late, credentials) != nil)
     }
 
-    @Test("a fresh key costs one lookup, whatever it is used for")
+    @Test("a new key costs one lookup, whatever its permission")
     func freshKey() async throws {
         let store = InMemoryStore(time: clock.source)
         let credentials = credentials(store, lookupsPerSecond: 2)
@@ -54,8 +54,8 @@ struct AdminCredentialsTests {
         for _ in 0..<100 { #expect(try await admin(fresh, credentials) != nil) }
     }
 
-    @Test("a key that was made here is known at once, also while unknown ones have spent the budget")
-    func madeHere() async throws {
+    @Test("a key created on this instance is known at once, even with the budget used up")
+    func createdLocally() async throws {
         let store = InMemoryStore(time: clock.source)
         let credentials = credentials(store, lookupsPerSecond: 1)
         let service = AdminKeyService(store: store, hasBootstrapKey: true, credentials: credentials, time: clock.source)
@@ -67,7 +67,7 @@ struct AdminCredentialsTests {
         #expect(try await admin(token.value, credentials) != nil)
     }
 
-    @Test("beyond the budget, a key that was made elsewhere waits for the next renewal of the copy")
+    @Test("beyond the budget, a key created elsewhere waits for the next renewal of the copy")
     func waitsForRenewal() async throws {
         let store = InMemoryStore(time: clock.source)
         let credentials = credentials(store, lookupsPerSecond: 1)
@@ -100,7 +100,20 @@ struct AdminCredentialsTests {
         }
     }
 
-    @Test("the copy is gone by as long as it is young enough, and knows expiry by itself")
+    @Test("a read that began before a change on this instance does not count as a renewal")
+    func staleRead() async throws {
+        let store = InMemoryStore(time: clock.source)
+        let credentials = credentials(store)
+        let service = AdminKeyService(store: store, hasBootstrapKey: true, credentials: credentials, time: clock.source)
+        clock.advance(by: .seconds(1))
+        _ = try await service.create(AdminKeyAttributes(name: "n", permissions: [.verify]), by: .test)
+        clock.advance(by: .seconds(-1))
+        #expect(try await !credentials.refresh())
+        clock.advance(by: .seconds(1))
+        #expect(try await credentials.refresh())
+    }
+
+    @Test("the copy is used up to its maximum age and applies expiry itself")
     func copy() async throws {
         let store = InMemoryStore(time: clock.source)
         let credentials = credentials(store)
@@ -122,9 +135,9 @@ struct AdminCredentialsTests {
     }
 
     @Test(
-        "an admin key that was revoked on another instance stays so over a database that lost it, and gets its end back"
+        "a deactivation on another instance survives a database that lost it, and is written back"
     )
-    func lostEnd() async throws {
+    func lostDeactivation() async throws {
         let store = InMemoryStore(time: clock.source)
         let credentials = credentials(store)
         let value = try await key(store)
@@ -144,10 +157,10 @@ struct AdminCredentialsTests {
         let (unknown, authentication) = (
             AdminAuthentication.unknown, try await credentials.authenticate(value, for: [.verify])
         )
-        #expect(authentication != unknown, "it is known whose it was")
+        #expect(authentication != unknown, "its owner is still known")
     }
 
-    @Test("a use that the copy was enough for is noted, once a minute; one that is not allowed is not")
+    @Test("an authorized use against the copy is recorded once a minute, an unauthorized one is not")
     func use() async throws {
         let store = InMemoryStore(time: clock.source)
         let credentials = credentials(store)
@@ -156,7 +169,7 @@ struct AdminCredentialsTests {
         func lastUse() async throws -> Timestamp? { try await store.adminKeysByDigest().values.first?.lastUsedAt }
         _ = try credentials.authenticateFromMemory(value, for: .keysRead)
         try await credentials.noteUses()
-        #expect(try await lastUse() == nil, "the key has not this permission")
+        #expect(try await lastUse() == nil, "the key lacks this permission")
         _ = try credentials.authenticateFromMemory(value, for: .verify)
         try await credentials.noteUses()
         try await credentials.refresh()
@@ -171,7 +184,7 @@ struct AdminCredentialsTests {
         }
     }
 
-    @Test("a deactivated key is looked up once, and refused by name however many unknown ones come")
+    @Test("a deactivated key is looked up once, and refused as itself even during a flood of unknown keys")
     func deactivated() async throws {
         let store = InMemoryStore(time: clock.source)
         let credentials = credentials(store, lookupsPerSecond: 2)

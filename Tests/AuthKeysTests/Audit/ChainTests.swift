@@ -3,7 +3,7 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("The chain of the trail")
+@Suite("Audit chain")
 struct ChainTests {
     private func event(_ id: Int64, transaction: UInt64, actor: String = "bootstrap") -> AuditEvent {
         AuditEvent(
@@ -12,7 +12,7 @@ struct ChainTests {
             changes: "{}")
     }
 
-    /// The chain of batches, each of events and the horizon at its time.
+    /// Returns the chain of batches, each with events and its horizon.
     private func chain(_ batches: [(events: [AuditEvent], horizon: UInt64)]) -> [SealedEvent] {
         var chain: [SealedEvent] = []
         for (events, horizon) in batches {
@@ -32,7 +32,7 @@ struct ChainTests {
         return verifier.findings.map(\.kind)
     }
 
-    @Test("no field can take the place of another")
+    @Test("a value has a different hash in each field")
     func fields() {
         func hash(_ actor: String, _ name: String?, _ address: String) -> SecretDigest {
             let event = AuditEvent(
@@ -48,7 +48,7 @@ struct ChainTests {
         #expect(Set(hashes).count == hashes.count)
     }
 
-    @Test("the first link has a known hash: the format is for ever")
+    @Test("the first link has a known hash, because the format is fixed")
     func format() {
         let seal = AuditSeal(
             event(1, transaction: 7), sequence: 1, at: Timestamp(microseconds: 2), horizon: 8, history: "h",
@@ -58,7 +58,7 @@ struct ChainTests {
         #expect(seal.hash.bytes.map { String(0x100 + Int($0), radix: 16).dropFirst() }.joined() == digest)
     }
 
-    @Test("events changed, removed, inserted below a horizon, and links that are gone are found")
+    @Test("changed, removed and inserted events and missing links are found")
     func tampering() {
         let batches = [
             (events: [event(1, transaction: 5), event(2, transaction: 6)], horizon: UInt64(10)),
@@ -77,7 +77,7 @@ struct ChainTests {
         #expect(kinds(chain(batches + [(events: [event(4, transaction: 11)], horizon: 30)])) == [.inserted])
     }
 
-    @Test("a batch that was cut goes on behind its last event, and then from its horizon on")
+    @Test("sealing continues after the last event of a full batch, and then from its horizon")
     func position() {
         let first = SealingState(head: nil, headTransaction: nil, history: "h")
         #expect(first.looksAtAll)

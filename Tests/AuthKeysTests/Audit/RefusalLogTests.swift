@@ -25,7 +25,7 @@ struct RefusalLogTests {
     }
 
     @Test(
-        "callers without a valid credential write no more than their budget a day, and one event says how many were omitted"
+        "attempts without a valid credential have a daily budget, and one event counts the omitted ones"
     )
     func daily() async throws {
         let log = RefusalLog(trail: store, anonymous: 1_000, ended: 1_000, daily: 20, time: clock.source)
@@ -33,7 +33,7 @@ struct RefusalLogTests {
         for _ in 0..<50 { log.record(attempt(), isAuthenticated: false) }
         for _ in 0..<30 { log.record(attempt(ended), isAuthenticated: false) }
         #expect(await written(40))
-        // Whoever has a valid credential has a budget of its own.
+        // A caller with a valid credential has a separate budget.
         log.record(attempt(ended), isAuthenticated: true)
         #expect(await written(41))
         #expect(await eventually { clock.sleepers == 1 })
@@ -46,7 +46,7 @@ struct RefusalLogTests {
         #expect(await written(62))
     }
 
-    @Test("what was omitted is in the trail before the log is closed")
+    @Test("closing the log appends the number of omitted attempts")
     func close() async throws {
         let log = RefusalLog(trail: store, daily: 1, time: clock.source)
         for _ in 0..<4 { log.record(attempt(), isAuthenticated: false) }

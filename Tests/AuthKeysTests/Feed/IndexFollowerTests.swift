@@ -4,7 +4,7 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("Following the changes")
+@Suite("Index follower")
 struct IndexFollowerTests {
     let clock = ManualClock()
     let store: InMemoryStore
@@ -33,12 +33,12 @@ struct IndexFollowerTests {
         }
     }
 
-    @Test("loads all, then follows on hints alone")
+    @Test("all keys are loaded, then hints alone trigger reads")
     func hints() async throws {
         let old = StoreConformance.newKey()
         _ = try await store.create(old, claim: nil)
         try await following {
-            #expect(state(old) == .active && freshness.standing == .ready)
+            #expect(state(old) == .active && freshness.status == .ready)
             let new = StoreConformance.newKey()
             _ = try await store.create(new, claim: nil)
             #expect(await eventually { state(new) == .active })
@@ -47,7 +47,7 @@ struct IndexFollowerTests {
         }
     }
 
-    @Test("looks once a second without any hint")
+    @Test("changes are read once a second without a hint")
     func polling() async throws {
         let silent = IndexFollower(
             store: store, hints: NoHints(), index: index, freshness: freshness, time: clock.source,
@@ -65,7 +65,7 @@ struct IndexFollowerTests {
         }
     }
 
-    @Test("a database that is away and comes back is noticed both times, and nothing is lost")
+    @Test("an outage and its end are detected, and no change is lost")
     func outage() async throws {
         let key = StoreConformance.newKey()
         _ = try await store.create(key, claim: nil)
@@ -73,16 +73,16 @@ struct IndexFollowerTests {
             #expect(await eventually { clock.sleepers == 1 })
             store.isDown = true
             clock.advance(by: .seconds(1))
-            #expect(await eventually { freshness.standing == .degraded })
+            #expect(await eventually { freshness.status == .degraded })
             #expect(state(key) == .active)
             store.isDown = false
             _ = try await store.deactivate(key.id)
-            #expect(await eventually { freshness.standing == .ready })
+            #expect(await eventually { freshness.status == .ready })
             #expect(await eventually { state(key) == .deactivated })
         }
     }
 
-    @Test("another history means a full load, which is believed when a second one lacks the same keys")
+    @Test("another history causes a full load, accepted once a second load lacks the same keys")
     func history() async throws {
         let key = StoreConformance.newKey()
         _ = try await store.create(key, claim: nil)
@@ -91,14 +91,14 @@ struct IndexFollowerTests {
             store.forget(key.id)
             store.beginHistory("two")
             _ = try await store.create(StoreConformance.newKey(), claim: nil)
-            #expect(await eventually { index.count == 2 && clock.sleepers == 2 && freshness.standing == .degraded })
-            #expect(state(key) == .active, "served until it is confirmed")
+            #expect(await eventually { index.count == 2 && clock.sleepers == 2 && freshness.status == .degraded })
+            #expect(state(key) == .active, "served until the second load confirms it")
             clock.advance(by: .seconds(2))
-            #expect(await eventually { state(key) == nil && index.count == 1 && freshness.standing == .ready })
+            #expect(await eventually { state(key) == nil && index.count == 1 && freshness.status == .ready })
         }
     }
 
-    @Test("a key that appears between two loads was in the middle of a restore, and is served throughout")
+    @Test("a key that a restore adds between two loads is served throughout")
     func restore() async throws {
         let keys = (0..<3).map { _ in StoreConformance.newKey() }
         for key in keys { _ = try await store.create(key, claim: nil) }
@@ -115,12 +115,12 @@ struct IndexFollowerTests {
                 if number > 0 { clock.advance(by: .seconds(2)) }
                 #expect(keys.allSatisfy { state($0) == .active })
             }
-            #expect(await eventually { freshness.standing == .ready })
+            #expect(await eventually { freshness.status == .ready })
             #expect(keys.allSatisfy { state($0) == .active })
         }
     }
 
-    @Test("what a read that broke off had brought is gone when the database takes it back")
+    @Test("entries of a failed read are removed if the database undoes them")
     func tornRead() async throws {
         _ = try await store.create(StoreConformance.newKey(), claim: nil)
         try await following {
@@ -129,15 +129,15 @@ struct IndexFollowerTests {
             store.breakNextRead()
             let key = StoreConformance.newKey()
             _ = try await store.create(key, claim: nil)
-            #expect(await eventually { state(key) == .active && freshness.standing == .degraded })
+            #expect(await eventually { state(key) == .active && freshness.status == .degraded })
             store.restore(earlier, as: "one")
             #expect(await eventually { clock.sleepers == 2 })
             clock.advance(by: .seconds(2))
-            #expect(await eventually { state(key) == nil && index.count == 1 && freshness.standing == .ready })
+            #expect(await eventually { state(key) == nil && index.count == 1 && freshness.status == .ready })
         }
     }
 
-    @Test("ends that a database lost are kept, and written back once")
+    @Test("revocations that the database lost are kept and written back once")
     func writeBack() async throws {
         let (revoked, deleted, other) = (
             StoreConformance.newKey(), StoreConformance.newKey(), StoreConformance.newKey()
@@ -159,7 +159,7 @@ struct IndexFollowerTests {
         }
     }
 
-    @Test("an operator who accepts the database revives what it revives")
+    @Test("an accepted database reactivates the keys whose revocation it lost")
     func accept() async throws {
         let key = StoreConformance.newKey()
         _ = try await store.create(key, claim: nil)

@@ -15,22 +15,22 @@ struct IndexFreshnessTests {
         freshness.service(at: clock.source.now())
     }
 
-    @Test("keys are honoured for as long as is allowed after the last read that worked")
+    @Test("keys are accepted for the maximum staleness after the last successful read")
     func staleness() {
         let freshness = freshness(maxStaleness: .seconds(60))
-        #expect(freshness.standing == .unavailable && freshness.age == nil && service(freshness) == .stopped)
+        #expect(freshness.status == .unavailable && freshness.age == nil && service(freshness) == .stopped)
         freshness.recordSync(startedAt: .zero)
-        #expect(freshness.standing == .ready && service(freshness) == .serving)
+        #expect(freshness.status == .ready && service(freshness) == .serving)
         clock.advance(by: .seconds(59))
         freshness.recordFailure()
-        #expect(freshness.standing == .degraded && freshness.age == .seconds(59) && service(freshness) == .serving)
+        #expect(freshness.status == .degraded && freshness.age == .seconds(59) && service(freshness) == .serving)
         clock.advance(by: .seconds(2))
-        #expect(freshness.standing == .unavailable && service(freshness) == .stopped)
+        #expect(freshness.status == .unavailable && service(freshness) == .stopped)
         freshness.recordSync(startedAt: clock.source.uptime())
-        #expect(freshness.standing == .ready && freshness.age == .zero && service(freshness) == .serving)
+        #expect(freshness.status == .ready && freshness.age == .zero && service(freshness) == .serving)
     }
 
-    @Test("with zero, keys are honoured until the first read that fails")
+    @Test("with zero, keys are accepted until the first failed read")
     func zero() {
         let freshness = freshness(maxStaleness: .zero)
         freshness.recordSync(startedAt: .zero)
@@ -40,7 +40,7 @@ struct IndexFreshnessTests {
         #expect(!freshness.isServing && service(freshness) == .stopped)
     }
 
-    @Test("with zero, keys are honoured until a read is late")
+    @Test("with zero, keys are accepted until a read is late")
     func zeroLate() {
         let freshness = freshness(maxStaleness: .zero)
         freshness.recordSync(startedAt: .zero)
@@ -55,21 +55,21 @@ struct IndexFreshnessTests {
         #expect(service(freshness) == .stopped)
     }
 
-    @Test("a read that does not come back counts as late, and the age is compared at each verification")
+    @Test("a hanging read counts as late, and each verification compares the age")
     func late() {
         let freshness = freshness(maxStaleness: .seconds(10))
         freshness.recordSync(startedAt: .zero)
         for step in 0..<101 {
             freshness.pulse()
             #expect(service(freshness) == .serving)
-            #expect(freshness.standing == (step > 20 ? .degraded : .ready), "\(step)")
+            #expect(freshness.status == (step > 20 ? .degraded : .ready), "\(step)")
             clock.advance(by: .milliseconds(100))
         }
-        #expect(service(freshness) == .stopped, "no pulse came since")
-        #expect(freshness.standing == .unavailable)
+        #expect(service(freshness) == .stopped, "no pulse since")
+        #expect(freshness.status == .unavailable)
     }
 
-    @Test("an instance that was stopped serves nothing until a read that began after it woke has ended")
+    @Test("a suspended instance accepts no key until a read from after its wake-up has ended")
     func sleep() {
         let freshness = freshness(maxStaleness: .seconds(60))
         freshness.recordSync(startedAt: .zero)
@@ -81,16 +81,16 @@ struct IndexFreshnessTests {
         #expect(freshness.pulse())
         #expect(service(freshness) == .asleep)
         freshness.recordSync(startedAt: before)
-        #expect(service(freshness) == .asleep, "that read began before")
+        #expect(service(freshness) == .asleep, "that read began before the wake-up")
         freshness.recordSync(startedAt: clock.source.uptime())
         #expect(service(freshness) == .serving)
         clock.advance(by: .seconds(2))
         freshness.pulse()
         freshness.recordFailure(startedAt: clock.source.uptime())
-        #expect(service(freshness) == .serving, "the database is away: from memory, then")
+        #expect(service(freshness) == .serving, "the database is unavailable, so keys are served from memory")
     }
 
-    @Test("a clock that is set does not make stale keys fresh, nor fresh ones stale")
+    @Test("a clock step makes neither stale keys fresh nor fresh keys stale")
     func clockSet() {
         let freshness = freshness(maxStaleness: .seconds(60))
         freshness.recordSync(startedAt: .zero)

@@ -21,18 +21,18 @@ struct WatermarkTests {
         FeedReading(watermark: watermark, nextTransaction: next, knowsEarlierEpoch: knows)
     }
 
-    @Test("the same session goes on, also over a checkpoint")
+    @Test("a read in the same session continues, even across a checkpoint")
     func session() {
         let later = watermark(position: 200, checkpoint: "b", durable: 150)
         #expect(watermark().continuity(to: reading(later)) == .continues)
     }
 
-    @Test("another session goes on while no checkpoint came, since every recovery ends with one")
+    @Test("a read in another session continues without a new checkpoint, since recoveries end with one")
     func sameCheckpoint() {
         #expect(watermark().continuity(to: reading(watermark(position: 100, session: "t"))) == .continues)
     }
 
-    @Test("another session after a checkpoint reads again from what was durable, whatever ids were used up meanwhile")
+    @Test("another session after a checkpoint rereads from the durable position, whatever ids were used")
     func rereads() {
         for position in [60, 100, 5_000] as [UInt64] {
             let later = watermark(position: position, checkpoint: "b", durable: 55, session: "t")
@@ -40,17 +40,17 @@ struct WatermarkTests {
         }
         let ahead = watermark(position: 100, durable: 120)
         let later = watermark(position: 200, checkpoint: "b", durable: 190, session: "t")
-        #expect(ahead.continuity(to: reading(later)) == .rereads(from: 100), "never from behind the watermark")
+        #expect(ahead.continuity(to: reading(later)) == .rereads(from: 100), "never from after the watermark")
         #expect(watermark().rewound(to: 50).position == 50 && watermark().rewound(to: 500).position == 100)
     }
 
-    @Test("a pooler's session without a name proves nothing")
+    @Test("a session without a name, as behind a pooler, proves nothing")
     func noSession() {
         let (before, after) = (watermark(session: ""), watermark(position: 200, checkpoint: "b", session: ""))
         #expect(before.continuity(to: reading(after)) == .rereads(from: 50))
     }
 
-    @Test("a replaced database, ids behind what was durable, and a lost epoch break the feed off")
+    @Test("a replaced database, ids below a durable one and a lost epoch break the feed")
     func breaks() {
         #expect(watermark().continuity(to: reading(watermark(history: "two"))) == .broken(.replaced))
         #expect(watermark().continuity(to: reading(watermark(), next: 49)) == .broken(.wentBack))
@@ -59,14 +59,14 @@ struct WatermarkTests {
         #expect(
             watermark().continuity(to: reading(watermark(position: 900, session: "t", start: "u")))
                 == .broken(.wentBack),
-            "an old copy of the files was started, and used up ids")
+            "an old copy of the files was started and used ids")
         #expect(watermark().continuity(to: reading(watermark(), knows: false)) == .broken(.epochGone))
     }
 }
 
 @Suite("Digest ranges")
 struct DigestRangeTests {
-    @Test("ranges of one size cover all digests without overlap")
+    @Test("ranges of equal size cover all digests without overlap")
     func cover() {
         for bits in [8, 11] {
             var next: [UInt8]? = Array(repeating: 0, count: 8)
@@ -79,7 +79,7 @@ struct DigestRangeTests {
         }
     }
 
-    @Test("a range has about 1,000 keys, and never more than one table of the index")
+    @Test("a range has about 1,000 keys and lies within one table of the index")
     func size() {
         #expect(DigestRange.bits(forKeys: 0) == 8)
         #expect(DigestRange.bits(forKeys: 256_000) == 8)

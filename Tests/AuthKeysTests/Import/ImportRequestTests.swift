@@ -3,7 +3,7 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("A line of an import")
+@Suite("Import request")
 struct ImportRequestTests {
     private let now = Timestamp(microseconds: 1_800_000_000_000_000)
     /// `printf %s 0123456789abcdef0123456789abcdef | sha256sum`, and the same in base64.
@@ -38,7 +38,7 @@ struct ImportRequestTests {
         ImportRequest.Secret(digest: hex, algorithm: "sha256", part: "suffix", prefix: "sk_gom_")
     }
 
-    @Test("digests in hex and base64, of each algorithm, come to the same address")
+    @Test("digests of each algorithm have one address in hex and base64")
     func encodings() throws {
         for algorithm in TokenScheme.Algorithm.allCases {
             let bytes = (0..<algorithm.byteCount).map { UInt8(truncatingIfNeeded: $0 * 41 + 251) }
@@ -65,7 +65,7 @@ struct ImportRequestTests {
         #expect(named == TokenScheme(prefix: "", algorithm: .sha256, part: .token))
     }
 
-    @Test("what is wrong with a digest is said by its member, and without it")
+    @Test("an invalid digest is reported with its member and without its value")
     func badDigests() {
         func secret(_ change: (inout ImportRequest.Secret) -> Void) -> String? {
             var secret = digest
@@ -93,7 +93,7 @@ struct ImportRequestTests {
         #expect(secret { $0.lastFour = "a b" } == "last_four")
     }
 
-    @Test("a token of Keyward's own needs no scheme; any other is hashed whole, and says what it begins with")
+    @Test("a token of Keyward's format needs no scheme, any other needs a prefix and is hashed whole")
     func tokens() throws {
         let own = Token.generate()
         let native = try checked(ImportRequest.Secret(token: own.value))
@@ -120,7 +120,7 @@ struct ImportRequestTests {
         #expect(refusal(ImportRequest.Secret()) == "digest")
     }
 
-    @Test("times come along; a key may have ended already, but not yet to come")
+    @Test("times are imported, past expiries are accepted, future creations are refused")
     func times() throws {
         let (past, future) = (now.advanced(by: .seconds(-9)), now.advanced(by: .seconds(9)))
         let key = try checked(digest) {
@@ -142,7 +142,7 @@ struct ImportRequestTests {
         #expect(refusal(digest) { $0.attributes.scopes = ["a b"] } == "scopes")
     }
 
-    @Test("no key outlives what the operator allows, unless it has ended")
+    @Test("the maximum lifetime applies unless the key is expired or deactivated")
     func lifetimes() throws {
         let hour = KeyLifetimes(longest: .seconds(3_600))
         #expect(refusal(digest, lifetimes: hour) == "expires_at")

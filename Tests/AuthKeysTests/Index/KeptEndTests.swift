@@ -3,7 +3,7 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("Ends in the index")
+@Suite("Revocations in the index")
 struct KeptEndTests {
     let index = KeyIndex()
     let digest = Token.generate().digest
@@ -20,7 +20,7 @@ struct KeptEndTests {
 
     private var state: KeyEntry.State? { index.state(of: digest) }
 
-    @Test("a load that lacks a revocation keeps it, and the dispute is known until the database agrees")
+    @Test("a load without a revocation keeps it and disputes it until the database agrees")
     func lostRevocation() {
         index.apply(entry(version: 5, state: .deactivated))
         index.beginLoad()
@@ -32,14 +32,14 @@ struct KeptEndTests {
         #expect(index.disputedEnds.isEmpty && state == .deactivated)
     }
 
-    @Test("no version revives a key, as triggers that were off would")
+    @Test("a higher version does not reactivate a key, as with disabled triggers")
     func higherVersion() {
         index.apply(entry(version: 2, state: .deactivated))
         #expect(!index.follow(entry(version: 3)))
         #expect(state == .deactivated && index.disputedEndCount == 1)
     }
 
-    @Test("a row that was read before the key ended is no dispute")
+    @Test("a row from before the revocation is not a dispute")
     func staleRow() {
         index.apply(entry(version: 2, state: .deactivated))
         #expect(!index.follow(entry(version: 1)))
@@ -50,8 +50,8 @@ struct KeptEndTests {
         #expect(state == .deactivated && index.disputedEndCount == 0)
     }
 
-    @Test("a load that lacks an ended key altogether leaves a tombstone, and a later one does not revive it")
-    func missingEnd() {
+    @Test("a load without a revoked key leaves a tombstone, and a later load does not reactivate it")
+    func missingRevocation() {
         for end in [KeyEntry.State.deactivated, .deleted] {
             let index = KeyIndex()
             index.apply(entry(version: 5, state: end))
@@ -66,7 +66,7 @@ struct KeptEndTests {
         }
     }
 
-    @Test("the end of a secret stays over a load that lacks the rotation, and gets no later")
+    @Test("the expiry of a secret survives a load without the rotation and is not postponed")
     func lostRotation() {
         index.apply(entry(version: 5, secretEnd: past))
         index.beginLoad()
@@ -76,13 +76,13 @@ struct KeptEndTests {
         #expect(index.disputedEnds == [DisputedEnd(digest: digest, keyID: id, kind: .secret(at: past))])
         index.follow(entry(version: 5, secretEnd: past.advanced(by: .seconds(60))))
         #expect(index.withKey(for: digest) { $0.expiresAt } == past)
-        #expect(index.disputedEndCount == 0, "an end that has passed is as good as the one that is known")
+        #expect(index.disputedEndCount == 0, "an expiry that has passed equals the known one")
         index.follow(entry(version: 6, secretEnd: Timestamp(microseconds: 0)))
         #expect(index.withKey(for: digest) { $0.expiresAt } == Timestamp(microseconds: 0))
         #expect(index.disputedEndCount == 0)
     }
 
-    @Test("a load that an operator accepts revives, and forgets what it lacks")
+    @Test("an accepted load reactivates keys and forgets the missing revocations")
     func accepted() {
         let lost = Token.generate().digest
         index.apply(entry(version: 5, state: .deactivated))
@@ -93,7 +93,7 @@ struct KeptEndTests {
         #expect(state == .active && index.state(of: lost) == nil && index.disputedEndCount == 0)
     }
 
-    @Test("an expiry of the key before the secret's end denies nothing, and leaves no end behind")
+    @Test("an expiry of the key before that of the secret denies and leaves no revocation")
     func earlierExpiry() {
         let (soon, late) = (Timestamp.now.advanced(by: .seconds(60)), Timestamp.now.advanced(by: .seconds(3_600)))
         index.apply(entry(version: 2, secretEnd: late))
@@ -104,7 +104,7 @@ struct KeptEndTests {
         #expect(index.disputedEndCount == 0 && index.withKey(for: digest) { $0.expiresAt }.map { $0 != soon } == true)
     }
 
-    @Test("a secret whose row was removed is no end of its key; one that ended long ago denies nothing")
+    @Test("a removed secret does not revoke its key, and an expired one denies nothing")
     func removedSecret() {
         index.apply(entry(version: 3, state: .deleted, name: ""))
         index.beginLoad()
@@ -118,7 +118,7 @@ struct KeptEndTests {
         #expect(index.disputedEnds.map(\.kind) == [.secret(at: Timestamp(microseconds: 0))])
     }
 
-    @Test("a key's own expiry may be moved later again")
+    @Test("a key's own expiry can be postponed again")
     func ownExpiry() {
         let other = KeyEntry(digest: digest, keyID: id, version: 1, state: .active, expiresAt: past, name: "name")
         index.apply(other)
@@ -126,7 +126,7 @@ struct KeptEndTests {
         #expect(index.withKey(for: digest) { $0.expiresAt } == .some(nil) && index.disputedEndCount == 0)
     }
 
-    @Test("of one version, the database's form counts")
+    @Test("for equal versions the database's form wins")
     func form() {
         index.apply(entry(version: 2, name: "mine"))
         #expect(!index.apply(entry(version: 2, name: "other")))

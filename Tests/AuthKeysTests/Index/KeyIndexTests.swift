@@ -3,7 +3,7 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("The index")
+@Suite("Key index")
 struct KeyIndexTests {
     private func entry(
         _ digest: SecretDigest, id: KeyID = .generate(), version: UInt32 = 1, state: KeyEntry.State = .active,
@@ -18,7 +18,7 @@ struct KeyIndexTests {
         index.withKey(for: digest) { $0.state }
     }
 
-    @Test("gives back all that was put in")
+    @Test("a key is returned with all its fields")
     func fields() throws {
         let index = KeyIndex()
         let end = try Timestamp(rfc3339: "2031-01-01T00:00:00.5Z")
@@ -35,7 +35,7 @@ struct KeyIndexTests {
         #expect(index.withKey(for: Token.generate().digest) { _ in true } == nil)
     }
 
-    @Test("nothing older replaces anything newer, and the same again changes nothing")
+    @Test("an older or equal version changes nothing")
     func versions() {
         let index = KeyIndex()
         let digest = Token.generate().digest
@@ -48,7 +48,7 @@ struct KeyIndexTests {
         #expect(state(index, digest) == .active)
     }
 
-    @Test("a deleted key stays deleted, whatever comes late")
+    @Test("a late entry does not restore a deleted key")
     func tombstones() {
         let index = KeyIndex()
         let digest = Token.generate().digest
@@ -63,7 +63,7 @@ struct KeyIndexTests {
         #expect(state(index, unseen) == nil)
     }
 
-    @Test("a full load removes what is gone, and keeps what came meanwhile")
+    @Test("a full load removes missing keys and keeps concurrent changes")
     func loads() {
         let index = KeyIndex()
         let digests = (0..<4).map { _ in Token.generate().digest }
@@ -75,17 +75,17 @@ struct KeyIndexTests {
         index.apply(entry(digests[3]))
         #expect(index.finishLoad() == 1)
         #expect(state(index, digests[0]) == .active)
-        #expect(state(index, digests[1]) == .deactivated, "a slow load does not revive a revoked key")
+        #expect(state(index, digests[1]) == .deactivated, "a slow load does not reactivate a revoked key")
         #expect(state(index, digests[2]) == nil)
         #expect(state(index, digests[3]) == .active)
     }
 
-    @Test("after another history began, a load replaces higher versions, and a revocation counts before it and after")
+    @Test("a load from another history replaces higher versions but no revocation")
     func history() {
         let index = KeyIndex()
         let (revoked, restored, local) = (Token.generate().digest, Token.generate().digest, Token.generate().digest)
         for digest in [revoked, restored, local] { index.apply(entry(digest, version: 9)) }
-        #expect(index.apply(entry(revoked, version: 2, state: .deactivated)), "versions count anew")
+        #expect(index.apply(entry(revoked, version: 2, state: .deactivated)), "versions restart")
         #expect(state(index, revoked) == .deactivated)
         index.beginLoad()
         index.apply(entry(local, version: 2, state: .deactivated))
@@ -95,11 +95,11 @@ struct KeyIndexTests {
         #expect(index.finishLoad() == 0)
         #expect(state(index, revoked) == .deactivated)
         #expect(state(index, restored) == .disabled)
-        #expect(state(index, local) == .deactivated, "what came while it loaded is newer than the load")
-        #expect(index.apply(entry(restored, version: 2, state: .active)), "and versions go on from there")
+        #expect(state(index, local) == .deactivated, "a change during the load is newer than the load")
+        #expect(index.apply(entry(restored, version: 2, state: .active)), "versions continue from there")
     }
 
-    @Test("a load that broke off harms nothing, however often, and the next one cleans up")
+    @Test("failed loads change nothing, and the next load removes missing keys")
     func brokenLoads() {
         let index = KeyIndex()
         let kept = Token.generate().digest
@@ -118,7 +118,7 @@ struct KeyIndexTests {
         #expect(state(index, gone) == nil)
     }
 
-    @Test("expiry is kept to the millisecond, rounded down, and never means never")
+    @Test("an expiry is stored in milliseconds, rounded down, and none stays none")
     func expiry() {
         let index = KeyIndex()
         for (given, kept) in [
@@ -133,12 +133,12 @@ struct KeyIndexTests {
         }
     }
 
-    @Test("agrees with a dictionary over any sequence of changes", arguments: [1, 2, 3] as [UInt64])
+    @Test("the index agrees with a dictionary after random changes", arguments: [1, 2, 3] as [UInt64])
     func model(seed: UInt64) {
         var random = SeededRandom(state: seed)
         let index = KeyIndex()
         var model: [SecretDigest: KeyEntry] = [:]
-        // Digests that crowd into a few homes, so that runs get long and are shifted both ways.
+        // Digests with few homes, so that runs get long and are shifted both ways.
         let digests = (0..<600).map { _ in
             SecretDigest(
                 words: (random.next() % 7 << 60 | random.next() % 3 << 40, random.next() % 5, random.next(), 0))
@@ -153,7 +153,7 @@ struct KeyIndexTests {
                 let lost = model.values.filter { held in !survivors.contains { $0.digest == held.digest } }
                 #expect(index.finishLoad() == lost.count { !$0.state.isFinal })
                 model = Dictionary(uniqueKeysWithValues: survivors.map { ($0.digest, $0) })
-                // An end that the load did not see stays as a tombstone.
+                // A revocation that the load did not see stays as a tombstone.
                 for end in lost where end.state.isFinal {
                     model[end.digest] = entry(end.digest, version: end.version, state: .deleted, name: end.name)
                 }
@@ -181,7 +181,7 @@ struct KeyIndexTests {
         #expect(index.count == model.values.count { $0.state != .deleted })
     }
 
-    @Test("keys that crowd at the end of a table keep their own texts, as it grows")
+    @Test("keys clustered at the end of a table keep their texts as it grows")
     func crowded() {
         let index = KeyIndex()
         let entries = (0..<500 as Range<UInt64>).map { number in
@@ -195,7 +195,7 @@ struct KeyIndexTests {
         #expect(index.count == 500)
     }
 
-    @Test("memory does not grow with changes, only with keys")
+    @Test("memory grows with keys, not with changes")
     func memory() {
         let index = KeyIndex()
         let digests = (0..<1_000).map { _ in Token.generate().digest }
@@ -206,7 +206,7 @@ struct KeyIndexTests {
         #expect(index.withKey(for: digests[0]) { $0.principal.name } == "some name of a key")
     }
 
-    @Test("many threads read while others write, and no key that stays is ever missed")
+    @Test("concurrent reads and writes never miss a stable key")
     func concurrency() async {
         let index = KeyIndex()
         let stable = (0..<200).map { _ in Token.generate().digest }

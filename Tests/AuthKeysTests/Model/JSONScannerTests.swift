@@ -51,7 +51,7 @@ struct JSONScannerTests {
     }
 
     @Test(
-        "a text that does not follow the grammar is refused",
+        "a text that violates the grammar is refused",
         arguments: [
             "", " ", "}", "]]", ",", "{\"", "{\"a", "{\"a\\", "{\"\\u", "{\"\\u00", "{,,\"a\"}", "{\"a\" \"a\"}",
             "[}{]",
@@ -79,7 +79,7 @@ struct JSONScannerTests {
         if bytes.first == 0x22 { #expect(defect(bytes)?.kind == .encoding) }
     }
 
-    @Test("each limit holds, and what is at it passes")
+    @Test("a text at each limit passes, beyond it is refused")
     func limits() {
         let rules = JSONRules.received
         func nested(_ depth: Int) -> String {
@@ -98,7 +98,7 @@ struct JSONScannerTests {
     }
 
     @Test(
-        "a long run of non-starters is refused, however it is written, with its path",
+        "a long run of non-starters is refused with its path, escaped or not",
         arguments: ["\u{301}", "\\u0301", "\u{0344}", "\u{0F73}", "\u{1D165}", "\\ud834\\udd65"])
     func nonStarters(_ mark: String) {
         let run = String(repeating: mark, count: StreamSafeText.limit + 1)
@@ -109,7 +109,7 @@ struct JSONScannerTests {
         #expect(defect("[\"e\(run)\"]", .kept) == nil)
     }
 
-    @Test("random texts end the scan")
+    @Test("scans of random texts terminate")
     func random() {
         var random = SystemRandomNumberGenerator()
         let letters = Array("{}[],:\"\\au06 1".utf8) + [0xCC, 0x81, 0xE0]

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Key ids")
 struct KeyIDTests {
-    @Test("an id is a UUID of version 7 that reads back")
+    @Test("an id is a UUID of version 7 and round-trips")
     func roundTrip() throws {
         let id = KeyID.generate()
         let uuid = try #require(UUID(uuidString: id.description))
@@ -18,7 +18,7 @@ struct KeyIDTests {
     }
 
     @Test(
-        "what is no UUID is none",
+        "an invalid UUID is refused",
         arguments: [
             "", "x", "0190163d8694739b8b6ec1e1b9f4a2d3", "0190163d-8694-739b-8b6e-c1e1b9f4a2d",
             "{0190163d-8694-739b-8b6e-c1e1b9f4a2d3}",
@@ -29,7 +29,7 @@ struct KeyIDTests {
         #expect(KeyID(text) == nil)
     }
 
-    @Test("ids made later sort later")
+    @Test("later ids sort later")
     func order() {
         let early = KeyID.generate(at: Timestamp(microseconds: 1_000_000))
         let late = KeyID.generate(at: Timestamp(microseconds: 1_001_000))

@@ -14,7 +14,7 @@ struct StreamSafeTextTests {
         #expect(!StreamSafeText.contains(String(repeating: "\u{0F73}", count: 16)))
     }
 
-    /// Texts of the slowest characters that a Stream-Safe text may consist of.
+    /// Texts of the slowest characters that Stream-Safe Text may contain.
     private static let worst: [(name: String, unit: String)] = [
         ("marks in the wrong order", "a" + String(repeating: "\u{315}\u{300}\u{316}", count: 10)),
         ("regional indicators", "\u{1F1E6}"), ("joined emoji", "\u{1F468}\u{200D}"), ("Hangul vowels", "\u{1161}"),
@@ -22,13 +22,13 @@ struct StreamSafeTextTests {
         ("variation selectors", "\u{FE0F}"), ("composed letters", "\u{1F82}"), ("joiners", "\u{200D}"),
     ]
 
-    @Test("comparing and hashing take a time that grows with the length")
+    @Test("comparing and hashing take linear time")
     func linear() {
         for (name, unit) in Self.worst {
             let (short, long) = (Self.text(unit, 4_000), Self.text(unit, 32_000))
             for (operation, body) in Self.operations {
                 let (few, many) = (CPUTime.least { body(short) }, CPUTime.least { body(long) })
-                // Eight times the bytes; 64 times the time would be the square of it.
+                // Eight times the bytes; 64 times the time would be quadratic.
                 #expect(many < max(few * 24, .milliseconds(2)), "\(operation) of \(name): \(few), \(many)")
             }
         }

@@ -5,7 +5,7 @@ import Testing
 @Suite("Timestamps")
 struct TimestampTests {
     @Test(
-        "RFC 3339 reads back as it was written",
+        "an RFC 3339 text round-trips",
         arguments: [
             ("1970-01-01T00:00:00Z", 0), ("2000-02-29T23:59:59Z", 951_868_799_000_000),
             ("1969-12-31T23:59:59.999999Z", -1), ("2026-11-24T07:30:16.5Z", 1_795_505_416_500_000),
@@ -16,7 +16,7 @@ struct TimestampTests {
         #expect(Timestamp(microseconds: microseconds).description == text)
     }
 
-    @Test("offsets, lower case and long fractions are understood")
+    @Test("offsets, lower case and long fractions are accepted")
     func variants() throws {
         let noon = try Timestamp(rfc3339: "2030-01-31T12:00:00Z")
         for text in [
@@ -28,7 +28,7 @@ struct TimestampTests {
     }
 
     @Test(
-        "what is no RFC 3339 moment is refused",
+        "a text that is not RFC 3339 is refused",
         arguments: [
             "", "2030-01-31", "2030-01-31T12:00:00", "2030-01-31T12:00Z", "10000-01-01T00:00:00Z",
             "2030-1-31T12:00:00Z",
@@ -40,7 +40,7 @@ struct TimestampTests {
     }
 
     @Test(
-        "what does not exist is refused",
+        "a moment that does not exist is refused",
         arguments: [
             "2030-02-29T00:00:00Z", "2100-02-29T00:00:00Z", "2030-13-01T00:00:00Z", "2030-00-01T00:00:00Z",
             "2030-04-31T00:00:00Z", "2030-01-00T00:00:00Z", "2030-01-01T24:00:00Z", "2030-01-01T00:60:00Z",
@@ -50,7 +50,7 @@ struct TimestampTests {
         #expect(throws: Timestamp.ParseFailure.noSuchMoment) { try Timestamp(rfc3339: text) }
     }
 
-    @Test("every day of four centuries reads back")
+    @Test("every day of four centuries round-trips")
     func days() throws {
         for day in stride(from: -60_000, through: 90_000, by: 1) {
             let moment = Timestamp(microseconds: Int64(day) * 86_400_000_000)
@@ -58,7 +58,7 @@ struct TimestampTests {
         }
     }
 
-    @Test("moments beyond the calendar are shown as the nearest in it, and never trap")
+    @Test("a moment beyond the calendar is shown as the nearest within it")
     func beyond() {
         #expect(Timestamp(microseconds: .max).description == "9999-12-31T23:59:59.999999Z")
         #expect(Timestamp(microseconds: .min).description == "0001-01-01T00:00:00Z")

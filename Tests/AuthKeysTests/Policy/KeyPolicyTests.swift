@@ -4,14 +4,14 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("Policies")
+@Suite("Key policies")
 struct KeyPolicyTests {
     private let now = Timestamp(microseconds: 1_800_000_000_000_000)
 
     private func later(_ seconds: Int) -> Timestamp { now.advanced(by: .seconds(seconds)) }
 
-    /// What a key says of a request.
-    private func judge(
+    /// The evaluation of a key for a request.
+    private func evaluate(
         _ attributes: KeyAttributes, method: String = "GET", path: String = "/a", address: String? = "10.1.2.3",
         needs: [String] = []
     ) throws -> (refusal: Refusal?, reported: PolicyRules) {
@@ -25,7 +25,7 @@ struct KeyPolicyTests {
                     Array(path.utf8).withUnsafeBytes { path in
                         let request = AccessRequest(
                             method: method, path: path, address: address.flatMap { IPAddress($0) }, scopes: scopes)
-                        return key.judge(request, at: now)
+                        return key.evaluate(request, at: now)
                     }
                 }
             })
@@ -35,10 +35,10 @@ struct KeyPolicyTests {
         _ attributes: KeyAttributes, method: String = "GET", path: String = "/a", address: String? = "10.1.2.3",
         needs: [String] = []
     ) throws -> Refusal? {
-        try judge(attributes, method: method, path: path, address: address, needs: needs).refusal
+        try evaluate(attributes, method: method, path: path, address: address, needs: needs).refusal
     }
 
-    @Test("each rule refuses what it is for, and nothing else")
+    @Test("each rule refuses exactly the requests that it restricts")
     func rules() throws {
         #expect(try refusal(KeyAttributes(name: "n", notBefore: later(1))) == .notYetValid)
         #expect(try refusal(KeyAttributes(name: "n", notBefore: now)) == nil)
@@ -67,7 +67,7 @@ struct KeyPolicyTests {
         #expect(try refusal(KeyAttributes(name: "n"), needs: ["a"]) == .scopeMissing)
     }
 
-    @Test("many rules at once are all looked at, in order")
+    @Test("all rules of a policy are evaluated in order")
     func order() throws {
         var key = KeyAttributes(
             name: "n", scopes: ["a"], notBefore: later(1), allowedMethods: ["POST"], allowedPaths: ["/b"],
@@ -87,34 +87,34 @@ struct KeyPolicyTests {
         #expect(try refusal(key, needs: ["a"]) == .inactive)
     }
 
-    @Test("a rule that only reports lets in, and says so; another still refuses", arguments: PolicyRule.allCases)
+    @Test("a report-only rule admits and reports, other rules still refuse", arguments: PolicyRule.allCases)
     func reports(_ rule: PolicyRule) throws {
         var key = KeyAttributes(
             name: "n", expiresAt: later(-1), notBefore: later(1), allowedMethods: ["POST"], allowedPaths: ["/b"],
             allowedCIDRs: ["192.0.2.0/24"], reportOnly: PolicyRule.allCases.map(\.rawValue))
-        let all = try judge(key, needs: ["z"])
+        let all = try evaluate(key, needs: ["z"])
         #expect(all.refusal == nil && all.reported == PolicyRules(PolicyRule.allCases))
         key.reportOnly.removeAll { $0 == rule.rawValue }
-        let refused = try judge(key, needs: ["z"])
+        let refused = try evaluate(key, needs: ["z"])
         #expect(refused.refusal != nil && refused.reported == [])
     }
 
-    @Test("a rule that only reports reports nothing where it is content")
-    func content() throws {
+    @Test("a report-only rule that passes reports nothing")
+    func passing() throws {
         let key = KeyAttributes(name: "n", allowedMethods: ["GET"], reportOnly: ["allowed_methods", "scopes"])
-        let judged = try judge(key)
-        #expect(judged.refusal == nil && judged.reported == [])
+        let evaluated = try evaluate(key)
+        #expect(evaluated.refusal == nil && evaluated.reported == [])
     }
 
-    @Test("the end of a secret is no matter of its key's reports")
+    @Test("the expiry of a secret is enforced even if that of the key is report-only")
     func secretEnd() {
         let key = KeyAttributes(name: "n", expiresAt: later(100), reportOnly: ["expires_at"])
         let entry = key.entry(of: Token.generate().digest, id: .generate(), version: 1, secretExpiresAt: later(5))
         #expect(entry.expiresAt == later(5))
     }
 
-    @Test("a policy that makes no sense closes its key")
-    func nonsense() {
+    @Test("an invalid policy disables its key")
+    func invalid() {
         for key in [
             KeyAttributes(name: "n", allowedCIDRs: ["10.0.0.1/8"]), KeyAttributes(name: "n", allowedPaths: ["a"]),
             KeyAttributes(name: "n", allowedMethods: [""]), KeyAttributes(name: "n", reportOnly: ["everything"]),
@@ -124,7 +124,7 @@ struct KeyPolicyTests {
         }
     }
 
-    @Test("a policy stays with its key, whatever becomes of the table around it")
+    @Test("a key keeps its policy while the table changes")
     func kept() throws {
         let index = KeyIndex()
         let limited = KeyAttributes(
@@ -138,12 +138,12 @@ struct KeyPolicyTests {
             }
         }
         for key in keys {
-            let refusal = index.withKey(for: key.digest) { $0.judge(.unknown, at: now).refusal.map { [$0] } ?? [] }
+            let refusal = index.withKey(for: key.digest) { $0.evaluate(.unknown, at: now).refusal.map { [$0] } ?? [] }
             #expect(refusal == (key.attributes.allowedMethods.isEmpty ? [] : [.methodNotAllowed]))
         }
     }
 
-    @Test("an explanation tells every step, and the decision of the verification itself")
+    @Test("an explanation lists every step and has the decision of the verification")
     func explanation() throws {
         let key = AuthKey(
             id: .generate(),

@@ -9,7 +9,7 @@ struct ScopeTests {
     }
 
     @Test(
-        "what they cover",
+        "a granted scope covers its scopes and no others",
         arguments: [
             (
                 "documents:read", ["documents:read"],
@@ -28,7 +28,7 @@ struct ScopeTests {
         for scope in others { #expect(!covers(granted, scope), "\(scope)") }
     }
 
-    @Test("rules are read, and the first that fits counts")
+    @Test("rules are parsed, and the first match decides")
     func rules() throws {
         let rules = ScopeRules(
             try [
@@ -53,7 +53,7 @@ struct ScopeTests {
         #expect(try ScopeRules().requirement(method: "GET", path: "/a/../b") == ScopeRequirement.none)
     }
 
-    @Test("a method that differs from a known or a ruled one in case alone is refused")
+    @Test("a method that differs in case alone from a known one or a rule's is refused")
     func miscased() throws {
         let rules = ScopeRules([try #require(ScopeRules.Rule("BAN /**=a"))])
         for method in ["get", "Post", "dELETE", "propfind", "version-control", "ban", "Ban"] {
@@ -67,12 +67,12 @@ struct ScopeTests {
     }
 
     @Test(
-        "rules that are none",
+        "an invalid rule is refused",
         arguments: [
             "", "GET", "GET /a", "/a=b", "GET a=b", "G T /a=b", "GET /a/../b=c", "GET /a=b:*", "GET /a=b\"",
             "GE\u{e9} /a=b",
         ])
-    func none(_ text: String) {
+    func invalid(_ text: String) {
         #expect(ScopeRules.Rule(text) == nil)
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("What admins can do with keys")
+@Suite("Auth key service")
 struct AuthKeyServiceTests {
     let clock = ManualClock()
     let store: InMemoryStore
@@ -26,7 +26,7 @@ struct AuthKeyServiceTests {
         return nil
     }
 
-    @Test("a key that was made opens the door here before its secret is known to anybody")
+    @Test("a created key is valid on this instance before the call returns")
     func create() async throws {
         let issued = try await service.create(
             KeyRequest(name: "  build server ", description: " for\nCI ", owner: " team ", scopes: ["a", "b", "a"]))
@@ -37,7 +37,7 @@ struct AuthKeyServiceTests {
         #expect(try await service.key(issued.key.id.description) == issued.key)
     }
 
-    @Test("a key that was deactivated opens nothing here when the call returns")
+    @Test("a deactivated key is refused on this instance once the call returns")
     func deactivate() async throws {
         let issued = try await service.create(KeyRequest(name: "n"))
         try await service.deactivate(issued.key.id.description)
@@ -47,14 +47,14 @@ struct AuthKeyServiceTests {
     }
 
     @Test(
-        "an id that is unknown, or none, is not found",
+        "an unknown or invalid id is not found",
         arguments: ["", "x", "0190163d-8694-739b-8b6e-c1e1b9f4a2d3", "%00"])
     func unknown(id: String) async {
         await #expect(throws: AuthKeyError.notFound(id: id)) { try await service.deactivate(id) }
         await #expect(throws: AuthKeyError.notFound(id: id)) { try await service.key(id) }
     }
 
-    @Test("names and descriptions keep to their rules")
+    @Test("names and descriptions are validated")
     func texts() async throws {
         for empty in ["", "  ", "\n\t", "\u{3000}"] {
             #expect(try #require(await invalid(KeyRequest(name: empty))) == ("name", "name is required"))
@@ -85,7 +85,7 @@ struct AuthKeyServiceTests {
         #expect(try #require(await invalid(KeyRequest(name: "n", idempotencyKey: "a b"))).param == "Idempotency-Key")
     }
 
-    @Test("an end that is not in the future is refused")
+    @Test("an expiry that is not in the future is refused")
     func expiry() async throws {
         let now = clock.source.now()
         for end in [now, now.advanced(by: .seconds(-1)), .minimum] {
@@ -96,7 +96,7 @@ struct AuthKeyServiceTests {
         _ = try await service.create(KeyRequest(name: "n", expiresAt: now.advanced(by: .milliseconds(1))))
     }
 
-    @Test("the same idempotency key makes one key, and says which")
+    @Test("a repeated idempotency key creates one key and reports its id")
     func idempotency() async throws {
         let request = KeyRequest(name: "n", idempotencyKey: "order-1")
         let issued = try await service.create(request)
@@ -109,7 +109,7 @@ struct AuthKeyServiceTests {
         #expect(try await service.list(KeyQuery()).keys.count == 1)
     }
 
-    @Test("a page says whether there is another")
+    @Test("a page has a cursor if another follows")
     func pages() async throws {
         for number in 0..<5 { _ = try await service.create(KeyRequest(name: "n\(number)")) }
         let whole = try await service.list(KeyQuery(limit: 5))
@@ -119,8 +119,8 @@ struct AuthKeyServiceTests {
         #expect(first.keys + second.keys == whole.keys && second.next == nil)
     }
 
-    @Test("a database that is away costs changes, and says so")
-    func away() async {
+    @Test("changes fail as unavailable while the database is down")
+    func unavailable() async {
         store.isDown = true
         await #expect(throws: AuthKeyError.unavailable(detail: "down")) {
             try await service.create(KeyRequest(name: "n"))

@@ -3,15 +3,15 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("The in-memory store keeps the promises of a store")
+@Suite("In-memory store")
 struct InMemoryStoreTests {
-    @Test(arguments: StoreConformance.all)
-    func keeps(_ promise: StoreConformance) async throws {
-        try await promise.check(InMemoryStore())
+    @Test("the store conforms to the key store", arguments: StoreConformance.all)
+    func keys(_ requirement: StoreConformance) async throws {
+        try await requirement.check(InMemoryStore())
     }
 
-    @Test(arguments: AdminConformance.all)
-    func keeps(_ promise: AdminConformance) async throws {
-        try await promise.check(InMemoryStore())
+    @Test("the store conforms to the admin store", arguments: AdminConformance.all)
+    func administration(_ requirement: AdminConformance) async throws {
+        try await requirement.check(InMemoryStore())
     }
 }

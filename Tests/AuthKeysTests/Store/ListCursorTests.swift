@@ -7,7 +7,7 @@ struct ListCursorTests {
     private let cursor = ListCursor(
         order: .newestFirst, moment: .now, name: "name with é and 🔑", id: .generate())
 
-    @Test("a cursor reads back, of every order")
+    @Test("a cursor of every order round-trips")
     func roundTrip() {
         #expect(ListCursor(encoded: cursor.encoded) == cursor)
         #expect(cursor.encoded.utf8.allSatisfy { $0 != UInt8(ascii: "=") && $0 != UInt8(ascii: "+") })
@@ -27,7 +27,7 @@ struct ListCursorTests {
         for none in ["", "-", "--name", "Name", "last-used"] { #expect(KeyOrder(none) == nil) }
     }
 
-    @Test("a cursor that was cut, extended, altered or made for another order's parts is none")
+    @Test("a cut, extended, altered or mismatched cursor is refused")
     func tampering() {
         let text = Array(cursor.encoded)
         for position in text.indices {
@@ -45,7 +45,7 @@ struct ListCursorTests {
         }
     }
 
-    @Test("a forged cursor with a time that PostgreSQL cannot hold, or with too long a name, is refused")
+    @Test("a forged cursor with an out-of-range time or a long name is refused")
     func ranges() {
         let times = [Int64.min, Timestamp.minimum.microseconds - 1, Timestamp.maximum.microseconds + 1, .max]
         for microseconds in times {
@@ -59,7 +59,7 @@ struct ListCursorTests {
         #expect(ListCursor(encoded: forged.encoded) == nil)
     }
 
-    @Test("base64url is that of RFC 4648")
+    @Test("base64url follows RFC 4648")
     func vectors() {
         for (plain, text) in [
             ("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE"),
@@ -67,6 +67,6 @@ struct ListCursorTests {
             #expect(Base64URL.encode(Array(plain.utf8)) == text)
             #expect(Base64URL.decode(Array(text.utf8)) == Array(plain.utf8))
         }
-        #expect(Base64URL.decode(Array("Zh".utf8)) == nil, "bits that say nothing must be zero")
+        #expect(Base64URL.decode(Array("Zh".utf8)) == nil, "unused bits must be zero")
     }
 }

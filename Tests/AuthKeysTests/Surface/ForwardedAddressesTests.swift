@@ -29,18 +29,18 @@ struct ForwardedAddressesTests {
     }
 
     @Test(
-        "the client is not known behind what is not an address",
+        "the client is unknown behind an invalid address",
         arguments: ["junk", "junk, 10.2.2.2", "", ", 10.2.2.2"])
     func unknown(_ value: String) {
         #expect(client(value) == nil)
     }
 
-    @Test("nothing is known where the peer is not")
+    @Test("no address is known without that of the peer")
     func peerless() {
         #expect(ForwardedAddresses(["192.0.2.1".utf8], from: nil).client(before: proxies) == nil)
     }
 
-    @Test("no more addresses are read than the limit, and a client beyond it is not known")
+    @Test("a client beyond the limit of addresses is unknown")
     func limit() {
         let trusted = Array(repeating: "10.2.2.2", count: ForwardedAddresses.limit - 2).joined(separator: ",")
         #expect(client("192.0.2.1," + trusted) == "192.0.2.1")
@@ -49,7 +49,7 @@ struct ForwardedAddressesTests {
         #expect(read.nearestFirst.count == ForwardedAddresses.limit)
     }
 
-    @Test("an address may have a port, and brackets where it is of version 6")
+    @Test("an address may have a port, and IPv6 brackets")
     func forms() {
         for (text, address) in [
             ("192.0.2.1:80", "192.0.2.1"), ("[2001:db8::1]", "2001:db8::1"), ("[2001:db8::1]:443", "2001:db8::1"),
@@ -65,7 +65,7 @@ struct ForwardedAddressesTests {
         }
     }
 
-    @Test("the length of the field does not matter")
+    @Test("a long field is read in bounded time")
     func cost() {
         for unit in ["\u{301}", ",", "::,", "192.0.2.1,", " ", "a"] {
             let value = String(repeating: unit, count: 64_000 / unit.utf8.count)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("Schemes of tokens")
+@Suite("Token schemes")
 struct TokenSchemeTests {
     private func scheme(_ prefix: String, _ algorithm: TokenScheme.Algorithm, _ part: TokenScheme.Part) throws
         -> TokenScheme
@@ -15,7 +15,7 @@ struct TokenSchemeTests {
         Array(token.utf8).withUnsafeBytes { scheme.address(of: $0) }
     }
 
-    @Test("a token is found where its digest was put, whatever the algorithm and the part")
+    @Test("a token and its digest have one address for each algorithm and part")
     func addresses() throws {
         let token = "sk_gom_0123456789abcdef"
         for (part, hashed) in [(TokenScheme.Part.token, token), (.suffix, String(token.dropFirst(7)))] {
@@ -34,7 +34,7 @@ struct TokenSchemeTests {
         }
     }
 
-    @Test("digests of different schemes are never confused, and a digest is no token")
+    @Test("digests of different schemes differ in address, and no token hashes to one")
     func separation() throws {
         let digest = Array(SHA256.hash(data: Array("0123456789abcdef".utf8)))
         let schemes = try [
@@ -42,7 +42,7 @@ struct TokenSchemeTests {
         ]
         let addresses = schemes.compactMap { scheme in digest.withUnsafeBytes { scheme.address(ofDigest: $0) } }
         #expect(Set(addresses).count == 3)
-        // Whoever has a digest could write down what its address is the hash of, but not send it as a token.
+        // The holder of a digest could write down the preimage of its address, but could not send it as a token.
         let preimage = Array("\0keyward imported digest\0sha256\0suffix\0a_\0".utf8) + digest
         #expect(preimage.withUnsafeBytes { SecretDigest(hashing: $0) } == addresses[1])
         let known = TokenSchemes()
@@ -50,13 +50,13 @@ struct TokenSchemeTests {
         for bytes in [preimage, digest, Array("é0123456789abcdef".utf8), Array("0123456789 abcdef".utf8), []] {
             bytes.withUnsafeBytes { bytes in
                 known.forEachAddress(of: bytes) { _ in
-                    Issue.record("taken for a token")
+                    Issue.record("accepted as a token")
                 }
             }
         }
     }
 
-    @Test("prefixes are visible ASCII; only what follows one can be hashed alone")
+    @Test("prefixes are visible ASCII, and a suffix needs a prefix")
     func prefixes() {
         #expect(TokenScheme(prefix: "", algorithm: .sha256, part: .token) != nil)
         #expect(TokenScheme(prefix: "", algorithm: .sha256, part: .suffix) == nil)
@@ -65,7 +65,7 @@ struct TokenSchemeTests {
         }
     }
 
-    @Test("schemes are tried from the longest prefix on, and known once")
+    @Test("schemes are sorted by length of prefix, without duplicates")
     func known() throws {
         let schemes = TokenSchemes()
         let wanted = try [
@@ -83,7 +83,7 @@ struct TokenSchemeTests {
         #expect(found == wanted.reversed().map { address($0, "sk_gom_0123456789abcdef") })
     }
 
-    @Test("tables are read while they change")
+    @Test("tables can be read while they change")
     func concurrent() async throws {
         let schemes = TokenSchemes()
         let token = Array("p7_0123456789abcdef".utf8)

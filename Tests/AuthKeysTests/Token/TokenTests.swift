@@ -27,7 +27,7 @@ struct TokenTests {
         #expect(Array("".utf8).withUnsafeBytes { CRC32.checksum($0) } == 0)
     }
 
-    @Test("the checksum is the same by the byte and by the word, at every length", arguments: 0...80)
+    @Test("the checksum by byte equals that by word, at every length", arguments: 0...80)
     func checksumByTheByte(_ length: Int) {
         let bytes = (0..<length).map { _ in UInt8.random(in: 0...255) }
         let expected = bytes.reduce(UInt32.max) { crc, byte in
@@ -45,7 +45,7 @@ struct TokenTests {
         #expect(token.digest == Array(token.value.utf8).withUnsafeBytes { SecretDigest(hashing: $0) })
     }
 
-    @Test("base 62 is fixed in width and reads back")
+    @Test("base 62 has a fixed width and round-trips")
     func base62() {
         #expect(String(decoding: Base62.encode([0, 0, 0, 0], width: 6), as: UTF8.self) == "000000")
         #expect(String(decoding: Base62.encode([0, 0, 0, 61], width: 2), as: UTF8.self) == "0z")
@@ -59,7 +59,7 @@ struct TokenTests {
         #expect(largest.first != Base62.alphabet[0])
     }
 
-    @Test("any single altered, added or missing character makes a token malformed")
+    @Test("a token with one altered, added or missing character is malformed")
     func oneCharacter() {
         let value = Token.generate(prefix: .standard).value
         let characters = Array(value)
@@ -81,7 +81,7 @@ struct TokenTests {
         #expect(!isWellFormed(String(repeating: "A", count: 10_000)))
     }
 
-    @Test("a right checksum does not excuse characters outside the alphabet", arguments: [0, 20, 42])
+    @Test("characters outside the alphabet are refused despite a valid checksum", arguments: [0, 20, 42])
     func foreignCharacters(position: Int) {
         for foreign in [UInt8(ascii: "-"), UInt8(ascii: ":"), UInt8(ascii: "@"), UInt8(ascii: "["), 0, 0xFF] {
             var bytes = Array("kw_".utf8) + [UInt8](repeating: UInt8(ascii: "q"), count: 43)
@@ -92,7 +92,7 @@ struct TokenTests {
         }
     }
 
-    @Test("prefixes keep to their rule")
+    @Test("prefixes are validated")
     func prefixes() {
         for good in ["a", "kw", "a_b", "0", "acme_live_2", String(repeating: "a", count: 24)] {
             #expect(TokenPrefix(good)?.description == good)
@@ -102,7 +102,7 @@ struct TokenTests {
         }
     }
 
-    @Test("neither a token nor a digest shows itself when it is printed")
+    @Test("tokens and digests are redacted when printed")
     func printing() {
         let token = Token.generate()
         for text in ["\(token)", String(reflecting: token), "\(Mirror(reflecting: token).children.map { "\($0)" })"] {

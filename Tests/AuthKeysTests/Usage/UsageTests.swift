@@ -4,12 +4,12 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("Counting the use of keys")
+@Suite("Usage of keys")
 struct UsageTests {
     private let noon = Timestamp(microseconds: 20_000 * 86_400_000_000 + 43_200_000_000)
     private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    @Test("every request counts, by secret, and the counts are handed over once")
+    @Test("every request is counted by secret, and counts are taken once")
     func counts() {
         var ledger = UsageLedger()
         var random = SeededRandom(state: 7)
@@ -26,7 +26,7 @@ struct UsageTests {
         #expect(ledger.isEmpty && ledger.take().isEmpty)
     }
 
-    @Test("a key is looked at closely at once, and then once a second")
+    @Test("a key is sampled at once, and then once a second")
     func notes() {
         var ledger = UsageLedger()
         let (digest, id) = (Token.generate().digest, KeyID.generate())
@@ -40,7 +40,7 @@ struct UsageTests {
         #expect(count?.lastUsedAt == noon.advanced(by: .seconds(2)))
     }
 
-    @Test("midnight parts the days")
+    @Test("days are separated at midnight")
     func days() {
         var ledger = UsageLedger()
         let (digest, id) = (Token.generate().digest, KeyID.generate())
@@ -52,7 +52,7 @@ struct UsageTests {
     }
 
     @Test(
-        "the name of what sent a request",
+        "the agent name is read from the user agent",
         arguments: [
             ("curl/8.4.0", "curl"), ("python-requests/2.31", "python-requests"), ("OpenAI/Python 1.3", "OpenAI"),
             ("Mozilla/5.0 (X11) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36", "Chrome"),
@@ -66,7 +66,7 @@ struct UsageTests {
         #expect(Array(value.utf8).withUnsafeBytes { AgentName.read($0) } == name)
     }
 
-    @Test("counts of many are merged and written in order; what cannot be written is kept")
+    @Test("counts are merged and written in order, and kept if the write fails")
     func recorder() async throws {
         let store = InMemoryStore()
         var keys: [NewKey] = []
@@ -94,7 +94,7 @@ struct UsageTests {
         #expect(order == order.sorted() && order.count == keys.count)
     }
 
-    @Test("what a key was last used for is known before, while and after it is written, and writes nothing")
+    @Test("the last use is known before, during and after its write, and asking writes nothing")
     func lastUse() async throws {
         let store = InMemoryStore()
         let key = StoreConformance.newKey()
@@ -107,14 +107,14 @@ struct UsageTests {
         #expect(try await store.key(key.id)?.usage.requests == 0)
         store.isDown = true
         await recorder.flush()
-        #expect(await recorder.lastUse(of: key.id) == noon, "it could not be written")
+        #expect(await recorder.lastUse(of: key.id) == noon, "the write failed")
         store.isDown = false
         await recorder.flush()
         #expect(try await store.key(key.id)?.usage.requests == 4)
         #expect(await recorder.lastUse(of: key.id) == nil)
     }
 
-    @Test("counters are asked at the interval, and what they hand over is written")
+    @Test("counters hand over at the interval, and their counts are written")
     func interval() async throws {
         let clock = ManualClock()
         let store = InMemoryStore(time: clock.source)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("Tokens that Keyward did not make")
+@Suite("Imported tokens")
 struct ForeignTokenTests {
     let clock = ManualClock()
     let store: InMemoryStore
@@ -45,7 +45,7 @@ struct ForeignTokenTests {
             for line in lines { continuation.yield([line]) }
             continuation.finish()
         }
-        return try await service.importKeys(ImportOptions(mode: mode), lines: batches, by: .test)
+        return try await service.importKeys(ImportOptions(mode: mode), lines: batches, by: .test) {}
     }
 
     private func name(_ token: String) async -> String {
@@ -56,7 +56,7 @@ struct ForeignTokenTests {
         }
     }
 
-    @Test("each opens the door as soon as it was brought in, and no other does")
+    @Test("each imported token is valid at once, and no other is")
     func open() async throws {
         let tokens = ["sk_gom_0123456789abcdef", "live-0123456789abcdef", "pk.0123456789abcdef", "0123456789ABCDEF"]
         #expect(await name(tokens[0]) == "key_malformed")
@@ -72,7 +72,7 @@ struct ForeignTokenTests {
         #expect(await name("sk_gom_" + "live-0123456789abcdef") == "key_unknown")
     }
 
-    @Test("a token that fits several schemes is found under the right one")
+    @Test("a token that matches several schemes is found under the correct one")
     func overlapping() async throws {
         let token = "sk_gom_0123456789abcdef"
         _ = try await bring([
@@ -84,22 +84,22 @@ struct ForeignTokenTests {
         let own = Token.generate()
         _ = try await bring([secret(own.value, prefix: "", .sha512, .token)])
         _ = try await store.changes(since: nil) { [index] in index.apply($0) }
-        #expect(await name(own.value) == "n0", "one of Keyward's own form, too, if only the index holds it")
+        #expect(await name(own.value) == "n0", "a token of Keyward's format too, if the index has it")
     }
 
     @Test(
-        "a token that was brought in twice, under two schemes, is good only as long as both keys are",
+        "a token imported under two schemes is valid only while both keys are",
         arguments: [0, 1])
     func twice(_ ended: Int) async throws {
         let token = "sk_gom_0123456789abcdef"
-        func bringBoth() async throws -> [AuthKey] {
+        func importBoth() async throws -> [AuthKey] {
             _ = try await bring([
                 secret(token, prefix: "sk_gom_", .sha256, .suffix), secret(token, prefix: "sk_", .sha512, .token),
             ])
             _ = try await store.changes(since: nil) { [index] in index.apply($0) }
             return try await store.list(KeyQuery()).sorted { $0.name < $1.name }
         }
-        let id = try await bringBoth()[ended].id.description
+        let id = try await importBoth()[ended].id.description
         #expect(await name(token) == "n0")
         var patch = KeyPatch()
         patch.enabled = .set(false)
@@ -114,7 +114,7 @@ struct ForeignTokenTests {
         #expect(await name(token) == "key_unknown")
     }
 
-    @Test("a token of Keyward's own whose digest was brought in too ends with either key")
+    @Test("a Keyward token whose digest was imported too is revoked with either key")
     func ownToo() async throws {
         for endsOwn in [true, false] {
             let own = try await service.create(KeyRequest(name: "own"), by: .test)
@@ -133,7 +133,7 @@ struct ForeignTokenTests {
     }
 
     @Test(
-        "a plain token is refused where its digest is there under any scheme, or was",
+        "a token is refused if its digest exists or existed under any scheme",
         arguments: TokenScheme.Algorithm.allCases, TokenScheme.Part.allCases)
     func plain(_ algorithm: TokenScheme.Algorithm, _ part: TokenScheme.Part) async throws {
         let token = "sk_gom_0123456789abcdef"
@@ -157,7 +157,7 @@ struct ForeignTokenTests {
         #expect(both.imported == 2 && both.problems.map(\.line) == [2, 4])
     }
 
-    @Test("another instance knows a scheme with its next look, and then looks its tokens up")
+    @Test("another instance learns a scheme with its next read and then looks up its tokens")
     func elsewhere() async throws {
         let token = "sk_gom_0123456789abcdef"
         let other = KeyIndex()
@@ -180,15 +180,15 @@ struct ForeignTokenTests {
         }
     }
 
-    @Test("junk that looks like a scheme's costs no more statements than any other")
-    func junk() async throws {
+    @Test("invalid tokens of a scheme cost no more statements than other invalid ones")
+    func flood() async throws {
         _ = try await bring([secret("sk_gom_0123456789abcdef", prefix: "sk_gom_", .sha256, .suffix)])
         let before = store.finds
         for number in 0..<10_000 { #expect(await name("sk_gom_\(number)") == "key_unknown") }
         #expect(store.finds - before <= LookupBudget.burst)
     }
 
-    @Test("a rotation gives a secret of Keyward's own, which begins as the old one if it can")
+    @Test("a rotation creates a Keyward secret, with the old prefix if possible")
     func rotation() async throws {
         _ = try await bring([
             secret("sk_gom_0123456789abcdef", prefix: "sk_gom_", .sha256, .suffix),
@@ -202,7 +202,7 @@ struct ForeignTokenTests {
         }
     }
 
-    @Test("kinds of tokens are limited in number")
+    @Test("the number of schemes is limited")
     func limit() async throws {
         let report = try await bring(
             (0..<40).map { secret("p\($0)_0123456789abcdef", prefix: "p\($0)_", .sha256, .suffix) }, mode: .skip)
@@ -212,13 +212,13 @@ struct ForeignTokenTests {
         #expect(index.schemes.all.count == TokenSchemes.limit)
     }
 
-    @Test("one import at a time, and one that fails leaves the turn to the next")
+    @Test("one import runs at a time, and a failed one does not block the next")
     func turns() async throws {
         let (lines, continuation) = AsyncStream.makeStream(of: [ImportLine].self)
-        async let first = service.importKeys(ImportOptions(), lines: lines, by: .test)
+        async let first = service.importKeys(ImportOptions(), lines: lines, by: .test) {}
         try await Task.sleep(for: .milliseconds(100))
         await #expect(throws: AuthKeyError.conflict(.importRunning)) {
-            try await service.importKeys(ImportOptions(), lines: AsyncStream<[ImportLine]> { $0.finish() }, by: .test)
+            try await service.importKeys(ImportOptions(), lines: AsyncStream<[ImportLine]> { $0.finish() }, by: .test) {}
         }
         continuation.finish()
         #expect(try await first.imported == 0)

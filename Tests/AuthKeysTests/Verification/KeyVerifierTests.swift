@@ -3,7 +3,7 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("Verification")
+@Suite("Key verifier")
 struct KeyVerifierTests {
     let clock = ManualClock()
     let store: InMemoryStore
@@ -40,14 +40,14 @@ struct KeyVerifierTests {
         if case .admitted(let profile) = await decision(token.value) { profile.principal.name == "n" } else { false }
     }
 
-    @Test("a good key is admitted as who it is")
+    @Test("a valid key is admitted with its principal")
     func admitted() async {
         let token = Token.generate()
         put(token)
         #expect(await isAdmitted(token))
     }
 
-    @Test("each cause has its refusal")
+    @Test("each reason has its refusal")
     func refusals() async {
         let expired = Token.generate()
         put(expired, expiresAt: clock.source.now())
@@ -57,14 +57,14 @@ struct KeyVerifierTests {
         #expect(await refusal(disabled.value) == .inactive)
         let revoked = Token.generate()
         put(revoked, state: .deactivated, expiresAt: clock.source.now())
-        #expect(await refusal(revoked.value) == .inactive, "revoked outranks expired")
+        #expect(await refusal(revoked.value) == .inactive, "revoked takes precedence over expired")
         #expect(await refusal(Token.generate().value) == .unknown)
         for junk in ["", "kw_", "kw_abc", Token.generate().value + "x", "' OR 1=1 --"] {
             #expect(await refusal(junk) == .malformed)
         }
     }
 
-    @Test("a key expires by the clock, without anything being told")
+    @Test("a key expires by the clock alone")
     func expiry() async {
         let token = Token.generate()
         put(token, expiresAt: clock.source.now().advanced(by: .seconds(10)))
@@ -75,14 +75,14 @@ struct KeyVerifierTests {
         #expect(await refusal(token.value) == .expired)
     }
 
-    @Test("junk never becomes a statement, whatever its number")
-    func junk() async {
+    @Test("malformed tokens cause no statement")
+    func malformed() async {
         for number in 0..<10_000 { #expect(await refusal("kw_\(number)") == .malformed) }
         #expect(store.finds == 0)
     }
 
-    @Test("a key made elsewhere works at once, however many are made")
-    func madeElsewhere() async throws {
+    @Test("keys created elsewhere are valid at once, however many there are")
+    func createdElsewhere() async throws {
         for _ in 0..<500 {
             let token = Token.generate()
             _ = try await store.create(StoreConformance.newKey(digest: token.digest), claim: nil)
@@ -93,7 +93,7 @@ struct KeyVerifierTests {
         }
     }
 
-    @Test("a flood of well-formed unknown tokens comes down to one statement a second")
+    @Test("a flood of well-formed unknown tokens causes one statement a second")
     func flood() async {
         for _ in 0..<2_000 { #expect(await refusal(Token.generate().value) == .unknown) }
         #expect(store.finds == LookupBudget.burst)
@@ -104,7 +104,7 @@ struct KeyVerifierTests {
         #expect(store.finds == LookupBudget.burst + 10)
     }
 
-    @Test("the same unknown token is asked for once a second at most")
+    @Test("an unknown token is looked up at most once a second")
     func repeatedUnknown() async {
         let token = Token.generate()
         for _ in 0..<100 { _ = await decision(token.value) }
@@ -114,7 +114,7 @@ struct KeyVerifierTests {
         #expect(store.finds == 2)
     }
 
-    @Test("while the database is away, known keys are admitted and unknown ones are nobody's fault")
+    @Test("during an outage known keys are admitted and unknown ones are unavailable")
     func databaseAway() async {
         let known = Token.generate()
         put(known)
@@ -126,7 +126,7 @@ struct KeyVerifierTests {
         #expect(await refusal("junk") == .malformed)
     }
 
-    @Test("before the first load, and beyond the staleness allowed, nothing is decided")
+    @Test("before the first load and beyond the maximum staleness, keys are unavailable")
     func staleness() async {
         let token = Token.generate()
         put(token)

@@ -2,11 +2,11 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("The budget for unknown tokens")
+@Suite("Lookup budget")
 struct LookupBudgetTests {
     private let digests = (0..<50).map { _ in Token.generate().digest }
 
-    @Test("whoever comes while a statement is under way shares the next")
+    @Test("requests during a statement share the next one")
     func batches() {
         var budget = LookupBudget(now: .zero)
         #expect(budget.request(digests[0], now: .zero) == .ask([digests[0]]))
@@ -16,10 +16,11 @@ struct LookupBudgetTests {
         #expect(Set(next.ask) == Set(digests[1..<10]) && next.giveUp.isEmpty)
         #expect(budget.request(digests[0], now: .zero) == .absent, "just found absent")
         #expect(budget.answered(found: Set(digests[1..<10]), now: .zero) == ([], []))
-        #expect(budget.request(digests[1], now: .zero) == .ask([digests[1]]), "found ones are not remembered as absent")
+        #expect(
+            budget.request(digests[1], now: .zero) == .ask([digests[1]]), "found digests are not remembered as absent")
     }
 
-    @Test("an empty budget gives up whoever waits, and fills by one a second")
+    @Test("an empty budget gives up waiting requests and refills by one a second")
     func emptiness() {
         var budget = LookupBudget(now: .zero)
         for number in 0..<LookupBudget.burst {
@@ -34,7 +35,7 @@ struct LookupBudgetTests {
         #expect(budget.request(digests[42], now: .seconds(2)) == .ask([digests[42]]))
     }
 
-    @Test("a failed statement makes nobody absent")
+    @Test("a failed statement marks no digest as absent")
     func failure() {
         var budget = LookupBudget(now: .zero)
         _ = budget.request(digests[0], now: .zero)

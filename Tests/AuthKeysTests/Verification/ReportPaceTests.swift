@@ -2,12 +2,12 @@ import Testing
 
 @testable import AuthKeys
 
-@Suite("Lines about rules that only report")
+@Suite("Report pace")
 struct ReportPaceTests {
     private let one = KeyID(high: 0, low: 1)
     private let two = KeyID(high: 0, low: 2)
 
-    @Test("each key and rule has its first line at once, and one a minute that counts the rest")
+    @Test("each key and rule has a line at once, then one a minute with the count")
     func pace() {
         var pace = ReportPace()
         #expect(pace.note(.scopes, of: one, now: .zero) == .key(reports: 1))
@@ -19,7 +19,7 @@ struct ReportPaceTests {
         #expect(pace.note(.scopes, of: one, now: .seconds(3_600)) == .key(reports: 2))
     }
 
-    @Test("more keys than there is room for have one line a minute among them, until there is room again")
+    @Test("keys beyond the limit share one line a minute until there is room")
     func bounded() {
         var pace = ReportPace(limit: 2)
         #expect(pace.note(.scopes, of: one, now: .zero) == .key(reports: 1))

@@ -40,4 +40,4 @@ with client:
     deactivate_auth_key.sync_detailed(made.id, client=client)
     gone = get_auth_key.sync(made.id, client=client)
     assert gone.active is False and gone.deactivated_at is not None, gone
-print("as it should be")
+print("passed")

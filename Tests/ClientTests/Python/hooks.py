@@ -1,4 +1,4 @@
-"""What schemathesis cannot know from the document: how lines are sent, and what only the moment decides."""
+"""Hooks for rules that the document cannot express: the encoding of lines, and checks that depend on the time."""
 
 import datetime
 import ipaddress
@@ -20,33 +20,33 @@ def lines(context, value):
 
 @schemathesis.hook
 def filter_case(context, case):
-    """Leaves out what fits the document and is rightly refused all the same, for reasons that no schema can say."""
+    """Skips requests that match the document but are refused for reasons that no schema can express."""
     if case.meta is None:
         return True
     bad_parts = [place.value for place, part in case.meta.components.items() if part.mode == GenerationMode.NEGATIVE]
     if case.meta.generation.mode == GenerationMode.NEGATIVE:
-        # Whatever the body is, it is lines, and what is wrong with them is in the report.
+        # Any body is a sequence of lines, and the report lists their faults.
         return not (bad_parts == ["body"] and case.media_type == "application/x-ndjson")
-    # A number for a text with quotes, which schemathesis 4.32 calls good.
+    # A number for a quoted text, which schemathesis 4.32 considers valid.
     if not re.fullmatch(r'\*|"[0-9]+"', (case.headers or {}).get("If-Match", "*")):
         return False
     query, body = case.query or {}, case.body if isinstance(case.body, dict) else {}
-    # A cursor is one that a list gave out.
+    # A valid cursor comes from a list.
     if "cursor" in query or body.get("cursor") is not None:
         return False
-    # Queries for permissions are a language of their own.
+    # Permission queries have a grammar.
     if isinstance(body.get("permissions"), str) and not re.fullmatch(r"[a-z]+:[a-z]+( AND [a-z]+:[a-z]+)*", body["permissions"]):
         return False
     if any(is_too_long(query.get(name)) for name in ("expiring_within", "unused_for")):
         return False
-    # A key ends in the future, and begins before it ends.
+    # The expiry of a key is in the future, and after its start.
     expires, begins = moment(body.get("expires_at")), moment(body.get("not_before"))
     if expires and (expires <= datetime.datetime.now(datetime.timezone.utc) or begins and begins >= expires):
         return False
-    # In Unkey's form, in milliseconds.
+    # The expiry in Unkey's format, in milliseconds.
     if isinstance(body.get("expires"), int) and body["expires"] <= time.time() * 1_000:
         return False
-    # The bits of a network behind its prefix are zero.
+    # The bits of a network after its prefix must be zero.
     if not all(map(is_network, body.get("allowed_cidrs") or [])):
         return False
     metadata = json.dumps(body.get("metadata") or body.get("meta"), separators=(",", ":"))

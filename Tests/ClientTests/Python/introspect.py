@@ -1,4 +1,4 @@
-"""Asks what keys are, as an OAuth client does, with Authlib.
+"""Introspects keys as an OAuth client, with Authlib.
 
 The environment has KEYWARD_CONTROL_URL, ADMIN_KEY, and KEYS, separated by spaces. Prints one JSON object.
 """
@@ -24,7 +24,7 @@ def seen(response):
 
 client = session(os.environ["ADMIN_KEY"])
 metadata = client.get(base + "/.well-known/oauth-authorization-server", withhold_token=True).json()
-# The issuer is a name that nothing answers to here.
+# The host name of the issuer does not resolve here.
 endpoint = metadata["introspection_endpoint"].replace(metadata["issuer"], base)
 
 

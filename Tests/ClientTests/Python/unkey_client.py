@@ -1,7 +1,7 @@
-"""Unkey's own client for Python (PyPI: unkey.py), as it is, against a Keyward.
+"""Runs Unkey's client for Python (PyPI: unkey.py), unmodified, against a Keyward.
 
-UnkeyClientTests runs it with KEYWARD_URL, KEYWARD_ADMIN_KEY, and KEYWARD_LIMITED_KEY, an admin key that may do no
-more than verify. It ends with 0 if all is as it should be.
+UnkeyClientTests runs it with KEYWARD_URL, KEYWARD_ADMIN_KEY, and KEYWARD_LIMITED_KEY, an admin key with only the
+permission verify. It exits with 0 if all checks pass.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ def main():
     unkey = Unkey(server_url=URL, root_key=os.environ["KEYWARD_ADMIN_KEY"])
     keys, apis = unkey.keys, unkey.apis
 
-    # A key with all that Keyward keeps.
+    # Create a key with all attributes that Keyward supports.
     expires = (int(time.time()) + 3600) * 1000
     made = keys.create_key(
         api_id="api_docs",
@@ -47,7 +47,7 @@ def main():
     key_id, secret = made.data.key_id, made.data.key
     assert made.meta.request_id and secret.startswith("sk_live_"), made
 
-    # It is good, for what it may do.
+    # Verify it, with permissions that it has and lacks.
     verdict = keys.verify_key(key=secret, permissions="documents:read and (documents.write)", tags=["path=/docs"]).data
     assert verdict.valid and verdict.code == models.Code.VALID and verdict.key_id == key_id, verdict
     assert verdict.name == "billing" and verdict.enabled and verdict.expires == expires, verdict
@@ -61,14 +61,14 @@ def main():
     later = asyncio.run(keys.verify_key_async(key=secret, credits={"cost": 0})).data
     assert later.valid, later
 
-    # It is shown, by its id and by its secret.
+    # Show it by its id and by its secret.
     shown = keys.get_key(key_id=key_id).data
     assert shown.key_id == key_id and shown.start == "sk_live_" and shown.enabled, shown
     assert shown.expires == expires and abs(shown.created_at / 1000 - time.time()) < 60, shown
     assert shown.permissions == ["documents:read", "documents.write"] and shown.plaintext is None, shown
     assert keys.whoami(key=secret).data == shown
 
-    # It is changed: what is not named stays, null clears, the metadata are replaced.
+    # Change it: absent members stay, null clears, the metadata are replaced.
     keys.update_key(key_id=key_id, name="invoices", meta={"plan": "free"}, expires=None, enabled=False)
     changed = keys.get_key(key_id=key_id).data
     assert changed.name == "invoices" and changed.meta == {"plan": "free"} and changed.expires is None, changed
@@ -81,7 +81,7 @@ def main():
     assert [p.name for p in keys.remove_permissions(key_id=key_id, permissions=["a"]).data] == ["b"]
     assert keys.set_permissions(key_id=key_id, permissions=[]).data == []
 
-    # It is listed among its own, page by page.
+    # List the keys of its apiId, page by page.
     others = {keys.create_key(api_id="api_docs", external_id=f"user_{number}").data.key_id for number in range(4)}
     keys.create_key(api_id="api_else")
     found, page = [], apis.list_keys(api_id="api_docs", limit=2)
@@ -96,14 +96,14 @@ def main():
     assert of_user.data[0].name == "unnamed", of_user
     assert apis.list_keys(api_id="api_none").result.data == []
 
-    # A new secret: the one before is good as long as was said.
+    # Rotate it: the previous secret stays valid for the requested time.
     rerolled = keys.reroll_key(key_id=key_id, expiration=60_000).data
     assert rerolled.key_id == key_id and rerolled.key != secret, "rerolled"
     assert keys.verify_key(key=secret).data.valid and keys.verify_key(key=rerolled.key).data.valid
     again = keys.reroll_key(key_id=key_id, expiration=0).data
     assert not keys.verify_key(key=rerolled.key).data.valid and keys.verify_key(key=again.key).data.valid
 
-    # Deleted is deleted.
+    # Delete it.
     keys.delete_key(key_id=key_id)
     assert keys.verify_key(key=again.key).data.code == models.Code.NOT_FOUND
     raises(errors.NotFoundErrorResponse, lambda: keys.get_key(key_id=key_id), status=404, detail=key_id)
@@ -112,7 +112,7 @@ def main():
     keys.delete_key(key_id=key_id, permanent=True)
     raises(errors.NotFoundErrorResponse, lambda: keys.delete_key(key_id=key_id), status=404)
 
-    # What is wrong, and what Keyward does not have.
+    # Check errors, and operations that Keyward lacks.
     bad = errors.BadRequestErrorResponse
     for refused, location in [
         (lambda: keys.create_key(api_id="a", roles=["admin"]), "body.roles"),
@@ -150,4 +150,4 @@ def main():
 
 
 main()
-print("as it should be")
+print("passed")

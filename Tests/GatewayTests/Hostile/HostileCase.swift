@@ -1,51 +1,51 @@
 import AuthKeys
 import Testing
 
-/// What a client sends to do harm, what it gets for that, and what the upstream sees of it.
+/// The bytes of a hostile client, the expected responses, and the requests that the upstream may see.
 ///
-/// In texts, a character is a byte; `{key}` stands for the good key, `{other}` for one that nobody knows.
+/// In texts, a character is a byte. `{key}` stands for a valid key, `{other}` for an unknown one.
 struct HostileCase: Sendable, CustomTestStringConvertible {
     enum Answer: Sendable {
-        /// The upstream's: the target that it was asked for.
+        /// The upstream's response: the target of its request.
         case upstream(String)
-        /// The gateway's own, with its code.
+        /// The gateway's own response, with its code.
         case refusal(Int, String?)
     }
 
     enum Sight: Sendable {
         /// Not even a connection.
         case nothing
-        /// No whole request, and the end of the connection.
+        /// No complete request, and the end of the connection.
         case unfinished
-        /// These, byte for byte; `{own}` stands for the fields that the gateway adds, `{anonymous}` for those without an
-        /// identity, `{upstream}` for the upstream's own name.
+        /// These requests, byte for byte. `{own}` stands for the fields that the gateway adds, `{anonymous}` for those
+        /// without an identity, `{upstream}` for the upstream's own name.
         case requests([String])
     }
 
     let name: String
     let bytes: String
-    /// Every answer that the client gets.
+    /// All responses that the client gets.
     let answers: [Answer]
-    /// Whether the client's connection can be used again.
+    /// True if the client's connection can be used again.
     let isKept: Bool
     let sight: Sight
     var isToHead: Bool { bytes.hasPrefix("HEAD ") }
 
     var testDescription: String { name }
 
-    /// Refused at its head.
+    /// A case that is refused at its head.
     static func refused(
         _ name: String, _ bytes: String, _ status: Int = 400, _ code: String? = nil, kept: Bool = false
     ) -> HostileCase {
         HostileCase(name: name, bytes: bytes, answers: [.refusal(status, code)], isKept: kept, sight: .nothing)
     }
 
-    /// Refused within its body.
+    /// A case that is refused within its body.
     static func broken(_ name: String, _ bytes: String) -> HostileCase {
         HostileCase(name: name, bytes: bytes, answers: [.refusal(400, nil)], isKept: false, sight: .unfinished)
     }
 
-    /// Harmless as it crosses: one request, with that line, those fields after `Host`, and that body.
+    /// A case that is forwarded as one harmless request, with this line, these fields after `Host`, and this body.
     static func passes(
         _ name: String, _ bytes: String, as line: String = "POST /p", host: String = "api.test", _ fields: String = "",
         body: String = "", kept: Bool = true, anonymous: Bool = false
@@ -59,22 +59,22 @@ struct HostileCase: Sendable, CustomTestStringConvertible {
 }
 
 extension HostileCase {
-    /// The code of a refusal, where its status says it all.
+    /// The code of a refusal for statuses that have only one.
     static let codes = [
         400: "malformed_request", 405: "method_not_supported", 408: "request_timeout", 414: "target_too_long",
         431: "headers_too_large", 505: "version_not_supported",
     ]
 }
 
-/// Sends a case to a gateway, whole or a byte at a time, and then what an innocent client would send: whoever was to be
-/// harmed by the case would be harmed in that.
-func run(_ hostile: HostileCase, inDrops: Bool = false) async throws {
+/// Sends a case to a gateway, in one write or byte by byte, and then the requests of an innocent client. Harm done by
+/// the case would show in those.
+func run(_ hostile: HostileCase, byteByByte: Bool = false) async throws {
     let upstream = try await RawUpstream { .send(echo($0)) }
     try await withGateway(before: upstream) { gateway async throws in
         let client = try await connect(port: gateway.port)
         let bytes = filled(hostile.bytes, gateway).latin1
-        if inDrops {
-            // A refusal may come before the last drop, and end the connection.
+        if byteByByte {
+            // A refusal may come before the last byte, and end the connection.
             for byte in bytes { guard (try? await client.send([byte])) != nil else { break } }
         } else {
             try await client.send(bytes)
@@ -95,22 +95,22 @@ func run(_ hostile: HostileCase, inDrops: Bool = false) async throws {
             try await client.waitForClose()
             #expect(!client.wasReset)
         }
-        #expect(client.text == "", "the client got more than was due")
+        #expect(client.text == "", "the client got more bytes than expected")
         await client.close()
         let innocent = try await gateway.exchange(gateway.get("/innocent"))
         #expect(innocent.text == "/innocent")
-        try await check(upstream, hostile, inDrops: inDrops, ids: ids, gateway)
+        try await check(upstream, hostile, byteByByte: byteByByte, ids: ids, gateway)
     }
 }
 
-/// The answer of an upstream that names the target.
+/// The response of an upstream that echoes the target.
 func echo(_ request: RawUpstream.Request) -> String {
     let body = request.head.hasPrefix("HEAD ") ? "" : request.target
     return "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
 }
 
 extension RawUpstream.Request {
-    /// What is asked for; empty if that is not to be told.
+    /// The target of the request; empty if the request line is invalid.
     var target: String {
         let words = head.split(separator: " ", maxSplits: 2)
         return words.count == 3 ? String(words[1]) : ""
@@ -133,9 +133,9 @@ private func check(_ response: RawResponse, _ answer: HostileCase.Answer, toHead
     }
 }
 
-/// What the upstream saw is what the case says, then the innocent requests, and not a byte more.
+/// Checks that the upstream saw the requests of the case, then the innocent ones, and not a byte more.
 private func check(
-    _ upstream: RawUpstream, _ hostile: HostileCase, inDrops: Bool, ids: [String], _ gateway: GatewayHarness
+    _ upstream: RawUpstream, _ hostile: HostileCase, byteByByte: Bool, ids: [String], _ gateway: GatewayHarness
 ) async throws {
     let innocent = hostile.isKept ? ["/canary", "/innocent"] : ["/innocent"]
     let requests = upstream.requests
@@ -146,23 +146,23 @@ private func check(
         #expect(expected.count == texts.count)
     }
     let seen = requests.dropLast(innocent.count).map { String(latin1: $0.bytes) }
-    // Drops may be gathered, or not.
-    let differs = inDrops ? try zip(seen, expected).contains { try joined($0) != joined($1) } : seen != expected
-    #expect(!differs && seen.count == expected.count, "the upstream saw \(seen), and not \(expected)")
+    // Chunks that arrive byte by byte may be merged.
+    let differs = byteByByte ? try zip(seen, expected).contains { try joined($0) != joined($1) } : seen != expected
+    #expect(!differs && seen.count == expected.count, "the upstream saw \(seen) instead of \(expected)")
     let served = Set(requests.map(\.connection))
     switch hostile.sight {
     case .unfinished:
-        try await eventually("what was begun to be given up") {
+        try await eventually("connections with unfinished requests to close") {
             upstream.connections.enumerated().allSatisfy { served.contains($0) || $1.isClosed }
         }
-    case .nothing: #expect(upstream.connections.count == 1, "only the innocent's")
+    case .nothing: #expect(upstream.connections.count == 1, "only the innocent client's connection")
     case .requests:
         #expect(served.count == upstream.connections.count)
         #expect(upstream.connections.map(\.received).reduce(0, +) == requests.map(\.bytes.count).reduce(0, +))
     }
 }
 
-/// A request with its chunks put together.
+/// Returns a request with its chunks merged.
 private func joined(_ request: String) throws -> String {
     let parts = request.components(separator: "\r\n\r\n")
     guard parts[0].contains("Transfer-Encoding: chunked") else { return request }
@@ -175,7 +175,7 @@ private func filled(_ text: String, _ gateway: GatewayHarness) -> String {
     return text.replacing("{key}", with: gateway.token.value).replacing("{other}", with: Token.generate().value)
 }
 
-/// A request as the upstream sees it, with what the gateway adds.
+/// Returns a request as the upstream sees it, with the fields that the gateway adds.
 private func filled(_ text: String, id: String, _ gateway: GatewayHarness, _ upstream: RawUpstream) -> String {
     let host = text.components(separator: "\r\n").first { $0.hasPrefix("Host: ") }?.dropFirst(6) ?? ""
     let identity = "X-Keyward-Key-Id: \(gateway.keyID)\r\nX-Keyward-Key-Name: test key\r\n"

@@ -1,7 +1,7 @@
 import Testing
 
-/// Chunked bodies that are none, and trailers that want to be fields (RFC 9112 section 7.1).
-@Suite struct HostileChunkTests {
+/// Invalid chunked bodies, and trailers that pose as header fields (RFC 9112 section 7.1).
+@Suite("Hostile chunked bodies") struct HostileChunkTests {
     private static let framing = "Transfer-Encoding: chunked\r\n"
     private static let whole = "5\r\nhello\r\n0\r\n\r\n"
 
@@ -80,7 +80,7 @@ import Testing
         crosses("a size of 15 digits", "000000000000005\r\nhello\r\n0\r\n\r\n"),
         crosses("a trailer that may pass", "0\r\nX-Sum: 10\r\n\r\n", as: "0\r\nX-Sum: 10\r\n\r\n"),
         crosses(
-            "one that may not before one that may", "0\r\nX-API-Key: {key}\r\nX-Sum: 10\r\n\r\n",
+            "a forbidden trailer before an allowed one", "0\r\nX-API-Key: {key}\r\nX-Sum: 10\r\n\r\n",
             as: "0\r\nX-Sum: 10\r\n\r\n"),
         crosses("line ends in the data", "5\r\n\r\n\r\n0\r\n0\r\n\r\n", as: "5\r\n\r\n\r\n0\r\n0\r\n\r\n"),
         crosses(
@@ -88,27 +88,33 @@ import Testing
             as: "13\r\nGET /s HTTP/1.1\r\n\r\n\r\n0\r\n\r\n"),
     ]
 
-    @Test(arguments: sizes) func `a size is hexadecimal digits`(_ hostile: HostileCase) async throws {
+    @Test("a chunk size that is not plain hexadecimal digits is refused", arguments: sizes)
+    func chunkSizes(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: ends) func `a chunk ends where it says`(_ hostile: HostileCase) async throws {
+    @Test("a chunk that does not end where its size says is refused", arguments: ends)
+    func chunkEnds(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: trailers) func `a trailer is a field that frames nothing`(_ hostile: HostileCase) async throws {
+    @Test("a trailer that is malformed or frames a message is refused", arguments: trailers)
+    func forbiddenTrailers(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: dropped) func `a trailer tells nobody who the client is`(_ hostile: HostileCase) async throws {
+    @Test("a trailer with a reserved or header-only name is dropped", arguments: dropped)
+    func droppedTrailers(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: harmless) func `what has one meaning passes with it`(_ hostile: HostileCase) async throws {
+    @Test("an unambiguous chunked body is forwarded", arguments: harmless)
+    func harmlessBodies(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: ends) func `it is the same in drops`(_ hostile: HostileCase) async throws {
-        try await run(hostile, inDrops: true)
+    @Test("a chunk with a wrong end is refused when it arrives byte by byte", arguments: ends)
+    func endsByteByByte(_ hostile: HostileCase) async throws {
+        try await run(hostile, byteByByte: true)
     }
 }

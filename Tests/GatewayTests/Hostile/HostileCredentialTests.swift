@@ -1,7 +1,7 @@
 import Testing
 
-/// Credentials in odd places, odd spellings and odd numbers.
-@Suite struct HostileCredentialTests {
+/// Credentials in unusual fields, spellings and numbers.
+@Suite("Hostile credentials") struct HostileCredentialTests {
     private static func get(_ lines: String, target: String = "/p") -> String {
         "GET \(target) HTTP/1.1\r\nHost: api.test\r\n\(lines)\r\n"
     }
@@ -11,7 +11,7 @@ import Testing
             lines.debugDescription, get("\(lines)\r\n"), code == "ambiguous_credentials" ? 400 : 401, code, kept: true)
     }
 
-    /// Goes through, and leaves its credential behind.
+    /// A case that is forwarded without its credential.
     private static func opens(_ lines: String, _ rest: String = "") -> HostileCase {
         .passes(lines.debugDescription, get("\(lines)\r\n"), as: "GET /p", rest)
     }
@@ -90,29 +90,34 @@ import Testing
         opens("Connection: X-API-Key\r\nX-API-Key: {key}"),
         opens("Connection: X-API-Key\r\nAuthorization: Bearer {key}\r\nX-API-Key: {key}"),
         opens("Proxy-Authorization: Bearer {other}\r\nX-API-Key: {key}"),
-        // No credential, so nobody's business: it passes like any other field.
+        // These are not credentials, so they pass like any other field.
         opens("X_API_Key: other\r\nX-API-Key: {key}", "X_API_Key: other\r\n"),
         opens("X.API.Key: other\r\nAuthorization: Bearer {key}", "X.API.Key: other\r\n"),
         opens("Cookie: X-API-Key=other\r\nX-API-Key: {key}", "Cookie: X-API-Key=other\r\n"),
     ]
 
-    @Test(arguments: many) func `two credentials are none`(_ hostile: HostileCase) async throws {
+    @Test("two different credentials, or a field twice, are ambiguous", arguments: many)
+    func ambiguousCredentials(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: missing) func `a key elsewhere opens nothing`(_ hostile: HostileCase) async throws {
+    @Test("a key outside the credential fields is missing", arguments: missing)
+    func missingKeys(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: malformed) func `a token is a token to the last byte`(_ hostile: HostileCase) async throws {
+    @Test("a token with extra, missing or invalid bytes is malformed", arguments: malformed)
+    func malformedTokens(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: unknown) func `a token of nobody is unknown`(_ hostile: HostileCase) async throws {
+    @Test("a well-formed token that was never issued is unknown", arguments: unknown)
+    func unknownTokens(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: opening) func `a key in its place opens, and stays behind`(_ hostile: HostileCase) async throws {
+    @Test("a key in a credential field is accepted and not forwarded", arguments: opening)
+    func accepted(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 }

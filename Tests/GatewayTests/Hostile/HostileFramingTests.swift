@@ -1,7 +1,7 @@
 import Testing
 
-/// Requests whose length two readers could tell differently (RFC 9112 section 6).
-@Suite struct HostileFramingTests {
+/// Requests whose length two parsers could determine differently (RFC 9112 section 6).
+@Suite("Hostile framing") struct HostileFramingTests {
     private static let chunks = "5\r\nhello\r\n0\r\n\r\n"
     private static let smuggled = "GET /smuggled HTTP/1.1\r\nHost: api.test\r\nX-API-Key: {key}\r\n\r\n"
 
@@ -91,53 +91,58 @@ import Testing
             "CL named in Connection", post("Connection: content-length\r\nContent-Length: 5", "hello"),
             "Content-Length: 5\r\n", body: "hello"),
         .passes(
-            "Transfer_Encoding says nothing", post("Transfer_Encoding: chunked\r\nContent-Length: 5", "0\r\n\r\n"),
+            "Transfer_Encoding is not framing", post("Transfer_Encoding: chunked\r\nContent-Length: 5", "0\r\n\r\n"),
             "Transfer_Encoding: chunked\r\nContent-Length: 5\r\n", body: "0\r\n\r\n"),
         .passes(
-            "Content_Length says nothing", post("Content_Length: 1\r\nContent-Length: 5", "hello"),
+            "Content_Length is not framing", post("Content_Length: 1\r\nContent-Length: 5", "hello"),
             "Content_Length: 1\r\nContent-Length: 5\r\n", body: "hello"),
-        .passes("X-Content-Length says nothing", post("X-Content-Length: 5", ""), "X-Content-Length: 5\r\n"),
+        .passes("X-Content-Length is not framing", post("X-Content-Length: 5", ""), "X-Content-Length: 5\r\n"),
         .passes(
             "zeros before a length", post("Content-Length: 0005", "hello"), "Content-Length: 0005\r\n", body: "hello"),
         .passes(
             "blanks around a length", post("Content-Length:\t5 ", "hello"), "Content-Length:\t5 \r\n", body: "hello"),
         .passes("a length of many zeros", post("Content-Length: 000", ""), "Content-Length: 000\r\n"),
         .passes(
-            "TE is no Transfer-Encoding", post("TE: chunked\r\nContent-Length: 5", "hello"), "Content-Length: 5\r\n",
+            "TE is not framing", post("TE: chunked\r\nContent-Length: 5", "hello"), "Content-Length: 5\r\n",
             body: "hello"),
         .passes(
-            "Content-Encoding neither", post("Content-Encoding: chunked\r\nContent-Length: 5", "hello"),
+            "Content-Encoding is not framing", post("Content-Encoding: chunked\r\nContent-Length: 5", "hello"),
             "Content-Encoding: chunked\r\nContent-Length: 5\r\n", body: "hello"),
     ]
     private static let chunked = "Transfer-Encoding: chunked\r\n"
 
-    @Test(arguments: both) func `two lengths are one too many`(_ hostile: HostileCase) async throws {
+    @Test("a request with two framings is refused", arguments: both)
+    func twoFramings(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: codings) func `a coding is chunked, once and spelled so`(_ hostile: HostileCase) async throws {
+    @Test("a transfer coding other than a single chunked is refused", arguments: codings)
+    func transferCodings(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: names) func `a Transfer-Encoding in disguise is no field`(_ hostile: HostileCase) async throws {
+    @Test("a misspelled Transfer-Encoding field is refused", arguments: names)
+    func transferEncodingNames(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: lengths) func `a length is digits`(_ hostile: HostileCase) async throws {
+    @Test("a Content-Length that is not a plain number is refused", arguments: lengths)
+    func contentLengths(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: lengthNames) func `a Content-Length stands once, under its name`(_ hostile: HostileCase)
-        async throws
-    {
+    @Test("a Content-Length that is misspelled or duplicated is refused", arguments: lengthNames)
+    func contentLengthNames(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: harmless) func `what has one meaning passes with it`(_ hostile: HostileCase) async throws {
+    @Test("unambiguous framing is forwarded", arguments: harmless)
+    func harmlessFraming(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: both + harmless) func `it is the same in drops`(_ hostile: HostileCase) async throws {
-        try await run(hostile, inDrops: true)
+    @Test("framing is treated equally when it arrives byte by byte", arguments: both + harmless)
+    func byteByByte(_ hostile: HostileCase) async throws {
+        try await run(hostile, byteByByte: true)
     }
 }

@@ -1,13 +1,13 @@
 import Testing
 
-/// Heads whose lines and fields two readers could tell apart differently (RFC 9112 sections 2 and 5).
-@Suite struct HostileHeadTests {
+/// Heads that two parsers could split into lines and fields differently (RFC 9112 sections 2 and 5).
+@Suite("Hostile heads") struct HostileHeadTests {
     private static let start = "GET /p HTTP/1.1\r\nHost: api.test\r\nX-API-Key: {key}\r\n"
     private static let smuggled = "GET /smuggled HTTP/1.1\r\nHost: api.test\r\nX-API-Key: {key}\r\n\r\n"
 
     private static func get(_ lines: String) -> String { "\(start)\(lines)\r\n" }
 
-    /// A head whose line ends are as given.
+    /// A head with the given line ends.
     private static func head(
         _ line: String = "\r\n", _ host: String = "\r\n", _ key: String = "\r\n", _ end: String = "\r\n"
     )
@@ -98,35 +98,38 @@ import Testing
             "X-A: \\r\\nX-Keyward-Owner: root\r\n"),
     ]
 
-    @Test(arguments: lineEnds + otherEnds) func `a line ends in CRLF and nothing else`(_ hostile: HostileCase)
-        async throws
-    {
+    @Test("a line that does not end in CRLF is refused", arguments: lineEnds + otherEnds)
+    func wrongLineEnds(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: folds) func `a field is a name, a colon, a value, a line`(_ hostile: HostileCase) async throws {
+    @Test("a folded or malformed field line is refused", arguments: folds)
+    func fieldLines(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: names) func `a name is a token`(_ hostile: HostileCase) async throws {
+    @Test("a field name with a byte that is not a token character is refused", arguments: names)
+    func fieldNames(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: values) func `a value has no control characters`(_ hostile: HostileCase) async throws {
+    @Test("a field value with a control character is refused", arguments: values)
+    func fieldValues(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: starts) func `a request begins with its method`(_ hostile: HostileCase) async throws {
+    @Test("bytes before the method of a request are refused", arguments: starts)
+    func bytesBeforeMethod(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: harmless) func `what has one meaning passes with it`(_ hostile: HostileCase) async throws {
+    @Test("an unambiguous head is forwarded", arguments: harmless)
+    func harmlessHeads(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: lineEnds + otherEnds + folds + starts) func `it is the same in drops`(_ hostile: HostileCase)
-        async throws
-    {
-        try await run(hostile, inDrops: true)
+    @Test("a hostile head is refused when it arrives byte by byte", arguments: lineEnds + otherEnds + folds + starts)
+    func byteByByte(_ hostile: HostileCase) async throws {
+        try await run(hostile, byteByByte: true)
     }
 }

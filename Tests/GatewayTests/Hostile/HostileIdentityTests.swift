@@ -1,7 +1,7 @@
 import Testing
 
-/// Clients that say who they are, where they come from, and what Keyward may not say.
-@Suite struct HostileIdentityTests {
+/// Clients that forge an identity or an address, or try to remove the fields that Keyward adds.
+@Suite("Hostile identity fields") struct HostileIdentityTests {
     private static func get(_ lines: String) -> String {
         "GET /p HTTP/1.1\r\nHost: api.test\r\nX-API-Key: {key}\r\n\(lines)\r\n"
     }
@@ -80,30 +80,33 @@ import Testing
         "Range: bytes=0-", "Cookie: X-Keyward-Key-Id=1", "Trailer: X-Keyward-Key-Id",
     ].map { kept($0) }
 
-    @Test(arguments: spellings) func `whatever reads like Keyward's own is removed`(_ hostile: HostileCase) async throws
-    {
+    @Test("a field that resembles one of Keyward's own is removed", arguments: spellings)
+    func reservedNames(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: overrides) func `what some servers believe instead of the request line is removed`(
-        _ hostile: HostileCase
-    ) async throws {
+    @Test("a field that some servers use instead of the request line is removed", arguments: overrides)
+    func requestOverrides(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: named) func `no name in Connection takes Keyward's own off`(_ hostile: HostileCase) async throws {
+    @Test("a Connection field cannot remove Keyward's own fields", arguments: named)
+    func namedInConnection(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: disguises) func `an identity in disguise is no field`(_ hostile: HostileCase) async throws {
+    @Test("an identity field with a malformed name is refused", arguments: disguises)
+    func malformedNames(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: hops) func `what is of one connection stays there`(_ hostile: HostileCase) async throws {
+    @Test("a field of one connection is not forwarded", arguments: hops)
+    func hopByHop(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: others) func `what only resembles passes untouched`(_ hostile: HostileCase) async throws {
+    @Test("a field that only resembles a reserved one is forwarded unchanged", arguments: others)
+    func similarNames(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 }

@@ -1,14 +1,14 @@
 import Testing
 
 /// Heads at the limits, and one beyond each.
-@Suite struct HostileLimitTests {
-    /// The head with the good key filled in: a token of the standard prefix has as many characters.
+@Suite("Limits of heads") struct HostileLimitTests {
+    /// The number of characters of a token with the standard prefix, which replaces `{key}`.
     private static let tokenLength = 52
     private static let start = "GET /p HTTP/1.1\r\nHost: api.test\r\nX-API-Key: {key}\r\n"
 
     private static func letters(_ count: Int) -> String { String(repeating: "a", count: count) }
 
-    /// A head of that many bytes in all, in one long field, its line, and the target.
+    /// Returns a head of `count` bytes in total with one long field, and the line of that field.
     private static func sized(_ count: Int) -> (head: String, field: String) {
         let rest = start.utf8.count - "{key}".utf8.count + tokenLength + "X-A: \r\n\r\n".utf8.count
         let field = "X-A: \(letters(count - rest))\r\n"
@@ -50,15 +50,17 @@ import Testing
         .refused("a target without end", "GET /\(letters(32_768))", 414),
         .refused("a method without end", letters(32_768), 414),
         .refused("nothing but line ends", String(repeating: "\r\n", count: 100)),
-        .refused("an absolute target beyond", start.replacing("/p", with: "http://a/\(letters(8_184))") + "\r\n", 414),
+        .refused(
+            "an absolute target beyond the limit", start.replacing("/p", with: "http://a/\(letters(8_184))") + "\r\n",
+            414),
         .refused(
             "a long key", "GET /p HTTP/1.1\r\nHost: a\r\nX-API-Key: \(letters(30_000))\r\n\r\n", 401, "key_malformed",
             kept: true),
         .refused("a long Host", "GET /p HTTP/1.1\r\nHost: \(letters(40_000))\r\nX-API-Key: {key}\r\n\r\n", 431),
     ]
 
-    @Test(arguments: cases) func `a head is taken up to its limits and not beyond`(_ hostile: HostileCase) async throws
-    {
+    @Test("a head is accepted up to its limits and refused beyond", arguments: cases)
+    func limits(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 }

@@ -1,7 +1,7 @@
 import Testing
 
-/// Requests hidden behind, or within, other requests: each is processed as what it is, or not at all.
-@Suite struct HostilePipelineTests {
+/// Requests hidden behind, or within, other requests. The gateway treats each according to its own head, or not at all.
+@Suite("Hostile pipelining") struct HostilePipelineTests {
     private static let key = "X-API-Key: {key}\r\n"
     private static let hidden = "GET /hidden HTTP/1.1\r\nHost: api.test\r\nX-API-Key: {key}\r\n\r\n"
     private static let keyless = "GET /hidden HTTP/1.1\r\nHost: api.test\r\n\r\n"
@@ -15,7 +15,7 @@ import Testing
         "\(line) HTTP/1.1\r\nHost: api.test\r\n\(fields){own}\r\n\(body)"
     }
 
-    /// A request that holds another one in its body.
+    /// A request that contains another one in its body.
     private static func holding(_ line: String, _ more: String = "", kept: Bool = true) -> HostileCase {
         let framing = "Content-Length: \(length)\r\n"
         return .passes(
@@ -77,7 +77,7 @@ import Testing
             "ambiguous_credentials"),
         .refused("a refusal that closes", request("GET /p", "Connection: close\r\n") + hidden, 401, "key_missing"),
         .refused("a TRACE", request("TRACE /p", key) + hidden, 405),
-        .refused("what is malformed", request("GET /p", "\(key)X : 1\r\n") + hidden),
+        .refused("a malformed head", request("GET /p", "\(key)X : 1\r\n") + hidden),
         .refused("another version", "GET /p HTTP/2.0\r\nHost: a\r\n\r\n" + hidden, 505),
         .broken("a broken chunk", request("POST /p", "\(key)Transfer-Encoding: chunked\r\n", "x\r\n") + hidden),
         .broken(
@@ -154,17 +154,18 @@ import Testing
             seen("POST /p", "Transfer-Encoding: chunked\r\n", "0\r\n\r\n")),
     ]
 
-    @Test(arguments: bodies) func `a body is a body, whatever it holds`(_ hostile: HostileCase) async throws {
+    @Test("a body is not parsed as a request", arguments: bodies)
+    func requestInBody(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: behindAnEnd) func `nothing is processed behind the last answer`(_ hostile: HostileCase)
-        async throws
-    {
+    @Test("nothing is processed after the last response", arguments: behindAnEnd)
+    func afterLastResponse(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: rows) func `each request is judged by its own head`(_ hostile: HostileCase) async throws {
+    @Test("each request is evaluated by its own head", arguments: rows)
+    func pairs(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 }

@@ -1,7 +1,7 @@
 import Testing
 
-/// Requests that would pass without a key if they were preflights, and upgrades that are none.
-@Suite struct HostilePreflightTests {
+/// Requests that would pass without a key if they were preflights, and upgrades that are not to WebSocket.
+@Suite("Hostile preflights and upgrades") struct HostilePreflightTests {
     private static let origin = "Origin: https://app.test\r\n"
     private static let asked = "Access-Control-Request-Method: POST\r\n"
 
@@ -116,17 +116,18 @@ import Testing
             "a WebSocket with its key elsewhere", options("\(websocket)Sec-WebSocket-Key: {key}\r\n", method: "GET")),
     ]
 
-    @Test(arguments: none) func `what is not quite a preflight needs a key`(_ hostile: HostileCase) async throws {
+    @Test("a request that is not exactly a preflight needs a key", arguments: none)
+    func notPreflights(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: anonymous) func `a preflight passes as nobody's`(_ hostile: HostileCase) async throws {
+    @Test("a preflight is forwarded without an identity", arguments: anonymous)
+    func anonymousPreflights(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: upgrades) func `only a WebSocket is asked for, and only with a key`(_ hostile: HostileCase)
-        async throws
-    {
+    @Test("only an upgrade to WebSocket is forwarded, and only with a key", arguments: upgrades)
+    func webSocketOnly(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 }

@@ -1,13 +1,13 @@
 import Testing
 
-/// What an upstream answers to do harm, and what the client gets of it.
+/// A hostile response of an upstream, and the part of it that the client may get.
 struct HostileReply: Sendable, CustomTestStringConvertible {
     enum Outcome: Sendable {
-        /// Nothing of it: 502, and its connection goes on.
+        /// Nothing: the client gets a 502, and its connection stays open.
         case nothing
-        /// The end of its connection, and no way to take what came for a response.
+        /// The end of its connection, in a way that the client cannot mistake for a complete response.
         case cut
-        /// These bytes, exactly, with `{id}` for the line that tells the request's id.
+        /// Exactly these bytes, with `{id}` for the `X-Request-Id` line.
         case gets(String)
     }
 
@@ -15,14 +15,14 @@ struct HostileReply: Sendable, CustomTestStringConvertible {
     let bytes: String
     var method = "GET"
     var version = "1.1"
-    /// More of the request's fields.
+    /// Additional fields of the request.
     var fields = ""
-    /// Whether the upstream closes behind it; then the bytes are ASCII.
+    /// True if the upstream closes its connection after the bytes, which are then ASCII.
     var closes = false
     let outcome: Outcome
-    /// Whether the client's connection can be used again.
+    /// True if the client's connection can be used again.
     var keepsClient = true
-    /// Whether the upstream's can.
+    /// True if the upstream's connection can be used again.
     var keepsUpstream = false
 
     var testDescription: String { name }
@@ -46,7 +46,8 @@ struct HostileReply: Sendable, CustomTestStringConvertible {
             keepsClient: keepsClient, keepsUpstream: keepsUpstream)
     }
 
-    /// Answers like that once, on its first connection; whoever comes later is told the target that he asked for.
+    /// An upstream that sends the bytes once, on its first connection. Later requests get their own target as the
+    /// response.
     func upstream() async throws -> RawUpstream {
         try await RawUpstream { request in
             guard request.connection == 0, request.index == 0 else { return .send(echo(request)) }
@@ -55,8 +56,8 @@ struct HostileReply: Sendable, CustomTestStringConvertible {
     }
 }
 
-/// Has an upstream answer so, and then serve innocent requests: on the same client's connection if that goes on, and on
-/// another.
+/// Lets an upstream send the response, and then serve innocent requests: on the same client's connection if it stays
+/// open, and on another.
 func run(_ reply: HostileReply) async throws {
     let upstream = try await reply.upstream()
     try await withGateway(before: upstream) { gateway async throws in
@@ -89,12 +90,12 @@ func run(_ reply: HostileReply) async throws {
         #expect(requests.map(\.target) == expected)
         #expect(requests.dropFirst().allSatisfy { $0.connection == (reply.keepsUpstream ? 0 : 1) })
         if !reply.keepsUpstream {
-            try await eventually("the upstream's connection to be thrown away") { upstream.connections[0].isClosed }
+            try await eventually("the upstream's connection to close") { upstream.connections[0].isClosed }
         }
     }
 }
 
-/// The client gets what is due, and behind it what is due to its next request.
+/// Checks that the client gets the expected bytes, and after them the response to its next request.
 private func check(
     _ client: RawConnection, _ text: String, _ reply: HostileReply, _ upstream: RawUpstream, _ gateway: GatewayHarness
 ) async throws {

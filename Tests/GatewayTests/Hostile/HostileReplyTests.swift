@@ -1,7 +1,7 @@
 import Testing
 
-/// Upstreams that answer so that somebody else might be harmed.
-@Suite struct HostileReplyTests {
+/// Upstream responses that could harm other clients.
+@Suite("Hostile responses") struct HostileReplyTests {
     private static let ok = "HTTP/1.1 200 OK\r\n"
     private static let poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
     private static let length = "Content-Length: 2\r\n"
@@ -53,11 +53,11 @@ import Testing
 
     private static let websocket = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
-    /// To a client that does want to go on with WebSocket.
+    /// Responses to a client that requests an upgrade to WebSocket.
     static let upgrades: [HostileReply] = [
         ("no protocol", ""), ("no Connection", "Upgrade: websocket\r\n"), ("no Upgrade", "Connection: Upgrade\r\n"),
         ("another protocol", "Connection: Upgrade\r\nUpgrade: h2c\r\n"), ("two lengths", websocket + length + length),
-        ("a protocol alike", "Connection: Upgrade\r\nUpgrade: websocketx\r\n"),
+        ("a similar protocol", "Connection: Upgrade\r\nUpgrade: websocketx\r\n"),
         ("CL and TE", websocket + length + chunked),
         ("a folded protocol", "Connection: Upgrade\r\nUpgrade:\r\n websocket\r\n"),
     ].map { .none("101 with \($0)", "HTTP/1.1 101 Switching Protocols\r\n\($1)\r\n", to: websocket) }
@@ -173,31 +173,38 @@ import Testing
             response("{id}\(chunked)", "2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n"), keepsUpstream: true),
     ]
 
-    @Test(arguments: framings) func `a response of two lengths is none`(_ reply: HostileReply) async throws {
+    @Test("a response with ambiguous framing is refused", arguments: framings)
+    func ambiguousFramings(_ reply: HostileReply) async throws {
         try await run(reply)
     }
 
-    @Test(arguments: heads) func `a response begins with a status line`(_ reply: HostileReply) async throws {
+    @Test("a response without a valid status line is refused", arguments: heads)
+    func statusLines(_ reply: HostileReply) async throws {
         try await run(reply)
     }
 
-    @Test(arguments: upgrades) func `an upgrade is to what was asked for`(_ reply: HostileReply) async throws {
+    @Test("an upgrade that the request did not ask for is refused", arguments: upgrades)
+    func unrequestedUpgrades(_ reply: HostileReply) async throws {
         try await run(reply)
     }
 
-    @Test(arguments: fields) func `a response's head is as strict as a request's`(_ reply: HostileReply) async throws {
+    @Test("a response's head is checked as strictly as a request's", arguments: fields)
+    func headFields(_ reply: HostileReply) async throws {
         try await run(reply)
     }
 
-    @Test(arguments: bodies) func `half a response is not taken for a whole one`(_ reply: HostileReply) async throws {
+    @Test("a partial response cannot be mistaken for a complete one", arguments: bodies)
+    func partialBodies(_ reply: HostileReply) async throws {
         try await run(reply)
     }
 
-    @Test(arguments: surplus) func `what is behind a response is nobody's`(_ reply: HostileReply) async throws {
+    @Test("surplus bytes after a response are not forwarded", arguments: surplus)
+    func surplusBytes(_ reply: HostileReply) async throws {
         try await run(reply)
     }
 
-    @Test(arguments: odd) func `what is odd and harmless passes as it must`(_ reply: HostileReply) async throws {
+    @Test("an unusual but harmless response is forwarded", arguments: odd)
+    func unusual(_ reply: HostileReply) async throws {
         try await run(reply)
     }
 }

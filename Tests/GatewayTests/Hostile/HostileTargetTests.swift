@@ -1,7 +1,7 @@
 import Testing
 
-/// Request lines and hosts that say in an odd way where a request goes (RFC 9112 section 3).
-@Suite struct HostileTargetTests {
+/// Request lines and hosts that are ambiguous about the destination of a request (RFC 9112 section 3).
+@Suite("Hostile request targets") struct HostileTargetTests {
     private static let key = "X-API-Key: {key}\r\n"
 
     private static func request(_ line: String, _ fields: String = "Host: api.test\r\n") -> String {
@@ -23,11 +23,11 @@ import Testing
         ("a quote", "Host: \"api.test\"\r\n"), ("angles", "Host: <script>\r\n"),
         ("a byte above ASCII", "Host: \u{E9}.test\r\n"),
         ("a caret", "Host: a^b\r\n"), ("a pipe", "Host: a|b\r\n"), ("braces", "Host: {{a}}\r\n"),
-        ("a backtick", "Host: `a`\r\n"), ("a port that is none", "Host: api.test:http\r\n"),
+        ("a backtick", "Host: `a`\r\n"), ("a port that is not a number", "Host: api.test:http\r\n"),
         ("a port out of range", "Host: api.test:65536\r\n"), ("two ports", "Host: api.test:80:80\r\n"),
         ("a port alone", "Host: :80\r\n"), ("half a bracket", "Host: [::1\r\n"), ("no address", "Host: [api]\r\n"),
         ("what follows a bracket", "Host: [::1]a\r\n"), ("a bare address of version 6", "Host: ::1\r\n"),
-        ("half an encoding", "Host: a%2\r\n"), ("an encoding that is none", "Host: a%zz\r\n"),
+        ("half an encoding", "Host: a%2\r\n"), ("an invalid encoding", "Host: a%zz\r\n"),
         ("a name too long", "Host: \(String(repeating: "a", count: 256))\r\n"),
     ].map { .refused("Host: \($0)", request("GET /p HTTP/1.1", $1)) }
 
@@ -68,9 +68,9 @@ import Testing
         .passes(
             "OPTIONS without a path", request("OPTIONS http://evil.test HTTP/1.1"), as: "OPTIONS *", host: "evil.test"),
         .passes("OPTIONS of everything", request("OPTIONS * HTTP/1.1"), as: "OPTIONS *"),
-        .refused("one and no Host", request("GET http://evil.test/p HTTP/1.1", "")),
-        .refused("one and two Hosts", request("GET http://a/p HTTP/1.1", "Host: a\r\nHost: a\r\n")),
-        .refused("one and a bad Host", request("GET http://a/p HTTP/1.1", "Host: a@b\r\n")),
+        .refused("an absolute form without Host", request("GET http://evil.test/p HTTP/1.1", "")),
+        .refused("an absolute form with two Hosts", request("GET http://a/p HTTP/1.1", "Host: a\r\nHost: a\r\n")),
+        .refused("an absolute form with an invalid Host", request("GET http://a/p HTTP/1.1", "Host: a@b\r\n")),
         .refused("a key as user information", request("GET http://{key}@api.test/p HTTP/1.1")),
         .passes(
             "Host named in Connection", request("GET /p HTTP/1.1", "Connection: Host\r\nHost: api.test\r\n"),
@@ -109,7 +109,7 @@ import Testing
             .refused("CONNECT to everything", request("CONNECT * HTTP/1.1")),
             .refused("CONNECT without a port", request("CONNECT evil.test HTTP/1.1")),
             .refused("CONNECT with user information", request("CONNECT a@evil.test:443 HTTP/1.1")),
-            .refused("CONNECT with what to tunnel", request("CONNECT evil.test:443 HTTP/1.1") + get("/smuggled"), 405),
+            .refused("CONNECT with bytes to tunnel", request("CONNECT evil.test:443 HTTP/1.1") + get("/smuggled"), 405),
             .refused(
                 "CONNECT with a body", request("CONNECT a:1 HTTP/1.1", "Host: a\r\nContent-Length: 2\r\n") + "hi", 405),
             .refused("connect to an authority", request("connect evil.test:443 HTTP/1.1")),
@@ -126,30 +126,32 @@ import Testing
             String(repeating: "M", count: 32),
         ].map { .passes("method \($0)", request("\($0) /p HTTP/1.1"), as: "\($0) /p") }
 
-    @Test(arguments: hosts) func `a Host is one name and a port`(_ hostile: HostileCase) async throws {
+    @Test("a Host that is not one name with an optional port is refused", arguments: hosts)
+    func invalidHosts(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: targets) func `a target is of one of four forms`(_ hostile: HostileCase) async throws {
+    @Test("a target that has none of the four forms is refused", arguments: targets)
+    func invalidTargets(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: passing) func `a path belongs to the upstream, byte for byte`(_ hostile: HostileCase) async throws
-    {
+    @Test("a path is forwarded byte for byte", arguments: passing) func paths(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: elsewhere) func `no request says where it goes`(_ hostile: HostileCase) async throws {
+    @Test("a target's authority does not select the upstream", arguments: elsewhere)
+    func absoluteForms(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: versions) func `a version is 1.1 or 1.0`(_ hostile: HostileCase) async throws {
+    @Test("a version other than 1.1 and 1.0 is refused", arguments: versions)
+    func otherVersions(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 
-    @Test(arguments: methods) func `a method is a token, and names itself only as it is`(_ hostile: HostileCase)
-        async throws
-    {
+    @Test("a method that is not a token, or differs from a known one only in case, is refused", arguments: methods)
+    func invalidMethods(_ hostile: HostileCase) async throws {
         try await run(hostile)
     }
 }

@@ -1,16 +1,18 @@
 import AuthKeys
 import Testing
 
-/// Upstreams that speak when nobody asked, or before they were asked to the end.
-@Suite struct HostileTimingTests {
+/// Upstreams that send bytes without a request, or before the end of a request.
+@Suite("Unexpected bytes of an upstream") struct HostileTimingTests {
     private static let poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 
-    @Test(arguments: [
-        poison, "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n",
-        "HTTP/1.1 200 OK\r\n",
-        "\r\n", "x", "\u{0}", poison + poison,
-    ])
-    func `what is said on an idle connection reaches nobody`(_ unasked: String) async throws {
+    @Test(
+        "bytes on an idle connection are not forwarded",
+        arguments: [
+            poison, "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n",
+            "\r\n", "x", "\u{0}", poison + poison,
+        ])
+    func idleConnection(_ unasked: String) async throws {
         let upstream = try await RawUpstream { .send(echo($0)) }
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await connect(port: gateway.port)
@@ -19,7 +21,7 @@ import Testing
                 let response = try await client.response()
                 #expect(response.text == path)
                 try await upstream.connections[number].send(unasked)
-                try await eventually("the connection to be thrown away") { upstream.connections[number].isClosed }
+                try await eventually("the connection to close") { upstream.connections[number].isClosed }
             }
             let innocent = try await gateway.exchange(gateway.get("/innocent"))
             #expect(innocent.text == "/innocent")
@@ -28,7 +30,7 @@ import Testing
         }
     }
 
-    /// An answer to half a request, and the half that follows it.
+    /// A response to the first half of a request, and the second half that follows it.
     struct Early: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let framing: String
@@ -59,8 +61,8 @@ import Testing
             reply: "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly"),
     ]
 
-    @Test(arguments: early)
-    func `an answer before the end of its request ends both connections`(_ early: Early) async throws {
+    @Test("an early response ends both connections", arguments: early)
+    func earlyResponse(_ early: Early) async throws {
         let upstream = try await RawUpstream(anyBytes: true) { request in
             guard request.connection == 0 else { return .send(echo(request)) }
             return request.index == 0 ? .send(early.reply) : .nothing
@@ -72,9 +74,9 @@ import Testing
             var response = try await client.response()
             if response.status == 103 { response = try await client.response() }
             #expect(response.text == "early")
-            // The client goes on as if nothing had happened.
+            // The client continues with its request.
             try? await client.send(early.rest.replacing("{key}", with: gateway.token.value))
-            try await eventually("the end of what the client gets") { client.hasEnded }
+            try await eventually("the end of the client's connection") { client.hasEnded }
             #expect(client.text == "")
             await client.close()
             try await eventually("the upstream connection to close") { upstream.connections[0].isClosed }

@@ -16,7 +16,7 @@ struct AcceptGuardTests {
         func read(context: ChannelHandlerContext) { reads += 1 }
     }
 
-    /// Notes the errors that go on.
+    /// Counts the errors that are passed on.
     private final class Errors: ChannelInboundHandler {
         typealias InboundIn = any Channel
         var count = 0
@@ -37,7 +37,7 @@ struct AcceptGuardTests {
         return channel
     }
 
-    @Test("at the limit nothing is accepted until a connection is closed")
+    @Test("at the limit, no connection is accepted until one is closed")
     func limit() throws {
         let channel = try listener(limit: 2)
         let accepted = [EmbeddedChannel(), EmbeddedChannel()]
@@ -58,6 +58,7 @@ struct AcceptGuardTests {
     }
 
     @Test(
+        "a failed accept does not end the listener, and is retried after a moment",
         "a failure to accept is no end of the listener, and is retried after a moment",
         arguments: [EMFILE, ECONNABORTED])
     func failure(_ number: Int32) throws {

@@ -3,11 +3,11 @@ import Testing
 
 @testable import Gateway
 
-/// Which upstream is asked, and which is left alone.
-@Suite struct BalancerTests {
+/// The selection of upstreams, and their ejection.
+@Suite("Balancer") struct BalancerTests {
     private let start = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
 
-    @Test func `an upstream is left alone after three failures in a row, and tried again by one`() {
+    @Test("an upstream is ejected after three consecutive failures, and then tried by one request") func ejection() {
         var health = TargetHealth()
         let early = (0..<2).map { _ in health.failed(now: start) }
         #expect(early == [false, false])
@@ -23,7 +23,7 @@ import Testing
         #expect(health == TargetHealth())
     }
 
-    @Test func `it is left alone longer each time, up to half a minute`() {
+    @Test("the ejection gets longer each time, up to 30 seconds") func pauses() {
         var health = TargetHealth()
         var now = start
         var pauses: [Int64] = []
@@ -36,7 +36,7 @@ import Testing
         #expect(pauses == [1, 2, 4, 8, 16, 30, 30, 30, 30, 30])
     }
 
-    @Test func `a success in between begins the count anew`() {
+    @Test("a success resets the count of failures") func success() {
         var health = TargetHealth()
         for _ in 0..<10 {
             _ = health.failed(now: start)
@@ -46,7 +46,7 @@ import Testing
         #expect(health.isUsable(now: start))
     }
 
-    @Test func `the least loaded is picked, and equals take turns`() {
+    @Test("the least loaded upstream is picked, and equal ones take turns") func leastLoaded() {
         var balancer = Balancer(targets: 3)
         let loads = [2, 1, 2]
         let picked = (0..<5).map { _ in balancer.pick(now: start, excluding: 0, load: { loads[$0] }) }
@@ -55,7 +55,7 @@ import Testing
         #expect(Set(even) == [0, 1, 2])
     }
 
-    @Test func `what was tried for a request is not tried again`() {
+    @Test("an upstream that was tried for a request is not picked again") func excluded() {
         var balancer = Balancer(targets: 2)
         let second = balancer.pick(now: start, excluding: 0b01, load: { _ in 0 })
         #expect(second == 1)
@@ -63,7 +63,7 @@ import Testing
         #expect(none == nil)
     }
 
-    @Test func `an ejected upstream is passed over, and tried when there is no other`() {
+    @Test("an ejected upstream is picked only if there is no other") func lastResort() {
         var balancer = Balancer(targets: 2)
         for _ in 0..<3 { _ = balancer.failed(0, now: start) }
         let picked = (0..<4).map { _ in balancer.pick(now: start, excluding: 0, load: { $0 == 0 ? 0 : 9 }) }

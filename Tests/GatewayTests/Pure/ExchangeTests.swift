@@ -5,20 +5,20 @@ import Testing
 @testable import Gateway
 
 /// The decisions of one exchange, event by event.
-@Suite struct ExchangeTests {
+@Suite("Exchange") struct ExchangeTests {
     private let start = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
     private let get = Exchange.Request(hasBody: false, persists: true, isRepeatable: true)
     private let post = Exchange.Request(hasBody: true, persists: true, isRepeatable: false)
 
     private func fresh() -> Exchange {
         Exchange(
-            patience: .init(
+            timeouts: .init(
                 connect: .seconds(5), responseHead: .seconds(60), idle: .seconds(30), keepAlive: .seconds(75),
                 requestHead: .seconds(10), tunnelIdle: .seconds(600)),
             now: start)
     }
 
-    /// An exchange whose request is with the upstream.
+    /// An exchange whose request was sent to the upstream.
     private func awaiting(_ request: Exchange.Request, isReused: Bool = false) -> Exchange {
         var exchange = fresh()
         _ = exchange.begin(request, .forward, now: start)
@@ -32,7 +32,7 @@ import Testing
         return exchange
     }
 
-    @Test func `a request goes to the upstream, its response comes back, and both connections go on`() {
+    @Test("a request is forwarded, its response is returned, and both connections persist") func roundTrip() {
         var exchange = fresh()
         #expect(exchange.begin(get, .forward, now: start).actions == .acquireUpstream)
         #expect(exchange.upstreamReady(isReused: false, now: start).actions == .forward)
@@ -42,7 +42,7 @@ import Testing
         #expect(exchange.stage == .idle)
     }
 
-    @Test func `no piece of a body passes before an upstream is there`() {
+    @Test("no chunk of a body passes before an upstream is connected") func bodyWaits() {
         var exchange = fresh()
         _ = exchange.begin(post, .forward, now: start)
         #expect(!exchange.awaitsBody)
@@ -52,27 +52,27 @@ import Testing
         #expect(exchange.requestPiece(bytes: 1, now: start).actions == .forward)
     }
 
-    @Test func `a refusal keeps the connection, and asks for no upstream`() {
+    @Test("a refusal keeps the connection and acquires no upstream") func refusal() {
         var exchange = fresh()
         let step = exchange.begin(get, .answer(.refused(.unknown)), now: start)
         #expect(step == .init(actions: [.answer, .finish, .next], answer: .refused(.unknown)))
         #expect(exchange.stage == .idle)
     }
 
-    @Test func `a refusal of a request with a body closes instead of draining it`() {
+    @Test("a refusal of a request with a body closes instead of draining it") func refusalWithBody() {
         var exchange = fresh()
         #expect(exchange.begin(post, .answer(.refused(.unknown)), now: start).actions == [.answer, .finish, .linger])
         #expect(exchange.stage == .lingering)
     }
 
-    @Test func `an unresolved credential is looked up, and then decided`() {
+    @Test("an unresolved credential is looked up and then decided") func lookup() {
         var exchange = fresh()
         #expect(exchange.begin(get, .resolve, now: start).actions == .resolve)
         #expect(exchange.resolved(.forward, now: start).actions == .acquireUpstream)
         #expect(exchange.resolved(.forward, now: start).actions == [])
     }
 
-    @Test func `a look-up that takes too long is no refusal`() {
+    @Test("a lookup that takes too long does not refuse the key") func lookupTimeout() {
         var exchange = fresh()
         _ = exchange.begin(get, .resolve, now: start)
         let step = exchange.expire(clientStalls: true, now: start + .seconds(6))
@@ -80,7 +80,7 @@ import Testing
         #expect(exchange.resolved(.forward, now: start).actions == [])
     }
 
-    @Test func `an upstream that cannot be reached is answered for`() {
+    @Test("an upstream that cannot be reached gives an error response") func unreachable() {
         var exchange = fresh()
         _ = exchange.begin(get, .forward, now: start)
         let step = exchange.upstreamFailed(.upstreamUnreachable, now: start)
@@ -88,14 +88,14 @@ import Testing
         #expect(step.actions == [.answer, .finish, .dropUpstream, .next])
     }
 
-    @Test func `a reused connection that dies silently is replaced once, for a repeatable request`() {
+    @Test("a reused connection that closes silently is replaced once, for a repeatable request") func retry() {
         var exchange = awaiting(get, isReused: true)
         #expect(exchange.upstreamLost(isSilent: true, now: start).actions == [.dropUpstream, .acquireFreshUpstream])
         _ = exchange.upstreamReady(isReused: true, now: start)
         #expect(exchange.upstreamLost(isSilent: true, now: start).answer == .upstreamReset)
     }
 
-    @Test func `no request is sent again that might have been acted upon`() {
+    @Test("a request that the upstream may have processed is not sent again") func noRetry() {
         var unrepeatable = awaiting(.init(hasBody: false, persists: true, isRepeatable: false), isReused: true)
         #expect(unrepeatable.upstreamLost(isSilent: true, now: start).answer == .upstreamReset)
         var fresh = awaiting(get)
@@ -107,33 +107,33 @@ import Testing
         #expect(withBody.upstreamLost(isSilent: true, now: start).answer == .upstreamReset)
     }
 
-    @Test func `an upstream lost within its response aborts the client`() {
+    @Test("an upstream lost within its response aborts the client's connection") func lostInResponse() {
         var exchange = responding(get)
         #expect(exchange.upstreamLost(isSilent: false, now: start).actions == [.dropUpstream, .finish, .abort])
         #expect(exchange.stage == .over)
     }
 
-    @Test func `a client that leaves takes the upstream connection with it`() {
+    @Test("the end of the client's connection closes the upstream's") func clientClosed() {
         for var exchange in [awaiting(get), responding(get), awaiting(post)] {
             #expect(exchange.clientClosed().actions == [.dropUpstream, .finish])
             #expect(exchange.clientClosed().actions == [])
         }
     }
 
-    @Test func `a response that ends before its request does closes both`() {
+    @Test("a response that ends before its request closes both connections") func earlyEnd() {
         var exchange = responding(post)
         _ = exchange.requestPiece(bytes: 1, now: start)
         #expect(exchange.responseEnd(now: start).actions == [.forward, .finish, .dropUpstream, .linger])
     }
 
-    @Test func `a response that only the end of the connection ends closes the client's`() {
+    @Test("a response that is delimited by the end of the connection closes the client's") func delimitedByClose() {
         var exchange = awaiting(get)
         _ = exchange.responseHead(upstreamPersists: true, canDelimit: false, now: start)
         #expect(!exchange.persists)
         #expect(exchange.responseEnd(now: start).actions == [.forward, .finish, .releaseUpstream, .linger])
     }
 
-    @Test func `each wait has its own end`() {
+    @Test("each stage has its own timeout") func timeouts() {
         var idle = fresh()
         #expect(idle.expire(clientStalls: true, now: start + .seconds(74)).actions == [])
         #expect(idle.expire(clientStalls: true, now: start + .seconds(75)).actions == .close)
@@ -152,14 +152,14 @@ import Testing
         #expect(body.expire(clientStalls: true, now: start + .seconds(50)).actions.contains(.abort))
     }
 
-    @Test func `who stalls an upload is who is blamed`() {
+    @Test("a stalled upload is blamed on the side that stalls") func stalledUpload() {
         var clients = awaiting(post)
         #expect(clients.expire(clientStalls: true, now: start + .seconds(30)).answer == .requestTimeout)
         var upstreams = awaiting(post)
         #expect(upstreams.expire(clientStalls: false, now: start + .seconds(30)).answer == .upstreamTimeout)
     }
 
-    @Test func `draining closes what is idle and lets what is under way end`() {
+    @Test("draining closes idle connections and lets running exchanges end") func draining() {
         var idle = fresh()
         #expect(idle.drain().actions == .close)
         var busy = awaiting(get)
@@ -169,14 +169,14 @@ import Testing
         #expect(busy.responseEnd(now: start).actions == [.forward, .finish, .releaseUpstream, .linger])
     }
 
-    @Test func `what cannot be parsed is answered while an answer is possible, and never within a response`() {
+    @Test("a malformed request gets an error response, but never within a response") func malformed() {
         var exchange = fresh()
         #expect(exchange.fail(.malformedRequest(nil), now: start).actions == [.answer, .finish, .linger])
         var begun = responding(post)
         #expect(begun.fail(.malformedRequest(nil), now: start).actions == [.dropUpstream, .finish, .abort])
     }
 
-    // MARK: Tunnels and ended keys
+    // MARK: Tunnels and invalid keys
 
     private func tunneling() -> Exchange {
         var exchange = awaiting(get)
@@ -184,7 +184,7 @@ import Testing
         return exchange
     }
 
-    @Test func `a tunnel goes on until both sides have ended`() {
+    @Test("a tunnel continues until both sides have ended") func tunnelEnds() {
         for order: [Exchange.Side] in [[.client, .upstream], [.upstream, .client]] {
             var exchange = tunneling()
             #expect(exchange.stage == .tunneling)
@@ -200,7 +200,7 @@ import Testing
         }
     }
 
-    @Test func `a tunnel that says nothing is cut after its own idle time`() {
+    @Test("a silent tunnel is aborted after its own idle timeout") func tunnelTimeout() {
         var exchange = tunneling()
         #expect(exchange.expire(clientStalls: true, now: start + .seconds(599)).actions == [])
         _ = exchange.tunnelPiece(now: start + .seconds(599))
@@ -209,7 +209,7 @@ import Testing
         #expect(step.actions == [.dropUpstream, .finish, .abort])
     }
 
-    @Test func `nothing is a tunnel that was not asked for, and a lost one is reset`() {
+    @Test("an unrequested tunnel is ignored, and a lost one is reset") func lostTunnel() {
         var exchange = responding(get)
         #expect(exchange.switched(now: start).actions == [])
         var tunnel = tunneling()
@@ -218,7 +218,7 @@ import Testing
         #expect(left.clientClosed().actions == [.dropUpstream, .finish])
     }
 
-    @Test func `the end of a key ends what runs, in the way that fits`() {
+    @Test("an exchange whose key becomes invalid ends in the manner of its stage") func invalidKey() {
         var connecting = fresh()
         _ = connecting.begin(get, .forward, now: start)
         let early = connecting.keyEnded(.refused(.inactive), now: start)
@@ -236,12 +236,12 @@ import Testing
         #expect(tunnel.keyEnded(.refused(.inactive), now: start) == .init())
     }
 
-    @Test func `drops of a body move the deadline only when enough of them came, until the response began`() {
-        var patience = Exchange.Patience(
+    @Test("until the response begins, the deadline moves only after enough bytes of the body") func uploadStride() {
+        var timeouts = Exchange.Timeouts(
             connect: .seconds(5), responseHead: .seconds(60), idle: .seconds(30), keepAlive: .seconds(75),
             requestHead: .seconds(10), tunnelIdle: .seconds(600))
-        patience.uploadStride = 100
-        var exchange = Exchange(patience: patience, now: start)
+        timeouts.uploadStride = 100
+        var exchange = Exchange(timeouts: timeouts, now: start)
         _ = exchange.begin(post, .forward, now: start)
         _ = exchange.upstreamReady(isReused: false, now: start)
         _ = exchange.requestPiece(bytes: 99, now: start + .seconds(20))
@@ -253,13 +253,14 @@ import Testing
         #expect(exchange.deadline == start + .seconds(70))
     }
 
-    @Test func `a request that waits for a connection is not the client's fault, whatever it still has to send`() {
+    @Test("a request that waits for a connection times out with 504, not 408") func waitingRequest() {
         var exchange = fresh()
         _ = exchange.begin(post, .forward, now: start)
         #expect(exchange.expire(clientStalls: true, now: start + .seconds(6)).answer == .upstreamTimeout)
     }
 
-    @Test func `a client that still reads is given time, after the last response and before the next request`() {
+    @Test("a client that still reads gets time, after the last response and before the next request")
+    func slowReader() {
         var idle = responding(get)
         _ = idle.responseEnd(now: start)
         idle.progressed(now: start + .seconds(70))
@@ -274,7 +275,7 @@ import Testing
         #expect(last.deadline == start + .seconds(41))
     }
 
-    @Test func `whoever is answered before the end of its request is told that the connection ends`() {
+    @Test("after an early response the connection does not persist") func earlyResponse() {
         var early = awaiting(post)
         _ = early.responseHead(upstreamPersists: true, canDelimit: true, now: start)
         #expect(!early.persists)
@@ -284,7 +285,7 @@ import Testing
         #expect(late.persists)
     }
 
-    @Test func `a tunnel whose upstream is gone ends, and half a one does not last`() {
+    @Test("a tunnel without its upstream ends, and a half-closed one has a shorter timeout") func halfClosedTunnel() {
         var tunnel = tunneling()
         _ = tunnel.tunnelEnded(.upstream, now: start)
         #expect(tunnel.deadline == start + .seconds(30))

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-/// HPACK (RFC 7541), read and written as bytes.
+/// HPACK (RFC 7541), decoded and encoded as bytes.
 @Suite("HPACK") struct HPACKTests {
     private static let limit = 1 << 20
 
@@ -27,7 +27,7 @@ import Testing
         return try reader.read(block(hex))
     }
 
-    @Test("the examples of RFC 7541 appendix C.4 are read")
+    @Test("the examples of RFC 7541 appendix C.4 are decoded")
     func examples() throws {
         var reader = HPACKReader(sectionLimit: Self.limit)
         let common = [":method: GET", ":scheme: http", ":path: /", ":authority: www.example.com"]
@@ -53,10 +53,11 @@ import Testing
     }
 
     @Test(
+        "padding is shorter than a byte and all ones",
         "padding is less than a byte, and all ones",
         arguments: [
             ([0x1F], true), ([0x18], false), ([0x1E], false), ([0x1F, 0xFF], false), ([0xFF], false), ([], true),
-            // The end-of-string symbol, in whole.
+            // The end-of-string symbol, complete.
             ([0x1F, 0xFF, 0xFF, 0xFF, 0xFC], false), ([0xFF, 0xFF, 0xFF, 0xFF], false),
         ])
     func padding(_ code: [UInt8], _ isValid: Bool) {
@@ -66,6 +67,7 @@ import Testing
     }
 
     @Test(
+        "an invalid block ends the connection",
         "a block that is not valid ends the connection",
         arguments: [
             "80", "ff00", "be", "ff80808080808080808001", "c0", "00", "0001", "000161", "00016102", "0001617f", "40",
@@ -75,7 +77,7 @@ import Testing
         #expect(throws: HTTP2ConnectionError.compressionError) { _ = try read(hex) }
     }
 
-    @Test("what another encoder writes is read, and what is written another decoder reads")
+    @Test("blocks of another encoder are decoded, and another decoder decodes the gateway's blocks")
     func differential() throws {
         var random = SeededRandom(state: 11)
         var encoder = HPACKEncoder(allocator: ByteBufferAllocator())
@@ -109,16 +111,17 @@ import Testing
     @Test("a refused section leaves the table in step")
     func inStep() throws {
         var reader = HPACKReader(sectionLimit: 100)
-        // `X: 1`, not a name in lower case, then `x-a: b`, both into the table.
+        // `X: 1`, whose name is not in lower case, then `x-a: b`; both go into the table.
         #expect(throws: HeadError.malformed) { try reader.read(block("40 01 58 01 31  40 03 782d61 01 62")).get() }
         #expect(try fields(reader.read(block("be"))) == ["x-a: b"])
         #expect(throws: HeadError.malformed) { try reader.read(block("bf")).get() }
-        // Fields beyond the limit, the last into the table.
+        // Fields beyond the limit; the last goes into the table.
         #expect(throws: HeadError.tooLarge) { try reader.read(block("be be be 40 01 79 01 7a")).get() }
         #expect(try fields(reader.read(block("be"))) == ["y: z"])
     }
 
     @Test(
+        "names and values are checked as bytes",
         "names and values are checked as bytes",
         arguments: [
             ("", "a"), ("A", "a"), ("a b", "a"), ("é", "a"), (":x", "a"), (":", "a"), (":path\u{300}", "a"),
@@ -130,7 +133,7 @@ import Testing
         #expect(throws: HeadError.malformed) { try builder.result.get() }
     }
 
-    @Test("pseudo-fields come first")
+    @Test("pseudo-headers come first")
     func order() {
         var builder = FieldSection.Builder(limit: Self.limit)
         builder.append(Array("a1".utf8), nameLength: 1)
@@ -151,7 +154,7 @@ import Testing
         let bomb = ByteBuffer(repeating: 0xBE, count: 60_000)
         let began = threadSeconds()
         #expect(throws: HeadError.tooLarge) { try reader.read(bomb).get() }
-        // 240 MB would be copied otherwise.
+        // Otherwise, 240 MB would be copied.
         #expect(threadSeconds() - began < 0.5)
     }
 

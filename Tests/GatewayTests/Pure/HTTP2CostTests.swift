@@ -6,11 +6,11 @@ import Testing
 
 @testable import Gateway
 
-/// The CPU that the costliest input of a client takes on the thread that reads it.
+/// The CPU time of the most expensive input of a client, on the thread that reads it.
 @Suite("HTTP/2 costs") struct HTTP2CostTests {
-    /// The costliest characters for Swift's strings: combining marks of two classes by turns.
+    /// The most expensive characters for Swift's strings: combining marks of two classes in turn.
     private static let marks = Array(String(repeating: "\u{316}\u{300}", count: 3_000).utf8)
-    /// Above what a busy machine adds to a few hundred microseconds.
+    /// Seconds, above what a busy machine adds to a few hundred microseconds.
     private static let limit = 0.05
 
     private final class Sink: ChannelInboundHandler {
@@ -32,7 +32,8 @@ import Testing
     private func channel(_ sink: Sink) throws -> EmbeddedChannel {
         let channel = EmbeddedChannel()
         let limits = HTTP2Limits(GatewayConfiguration.Limits())
-        let wire = HTTP2Wire(limits: limits, logger: Logger(label: "t") { _ in SwiftLogNoOpLogHandler() })
+        let wire = HTTP2Wire(
+            limits: limits, headTimeout: .seconds(10), logger: Logger(label: "t") { _ in SwiftLogNoOpLogHandler() })
         let bound = NIOLoopBound((wire, sink), eventLoop: channel.eventLoop)
         let library = NIOHTTP2Handler(
             mode: .server, eventLoop: channel.eventLoop, connectionConfiguration: limits.connection,
@@ -52,6 +53,7 @@ import Testing
     }
 
     @Test(
+        "a run of combining marks costs no more than other bytes, in every position",
         "a run of combining marks costs no more than other bytes, wherever it stands",
         arguments: [
             "name", ":name", ":method", ":scheme", ":path", ":authority", "te", "content-length", "connection",
@@ -73,7 +75,7 @@ import Testing
         try channel.writeInbound(frame)
         let cost = threadSeconds() - began
         #expect(cost < Self.limit, "\(cost) s")
-        // It is a request, or a refused one.
+        // The section is a request, or a refused one.
         #expect(sink.refusals == (sink.bytes.isEmpty ? 1 : 0))
         _ = try? channel.finish(acceptAlreadyClosed: true)
     }
@@ -102,7 +104,7 @@ import Testing
         #expect(block.readableBytes > 30_000)
     }
 
-    @Test("what comes after the end of a connection is dropped")
+    @Test("bytes after the end of a connection are dropped")
     func dropped() throws {
         let sink = Sink()
         let channel = try channel(sink)
@@ -117,6 +119,6 @@ import Testing
             else { continue }
             codes.append(bytes.readableBytesView.last ?? 0)
         }
-        #expect(codes == [0xB], "one GOAWAY, however much comes")
+        #expect(codes == [0xB], "one GOAWAY, regardless of further input")
     }
 }

@@ -11,7 +11,8 @@ import Testing
         http2Frame(kind, flags: flags, stream: stream, payload)
     }
 
-    /// Returns the bytes that are passed on and the blocks of field sections, of bytes that arrive in pieces.
+    /// Returns the bytes that are passed on and the blocks of field sections, for input that arrives in chunks of
+    /// `pieces` bytes.
     private func read(
         _ bytes: [UInt8], pieces: Int = .max, limit: Int = 40_000
     ) throws(HTTP2ConnectionError) -> (passed: [UInt8], blocks: [[UInt8]]) {
@@ -31,7 +32,7 @@ import Testing
         return (passed, blocks)
     }
 
-    @Test("frames are the same in whatever pieces they come", arguments: [1, 2, 7, 100, .max])
+    @Test("frames are read equally for every read size", arguments: [1, 2, 7, 100, .max])
     func pieces(_ size: Int) throws {
         let data = frame(0, 1, stream: 1, Array(repeating: 7, count: 300))
         let settings = frame(4, 0, [0, 1, 0, 0, 0, 0])
@@ -44,7 +45,7 @@ import Testing
         #expect(result.blocks == [[0x82, 0x84, 0x87]])
     }
 
-    @Test("what breaks the framing ends the connection")
+    @Test("invalid framing ends the connection")
     func invalid() {
         let headers = frame(1, 0, stream: 1, [0x82])
         let cases: [([UInt8], HTTP2ConnectionError)] = [
@@ -67,7 +68,7 @@ import Testing
         #expect(throws: HTTP2ConnectionError.enhanceYourCalm) { _ = try read(wide, limit: 1_000) }
     }
 
-    @Test("frames without a request are paid for by time, requests and what is sent")
+    @Test("time, requests and sent data pay for frames without a request")
     func budget() {
         let start = NIODeadline.now()
         var budget = FrameBudget(now: start)
@@ -78,14 +79,14 @@ import Testing
             budget.pay(for: $0, now: start + .seconds(1))
         }
         #expect(later == [true, true])
-        // A client that acknowledges each 4 KiB twice goes on for ever.
+        // A client that acknowledges each 4 KiB twice is never cut off.
         var busy = FrameBudget(now: start)
         let goesOn = (0..<100_000).allSatisfy { _ in
             busy.sent(bytes: 4_096)
             return busy.pay(for: update, now: start) && busy.pay(for: update, now: start)
         }
         #expect(goesOn)
-        // Settings cost by their number.
+        // SETTINGS frames cost by their number of settings.
         var settings = FrameBudget(now: start)
         let many = HTTP2FrameHeader(.settings, length: 16_380)
         let isPaid = settings.pay(for: many, now: start)

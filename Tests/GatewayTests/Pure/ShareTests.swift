@@ -7,7 +7,7 @@ import Testing
 struct ShareTests {
     private let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
-    @Test("one holder gets half, and later ones find a place", arguments: [1, 2, 7, 512])
+    @Test("one holder gets half, and the next one gets a slot", arguments: [1, 2, 7, 512])
     func share(_ limit: Int) {
         var share = FairShare<Int>(limit: limit)
         while share.acquire(1) {}
@@ -19,17 +19,17 @@ struct ShareTests {
         #expect(share.used == share.held(by: 2))
     }
 
-    @Test("the queue serves holders in turns")
+    @Test("the queue serves holders in turn")
     func turns() {
         final class Element {}
         var queue = FairQueue<Element, Int>()
         let greedy = (0..<3).map { _ in Element() }
-        let (other, gone) = (Element(), Element())
+        let (other, removed) = (Element(), Element())
         for element in greedy { queue.append(element, of: 1) }
-        queue.append(gone, of: 3)
+        queue.append(removed, of: 3)
         queue.append(other, of: 2)
-        queue.remove(gone, of: 3)
-        #expect(queue.count == 4 && queue.contains(other, of: 2) && !queue.contains(gone, of: 3))
+        queue.remove(removed, of: 3)
+        #expect(queue.count == 4 && queue.contains(other, of: 2) && !queue.contains(removed, of: 3))
         #expect(queue.popFirst { _ in true }?.element === greedy[0])
         #expect(queue.popFirst { _ in true }?.element === other)
         #expect(queue.popFirst { $0 == 2 } == nil)
@@ -38,7 +38,9 @@ struct ShareTests {
         #expect(queue.popFirst { _ in true } == nil && queue.count == 0)
     }
 
-    @Test("the oldest of the greediest is evicted first, none of a holder that has no more than who waits")
+    @Test(
+        "the oldest exchange of the largest holder is evicted first, down to the share of the waiting one"
+    )
     func eviction() {
         func candidate(_ holder: Int, _ seconds: Int64) -> Eviction.Candidate<Int> {
             .init(holder: holder, since: start + .seconds(seconds))
@@ -54,10 +56,10 @@ struct ShareTests {
         #expect(choose(beyond: 4, count: 9).isEmpty)
     }
 
-    @Test("an exchange is evicted only where its client is due")
+    @Test("an exchange is evicted only if it waits for its client")
     func exchange() {
         var exchange = Exchange(
-            patience: .init(
+            timeouts: .init(
                 connect: .seconds(5), responseHead: .seconds(60), idle: .seconds(30), keepAlive: .seconds(75),
                 requestHead: .seconds(10), tunnelIdle: .seconds(600)),
             now: start)

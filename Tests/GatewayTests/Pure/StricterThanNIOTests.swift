@@ -6,9 +6,9 @@ import Testing
 
 @testable import Gateway
 
-/// Whatever this reader of requests takes, SwiftNIO's takes too, and sees the same bodies: so it lets through no request
-/// that a strict parser behind it reads otherwise.
-@Suite struct StricterThanNIOTests {
+/// Every request that this parser accepts, SwiftNIO's accepts too, with equal bodies. So the gateway forwards no
+/// request that a strict parser behind it reads differently.
+@Suite("Strictness compared with SwiftNIO") struct StricterThanNIOTests {
     private static let limits = HeadLimits(headBytes: 32_768, targetBytes: 8_192, fieldCount: 100)
 
     private struct Seen: Equatable {
@@ -16,7 +16,7 @@ import Testing
         var bodies: [String] = []
     }
 
-    /// What this module's readers make of some bytes; nil if they refuse them.
+    /// The requests that this module's parsers find in the bytes; nil if they refuse them.
     private func ours(_ bytes: [UInt8]) -> Seen? {
         var seen = Seen()
         var input = ByteBuffer(bytes: bytes)
@@ -31,7 +31,7 @@ import Testing
                 }
                 var head = RequestHead()
                 try headBytes.withHeadBytes { bytes throws(HeadError) in try head.read(bytes, limits: Self.limits) }
-                // NIO knows a fixed list of methods; any token is one (RFC 9110 section 9.1).
+                // NIO knows a fixed list of methods; in RFC 9110 section 9.1 any token is one.
                 guard ["GET", "POST", "PUT"].contains(headBytes.text(head.methodText)) else { return nil }
                 var body = ""
                 var decoder = BodyDecoder(head.framing)
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    /// What NIO's decoder makes of them; nil if it refuses them.
+    /// The requests that NIO's decoder finds in the bytes; nil if it refuses them.
     private func nios(_ bytes: [UInt8]) -> Seen? {
         let channel = EmbeddedChannel(handler: ByteToMessageHandler(HTTPRequestDecoder()))
         defer { _ = try? channel.finish(acceptAlreadyClosed: true) }
@@ -77,15 +77,15 @@ import Testing
         "GET /g HTTP/1.0\r\nConnection: keep-alive\r\nX-A: b\tc\r\n\r\n",
     ]
 
-    @Test func `both read the good ones alike`() throws {
+    @Test("both read valid requests equally") func validRequests() throws {
         for seed in Self.seeds {
             let seen = try #require(ours(Array(seed.utf8)), "\(seed)")
             #expect(seen == nios(Array(seed.utf8)))
         }
     }
 
-    @Test(arguments: 0..<8)
-    func `what was damaged is either refused or read as NIO reads it`(_ round: UInt64) {
+    @Test("a damaged request is either refused or read as NIO reads it", arguments: 0..<8)
+    func damagedRequests(_ round: UInt64) {
         var random = SeededRandom(state: round &* 0x9E37_79B9 &+ 1)
         let spice: [[UInt8]] = [
             [0x0A], [0x0D], [0x0D, 0x0A], [0x20], [0x09], [0x00], [0x3A], [0x2C], [0x30], [0x0B], [0x7F], [0x80],

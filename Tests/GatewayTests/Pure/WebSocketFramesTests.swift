@@ -3,8 +3,7 @@ import Testing
 
 @testable import Gateway
 
-/// Where in its frames a WebSocket stands.
-@Suite struct WebSocketFramesTests {
+@Suite("WebSocket frames") struct WebSocketFramesTests {
     private static let frames: [[UInt8]] = [
         [0x81, 0x02, 0x68, 0x69],
         [0x01, 0x00],
@@ -14,7 +13,7 @@ import Testing
         [0x8A, 0x80, 1, 2, 3, 4],
     ]
 
-    @Test func `it is between two frames exactly where one ends, however the bytes come`() {
+    @Test("the position is between frames exactly at the end of each frame, for every read size") func positions() {
         let bytes = Self.frames.flatMap(\.self)
         var ends: Set<Int> = [0]
         for frame in Self.frames { ends.insert((ends.max() ?? 0) + frame.count) }
@@ -31,13 +30,13 @@ import Testing
         }
     }
 
-    @Test func `after a close frame nothing may be said`() {
+    @Test("after a close frame, no frame may begin") func closeFrame() {
         var frames = WebSocketFrames()
         frames.follow(WebSocketFrames.close(1000, reason: "bye").readableBytesView)
         #expect(!frames.isBetween)
     }
 
-    @Test func `a close frame is one, with its reason cut to fit`() {
+    @Test("a close frame is valid, with its reason cut to fit") func closeReason() {
         let frame = WebSocketFrames.close(1008, reason: String(repeating: "x", count: 200))
         let bytes = Array(frame.readableBytesView)
         #expect(bytes.count == 127)

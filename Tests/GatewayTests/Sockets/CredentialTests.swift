@@ -3,13 +3,13 @@ import Gateway
 import TestSupport
 import Testing
 
-/// Who is let in, and how those are told who are not.
-@Suite struct CredentialTests {
+/// The admission of credentials, and the responses to refused ones.
+@Suite("Credentials at the gateway") struct CredentialTests {
     private func request(_ fields: String, method: String = "GET", path: String = "/") -> String {
         "\(method) \(path) HTTP/1.1\r\nHost: api.test\r\n\(fields)\r\n"
     }
 
-    @Test func `a good key opens the door, in either place and in both`() async throws {
+    @Test("a valid key is accepted in either field and in both") func validKey() async throws {
         try await withGateway(before: RawUpstream()) { gateway async throws in
             let token = gateway.token.value
             for fields in [
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func `two credentials are none: first does not win`() async throws {
+    @Test("two credentials are ambiguous, and the first does not win") func ambiguous() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             let (token, other) = (gateway.token.value, Token.generate().value)
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func `without a credential the answer says what is missing`() async throws {
+    @Test("a refusal without a credential names what is missing") func missing() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             for fields in ["", "Authorization: Basic dTpw\r\n", "Authorization: Bearerkw_x\r\n"] {
@@ -60,14 +60,14 @@ import Testing
         }
     }
 
-    @Test func `a key in the query string is not looked at`() async throws {
+    @Test("a key in the query string is ignored") func queryString() async throws {
         try await withGateway(before: RawUpstream()) { gateway async throws in
             let response = try await gateway.exchange(request("", path: "/?api_key=\(gateway.token.value)"))
             #expect(response.status == 401)
         }
     }
 
-    @Test func `each refusal has its code and a challenge`() async throws {
+    @Test("each refusal has its code and a challenge") func refusals() async throws {
         try await withGateway(before: RawUpstream()) { gateway async throws in
             let (expired, inactive) = (Token.generate(), Token.generate())
             gateway.index.apply(
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func `a place that is not named is none of the gateway's business`() async throws {
+    @Test("a field that is not configured for credentials is not the gateway's") func otherField() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream, options: .with(\.credentials, .xAPIKey)) { gateway async throws in
             let token = gateway.token.value
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    @Test func `the credential never reaches the upstream, unless that was asked for`() async throws {
+    @Test("the credential is not forwarded unless configured") func forwarding() async throws {
         let upstream = try await RawUpstream()
         let fields = { (token: String) in "Authorization: Bearer \(token)\r\nX-API-Key: \(token)\r\n" }
         try await withGateway(upstream: upstream.port) { gateway async throws in
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func `a revoked key is refused on the connection it used before`() async throws {
+    @Test("a revoked key is refused on the connection it used before") func revokedKey() async throws {
         try await withGateway(before: RawUpstream()) { gateway async throws in
             let client = try await connect(port: gateway.port)
             try await client.send(gateway.get())
@@ -132,7 +132,7 @@ import Testing
         }
     }
 
-    @Test func `a key that the index does not hold yet is found in the store`() async throws {
+    @Test("a key that is not in the index yet is found in the store") func lookup() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             let token = Token.generate()
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    @Test func `a key that is nowhere is unknown, and the connection goes on`() async throws {
+    @Test("a key that does not exist is unknown, and the connection persists") func unknownKey() async throws {
         try await withGateway(before: RawUpstream()) { gateway async throws in
             let client = try await connect(port: gateway.port)
             try await client.send(request("X-API-Key: \(Token.generate().value)\r\n"))
@@ -156,7 +156,7 @@ import Testing
         }
     }
 
-    @Test func `a database that is away is never the key's fault`() async throws {
+    @Test("an unavailable database is never blamed on the key") func databaseDown() async throws {
         try await withGateway(before: RawUpstream()) { gateway async throws in
             gateway.store.isDown = true
             let response = try await gateway.exchange(request("X-API-Key: \(Token.generate().value)\r\n"))
@@ -167,7 +167,7 @@ import Testing
         }
     }
 
-    @Test func `before the keys are loaded nothing passes, and nobody is blamed`() async throws {
+    @Test("before the keys are loaded, no request passes and no key is blamed") func notLoaded() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream, options: HarnessOptions(isServing: false)) { gateway async throws in
             let response = try await gateway.exchange(gateway.get())
@@ -177,7 +177,7 @@ import Testing
         }
     }
 
-    @Test func `a browser can read a refusal`() async throws {
+    @Test("a browser can read a refusal") func crossOrigin() async throws {
         try await withGateway(before: RawUpstream()) { gateway async throws in
             let response = try await gateway.exchange(request("Origin: https://app.test\r\n"))
             #expect(response.status == 401)
@@ -186,7 +186,7 @@ import Testing
         }
     }
 
-    @Test func `a true preflight passes without a key and without an identity`() async throws {
+    @Test("a real preflight passes without a key and without an identity") func preflight() async throws {
         let upstream = try await RawUpstream()
         let preflight = request(
             "Origin: https://app.test\r\nAccess-Control-Request-Method: POST\r\nX-Keyward-Key-Id: me\r\n",
@@ -198,7 +198,8 @@ import Testing
                 "Origin: a\r\nAccess-Control-Request-Method: PUT\r\nConnection: Origin, Access-Control-Request-Method\r\n"
             #expect(try await gateway.exchange(request(named, method: "OPTIONS")).status == 200)
             #expect(
-                upstream.requests.last?["Origin"] == ["a"], "what passes as a preflight reaches the upstream as one")
+                upstream.requests.last?["Origin"] == ["a"],
+                "a request admitted as a preflight must reach the upstream as one")
             for fields in [
                 "", "Origin: https://app.test\r\n", "Access-Control-Request-Method: POST\r\n",
                 "Origin: a\r\nAccess-Control-Request-Method: POST\r\nContent-Length: 1\r\n",
@@ -214,7 +215,7 @@ import Testing
         }
     }
 
-    @Test func `a refused upload is answered and closed, not drained`() async throws {
+    @Test("a refused upload gets a response and is closed, not drained") func refusedUpload() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await connect(port: gateway.port)

@@ -2,9 +2,9 @@ import AuthKeys
 import Gateway
 import Testing
 
-/// The end of a key ends what runs for it.
-@Suite struct CutTests {
-    /// An upstream whose response goes on for ever.
+/// The end of running exchanges when their key becomes invalid.
+@Suite("Exchanges of keys that become invalid") struct CutTests {
+    /// An upstream whose response never ends.
     private func endless() async throws -> RawUpstream {
         try await RawUpstream { _ in
             .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nevent\r\n")
@@ -18,7 +18,7 @@ import Testing
         return client
     }
 
-    @Test func `a stream is reset within a second of its key's revocation`() async throws {
+    @Test("a stream is reset within a second after its key is revoked") func revokedKey() async throws {
         let upstream = try await endless()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await streaming(gateway)
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func `a stream is reset when its key expires`() async throws {
+    @Test("a stream is reset when its key expires") func expiredKey() async throws {
         let upstream = try await endless()
         try await withGateway(before: upstream) { gateway async throws in
             gateway.apply(.active, expiresAt: Timestamp.now.advanced(by: .milliseconds(400)))
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func `a deleted key's stream is reset too`() async throws {
+    @Test("a stream is reset when its key is deleted") func deletedKey() async throws {
         let upstream = try await endless()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await streaming(gateway)
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `a request that has no response yet is answered that its key ended`() async throws {
+    @Test("a request without a response yet is refused when its key is revoked") func noResponseYet() async throws {
         let upstream = try await RawUpstream { _ in .nothing }
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await connect(port: gateway.port)
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func `changes to other keys, and to this one's name, leave a stream alone`() async throws {
+    @Test("changes to other keys, and to this key's name, do not end a stream") func otherChanges() async throws {
         let upstream = try await endless()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await streaming(gateway)
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func `where it is turned off, what runs goes on and the next request is refused`() async throws {
+    @Test("without cutting, a stream continues and the next request is refused") func disabled() async throws {
         let upstream = try await endless()
         try await withGateway(before: upstream, options: .with(\.cutsRevoked, false)) { gateway async throws in
             let client = try await streaming(gateway)
@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    @Test func `an expiry that is set while a stream runs ends it`() async throws {
+    @Test("an expiry that is set during a stream ends it") func laterExpiry() async throws {
         let upstream = try await endless()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await streaming(gateway)
@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    @Test func `keys that cannot be verified any more end what runs for them`() async throws {
+    @Test("streams end when keys can no longer be verified") func staleIndex() async throws {
         let upstream = try await endless()
         try await withGateway(before: upstream, options: HarnessOptions(maxStaleness: .zero)) {
             gateway async throws in

@@ -11,7 +11,7 @@ struct FairnessTests {
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: y\r\n\r\n"
     private static let busy = #""code":"too_many_concurrent_requests""#
 
-    /// An upstream that answers nothing for `/slow`, more than any buffer holds for `/big`, and agrees to upgrades.
+    /// An upstream that sends nothing for `/slow`, more than any buffer holds for `/big`, and accepts upgrades.
     private func upstream() async throws -> RawUpstream {
         try await RawUpstream(anyBytes: true) { request in
             if request.text.contains("Upgrade: websocket") { return .send(Self.switching) }
@@ -27,7 +27,7 @@ struct FairnessTests {
         "GET \(path) HTTP/1.1\r\nHost: api.test\r\n\(bearer)\(more)\r\n"
     }
 
-    /// Sends a request on a connection of its own.
+    /// Sends a request on its own connection.
     private func open(
         _ path: String, _ bearer: String, _ more: String = "", at gateway: GatewayHarness, reading: Bool = true
     ) async throws -> RawConnection {
@@ -36,7 +36,7 @@ struct FairnessTests {
         return client
     }
 
-    @Test("requests of a key beyond its share get 429, on every event loop, and those of others pass")
+    @Test("requests of a key beyond its share get 429 on every event loop, and those of other keys pass")
     func share() async throws {
         let upstream = try await upstream()
         let options = HarnessOptions.with(\.limits.requestsPerKey, 4).with(\.threads, 3)
@@ -81,7 +81,7 @@ struct FairnessTests {
         }
     }
 
-    @Test("one key holds at most half of the connections to the upstream, and gets 429 where its own do not end")
+    @Test("one key holds at most half of the upstream connections, and gets 429 while its requests do not end")
     func pool() async throws {
         let upstream = try await upstream()
         let options = HarnessOptions.with(\.limits.upstreamConnectionsPerLoop, 4).with(\.timeouts.connect, .seconds(1))
@@ -99,7 +99,7 @@ struct FairnessTests {
         }
     }
 
-    @Test("silent WebSockets of one key take no connection from requests, nor all places from other WebSockets")
+    @Test("silent WebSockets of one key use up neither the connections of requests nor all tunnels")
     func tunnels() async throws {
         let upstream = try await upstream()
         let options = HarnessOptions.with(\.limits.upstreamConnectionsPerLoop, 2).with(\.limits.tunnelsPerLoop, 16)
@@ -125,7 +125,7 @@ struct FairnessTests {
         }
     }
 
-    @Test("a request of a key that holds less ends the oldest stalled exchange of the key that holds most")
+    @Test("a request of a key with fewer connections ends the oldest stalled exchange of the key with the most")
     func stalled() async throws {
         let upstream = try await upstream()
         let options = HarnessOptions.with(\.limits.upstreamConnectionsPerLoop, 4).with(\.timeouts.connect, .seconds(20))
@@ -138,7 +138,7 @@ struct FairnessTests {
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(try await gateway.exchange(get("/", gateway.otherBearer())).status == 200)
-            // It may be closed already.
+            // The connection may be closed already.
             try? await stalled[0].setReading(true)
             try await eventually("the reset of the oldest") { stalled[0].isClosed }
             #expect(stalled[0].received < 50_000_000)
@@ -150,7 +150,7 @@ struct FairnessTests {
         }
     }
 
-    @Test("an upload that stalls is ended in favour of others with 408")
+    @Test("a stalled upload is evicted with 408")
     func upload() async throws {
         let upstream = try await upstream()
         let options = HarnessOptions.with(\.limits.upstreamConnectionsPerLoop, 1).with(\.timeouts.connect, .seconds(20))
@@ -163,7 +163,7 @@ struct FairnessTests {
         }
     }
 
-    @Test("a slow upstream's requests are not evicted, nor those of the key that waits")
+    @Test("a slow upstream's requests are not evicted, nor those of the waiting key")
     func slow() async throws {
         let upstream = try await upstream()
         let options = HarnessOptions.with(\.limits.upstreamConnectionsPerLoop, 1).with(\.timeouts.connect, .seconds(3))
@@ -176,7 +176,7 @@ struct FairnessTests {
         }
     }
 
-    @Test("a WebSocket beyond the limit takes the place of the oldest silent one of the key that has most")
+    @Test("a WebSocket beyond the limit replaces the oldest silent one of the key with the most")
     func silentTunnel() async throws {
         let upstream = try await upstream()
         let options = HarnessOptions.with(\.limits.tunnelsPerLoop, 4).with(\.timeouts.idle, .seconds(2))
@@ -198,7 +198,7 @@ struct FairnessTests {
         }
     }
 
-    @Test("streams of HTTP/2 whose window is not opened leave connections for other keys")
+    @Test("HTTP/2 streams with a closed window leave connections for other keys")
     func zeroWindow() async throws {
         let upstream = try await upstream()
         let files = try TLSTests.Files()
@@ -214,13 +214,13 @@ struct FairnessTests {
                 try await stream.channel.setOption(.autoRead, value: false).get()
                 try await stream.send(head, isEnd: true)
             }
-            try await eventually("its share") { upstream.requests.count == 4 }
+            try await eventually("the requests of its share") { upstream.requests.count == 4 }
             let other = gateway.otherBearer()
             for _ in 0..<20 {
-                let good = try await connectTLS(port: gateway.port)
-                try await good.send(get("/", other))
-                #expect(try await good.response().status == 200)
-                await good.close()
+                let otherClient = try await connectTLS(port: gateway.port)
+                try await otherClient.send(get("/", other))
+                #expect(try await otherClient.response().status == 200)
+                await otherClient.close()
             }
             await client.close()
         }

@@ -3,7 +3,7 @@ import Gateway
 import TestSupport
 import Testing
 
-@Suite("Forms of fields at the gateway, as docs/fields.md has them")
+@Suite("Field forms at the gateway, as documented")
 struct FieldFormTests {
     private static let everywhere = ["0.0.0.0/0", "::/0"]
 
@@ -13,7 +13,7 @@ struct FieldFormTests {
 
     private func lines(_ cell: DocumentedTable.Cell) -> String { cell.code.map { $0 + "\r\n" }.joined() }
 
-    @Test("credentials")
+    @Test("credentials give the documented statuses and codes")
     func credentials() async throws {
         let upstream = try await RawUpstream()
         let rows = try DocumentedTable.rows(below: "Credentials")
@@ -28,7 +28,7 @@ struct FieldFormTests {
         }
     }
 
-    @Test("the client's address")
+    @Test("the client's address is determined as documented")
     func address() async throws {
         let upstream = try await RawUpstream()
         let rows = try DocumentedTable.rows(below: "The client's address at the gateway")
@@ -46,7 +46,7 @@ struct FieldFormTests {
         }
     }
 
-    @Test("from a peer that is not trusted, the client is the peer")
+    @Test("without a trusted proxy, the client is the peer")
     func untrusted() async throws {
         let upstream = try await RawUpstream()
         let rows =
@@ -65,7 +65,7 @@ struct FieldFormTests {
         }
     }
 
-    @Test("protocol and host")
+    @Test("protocol and host are forwarded as documented")
     func protocolAndHost() async throws {
         let upstream = try await RawUpstream()
         let rows = try DocumentedTable.rows(below: "Protocol and host at the gateway")

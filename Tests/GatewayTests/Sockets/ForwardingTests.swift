@@ -2,9 +2,9 @@ import AuthKeys
 import Gateway
 import Testing
 
-/// What the upstream gets of a request, and the client of a response.
-@Suite struct ForwardingTests {
-    @Test func `the upstream is told whose request it is`() async throws {
+/// The request as the upstream gets it, and the response as the client gets it.
+@Suite("Forwarding") struct ForwardingTests {
+    @Test("the upstream gets the identity of the request's key") func identity() async throws {
         let upstream = try await RawUpstream()
         let options = HarnessOptions(keyName: "Zoë's 100% key", owner: "team a", scopes: "read write")
         try await withGateway(before: upstream, options: options) { gateway async throws in
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func `an empty owner and empty scopes are left out`() async throws {
+    @Test("an empty owner and empty scopes are left out") func emptyIdentity() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             _ = try await gateway.exchange(gateway.get("/", "X-Keyward-Owner: me\r\nX-Keyward-Scopes: all\r\n"))
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test func `a name cannot break out of its header`() async throws {
+    @Test("a key's name cannot break out of its field") func escaping() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream, options: HarnessOptions(keyName: "a\r\nX-Keyward-Owner: root")) {
             gateway async throws in
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func `no client can pretend to an identity`() async throws {
+    @Test("a client cannot forge an identity") func spoofing() async throws {
         let upstream = try await RawUpstream()
         let spoof = [
             "X-Keyward-Key-Id", "x-keyward-key-id", "X_Keyward_Key_Id", "X.Keyward.Key.Id", "X-Keyward_Owner",
@@ -61,7 +61,8 @@ import Testing
         }
     }
 
-    @Test func `naming a header in Connection takes off the client's, never Keyward's`() async throws {
+    @Test("naming a field in Connection removes the client's field, never Keyward's")
+    func namedInConnection() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             let lines =
@@ -80,7 +81,7 @@ import Testing
         }
     }
 
-    @Test func `hop-by-hop headers cross in neither direction`() async throws {
+    @Test("hop-by-hop fields are not forwarded in either direction") func hopByHop() async throws {
         let upstream = try await RawUpstream { _ in
             .send(
                 "HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\n"
@@ -106,7 +107,7 @@ import Testing
         }
     }
 
-    @Test func `everything else passes byte for byte, order and duplicates kept`() async throws {
+    @Test("all other fields pass byte for byte, in order and with duplicates") func otherFields() async throws {
         let fields: [UInt8] =
             Array("x-B:  two  spaces\r\nX-a: 1\r\nACCEPT: */*\r\nX-a: 2\r\nCookie: a=b\r\nX-Latin: caf".utf8) + [
                 0xE9, 0x0D, 0x0A,
@@ -131,7 +132,7 @@ import Testing
         }
     }
 
-    @Test func `every request has an id of its own, the same on both sides`() async throws {
+    @Test("every request has its own id, equal on both sides") func requestID() async throws {
         let upstream = try await RawUpstream { _ in
             .send("HTTP/1.1 200 OK\r\nX-Request-Id: upstream's\r\nContent-Length: 0\r\n\r\n")
         }
@@ -144,7 +145,7 @@ import Testing
         }
     }
 
-    @Test func `an absolute target never changes the upstream`() async throws {
+    @Test("an absolute target never changes the upstream") func absoluteTarget() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             for (target, path) in [
@@ -160,7 +161,7 @@ import Testing
         }
     }
 
-    @Test func `a base path is put before every path`() async throws {
+    @Test("a base path is prepended to every path") func basePath() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(
             before: upstream, options: HarnessOptions(basePath: "/v1/")
@@ -170,7 +171,7 @@ import Testing
         }
     }
 
-    @Test func `no path leads out of a base path`() async throws {
+    @Test("no path escapes from a base path") func pathEscape() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream, options: HarnessOptions(basePath: "/v1")) { gateway async throws in
             for path in [
@@ -186,7 +187,7 @@ import Testing
         }
     }
 
-    @Test func `CONNECT and TRACE are refused, key or no key`() async throws {
+    @Test("CONNECT and TRACE are refused, even with a key") func connectAndTrace() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             for line in ["CONNECT evil.test:443", "TRACE /"] {
@@ -199,7 +200,7 @@ import Testing
         }
     }
 
-    @Test func `what is not HTTP is answered 400 and closed`() async throws {
+    @Test("bytes that are not valid HTTP get 400 and the connection closes") func invalidHTTP() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             for bytes in [
@@ -218,7 +219,7 @@ import Testing
         }
     }
 
-    @Test func `trailers cross both ways, but none that only a header section may have`() async throws {
+    @Test("trailers are forwarded both ways, except those of a header section") func trailers() async throws {
         let upstream = try await RawUpstream(anyBytes: true) { request in
             request.text.hasSuffix("\r\n\r\n")
                 ? .send(

@@ -2,9 +2,9 @@ import AuthKeys
 import Gateway
 import Testing
 
-/// Where messages end, on both sides.
-@Suite struct FramingTests {
-    @Test func `a chunked body crosses in both directions`() async throws {
+/// The ends of messages, on both sides.
+@Suite("Framing") struct FramingTests {
+    @Test("a chunked body is forwarded in both directions") func chunked() async throws {
         let upstream = try await RawUpstream { _ in
             .send(
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n7\r\n, world\r\n0\r\nT: 1\r\n\r\n"
@@ -23,7 +23,8 @@ import Testing
         }
     }
 
-    @Test func `responses without a body stay so, and the connection goes on`() async throws {
+    @Test("responses without a body stay without one, and the connection persists")
+    func bodilessResponses() async throws {
         let upstream = try await RawUpstream { request in
             switch request.index {
             case 0: .send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
@@ -54,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func `a refusal to HEAD has no body`() async throws {
+    @Test("a refusal of HEAD has no body") func refusedHead() async throws {
         try await withGateway(before: RawUpstream()) { gateway async throws in
             let client = try await connect(port: gateway.port)
             try await client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -64,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func `interim responses pass before the final one`() async throws {
+    @Test("interim responses pass before the final one") func interim() async throws {
         let upstream = try await RawUpstream(anyBytes: true) { request in
             request.index == 0
                 ? .send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
@@ -84,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func `an HTTP/1.0 client gets no chunks and no interim response`() async throws {
+    @Test("an HTTP/1.0 client gets no chunks and no interim response") func http10() async throws {
         let upstream = try await RawUpstream { _ in
             .send(
                 "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
@@ -103,7 +104,7 @@ import Testing
         }
     }
 
-    @Test func `an HTTP/1.0 client may keep its connection when the length is known`() async throws {
+    @Test("an HTTP/1.0 client may keep its connection if the length is known") func http10KeepAlive() async throws {
         try await withGateway(before: RawUpstream()) { gateway async throws in
             let client = try await connect(port: gateway.port)
             for _ in 0..<2 {
@@ -118,7 +119,8 @@ import Testing
         }
     }
 
-    @Test func `a response that the end of the connection ends is chunked for the client`() async throws {
+    @Test("a response that is delimited by the end of the connection is chunked for the client")
+    func delimitedByClose() async throws {
         let upstream = try await RawUpstream { _ in .sendThenClose("HTTP/1.1 200 OK\r\n\r\nuntil the end") }
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await connect(port: gateway.port)
@@ -132,7 +134,7 @@ import Testing
         }
     }
 
-    @Test func `pipelined requests are answered in order`() async throws {
+    @Test("pipelined requests are answered in order") func pipelining() async throws {
         let upstream = try await RawUpstream { request in
             let body = request.head.split(separator: " ")[1]
             return .send("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
@@ -151,7 +153,7 @@ import Testing
         }
     }
 
-    @Test func `a request may come one byte at a time`() async throws {
+    @Test("a request may arrive byte by byte") func byteByByte() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await connect(port: gateway.port)
@@ -163,7 +165,7 @@ import Testing
         }
     }
 
-    @Test func `a client that asks to close is closed after its response`() async throws {
+    @Test("a client that asks to close is closed after its response") func connectionClose() async throws {
         try await withGateway(before: RawUpstream()) { gateway async throws in
             let client = try await connect(port: gateway.port)
             try await client.send(gateway.get("/", "Connection: close\r\n"))
@@ -173,7 +175,7 @@ import Testing
         }
     }
 
-    @Test func `limits have statuses of their own`() async throws {
+    @Test("limits have their own statuses") func limits() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             let long = try await gateway.exchange(gateway.get("/" + String(repeating: "a", count: 9_000)))
@@ -189,7 +191,7 @@ import Testing
         }
     }
 
-    @Test func `a large head that is within the limits passes whole`() async throws {
+    @Test("a large head within the limits is forwarded whole") func largeHead() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             let value = String(repeating: "v", count: 30_000)

@@ -6,8 +6,8 @@ import NIOHTTP2
 import ServiceLifecycle
 import Testing
 
-/// HTTP/2: other frames, the same gateway.
-@Suite struct HTTP2Tests {
+/// HTTP/2 requests, which pass the same checks as HTTP/1.1 requests.
+@Suite("HTTP/2") struct HTTP2Tests {
     private func head(_ method: String, _ path: String, _ gateway: GatewayHarness, _ more: (String, String)...)
         -> [(String, String)]
     {
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func `a request and its response pass, with the caller's identity and without the credential`() async throws {
+    @Test("a request is forwarded with the key's identity and without the credential") func roundTrip() async throws {
         let upstream = try await RawUpstream { _ in
             .send("HTTP/1.1 201 Created\r\nX-Upper: Case\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok")
         }
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func `a body without a length comes in chunks, and trailers cross both ways`() async throws {
+    @Test("a body without a length is chunked, and trailers are forwarded both ways") func chunkedBody() async throws {
         let upstream = try await RawUpstream(anyBytes: true) { request in
             guard request.text.hasSuffix("\r\n\r\n"), request.text.contains("x-sum") else { return .nothing }
             return .send(
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `without a key, or with a body that nobody wants, the answer comes at once`() async throws {
+    @Test("a refusal of a request with a body comes at once") func earlyRefusal() async throws {
         let upstream = try await RawUpstream()
         try await withClient(before: upstream) { gateway, client async throws in
             let stream = try await client.stream()
@@ -96,12 +96,12 @@ import Testing
             try await eventually("the reset") { stream.received.isClosed }
             #expect(stream.received.reset == .noError)
             #expect(upstream.connections.isEmpty)
-            // The connection goes on.
+            // The connection persists.
             #expect(try await client.exchange(head("GET", "/", gateway)).body == "ok")
         }
     }
 
-    @Test func `an upstream that answers early ends the upload too`() async throws {
+    @Test("an early response of the upstream ends the upload too") func earlyResponse() async throws {
         let upstream = try await RawUpstream(anyBytes: true) { request in
             request.index == 0 ? .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") : .nothing
         }
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func `streams do not wait for each other`() async throws {
+    @Test("streams do not wait for each other") func concurrentStreams() async throws {
         let upstream = try await RawUpstream { request in
             request.head.hasPrefix("GET /slow") ? .nothing : .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         }
@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    @Test func `HEAD, 204 and interim responses have no body`() async throws {
+    @Test("responses to HEAD, 204 and interim responses have no body") func bodilessResponses() async throws {
         let upstream = try await RawUpstream { request in
             switch true {
             case request.head.hasPrefix("HEAD"): .send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
@@ -151,7 +151,7 @@ import Testing
         }
     }
 
-    @Test func `a client that resets its stream closes the request to the upstream`() async throws {
+    @Test("a client that resets its stream closes the upstream's connection") func resetStream() async throws {
         let upstream = try await RawUpstream { _ in .nothing }
         try await withClient(before: upstream) { gateway, client async throws in
             let stream = try await client.stream()
@@ -162,7 +162,7 @@ import Testing
         }
     }
 
-    @Test func `an upstream that goes in the middle of a body resets the stream`() async throws {
+    @Test("an upstream that closes within a body resets the stream") func lostUpstream() async throws {
         let upstream = try await RawUpstream { _ in .sendThenClose("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         }
         try await withClient(before: upstream) { gateway, client async throws in
@@ -175,7 +175,8 @@ import Testing
         }
     }
 
-    @Test func `a revoked key's streams are reset, the connection and other keys' streams stay`() async throws {
+    @Test("a revoked key's streams are reset, while the connection and other keys' streams persist")
+    func revokedKey() async throws {
         let upstream = try await RawUpstream { _ in
             .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nevent\r\n")
         }
@@ -198,16 +199,16 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        [("x-bad", "a\r\nx-keyward-owner: me")], [("x-bad", "a\u{0}")], [("x bad", "a")], [("x\r\nbad", "a")],
-        [("Upper", "a")], [("connection", "close")], [("transfer-encoding", "chunked")], [("upgrade", "websocket")],
-        [("te", "gzip")], [("host", "other.test")], [(":path", "/again")], [(":unknown", "x")],
-        [("content-length", "7")],
-        [("content-length", "1"), ("content-length", "2")],
-    ])
-    func `what HTTP 1 would read otherwise is no request, and nothing reaches the upstream`(_ more: [(String, String)])
-        async throws
-    {
+    @Test(
+        "a request that HTTP/1.1 would read differently is refused and not forwarded",
+        arguments: [
+            [("x-bad", "a\r\nx-keyward-owner: me")], [("x-bad", "a\u{0}")], [("x bad", "a")], [("x\r\nbad", "a")],
+            [("Upper", "a")], [("connection", "close")], [("transfer-encoding", "chunked")], [("upgrade", "websocket")],
+            [("te", "gzip")], [("host", "other.test")], [(":path", "/again")], [(":unknown", "x")],
+            [("content-length", "7")],
+            [("content-length", "1"), ("content-length", "2")],
+        ])
+    func ambiguousRequests(_ more: [(String, String)]) async throws {
         let upstream = try await RawUpstream()
         try await withClient(before: upstream) { gateway, client async throws in
             let stream = try await client.stream()
@@ -219,8 +220,8 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "noslash", "/a b", "/a\r\nX: y", "/a#b", "http://x/"])
-    func `a path that is none is no request`(_ path: String) async throws {
+    @Test("an invalid path is refused", arguments: ["", "noslash", "/a b", "/a\r\nX: y", "/a#b", "http://x/"])
+    func invalidPaths(_ path: String) async throws {
         let upstream = try await RawUpstream()
         try await withClient(before: upstream) { gateway, client async throws in
             let stream = try await client.stream()
@@ -231,7 +232,7 @@ import Testing
         }
     }
 
-    @Test func `limits answer as they do on HTTP 1`() async throws {
+    @Test("limits have the same statuses as on HTTP/1.1") func limits() async throws {
         let upstream = try await RawUpstream()
         try await withClient(before: upstream) { gateway, client async throws in
             let long = try await client.exchange(head("GET", "/" + String(repeating: "a", count: 9_000), gateway))
@@ -248,7 +249,7 @@ import Testing
         }
     }
 
-    @Test func `shutdown says so, and lets what runs end`() async throws {
+    @Test("shutdown sends GOAWAY and lets running streams end") func shutdown() async throws {
         let upstream = try await RawUpstream { _ in .nothing }
         let files = try TLSTests.Files()
         try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
@@ -258,14 +259,14 @@ import Testing
             try await stream.send(head("GET", "/", gateway), isEnd: true)
             try await eventually("the request") { !upstream.requests.isEmpty }
             await gateway.group.triggerGracefulShutdown()
-            try await eventually("the goodbye") { client.hasGoneAway }
+            try await eventually("GOAWAY") { client.hasGoneAway }
             try await upstream.connections[0].send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
             let response = try await stream.response()
             #expect(response.body == "ok", "\(response)")
         }
     }
 
-    @Test func `a stream opened before the goodbye was heard is served, and ends nothing`() async throws {
+    @Test("a stream opened before GOAWAY was received is served") func lateStream() async throws {
         let upstream = try await RawUpstream { _ in .nothing }
         let files = try TLSTests.Files()
         try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
@@ -280,7 +281,7 @@ import Testing
             let late = try await client.stream()
             try await late.send(head("GET", "/late", gateway), isEnd: true)
             try await client.channel.setOption(.autoRead, value: true).get()
-            try await eventually("the goodbye") { client.hasGoneAway }
+            try await eventually("GOAWAY") { client.hasGoneAway }
             try await eventually("the late request") { upstream.requests.count == 2 }
             for connection in upstream.connections {
                 try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -291,7 +292,7 @@ import Testing
         }
     }
 
-    @Test func `a big body passes in both directions, held by windows`() async throws {
+    @Test("a large body passes in both directions under flow control") func largeBody() async throws {
         let size = 8 << 20
         let upstream = try await RawUpstream(anyBytes: true) { _ in .nothing }
         try await withClient(before: upstream) { gateway, client async throws in
@@ -306,10 +307,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("te", "gzip"), ("connection", "close"), ("x-bad", "a\u{0}"), (":path", "/again"), ("content-length", "7"),
-    ])
-    func `a stream that is no request is none of the others' business`(_ header: (String, String)) async throws {
+    @Test(
+        "an invalid request on one stream does not affect the others",
+        arguments: [
+            ("te", "gzip"), ("connection", "close"), ("x-bad", "a\u{0}"), (":path", "/again"), ("content-length", "7"),
+        ])
+    func invalidStream(_ header: (String, String)) async throws {
         let upstream = try await RawUpstream { request in
             request.head.hasPrefix("GET /slow") ? .nothing : .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         }
@@ -327,7 +330,7 @@ import Testing
         }
     }
 
-    @Test func `an early answer arrives whole, however slowly the client takes it`() async throws {
+    @Test("an early response arrives whole, even if the client reads slowly") func slowReader() async throws {
         let size = 400_000
         let body = String(repeating: "x", count: size)
         let upstream = try await RawUpstream(anyBytes: true) { request in
@@ -338,7 +341,7 @@ import Testing
             let stream = try await client.stream()
             try await stream.channel.setOption(.autoRead, value: false).get()
             try await stream.send(head("POST", "/", gateway), isEnd: false)
-            // Longer than the gateway lingers once all was sent.
+            // Longer than the gateway lingers after all output was sent.
             try await Task.sleep(for: .milliseconds(1_600))
             try await stream.channel.setOption(.autoRead, value: true).get()
             stream.channel.read()
@@ -346,7 +349,7 @@ import Testing
         }
     }
 
-    @Test func `trailers that come after an early answer end nothing but their stream`() async throws {
+    @Test("trailers after an early response end only their stream") func lateTrailers() async throws {
         let upstream = try await RawUpstream()
         try await withClient(before: upstream) { gateway, client async throws in
             let stream = try await client.stream()

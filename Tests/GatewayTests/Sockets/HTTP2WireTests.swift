@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-/// Hostile and odd clients over HTTP/2, byte by byte.
+/// Hostile and unusual clients over HTTP/2, byte by byte.
 @Suite("HTTP/2 wire") struct HTTP2WireTests {
     private static let refusedStream: UInt32 = 0x7
     private static let enhanceYourCalm: UInt32 = 0xB
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    /// A HEADERS frame of a request with the good key.
+    /// A HEADERS frame of a request with a valid key.
     private func headers(
         _ gateway: GatewayHarness, stream: UInt32, method: String = "GET", path: [UInt8] = Array("/".utf8),
         authority: String = "api.test", _ more: [(String, [UInt8])] = [], isEnd: Bool = true
@@ -35,7 +35,7 @@ import Testing
         return http2Frame(1, flags: isEnd ? 5 : 4, stream: stream, block)
     }
 
-    @Test("values that are not UTF-8 cross in both directions as the bytes that they are")
+    @Test("values that are not UTF-8 are forwarded unchanged in both directions")
     func obsText() async throws {
         let upstream = try await RawUpstream { _ in
             .sendBytes("HTTP/1.1 200 OK\r\nX-Name: caf\u{E9} \u{80}\u{FF}\r\nContent-Length: 2\r\n\r\nok".latin1)
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test("trailers that are not UTF-8 cross too")
+    @Test("trailers that are not UTF-8 are forwarded unchanged")
     func trailers() async throws {
         let upstream = try await RawUpstream { _ in
             .sendBytes(
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test("a raw byte in a path is 400 that names it, and the connection goes on")
+    @Test("a raw byte in a path gets a 400 that names it, and the connection persists")
     func rawTarget() async throws {
         let upstream = try await RawUpstream()
         try await withClient(before: upstream) { gateway, client async throws in
@@ -79,6 +79,7 @@ import Testing
     }
 
     @Test(
+        "an invalid authority gets 400",
         "an authority that is not one is 400", arguments: ["a b", "a:b", "a@b", "[::1", "a:99999", "a,b", "a/b", "é"])
     func authority(_ authority: String) async throws {
         let upstream = try await RawUpstream()
@@ -89,7 +90,7 @@ import Testing
         }
     }
 
-    @Test("streams beyond the limit are refused, and the others go on")
+    @Test("streams beyond the limit are refused, and the others continue")
     func refusedStreams() async throws {
         let upstream = try await RawUpstream(anyBytes: true) { _ in .nothing }
         let options = HarnessOptions.with(\.limits.streamsPerConnection, 10)
@@ -100,14 +101,14 @@ import Testing
             try await eventually("the requests") { upstream.requests.count == 10 }
             for stream: UInt32 in [21, 23] {
                 try await client.send(headers(gateway, stream: stream, method: "POST", isEnd: false))
-                // What the client may have sent before it knew.
+                // Frames that the client may have sent before it received the refusal.
                 try await client.send(
                     http2Frame(8, stream: stream, [0, 0, 0, 9]), http2Frame(0, stream: stream, [1, 2, 3]),
                     http2Frame(1, flags: 5, stream: stream, hpackBlock([(Array("x-sum".utf8), [0x31])])))
                 #expect(try await client.response(stream).reset == Self.refusedStream)
             }
             #expect(client.goAway == nil)
-            // The window that the body has used is given back.
+            // The gateway returns the window that the body has used.
             try await eventually("the window") {
                 client.frames.contains { $0.header.kind == .windowUpdate && $0.payload == [0, 0, 0, 3] }
             }
@@ -122,7 +123,7 @@ import Testing
         }
     }
 
-    @Test("a burst of streams before the settings are known ends nothing")
+    @Test("a burst of streams before the settings are known does not end the connection")
     func burst() async throws {
         let upstream = try await RawUpstream(anyBytes: true) { _ in .nothing }
         try await withClient(before: upstream) { gateway, client async throws in
@@ -138,6 +139,7 @@ import Testing
 
     @Test(
         "a flood of frames that carry no request ends the connection",
+        "a flood of frames that carry no request ends the connection",
         arguments: [
             ("WINDOW_UPDATE", http2Frame(8, [0, 0, 0, 1])), ("GOAWAY", http2Frame(7, [0, 0, 0, 0, 0, 0, 0, 0])),
             ("an unknown frame", http2Frame(0xAB)), ("PING", http2Frame(6, [1, 2, 3, 4, 5, 6, 7, 8])),
@@ -152,7 +154,7 @@ import Testing
             for _ in 0..<100 { guard (try? await client.send(many)) != nil else { break } }
             try await client.connection.waitForClose(within: .seconds(10))
             if let code = client.goAway { #expect(code == Self.enhanceYourCalm) }
-            // Others are served.
+            // Other clients are served.
             let other = try await RawHTTP2.connect(port: gateway.port)
             try await other.send(headers(gateway, stream: 1))
             #expect(try await other.response(1).body == "ok")
@@ -160,7 +162,29 @@ import Testing
         }
     }
 
-    @Test("a client that acknowledges each piece of a long response is no flood")
+    @Test(
+        "a field block or frame that is not completed in time ends the connection, even if it grows slowly",
+        "a field block or frame that is not completed in time ends the connection, however slowly it grows",
+        arguments: [
+            ("a part of a frame's header", [[0, 0, 10, 1]]),
+            ("a part of a block", [Array(http2Frame(1, stream: 1, Array(repeating: 0x82, count: 9)).dropLast(3))]),
+            ("a block without its end", Array(repeating: http2Frame(9, stream: 1, [0x82]), count: 8)),
+        ] as [(String, [[UInt8]])])
+    func incompleteHead(_ name: String, _ parts: [[UInt8]]) async throws {
+        let upstream = try await RawUpstream()
+        let options = HarnessOptions().with(\.timeouts.requestHead, .milliseconds(500))
+        try await withClient(before: upstream, options: options) { gateway, client async throws in
+            if parts.count > 1 { try await client.send(http2Frame(1, flags: 1, stream: 1, [0x82])) }
+            for part in parts {
+                guard (try? await client.send(part)) != nil else { break }
+                if parts.count > 1 { try await Task.sleep(for: .milliseconds(150)) }
+            }
+            try await client.connection.waitForClose(within: .seconds(10))
+            if let code = client.goAway { #expect(code == Self.enhanceYourCalm) }
+        }
+    }
+
+    @Test("a client that acknowledges each chunk of a long response is not a flood")
     func acknowledgements() async throws {
         let size = 16 << 20
         let upstream = try await RawUpstream { _ in
@@ -183,7 +207,7 @@ import Testing
         }
     }
 
-    @Test("a head that is longer than a frame arrives whole")
+    @Test("a head longer than a frame arrives whole")
     func longHead() async throws {
         let value = String(repeating: "v", count: 9_000)
         let upstream = try await RawUpstream { _ in
@@ -198,7 +222,7 @@ import Testing
         }
     }
 
-    @Test("a large section before the settings are known is read, and answered when it is too large")
+    @Test("a large section before the settings are known is read, and refused if it is too large")
     func earlySection() async throws {
         let upstream = try await RawUpstream()
         try await withClient(before: upstream) { gateway, client async throws in
@@ -228,7 +252,7 @@ import Testing
         }
     }
 
-    @Test("a client that wants no table gets blocks without one")
+    @Test("a client without a dynamic table gets blocks without one")
     func tableSize() async throws {
         let upstream = try await RawUpstream { _ in
             .send("HTTP/1.1 200 OK\r\nX-A: same\r\nContent-Length: 2\r\n\r\nok")
@@ -241,12 +265,12 @@ import Testing
             }
             let blocks = client.frames.filter { $0.header.kind == .headers }.map(\.payload)
             #expect(blocks.first?.first == 0x20)
-            // A literal without indexing each, apart from what the static table has.
+            // Each field is a literal without indexing, apart from those in the static table.
             #expect(blocks.allSatisfy { $0.firstRange(of: [0x40, 0x03]) == nil })
         }
     }
 
-    @Test("a body that is not as long as it says is refused")
+    @Test("a body whose size differs from its length is refused")
     func bodyLength() async throws {
         let upstream = try await RawUpstream(anyBytes: true) { _ in .nothing }
         try await withClient(before: upstream) { gateway, client async throws in

@@ -7,9 +7,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Start, limits and end.
-@Suite struct LifecycleTests {
-    @Test func `a port in use is said to be`() async throws {
+@Suite("Gateway lifecycle") struct LifecycleTests {
+    @Test("a port in use is reported") func portInUse() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             var configuration = GatewayConfiguration(upstream: Upstream(host: "127.0.0.1", port: 1))
@@ -27,7 +26,7 @@ import Testing
         }
     }
 
-    @Test func `on shutdown what is under way ends, and nothing new begins`() async throws {
+    @Test("on shutdown, running exchanges end and no others begin") func shutdown() async throws {
         let upstream = try await RawUpstream { _ in .nothing }
         try await withGateway(before: upstream) { gateway async throws in
             let (busy, idle) = (try await connect(port: gateway.port), try await connect(port: gateway.port))
@@ -48,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `draining has an end`() async throws {
+    @Test("draining has a timeout") func drainTimeout() async throws {
         let upstream = try await RawUpstream { _ in .nothing }
         try await withGateway(before: upstream, options: .with(\.timeouts.drain, .milliseconds(200))) {
             gateway async throws in
@@ -61,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func `requests beyond the limit are put off`() async throws {
+    @Test("requests beyond the limit get 503") func requestLimit() async throws {
         let upstream = try await RawUpstream { _ in .nothing }
         try await withGateway(before: upstream, options: .with(\.limits.requestsInFlight, 1)) { gateway async throws in
             let first = try await connect(port: gateway.port)
@@ -79,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func `connections beyond the limit are closed`() async throws {
+    @Test("connections beyond the limit are closed") func connectionLimit() async throws {
         try await withGateway(before: RawUpstream(), options: .with(\.limits.connections, 1)) { gateway async throws in
             let first = try await connect(port: gateway.port)
             try await first.send(gateway.get())
@@ -91,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func `a head that does not come in time is answered 408, an idle connection is closed`() async throws {
+    @Test("a head that is late gets 408, and an idle connection is closed") func headTimeout() async throws {
         try await withGateway(
             before: RawUpstream(),
             options: .with(\.timeouts.requestHead, .milliseconds(200)).with(\.timeouts.keepAlive, .milliseconds(600))
@@ -108,7 +107,7 @@ import Testing
         }
     }
 
-    @Test func `no log line holds a credential or a path`() async throws {
+    @Test("no log line contains a credential or a path") func logLines() async throws {
         let lines = LogLines()
         var logger = Logger(label: "gateway") { _ in lines.handler }
         logger.logLevel = .trace
@@ -130,7 +129,7 @@ import Testing
         }
     }
 
-    @Test("the echo upstream answers an expectation before the body comes")
+    @Test("the echo upstream answers an expectation before the body arrives")
     func expectation() async throws {
         let echo = EchoUpstream()
         let address = try await echo.bind()
@@ -150,7 +149,7 @@ import Testing
         try await serving.value
     }
 
-    @Test func `the echo upstream answers with what it got`() async throws {
+    @Test("the echo upstream describes the request") func echo() async throws {
         let echo = EchoUpstream()
         let address = try await echo.bind()
         let serving = Task { try await echo.run() }

@@ -2,9 +2,10 @@ import AuthKeys
 import Gateway
 import Testing
 
-/// What the gateway takes, and what it says beyond.
-@Suite struct LimitTests {
-    @Test func `a connection too many is told so, and one that leaves makes room`() async throws {
+/// The limits of the gateway, and its responses beyond them.
+@Suite("Limits of the gateway") struct LimitTests {
+    @Test("a connection beyond the limit gets 503, and one that closes admits another")
+    func connections() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream, options: .with(\.limits.connections, 8)) { gateway async throws in
             var clients: [RawConnection] = []
@@ -33,30 +34,30 @@ import Testing
         }
     }
 
-    @Test func `an upload that comes in drops is ended, one that comes is not`() async throws {
+    @Test("an upload that trickles in is ended, and a steady one is not") func slowUpload() async throws {
         let upstream = try await RawUpstream(anyBytes: true) { _ in .nothing }
-        // As long as a test may be held up on a loaded machine.
+        // As long as a test may be delayed on a loaded machine.
         let options = HarnessOptions.with(\.timeouts.idle, .seconds(4)).with(\.limits.uploadBytesPerIdleTime, 100)
         try await withGateway(before: upstream, options: options) { gateway async throws in
             let head = "POST / HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)Content-Length: 1000000\r\n\r\n"
-            let dripping = try await connect(port: gateway.port)
-            let flowing = try await connect(port: gateway.port)
-            try await dripping.send(head)
-            try await flowing.send(head)
-            for _ in 0..<100 where !dripping.isClosed {
-                try? await dripping.send("x")
-                try await flowing.send(String(repeating: "x", count: 200))
+            let slow = try await connect(port: gateway.port)
+            let steady = try await connect(port: gateway.port)
+            try await slow.send(head)
+            try await steady.send(head)
+            for _ in 0..<100 where !slow.isClosed {
+                try? await slow.send("x")
+                try await steady.send(String(repeating: "x", count: 200))
                 try await Task.sleep(for: .milliseconds(100))
             }
-            #expect(try await dripping.response().status == 408)
-            #expect(!flowing.isClosed)
+            #expect(try await slow.response().status == 408)
+            #expect(!steady.isClosed)
         }
     }
 }
 
-/// What proxies before the gateway say of the client.
-@Suite struct TrustedProxyTests {
-    private static let said =
+/// The forwarded fields of proxies in front of the gateway.
+@Suite("Trusted proxies") struct TrustedProxyTests {
+    private static let forwardedFields =
         "X-Forwarded-For: 203.0.113.7, 198.51.100.2\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: api.example\r\n"
 
     private func seen(_ headers: String, trusting networks: [String]) async throws -> RawUpstream.Request {
@@ -69,33 +70,35 @@ import Testing
         }
     }
 
-    @Test func `a trusted proxy is believed, and put behind what it says`() async throws {
-        let request = try await seen(Self.said, trusting: ["10.0.0.0/8", "127.0.0.0/8"])
+    @Test("a trusted proxy's fields are used, and its address is appended") func trusted() async throws {
+        let request = try await seen(Self.forwardedFields, trusting: ["10.0.0.0/8", "127.0.0.0/8"])
         #expect(request["X-Forwarded-For"] == ["203.0.113.7, 198.51.100.2, 127.0.0.1"])
         #expect(request["X-Forwarded-Proto"] == ["https"])
         #expect(request["X-Forwarded-Host"] == ["api.example"])
     }
 
-    @Test func `anybody else is not`() async throws {
-        let request = try await seen(Self.said, trusting: ["10.0.0.0/8", "::/0"])
+    @Test("other peers' fields are not used") func untrusted() async throws {
+        let request = try await seen(Self.forwardedFields, trusting: ["10.0.0.0/8", "::/0"])
         #expect(request["X-Forwarded-For"] == ["127.0.0.1"])
         #expect(request["X-Forwarded-Proto"] == ["http"])
         #expect(request["X-Forwarded-Host"] == ["api.test"])
     }
 
-    @Test(arguments: [
-        ("X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\n", "1.1.1.1, 2.2.2.2, 127.0.0.1"),
-        ("X-Forwarded-For: 1.1.1.1, junk, 2.2.2.2\r\n", "2.2.2.2, 127.0.0.1"),
-        ("X-Forwarded-For: 1.1.1.1:5000, [2001:db8::1]:443\r\n", "1.1.1.1, 2001:db8::1, 127.0.0.1"),
-        ("X-Forwarded-For: 1.1.1.1,\r\n", "127.0.0.1"), ("X_Forwarded_For: 1.1.1.1\r\n", "127.0.0.1"),
-        ("", "127.0.0.1"),
-    ])
-    func `the chain goes back as far as it is one`(_ headers: String, _ expected: String) async throws {
+    @Test(
+        "the chain of addresses is used back to the first invalid one",
+        arguments: [
+            ("X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\n", "1.1.1.1, 2.2.2.2, 127.0.0.1"),
+            ("X-Forwarded-For: 1.1.1.1, junk, 2.2.2.2\r\n", "2.2.2.2, 127.0.0.1"),
+            ("X-Forwarded-For: 1.1.1.1:5000, [2001:db8::1]:443\r\n", "1.1.1.1, 2001:db8::1, 127.0.0.1"),
+            ("X-Forwarded-For: 1.1.1.1,\r\n", "127.0.0.1"), ("X_Forwarded_For: 1.1.1.1\r\n", "127.0.0.1"),
+            ("", "127.0.0.1"),
+        ])
+    func chain(_ headers: String, _ expected: String) async throws {
         let request = try await seen(headers, trusting: ["127.0.0.1"])
         #expect(request["X-Forwarded-For"] == [expected])
     }
 
-    @Test func `nonsense for a protocol or a host is left out`() async throws {
+    @Test("an invalid protocol or host is left out") func invalidValues() async throws {
         let request = try await seen(
             "X-Forwarded-Proto: gopher\r\nX-Forwarded-Host: a/b\r\n", trusting: ["127.0.0.1"])
         #expect(request["X-Forwarded-Proto"] == ["http"])

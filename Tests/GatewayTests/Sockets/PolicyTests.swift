@@ -3,8 +3,8 @@ import Gateway
 import TestSupport
 import Testing
 
-/// What limits a key limits it at the gateway, on whatever way a request comes.
-@Suite struct PolicyTests {
+/// The restrictions of a key at the gateway, for requests of every protocol.
+@Suite("Policies at the gateway") struct PolicyTests {
     private func options(
         notBefore: Timestamp? = nil, cidrs: [String] = [], methods: [String] = [], paths: [String] = [],
         reportOnly: [String] = [], scopes: String = "", require: [String] = []
@@ -25,7 +25,7 @@ import Testing
             "\(line) HTTP/1.1\r\nHost: api.test\r\n\(gateway.bearer)\(more)\r\n", toHead: line.hasPrefix("HEAD"))
     }
 
-    @Test func `methods and paths that are not allowed never reach the upstream`() async throws {
+    @Test("requests with a forbidden method or path are not forwarded") func methodsAndPaths() async throws {
         let upstream = try await ok()
         try await withGateway(before: upstream, options: options(methods: ["GET"], paths: ["/v1/*", "/health"])) {
             gateway async throws in
@@ -52,7 +52,8 @@ import Testing
         }
     }
 
-    @Test func `a refusal for a permission keeps the connection, and has the type of one`() async throws {
+    @Test("a refusal for a permission keeps the connection, and has the type permission_error")
+    func permissionError() async throws {
         let upstream = try await ok()
         try await withGateway(before: upstream, options: options(methods: ["GET"])) { gateway async throws in
             let client = try await connect(port: gateway.port)
@@ -63,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func `scopes are needed where a rule says so, and the answer names them`() async throws {
+    @Test("scopes are required as configured, and the refusal names them") func scopes() async throws {
         let upstream = try await ok()
         let rules = ["GET /docs/*=docs:read", "* /docs/**=docs:write docs:admin"]
         try await withGateway(before: upstream, options: options(scopes: "docs:read other", require: rules)) {
@@ -90,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func `the client's address counts, and only trusted proxies tell it`() async throws {
+    @Test("the client's address is checked, and only trusted proxies report it") func address() async throws {
         let upstream = try await ok()
         try await withGateway(before: upstream, options: options(cidrs: ["203.0.113.0/24"])) { gateway async throws in
             for more in ["", "X-Forwarded-For: 203.0.113.7\r\n", "X-Real-IP: 203.0.113.7\r\n"] {
@@ -118,7 +119,7 @@ import Testing
         }
     }
 
-    @Test func `a key opens nothing before its time`() async throws {
+    @Test("a key is refused before its start time") func notBefore() async throws {
         let upstream = try await ok()
         let soon = Timestamp.now.advanced(by: .milliseconds(600))
         try await withGateway(before: upstream, options: options(notBefore: soon)) { gateway async throws in
@@ -130,7 +131,7 @@ import Testing
         }
     }
 
-    @Test func `a rule that only reports lets through`() async throws {
+    @Test("a report-only restriction admits the request") func reportOnly() async throws {
         let upstream = try await ok()
         let reporting = try options(
             methods: ["POST"], paths: ["/v1"], reportOnly: ["allowed_methods", "allowed_paths"])
@@ -139,7 +140,7 @@ import Testing
         }
     }
 
-    @Test func `what runs ends when its key may do it no more`() async throws {
+    @Test("an exchange ends when its key no longer permits it") func changedPolicy() async throws {
         let upstream = try await RawUpstream { _ in
             .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nevent\r\n")
         }
@@ -155,7 +156,7 @@ import Testing
         }
     }
 
-    @Test func `HTTP 2 and upgrades are held to the same`() async throws {
+    @Test("HTTP/2 requests and upgrades are checked against the same policy") func otherProtocols() async throws {
         let upstream = try await ok()
         let files = try TLSTests.Files()
         let limited = try options(methods: ["GET"], paths: ["/v1/*"]).with(\.certificate, files.certificate)

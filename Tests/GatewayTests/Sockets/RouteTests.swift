@@ -1,8 +1,8 @@
 import Gateway
 import Testing
 
-/// Several upstreams: by path, and balanced.
-@Suite struct RouteTests {
+/// Several upstreams: selected by path, and balanced.
+@Suite("Routes") struct RouteTests {
     private func named(_ name: String) async throws -> RawUpstream {
         try await RawUpstream { _ in .send("HTTP/1.1 200 OK\r\nContent-Length: \(name.utf8.count)\r\n\r\n\(name)") }
     }
@@ -11,7 +11,7 @@ import Testing
         Route(prefix: prefix, upstreams: ports.map { Upstream(host: "127.0.0.1", port: $0) })
     }
 
-    @Test func `the longest prefix of whole segments decides`() async throws {
+    @Test("the longest prefix of whole segments decides") func longestPrefix() async throws {
         let (root, one, deep) = (try await named("root"), try await named("v1"), try await named("deep"))
         let options = HarnessOptions.with(
             \.routes, [route("", root.port), route("/v1/", one.port), route("/v1/deep", deep.port)])
@@ -28,13 +28,15 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        "/v1/../v2", "/v1/%2e%2e/v2", "/./v1", "/v1/..", "/v1%2f..%2fx", "/v1\\..\\x", "/v1/..;x=1/v2",
-        "/v1/%2e.%3bx/v2",
-        "/v1/%252e%252e/v2", "/v1/.%25252e/v2", "/v1%252f../x",
-        "/v1/%25%32%65%25%32%65/v2", "/v1/%2%65%2e/v2", "/v1/.%%32%65/v2",
-    ])
-    func `a path that could be read as another route's is refused`(_ path: String) async throws {
+    @Test(
+        "a path that could be read as another route's is refused",
+        arguments: [
+            "/v1/../v2", "/v1/%2e%2e/v2", "/./v1", "/v1/..", "/v1%2f..%2fx", "/v1\\..\\x", "/v1/..;x=1/v2",
+            "/v1/%2e.%3bx/v2",
+            "/v1/%252e%252e/v2", "/v1/.%25252e/v2", "/v1%252f../x",
+            "/v1/%25%32%65%25%32%65/v2", "/v1/%2%65%2e/v2", "/v1/.%%32%65/v2",
+        ])
+    func ambiguousPaths(_ path: String) async throws {
         let upstream = try await named("x")
         try await withGateway(
             upstream: 0, options: .with(\.routes, [route("", upstream.port), route("/v1", upstream.port)])
@@ -45,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `a path that no route begins like is not found, and only with a good key`() async throws {
+    @Test("a path without a route is not found, and only with a valid key") func notFound() async throws {
         let upstream = try await named("x")
         try await withGateway(upstream: 0, options: .with(\.routes, [route("/v1", upstream.port)])) {
             gateway async throws in
@@ -56,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func `requests go where the fewest are under way`() async throws {
+    @Test("a request goes to the upstream with the fewest in flight") func leastLoaded() async throws {
         let slow = try await RawUpstream { _ in .nothing }
         let quick = try await named("quick")
         try await withGateway(upstream: 0, options: .with(\.routes, [route("", slow.port, quick.port)])) {
@@ -66,7 +68,7 @@ import Testing
             for _ in 0..<10 {
                 let client = try await connect(port: gateway.port)
                 try await client.send(gateway.get())
-                try await eventually("somebody to be asked") {
+                try await eventually("a request to an upstream") {
                     slow.requests.count > waiting.count || quick.requests.count > answered
                 }
                 if slow.requests.count > waiting.count { waiting.append(client) } else { answered += 1 }
@@ -76,24 +78,26 @@ import Testing
         }
     }
 
-    @Test func `an upstream that cannot be reached costs no request while another can`() async throws {
-        let gone = try await named("gone")
-        await gone.close()
-        let there = try await named("there")
-        try await withGateway(upstream: 0, options: .with(\.routes, [route("", gone.port, there.port)])) {
+    @Test("an unreachable upstream costs no request while another is reachable") func unreachable() async throws {
+        let unreachable = try await named("unreachable")
+        await unreachable.close()
+        let reachable = try await named("reachable")
+        try await withGateway(upstream: 0, options: .with(\.routes, [route("", unreachable.port, reachable.port)])) {
             gateway async throws in
             for _ in 0..<12 {
                 let text = try await gateway.exchange(gateway.get()).text
-                #expect(text == "there")
+                #expect(text == "reachable")
             }
         }
     }
 
-    @Test(arguments: [
-        "/v1/a;b=..", "/v1/...", "/v1/..a", "/v1/a.;x", "/v1/%25", "/v1/%252", "/v1/%25zz", "/v1/%2", "/v1/%",
-        "/v1/100%?x=/../y",
-    ])
-    func `a path that only looks a little like it passes`(_ path: String) async throws {
+    @Test(
+        "a path that only resembles an ambiguous one is forwarded",
+        arguments: [
+            "/v1/a;b=..", "/v1/...", "/v1/..a", "/v1/a.;x", "/v1/%25", "/v1/%252", "/v1/%25zz", "/v1/%2", "/v1/%",
+            "/v1/100%?x=/../y",
+        ])
+    func harmlessPaths(_ path: String) async throws {
         let upstream = try await named("x")
         try await withGateway(upstream: 0, options: .with(\.routes, [route("/v1", upstream.port)])) {
             gateway async throws in
@@ -101,21 +105,20 @@ import Testing
         }
     }
 
-    @Test func `a kept connection that died is made anew, to the same upstream if no other can be reached`()
-        async throws
-    {
-        let gone = try await named("gone")
-        await gone.close()
-        let there = try await RawUpstream { request in
+    @Test("a closed reused connection is replaced, at the same upstream if no other is reachable")
+    func replacedConnection() async throws {
+        let unreachable = try await named("unreachable")
+        await unreachable.close()
+        let reachable = try await RawUpstream { request in
             request.index == 0 ? .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") : .sendThenClose("")
         }
-        let options = HarnessOptions.with(\.routes, [route("", gone.port, there.port)])
+        let options = HarnessOptions.with(\.routes, [route("", unreachable.port, reachable.port)])
         try await withGateway(upstream: 0, options: options) { gateway async throws in
             for _ in 0..<6 { #expect(try await gateway.exchange(gateway.get()).text == "ok") }
         }
     }
 
-    @Test func `when none can be reached, that is the answer`() async throws {
+    @Test("the request gets 502 if no upstream is reachable") func allUnreachable() async throws {
         let (one, two) = (try await named("1"), try await named("2"))
         await one.close()
         await two.close()
@@ -127,7 +130,7 @@ import Testing
         }
     }
 
-    @Test func `each upstream has its own base path`() async throws {
+    @Test("each upstream has its own base path") func basePaths() async throws {
         let upstream = try await named("x")
         let routes = [
             Route(upstreams: [Upstream(host: "127.0.0.1", port: upstream.port, basePath: "/root")]),

@@ -1,21 +1,21 @@
 import Gateway
 import Testing
 
-/// Bodies are never held whole: whoever is slow slows the other side down.
-@Suite(.serialized) struct StreamingTests {
+/// Backpressure: bodies are never buffered whole, and a slow side slows the other side down.
+@Suite("Streaming", .serialized) struct StreamingTests {
     private static let size = 160 << 20
-    /// What the sockets' own buffers of three connections may hold, with room to spare, and far from a whole body.
+    /// A bound for the sockets' own buffers of three connections, far below a whole body.
     private static let inTransit = 56 << 20
 
-    @Test func `a slow upstream slows the upload down`() async throws {
+    @Test("a slow upstream slows the upload down") func slowUpload() async throws {
         let upstream = try await RawUpstream(reading: false, receiveBuffer: 65_536, anyBytes: true) { _ in .nothing }
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await connect(port: gateway.port)
             try await client.send("POST / HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)Content-Length: \(Self.size)\r\n\r\n")
             async let streaming: Void = client.stream(Self.size)
             try await eventually("a connection to the upstream") { !upstream.connections.isEmpty }
-            let taken = try await settled("the upload") { client.streamed }
-            #expect(taken < Self.inTransit)
+            let accepted = try await settled("the upload") { client.streamed }
+            #expect(accepted < Self.inTransit)
             try await upstream.connections[0].setReading(true)
             try await eventually("the whole upload", within: .seconds(60)) {
                 upstream.connections[0].received > Self.size
@@ -27,8 +27,8 @@ import Testing
         }
     }
 
-    @Test(arguments: ["Content-Length: \(160 << 20)", "Connection: close"])
-    func `a slow client slows the download down`(_ framing: String) async throws {
+    @Test("a slow client slows the download down", arguments: ["Content-Length: \(160 << 20)", "Connection: close"])
+    func slowDownload(_ framing: String) async throws {
         let upstream = try await RawUpstream { _ in
             .stream(head: "HTTP/1.1 200 OK\r\n\(framing)\r\n\r\n", count: Self.size)
         }
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func `a client that reads late gets the end of a response that closes`() async throws {
+    @Test("a client that reads late gets the end of a response that closes") func lateReader() async throws {
         let size = 3 << 20
         let upstream = try await RawUpstream { _ in
             .stream(head: "HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n", count: size)
@@ -52,14 +52,14 @@ import Testing
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await connect(port: gateway.port, reading: false, receiveBuffer: 65_536)
             try await client.send(gateway.get("/", "Connection: close\r\n"))
-            // Longer than the gateway lingers once all was sent.
+            // Longer than the gateway lingers after all output was sent.
             try await Task.sleep(for: .milliseconds(1_500))
             try await client.setReading(true)
             try await eventually("the whole response", within: .seconds(30)) { client.received > size }
         }
     }
 
-    @Test func `a client that reads nothing is cut after the idle time`() async throws {
+    @Test("a client that reads nothing is aborted after the idle timeout") func idleReader() async throws {
         let upstream = try await RawUpstream { _ in
             .stream(head: "HTTP/1.1 200 OK\r\nContent-Length: \(Self.size)\r\n\r\n", count: Self.size)
         }
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func `a piece is passed on when it comes, not when the body ends`() async throws {
+    @Test("a chunk is passed on when it arrives, not when the body ends") func chunks() async throws {
         let upstream = try await RawUpstream { _ in .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
         }
         try await withGateway(before: upstream) { gateway async throws in
@@ -89,7 +89,8 @@ import Testing
         }
     }
 
-    @Test func `a client that reads slowly gets all of a response, however long after its end`() async throws {
+    @Test("a client that reads slowly gets the whole response, even long after its end")
+    func slowReader() async throws {
         let size = 24 << 20
         let upstream = try await RawUpstream { _ in
             .stream(head: "HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n", count: size)

@@ -9,8 +9,8 @@ import Testing
 @testable import Gateway
 
 /// TLS on both sides of the gateway.
-@Suite struct TLSTests {
-    /// Files with a certificate and its key, in a folder of their own.
+@Suite("TLS") struct TLSTests {
+    /// The files of a certificate and its private key, in their own folder.
     struct Files {
         let certificate: CertificateFiles
         let authority: String
@@ -38,7 +38,7 @@ import Testing
 
     // MARK: The listener
 
-    @Test func `a client that speaks TLS is served, and the upstream is told so`() async throws {
+    @Test("a client with TLS is served, and the upstream gets https as the protocol") func server() async throws {
         let upstream = try await RawUpstream()
         let files = try Files()
         try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func `who speaks no TLS gets no answer, and no place for long`() async throws {
+    @Test("a client without TLS gets no response, and its connection is closed") func plainClient() async throws {
         let upstream = try await RawUpstream()
         let files = try Files()
         let options = HarnessOptions.with(\.certificate, files.certificate)
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func `a certificate that was read again serves the connections that come after`() async throws {
+    @Test("a reloaded certificate serves new connections") func reload() async throws {
         let upstream = try await RawUpstream()
         let files = try Files()
         try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func `a certificate that cannot be used leaves the old one in place`() async throws {
+    @Test("a certificate that cannot be used leaves the old one in use") func failedReload() async throws {
         let upstream = try await RawUpstream()
         let files = try Files()
         try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test("a file that is missing, is not PEM, or does not match has a text of its own")
+    @Test("a file that is missing, is not PEM, or does not match has its own error")
     func fileErrors() throws {
         func reason(_ change: (Files) throws -> Void) throws -> String {
             let files = try Files()
@@ -111,19 +111,19 @@ import Testing
         for text in ["", "no PEM", pem.1] {
             #expect(
                 try reason { try $0.write(chain: text, key: pem.1) }
-                    == "CHAIN cannot be used: it holds no certificate in PEM")
+                    == "CHAIN cannot be used: it contains no certificate in PEM")
         }
         for text in ["", "no PEM", pem.0] {
             #expect(
                 try reason { try $0.write(chain: pem.0, key: text) }
-                    == "KEY cannot be used: it holds no private key in PEM, or one with a passphrase")
+                    == "KEY cannot be used: it contains no private key in PEM, or one with a passphrase")
         }
         #expect(
             try reason { try $0.write(chain: pem.0, key: TestCertificates.renewedKey) }
-                == "KEY cannot be used: the private key does not belong to the first certificate in CHAIN")
+                == "KEY cannot be used: the private key does not match the first certificate in CHAIN")
     }
 
-    /// The suites of TLS 1.2 that Python's client and the gateway agree on, of those named.
+    /// Returns true if Python's client and the gateway agree on one of the given cipher suites of TLS 1.2.
     private func agrees(port: Int, on suites: String) async throws -> Bool {
         let script = """
             import socket, ssl, sys
@@ -141,16 +141,16 @@ import Testing
         return status == 0
     }
 
-    @Test("suites without forward secrecy or authenticated encryption are off")
+    @Test("cipher suites without forward secrecy or authenticated encryption are disabled")
     func suites() async throws {
         let upstream = try await RawUpstream()
         let files = try Files()
         try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
             gateway async throws in
-            for good in [
+            for strong in [
                 "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305",
             ] {
-                #expect(try await agrees(port: gateway.port, on: good), "\(good)")
+                #expect(try await agrees(port: gateway.port, on: strong), "\(strong)")
             }
             for weak in ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "kRSA", "SHA1", "SHA256:!AESGCM"] {
                 #expect(try await !agrees(port: gateway.port, on: weak), "\(weak)")
@@ -158,7 +158,7 @@ import Testing
         }
     }
 
-    @Test("a session is resumed, by TLS 1.2 and 1.3", arguments: ["TLSv1_2", "TLSv1_3"])
+    @Test("a session is resumed with TLS 1.2 and 1.3", arguments: ["TLSv1_2", "TLSv1_3"])
     func resumption(_ version: String) async throws {
         let upstream = try await RawUpstream()
         let files = try Files()
@@ -185,21 +185,21 @@ import Testing
         }
     }
 
-    @Test func `a stream that is cut is no clean end`() async throws {
+    @Test("an aborted stream does not look complete") func abortedStream() async throws {
         let upstream = try await RawUpstream { _ in .send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf") }
         let files = try Files()
         try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
             gateway async throws in
             let client = try await connectTLS(port: gateway.port)
             try await client.send(gateway.get())
-            try await eventually("half of it") { client.text.contains("half") }
+            try await eventually("half of the response") { client.text.contains("half") }
             gateway.revoke()
             try await client.waitForClose(within: .seconds(2))
             #expect(client.wasReset)
         }
     }
 
-    @Test func `a shutdown waits for no handshake, and cuts at its limit whoever does not answer`() async throws {
+    @Test("a shutdown does not wait for handshakes, and aborts at its timeout") func shutdown() async throws {
         let upstream = try await RawUpstream { _ in .nothing }
         let files = try Files()
         let options = HarnessOptions.with(\.certificate, files.certificate).with(\.timeouts.drain, .milliseconds(300))
@@ -217,7 +217,7 @@ import Testing
 
     // MARK: The upstream
 
-    /// An upstream that speaks TLS with a certificate.
+    /// An upstream that uses TLS with the given certificate.
     private func secureUpstream(
         chain: String = TestCertificates.server, key: String = TestCertificates.serverKey
     ) async throws -> RawUpstream {
@@ -233,8 +233,8 @@ import Testing
             .with(\.upstreamTrust, trust)
     }
 
-    @Test(arguments: ["localhost", "127.0.0.1"])
-    func `an upstream whose certificate is good for its name is spoken to over TLS`(_ host: String) async throws {
+    @Test("an upstream with a valid certificate is used over TLS", arguments: ["localhost", "127.0.0.1"])
+    func secureUpstreams(_ host: String) async throws {
         let upstream = try await secureUpstream()
         let trust = UpstreamTrust.authorities(file: try Files().authority)
         try await withGateway(before: upstream, options: options(upstream, host: host, trust: trust)) {
@@ -244,9 +244,8 @@ import Testing
         }
     }
 
-    @Test func `an upstream whose certificate is for another name, or from nobody trusted, gets no request`()
-        async throws
-    {
+    @Test("an upstream whose certificate is untrusted or for another name gets no request")
+    func invalidCertificates() async throws {
         let elsewhere = try await secureUpstream(chain: TestCertificates.elsewhere, key: TestCertificates.elsewhereKey)
         let trust = UpstreamTrust.authorities(file: try Files().authority)
         for (upstream, trust) in [(elsewhere, trust), (try await secureUpstream(), .system)] {
@@ -260,7 +259,8 @@ import Testing
         }
     }
 
-    @Test func `an upstream that accepts and never shakes hands costs a connect's time, not more`() async throws {
+    @Test("an upstream that never completes the handshake costs at most the connect timeout")
+    func handshakeTimeout() async throws {
         let mute = try await RawUpstream { _ in .nothing }
         let trust = UpstreamTrust.authorities(file: try Files().authority)
         let options = options(mute, host: "127.0.0.1", trust: trust).with(\.timeouts.connect, .milliseconds(300))
@@ -279,7 +279,7 @@ extension String {
     }
 }
 
-/// Connects to a port of this machine over TLS, trusting the test authority.
+/// Connects to a local port over TLS, trusting the test authority.
 func connectTLS(port: Int, protocols: [String] = []) async throws -> RawConnection {
     var configuration = TLSConfiguration.makeClientConfiguration()
     configuration.trustRoots = .certificates([try TestCertificates.authority.certificate])
@@ -299,7 +299,7 @@ func connectTLS(port: Int, protocols: [String] = []) async throws -> RawConnecti
 }
 
 extension RawConnection {
-    /// The certificate that the other side showed.
+    /// The certificate that the peer presented.
     func peerCertificate() async throws -> NIOSSLCertificate? {
         for _ in 0..<500 {
             let certificate = try await channel.pipeline.handler(type: NIOSSLClientHandler.self).map {

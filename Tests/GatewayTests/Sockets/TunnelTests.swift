@@ -2,14 +2,14 @@ import AuthKeys
 import Gateway
 import Testing
 
-/// WebSocket: after the upgrade, bytes go both ways until both sides have ended.
-@Suite struct TunnelTests {
+/// WebSockets: after the upgrade, bytes pass in both directions until both sides have ended.
+@Suite("Tunnels") struct TunnelTests {
     private static let upgrade =
         "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n"
     private static let switching =
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: y\r\n\r\n"
 
-    /// An upstream that takes the upgrade, and after that nothing but what a test tells it.
+    /// An upstream that accepts the upgrade, and then sends only the bytes that a test sends.
     private func upstream() async throws -> RawUpstream {
         try await RawUpstream(anyBytes: true, halfCloses: true) { request in
             request.index == 0 ? .send(Self.switching) : .nothing
@@ -24,7 +24,7 @@ import Testing
         return client
     }
 
-    @Test func `an upgrade that the upstream takes becomes a tunnel`() async throws {
+    @Test("an upgrade that the upstream accepts becomes a tunnel") func accepted() async throws {
         let upstream = try await upstream()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await client(gateway)
@@ -39,13 +39,15 @@ import Testing
                 upstream.requests.last?.text == "GET / HTTP/1.1\r\n\r\n anything at all"
             }
             try await upstream.connections[0].send("and back\r\n")
-            try await eventually("the answer") { client.text == "and back\r\n" }
+            try await eventually("the reply") { client.text == "and back\r\n" }
             await client.close()
-            try await eventually("the upstream to be let go", within: .seconds(5)) { upstream.connections[0].hasEnded }
+            try await eventually("the end of the upstream's connection", within: .seconds(5)) {
+                upstream.connections[0].hasEnded
+            }
         }
     }
 
-    @Test func `either side may end its half and go on reading`() async throws {
+    @Test("either side may end its output and continue to read") func halfClose() async throws {
         let upstream = try await upstream()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await client(gateway)
@@ -54,14 +56,14 @@ import Testing
             try await eventually("the client's end") { upstream.connections[0].hasEnded }
             #expect(upstream.requests.last?.text == "last words")
             try await upstream.connections[0].send("still here")
-            try await eventually("what came after it") { client.text == "still here" }
+            try await eventually("the bytes after it") { client.text == "still here" }
             try await upstream.connections[0].endOutput()
             try await eventually("the upstream's end") { client.hasEnded }
             try await upstream.connections[0].waitForClose()
         }
     }
 
-    @Test func `a tunnel is slowed down by whoever does not read`() async throws {
+    @Test("a side that does not read slows the tunnel down") func backpressure() async throws {
         let size = 48 << 20
         let upstream = try await upstream()
         try await withGateway(before: upstream) { gateway async throws in
@@ -72,12 +74,12 @@ import Testing
             let given = try await settled("the stream") { connection.streamed }
             #expect(given < 24 << 20)
             try await client.setReading(true)
-            try await eventually("all of it", within: .seconds(60)) { client.received >= size }
+            try await eventually("the whole stream", within: .seconds(60)) { client.received >= size }
             await streaming
         }
     }
 
-    @Test func `an upstream that declines answers as ever`() async throws {
+    @Test("an upgrade that the upstream declines gets a plain response") func declined() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await connect(port: gateway.port)
@@ -88,14 +90,14 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n",
-        "Upgrade: websocket\r\n", "Connection: Upgrade\r\n", "Upgrade: websocket2\r\nConnection: upgrade\r\n",
-        "Upgrade: h2c, TLS/1.0\r\nConnection: upgrade\r\n",
-    ])
-    func `nothing but a whole WebSocket upgrade is passed on, and a 101 without one is no response`(_ headers: String)
-        async throws
-    {
+    @Test(
+        "only a complete WebSocket upgrade is forwarded, and an unrequested 101 is refused",
+        arguments: [
+            "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n",
+            "Upgrade: websocket\r\n", "Connection: Upgrade\r\n", "Upgrade: websocket2\r\nConnection: upgrade\r\n",
+            "Upgrade: h2c, TLS/1.0\r\nConnection: upgrade\r\n",
+        ])
+    func incompleteUpgrades(_ headers: String) async throws {
         let upstream = try await upstream()
         try await withGateway(before: upstream) { gateway async throws in
             let response = try await gateway.exchange(gateway.get("/", headers))
@@ -105,7 +107,7 @@ import Testing
         }
     }
 
-    @Test func `an upgrade without a good key never reaches the upstream`() async throws {
+    @Test("an upgrade without a valid key is not forwarded") func withoutKey() async throws {
         let upstream = try await upstream()
         try await withGateway(before: upstream) { gateway async throws in
             let response = try await gateway.exchange("GET / HTTP/1.1\r\nHost: a\r\n\(Self.upgrade)\r\n")
@@ -114,17 +116,19 @@ import Testing
         }
     }
 
-    @Test func `a tunnel that says nothing for too long is cut`() async throws {
+    @Test("a silent tunnel is aborted after its idle timeout") func idleTimeout() async throws {
         let upstream = try await upstream()
         let options = HarnessOptions.with(\.timeouts.tunnelIdle, .milliseconds(200))
         try await withGateway(before: upstream, options: options) { gateway async throws in
             let client = try await client(gateway)
             try await client.waitForClose(within: .seconds(5))
-            try await eventually("the upstream to be let go", within: .seconds(5)) { upstream.connections[0].hasEnded }
+            try await eventually("the end of the upstream's connection", within: .seconds(5)) {
+                upstream.connections[0].hasEnded
+            }
         }
     }
 
-    @Test func `a revoked key's tunnel is told so between two frames`() async throws {
+    @Test("a revoked key's tunnel gets a close frame between two frames") func revokedBetweenFrames() async throws {
         let upstream = try await upstream()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await client(gateway)
@@ -137,11 +141,13 @@ import Testing
             #expect(Array(client.bytes[6..<8]) == [0x03, 0xF0])
             try await eventually("the end") { client.hasEnded }
             #expect(!client.wasReset)
-            try await eventually("the upstream to be let go", within: .seconds(1)) { upstream.connections[0].hasEnded }
+            try await eventually("the end of the upstream's connection", within: .seconds(1)) {
+                upstream.connections[0].hasEnded
+            }
         }
     }
 
-    @Test func `a revoked key's tunnel is reset in the middle of a frame`() async throws {
+    @Test("a revoked key's tunnel is reset within a frame") func revokedWithinFrame() async throws {
         let upstream = try await upstream()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await client(gateway)
@@ -152,7 +158,7 @@ import Testing
         }
     }
 
-    @Test func `a tunnel whose upstream ended and is gone ends too`() async throws {
+    @Test("a tunnel ends when its half-closed upstream is reset") func resetUpstream() async throws {
         let upstream = try await upstream()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await client(gateway)
@@ -160,7 +166,7 @@ import Testing
             try await eventually("its end") { client.hasEnded }
             upstream.connections[0].reset()
             for _ in 0..<200 where !client.isClosed {
-                try? await client.send("anybody there?")
+                try? await client.send("more bytes")
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(client.isClosed)

@@ -5,12 +5,12 @@ import NIOCore
 import TestSupport
 import Testing
 
-/// An upstream that fails, and what its client is told.
-@Suite struct UpstreamFailureTests {
+/// Failures of an upstream, and the responses that the client gets.
+@Suite("Upstream failures") struct UpstreamFailureTests {
     private static let post = "Content-Length: 2\r\n\r\nhi"
 
-    @Test func `an upstream that refuses connections is 502`() async throws {
-        // Its port is taken, so nobody else gets it; at the neighbouring address nobody listens.
+    @Test("an upstream that refuses connections gives 502") func refusedConnection() async throws {
+        // The port is in use, so no other program gets it. At the neighbouring address, no program listens on it.
         let neighbour = try await RawUpstream()
         var options = HarnessOptions()
         options.upstreamHost = "127.0.0.2"
@@ -72,20 +72,21 @@ import Testing
                 #expect(line.contains("route=/v1 upstream=127.0.0.1:\(upstream.port)"), "\(line)")
             }
         }
-        let nobody = try await RawUpstream()
+        let unreachable = try await RawUpstream()
         let lines = LogLines()
         var options = HarnessOptions(logger: Logger(label: "gateway") { _ in lines.handler })
         options.upstreamHost = "127.0.0.2"
-        try await withGateway(before: nobody, options: options) { gateway async throws in
+        try await withGateway(before: unreachable, options: options) { gateway async throws in
             #expect(try await gateway.exchange(gateway.get()).status == 502)
             let line = try #require(lines.all.first { $0.contains("upstream failed") })
             #expect(line.contains("cause=Connection refused reason=unreachable"), "\(line)")
-            #expect(line.contains("route=/ upstream=127.0.0.2:\(nobody.port)"), "\(line)")
+            #expect(line.contains("route=/ upstream=127.0.0.2:\(unreachable.port)"), "\(line)")
         }
     }
 
-    @Test(arguments: ["", "HTTP/1.1 200 OK\r\nContent-"])
-    func `an upstream that ends before its response began is 502`(_ sent: String) async throws {
+    @Test(
+        "an upstream that closes before its response begins gives 502", arguments: ["", "HTTP/1.1 200 OK\r\nContent-"])
+    func noResponse(_ sent: String) async throws {
         for reply in [RawUpstream.Reply.sendThenClose(sent), .sendThenReset(sent)] {
             try await withGateway(before: RawUpstream { _ in reply }) { gateway async throws in
                 let response = try await gateway.exchange(gateway.get())
@@ -95,13 +96,16 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        "nonsense\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nX: a\r\n folded\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
-    ])
-    func `a response that is none is 502, and its connection is not used again`(_ sent: String) async throws {
+    @Test(
+        "an invalid response gives 502, and its connection is not reused",
+        arguments: [
+            "nonsense\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", "HTTP/2 200 OK\r\n\r\n",
+            "HTTP/1.1 20 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nX: a\r\n folded\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+        ])
+    func invalidResponse(_ sent: String) async throws {
         let upstream = try await RawUpstream { request in
             request.connection == 0 ? .send(sent) : .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         }
@@ -116,11 +120,13 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
-    ])
-    func `an upstream that ends within its response aborts the client`(_ sent: String) async throws {
+    @Test(
+        "an upstream that closes within its response aborts the client",
+        arguments: [
+            "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        ])
+    func partialResponse(_ sent: String) async throws {
         for reply in [RawUpstream.Reply.sendThenClose(sent), .sendThenReset(sent)] {
             try await withGateway(before: RawUpstream { _ in reply }) { gateway async throws in
                 let client = try await connect(port: gateway.port)
@@ -132,7 +138,7 @@ import Testing
         }
     }
 
-    @Test func `a cut response is no clean end for an HTTP/1.0 client either`() async throws {
+    @Test("a partial response does not look complete to an HTTP/1.0 client") func partialHTTP10Response() async throws {
         let upstream = try await RawUpstream { _ in
             .sendThenClose("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
         }
@@ -144,7 +150,7 @@ import Testing
         }
     }
 
-    @Test func `a broken chunk within a response aborts the client`() async throws {
+    @Test("an invalid chunk within a response aborts the client") func invalidChunk() async throws {
         let upstream = try await RawUpstream { _ in
             .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nzz\r\n")
         }
@@ -156,7 +162,7 @@ import Testing
         }
     }
 
-    @Test func `an upstream that does not answer in time is 504`() async throws {
+    @Test("an upstream that does not respond in time gives 504") func responseTimeout() async throws {
         let upstream = try await RawUpstream { _ in .nothing }
         try await withGateway(before: upstream, options: .with(\.timeouts.responseHead, .milliseconds(200))) {
             gateway async throws in
@@ -167,24 +173,25 @@ import Testing
         }
     }
 
-    @Test func `a response that stops is cut after the idle time, one that goes on is not`() async throws {
+    @Test("a stalled response is aborted after the idle timeout, and a steady one is not")
+    func stalledResponse() async throws {
         let upstream = try await RawUpstream { _ in .send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\na") }
         try await withGateway(before: upstream, options: .with(\.timeouts.idle, .seconds(2))) {
             gateway async throws in
             let client = try await connect(port: gateway.port)
             try await client.send(gateway.get())
-            try await eventually("the first piece") { client.text.hasSuffix("\r\n\r\na") }
+            try await eventually("the first chunk") { client.text.hasSuffix("\r\n\r\na") }
             for _ in 0..<4 {
                 try await Task.sleep(for: .milliseconds(600))
                 try await upstream.connections[0].send("a")
             }
-            try await eventually("all pieces") { client.text.hasSuffix("\r\n\r\naaaaa") }
+            try await eventually("all chunks") { client.text.hasSuffix("\r\n\r\naaaaa") }
             try await client.waitForClose()
             #expect(client.wasReset)
         }
     }
 
-    @Test func `a client that leaves takes its upstream request with it`() async throws {
+    @Test("the end of a client's connection ends its upstream request") func clientClosed() async throws {
         let upstream = try await RawUpstream { request in
             request.head.hasPrefix("GET /early") ? .nothing : .send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
         }
@@ -193,7 +200,7 @@ import Testing
                 let client = try await connect(port: gateway.port)
                 try await client.send(gateway.get(path))
                 try await eventually("the request") { upstream.requests.count == number + 1 }
-                if path == "/within" { try await eventually("a piece") { client.text.hasSuffix("half") } }
+                if path == "/within" { try await eventually("a chunk") { client.text.hasSuffix("half") } }
                 await client.close()
                 let left = ContinuousClock.now
                 try await eventually("the upstream connection to close") { upstream.connections[number].isClosed }
@@ -202,7 +209,7 @@ import Testing
         }
     }
 
-    @Test func `a kept connection that died is replaced for a GET`() async throws {
+    @Test("a reused connection that closed is replaced for a GET") func retriedGet() async throws {
         let upstream = try await RawUpstream { request in
             request.index == 0 ? .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") : .sendThenClose("")
         }
@@ -217,7 +224,7 @@ import Testing
         }
     }
 
-    @Test func `a request with an empty chunked body is repeated whole or not at all`() async throws {
+    @Test("a request with an empty chunked body is repeated whole or not at all") func emptyChunkedBody() async throws {
         let upstream = try await RawUpstream { request in
             request.connection == 0 && request.index == 1
                 ? .sendThenClose("") : .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -233,7 +240,7 @@ import Testing
         }
     }
 
-    @Test func `a kept connection that died is not replaced for a POST`() async throws {
+    @Test("a reused connection that closed is not replaced for a POST") func postNotRetried() async throws {
         let upstream = try await RawUpstream { request in
             request.index == 0 ? .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") : .sendThenClose("")
         }
@@ -247,7 +254,7 @@ import Testing
         }
     }
 
-    @Test func `a kept connection that spoke or closed while idle is thrown away`() async throws {
+    @Test("an idle connection that sends bytes or closes is discarded") func discardedIdle() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
             let client = try await connect(port: gateway.port)
@@ -259,15 +266,15 @@ import Testing
                 if number == 0 {
                     try await upstream.connections[0].send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
                 } else {
-                    // Half-closed: it is closed for good once the gateway has seen it, and not before.
+                    // A half-closed connection closes completely once the gateway has noticed it, and not before.
                     try await upstream.connections[number].channel.close(mode: .output).get()
                 }
-                try await eventually("the connection to be thrown away") { upstream.connections[number].isClosed }
+                try await eventually("the connection to close") { upstream.connections[number].isClosed }
             }
         }
     }
 
-    @Test func `bytes behind a response are never taken for the next`() async throws {
+    @Test("bytes after a response are never taken for the next one") func surplusBytes() async throws {
         let upstream = try await RawUpstream { request in
             request.connection == 0
                 ? .send(
@@ -283,7 +290,7 @@ import Testing
         }
     }
 
-    @Test func `an idle connection is closed in time`() async throws {
+    @Test("an idle connection is closed after its timeout") func idleTimeout() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream, options: .with(\.timeouts.upstreamIdle, .milliseconds(100))) {
             gateway async throws in
@@ -292,7 +299,7 @@ import Testing
         }
     }
 
-    @Test func `connections to the upstream are used again, and no more are made than allowed`() async throws {
+    @Test("connections to the upstream are reused, up to the limit") func reuse() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream, options: .with(\.limits.upstreamConnectionsPerLoop, 2)) {
             gateway async throws in
@@ -305,7 +312,7 @@ import Testing
         }
     }
 
-    @Test func `an early answer to an upload ends both connections`() async throws {
+    @Test("an early response to an upload ends both connections") func earlyResponse() async throws {
         let upstream = try await RawUpstream(anyBytes: true) { _ in
             .send("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
         }
@@ -318,13 +325,13 @@ import Testing
         }
     }
 
-    @Test func `a connection is read on after pipelined requests that the gateway answers late`() async throws {
+    @Test("a connection is read further after pipelined requests with late responses") func pipelining() async throws {
         let upstream = try await RawUpstream()
-        let gone = try await RawUpstream()
-        await gone.close()
+        let unreachable = try await RawUpstream()
+        await unreachable.close()
         let routes = [
             Route(upstreams: [Upstream(host: "127.0.0.1", port: upstream.port)]),
-            Route(prefix: "/down", upstreams: [Upstream(host: "127.0.0.1", port: gone.port)]),
+            Route(prefix: "/down", upstreams: [Upstream(host: "127.0.0.1", port: unreachable.port)]),
         ]
         try await withGateway(before: upstream, options: .with(\.routes, routes)) { gateway async throws in
             let unknown = "GET / HTTP/1.1\r\nHost: a\r\nX-API-Key: \(Token.generate().value)\r\n\r\n"

@@ -3,9 +3,8 @@ import Gateway
 import TestSupport
 import Testing
 
-/// The gateway counts what it lets in.
-@Suite struct UsageTests {
-    @Test func `requests that are let in are counted, with where they come from`() async throws {
+@Suite("Usage counting at the gateway") struct UsageTests {
+    @Test("admitted requests are counted, with the client's address and agent") func counted() async throws {
         let upstream = try await RawUpstream { _ in .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") }
         let options = HarnessOptions.with(\.trustedProxies, [try #require(IPNetwork("127.0.0.1"))])
         let kept = try await withGateway(before: upstream, options: options) { gateway async throws in
@@ -22,7 +21,7 @@ import Testing
             #expect(anonymous.status == 401)
             return (gateway.store, gateway.keyID, gateway.usage)
         }
-        // The gateway is gone: what it counted it has handed over.
+        // The gateway has stopped, and has handed its counts over.
         await kept.2.flush()
         let usage = try #require(try await kept.0.key(kept.1)?.usage)
         #expect(usage.requests == 7 && usage.lastAddress == "192.0.2.8" && usage.lastAgent == "curl")

@@ -5,7 +5,7 @@ import NIOCore
 import ServiceLifecycle
 import TestSupport
 
-/// A gateway that runs, with one good key.
+/// A running gateway with one valid key.
 struct GatewayHarness {
     let gateway: Gateway
     let port: Int
@@ -17,15 +17,15 @@ struct GatewayHarness {
     let usage: UsageRecorder
     let group: ServiceGroup
 
-    /// The header that opens the door.
+    /// The header with the valid key.
     var bearer: String { "Authorization: Bearer \(token.value)\r\n" }
 
-    /// A GET with the good key and some more header lines, each with its CRLF.
+    /// A GET with the valid key and more header lines, each with its CRLF.
     func get(_ path: String = "/", _ more: String = "") -> String {
         "GET \(path) HTTP/1.1\r\nHost: api.test\r\n\(bearer)\(more)\r\n"
     }
 
-    /// Gives the good key another state, in a newer version.
+    /// Changes the state of the key, in a newer version.
     func apply(_ state: KeyEntry.State, expiresAt: Timestamp? = nil, policy: KeyPolicy = .none) {
         let version = index.withKey(for: token.digest) { $0.version } ?? 0
         index.apply(
@@ -34,7 +34,7 @@ struct GatewayHarness {
                 name: "test key", owner: nil, scopes: "", policy: policy))
     }
 
-    /// The header of another key that is good.
+    /// The header with another valid key.
     func otherBearer() -> String {
         let token = Token.generate()
         index.apply(
@@ -44,12 +44,12 @@ struct GatewayHarness {
         return "Authorization: Bearer \(token.value)\r\n"
     }
 
-    /// Deactivates the good key.
+    /// Deactivates the key.
     func revoke() {
         apply(.deactivated)
     }
 
-    /// Sends bytes on a connection of its own, and returns the first response.
+    /// Sends bytes on a new connection, and returns the first response.
     func exchange(_ request: String, toHead: Bool = false) async throws -> RawResponse {
         let client = try await connect(port: port)
         try await client.send(request)
@@ -59,7 +59,7 @@ struct GatewayHarness {
     }
 }
 
-/// How a harness differs from the usual.
+/// The differences of a harness from the defaults.
 struct HarnessOptions {
     var keyName = "test key"
     var owner: String?
@@ -76,20 +76,20 @@ struct HarnessOptions {
         return configuration
     }()
 
-    /// The same with a setting changed.
+    /// A copy with a setting changed.
     func with<Value>(_ setting: WritableKeyPath<GatewayConfiguration, Value>, _ value: Value) -> HarnessOptions {
         var options = self
         options.configuration[keyPath: setting] = value
         return options
     }
 
-    /// The usual with a setting changed.
+    /// The defaults with a setting changed.
     static func with<Value>(_ setting: WritableKeyPath<GatewayConfiguration, Value>, _ value: Value) -> HarnessOptions {
         HarnessOptions().with(setting, value)
     }
 }
 
-/// Runs a gateway before an upstream for the length of a call.
+/// Runs a gateway in front of an upstream for the duration of a call.
 func withGateway<R>(
     upstream port: Int, options: HarnessOptions = HarnessOptions(),
     _ body: (GatewayHarness) async throws -> R
@@ -136,7 +136,7 @@ func withGateway<R>(
     }
 }
 
-/// Runs an upstream and a gateway before it for the length of a call.
+/// Runs an upstream and a gateway in front of it for the duration of a call.
 func withGateway<R>(
     before upstream: RawUpstream, options: HarnessOptions = HarnessOptions(),
     _ body: (GatewayHarness) async throws -> R

@@ -5,7 +5,7 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// An HTTP/2 client over TLS that says what a test wants said, stream by stream.
+/// An HTTP/2 client over TLS that sends any fields and data, stream by stream.
 final class HTTP2Client: Sendable {
     let channel: any Channel
     private let multiplexer: NIOHTTP2Handler.StreamMultiplexer
@@ -15,7 +15,7 @@ final class HTTP2Client: Sendable {
         let isSet = Atomic<Bool>(false)
     }
 
-    /// Whether the server said that it takes no more streams.
+    /// True if the server has sent GOAWAY.
     var hasGoneAway: Bool { goneAway.isSet.load(ordering: .relaxed) }
 
     private init(channel: any Channel, multiplexer: NIOHTTP2Handler.StreamMultiplexer, goneAway: Flag) {
@@ -33,7 +33,7 @@ final class HTTP2Client: Sendable {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    // Headers that no honest client sends have to get out.
+                    // Tests send headers that a correct client would not.
                     var connection = NIOHTTP2Handler.ConnectionConfiguration()
                     connection.headerBlockValidation = .disabled
                     connection.contentLengthValidation = .disabled
@@ -93,14 +93,14 @@ struct HTTP2ClientStream {
         try await channel.writeAndFlush(payload).get()
     }
 
-    /// Waits until the stream has ended, one way or the other.
+    /// Waits until the stream has ended or was reset.
     func response(within limit: Duration = .seconds(20)) async throws -> HTTP2Inbox.Received {
         try await eventually("the end of a stream", within: limit) { received.isOver }
         return received
     }
 }
 
-/// What a stream received.
+/// The data that a stream received.
 final class HTTP2Inbox: Sendable {
     struct Received: Sendable {
         var heads: [HPACKHeaders] = []

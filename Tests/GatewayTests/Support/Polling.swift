@@ -1,29 +1,29 @@
 import Testing
 
-/// What a test waited for did not come.
+/// An error thrown when a condition did not hold in time.
 struct TimedOut: Error, CustomStringConvertible {
     let description: String
 }
 
-/// Waits until a condition holds, looking often, for a generous time.
+/// Waits until a condition holds, polling often, with a generous timeout.
 func eventually(
     _ what: String, within limit: Duration = .seconds(20), _ condition: () throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + limit
     while try !condition() {
-        guard ContinuousClock.now < end else { throw TimedOut(description: "waited in vain: \(what)") }
+        guard ContinuousClock.now < end else { throw TimedOut(description: "timed out waiting for \(what)") }
         try await Task.sleep(for: .milliseconds(3))
     }
 }
 
-/// The same, with something to be done before each look.
+/// Waits until a condition holds, and calls `work` after each failed check.
 func eventually(
     _ what: String, within limit: Duration = .seconds(20), _ condition: () throws -> Bool,
     meanwhile work: () async throws -> Void
 ) async throws {
     let end = ContinuousClock.now + limit
     while try !condition() {
-        guard ContinuousClock.now < end else { throw TimedOut(description: "waited in vain: \(what)") }
+        guard ContinuousClock.now < end else { throw TimedOut(description: "timed out waiting for \(what)") }
         try await work()
         try await Task.sleep(for: .milliseconds(3))
     }

@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// The far end of a TCP connection: writes bytes as they are, keeps what comes, and knows how the connection ended.
+/// One end of a TCP connection: writes raw bytes, stores received ones, and records how the connection ended.
 final class RawConnection: Sendable {
     struct Inbox {
         var bytes: [UInt8] = []
@@ -25,13 +25,13 @@ final class RawConnection: Sendable {
 
     var text: String { inbox.state.withLock { String(decoding: $0.bytes, as: UTF8.self) } }
     var bytes: [UInt8] { inbox.state.withLock { $0.bytes } }
-    /// Bytes that came, kept or not.
+    /// The number of received bytes, stored or not.
     var received: Int { inbox.state.withLock { $0.received } }
-    /// Whether the other side ended its output, or closed.
+    /// True if the other side ended its output or closed.
     var hasEnded: Bool { inbox.state.withLock { $0.hasEnded || $0.isClosed } }
     var isClosed: Bool { inbox.state.withLock { $0.isClosed } }
     var wasReset: Bool { inbox.state.withLock { $0.wasReset } }
-    /// Bytes of `stream` that the kernel took.
+    /// Bytes of `stream` that the kernel accepted.
     var streamed: Int { written.load(ordering: .relaxed) }
 
     func send(_ text: String) async throws {
@@ -42,7 +42,7 @@ final class RawConnection: Sendable {
         try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
     }
 
-    /// Writes as many bytes, a piece at a time as the kernel takes them; ends early when the connection does.
+    /// Writes `count` bytes, in chunks as the kernel accepts them. Returns early if the connection ends.
     func stream(_ count: Int) async {
         let piece = ByteBuffer(repeating: 0x61, count: 65_536)
         var left = count
@@ -64,7 +64,7 @@ final class RawConnection: Sendable {
         try? await channel.close().get()
     }
 
-    /// Ends the output; what comes goes on to be read.
+    /// Ends the output; input is still read.
     func endOutput() async throws {
         try await channel.close(mode: .output).get()
     }
@@ -75,7 +75,8 @@ final class RawConnection: Sendable {
         channel.close(promise: nil)
     }
 
-    /// Takes the next whole response off what came. `toHead`: it has no body, whatever it says.
+    /// Removes the next whole response from the received bytes.
+    /// - Parameter toHead: true for a response without a body, regardless of its fields.
     func response(toHead: Bool = false, within limit: Duration = .seconds(20)) async throws -> RawResponse {
         var result: RawResponse?
         try await eventually("a response", within: limit) {
@@ -103,12 +104,12 @@ final class RawConnection: Sendable {
     }
 }
 
-/// What a connection received.
+/// The data that a connection received.
 final class Inboxes: Sendable {
     let state = Mutex(RawConnection.Inbox())
 }
 
-/// Puts what comes into an inbox.
+/// A handler that stores received bytes in an inbox.
 final class InboxHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -145,9 +146,8 @@ final class InboxHandler: ChannelInboundHandler {
     }
 }
 
-/// Connects to a port of this machine.
-///
-/// `halfCloses`: the other side's end of output leaves the connection open.
+/// Connects to a local port.
+/// - Parameter halfCloses: true if the connection stays open after the other side's end of output.
 func connect(
     port: Int, reading: Bool = true, receiveBuffer: Int32? = nil, halfCloses: Bool = false
 ) async throws -> RawConnection {

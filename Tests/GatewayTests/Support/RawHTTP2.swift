@@ -12,7 +12,7 @@ func http2Frame(_ kind: UInt8, flags: UInt8 = 0, stream: UInt32 = 0, _ payload: 
     return Array(out.readableBytesView) + payload
 }
 
-/// The block of a section, each field a literal, byte for byte (RFC 7541 section 6.2.2).
+/// The block of a section, each field as a literal, byte for byte (RFC 7541 section 6.2.2).
 func hpackBlock(_ fields: [([UInt8], [UInt8])]) -> [UInt8] {
     var out = ByteBuffer()
     for (name, value) in fields {
@@ -25,21 +25,21 @@ func hpackBlock(_ fields: [([UInt8], [UInt8])]) -> [UInt8] {
     return Array(out.readableBytesView)
 }
 
-/// The CPU that this thread has used, in seconds.
+/// The CPU time of this thread, in seconds.
 func threadSeconds() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-/// An HTTP/2 client over TLS that sends frames as they are, and keeps those that come.
+/// An HTTP/2 client over TLS that sends raw frames and stores received ones.
 struct RawHTTP2 {
     struct Frame {
         let header: HTTP2FrameHeader
         let payload: [UInt8]
     }
 
-    /// A response as its frames say, names and values in ISO 8859-1.
+    /// A response decoded from its frames, with names and values in ISO 8859-1.
     struct Response {
         var fields: [String] = []
         var body = ""
@@ -108,7 +108,7 @@ struct RawHTTP2 {
         return responses
     }
 
-    /// Waits until a stream has ended, one way or the other.
+    /// Waits until a stream has ended or was reset.
     func response(_ stream: UInt32) async throws -> Response {
         try await eventually("the end of stream \(stream)") {
             let response = try responses()[stream]

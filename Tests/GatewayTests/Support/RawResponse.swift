@@ -1,4 +1,4 @@
-/// A response as a test looks at it.
+/// A parsed response.
 struct RawResponse {
     var status: Int
     var statusLine: String
@@ -15,7 +15,7 @@ struct RawResponse {
         headers.filter { $0.name.lowercased() == name.lowercased() }.map(\.value)
     }
 
-    /// The first response of some bytes, and how many it takes; nil while it is not all there.
+    /// Returns the first response in the bytes, and its length; nil if it is incomplete.
     static func parse(_ bytes: [UInt8], isClosed: Bool, toHead: Bool) throws -> (RawResponse, Int)? {
         guard let headEnd = bytes.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound else { return nil }
         let head = Array(bytes[..<headEnd])
@@ -48,7 +48,7 @@ struct RawResponse {
         return (response, bytes.count)
     }
 
-    /// The body of some chunks without trailers, and how many bytes they take; nil while they are not all there.
+    /// Returns the body of chunks without trailers, and their length in bytes; nil if they are incomplete.
     static func dechunk(_ bytes: [UInt8]) throws -> ([UInt8], Int)? {
         var body: [UInt8] = []
         var position = 0

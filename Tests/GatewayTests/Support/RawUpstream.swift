@@ -3,24 +3,24 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// An upstream that behaves as badly as a test wants: it takes whole requests and says what a script tells it to.
+/// An upstream controlled by a script: it reads whole requests and sends the bytes that the script returns.
 final class RawUpstream: Sendable {
-    /// What to do about a request.
+    /// The reaction to a request.
     enum Reply: Sendable {
         case send(String)
         case sendBytes([UInt8])
         case sendThenClose(String)
         case sendThenReset(String)
-        /// A head, then as many bytes as the reader takes.
+        /// A head, then `count` bytes, as fast as the peer reads them.
         case stream(head: String, count: Int)
         case nothing
     }
 
-    /// A request as it came.
+    /// A received request.
     struct Request: Sendable {
         /// Counted from 0.
         let connection: Int
-        /// Which of its connection, from 0.
+        /// The index of the request on its connection, from 0.
         let index: Int
         let bytes: [UInt8]
 
@@ -52,13 +52,13 @@ final class RawUpstream: Sendable {
 
     let port: Int
 
-    /// Every request that came whole.
+    /// All requests that were received whole.
     var requests: [Request] { state.state.withLock { $0.requests } }
     var connections: [RawConnection] { state.state.withLock { $0.connections } }
 
     /// - Parameters:
-    ///   - reading: whether it reads at all before a test turns that on.
-    ///   - anyBytes: whether to script each read, whole request or not.
+    ///   - reading: false if connections read only after a test has turned reading on.
+    ///   - anyBytes: true to run the script for each read, even if the request is incomplete.
     init(
         reading: Bool = true, receiveBuffer: Int32? = nil, anyBytes: Bool = false, halfCloses: Bool = false,
         tls: NIOSSLContext? = nil,
@@ -126,7 +126,7 @@ final class RawUpstream: Sendable {
         }
     }
 
-    /// Takes a whole request off what came.
+    /// Removes a whole request from the received bytes.
     private static func take(from inbox: Inboxes, anyBytes: Bool) -> [UInt8]? {
         inbox.state.withLock { state in
             guard !state.bytes.isEmpty else { return nil }

@@ -1,6 +1,6 @@
-/// Certificates for tests, good until 2126. The keys are known to everybody who reads this.
+/// Certificates for tests, valid until 2126. Their private keys are public.
 enum TestCertificates {
-    /// An authority, and nothing that anybody trusts.
+    /// An authority that no system trusts.
     static let authority = """
         -----BEGIN CERTIFICATE-----
         MIIBizCCATGgAwIBAgIUeupbXEUTPd9weZkblBvzgxv0+eMwCgYIKoZIzj0EAwIw
@@ -15,7 +15,7 @@ enum TestCertificates {
         -----END CERTIFICATE-----
         """
 
-    /// Another one, which signed none of these.
+    /// Another authority, which signed none of these certificates.
     static let otherAuthority = """
         -----BEGIN CERTIFICATE-----
         MIIBkTCCATegAwIBAgIUCh36jqTEuol+CZQso3z1nViGl70wCgYIKoZIzj0EAwIw
@@ -30,7 +30,7 @@ enum TestCertificates {
         -----END CERTIFICATE-----
         """
 
-    /// For localhost and 127.0.0.1.
+    /// A certificate for localhost and 127.0.0.1.
     static let server = """
         -----BEGIN CERTIFICATE-----
         MIIBpjCCAUugAwIBAgIUU3hRMTD8XVzoehuW663VDjMzHKcwCgYIKoZIzj0EAwIw
@@ -53,7 +53,7 @@ enum TestCertificates {
         -----END PRIVATE KEY-----
         """
 
-    /// The same names, another key.
+    /// A certificate with the same names and another key.
     static let renewed = """
         -----BEGIN CERTIFICATE-----
         MIIBozCCAUmgAwIBAgIUU3hRMTD8XVzoehuW663VDjMzHKgwCgYIKoZIzj0EAwIw
@@ -76,7 +76,7 @@ enum TestCertificates {
         -----END PRIVATE KEY-----
         """
 
-    /// For another name.
+    /// A certificate for another name.
     static let elsewhere = """
         -----BEGIN CERTIFICATE-----
         MIIBqTCCAU+gAwIBAgIUU3hRMTD8XVzoehuW663VDjMzHKkwCgYIKoZIzj0EAwIw

@@ -1,6 +1,6 @@
 import AuthKeys
 
-/// A `curl` command that carries an operation out. Keys are variables of the shell: none is in it.
+/// A `curl` command that calls an operation. Keys are shell variables; the command contains none.
 struct CurlCommand {
     static let base = "$KEYWARD_CONTROL_URL"
     static let adminKey = "$KEYWARD_ADMIN_KEY"
@@ -32,6 +32,6 @@ struct CurlCommand {
         }
     }
 
-    /// One word for a POSIX shell, whatever is in it.
+    /// Quotes a text as one word for a POSIX shell.
     private static func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "'\\''") + "'" }
 }

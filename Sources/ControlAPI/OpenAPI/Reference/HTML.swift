@@ -1,5 +1,5 @@
-/// A piece of HTML that is well-formed as XML, too. What is written in the code is markup; what comes from elsewhere gets in as
-/// `\(text: …)`, escaped, and in no other way.
+/// A fragment of HTML that is also well-formed XML. Literals are markup; other text is inserted only as `\(text: …)`,
+/// which escapes it.
 struct HTML: ExpressibleByStringInterpolation {
     private(set) var markup: String
 
@@ -26,7 +26,7 @@ struct HTML: ExpressibleByStringInterpolation {
         mutating func appendInterpolation(_ parts: [HTML]) { for part in parts { markup += part.markup } }
     }
 
-    /// Text of the document, in which `…` is code, as in Markdown.
+    /// Returns text of the document, in which backquotes mark code, as in Markdown.
     static func prose(_ text: String) -> HTML {
         let parts = text.split(separator: "`", omittingEmptySubsequences: false).enumerated()
         return HTML(

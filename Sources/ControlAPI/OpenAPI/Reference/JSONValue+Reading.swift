@@ -1,6 +1,6 @@
 import AuthKeys
 
-/// Looking into a document.
+/// Access to the parts of a document.
 extension JSONValue {
     subscript(name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
@@ -19,16 +19,16 @@ extension JSONValue {
 
     var strings: [String] { list.compactMap(\.string) }
 
-    /// By name.
+    /// The members of an object, sorted by name.
     var members: [(name: String, value: JSONValue)] {
         guard case .object(let members) = self else { return [] }
         return members.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    /// A string as it is, anything else as JSON.
+    /// A string without quotes, or any other value as JSON.
     var plain: String { string ?? text }
 
-    /// As JSON for people: what holds nothing but scalars is on one line.
+    /// Returns indented JSON for readers; a value that contains only scalars is on one line.
     func indented(by depth: Int = 0) -> String {
         let (inner, outer) = (String(repeating: "  ", count: depth + 1), String(repeating: "  ", count: depth))
         switch self {

@@ -1,9 +1,9 @@
 import AuthKeys
 import FoundationEssentials
 
-/// What a reader of the OpenAPI document wants to see of it: its operations by tag, with every reference followed.
+/// The content of the OpenAPI document for readers: operations by tag, with all references resolved.
 struct Reference {
-    /// OpenAPI's methods, in the order in which those of a path are shown.
+    /// OpenAPI's methods, in the order in which a path's operations are shown.
     private static let methods = ["get", "post", "put", "patch", "delete", "head", "options", "trace"]
 
     struct Group {
@@ -18,15 +18,15 @@ struct Reference {
         let id: String
         let summary: String
         let description: String?
-        /// Those of the path, too.
+        /// The parameters of the operation and of its path.
         let parameters: [JSONValue]
         let body: JSONValue?
         let responses: [(status: String, content: JSONValue)]
-        /// Any of them will do; none where nothing is needed.
+        /// The alternative credentials, of which one is enough; empty if none is required.
         let credentials: [Credential]
     }
 
-    /// How a request says who sends it.
+    /// A way in which a request authenticates.
     enum Credential {
         case bearer(String)
         case basic(String)
@@ -59,10 +59,10 @@ struct Reference {
         }
     }
 
-    /// What a reference leads to, and anything else as it is.
+    /// Returns the target of a reference, or any other value unchanged.
     func resolve(_ value: JSONValue) -> JSONValue { Self.resolve(value, in: document) }
 
-    /// The last part of a reference.
+    /// Returns the last segment of a reference.
     static func name(of value: JSONValue) -> String? {
         value["$ref"]?.string?.split(separator: "/").last.map(String.init)
     }
@@ -75,8 +75,8 @@ struct Reference {
 
 extension Reference.Operation {
     /// - Parameters:
-    ///   - content: the operation's own.
-    ///   - item: of its path.
+    ///   - content: the object of the operation.
+    ///   - item: the object of its path.
     fileprivate init(
         _ method: String, _ path: String, _ content: JSONValue, in item: JSONValue, of document: JSONValue
     ) {
@@ -98,7 +98,7 @@ extension Reference.Operation {
 }
 
 extension Reference.Credential {
-    /// - Parameter scheme: of the document.
+    /// - Parameter scheme: a security scheme of the document.
     fileprivate init?(_ scheme: JSONValue) {
         let text = scheme["description"]?.string ?? ""
         switch (scheme["type"]?.string, scheme["scheme"]?.string, scheme["name"]?.string) {

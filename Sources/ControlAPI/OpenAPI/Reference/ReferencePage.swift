@@ -2,9 +2,10 @@ import AuthKeys
 import Crypto
 import FoundationEssentials
 
-/// The reference of the control listener, made of its OpenAPI document: one page without a script, that fetches nothing.
+/// The reference of the control listener, rendered from its OpenAPI document: one page without scripts or external
+/// resources.
 struct ReferencePage {
-    /// What a browser may do with it: apply the page's own style, and nothing else.
+    /// The content security policy of the page: only its own style is applied.
     static var policy: String {
         let digest = Data(SHA256.hash(data: Data(style.utf8))).base64EncodedString()
         return "default-src 'none'; style-src 'sha256-\(digest)'; base-uri 'none'; form-action 'none'; "
@@ -83,7 +84,7 @@ struct ReferencePage {
         """
     }
 
-    /// The schemas of refusals, which are the same everywhere.
+    /// The schemas of errors, which many operations share.
     private var errors: [String] { ["Error", "OAuthError"] }
 
     private func error(_ name: String) -> HTML {
@@ -107,7 +108,7 @@ struct ReferencePage {
         """
     }
 
-    // MARK: - An operation
+    // MARK: - Operations
 
     private func article(_ operation: Reference.Operation) -> HTML {
         """
@@ -158,7 +159,7 @@ struct ReferencePage {
         let types = HTML(joining: content.map { HTML.code($0.name) }, separator: " or ")
         return """
             <h4>Body</h4>
-            <p>\(types)\(body["required"] == .bool(true) ? ", required" : ", may be left out")</p>
+            <p>\(types)\(body["required"] == .bool(true) ? ", required" : ", optional")</p>
             \(content.first?.value["schema"].map(table.html) ?? "")
             """
     }
@@ -166,7 +167,7 @@ struct ReferencePage {
     private func response(_ status: String, _ content: JSONValue) -> HTML {
         let state: HTML = status.hasPrefix("2") ? " open=\"open\"" : ""
         let (type, body) = content["content"]?.members.first.map { ($0.name, $0.value) } ?? ("", .null)
-        // In every response, as the introduction says.
+        // The introduction describes it for all responses.
         let fields = (content["headers"]?.members ?? []).filter { $0.name != "X-Request-Id" }
         let rows = fields.map { table.html(forParameter: reference.resolve($0.value), called: $0.name) }
         return """

@@ -1,6 +1,6 @@
 import AuthKeys
 
-/// The members of a schema, one a row: `expires_at`, and for those within others `labels.*`, `errors[].line`.
+/// A table of the members of a schema, one a row: `expires_at`, and nested ones as `labels.*` or `errors[].line`.
 struct SchemaTable {
     private struct Row {
         let name: String
@@ -8,12 +8,12 @@ struct SchemaTable {
         let isRequired: Bool
     }
 
-    /// In characters.
+    /// The maximum length of a shown pattern in characters.
     private static let patternLimit = 40
 
     let reference: Reference
 
-    /// What a body is, and its members; nothing is said of the members of what has none.
+    /// Returns the description of a schema and the table of its members, if it has any.
     func html(for schema: JSONValue) -> HTML {
         let resolved = reference.resolve(schema)
         if let alternatives = resolved["oneOf"]?.list {
@@ -26,18 +26,18 @@ struct SchemaTable {
         return "\(description(of: resolved))\(Self.html(of: rows.map(html), headed: "Member"))"
     }
 
-    /// A table of rows, each a name, a type and what it is.
+    /// Returns a table of rows with a name, a type and a description.
     static func html(of rows: [HTML], headed name: String) -> HTML {
         """
         <div class="scroll"><table>
-        <thead><tr><th>\(text: name)</th><th>Type</th><th>What it is</th></tr></thead>
+        <thead><tr><th>\(text: name)</th><th>Type</th><th>Description</th></tr></thead>
         <tbody>\(rows)</tbody>
         </table></div>
 
         """
     }
 
-    /// A parameter or a header field.
+    /// Returns the row of a parameter or a header field.
     func html(forParameter parameter: JSONValue, called name: String) -> HTML {
         let schema = reference.resolve(parameter["schema"] ?? .null)
         let place: HTML = parameter["in"]?.string.map { "<br /><small>\(text: $0)</small>" } ?? ""
@@ -65,7 +65,7 @@ struct SchemaTable {
 
     // MARK: - Rows
 
-    /// - Parameter seen: names of the schemas around it, so that one within itself comes to an end.
+    /// - Parameter seen: the names of the enclosing schemas, which end the recursion of a schema that contains itself.
     private func rows(of schema: JSONValue, under prefix: String, within seen: Set<String>) -> [Row] {
         var seen = seen
         if let name = Reference.name(of: schema), !seen.insert(name).inserted { return [] }
@@ -87,7 +87,7 @@ struct SchemaTable {
         return rows(of: schema, under: name + ".", within: seen) + any
     }
 
-    /// The properties of a schema and of all that it is made of.
+    /// Returns the properties of a schema and of all schemas that it is composed of.
     private func members(of schema: JSONValue) -> (members: [String: JSONValue], required: Set<String>) {
         let parts = [schema] + (schema["allOf"]?.list ?? []).map(reference.resolve)
         return parts.reduce(into: ([:], [])) { result, part in
@@ -96,11 +96,11 @@ struct SchemaTable {
         }
     }
 
-    // MARK: - Words
+    // MARK: - Types and details
 
     private func type(of schema: JSONValue) -> String {
         let names = schema["type"]?.string.map { [$0] } ?? schema["type"]?.strings ?? []
-        // An empty text is told of in words.
+        // Descriptions cover the empty text.
         let alternatives = (schema["anyOf"]?.list ?? []).filter { $0["maxLength"] != .integer(0) }
         if names.isEmpty, !alternatives.isEmpty {
             return alternatives.map { type(of: reference.resolve($0)) }.joined(separator: " or ")
@@ -123,7 +123,7 @@ struct SchemaTable {
             parts.append("One of \(HTML(joining: values.map { HTML.code($0.plain) }, separator: ", ")).")
         }
         parts += Self.limits(of: schema)
-        // The long ones are for machines: what they mean is in the description.
+        // Long patterns are for machines; their descriptions explain them.
         if let pattern = schema["pattern"]?.string ?? item?["pattern"]?.string, pattern.count <= Self.patternLimit {
             parts.append("Pattern \(HTML.code(pattern)).")
         }

@@ -1,25 +1,27 @@
 import NIOCore
 import NIOHPACK
 
-/// Carries a request's field section through the HTTP/2 library, which makes a `String` of every name and value: it changes
-/// bytes that are not UTF-8, and compares strings at a cost that grows with the square of a run of combining marks.
+/// The encoding in which a request's field section passes through the HTTP/2 library. The library converts names and
+/// values to `String`. That changes bytes that are not UTF-8, and comparing such strings takes time quadratic in a run
+/// of combining marks.
 ///
-/// The library gets a section of a few fixed fields and one field of which the value is the client's section, each byte as
-/// the character of that number. No name in it is the client's, and no value is ever compared.
+/// The library gets a section with a few fixed fields and one field whose value is the client's section. Each byte is
+/// encoded as the character with its number. No name in it comes from the client, and no value is ever compared.
 enum CarriedSection {
     private static let whole = "section"
     private static let malformed = "malformed"
     private static let tooLarge = "too-large"
-    /// Ends each name and each value. No value holds a control character other than a tab.
+    /// Terminates each name and each value. No value contains a control character other than a tab.
     private static let separator: UInt8 = 0x1F
 
-    /// The size that the library has to accept, for a section of that size.
+    /// The size that the library has to accept for a section of size `limit`.
     static func size(for limit: Int) -> Int { limit * 2 + 1_024 }
 
-    /// Writes the block that the library reads. `isTrailers`: whether the section has no pseudo-fields.
+    /// Returns the block for the library.
+    /// - Parameter isTrailers: true for a section without pseudo-headers.
     static func write(_ section: Result<FieldSection, HeadError>, isTrailers: Bool) -> ByteBuffer {
         var out = ByteBuffer()
-        // `:method: GET`, `:path: /`, `:scheme: https`: without them the library takes no request.
+        // `:method: GET`, `:path: /`, `:scheme: https`: the library accepts no request without them.
         if !isTrailers { out.writeBytes([0x82, 0x84, 0x87]) }
         switch section {
         case .success(let section): write(whole, characters(of: section), to: &out)
@@ -29,7 +31,7 @@ enum CarriedSection {
         return out
     }
 
-    /// Reads a section that the library passed on.
+    /// Decodes a section that the library passed on.
     static func read(_ headers: HPACKHeaders) throws(HeadError) -> FieldSection {
         for (name, value, _) in headers where name.utf8.first != ByteClass.colon {
             switch name {

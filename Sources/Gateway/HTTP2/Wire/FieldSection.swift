@@ -1,6 +1,6 @@
-/// The fields of an HTTP/2 message, in order, pseudo-fields among them, as bytes.
+/// The fields of an HTTP/2 message as bytes, in order, pseudo-headers included.
 struct FieldSection {
-    /// A field ends where the next one begins.
+    /// A field ends at the start of the next one.
     private struct Line {
         let start: Int
         let nameEnd: Int
@@ -19,7 +19,7 @@ struct FieldSection {
         lines.append(Line(start: start, nameEnd: nameEnd, end: bytes.count))
     }
 
-    /// Calls with the name and the value of each field, which are lent for the length of the call.
+    /// Calls `body` with the name and the value of each field. They are valid only during the call.
     func forEachField<E: Error>(
         _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(E) -> Void
     ) throws(E) {
@@ -38,8 +38,8 @@ struct FieldSection {
 }
 
 extension FieldSection {
-    /// Takes the fields of a received section, checked as bytes (RFC 9113 section 8.2.1): names are tokens in lower case or
-    /// known pseudo-fields, which come first; values have no control characters.
+    /// A builder for a received section that checks each field as bytes (RFC 9113 section 8.2.1). Names are tokens in
+    /// lower case or known pseudo-headers, which come first. Values contain no control characters.
     struct Builder {
         private let limit: Int
         private var section = FieldSection()
@@ -56,7 +56,7 @@ extension FieldSection {
 
         var result: Result<FieldSection, HeadError> { fault.map { .failure($0) } ?? .success(section) }
 
-        /// Takes the next field. After a fault, nothing is kept any more.
+        /// Appends the next field. After a fault, fields are no longer kept.
         mutating func append(_ field: [UInt8], nameLength: Int) {
             size = min(size + field.count + 32, limit + 1)
             guard fault == nil else { return }
@@ -83,7 +83,7 @@ extension FieldSection {
     }
 }
 
-/// The pseudo-fields of requests and of responses (RFC 9113 sections 8.3.1 and 8.3.2).
+/// The pseudo-headers of requests and of responses (RFC 9113 sections 8.3.1 and 8.3.2).
 enum PseudoField {
     case method, scheme, authority, path, status
 

@@ -1,16 +1,17 @@
 import NIOCore
 
-/// A token bucket for the frames of a client that carry neither a request nor its body. A connection whose bucket is empty ends.
+/// A token bucket for the frames of a client that carry neither a request nor its body. An empty bucket ends the
+/// connection.
 ///
-/// Besides the tokens of time, requests and the data that the client receives bring tokens: an honest client sends
-/// WINDOW_UPDATE frames for what it reads, and some clients one for each request.
+/// Time, new requests and data sent to the client add tokens. A well-behaved client sends WINDOW_UPDATE frames for the
+/// data it reads, and some clients send one for each request.
 struct FrameBudget {
     static let burst = 2_000
     static let perSecond = 200
-    /// Tokens that the start of a request brings.
+    /// The tokens that a new request adds.
     static let perRequest = 2
-    /// Bytes of a response that bring a token. Clients that acknowledge often do so for each 4 KiB, twice: for the stream and
-    /// for the connection.
+    /// The bytes of a response that add one token. Clients that acknowledge often do so for each 4 KiB, twice: for the
+    /// stream and for the connection.
     static let bytesPerToken = 1_024
 
     private var tokens = Double(burst)
@@ -20,7 +21,7 @@ struct FrameBudget {
         refilledAt = now
     }
 
-    /// Pays for a frame. False when the bucket is empty.
+    /// Charges the bucket for a frame. Returns false if the bucket is empty.
     mutating func pay(for header: HTTP2FrameHeader, now: NIODeadline) -> Bool {
         let cost = Self.cost(of: header)
         guard cost > 0 else { return true }
@@ -30,12 +31,12 @@ struct FrameBudget {
         return tokens >= 0
     }
 
-    /// Notes the start of a request.
+    /// Adds the tokens of a new request.
     mutating func requestBegan() {
         earn(Double(Self.perRequest))
     }
 
-    /// Notes a DATA frame that the client receives.
+    /// Adds the tokens of a DATA frame sent to the client.
     mutating func sent(bytes: Int) {
         earn(2 + Double(bytes / Self.bytesPerToken))
     }
@@ -46,9 +47,9 @@ struct FrameBudget {
 
     private static func cost(of header: HTTP2FrameHeader) -> Double {
         switch header.kind {
-        // Both have limits of their own: requests, and windows.
+        // Requests and windows limit these frames.
         case .headers, .data: 0
-        // A setting is six bytes, and each is carried out.
+        // A setting has six bytes, and each one is applied.
         case .settings: 1 + Double(header.length / 6)
         default: 1
         }

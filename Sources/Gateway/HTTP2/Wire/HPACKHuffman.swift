@@ -1,6 +1,6 @@
 import NIOCore
 
-/// The Huffman code of RFC 7541 appendix B, decoded half a byte at a time.
+/// The Huffman code of RFC 7541 appendix B, decoded four bits at a time.
 ///
 /// The code is canonical: the lengths of its codes, in the order of the symbols, determine the codes.
 enum HPACKHuffman {
@@ -27,32 +27,33 @@ enum HPACKHuffman {
 
     private static let endOfString = 256
 
-    /// A place in the tree of codes.
+    /// A node in the tree of codes.
     private struct Node {
         /// By the next bit; 0 for none, since no code leads to the root.
         var children: (UInt16, UInt16) = (0, 0)
         var symbol: UInt16?
-        /// True if a string may end here: fewer than eight bits were read since the last symbol, all ones (section 5.2).
+        /// True if a string may end here: fewer than eight bits were read since the last symbol, all ones (section
+        /// 5.2).
         var isEnd = false
     }
 
-    /// The step that half a byte makes from a node.
+    /// The transition from a node for four bits.
     private struct Step {
         var next: UInt16 = 0
         var symbol: UInt8 = 0
         var hasSymbol = false
         var isEnd = false
-        /// No code, or the end-of-string symbol, which must not be sent (section 5.2).
+        /// True if there is no such code, or for the end-of-string symbol, which must not be sent (section 5.2).
         var isInvalid = true
     }
 
-    /// By node and half a byte.
+    /// The steps, by node and four bits.
     private static let steps = makeSteps(makeTree())
 
     /// The codes of the bytes, each with its length in bits.
     private static let codes = makeCodes()
 
-    /// The number of bytes that the code takes for those bytes.
+    /// Returns the number of bytes of the encoded text.
     static func length(of bytes: UnsafeRawBufferPointer) -> Int {
         (bytes.reduce(0) { $0 + Int(lengths[Int($1)]) } + 7) / 8
     }
@@ -74,7 +75,7 @@ enum HPACKHuffman {
         out.writeInteger(UInt8(truncatingIfNeeded: pending << (8 - count) | 0xFF >> count))
     }
 
-    /// Appends the decoded bytes. False when the bytes are not valid, or their padding is not.
+    /// Appends the decoded bytes. Returns false if the bytes or their padding are invalid.
     static func decode(_ bytes: UnsafeRawBufferPointer, to out: inout [UInt8]) -> Bool {
         steps.withUnsafeBufferPointer { steps in
             var node = 0

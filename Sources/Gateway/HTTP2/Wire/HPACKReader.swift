@@ -1,20 +1,21 @@
 import NIOCore
 
-/// Reads the field blocks of one direction of a connection (RFC 7541), as bytes, and never makes a `String` of them.
+/// A decoder for the field blocks of one direction of a connection (RFC 7541). It works on bytes and never creates a
+/// `String`.
 ///
-/// A section that is refused is read to its end, so that the dynamic table stays in step with the peer's.
+/// A refused section is still decoded to its end, so that the dynamic table stays in step with the peer's.
 struct HPACKReader {
     private var table = HPACKTable()
-    /// For a literal, used again for each: its name and its value.
+    /// The name and the value of a literal; the memory is reused for the next one.
     private var literal: [UInt8] = []
     private let sectionLimit: Int
 
-    /// - Parameter sectionLimit: the largest section that is kept, by the size of RFC 9113 section 6.5.2.
+    /// - Parameter sectionLimit: the maximum size of a section that is kept, by the measure of RFC 9113 section 6.5.2.
     init(sectionLimit: Int) {
         self.sectionLimit = sectionLimit
     }
 
-    /// Returns the section of a block. Throws when the table would not be in step any more.
+    /// Returns the section of a block. Throws if the table would no longer be in step.
     mutating func read(_ block: ByteBuffer) throws(HTTP2ConnectionError) -> Result<FieldSection, HeadError> {
         var section = FieldSection.Builder(limit: sectionLimit)
         let isValid = block.withUnsafeReadableBytes { bytes in
@@ -28,7 +29,7 @@ struct HPACKReader {
         return section.result
     }
 
-    /// Reads one representation (RFC 7541 section 6). False when it is not valid.
+    /// Decodes one representation (RFC 7541 section 6). Returns false if it is invalid.
     private mutating func readField(_ cursor: inout Cursor, into section: inout FieldSection.Builder) -> Bool {
         let first = cursor.bytes[cursor.offset]
         if first & 0x80 != 0 {
@@ -58,12 +59,12 @@ struct HPACKReader {
     }
 }
 
-/// Where in a block the reader stands.
+/// The position of the decoder in a block.
 private struct Cursor {
     let bytes: UnsafeRawBufferPointer
     var offset = 0
 
-    /// Reads an integer (RFC 7541 section 5.1); nil when it is not complete, or larger than any that means something.
+    /// Reads an integer (RFC 7541 section 5.1); nil if it is incomplete, or larger than any meaningful value.
     mutating func integer(prefix: UInt8) -> Int? {
         guard offset < bytes.count else { return nil }
         let mask = (UInt8(1) << prefix) - 1
@@ -79,7 +80,7 @@ private struct Cursor {
         return nil
     }
 
-    /// Appends the bytes of a string (RFC 7541 section 5.2). False when it is not complete or not valid.
+    /// Appends the bytes of a string (RFC 7541 section 5.2). Returns false if it is incomplete or invalid.
     mutating func string(to out: inout [UInt8]) -> Bool {
         guard offset < bytes.count else { return false }
         let isHuffman = bytes[offset] & 0x80 != 0

@@ -1,11 +1,11 @@
 import Glibc
 
-/// A header field as HPACK has it: bytes.
+/// A header field in HPACK, as bytes.
 struct HPACKEntry {
     let bytes: [UInt8]
     let nameLength: Int
 
-    /// RFC 7541 section 4.1.
+    /// The size as defined in RFC 7541 section 4.1.
     var size: Int { bytes.count + 32 }
 
     fileprivate func hasName(_ name: UnsafeRawBufferPointer) -> Bool {
@@ -18,10 +18,10 @@ struct HPACKEntry {
     }
 }
 
-/// The two tables that the indexes of a field block mean (RFC 7541 section 2.3), for one direction of a connection.
+/// The static and the dynamic table of field blocks (RFC 7541 section 2.3), for one direction of a connection.
 struct HPACKTable {
-    /// The largest size of the dynamic table: the initial value of SETTINGS_HEADER_TABLE_SIZE (RFC 9113 section 6.5.2), which
-    /// the gateway neither raises nor uses beyond.
+    /// The maximum size of the dynamic table: the initial value of SETTINGS_HEADER_TABLE_SIZE (RFC 9113 section 6.5.2).
+    /// The gateway never raises it, and never uses more.
     static let sizeLimit = 4_096
 
     /// The oldest entry first; those before `oldest` are evicted.
@@ -30,14 +30,14 @@ struct HPACKTable {
     private var size = 0
     private(set) var limit = Self.sizeLimit
 
-    /// The entry of an index, counted from 1; nil when there is none.
+    /// Returns the entry with an index, counted from 1; nil if there is none.
     func entry(_ index: Int) -> HPACKEntry? {
         if Self.fixed.indices.contains(index - 1) { return Self.fixed[index - 1] }
-        let place = entries.count - (index - Self.fixed.count)
-        return index > Self.fixed.count && place >= oldest ? entries[place] : nil
+        let position = entries.count - (index - Self.fixed.count)
+        return index > Self.fixed.count && position >= oldest ? entries[position] : nil
     }
 
-    /// Adds an entry, evicting old ones. One that is larger than the table empties it (RFC 7541 section 4.4).
+    /// Adds an entry and evicts old ones. An entry larger than the table empties it (RFC 7541 section 4.4).
     mutating func add(_ entry: HPACKEntry) {
         evict(toSize: limit - entry.size)
         guard entry.size <= limit else { return }
@@ -45,7 +45,7 @@ struct HPACKTable {
         size += entry.size
     }
 
-    /// Sets the limit that the peer chose. False when it is above what it may choose.
+    /// Sets the limit that the peer chose. Returns false if it exceeds the allowed maximum.
     mutating func resize(_ limit: Int) -> Bool {
         guard limit <= Self.sizeLimit else { return false }
         self.limit = limit
@@ -53,7 +53,7 @@ struct HPACKTable {
         return true
     }
 
-    /// The index of a field, and whether its value is the entry's too; nil when not even the name is in a table.
+    /// Returns the index of a field, and true if the value matches too; nil if no table contains the name.
     func find(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> (index: Int, isWhole: Bool)? {
         var partial: Int?
         for index in Self.fixedByNameLength[name.count] ?? [] {
@@ -62,10 +62,10 @@ struct HPACKTable {
             if entry.hasValue(value) { return (index, true) }
             partial = partial ?? index
         }
-        for place in stride(from: entries.count - 1, through: oldest, by: -1) {
-            let entry = entries[place]
+        for position in stride(from: entries.count - 1, through: oldest, by: -1) {
+            let entry = entries[position]
             guard entry.nameLength == name.count, entry.hasName(name) else { continue }
-            let index = Self.fixed.count + entries.count - place
+            let index = Self.fixed.count + entries.count - position
             if entry.hasValue(value) { return (index, true) }
             partial = partial ?? index
         }

@@ -1,22 +1,22 @@
 import NIOCore
 
-/// Writes the field blocks of one direction of a connection (RFC 7541), out of bytes.
+/// An encoder for the field blocks of one direction of a connection (RFC 7541), working on bytes.
 struct HPACKWriter {
     private var table = HPACKTable()
-    /// The limit of the table that the next block has to tell (RFC 7541 section 4.2).
+    /// The limit of the table that the next block has to announce (RFC 7541 section 4.2).
     private var resized: Int?
 
-    /// Fields that differ from one response to the next: they would only evict others from the table.
+    /// Fields that differ in each response: they would only evict others from the table.
     private static let changing: [StaticString] = [
         "age", "content-length", "content-range", "date", "etag", "expires", "last-modified", "location",
         "x-request-id",
     ]
-    /// Fields that no table on the way may keep (RFC 7541 section 7.1.3).
+    /// Fields that no intermediary may keep in a table (RFC 7541 section 7.1.3).
     private static let secret: [StaticString] = [
         "authorization", "cookie", "proxy-authenticate", "set-cookie", "www-authenticate",
     ]
 
-    /// Notes the peer's SETTINGS_HEADER_TABLE_SIZE. The table never grows again, so that no block comes before the setting
+    /// Applies the peer's SETTINGS_HEADER_TABLE_SIZE. The table never grows again, so no block can precede the setting
     /// that allows it.
     mutating func limitTable(to limit: Int) {
         guard limit < table.limit, table.resize(limit) else { return }

@@ -3,12 +3,12 @@ import NIOCore
 /// The first nine bytes of a frame (RFC 9113 section 4.1).
 struct HTTP2FrameHeader: Equatable {
     static let size = 9
-    /// The longest payload that a peer may send that was not told otherwise (RFC 9113 section 6.5.2).
+    /// The maximum payload that a peer may send without another setting (RFC 9113 section 6.5.2).
     static let payloadLimit = 16_384
     /// SETTINGS_HEADER_TABLE_SIZE (RFC 9113 section 6.5.2).
     static let tableSizeSetting: UInt16 = 1
 
-    /// The type of a frame: RFC 9113 section 6, and whatever extensions define.
+    /// The type of a frame: RFC 9113 section 6, and those that extensions define.
     struct Kind: Equatable {
         let rawValue: UInt8
 
@@ -27,7 +27,7 @@ struct HTTP2FrameHeader: Equatable {
         let rawValue: UInt8
 
         static let endStream = Flags(rawValue: 0x01)
-        /// Of SETTINGS and PING.
+        /// For SETTINGS and PING.
         static let acknowledgement = Flags(rawValue: 0x01)
         static let endHeaders = Flags(rawValue: 0x04)
         static let padded = Flags(rawValue: 0x08)
@@ -46,7 +46,7 @@ struct HTTP2FrameHeader: Equatable {
         self.stream = stream
     }
 
-    /// Reads the header at the front of the bytes without a move; nil when it is not all there.
+    /// Reads the header at the front of the bytes without consuming it; nil if it is incomplete.
     init?(peeking bytes: ByteBuffer) {
         let start = bytes.readerIndex
         guard let first = bytes.getInteger(at: start, as: UInt32.self),
@@ -64,7 +64,7 @@ struct HTTP2FrameHeader: Equatable {
     }
 }
 
-/// Why a connection ends (RFC 9113 section 5.4.1), by the codes of section 7 that the gateway gives itself.
+/// An error that ends a connection (RFC 9113 section 5.4.1), with those codes of section 7 that the gateway sends.
 enum HTTP2ConnectionError: UInt32, Error {
     case protocolError = 0x1
     case frameSizeError = 0x6

@@ -1,15 +1,17 @@
 import NIOCore
 
-/// Reads a client's bytes as frames: field sections whole, everything else as it comes, without a copy.
+/// A parser that splits a client's bytes into frames. Field sections are collected; everything else passes through
+/// without a copy.
 ///
-/// It holds at most one frame's start or settings and one field block, whose size and number of CONTINUATION frames are limited.
+/// It buffers at most one frame header or SETTINGS frame, and one field block. The block's size and its number of
+/// CONTINUATION frames are limited.
 struct HTTP2FrameReader {
     enum Step {
-        /// The connection preface (RFC 9113 section 3.4), and the rest of a payload: bytes to pass on.
+        /// The connection preface (RFC 9113 section 3.4), or the rest of a payload: bytes to pass on.
         case rest(ByteBuffer)
-        /// The start of a frame with its header, and as much of its payload as is there.
+        /// The start of a frame: its header, and the received part of its payload.
         case frame(HTTP2FrameHeader, ByteBuffer)
-        /// A frame of a field block that goes on.
+        /// A frame of a field block that is not complete yet.
         case continued(HTTP2FrameHeader)
         /// The block of a HEADERS frame and its CONTINUATION frames. The header is the HEADERS frame's.
         case section(HTTP2FrameHeader, ByteBuffer)
@@ -22,38 +24,41 @@ struct HTTP2FrameReader {
     }
 
     private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
-    /// CONTINUATION frames beyond those that a block of the largest size needs. Real clients fill their frames.
+    /// CONTINUATION frames beyond those that a block of maximum size needs. Real clients fill their frames.
     private static let spareContinuations = 8
 
     private let blockLimit: Int
     private var state = State.preface
     private var input = ByteBuffer()
-    /// The HEADERS frame whose block is not complete.
+    /// The HEADERS frame whose block is incomplete.
     private var open: HTTP2FrameHeader?
     private var block = ByteBuffer()
     private var continuations = 0
 
-    /// - Parameter blockLimit: the largest field block, in bytes as they are sent.
+    /// - Parameter blockLimit: the maximum size of a field block in bytes, as sent.
     init(blockLimit: Int) {
         self.blockLimit = blockLimit
     }
+
+    /// True if the end of a field block, or of a frame that is read as a whole, has not been received.
+    var isIncomplete: Bool { open != nil || input.readableBytes > 0 }
 
     mutating func append(_ bytes: ByteBuffer) {
         input.take(bytes)
     }
 
-    /// Gives back what was read; to be called when `next` has nothing more.
+    /// Frees the memory of consumed bytes. Call it when `next` returns nil.
     mutating func discardRead() {
         if input.readableBytes == 0 { input = ByteBuffer() } else { input.discardReadBytes() }
     }
 
-    /// Drops all that was not read.
+    /// Drops all unread bytes.
     mutating func clear() {
         input = ByteBuffer()
         block = ByteBuffer()
     }
 
-    /// Returns the next step; nil when more bytes have to come first.
+    /// Returns the next step; nil if it needs more bytes.
     mutating func next() throws(HTTP2ConnectionError) -> Step? {
         switch state {
         case .preface: return try readPreface()
@@ -83,7 +88,7 @@ struct HTTP2FrameReader {
             return try readFragment(header)
         }
         let size = HTTP2FrameHeader.size + header.length
-        // Settings are read here too.
+        // SETTINGS frames are read whole, because `HTTP2Wire` parses them too.
         guard header.kind != .settings || input.readableBytes >= size else { return nil }
         let count = min(size, input.readableBytes)
         guard let bytes = input.readSlice(length: count) else { return nil }
@@ -91,7 +96,7 @@ struct HTTP2FrameReader {
         return .frame(header, bytes)
     }
 
-    /// Reads a frame of a field block. Between its frames no other may come (RFC 9113 section 6.10).
+    /// Reads a frame of a field block. No other frame may come between its frames (RFC 9113 section 6.10).
     private mutating func readFragment(_ header: HTTP2FrameHeader) throws(HTTP2ConnectionError) -> Step? {
         if let open {
             guard header.kind == .continuation, header.stream == open.stream else { throw .protocolError }
@@ -123,7 +128,7 @@ struct HTTP2FrameReader {
         return .section(open ?? header, block)
     }
 
-    /// Takes off padding and priority (RFC 9113 section 6.2), which mean nothing here.
+    /// Removes padding and priority (RFC 9113 section 6.2), which the gateway ignores.
     private static func strip(
         _ fragment: inout ByteBuffer, _ flags: HTTP2FrameHeader.Flags
     ) throws(HTTP2ConnectionError) {

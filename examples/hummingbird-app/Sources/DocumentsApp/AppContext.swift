@@ -2,7 +2,7 @@ import Hummingbird
 import KeywardMiddleware
 import NIOCore
 
-/// What a request carries to its handler: who calls, and from where (for keys that are limited to networks).
+/// A request context with the principal, and with the client address for keys that are limited to networks.
 struct AppContext: KeyedRequestContext, RemoteAddressRequestContext {
     var coreContext: CoreRequestContextStorage
     let remoteAddress: SocketAddress?

@@ -2,7 +2,7 @@ import Hummingbird
 import KeywardMiddleware
 import Logging
 
-/// The app: `Keyward` verifies where it runs, `TestKeyward` in its tests.
+/// Builds the app. It takes a `Keyward` in production, and a `TestKeyward` in tests.
 func buildApplication(
     keyward: some KeyVerification, configuration: ApplicationConfiguration = ApplicationConfiguration(), logger: Logger
 ) -> some ApplicationProtocol {
@@ -21,13 +21,13 @@ func buildApplication(
                 response: await documents.add(String(buffer: text), author: caller.owner ?? caller.name))
         }
 
-    // Open to all; knows those who bring a key.
+    // The key is optional on this route.
     router.group("hello").add(middleware: keyward.optionalKeys())
         .get { _, context in "hello, \(context.principal?.name ?? "stranger")" }
 
     var application = Application(
         router: router, configuration: configuration, services: [keyward], logger: logger)
-    // Keys are loaded before the first request comes.
+    // The server starts after the keys are loaded.
     application.beforeServerStarts { try await keyward.ready() }
     return application
 }

@@ -6,7 +6,7 @@ struct Document: ResponseCodable, Equatable {
     let author: String
 }
 
-/// The documents, in memory.
+/// A store of documents in memory.
 actor Documents {
     private var documents: [Document] = []
 

@@ -7,7 +7,7 @@ import Testing
 
 @testable import DocumentsApp
 
-@Suite("The documents API")
+@Suite("Documents API")
 struct DocumentsAppTests {
     private let keyward = TestKeyward()
 
@@ -16,7 +16,7 @@ struct DocumentsAppTests {
         try await application.test(.router) { try await body($0) }
     }
 
-    @Test("a key does what its scopes say")
+    @Test("the scopes of a key are enforced")
     func scopes() async throws {
         let reader = try keyward.issue(owner: "ada", scopes: ["documents:read"])
         let writer = try keyward.issue(owner: "bob", scopes: ["documents:*"])
@@ -34,8 +34,8 @@ struct DocumentsAppTests {
         }
     }
 
-    @Test("without a good key there are no documents, but a welcome")
-    func refused() async throws {
+    @Test("documents need a valid key, and the greeting does not")
+    func validKeyRequired() async throws {
         let key = try keyward.issue(name: "ada's key", scopes: ["documents:read"], expiresIn: .seconds(60))
         try await run { client in
             try await client.execute(uri: "/documents", method: .get) { #expect($0.status == .unauthorized) }

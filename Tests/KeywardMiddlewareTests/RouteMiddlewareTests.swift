@@ -4,8 +4,8 @@ import HummingbirdTesting
 import KeywardMiddlewareTesting
 import Testing
 
-@Suite("The guard of an app's routes")
-struct GuardTests {
+@Suite("Middleware of an app's routes")
+struct RouteMiddlewareTests {
     private func run<Context: KeyedRequestContext>(
         _ keyward: TestKeyward, as context: Context.Type = AppContext.self,
         _ body: @escaping @Sendable (any TestClientProtocol) async throws -> Void
@@ -29,7 +29,7 @@ struct GuardTests {
         try await application.test(.router) { try await body($0) }
     }
 
-    @Test("routes need scopes of their own, and say which")
+    @Test("routes require scopes, and the challenge names them")
     func scopes() async throws {
         let keyward = TestKeyward()
         let none = try keyward.issue(name: "none")
@@ -52,7 +52,7 @@ struct GuardTests {
         }
     }
 
-    @Test("rules by path hold beside them, and no ambiguous path passes where there are any")
+    @Test("path rules apply in addition, and ambiguous paths are then refused")
     func rules() async throws {
         let keyward = TestKeyward(options: try KeywardOptions(require: ["* /documents/secret=secrets:read"]))
         let reader = try keyward.issue(scopes: ["documents:read"])
@@ -67,7 +67,7 @@ struct GuardTests {
         }
     }
 
-    @Test("where a key is optional, none is nobody, and a bad one is refused")
+    @Test("an optional key may be missing, but an invalid one is refused")
     func optional() async throws {
         let keyward = TestKeyward()
         let key = try keyward.issue(name: "me")
@@ -89,7 +89,7 @@ struct GuardTests {
         }
     }
 
-    @Test("a key's methods, paths and moments hold")
+    @Test("the methods, paths and validity period of a key are enforced")
     func limits() async throws {
         let keyward = TestKeyward()
         let posts = try keyward.issue(scopes: ["documents:*"], allowedMethods: ["POST"])
@@ -109,7 +109,7 @@ struct GuardTests {
         }
     }
 
-    @Test("a network is that of the peer, or of whom a trusted proxy names; unknown, it is none")
+    @Test("allowed networks are checked against the peer or the client behind trusted proxies")
     func networks() async throws {
         func answers(
             _ options: KeywardOptions, _ cidr: String, forwarded: String?, as context: any KeyedRequestContext.Type
@@ -145,7 +145,7 @@ struct GuardTests {
             try await answers(proxied, client, forwarded: "2001:db8::7, junk", as: AddressedContext.self) == refused)
     }
 
-    @Test("a preflight passes without a key, any other OPTIONS does not")
+    @Test("a preflight needs no key, but other OPTIONS requests do")
     func preflight() async throws {
         let headers: HTTPFields = [.origin: "https://a.example", .accessControlRequestMethod: "GET"]
         try await run(TestKeyward()) { client in
@@ -157,8 +157,8 @@ struct GuardTests {
         }
     }
 
-    @Test("keys are looked for where the options say")
-    func places() async throws {
+    @Test("keys are read only from the configured header fields")
+    func credentialFields() async throws {
         let keyward = TestKeyward(options: try KeywardOptions(credentials: .xAPIKey))
         let key = try keyward.issue()
         try await run(keyward) { client in
@@ -167,22 +167,22 @@ struct GuardTests {
         }
     }
 
-    @Test("options that are none are named")
-    func options() {
+    @Test("the error about an invalid option names it")
+    func invalidOptions() {
         for (text, wrong) in [
             ("require", { _ = try KeywardOptions(require: ["GET documents"]) }),
             ("trustedProxies", { _ = try KeywardOptions(trustedProxies: ["10.0.0.0/40"]) }),
         ] as [(String, () throws -> Void)] {
             do {
                 try wrong()
-                Issue.record("taken: \(text)")
+                Issue.record("accepted: \(text)")
             } catch {
                 #expect((error as? KeywardError)?.kind == .option && "\(error)".hasPrefix(text), "\(error)")
             }
         }
     }
 
-    @Test("a test's keys change, pause, end, and follow the rules of the admin API")
+    @Test("test keys can be changed, disabled, expired and revoked under the rules of the admin API")
     func testKeys() async throws {
         let keyward = TestKeyward()
         let key = try keyward.issue(name: " me ")

@@ -2,19 +2,20 @@ import AuthKeys
 import HTTPTypes
 import Hummingbird
 
-/// Lets in who may ask about keys: admin credentials with the permission `verify`. Those are known from memory, so that a question
-/// costs no statement; one that is not known yet is looked for in the database, a bounded number of times a second. Who is turned
-/// away is put into the trail.
-struct VerifyDoor: Sendable {
+/// Authenticates callers of the verification routes: admin credentials with the permission `verify`. Known credentials
+/// are checked in memory, without SQL. An unknown one is looked up in the database, at a bounded rate. Refused attempts
+/// are recorded in the audit trail.
+struct VerifyAuthenticator: Sendable {
     let credentials: AdminCredentials
     let refusals: RefusalLog
     let computing: ComputeExecutor
 
-    /// Whoever sends a request, by `Authorization: Bearer`. All that a question says is in its body: a query is refused.
+    /// Authenticates the sender of a request by `Authorization: Bearer`. All input is in the body, so a query is
+    /// refused.
     func admit(_ request: Request, _ context: ControlContext) async throws(APIError) -> Admin {
         let candidate: Substring
         do throws(CredentialRefusal) {
-            candidate = try AdminDoor.credential(of: request.head)
+            candidate = try AdminAuthenticator.credential(of: request.head)
         } catch {
             record(error.error.shortName, of: nil, context)
             throw error.error
@@ -24,13 +25,15 @@ struct VerifyDoor: Sendable {
         return admin
     }
 
-    /// Reads the body of a request that was admitted.
+    /// Reads the body of an authenticated request.
     func read<Body: Decodable & Sendable>(_ type: Body.Type, of request: Request) async throws -> Body {
+        var request = request
+        try await request.readBody()
         let bytes = try await request.body.collect(upTo: .max)
         return try await computing.run { try JSONBody.decode(type, from: bytes) }
     }
 
-    /// Whoever presents one of these, which are readings of the same.
+    /// Authenticates a caller by any of several readings of its credential.
     func admit(
         anyOf candidates: [some StringProtocol & Sendable], _ context: ControlContext
     ) async throws(APIError) -> Admin {
@@ -50,10 +53,10 @@ struct VerifyDoor: Sendable {
         throw refusal.error
     }
 
-    /// Puts an attempt that was refused into the trail.
+    /// Records a refused attempt in the audit trail.
     /// - Parameters:
-    ///   - admin: nil where the caller is not known.
-    ///   - isAuthenticated: whether the credential is valid, and does not suffice.
+    ///   - admin: the caller; nil if it is unknown.
+    ///   - isAuthenticated: true if the credential is valid but lacks the permission.
     func record(_ refusal: String, of admin: Admin?, isAuthenticated: Bool = false, _ context: ControlContext) {
         context.checkedCredential(isValid: isAuthenticated)
         let event = NewAuditEvent(
@@ -62,12 +65,12 @@ struct VerifyDoor: Sendable {
         refusals.record(event, isAuthenticated: isAuthenticated)
     }
 
-    /// The same from memory alone; nil for whoever cannot be let in that way.
+    /// Authenticates the sender of a request from memory alone; nil if that is not possible.
     func known(_ head: HTTPRequest) -> Admin? {
-        (try? AdminDoor.credential(of: head)).flatMap(known)
+        (try? AdminAuthenticator.credential(of: head)).flatMap(known)
     }
 
-    /// Whoever presents this, from memory alone.
+    /// Authenticates a credential from memory alone; nil if that is not possible.
     func known(_ candidate: some StringProtocol) -> Admin? {
         let authentication = try? credentials.authenticateFromMemory(candidate, for: .verify)
         guard let admin = try? authentication?.admin(), admin.may(.verify) else { return nil }

@@ -3,9 +3,9 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("The main road", .timeLimit(.minutes(6)))
-struct WalkTests {
-    @Test("a key is issued, opens the gateway, is revoked, and opens nothing any more, here and on a second instance")
+@Suite("Life of a key", .timeLimit(.minutes(6)))
+struct KeyLifeTests {
+    @Test("a key works from its creation to its revocation, on two instances")
     func issueUseRevoke() async throws {
         let database = try await TestDatabase.create()
         let first = try await KeywardProcess.start(database: database.connectionString)
@@ -15,7 +15,7 @@ struct WalkTests {
             let answer = try await instance.call(key.value, path: "/some/path?q=1")
             #expect(answer.status == 200)
             #expect(answer.text.contains(key.id) && answer.text.contains("/some/path?q=1"))
-            #expect(!answer.text.contains(key.value), "the secret stays at the gateway")
+            #expect(!answer.text.contains(key.value), "the gateway does not forward the secret")
         }
         let revoked = try await first.admin(.POST, "/\(key.id)/deactivate")
         #expect(revoked.status == 204)
@@ -31,8 +31,8 @@ struct WalkTests {
         try await database.drop()
     }
 
-    @Test("a key made on one instance works on another at once, every time")
-    func madeHereUsedThere() async throws {
+    @Test("a key that one instance creates is valid on another at once")
+    func secondInstance() async throws {
         let database = try await TestDatabase.create()
         let first = try await KeywardProcess.start(database: database.connectionString)
         let second = try await KeywardProcess.start(database: database.connectionString)
@@ -45,14 +45,14 @@ struct WalkTests {
         try await database.drop()
     }
 
-    @Test("where notifications do not come, a revocation is there within about a second")
+    @Test("a revocation without a notification takes effect within about a second")
     func withoutNotifications() async throws {
         let database = try await TestDatabase.create()
         let instance = try await KeywardProcess.start(database: database.connectionString)
         let key = try await instance.create()
         let before = try await instance.call(key.value).status
         #expect(before == 200)
-        // A change by hand sends no notification.
+        // A change with psql sends no notification.
         try await Psql.run(
             "UPDATE auth_keys SET deactivated_at = now() WHERE id = '\(key.id)'", on: database.connectionString)
         let refused = await eventually(within: .seconds(10)) { (try? await instance.call(key.value).status) == 401 }
@@ -61,7 +61,7 @@ struct WalkTests {
         try await database.drop()
     }
 
-    @Test("ten instances start at once on an empty database, and all come up")
+    @Test("ten instances start concurrently on an empty database")
     func tenAtOnce() async throws {
         let database = try await TestDatabase.create()
         let instances = try await withThrowingTaskGroup(of: KeywardProcess.self) { group in
@@ -77,7 +77,7 @@ struct WalkTests {
         try await database.drop()
     }
 
-    @Test("neither the secret, the admin key nor the database's password is ever logged, at the finest level")
+    @Test("the log at the level trace has neither the secret nor the admin key nor the database's password")
     func canary() async throws {
         let database = try await TestDatabase.create()
         let canary = "canary-password-3f9a"

@@ -1,11 +1,13 @@
 import NIOCore
 import NIOHTTP2
 
-/// Ends a client's HTTP/2 connection when the gateway shuts down, without a loss: tells the client to open no more streams
-/// (GOAWAY with the highest identifier, RFC 9113 section 6.8), takes in what it opens until it has heard of that, and closes
-/// when nothing runs. The library's own goodbye refuses such streams and ends the connection under those that run, so this one
-/// is said beneath it.
-final class HTTP2Farewell: ChannelInboundHandler {
+/// A handler that closes a client's HTTP/2 connection on shutdown without losing requests.
+///
+/// It sends GOAWAY with the highest stream identifier (RFC 9113 section 6.8) and a PING. It accepts the streams that
+/// the client opens until the PING is acknowledged, and closes the connection once no stream is open. The library's own
+/// graceful shutdown refuses such streams and closes the connection under running ones, so this handler sits beneath
+/// it.
+final class HTTP2GracefulShutdown: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundOut = IOData
@@ -18,10 +20,10 @@ final class HTTP2Farewell: ChannelInboundHandler {
 
     private enum Stage { case open, leaving, heard, gone }
 
-    /// What a client sends back when it has heard.
+    /// The payload of the PING whose acknowledgement shows that the client has received GOAWAY.
     private static let ping = UInt64(0x6B65_7977_6172_6421)
-    /// How long it may take to hear before that is taken for granted.
-    private static let patience = TimeAmount.seconds(1)
+    /// The time after which GOAWAY counts as received without an acknowledgement.
+    private static let timeout = TimeAmount.seconds(1)
 
     init(streams: NIOHTTP2ServerConnectionManagementHandler.HTTP2StreamDelegate) {
         inner = streams
@@ -61,7 +63,7 @@ final class HTTP2Farewell: ChannelInboundHandler {
         Self.append(goAwayAfter: .maxID, to: &frames)
         frames.writeMultipleIntegers(UInt16(0), UInt8(8), UInt8(6), UInt8(0), UInt32(0), Self.ping)
         context.writeAndFlush(wrapOutboundOut(.byteBuffer(frames)), promise: nil)
-        context.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) { [weak self] in
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.timeout) { [weak self] in
             guard let self, stage == .leaving else { return }
             stage = .heard
             closeIfDone()
@@ -71,7 +73,7 @@ final class HTTP2Farewell: ChannelInboundHandler {
     private func closeIfDone() {
         guard stage == .heard, openStreams == 0, let context else { return }
         stage = .gone
-        // The last stream's frames are still on their way down.
+        // The last stream's frames are still on their way through the pipeline.
         context.eventLoop.assumeIsolated().execute { [weak self] in
             guard let self, let context = self.context else { return }
             var frame = context.channel.allocator.buffer(capacity: 17)
@@ -88,41 +90,41 @@ final class HTTP2Farewell: ChannelInboundHandler {
     }
 }
 
-/// Notifies the connection's handlers of streams; the library calls it on the connection's loop.
+/// A delegate that notifies the connection's handlers of streams. The library calls it on the connection's loop.
 struct HTTP2StreamCount: NIOHTTP2StreamDelegate {
-    private let farewell: NIOLoopBound<HTTP2Farewell>
+    private let gracefulShutdown: NIOLoopBound<HTTP2GracefulShutdown>
     private let wire: NIOLoopBound<HTTP2Wire>
 
-    init(_ farewell: HTTP2Farewell, _ wire: HTTP2Wire, eventLoop: any EventLoop) {
-        self.farewell = NIOLoopBound(farewell, eventLoop: eventLoop)
+    init(_ gracefulShutdown: HTTP2GracefulShutdown, _ wire: HTTP2Wire, eventLoop: any EventLoop) {
+        self.gracefulShutdown = NIOLoopBound(gracefulShutdown, eventLoop: eventLoop)
         self.wire = NIOLoopBound(wire, eventLoop: eventLoop)
     }
 
     func streamCreated(_ id: HTTP2StreamID, channel: any Channel) {
-        farewell.value.streamCreated(id, channel: channel)
+        gracefulShutdown.value.streamCreated(id, channel: channel)
     }
 
     func streamClosed(_ id: HTTP2StreamID, channel: any Channel) {
         wire.value.streamClosed(UInt32(Int32(id)))
-        farewell.value.streamClosed(id, channel: channel)
+        gracefulShutdown.value.streamClosed(id, channel: channel)
     }
 }
 
-/// Closes a connection that breaks the protocol; what was written before goes out. An error of one stream has reset that
-/// stream, and is none of the others' business.
+/// A handler that closes a connection after a protocol error; pending output is flushed first. An error of one stream
+/// only resets that stream.
 final class HTTP2Errors: ChannelInboundHandler {
     typealias InboundIn = HTTP2Frame
 
-    private let farewell: HTTP2Farewell
+    private let gracefulShutdown: HTTP2GracefulShutdown
     private let wire: HTTP2Wire
 
-    init(_ farewell: HTTP2Farewell, _ wire: HTTP2Wire) {
-        self.farewell = farewell
+    init(_ gracefulShutdown: HTTP2GracefulShutdown, _ wire: HTTP2Wire) {
+        self.gracefulShutdown = gracefulShutdown
         self.wire = wire
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if case .ping(let data, ack: true) = unwrapInboundIn(data).payload { farewell.heard(data) }
+        if case .ping(let data, ack: true) = unwrapInboundIn(data).payload { gracefulShutdown.heard(data) }
         context.fireChannelRead(data)
     }
 

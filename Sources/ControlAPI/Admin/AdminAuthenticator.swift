@@ -3,23 +3,23 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// A route of the admin API: what it needs, what the trail calls it, and what it does for whom.
+/// A route of the admin API: its permissions, its query parameters, its action in the audit trail, and its handler.
 struct AdminRoute: Sendable {
     typealias Handler = @Sendable (Request, ControlContext, AdminCall) async throws -> Response
-    /// Says which key a request is about; nil for none in particular, or where the request does not tell.
+    /// Returns the id of the key that a request is about; nil if it is about no single key, or does not name one.
     typealias Subject = @Sendable (Request, ControlContext) async -> KeyID?
 
     let method: HTTPRequest.Method
-    /// Behind the group's path.
+    /// The path below the path of the group.
     let path: String
-    /// Any of them will do.
+    /// The permissions of which the caller needs at least one.
     let permissions: [AdminPermission]
-    /// What may stand in the query, once each.
+    /// The names of the accepted query parameters; each may appear once.
     let parameters: [String]
     let action: AuditAction
     let subject: Subject
-    /// False where the handler neither reads a body nor writes more than a line: such a route, a revocation above all, waits for no
-    /// other request's computing.
+    /// False if the handler neither reads a body nor writes more than a line. Such a route does not wait for the
+    /// computing of other requests; this matters most for revocations.
     let computes: Bool
     let handler: Handler
 
@@ -42,16 +42,17 @@ struct AdminRoute: Sendable {
     static let subjectInPath: Subject = { _, context in context.parameters.get("id").flatMap { KeyID($0) } }
 }
 
-/// Routes of the admin API with a path in common.
+/// Routes of the admin API below a common path.
 protocol AdminRoutes: Sendable {
     static var path: String { get }
-    /// All of them. A route that is not here does not exist, and none can be here without what it needs.
+    /// All routes of the group. A route exists only if it is listed here, and each listed route declares its
+    /// permissions.
     var routes: [AdminRoute] { get }
 }
 
-/// Lets admins in, each as far as they may. Nothing behind it answers without an admin credential, and a key that was issued for
-/// an API is none. Who is turned away is put into the trail.
-struct AdminDoor: Sendable {
+/// Authenticates admins, and checks their permissions. Every admin route requires an admin credential; a data key is
+/// never one. Refused attempts are recorded in the audit trail.
+struct AdminAuthenticator: Sendable {
     let credentials: AdminCredentials
     let refusals: RefusalLog
     let computing: ComputeExecutor
@@ -78,10 +79,13 @@ struct AdminDoor: Sendable {
             throw error.error
         }
         context.checkedCredential(isValid: true)
-        var isPermitted = false
+        var request = request
+        var subject = AdminRoute.subjectInPath
         do {
             try Self.check(admin, for: route)
-            isPermitted = true
+            if !ControlAPI.streamed.contains(request.uri.path) { try await request.readBody() }
+            // The body of a caller without the permission is not read, not even for the audit trail.
+            subject = route.subject
             try QueryParameters(request.uri).check(takes: route.parameters)
             var context = context
             context.authorizeAgain = { [head = request.head, context] in
@@ -90,8 +94,6 @@ struct AdminDoor: Sendable {
             return try await perform(route, request, context, AdminCall(admin: admin, origin: context.origin))
         } catch let error as APIError {
             if error.status.code < 500, !route.action.isRead || error.status == .forbidden {
-                // The body of a caller that may not do what it asks for is not read, not even for the trail.
-                let subject = isPermitted ? route.subject : AdminRoute.subjectInPath
                 refusals.record(
                     event(error, of: admin, for: route, about: await subject(request, context), context),
                     isAuthenticated: true)
@@ -100,7 +102,7 @@ struct AdminDoor: Sendable {
         }
     }
 
-    /// A refused attempt, for the trail.
+    /// Returns the audit event of a refused attempt.
     private func event(
         _ error: APIError, of admin: Admin?, for route: AdminRoute, about subject: KeyID?, _ context: ControlContext
     ) -> NewAuditEvent {
@@ -127,11 +129,11 @@ struct AdminDoor: Sendable {
         }
         try Self.check(now, for: route)
         guard now.sees(owner: admin.owner) else {
-            throw APIError.unauthorized(.unknown, message: "the admin key's owner was changed meanwhile")
+            throw APIError.unauthorized(.unknown, message: "the admin key's owner was changed during the request")
         }
     }
 
-    /// The one admin credential of a request.
+    /// Returns the one admin credential of a request.
     static func credential(of head: HTTPRequest) throws(CredentialRefusal) -> Substring {
         let values = head.headerFields[values: .authorization]
         guard values.count <= 1 else {

@@ -1,8 +1,8 @@
 import AuthKeys
 
-/// What somebody tells of a request that is to be judged. What is wrong with it is said in one place, and named by each surface in
-/// its own way.
-enum ToldRequest {
+/// Validates the attributes of a request that a caller describes. Each entry point names the faulty part in its own
+/// terms.
+enum DescribedRequest {
     struct Fault: Error {
         enum Part {
             case address, path, scopes
@@ -14,23 +14,23 @@ enum ToldRequest {
 
     static func address(_ text: some StringProtocol) throws(Fault) -> IPAddress {
         guard let address = IPAddress(text) else {
-            throw Fault(part: .address, reason: "must be an address of IPv4 or IPv6")
+            throw Fault(part: .address, reason: "must be an IPv4 or IPv6 address")
         }
         return address
     }
 
-    /// - Parameter isList: whether they come in an array, and not as one text.
+    /// - Parameter isList: true if the scopes are an array, false if they are one text.
     static func scopes(_ names: [String], isList: Bool = false) throws(Fault) -> ScopeRequirement {
         guard let scopes = ScopeRequirement(names) else {
             let reason =
-                "takes scopes without wildcards, at most \(ScopeRequirement.countLimit)"
+                "must be at most \(ScopeRequirement.countLimit) scopes without wildcards"
                 + (isList ? "" : ", separated by spaces")
             throw Fault(part: .scopes, reason: reason)
         }
         return scopes
     }
 
-    /// Percent-encoded; empty where it is not known.
+    /// Returns a percent-encoded path; empty if it is unknown.
     static func path(_ text: String?) throws(Fault) -> String {
         let path = text ?? ""
         guard path.isEmpty || path == "*" || path.utf8.first == UInt8(ascii: "/") else {

@@ -5,8 +5,8 @@ import Testing
 
 @testable import AuthKeysPostgres
 
-@Suite("Use of keys that are gone")
-struct GoneKeyUsageTests {
+@Suite("Usage of inactive keys")
+struct InactiveKeyUsageTests {
     private func fill(_ fixture: StoreFixture, _ count: Int) async throws {
         try await fixture.sql(
             """
@@ -15,7 +15,7 @@ struct GoneKeyUsageTests {
             """)
     }
 
-    @Test("a row that was left behind of a deleted key takes no place in lists by use")
+    @Test("an orphaned usage row of a deleted key does not appear in lists by last use")
     func orphans() async throws {
         try await StoreFixture.with { fixture in
             try await fill(fixture, 19)
@@ -38,7 +38,7 @@ struct GoneKeyUsageTests {
         }
     }
 
-    @Test("use that is written down while its key is deleted leaves nothing behind", .timeLimit(.minutes(5)))
+    @Test("recording usage during the deletion of its key leaves no rows", .timeLimit(.minutes(5)))
     func deletions() async throws {
         try await StoreFixture.with { fixture in
             for _ in 0..<20 {
@@ -63,7 +63,7 @@ struct GoneKeyUsageTests {
         }
     }
 
-    @Test("keys that ended in months far apart are listed, the first and the last, too")
+    @Test("keys whose expiries are many months apart are all listed")
     func months() async throws {
         try await StoreFixture.with { fixture in
             try await fixture.sql(

@@ -1,12 +1,12 @@
 import HTTPTypes
 import Synchronization
 
-/// How long an import waits for its lines. While it does, its transaction is open, and nothing that came after it began is sealed
-/// in the trail.
-public struct ImportPatience: Sendable {
-    /// For a batch: a mebibyte, 2,000 lines, or the rest.
+/// The timeouts for the lines of an import. Its transaction stays open meanwhile, and events that are recorded after
+/// its start are not sealed in the audit trail.
+public struct ImportTimeouts: Sendable {
+    /// The total wait for one batch: a mebibyte, 2,000 lines, or the rest.
     public var batch: Duration
-    /// For all of them.
+    /// The total wait for all batches.
     public var total: Duration
 
     public init(batch: Duration = .seconds(30), total: Duration = .seconds(600)) {
@@ -15,7 +15,8 @@ public struct ImportPatience: Sendable {
     }
 }
 
-/// Measures the waiting for one import's lines, and ends the import when it takes too long. What the database takes does not count.
+/// Measures how long an import waits for its lines, and ends the import at the timeout. The time that the database
+/// takes does not count.
 final class ImportWait: Sendable {
     private struct State {
         var batch = Duration.zero
@@ -23,14 +24,14 @@ final class ImportWait: Sendable {
         var since: ContinuousClock.Instant?
     }
 
-    private let patience: ImportPatience
+    private let timeouts: ImportTimeouts
     private let state = Mutex(State())
 
-    init(_ patience: ImportPatience) {
-        self.patience = patience
+    init(_ timeouts: ImportTimeouts) {
+        self.timeouts = timeouts
     }
 
-    /// Runs `body`, unless its lines take too long to come.
+    /// Runs `body`, and throws if its lines do not arrive within the timeouts.
     func limit<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
         try await withThrowingTaskGroup(of: R?.self) { group in
             group.addTask { try await body() }
@@ -61,12 +62,12 @@ final class ImportWait: Sendable {
         }
     }
 
-    /// Returns when the patience is over.
+    /// Returns when a timeout has passed.
     private func runOut() async throws {
         while true {
             let rest = state.withLock { state in
                 let waiting = state.since.map { .now - $0 } ?? .zero
-                return min(patience.batch - state.batch, patience.total - state.total) - waiting
+                return min(timeouts.batch - state.batch, timeouts.total - state.total) - waiting
             }
             if rest <= .zero { return }
             try await Task.sleep(for: rest)
@@ -75,6 +76,7 @@ final class ImportWait: Sendable {
 
     private var tooSlow: APIError {
         APIError(
-            .requestTimeout, .invalidRequest, "the lines came too slowly, and nothing was kept", code: "body_too_slow")
+            .requestTimeout, .invalidRequest, "the lines arrived too slowly, and no key was imported",
+            code: "body_too_slow")
     }
 }

@@ -3,9 +3,9 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-/// What programs that know OpenAPI, and nothing of Keyward, say of the document, of a running Keyward, and of both together.
-@Suite("The OpenAPI document, before its judges", .timeLimit(.minutes(10)))
-struct OpenAPIJudgeTests {
+/// Checks the document and a running Keyward with generic OpenAPI tools.
+@Suite("OpenAPI document checked by tools", .timeLimit(.minutes(10)))
+struct OpenAPIValidityTests {
     private static let scripts = TestTool.repository.appending(path: "Tests/ClientTests/Python")
 
     private static func withKeyward(_ act: (KeywardProcess) async throws -> Void) async throws {
@@ -42,7 +42,7 @@ struct OpenAPIJudgeTests {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let document = try await KeywardProcess.run(["openapi"]).output
         try document.write(toFile: folder + "/openapi.json", atomically: true, encoding: .utf8)
-        // It knows no JSON Lines: their bodies are bytes.
+        // The generator does not support JSON Lines, so such bodies are bytes.
         try "content_type_overrides: {application/x-ndjson: application/octet-stream}\npost_hooks: []\n"
             .write(toFile: folder + "/settings.yml", atomically: true, encoding: .utf8)
         let generated = try await TestTool.run(
@@ -64,16 +64,16 @@ struct OpenAPIJudgeTests {
                 environment: [
                     "CLIENT": folder, "KEYWARD_CONTROL_URL": keyward.control, "KEYWARD_ADMIN_KEY": keyward.adminKey,
                 ])
-            #expect(result.status == 0 && result.output == "as it should be", "\(result.output) \(result.error)")
+            #expect(result.status == 0 && result.output == "passed", "\(result.output) \(result.error)")
         }
     }
 
-    @Test("schemathesis finds nothing that a running Keyward does otherwise, by any of its checks")
+    @Test("schemathesis finds no deviation of a running Keyward from the document")
     func schemathesis() async throws {
         try await Self.withKeyward { keyward in
             let key = try await keyward.create("of the judge", #","scopes":["*"]"#)
             let folder = try TestFolder.make("schemathesis")
-            // It leaves files where it runs, and looks for its hooks there.
+            // Schemathesis writes files into its working folder, and loads its hooks from there.
             try FileManager.default.copyItem(atPath: Self.scripts.path, toPath: folder)
             let verdict = try await TestTool.run(
                 "schemathesis",
@@ -87,7 +87,7 @@ struct OpenAPIJudgeTests {
         }
     }
 
-    @Test("every command on the reference page does what it says, as it stands there")
+    @Test("each command on the reference page works as shown")
     func commands() async throws {
         try await Self.withKeyward { keyward in
             let page = try await keyward.send(.GET, keyward.control + "/docs", key: nil).text
@@ -106,7 +106,7 @@ struct OpenAPIJudgeTests {
                     _ = try await keyward.admin(.POST, "/\(id)/deactivate")
                 }
                 let key = try await keyward.create("caller").value
-                // The façade has keys and their ids in bodies.
+                // Unkey's API has keys and their ids in bodies.
                 let command = command.replacing("0190163d-8694-739b-8b6e-c1e1b9f4a2d3", with: id)
                     .replacing("sk_live_0NsWkZx1vVt9Qe6uYcJm2rTgLhPbDfAa3iKo", with: key)
                 let process = ChildProcess(
@@ -131,7 +131,7 @@ struct OpenAPIJudgeTests {
         return try #require(made.object["id"] as? String)
     }
 
-    /// The text of a piece of HTML without elements.
+    /// Returns the text of an HTML fragment without its elements.
     private static func plain(_ html: String) -> String {
         [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")].reduce(html) { text, entity in
             text.replacing(entity.0, with: entity.1)

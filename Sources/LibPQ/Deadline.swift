@@ -1,41 +1,41 @@
 import Dispatch
 
-/// How long an operation goes on waiting, and what ended its patience.
-struct Patience: Sendable {
+/// The deadline of an operation, and the error that interrupted it.
+struct Deadline: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    /// How long a cancelled statement may take to end before the connection is closed instead.
+    /// The time that a cancelled statement has to end before the connection is closed instead.
     static let grace = Duration.milliseconds(500)
 
-    private(set) var deadline: Instant
-    /// Whether cancelling the task ends it too.
+    private(set) var instant: Instant
+    /// True if cancelling the task also interrupts the operation.
     private(set) var heedsCancellation: Bool
-    /// For long answers: how long the next part may take, rather than the whole.
+    /// For long results: the timeout of each part, in place of one for the whole.
     private let renewal: Duration?
-    /// Why the statement was cancelled; set once.
+    /// The reason why the statement was cancelled; set once.
     private(set) var interruption: PostgresError?
 
     init(_ timeout: Duration, heedsCancellation: Bool = true, renewing: Bool = false) {
-        deadline = .now + timeout
+        instant = .now + timeout
         self.heedsCancellation = heedsCancellation
         renewal = renewing ? timeout : nil
     }
 
-    var isOver: Bool { deadline <= .now }
+    var isOver: Bool { instant <= .now }
 
     mutating func progressed() {
-        if let renewal, interruption == nil { deadline = .now + renewal }
+        if let renewal, interruption == nil { instant = .now + renewal }
     }
 
     mutating func interrupt(_ error: PostgresError) {
         interruption = error
         heedsCancellation = false
-        deadline = .now + Self.grace
+        instant = .now + Self.grace
     }
 }
 
 extension DispatchTime {
-    /// The same moment on Dispatch's clock; a moment that has passed is now.
+    /// Converts `instant` to Dispatch's clock. A past instant becomes now.
     init(_ instant: ContinuousClock.Instant) {
         let seconds = max(0, (instant - .now) / .seconds(1))
         self = .now() + min(seconds, 1e9)
