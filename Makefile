@@ -1,24 +1,26 @@
-# Keyward. `make run` and `make test` do everything on a fresh Debian machine that has a Swift toolchain.
+# Keyward. `make run` and `make test` need only a Debian machine with a Swift toolchain.
 
 SWIFT ?= swift
 DATA_DIR ?= $(shell scripts/data-dir)
 ARGS ?=
-# One file to ship, without the Swift runtime beside it. Exclusive access is checked at run time in debug builds, hence in all
-# tests; a release does without, which is worth a tenth of a proxied request (docs/architecture.md).
+# A release is one file that contains the Swift runtime. Debug builds, and so all tests, check exclusive access at run time. Releases
+# omit these checks, which cost a tenth of a proxied request (docs/architecture.md).
 RELEASE_FLAGS ?= --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+# The commit that `keyward --version` prints. It is empty outside of a git repository.
+COMMIT ?= $(shell [ -e .git ] && git describe --always --dirty --exclude='*' --abbrev=12 2>/dev/null)
 
 .PHONY: run test example build release setup test-tools format lint bench clean
 
-## Install what is missing, build, and run Keyward on a private PostgreSQL with a built-in echo upstream.
+## Install missing packages, build, and run Keyward on a private PostgreSQL with a built-in echo upstream.
 run: setup release
 	exec .build/release/keyward serve --data-dir "$(DATA_DIR)" $(ARGS)
 
-## Install what is missing, and run all tests against a real PostgreSQL, and behind real proxies.
+## Install missing packages, and run all tests on a real PostgreSQL and behind real proxies.
 test: setup test-tools
 	$(SWIFT) build --build-tests
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 $(SWIFT) test --skip-build
 
-## Build the example as whoever copies it does, from its own manifest, and run its tests.
+## Build the example from its own manifest, as a copy of it builds, and run its tests.
 example: setup
 	$(SWIFT) build --build-tests --package-path examples/hummingbird-app --scratch-path .build/example
 	$(SWIFT) test --skip-build --package-path examples/hummingbird-app --scratch-path .build/example
@@ -27,7 +29,7 @@ build: setup
 	$(SWIFT) build
 
 release: setup
-	$(SWIFT) build -c release --product keyward $(RELEASE_FLAGS)
+	KEYWARD_COMMIT="$(COMMIT)" $(SWIFT) build -c release --product keyward $(RELEASE_FLAGS)
 
 setup:
 	@scripts/setup
@@ -41,7 +43,7 @@ format:
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks examples
 
-## Figures of verification, loading and memory. Benchmarks/README.md has the others.
+## Measure verification, loading and memory. Benchmarks/README.md has the other benchmarks.
 bench: setup
 	$(SWIFT) run -c release KeyBenchmark
 

@@ -1,4 +1,6 @@
 // swift-tools-version: 6.2
+//
+// Keyward builds on Linux only: LibPQ and the command use epoll, Glibc and /proc.
 
 import PackageDescription
 
@@ -20,6 +22,8 @@ let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map {
 }
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+/// The commit that `keyward --version` prints. `make release` sets it; a build outside of a repository has none.
+let commit = Context.environment["KEYWARD_COMMIT", default: ""].filter { $0.isHexDigit || "-dirty".contains($0) }
 
 let package = Package(
     name: "keyward",
@@ -49,8 +53,9 @@ let package = Package(
         .systemLibrary(
             name: "CLibPQ",
             pkgConfig: "libpq",
-            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
+            providers: [.apt(["libpq-dev"])]
         ),
+        .target(name: "CBuild", cSettings: [.define("KEYWARD_COMMIT", to: "\"\(commit)\"")]),
         .target(name: "LibPQ", dependencies: ["CLibPQ", logging], swiftSettings: strict),
         .target(name: "AuthKeys", dependencies: [crypto, logging, metrics], swiftSettings: strict),
         .target(
@@ -80,7 +85,8 @@ let package = Package(
         .target(
             name: "ControlAPI",
             dependencies: [
-                "AuthKeys", "HTTPCredentials", "KeyAdministration", "Listening", hummingbird, crypto, logging, metrics,
+                "AuthKeys", "CBuild", "HTTPCredentials", "KeyAdministration", "Listening", hummingbird, crypto, logging,
+                metrics,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),

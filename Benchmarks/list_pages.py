@@ -111,7 +111,7 @@ FILTERS = (
        ("owner=nobody&label=env=prod", "nobody, prod")]
 )
 
-# Limits in milliseconds of slower pages (docs/operations.md gives the reasons): in the order of creation, and in other orders.
+# Limits in milliseconds of slower pages (docs/admin-api.md gives the reasons): in the order of creation, and in other orders.
 HARD_BY_CREATION = {
     "none, 1,000 keys": 40, "label env=canary": 30, "scope one:hundredth": 25, "text 7": 20, "text 77": 250, "text %": 2500,
 }

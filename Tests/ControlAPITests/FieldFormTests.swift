@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlAPI
 
-@Suite("Header field forms at forward-auth (docs/operations.md)")
+@Suite("Header field forms at forward-auth (docs/fields.md)")
 struct FieldFormTests {
     private func ask(_ fields: [String], _ server: ControlServer) async throws -> (status: String, text: String) {
         let connection = try RawConnection(to: server.url)
@@ -35,7 +35,7 @@ struct FieldFormTests {
 
     @Test("method, path and address are read as documented")
     func request() async throws {
-        let rows = try DocumentedTable.rows(below: "What a proxy says at `/v1/forward-auth`")
+        let rows = try DocumentedTable.rows(below: "Fields at `/v1/forward-auth`")
         try await ControlServer.with { server in
             let key = try await key(
                 server, #","allowed_methods":["GET"],"allowed_paths":["/a"],"allowed_cidrs":["203.0.113.7/32"]"#)

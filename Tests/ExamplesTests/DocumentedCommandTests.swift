@@ -8,7 +8,7 @@ struct DocumentedCommandTests {
     /// The blocks that are not run, each by a part of its text, with the reason.
     private static let skipped: [(file: String, part: String, reason: String)] = [
         ("README.md", "make run", "builds the project again, and runs these tests"),
-        ("README.md", "docker compose", "needs Docker; `compose` below runs the lines before it"),
+        ("docs/operations.md", "docker compose", "needs Docker; `compose` below runs the lines before it"),
         ("docs/guides/express.md", "node main.mjs", "needs Express, from npm"),
         ("docs/guides/fastapi.md", "uvicorn main:app", "needs FastAPI and uvicorn"),
         ("examples/hummingbird-app/README.md", "swift test", "builds the example again, as `make example` does"),
@@ -76,7 +76,7 @@ struct DocumentedCommandTests {
 
     @Test("the secrets for Compose are generated once and kept")
     func compose() async throws {
-        let blocks = try Documentation.blocks(of: "README.md")
+        let blocks = try Documentation.blocks(of: "docs/operations.md")
         let block = try #require(blocks.first { $0.language == "sh" && $0.text.contains("docker compose") })
         let lines = block.commands.map(\.text).filter { !$0.hasPrefix("docker compose") }
         #expect(!lines.isEmpty && lines.count == block.commands.count - 1)

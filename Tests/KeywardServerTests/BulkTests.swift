@@ -25,9 +25,9 @@ struct BulkTests {
         return path
     }
 
-    /// Returns the statement for the origin system's table from docs/operations.md.
+    /// Returns the statement for the origin system's table from docs/import.md.
     private func documentedStatement() throws -> String {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/operations.md")
+        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/import.md")
         let text = try String(contentsOf: file, encoding: .utf8)
         return String(try #require(text.firstMatch(of: /```sql\n(SELECT json_[^`]+)```/)).1)
     }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Listen address")
 struct ListenAddressTests {
-    @Test("each form is accepted or refused as docs/operations.md lists it")
+    @Test("each form is accepted or refused as docs/fields.md lists it")
     func forms() throws {
         for row in try DocumentedTable.rows(below: "Addresses to listen on") {
             let address = ListenAddress(row[0].code[0])

@@ -67,6 +67,12 @@ struct SettingValueTests {
             "KEYWARD_ADMIN_KEY_FILE")
     }
 
+    @Test("docs/settings.md has every setting")
+    func documented() throws {
+        let page = try String(contentsOf: TestTool.repository.appending(path: "docs/settings.md"), encoding: .utf8)
+        for setting in Setting.allCases { #expect(page.contains("`\(setting.environment)`"), "\(setting)") }
+    }
+
     @Test("a byte order mark and other invisible characters are refused")
     func invisible() throws {
         for text in ["\u{FEFF}abc", "abc\u{FEFF}", "a\u{200B}b", "a\u{202E}b"] {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A table of docs/operations.md, for tests that compare the code with it.
+/// A table of docs/fields.md, for tests that compare the code with it.
 package enum DocumentedTable {
     /// A cell: its text and its code spans, in which `\t` is a tab.
     package struct Cell: Sendable {
@@ -16,10 +16,10 @@ package enum DocumentedTable {
 
     /// Returns the rows of the first table below a heading.
     package static func rows(below heading: String) throws -> [[Cell]] {
-        let file = TestTool.repository.appending(path: "docs/operations.md")
+        let file = TestTool.repository.appending(path: "docs/fields.md")
         let lines = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n")
         let table = lines.drop { $0 != "### " + heading }.drop { !$0.hasPrefix("|") }.prefix { $0.hasPrefix("|") }
-        guard table.count > 2 else { throw TestSupportError("no table below '\(heading)' in docs/operations.md") }
+        guard table.count > 2 else { throw TestSupportError("no table below '\(heading)' in docs/fields.md") }
         return table.dropFirst(2).map { line in
             line.split(separator: "|", omittingEmptySubsequences: false).dropFirst().dropLast().map {
                 Cell($0.trimmingCharacters(in: .whitespaces))

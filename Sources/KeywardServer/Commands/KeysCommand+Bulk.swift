@@ -12,7 +12,7 @@ extension KeysCommand {
                 The file has one JSON object per line. It has the members that creation takes (name, owner, expires_at ...), \
                 and optionally id, created_at, updated_at and deactivated_at. It has either "token", or "digest" with \
                 "algorithm" (sha256 or sha512), "of" (token, or suffix for the part after the prefix) and "prefix". \
-                See docs/operations.md.
+                See docs/import.md.
                 """)
 
         enum Mode: String, ExpressibleByArgument, CaseIterable {

@@ -51,7 +51,7 @@ struct KeywardCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keyward",
         abstract: "Issue, verify and revoke API keys that are stored in PostgreSQL.",
-        version: KeywardVersion.current,
+        version: KeywardVersion.description,
         subcommands: [
             ServeCommand.self, MigrateCommand.self, KeysCommand.self, AdminKeysCommand.self, AuditCommand.self,
             VerifyCommand.self, StatusCommand.self, HealthCommand.self, InstancesCommand.self, DoctorCommand.self,

@@ -1,4 +1,4 @@
-/// The address of a listener: `host:port`, or `[host]:port` for IPv6. docs/operations.md lists the accepted forms.
+/// The address of a listener: `host:port`, or `[host]:port` for IPv6. docs/fields.md lists the accepted forms.
 struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     let host: String
     let port: Int

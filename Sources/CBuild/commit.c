@@ -1,0 +1,3 @@
+#include "CBuild.h"
+
+const char *keyward_commit(void) { return KEYWARD_COMMIT; }
