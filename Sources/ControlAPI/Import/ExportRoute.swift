@@ -3,7 +3,7 @@ import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import NIOFoundationCompat
+import NIOFoundationEssentialsCompat
 
 /// `GET /admin/api/v1/auth-keys/export`: all keys, one a line, as the list shows them.
 struct ExportRoute: AdminRoutes {

@@ -2,7 +2,7 @@ import AuthKeys
 import FoundationEssentials
 import Hummingbird
 import NIOCore
-import NIOFoundationCompat
+import NIOFoundationEssentialsCompat
 
 /// The lines of a request's body, by the batch, as it comes in.
 struct ImportLines: AsyncSequence, Sendable {

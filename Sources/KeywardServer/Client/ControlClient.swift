@@ -4,7 +4,7 @@ import ControlAPI
 import FoundationEssentials
 import Glibc
 import NIOCore
-import NIOFoundationCompat
+import NIOFoundationEssentialsCompat
 import NIOHTTP1
 
 /// Speaks to the control listener of a running Keyward. Follows no redirects: they would carry the admin key elsewhere.
