@@ -7,10 +7,12 @@ ARGS ?=
 # tests; a release does without, which is worth a tenth of a proxied request (docs/architecture.md).
 RELEASE_FLAGS ?= --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: run test example build release setup test-tools format lint bench clean
+.PHONY: run test example build dependencies binary release dist components accept-components restore-components setup test-tools \
+	format lint bench clean
+.NOTPARALLEL:
 
 ## Install what is missing, build, and run Keyward on a private PostgreSQL with a built-in echo upstream.
-run: setup release
+run: setup binary
 	exec .build/release/keyward serve --data-dir "$(DATA_DIR)" $(ARGS)
 
 ## Install what is missing, and run all tests against a real PostgreSQL, and behind real proxies.
@@ -26,8 +28,35 @@ example: setup
 build: setup
 	$(SWIFT) build
 
-release: setup
+## The packages that Keyward needs, for builds of images, which keep them in a layer of their own (scripts/outline).
+dependencies:
+	$(SWIFT) build -c release --target KeywardServer $(RELEASE_FLAGS)
+
+## The optimised binary, from whatever packages are resolved.
+binary:
 	$(SWIFT) build -c release --product keyward $(RELEASE_FLAGS)
+
+## The same, from the packages of scripts/components.txt alone.
+release: setup components binary
+
+## Make a tarball, a Debian package, a list of components and checksums in dist/.
+dist: release
+	scripts/dist
+
+## Fail where the resolved packages differ from scripts/components.txt.
+components:
+	$(SWIFT) package resolve
+	scripts/components check
+
+## Write the resolved packages into scripts/components.txt.
+accept-components:
+	$(SWIFT) package resolve
+	scripts/components accept
+
+## Resolve to the packages of scripts/components.txt.
+restore-components:
+	$(SWIFT) package resolve
+	scripts/components restore
 
 setup:
 	@scripts/setup
