@@ -20,8 +20,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libpq5 libstdc++6 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
-    && groupadd --system --gid 10001 keyward \
-    && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin keyward
+    && groupadd --gid 10001 keyward \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin keyward
 COPY --from=build /out/keyward /usr/local/bin/keyward
 # By number, so that an orchestrator can tell that it is not root. Nothing is written: the root may be read-only.
 USER 10001:10001
