@@ -47,8 +47,6 @@ private final class NotificationSocket: Sendable {
     init(_ name: String) throws {
         self.name = name
         descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var limit = timeval(tv_sec: 20, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = name.utf8.map { $0 == UInt8(ascii: "@") ? 0 : $0 }
@@ -64,8 +62,10 @@ private final class NotificationSocket: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Waits for the next datagram; nil when none comes.
+    /// Waits for the next datagram; nil when none arrives within 20 s.
     func receive() -> String? {
+        var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&event, 1, 20_000) == 1 else { return nil }
         var bytes = [UInt8](repeating: 0, count: 256)
         let count = recv(descriptor, &bytes, bytes.count, 0)
         return count < 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)
