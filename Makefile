@@ -9,10 +9,12 @@ RELEASE_FLAGS ?= --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 # The commit that `keyward --version` prints. It is empty outside of a git repository.
 COMMIT ?= $(shell [ -e .git ] && git describe --always --dirty --exclude='*' --abbrev=12 2>/dev/null)
 
-.PHONY: run test example build release setup test-tools format lint bench clean
+.PHONY: run test example build dependencies binary release dist components accept-components restore-components setup test-tools \
+	format lint bench clean
+.NOTPARALLEL:
 
 ## Install missing packages, build, and run Keyward on a private PostgreSQL with a built-in echo upstream.
-run: setup release
+run: setup binary
 	exec .build/release/keyward serve --data-dir "$(DATA_DIR)" $(ARGS)
 
 ## Install missing packages, and run all tests on a real PostgreSQL and behind real proxies.
@@ -28,8 +30,35 @@ example: setup
 build: setup
 	$(SWIFT) build
 
-release: setup
+## Build the packages that Keyward needs, for images, which keep them in a layer of their own (scripts/outline).
+dependencies:
+	$(SWIFT) build -c release --target KeywardServer $(RELEASE_FLAGS)
+
+## Build the optimized binary from the resolved packages.
+binary:
 	KEYWARD_COMMIT="$(COMMIT)" $(SWIFT) build -c release --product keyward $(RELEASE_FLAGS)
+
+## Build the same binary from the packages of scripts/components.txt alone.
+release: setup components binary
+
+## Make a tarball, a Debian package, a list of components and checksums in dist/.
+dist: release
+	scripts/dist
+
+## Fail if the resolved packages differ from scripts/components.txt.
+components:
+	$(SWIFT) package resolve
+	scripts/components check
+
+## Write the resolved packages into scripts/components.txt.
+accept-components:
+	$(SWIFT) package resolve
+	scripts/components accept
+
+## Resolve to the packages of scripts/components.txt.
+restore-components:
+	$(SWIFT) package resolve
+	scripts/components restore
 
 setup:
 	@scripts/setup

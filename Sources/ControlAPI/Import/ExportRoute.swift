@@ -4,7 +4,7 @@ import HTTPTypes
 import Hummingbird
 import KeyAdministration
 import NIOCore
-import NIOFoundationCompat
+import NIOFoundationEssentialsCompat
 
 /// `GET /admin/api/v1/auth-keys/export`: streams all keys, one a line, in the format of the list.
 struct ExportRoute: AdminRoutes {

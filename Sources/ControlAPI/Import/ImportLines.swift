@@ -2,7 +2,7 @@ import FoundationEssentials
 import Hummingbird
 import KeyAdministration
 import NIOCore
-import NIOFoundationCompat
+import NIOFoundationEssentialsCompat
 
 /// The lines of a request's body, in batches, as they arrive.
 struct ImportLines: AsyncSequence, Sendable {

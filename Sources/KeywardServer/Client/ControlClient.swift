@@ -4,7 +4,7 @@ import ControlAPI
 import FoundationEssentials
 import Glibc
 import NIOCore
-import NIOFoundationCompat
+import NIOFoundationEssentialsCompat
 import NIOHTTP1
 
 /// A client of the control listener. It follows no redirects, which could send the admin key to another server.

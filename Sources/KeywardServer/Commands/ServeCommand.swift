@@ -25,8 +25,11 @@ struct ServeCommand: AsyncParsableCommand {
             let logger = Logger(label: "keyward")
             SecretFile.log(settings.warnings, to: logger)
             let announcement = StartAnnouncement()
+            let manager = ServiceManager(
+                socketName: getenv("NOTIFY_SOCKET").map { String(cString: $0) }, logger: logger)
             let instance = Instance(settings: settings, metrics: metrics, logger: logger) { listening, report in
                 announcement.announce(report.lines(listening))
+                manager?.report(.ready)
                 logger.info(
                     "started",
                     metadata: [
@@ -35,15 +38,19 @@ struct ServeCommand: AsyncParsableCommand {
                         "version": "\(KeywardVersion.current)",
                     ])
             }
+            var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+                .init(service: instance, successTerminationBehavior: .gracefullyShutdownGroup),
+                .init(
+                    service: announcement, successTerminationBehavior: .ignore,
+                    failureTerminationBehavior: .gracefullyShutdownGroup),
+            ]
+            // Services stop from the last to the first: this one reports before the instance closes anything.
+            if let manager {
+                services.append(.init(service: StopReport(manager: manager), successTerminationBehavior: .ignore))
+            }
             let group = ServiceGroup(
                 configuration: .init(
-                    services: [
-                        .init(service: instance, successTerminationBehavior: .gracefullyShutdownGroup),
-                        .init(
-                            service: announcement, successTerminationBehavior: .ignore,
-                            failureTerminationBehavior: .gracefullyShutdownGroup),
-                    ],
-                    gracefulShutdownSignals: Self.endingSignals(settings), logger: logger))
+                    services: services, gracefulShutdownSignals: Self.endingSignals(settings), logger: logger))
             try await group.run()
             logger.info("stopped")
         }
