@@ -32,7 +32,7 @@ let package = Package(
         .library(name: "KeywardMiddleware", targets: ["KeywardMiddleware"]),
         .library(name: "KeywardMiddlewareTesting", targets: ["KeywardMiddlewareTesting"]),
     ],
-    // No traits where the default ones import all of Foundation: its tables for languages and calendars are 40 MB of the binary.
+    // The default traits of some packages import all of Foundation, whose tables of languages and calendars add 40 MB.
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),

@@ -8,8 +8,8 @@ struct ControlContext: RequestContext {
     let channel: any Channel
     /// The id in every response and log line of the request.
     let requestID: String
-    /// Throws if the admin may no longer do what the request asks, and always where no admin was authenticated. Operations
-    /// that outlast the delay of a revocation call it.
+    /// Throws if the admin may no longer do what the request asks, and always where no admin was authenticated.
+    /// Operations that outlast the delay of a revocation call it.
     var authorizeAgain: @Sendable () async throws -> Void = { throw APIError.internal }
     /// The log that all requests of a listener share, so that each cause is logged at most once a second.
     var failures: FailureLog?

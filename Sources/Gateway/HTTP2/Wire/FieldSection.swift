@@ -39,8 +39,8 @@ struct FieldSection {
 
 extension FieldSection {
     /// A builder for a received section that checks each field as bytes (RFC 9113 section 8.2.1). Names are tokens in
-    /// lower case or known pseudo-headers, which come first. Values contain no control characters, and neither begin nor
-    /// end with white space.
+    /// lower case or known pseudo-headers, which come first. Values contain no control characters, and neither begin
+    /// nor end with white space.
     struct Builder {
         private let limit: Int
         private var section = FieldSection()
