@@ -71,6 +71,8 @@ format:
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks examples
+	scripts/lint-language
+	scripts/lint-structure
 
 ## Measure verification, loading and memory. Benchmarks/README.md has the other benchmarks.
 bench: setup
