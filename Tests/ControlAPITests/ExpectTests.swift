@@ -72,7 +72,7 @@ struct ExpectTests {
         try await ControlServer.with { server in
             for request in [
                 "GET /healthz HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
-                "POST /v1/verify HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
+                "POST /v1/verify HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
                 "POST /v1/verify HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
             ] {
                 let connection = try RawConnection(to: server.url)

@@ -7,6 +7,7 @@ import Testing
 /// Hostile and unusual clients over HTTP/2, byte by byte.
 @Suite("HTTP/2 wire") struct HTTP2WireTests {
     private static let refusedStream: UInt32 = 0x7
+    private static let streamClosed: UInt32 = 0x5
     private static let enhanceYourCalm: UInt32 = 0xB
 
     private func withClient(
@@ -100,7 +101,8 @@ import Testing
             // The second request waits for the only connection, and its body is not read.
             try await client.send(headers(gateway, stream: 3, method: "POST", isEnd: false))
             let frames = Array(repeating: http2Frame(0, stream: 3, [1]), count: 1_000).flatMap(\.self)
-            for _ in 0..<9 { try await client.send(frames) }
+            // The client's connection reads the first of them into its own buffer.
+            for _ in 0..<60 { try await client.send(frames) }
             #expect(try await client.response(3).reset == Self.enhanceYourCalm)
             let first = try #require(upstream.connections.first)
             try await first.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -175,7 +177,9 @@ import Testing
             let many = Array(repeating: frame, count: 100).flatMap(\.self)
             for _ in 0..<100 { guard (try? await client.send(many)) != nil else { break } }
             try await client.connection.waitForClose(within: .seconds(10))
-            if let code = client.goAway { #expect(code == Self.enhanceYourCalm) }
+            // The library ends the connection for DATA on a closed stream.
+            let codes = name.hasPrefix("DATA") ? [Self.enhanceYourCalm, Self.streamClosed] : [Self.enhanceYourCalm]
+            if let code = client.goAway { #expect(codes.contains(code)) }
             // Other clients are served.
             let other = try await RawHTTP2.connect(port: gateway.port)
             try await other.send(headers(gateway, stream: 1))
