@@ -123,17 +123,17 @@ struct CommandTests {
             return result.output
         }
         let pending = try await migrate("status")
-        #expect(pending.contains("pending  1  auth_keys"))
+        #expect(pending.contains("pending  1  keyward"))
         let dry = try await migrate("up", "--dry-run")
         #expect(dry.contains("CREATE TABLE auth_keys"))
         let still = try await migrate("status")
         #expect(still == pending)
         let up = try await migrate("up")
-        #expect(up.contains("applied  1  auth_keys"))
+        #expect(up.contains("applied  1  keyward"))
         let again = try await migrate("up")
         #expect(again == "nothing to do")
         let applied = try await migrate("status")
-        #expect(applied.contains("applied  1  auth_keys"))
+        #expect(applied.contains("applied  1  keyward"))
         try await database.drop()
     }
 

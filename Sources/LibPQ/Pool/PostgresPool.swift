@@ -193,7 +193,11 @@ extension PostgresPool {
                 return guarded.state.connected(id, now: .now)
             }
         } catch {
-            if warnings.isDue() { logger.warning("cannot connect to the database", metadata: ["error": "\(error)"]) }
+            // The pool is shutting down.
+            let isCancelled = error.kind == .cancelled
+            if !isCancelled, warnings.isDue() {
+                logger.warning("cannot connect to the database", metadata: ["error": "\(error)"])
+            }
             let fraction = Double.random(in: 0...1)
             apply { guarded in
                 guarded.lastFailure = error
