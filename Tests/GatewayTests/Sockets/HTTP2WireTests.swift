@@ -100,9 +100,13 @@ import Testing
             try await eventually("the first request") { upstream.requests.count == 1 }
             // The second request waits for the only connection, and its body is not read.
             try await client.send(headers(gateway, stream: 3, method: "POST", isEnd: false))
-            let frames = Array(repeating: http2Frame(0, stream: 3, [1]), count: 1_000).flatMap(\.self)
-            // The client's connection reads the first of them into its own buffer.
-            for _ in 0..<60 { try await client.send(frames) }
+            let frames = Array(repeating: http2Frame(0, stream: 3, [1]), count: 100).flatMap(\.self)
+            // The gateway reads the first of them into the buffer of the exchange. Frames after the reset would use up the
+            // budget of the connection.
+            for _ in 0..<1_000 where try client.responses()[3]?.reset == nil {
+                try await client.send(frames)
+                try await Task.sleep(for: .milliseconds(1))
+            }
             #expect(try await client.response(3).reset == Self.enhanceYourCalm)
             let first = try #require(upstream.connections.first)
             try await first.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
