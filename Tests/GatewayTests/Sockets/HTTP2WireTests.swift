@@ -101,8 +101,8 @@ import Testing
             // The second request waits for the only connection, and its body is not read.
             try await client.send(headers(gateway, stream: 3, method: "POST", isEnd: false))
             let frames = Array(repeating: http2Frame(0, stream: 3, [1]), count: 100).flatMap(\.self)
-            // The gateway reads the first of them into the buffer of the exchange. Frames after the reset would use up the
-            // budget of the connection.
+            // The gateway reads the first of them into the buffer of the exchange. Frames after the reset would use up
+            // the budget of the connection.
             for _ in 0..<1_000 where try client.responses()[3]?.reset == nil {
                 try await client.send(frames)
                 try await Task.sleep(for: .milliseconds(1))
