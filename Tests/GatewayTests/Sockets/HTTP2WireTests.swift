@@ -95,6 +95,7 @@ import Testing
     func unreadFrames() async throws {
         let upstream = try await RawUpstream(anyBytes: true) { _ in .nothing }
         let options = HarnessOptions.with(\.limits.upstreamConnectionsPerLoop, 1)
+            .with(\.timeouts.connect, .seconds(60))
         try await withClient(before: upstream, options: options) { gateway, client async throws in
             try await client.send(headers(gateway, stream: 1))
             try await eventually("the first request") { upstream.requests.count == 1 }
@@ -103,9 +104,11 @@ import Testing
             let frames = Array(repeating: http2Frame(0, stream: 3, [1]), count: 100).flatMap(\.self)
             // The gateway reads the first of them into the buffer of the exchange. Frames after the reset would use up
             // the budget of the connection.
-            for _ in 0..<1_000 where try client.responses()[3]?.reset == nil {
-                try await client.send(frames)
-                try await Task.sleep(for: .milliseconds(1))
+            for round in 1...1_000 where try client.responses()[3]?.reset == nil {
+                try await client.send(frames, http2Frame(6, [1, 2, 3, 4, 5, 6, 7, 8]))
+                try await eventually("the acknowledgement of the ping") {
+                    client.frames.filter { $0.header.kind == .ping }.count == round
+                }
             }
             #expect(try await client.response(3).reset == Self.enhanceYourCalm)
             let first = try #require(upstream.connections.first)
