@@ -6,8 +6,15 @@ public enum ClientAddress {
     private static let lengthLimit = 64
 
     /// Parses an address as proxies write it: some append a port, and enclose IPv6 addresses in brackets then.
-    public static func parse(_ text: some BidirectionalCollection<UInt8>) -> IPAddress? {
-        let bytes = Array(trimmed(text[...]).prefix(lengthLimit + 1))
+    @inlinable
+    public static func parse(_ text: some Sequence<UInt8>) -> IPAddress? {
+        parse(Array(text)[...])
+    }
+
+    /// Not generic: without specialization, a step over a sequence costs 100 ns.
+    @usableFromInline
+    static func parse(_ text: ArraySlice<UInt8>) -> IPAddress? {
+        let bytes = Array(trimmed(text).prefix(lengthLimit + 1))
         guard bytes.count <= lengthLimit else { return nil }
         if let address = IPAddress(utf8: bytes) { return address }
         if bytes.first == UInt8(ascii: "["), let end = bytes.firstIndex(of: UInt8(ascii: "]")) {
@@ -24,8 +31,7 @@ public enum ClientAddress {
     }
 
     /// Removes spaces and tabs at both ends (`OWS`, RFC 9110 section 5.6.3).
-    private static func trimmed<Bytes: BidirectionalCollection<UInt8>>(_ text: Bytes) -> Bytes
-    where Bytes.SubSequence == Bytes {
+    private static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         var text = text
         while let first = text.first, first == 0x20 || first == 0x09 { text.removeFirst() }
         while let last = text.last, last == 0x20 || last == 0x09 { text.removeLast() }
@@ -50,7 +56,19 @@ public struct ForwardedAddresses: Sendable {
     /// Reads the values of `X-Forwarded-For`, in their order.
     /// - Parameter peer: the peer of the connection; nil if its address is unknown, and then no other address is
     ///   trusted either.
-    public init(_ values: [some BidirectionalCollection<UInt8>], from peer: IPAddress?) {
+    @inlinable
+    public init(_ values: [some Sequence<UInt8>], from peer: IPAddress?) {
+        self.init(bytes: values.map { Array($0) }, from: peer)
+    }
+
+    /// Reads the values of `X-Forwarded-For`, in their order.
+    @inlinable
+    public init(_ values: [some Sequence<UInt8>]) {
+        self.init(bytes: values.map { Array($0) })
+    }
+
+    @usableFromInline
+    init(bytes values: [[UInt8]], from peer: IPAddress?) {
         guard let peer else {
             isComplete = false
             return
@@ -59,8 +77,8 @@ public struct ForwardedAddresses: Sendable {
         read(values)
     }
 
-    /// Reads the values of `X-Forwarded-For`, in their order.
-    public init(_ values: [some BidirectionalCollection<UInt8>]) {
+    @usableFromInline
+    init(bytes values: [[UInt8]]) {
         read(values)
     }
 
@@ -71,12 +89,12 @@ public struct ForwardedAddresses: Sendable {
             ?? (isComplete ? nearestFirst.last : nil)
     }
 
-    private mutating func read(_ values: [some BidirectionalCollection<UInt8>]) {
+    private mutating func read(_ values: [[UInt8]]) {
         isComplete = values.reversed().allSatisfy { read($0) }
     }
 
     /// Returns true if each element was an address and was read.
-    private mutating func read(_ value: some BidirectionalCollection<UInt8>) -> Bool {
+    private mutating func read(_ value: [UInt8]) -> Bool {
         var rest = value[...]
         while true {
             let comma = rest.lastIndex(of: UInt8(ascii: ","))
