@@ -42,7 +42,9 @@ struct AdminCommandTests {
         #expect(try await keyward("show", id).output.contains("2100-01-01"))
         #expect(try await keyward("deactivate", id).status == 0)
         #expect(try await keyward("show", id).output.contains("deactivated"))
-        #expect(try await keyward("create", "--name", "n", "--permission", "root").error.contains("permissions must be one of"))
+        #expect(
+            try await keyward("create", "--name", "n", "--permission", "root").error.contains(
+                "permissions must be one of"))
         #expect(try await keyward("create", "--name", "n").status == 2)
         _ = try await instance.stop()
         try await database.drop()
