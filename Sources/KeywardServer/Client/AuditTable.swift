@@ -7,7 +7,7 @@ enum AuditTable {
     private static let columns = [
         TextTable.Column(title: "AT"), TextTable.Column(title: "ACTOR", dropRank: 2, cutWidth: 10),
         TextTable.Column(title: "ADDRESS", dropRank: 4), TextTable.Column(title: "ACTION", cutWidth: 16),
-        TextTable.Column(title: "KEY", dropRank: 1), TextTable.Column(title: "OUTCOME", dropRank: 3, cutWidth: 12),
+        TextTable.Column(title: "KEY", dropRank: 3), TextTable.Column(title: "OUTCOME", dropRank: 1, cutWidth: 12),
         TextTable.Column(title: "CHANGES", dropRank: 5, cutWidth: 16),
     ]
 
