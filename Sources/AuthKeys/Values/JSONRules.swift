@@ -16,7 +16,7 @@ public struct JSONRules: Sendable {
 
     /// The rules for a caller's text.
     public static let received = JSONRules(
-        depth: depthLimit, values: 4_096, nameLength: 256, numberLength: 100, isLenient: false)
+        depth: depthLimit, values: 2_560, nameLength: 256, numberLength: 100, isLenient: false)
 
     /// The rules for a stored text. Earlier versions stored texts under other rules, and the trail adds levels of its
     /// own.
