@@ -177,7 +177,7 @@ INSERT INTO feed_epochs DEFAULT VALUES;
 
 -- Functions and triggers
 
--- Stamps every change of a key, whoever makes it, so that no instance can miss one. A deactivation is permanent.
+-- Stamps every change of a key, by any role and program, so that no instance can miss one. A deactivation is permanent.
 CREATE FUNCTION auth_keys_stamp() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

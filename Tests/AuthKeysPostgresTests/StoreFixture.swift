@@ -22,11 +22,10 @@ struct StoreFixture: Sendable {
 
     /// Runs `body` with a fixture, and releases everything afterwards.
     /// - Parameters:
-    ///   - migrations: the migrations to apply.
     ///   - defaults: settings that the database has for every session.
     ///   - locale: the locale of the database; nil for the server's own.
     static func with<R: Sendable>(
-        migrations: [Migration] = MigrationCatalogue.all, defaults: [String: String] = [:], locale: String? = nil,
+        defaults: [String: String] = [:], locale: String? = nil,
         _ body: @Sendable (StoreFixture) async throws -> R
     ) async throws -> R {
         let database = try await TestDatabase.create(locale: locale)
@@ -34,37 +33,33 @@ struct StoreFixture: Sendable {
             try await Psql.run(
                 "ALTER DATABASE \(database.name) SET \(name) = '\(value)'", on: database.maintenanceConnectionString)
         }
-        let result = try await with(database.connectionString, migrations: migrations, body)
+        let result = try await with(database.connectionString, body)
         try await database.drop()
         return result
     }
 
     /// Runs `body` with a fixture on its own server, so that transactions of other tests and of this one do not delay
     /// each other's watermarks.
-    static func alone<R: Sendable>(
-        migrations: [Migration] = MigrationCatalogue.all, _ body: @Sendable (StoreFixture) async throws -> R
-    ) async throws -> R {
-        try await alone(migrations: migrations) { fixture, _ in try await body(fixture) }
+    static func alone<R: Sendable>(_ body: @Sendable (StoreFixture) async throws -> R) async throws -> R {
+        try await alone { fixture, _ in try await body(fixture) }
     }
 
     /// Runs `body` with a fixture on its own server, and with that server.
     static func alone<R: Sendable>(
-        migrations: [Migration] = MigrationCatalogue.all,
         _ body: @Sendable (StoreFixture, TestServer) async throws -> R
     ) async throws -> R {
         let server = try await TestServer.start()
-        let result = try await with(server.connectionString, migrations: migrations) { try await body($0, server) }
+        let result = try await with(server.connectionString) { try await body($0, server) }
         await server.destroy()
         return result
     }
 
     private static func with<R: Sendable>(
-        _ connectionString: String, migrations: [Migration] = MigrationCatalogue.all,
-        _ body: @Sendable (StoreFixture) async throws -> R
+        _ connectionString: String, _ body: @Sendable (StoreFixture) async throws -> R
     ) async throws -> R {
         let target = try PostgresTarget(connectionString)
         let admin = try await PostgresConnection.connect(to: target, logger: logger)
-        try await MigrationRunner(migrations: migrations, logger: logger).up(on: admin)
+        try await MigrationRunner(logger: logger).up(on: admin)
         let pool = PostgresPool(target: target, logger: logger)
         let fixture = StoreFixture(
             store: PostgresAuthKeyStore(pool: pool, logger: logger), pool: pool, connectionString: connectionString,

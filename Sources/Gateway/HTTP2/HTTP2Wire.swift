@@ -189,9 +189,11 @@ final class HTTP2Wire: ChannelDuplexHandler {
     private func takeSettings(
         _ header: HTTP2FrameHeader, _ frame: ByteBuffer, _ context: ChannelHandlerContext
     ) throws(HTTP2ConnectionError) {
-        // An acknowledgement has no payload (RFC 9113 section 6.5).
-        guard !header.flags.contains(.acknowledgement) || header.length == 0 else { throw .frameSizeError }
-        guard !header.flags.contains(.acknowledgement) else { return }
+        if header.flags.contains(.acknowledgement) {
+            // An acknowledgement has no payload (RFC 9113 section 6.5).
+            guard header.length == 0 else { throw .frameSizeError }
+            return
+        }
         var payload = frame
         payload.moveReaderIndex(forwardBy: HTTP2FrameHeader.size)
         while let (name, value) = payload.readMultipleIntegers(as: (UInt16, UInt32).self) {
