@@ -381,7 +381,7 @@ struct AuditTrailTests {
             for query in [
                 AuditQuery(), AuditQuery(after: middle), AuditQuery(actor: "anonymous"),
                 AuditQuery(after: middle, action: .keyDelete), AuditQuery(subject: .generate()),
-                AuditQuery(refused: true), AuditQuery(owner: "o7"),
+                AuditQuery(refused: true), AuditQuery(owner: OwnerFilter("o7")),
                 AuditQuery(oldestFirst: true, since: middle.at, until: middle.at.advanced(by: .seconds(60))),
             ] {
                 let (sql, parameters) = AuditSQL.events(query)

@@ -62,7 +62,7 @@ struct ListPlanTests {
             try await Self.fill(fixture)
             let filter: KeyQuery
             switch set {
-            case .owner: filter = KeyQuery(owner: "one in ten")
+            case .owner: filter = KeyQuery(owner: OwnerFilter("one in ten"))
             case .prefix: filter = KeyQuery(prefix: "tenth")
             case .disabled:
                 filter = KeyQuery(status: .disabled)
@@ -211,8 +211,9 @@ struct ListPlanTests {
         (KeyQuery(status: .expired), ["auth_keys_end", "auth_key_usage_end_month"]),
         (KeyQuery(expiringWithin: .seconds(3_600)), ["auth_keys_end", "auth_key_usage_end_month"]),
         (KeyQuery(unusedFor: .seconds(60)), ["auth_key_usage_latest"]),
-        (KeyQuery(owner: "owner 7"), ["auth_keys_owner"]),
-        (KeyQuery(status: .active, owner: "owner 7"), ["auth_keys_owner"]),
+        (KeyQuery(owner: OwnerFilter("owner 7")), ["auth_keys_owner"]),
+        (KeyQuery(status: .active, owner: OwnerFilter("owner 7")), ["auth_keys_owner"]),
+        (KeyQuery(owner: OwnerFilter("owner 7", includesBelow: true)), ["auth_keys_owner"]),
         (KeyQuery(label: .init(name: "tenant", value: "7")), ["auth_keys_labels"]),
         (
             KeyQuery(leavesOutDeactivated: true, label: .init(name: "tenant", value: "7")), ["auth_keys_labels"]

@@ -230,7 +230,7 @@ struct OpenAPITests {
         for schema in ["KeyMembers", "ImportLine"] {
             #expect(member(schema, "name")["maxLength"] as? Int == FieldRules.nameLimit)
             #expect(member(schema, "description")["maxLength"] as? Int == FieldRules.descriptionLimit)
-            #expect(member(schema, "owner")["maxLength"] as? Int == FieldRules.ownerLimit)
+            #expect(member(schema, "owner")["maxLength"] as? Int == OwnerPath.lengthLimit)
             #expect(member(schema, "scopes")["maxItems"] as? Int == FieldRules.scopesLimit)
             for list in ["allowed_methods", "allowed_paths", "allowed_cidrs", "report_only"] {
                 #expect(member(schema, list)["maxItems"] as? Int == FieldRules.ruleLimit)
@@ -242,7 +242,7 @@ struct OpenAPITests {
         #expect(expiration["maximum"] as? Int64 == FieldRules.graceLimit.components.seconds * 1_000)
         for schema in ["UnkeyNewKey", "UnkeyKeyChange"] {
             #expect(member(schema, "name")["maxLength"] as? Int == FieldRules.nameLimit)
-            #expect(member(schema, "externalId")["maxLength"] as? Int == FieldRules.ownerLimit)
+            #expect(member(schema, "externalId")["maxLength"] as? Int == OwnerPath.lengthLimit)
             #expect(member(schema, "permissions")["maxItems"] as? Int == FieldRules.scopesLimit)
         }
         let query = member("UnkeyVerification", "permissions")

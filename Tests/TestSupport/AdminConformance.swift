@@ -83,6 +83,24 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             try expect(try await store.deactivate(theirs.id, by: .of(owner: "them"))?.count == 1, "the owner's own")
             try expect(try await store.delete(theirs.id, version: nil, by: call) == .unknown, "delete")
         },
+        AdminConformance(description: "an admin of one owner's keys reaches the keys of owners below it") { store in
+            for (owner, isReached) in [("me", true), ("me/a/b", true), ("me2", false), ("me-a", false), ("m", false)] {
+                let key = StoreConformance.newKey(owner: owner)
+                _ = try await store.create(key, claim: nil, by: .test)
+                let call = AdminCall.of(owner: "me")
+                let rotation = Rotation(id: .generate(), secret: NewSecret(Token.generate()), grace: .seconds(60))
+                let rotated = try await store.rotate(key.id, version: nil, rotation, claim: nil, by: call)
+                try expect((rotated != .unknown) == isReached, "rotate \(owner)")
+                try expect((try await store.endPreviousSecrets(key.id, by: call) != nil) == isReached, "end \(owner)")
+                try expect((try await store.deactivate(key.id, by: call) != nil) == isReached, "deactivate \(owner)")
+                try expect((try await store.deactivate(key.id, by: call) != nil) == isReached, "again \(owner)")
+                let admin = try await store.createAdminKey(newKey(["verify"], owner: owner), by: .test)
+                let listed = try await store.adminKeys(of: OwnerScope(owner: "me"), after: nil, limit: 100)
+                try expect(listed.contains { $0.id == admin.id } == isReached, "admin key of \(owner)")
+                let trail = try await store.events(AuditQuery(owner: OwnerFilter("me", includesBelow: true)))
+                try expect(trail.contains { $0.subject == key.id } == isReached, "trail of \(owner)")
+            }
+        },
         AdminConformance(description: "events can be filtered and paged in both orders") { store in
             let (one, two) = (StoreConformance.newKey(owner: "me"), StoreConformance.newKey())
             let ci = AdminCall.of("ci")
@@ -106,7 +124,7 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
             try expect(try await count(AuditQuery(subject: two.id)) == 2, "key")
             try expect(try await count(AuditQuery(subject: two.id, refused: true)) == 1, "key and outcome")
             try expect(try await count(AuditQuery(refused: false)) == 3, "done")
-            try expect(try await count(AuditQuery(owner: "me")) == 2, "owner")
+            try expect(try await count(AuditQuery(owner: OwnerFilter("me"))) == 2, "owner")
             let all = try await store.events(AuditQuery())
             let between = try await store.events(AuditQuery(since: all[2].at, until: all[0].at))
             try expect(between.allSatisfy { $0.at >= all[2].at && $0.at < all[0].at }, "time")
@@ -202,12 +220,13 @@ public struct AdminConformance: Sendable, CustomStringConvertible {
                 _ = try await store.createAdminKey(
                     newKey(["verify"], name: "n\(number)", owner: number % 2 == 0 ? "me" : nil), by: .test)
             }
-            let all = try await store.adminKeys(owner: nil, after: nil, limit: 100)
+            let all = try await store.adminKeys(of: .all, after: nil, limit: 100)
             try expect(all.map(\.name) == (0..<7).reversed().map { "n\($0)" }, "\(all.map(\.name))")
-            let first = try await store.adminKeys(owner: nil, after: nil, limit: 3)
-            let rest = try await store.adminKeys(owner: nil, after: ListCursor(after: first[2]), limit: 100)
+            let first = try await store.adminKeys(of: .all, after: nil, limit: 3)
+            let rest = try await store.adminKeys(of: .all, after: ListCursor(after: first[2]), limit: 100)
             try expect(first + rest == all, "paged")
-            try expect(try await store.adminKeys(owner: "me", after: nil, limit: 100).count == 4, "owner")
+            try expect(
+                try await store.adminKeys(of: OwnerScope(owner: "me"), after: nil, limit: 100).count == 4, "owner")
         },
         AdminConformance(
             description: "the last key that can administer admin keys is protected on request"

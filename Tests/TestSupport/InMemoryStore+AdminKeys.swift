@@ -3,18 +3,16 @@ public import KeyAdministration
 
 extension InMemoryStore: AdminKeyStore {
     public func adminKeys(
-        owner: String?, after: ListCursor?, limit: Int
+        of owners: OwnerScope, after: ListCursor?, limit: Int
     ) async throws(StoreError) -> [AdminKey] {
         func order(_ cursor: ListCursor) -> (Int64, String, String) {
             (-(cursor.moment?.microseconds ?? 0), cursor.name, cursor.id.description)
         }
         return try read { state in
-            state.adminKeys.values.map(\.key).filter { key in
-                owner.map { key.owner?.utf8.elementsEqual($0.utf8) == true } ?? true
-            }
-            .sorted { order(ListCursor(after: $0)) < order(ListCursor(after: $1)) }
-            .drop { key in after.map { order(ListCursor(after: key)) <= order($0) } ?? false }
-            .prefix(limit).map(\.self)
+            state.adminKeys.values.map(\.key).filter { owners.contains($0.owner) }
+                .sorted { order(ListCursor(after: $0)) < order(ListCursor(after: $1)) }
+                .drop { key in after.map { order(ListCursor(after: key)) <= order($0) } ?? false }
+                .prefix(limit).map(\.self)
         }
     }
 

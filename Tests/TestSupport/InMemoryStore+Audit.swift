@@ -53,7 +53,7 @@ struct InMemoryTrail {
                 && (query.action.map { $0.rawValue == event.action } ?? true)
                 && (query.subject.map { $0 == event.subject } ?? true)
                 && (query.refused.map { $0 == (event.outcome == AuditEvent.refused) } ?? true)
-                && (query.owner.map { event.owner?.utf8.elementsEqual($0.utf8) == true } ?? true)
+                && (query.owner.map { $0.matches(event.owner) } ?? true)
                 && (query.requestID.map { event.requestID == $0 } ?? true)
                 && (query.since.map { event.at >= $0 } ?? true)
                 && (query.until.map { event.at < $0 } ?? true)

@@ -182,8 +182,7 @@ public final class InMemoryStore: Store, ChangeHints {
                 return false
             }
         }
-        // Byte by byte, like PostgreSQL.
-        if let owner = query.owner, key.owner?.utf8.elementsEqual(owner.utf8) != true { return false }
+        if let owner = query.owner, !owner.matches(key.owner) { return false }
         if let label = query.label {
             guard let value = key.labels[label.name], label.value.map({ $0 == value }) ?? true else { return false }
         }

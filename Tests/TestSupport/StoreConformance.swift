@@ -128,11 +128,24 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await names(KeyQuery(status: .disabled)).isEmpty, "disabled")
             let kept = try await names(KeyQuery(leavesOutDeactivated: true))
             try expect(kept == ["Alpha", "beta 50%"], "all but deactivated ones")
-            try expect(try await names(KeyQuery(owner: "y")) == ["gamma"], "owner")
+            try expect(try await names(KeyQuery(owner: OwnerFilter("y"))) == ["gamma"], "owner")
             try expect(try await names(KeyQuery(text: "ALPH")) == ["Alpha"], "text")
             try expect(try await names(KeyQuery(text: "50%")) == ["beta 50%"], "percent")
             try expect(try await names(KeyQuery(text: "b%0")).isEmpty, "percent is not a wildcard")
             try expect(try await names(KeyQuery(text: "_eta")).isEmpty, "underscore is not a wildcard")
+        },
+        StoreConformance(description: "a filter of owners matches one, or one and all below it") { store in
+            let owners = ["a", "a/b", "a/b/c", "a/bc", "a-b", "a0", "A", "a/\u{e9}", "a/e\u{301}", "\u{10FFFF}/x"]
+            for owner in owners { _ = try await store.create(newKey(name: owner, owner: owner), claim: nil) }
+            _ = try await store.create(newKey(name: "none"), claim: nil)
+            for filter in owners.flatMap({ [OwnerFilter($0), OwnerFilter($0, includesBelow: true)] }) {
+                let wanted = owners.filter { filter.matches($0) }.map { Array($0.utf8) }
+                for order in [KeyOrder.newestFirst, KeyOrder(.name)] {
+                    let found = try await store.list(KeyQuery(order: order, owner: filter)).map { Array($0.name.utf8) }
+                    try expect(Set(found) == Set(wanted) && found.count == wanted.count, "\(filter.text): \(found)")
+                }
+                try expect(try await store.count(KeyQuery(owner: filter)).count == wanted.count, "count")
+            }
         },
         StoreConformance(description: "a text of one or two letters matches at word beginnings") { store in
             let named = ["ci", "The CI of all", "team-ci", "team/cid", "a_ci.b", "excise", "c.i", "移动支付", "çi"]

@@ -17,7 +17,7 @@ enum AdminKeySQL {
 
     static let list = """
         SELECT \(columns) FROM admin_keys a
-        WHERE ($1::text IS NULL OR a.owner = $1)
+        WHERE \(OwnerSQL.isInScope("a.owner", "$1"))
             AND ($2::timestamptz IS NULL OR a.created_at < $2 OR a.created_at = $2 AND (a.name, a.id) > ($3, $4))
         ORDER BY a.created_at DESC, a.name, a.id LIMIT $5
         """

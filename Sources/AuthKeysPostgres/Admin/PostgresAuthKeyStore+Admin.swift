@@ -4,11 +4,11 @@ import LibPQ
 
 extension PostgresAuthKeyStore: AdminKeyStore {
     public func adminKeys(
-        owner: String?, after: ListCursor?, limit: Int
+        of owners: OwnerScope, after: ListCursor?, limit: Int
     ) async throws(StoreError) -> [AdminKey] {
         try await attempt {
             let parameters: [PostgresParameter] = [
-                owner.map { .text($0) } ?? .null,
+                owners.owner.map { .text($0) } ?? .null,
                 after?.moment.map { .timestamp(microsecondsSinceUnixEpoch: $0.microseconds) } ?? .null,
                 .text(after?.name ?? ""), .uuid(PostgresUUID(after?.id ?? KeyID(high: 0, low: 0))),
                 .int64(Int64(limit)),

@@ -67,7 +67,7 @@ enum AuditSQL {
         if let subject = query.subject { conditions.append("e.key_id = \(bind(.uuid(PostgresUUID(subject))))") }
         // A literal, so that the partial index on refused events can be used.
         if let refused = query.refused { conditions.append("e.outcome = '\(refused ? "refused" : "done")'") }
-        if let owner = query.owner { conditions.append("e.owner = \(bind(.text(owner)))") }
+        if let owner = query.owner { conditions.append(OwnerSQL.matches("e.owner", owner, bind: bind)) }
         if let requestID = query.requestID { conditions.append("e.request_id = \(bind(.text(requestID)))") }
         if let since = query.since { conditions.append("e.at >= \(bind(since))") }
         if let until = query.until { conditions.append("e.at < \(bind(until))") }

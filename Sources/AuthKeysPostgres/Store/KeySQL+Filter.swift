@@ -51,7 +51,7 @@ extension KeySQL {
                 ]
             }
         }
-        if let owner = query.owner { found.ofKeys.append("k.owner = \(bindings.add(.text(owner)))") }
+        if let owner = query.owner { found.ofKeys.append(OwnerSQL.matches("k.owner", owner) { bindings.add($0) }) }
         if let label = query.label {
             let name = bindings.add(.text(label.name))
             let value = label.value.map { bindings.add(.text($0)) } ?? "NULL"

@@ -131,7 +131,7 @@ enum KeySQL {
     /// instances whose clock is behind. The parameters from $2 on are `AuditSQL.parameters(of:)` of the call.
     static let endPreviousSecrets = """
         WITH k AS (
-            SELECT id, owner FROM auth_keys WHERE id = $1 AND ($6::text IS NULL OR owner = $6)
+            SELECT id, owner FROM auth_keys WHERE id = $1 AND \(OwnerSQL.isInScope("owner", "$6"))
         ), previous AS (
             SELECT s.digest, \(redactedValue) AS redacted_value,
                 s.expires_at IS NULL OR s.expires_at > clock_timestamp() AS is_good
@@ -155,7 +155,7 @@ enum KeySQL {
     static let deactivate = """
         WITH k AS (
             UPDATE auth_keys SET deactivated_at = clock_timestamp()
-            WHERE id = $1 AND deactivated_at IS NULL AND ($6::text IS NULL OR owner = $6)
+            WHERE id = $1 AND deactivated_at IS NULL AND \(OwnerSQL.isInScope("owner", "$6"))
             RETURNING *
         ), trail AS (
             INSERT INTO audit_events (actor, actor_name, address, request_id, action, key_id, owner, outcome, changes)
@@ -171,8 +171,8 @@ enum KeySQL {
         SELECT k.id, \(entryColumns) FROM auth_keys k LEFT JOIN auth_key_secrets s ON s.key_id = k.id WHERE k.id = $1
         """
 
-    /// The entries of a key that belongs to the owner; NULL means any owner.
-    static let entriesOfOwnersKey = entriesOfKey + " AND ($2::text IS NULL OR k.owner = $2)"
+    /// The entries of a key in a scope of owners.
+    static let entriesOfOwnersKey = entriesOfKey + " AND " + OwnerSQL.isInScope("k.owner", "$2")
 
     static let find = """
         SELECT k.id, \(entryColumns) FROM auth_key_secrets s JOIN auth_keys k ON k.id = s.key_id

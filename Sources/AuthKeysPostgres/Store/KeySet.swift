@@ -12,7 +12,8 @@ enum KeySet: CaseIterable {
         let field = query.order.field
         let set = KeySet.allCases.first { set in
             switch set {
-            case .owner: query.owner != nil && field != .created
+            // The index has the keys of one owner in the order of creation.
+            case .owner: query.owner.map { $0.includesBelow || field != .created } ?? false
             case .disabled: query.status == .disabled && field != .created
             case .prefix: query.prefix != nil && query.lastFour == nil
             case .unused: query.unusedFor != nil && field != .lastUsed
@@ -56,7 +57,8 @@ enum KeySet: CaseIterable {
     func ids(_ query: KeyQuery, _ bindings: inout Bindings) -> String {
         switch self {
         case .owner:
-            return "SELECT f.id FROM auth_keys f WHERE f.owner = \(bindings.add(.text(query.owner ?? "")))"
+            let owned = query.owner.map { OwnerSQL.matches("f.owner", $0) { bindings.add($0) } } ?? "true"
+            return "SELECT f.id FROM auth_keys f WHERE \(owned)"
         case .disabled:
             return "SELECT f.id FROM auth_keys f WHERE NOT f.enabled AND f.deactivated_at IS NULL"
         case .prefix:

@@ -15,9 +15,8 @@ struct AuditParameters {
         var query = AuditQuery(limit: try ListParameters.limit(parameters["limit"]))
         var items: [String] = []
         query.after = try ListParameters.cursor(parameters["cursor"]) { AuditCursor(encoded: $0) }
-        func given(_ param: String) throws(APIError) -> String? {
-            guard let text = try ListParameters.text(parameters[param], param: param, limit: FieldRules.ownerLimit)
-            else { return nil }
+        func given(_ param: String, limit: Int = FieldRules.nameLimit) throws(APIError) -> String? {
+            guard let text = try ListParameters.text(parameters[param], param: param, limit: limit) else { return nil }
             items.append("\(param)=\(PercentEncoding.encode(text))")
             return text
         }
@@ -45,7 +44,7 @@ struct AuditParameters {
             }
             query.refused = text == AuditEvent.refused
         }
-        query.owner = try given("owner")
+        query.owner = try ListParameters.owner(given("owner", limit: ListParameters.ownerLimit))
         query.requestID = try given("request_id")
         query.since = try given("since").map { text throws(APIError) in try Self.moment(text, param: "since") }
         query.until = try given("until").map { text throws(APIError) in try Self.moment(text, param: "until") }
@@ -60,11 +59,8 @@ struct AuditParameters {
 
     /// Returns the query limited to the events that the admin may read; nil if there are none.
     func query(for admin: Admin) -> AuditQuery? {
-        guard let owner = admin.owner else { return asked }
-        guard admin.sees(owner: asked.owner ?? owner) else { return nil }
         var query = asked
-        query.owner = owner
-        return query
+        return admin.owners.limit(&query.owner) ? query : nil
     }
 
     func link(to next: AuditCursor) -> String {

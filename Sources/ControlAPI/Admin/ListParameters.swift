@@ -38,7 +38,7 @@ struct ListParameters {
         }
         query.expiringWithin = try reader.time("expiring_within")
         query.unusedFor = try reader.time("unused_for")
-        query.owner = try reader.text("owner", limit: FieldRules.ownerLimit)
+        query.owner = try Self.owner(reader.text("owner", limit: Self.ownerLimit))
         if let label = try reader.text("label", limit: FieldRules.nameLimit * 2) {
             let parts = label.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             query.label = KeyQuery.Label(name: String(parts[0]), value: parts.count == 2 ? String(parts[1]) : nil)
@@ -93,6 +93,18 @@ struct ListParameters {
             throw .validation("\(param) must be 1 to \(limit) characters, without NUL", param: param)
         }
         return raw
+    }
+
+    /// The maximum length of a filter by owner, which may end in `/**`.
+    static let ownerLimit = OwnerPath.lengthLimit + 3
+
+    /// Reads a filter by owner: `acme` for one owner, `acme/**` for it and all below it.
+    static func owner(_ text: String?, param: String = "owner") throws(APIError) -> OwnerFilter? {
+        guard let text else { return nil }
+        guard let filter = OwnerFilter(text: text) else {
+            throw .validation("\(param) must be an owner, or an owner and '/**'", param: param)
+        }
+        return filter
     }
 
     static func link(_ path: String, _ items: [String]) -> String {

@@ -99,7 +99,9 @@ struct UnkeyListBody: Decodable {
             after: try ListParameters.cursor(try members.value(.cursor, String.self)) {
                 ListCursor(encoded: $0)
             },
-            leavesOutDeactivated: true, owner: try text(.externalID, limit: FieldRules.ownerLimit),
+            leavesOutDeactivated: true, 
+            owner: try ListParameters.owner(
+                text(.externalID, limit: ListParameters.ownerLimit), param: CodingKeys.externalID.stringValue),
             label: KeyQuery.Label(name: UnkeyNames.apiLabel, value: apiID))
     }
 }

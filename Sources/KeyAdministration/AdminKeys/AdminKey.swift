@@ -4,7 +4,7 @@ public import AuthKeys
 public struct AdminKeyAttributes: Sendable, Equatable {
     public var name: String
     public var permissions: Set<AdminPermission>
-    /// The owner whose keys the admin key is limited to; nil for all keys.
+    /// The owner whose keys the admin key is limited to, with all owners below it; nil for all keys.
     public var owner: String?
     public var expiresAt: Timestamp?
 

@@ -24,7 +24,7 @@ public struct AdminKeyService: Sendable {
         limit: Int, after: ListCursor?, for admin: Admin
     ) async throws(AuthKeyError) -> (keys: [AdminKey], next: ListCursor?) {
         let found = try await ask { () async throws(StoreError) in
-            try await store.adminKeys(owner: admin.owner, after: after, limit: limit + 1)
+            try await store.adminKeys(of: admin.owners, after: after, limit: limit + 1)
         }
         let page = Array(found.prefix(limit))
         return (page, found.count > limit ? page.last.map(ListCursor.init(after:)) : nil)

@@ -4,7 +4,7 @@ public import AuthKeys
 public protocol AdminKeyStore: Sendable {
     /// Returns a page of admin keys, newest first, then by name, then by id.
     /// - Parameter owner: returns only keys that are limited to this owner; nil for all.
-    func adminKeys(owner: String?, after: ListCursor?, limit: Int) async throws(StoreError) -> [AdminKey]
+    func adminKeys(of owners: OwnerScope, after: ListCursor?, limit: Int) async throws(StoreError) -> [AdminKey]
 
     func adminKey(_ id: KeyID) async throws(StoreError) -> AdminKey?
 

@@ -11,7 +11,7 @@ public struct AuditQuery: Sendable, Equatable {
     public var action: AuditAction?
     public var subject: KeyID?
     public var refused: Bool?
-    public var owner: String?
+    public var owner: OwnerFilter?
     public var requestID: String?
     /// The first moment, inclusive.
     public var since: Timestamp?
@@ -20,7 +20,7 @@ public struct AuditQuery: Sendable, Equatable {
 
     public init(
         limit: Int = 100, oldestFirst: Bool = false, after: AuditCursor? = nil, actor: String? = nil,
-        action: AuditAction? = nil, subject: KeyID? = nil, refused: Bool? = nil, owner: String? = nil,
+        action: AuditAction? = nil, subject: KeyID? = nil, refused: Bool? = nil, owner: OwnerFilter? = nil,
         requestID: String? = nil, since: Timestamp? = nil, until: Timestamp? = nil
     ) {
         self.limit = limit

@@ -4,7 +4,7 @@ public import AuthKeys
 public struct Admin: Sendable, Equatable {
     public let actor: AuditActor
     public let permissions: Set<AdminPermission>
-    /// The owner whose keys the admin is limited to; nil for all keys.
+    /// The owner whose keys the admin is limited to, with all owners below it; nil for all keys.
     public let owner: String?
     /// The time at which the credential expires; nil for never.
     public let expiresAt: Timestamp?

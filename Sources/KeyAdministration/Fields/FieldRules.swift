@@ -4,7 +4,6 @@ package import AuthKeys
 public enum FieldRules {
     public static let nameLimit = 200
     public static let descriptionLimit = 2_000
-    public static let ownerLimit = 200
     public static let scopesLimit = 100
     /// The maximum number of entries in each list of a policy.
     public static let ruleLimit = 100
@@ -60,14 +59,32 @@ public enum FieldRules {
         return description
     }
 
-    /// Validates an owner. An empty one is refused: it would read as no owner, and an admin key without an owner is
-    /// unrestricted.
+    /// Validates an owner (`OwnerPath`). An empty one is refused: it would read as no owner, and an admin key without an
+    /// owner is unrestricted.
     static func owner(_ raw: String?) throws(AuthKeyError) -> String? {
         guard let raw else { return nil }
         let owner = trim(raw)
         guard !owner.isEmpty else { throw .invalid(param: "owner", message: empty("owner")) }
-        try check(owner, param: "owner", limit: ownerLimit)
+        try check(owner, param: "owner", limit: OwnerPath.lengthLimit)
+        let segments = owner.unicodeScalars.split(separator: "/", omittingEmptySubsequences: false)
+        guard segments.count <= OwnerPath.segmentsLimit,
+            segments.allSatisfy({ (1...OwnerPath.segmentLimit).contains($0.count) && !isBlank($0) })
+        else {
+            throw .invalid(
+                param: "owner",
+                message: "owner must be 1 to \(OwnerPath.segmentsLimit) segments of 1 to \(OwnerPath.segmentLimit) "
+                    + "characters, separated by '/'")
+        }
+        // A filter reads it as a pattern.
+        guard !owner.utf8.contains(UInt8(ascii: "*")) else {
+            throw .invalid(param: "owner", message: "owner must not contain '*'")
+        }
         return owner
+    }
+
+    /// Returns true if the text begins or ends with a space.
+    private static func isBlank(_ segment: Substring.UnicodeScalarView) -> Bool {
+        segment.first?.properties.isWhitespace == true || segment.last?.properties.isWhitespace == true
     }
 
     /// Returns the message about an empty value of a member that can be null.

@@ -46,11 +46,8 @@ public struct AuthKeyService: Sendable {
 
     /// Returns the query limited to what an admin may see; nil if it matches nothing.
     static func seen(_ query: KeyQuery, by admin: Admin) -> KeyQuery? {
-        guard let owner = admin.owner else { return query }
-        guard admin.sees(owner: query.owner ?? owner) else { return nil }
         var query = query
-        query.owner = owner
-        return query
+        return admin.owners.limit(&query.owner) ? query : nil
     }
 
     /// Returns the number of keys on all pages of a query.

@@ -17,7 +17,7 @@ public struct KeyQuery: Sendable, Equatable {
     public var expiringWithin: Duration?
     /// Matches keys whose last use, or creation if never used, is longer ago than this.
     public var unusedFor: Duration?
-    public var owner: String?
+    public var owner: OwnerFilter?
     /// Matches keys with a label of this name, and of this value unless nil.
     public var label: Label?
     /// Matches keys with exactly this scope.
@@ -42,7 +42,7 @@ public struct KeyQuery: Sendable, Equatable {
     public init(
         limit: Int = 100, order: KeyOrder = .newestFirst, after: ListCursor? = nil, status: Status? = nil,
         leavesOutDeactivated: Bool = false,
-        expiringWithin: Duration? = nil, unusedFor: Duration? = nil, owner: String? = nil, label: Label? = nil,
+        expiringWithin: Duration? = nil, unusedFor: Duration? = nil, owner: OwnerFilter? = nil, label: Label? = nil,
         scope: String? = nil, prefix: String? = nil, lastFour: String? = nil, text: String? = nil
     ) {
         self.limit = limit
