@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 import NIOCore
 
 /// The data kept about the current request for its response, its metrics and its log entry.

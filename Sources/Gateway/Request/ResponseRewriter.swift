@@ -1,3 +1,4 @@
+import HTTPCredentials
 import NIOCore
 
 /// A writer of the head for the client: the upstream's head, byte for byte, without fields of the upstream's

@@ -1,0 +1,81 @@
+import AuthKeys
+import Glibc
+
+/// The identifier of a request in logs and in `X-Request-Id`: 48 bits of the time in milliseconds since the Unix epoch,
+/// then 80 random bits. Identifiers thus grow with time, so that the log finds a request without an index on them.
+public struct RequestID: Hashable, Sendable {
+    public let high: UInt64
+    public let low: UInt64
+
+    /// The length of the text, which is lower-case hexadecimal.
+    public static let textLength = 32
+
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// Creates the identifier of a request at a time before the year 10889.
+    public init(at time: Timestamp, random: (UInt64, UInt64)) {
+        high = UInt64(truncatingIfNeeded: time.microseconds / 1_000) << 16 | random.0 & 0xFFFF
+        low = random.1
+    }
+
+    /// Reads the text of an identifier; nil for any other text.
+    public init?(_ text: some StringProtocol) {
+        let digits = Array(text.utf8.prefix(Self.textLength + 1))
+        guard digits.count == Self.textLength else { return nil }
+        var words: (UInt64, UInt64) = (0, 0)
+        for (position, digit) in digits.enumerated() {
+            guard let value = Hex.value(of: digit).map({ UInt64($0) }) else { return nil }
+            if position < 16 { words.0 = words.0 << 4 | value } else { words.1 = words.1 << 4 | value }
+        }
+        self.init(high: words.0, low: words.1)
+    }
+
+    /// The time of the request, to the millisecond.
+    public var time: Timestamp { Timestamp(microseconds: Int64(high >> 16) * 1_000) }
+
+    /// Returns the byte at a position of the text.
+    @inlinable @inline(__always)
+    public func digit(at position: Int) -> UInt8 {
+        let word = position < 16 ? high : low
+        let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15))) & 0xF
+        return digit < 10 ? 0x30 + digit : 0x61 + digit - 10
+    }
+}
+
+extension RequestID: CustomStringConvertible {
+    public var description: String {
+        String(unsafeUninitializedCapacity: Self.textLength) { text in
+            for position in 0..<Self.textLength { text[position] = digit(at: position) }
+            return Self.textLength
+        }
+    }
+}
+
+/// A source of request identifiers that gets randomness from the system once in 256 times.
+public struct RequestIDSource: Sendable {
+    private var words: [UInt64] = Array(repeating: 0, count: 512)
+    private var used = 512
+
+    public init() {}
+
+    public mutating func next(at time: Timestamp = .now) -> RequestID {
+        if used == words.count { refill() }
+        defer { used += 2 }
+        return RequestID(at: time, random: (words[used], words[used + 1]))
+    }
+
+    private mutating func refill() {
+        used = 0
+        let filled = words.withUnsafeMutableBytes { bytes in
+            stride(from: 0, to: bytes.count, by: 256).allSatisfy { start in
+                getentropy(bytes.baseAddress.map { $0 + start }, 256) == 0
+            }
+        }
+        guard !filled else { return }
+        var random = SystemRandomNumberGenerator()
+        for index in words.indices { words[index] = random.next() }
+    }
+}
