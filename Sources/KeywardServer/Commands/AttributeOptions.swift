@@ -7,7 +7,7 @@ struct AttributeOptions: ParsableArguments {
     @Option(help: "Free text, at most 2,000 characters.", transform: GivenText.nonEmpty)
     var description: String?
 
-    @Option(help: "The owner of the key.", transform: GivenText.nonEmpty)
+    @Option(help: "The owner of the key, such as acme/payments.", transform: GivenText.nonEmpty)
     var owner: String?
 
     @Option(

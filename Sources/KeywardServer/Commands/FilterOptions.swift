@@ -14,7 +14,7 @@ struct FilterOptions: ParsableArguments {
     @Option(help: "Only keys that were not used within this time, such as 90d.", transform: GivenText.nonEmpty)
     var unusedFor: String?
 
-    @Option(help: "Only keys of this owner.", transform: GivenText.nonEmpty)
+    @Option(help: "Only keys of this owner; 'acme/**' for acme and all owners below it.", transform: GivenText.nonEmpty)
     var owner: String?
 
     @Option(help: "Only keys with this label: NAME or NAME=VALUE.", transform: GivenText.nonEmpty)
