@@ -59,8 +59,8 @@ public enum FieldRules {
         return description
     }
 
-    /// Validates an owner (`OwnerPath`). An empty one is refused: it would read as no owner, and an admin key without an
-    /// owner is unrestricted.
+    /// Validates an owner (`OwnerPath`). An empty one is refused: it would read as no owner, and an admin key without
+    /// an owner is unrestricted.
     static func owner(_ raw: String?) throws(AuthKeyError) -> String? {
         guard let raw else { return nil }
         let owner = trim(raw)

@@ -26,7 +26,8 @@ struct AdminKeysCommand: AsyncParsableCommand {
         var permissions: [String]
 
         @Option(
-            help: "Limits the admin key to the keys of this owner and all below it. Default: no limit.", transform: GivenText.nonEmpty)
+            help: "Limits the admin key to the keys of this owner and all below it. Default: no limit.",
+            transform: GivenText.nonEmpty)
         var owner: String?
 
         @OptionGroup var expiry: ExpiryOptions

@@ -23,7 +23,9 @@ struct AuditCommand: AsyncParsableCommand {
         @Option(help: "Only events about the key or admin key with this id.", transform: GivenText.nonEmpty)
         var keyId: String?
 
-        @Option(help: "Only events about keys of this owner; 'acme/**' for acme and all owners below it.", transform: GivenText.nonEmpty)
+        @Option(
+            help: "Only events about keys of this owner; 'acme/**' for acme and all owners below it.",
+            transform: GivenText.nonEmpty)
         var owner: String?
 
         @Option(
