@@ -1,8 +1,8 @@
 import AuthKeys
 import LibPQ
 
-/// Conditions on columns that hold owners. The columns have the collation "C", so that all owners below `acme` lie between
-/// `acme/` and `acme0` in an index: `0` is the character after `/`.
+/// Conditions on columns that hold owners. The columns have the collation "C", so that all owners below `acme` lie
+/// between `acme/` and `acme0` in an index: `0` is the character after `/`.
 enum OwnerSQL {
     /// Returns a condition that is true for an owner that a filter matches.
     static func matches(_ column: String, _ filter: OwnerFilter, bind: (PostgresParameter) -> String) -> String {

@@ -99,7 +99,7 @@ struct UnkeyListBody: Decodable {
             after: try ListParameters.cursor(try members.value(.cursor, String.self)) {
                 ListCursor(encoded: $0)
             },
-            leavesOutDeactivated: true, 
+            leavesOutDeactivated: true,
             owner: try ListParameters.owner(
                 text(.externalID, limit: ListParameters.ownerLimit), param: CodingKeys.externalID.stringValue),
             label: KeyQuery.Label(name: UnkeyNames.apiLabel, value: apiID))
