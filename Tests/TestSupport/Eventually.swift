@@ -6,6 +6,7 @@ public func eventually(
     while true {
         if try await condition() { return true }
         if ContinuousClock.now >= deadline { return false }
-        try? await Task.sleep(for: .milliseconds(2))
+        // A cancelled task does not sleep.
+        guard (try? await Task.sleep(for: .milliseconds(2))) != nil else { return false }
     }
 }

@@ -150,15 +150,15 @@ package final class KeywardProcess: Sendable {
         }.first
     }
 
-    /// Runs `keyward` until it exits, or sends SIGTERM once a text is logged.
+    /// Runs `keyward` until it exits, or sends SIGTERM once a text is logged, at the latest after two minutes.
     package static func run(
         _ arguments: [String], environment: [String: String] = [:], terminatedAfter text: String? = nil
     ) async throws -> (status: Int32, output: String, error: String) {
         let process = ChildProcess(executable, arguments, environment: environment)
         let watcher = Task {
             guard let text else { return }
-            let seen = await eventually(within: .seconds(30)) { process.log.all.contains { $0.contains(text) } }
-            if seen { process.send(SIGTERM) }
+            _ = await eventually(within: .seconds(120)) { process.log.all.contains { $0.contains(text) } }
+            process.send(SIGTERM)
         }
         let status = try await process.waitForExit()
         watcher.cancel()
