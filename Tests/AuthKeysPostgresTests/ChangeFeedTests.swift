@@ -143,6 +143,38 @@ struct ChangeFeedTests {
         }
     }
 
+    @Test("the lists of a key arrive in the feed, and lists that Keyward never writes disable their keys")
+    func lists() async throws {
+        try await StoreFixture.with { fixture in
+            let names = ["none", "limited", "null", "nested", "empty text"]
+            let keys = names.map { StoreConformance.newKey(name: $0) }
+            for key in keys { try await fixture.create(key) }
+            try await fixture.sql(
+                """
+                UPDATE auth_keys SET allowed_methods = '{GET,POST}', allowed_paths = '{/a,/b}', report_only = '{allowed_paths}',
+                    scopes = '{read,write}' WHERE name = 'limited';
+                UPDATE auth_keys SET allowed_cidrs = '{NULL}' WHERE name = 'null';
+                UPDATE auth_keys SET allowed_methods = '{{GET},{POST}}' WHERE name = 'nested';
+                UPDATE auth_keys SET allowed_paths = '{""}' WHERE name = 'empty text';
+                """)
+            let (entries, batch) = try await fixture.changes(since: nil)
+            let byName = Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0) })
+            #expect(
+                byName.mapValues(\.state) == [
+                    "none": .active, "limited": .active, "null": .disabled, "nested": .disabled,
+                    "empty text": .disabled,
+                ])
+            #expect(batch.skipped == 3)
+            #expect(byName["none"]?.policy == KeyPolicy.none)
+            #expect(
+                byName["limited"]?.policy
+                    == KeyPolicy(methods: ["GET", "POST"], paths: ["/a", "/b"], reportOnly: ["allowed_paths"]))
+            #expect(byName["limited"]?.scopes == "read write")
+            let found = try await fixture.store.find(keys.map(\.digest))
+            #expect(Dictionary(uniqueKeysWithValues: found.map { ($0.name, $0) }) == byName)
+        }
+    }
+
     @Test("rows of a restored dump with transaction ids of another history get new ones")
     func restored() async throws {
         try await StoreFixture.alone { fixture in

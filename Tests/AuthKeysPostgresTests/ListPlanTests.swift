@@ -104,7 +104,7 @@ struct ListPlanTests {
                     let page = try await fixture.store.list(query)
                     // The planner's result without the set.
                     let rows = try await fixture.pool.pipeline([KeySQL.listPlanning, KeySQL.list(query)]).last?.rows
-                    let expected = try rows?.map { try AuthKey(row: $0) }
+                    let expected = try rows?.map { try $0.read(AuthKey.init(row:)) }
                     #expect(page == expected, "\(query)")
                     pages += page
                     query.after = page.count < query.limit ? nil : page.last.map { ListCursor(after: $0, in: order) }

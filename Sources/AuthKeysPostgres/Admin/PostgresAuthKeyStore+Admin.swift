@@ -8,20 +8,16 @@ extension PostgresAuthKeyStore: AdminKeyStore {
     ) async throws(StoreError) -> [AdminKey] {
         try await attempt {
             let parameters: [PostgresParameter] = [
-                owner.map { .text($0) } ?? .null,
-                after?.moment.map { .timestamp(microsecondsSinceUnixEpoch: $0.microseconds) } ?? .null,
-                .text(after?.name ?? ""), .uuid(PostgresUUID(after?.id ?? KeyID(high: 0, low: 0))),
-                .int64(Int64(limit)),
+                .optional(owner), .optional(after?.moment), .text(after?.name ?? ""),
+                .uuid(PostgresUUID(after?.id ?? KeyID(high: 0, low: 0))), .int64(Int64(limit)),
             ]
-            return try await self.pool.query(AdminKeySQL.list, parameters).rows.map { try AdminKey(row: $0) }
+            return try await self.pool.query(AdminKeySQL.list, parameters).rows.map { try $0.read(AdminKey.init(row:)) }
         }
     }
 
     public func adminKey(_ id: KeyID) async throws(StoreError) -> AdminKey? {
         try await attempt {
-            try await self.pool.query(AdminKeySQL.key, [.uuid(PostgresUUID(id))]).rows.first.map {
-                try AdminKey(row: $0)
-            }
+            try await self.pool.query(AdminKeySQL.key, [.uuid(PostgresUUID(id))]).rows.first?.read(AdminKey.init(row:))
         }
     }
 
@@ -30,7 +26,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
     ) async throws(StoreError) -> AdminKey? {
         try await attempt {
             let parameters: [PostgresParameter] = [.bytes(digest.bytes), .textArray(permissions.map(\.rawValue))]
-            return try await self.pool.query(AdminKeySQL.use, parameters).rows.first.map { try AdminKey(row: $0) }
+            return try await self.pool.query(AdminKeySQL.use, parameters).rows.first?.read(AdminKey.init(row:))
         }
     }
 
@@ -38,9 +34,10 @@ extension PostgresAuthKeyStore: AdminKeyStore {
         try await attempt {
             var keys: [SecretDigest: AdminKey] = [:]
             for row in try await self.pool.query(AdminKeySQL.byDigest).rows {
+                var row = RowCursor(row)
                 // Without any admin key, the result is one row of NULLs.
-                guard let digest = try row.optionalBytes(0).flatMap({ SecretDigest($0) }) else { continue }
-                keys[digest] = try AdminKey(row: row, from: 1)
+                guard let digest = try row.nextOptionalBytes().flatMap({ SecretDigest($0) }) else { continue }
+                keys[digest] = try AdminKey(row: &row)
             }
             return keys
         }
@@ -62,7 +59,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
                     [
                         .uuid(PostgresUUID(key.id)), .text(key.attributes.name),
                         .textArray(key.attributes.permissionNames),
-                        key.attributes.owner.map { .text($0) } ?? .null, Self.moment(key.attributes.expiresAt),
+                        .optional(key.attributes.owner), .optional(key.attributes.expiresAt),
                         .bytes(key.secret.digest.bytes), .text(key.secret.lastFour),
                     ]),
                 AuditSQL.append([
@@ -73,7 +70,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
             guard let row = try await self.pool.pipeline(statements).first?.rows.first else {
                 throw StoreError(.failed, detail: "no row for a new admin key")
             }
-            return try AdminKey(row: row)
+            return try row.read(AdminKey.init(row:))
         }
     }
 
@@ -96,7 +93,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
                         AdminKeySQL.update,
                         [
                             .uuid(PostgresUUID(id)), .text(wanted.name), .textArray(wanted.permissionNames),
-                            Self.moment(wanted.expiresAt),
+                            .optional(wanted.expiresAt),
                         ]),
                     event: NewAuditEvent(
                         call, .adminKeyUpdate, subject: id, owner: key.owner,
@@ -136,7 +133,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
             return try await pool.transaction { transaction in
                 _ = try await transaction.query(AdminKeySQL.lock, [.int64(AdminKeySQL.lockKey)])
                 let row = try await transaction.query(AdminKeySQL.hold, [.uuid(PostgresUUID(id))]).rows.first
-                guard let key = try row.map({ try AdminKey(row: $0) }), call.admin.sees(owner: key.owner) else {
+                guard let key = try row?.read(AdminKey.init(row:)), call.admin.sees(owner: key.owner) else {
                     return .unknown
                 }
                 let before = keepsLast ? try await Self.reach(in: transaction) : .none
@@ -152,7 +149,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
     }
 
     private static func reach(in transaction: PostgresTransaction) async throws -> AdminReach {
-        let keys = try await transaction.query(AdminKeySQL.administrators).rows.map { try AdminKey(row: $0) }
+        let keys = try await transaction.query(AdminKeySQL.administrators).rows.map { try $0.read(AdminKey.init(row:)) }
         return keys.map { $0.reach(at: .now) }.max() ?? .none
     }
 
@@ -162,26 +159,21 @@ extension PostgresAuthKeyStore: AdminKeyStore {
         guard let row = try await transaction.pipeline([statement, AuditSQL.append([event])]).first?.rows.first else {
             throw StoreError(.failed, detail: "an admin key disappeared while its row was locked")
         }
-        return .changed(try AdminKey(row: row))
-    }
-
-    private static func moment(_ moment: Timestamp?) -> PostgresParameter {
-        moment.map { .timestamp(microsecondsSinceUnixEpoch: $0.microseconds) } ?? .null
+        return .changed(try row.read(AdminKey.init(row:)))
     }
 }
 
 extension AdminKey {
-    /// Decodes `AdminKeySQL.columns`, which begin at `first`. Permissions that this build does not know are ignored.
-    init(row: PostgresRow, from first: Int = 0) throws(PostgresError) {
+    /// Reads `AdminKeySQL.columns`. Permissions that this build does not know are ignored.
+    init(row: inout RowCursor) throws(PostgresError) {
         self.init(
-            id: KeyID(try row.uuid(first)),
+            id: try row.nextID(),
             attributes: AdminKeyAttributes(
-                name: try row.text(first + 1),
-                permissions: Set(try row.textArray(first + 2).compactMap(AdminPermission.init(rawValue:))),
-                owner: try row.optionalText(first + 3), expiresAt: try row.optionalMoment(first + 4)),
-            lastFour: try row.text(first + 5), deactivatedAt: try row.optionalMoment(first + 6),
-            createdAt: Timestamp(microseconds: try row.timestampOrInfinity(first + 7)),
-            updatedAt: Timestamp(microseconds: try row.timestampOrInfinity(first + 8)),
-            lastUsedAt: try row.optionalMoment(first + 9), version: try row.int64(first + 10))
+                name: try row.nextText(),
+                permissions: Set(try row.nextTextArray().compactMap(AdminPermission.init(rawValue:))),
+                owner: try row.nextOptionalText(), expiresAt: try row.nextOptionalMoment()),
+            lastFour: try row.nextText(), deactivatedAt: try row.nextOptionalMoment(),
+            createdAt: try row.nextMoment(), updatedAt: try row.nextMoment(),
+            lastUsedAt: try row.nextOptionalMoment(), version: try row.nextInt64())
     }
 }

@@ -44,9 +44,8 @@ enum AuditSQL {
     /// writes its event.
     static func parameters(of call: AdminCall) -> [PostgresParameter] {
         [
-            .text(call.admin.actor.text), call.admin.actor.name.map { .text($0) } ?? .null,
-            .text(call.origin.address), .text(call.origin.requestID),
-            call.admin.owner.map { .text($0) } ?? .null,
+            .text(call.admin.actor.text), .optional(call.admin.actor.name), .text(call.origin.address),
+            .text(call.origin.requestID), .optional(call.admin.owner),
         ]
     }
 
@@ -75,7 +74,7 @@ enum AuditSQL {
         let order = query.oldestFirst ? "e.at, e.id" : "e.at DESC, e.id DESC"
         let limit = bind(.int64(Int64(query.limit)))
         let sql = """
-            SELECT \(columns), s.seq, s.hash FROM (
+            SELECT s.seq, s.hash, \(columns) FROM (
                 SELECT * FROM audit_events e \(filter) ORDER BY \(order) LIMIT \(limit)
             ) e LEFT JOIN audit_seals s ON s.event_id = e.id ORDER BY \(order)
             """
@@ -96,7 +95,7 @@ enum AuditSQL {
     /// The next sealable events after a position. Some of them may already be sealed: events of another cluster, once
     /// transactions here reach the same numbers. OFFSET 0 forces a lookup for each event.
     static let sealable = """
-        SELECT \(columns), pg_snapshot_xmin(pg_current_snapshot()), clock_timestamp(), true
+        SELECT pg_snapshot_xmin(pg_current_snapshot()), clock_timestamp(), true, \(columns)
         FROM audit_events e
         WHERE (e.xid, e.id) > ($1, $2) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
             AND NOT EXISTS (SELECT FROM audit_seals s WHERE s.event_id = e.id OFFSET 0)
@@ -106,8 +105,9 @@ enum AuditSQL {
     /// All unsealed events, each with a flag: true if it can be sealed, because its transaction is over or cannot
     /// belong to this cluster.
     static let unsealedAtAll = """
-        SELECT \(columns), pg_snapshot_xmin(pg_current_snapshot()), clock_timestamp(),
-            e.xid < pg_snapshot_xmin(pg_current_snapshot()) OR e.xid >= pg_snapshot_xmax(pg_current_snapshot())
+        SELECT pg_snapshot_xmin(pg_current_snapshot()), clock_timestamp(),
+            e.xid < pg_snapshot_xmin(pg_current_snapshot()) OR e.xid >= pg_snapshot_xmax(pg_current_snapshot()),
+            \(columns)
         FROM audit_events e
         WHERE NOT EXISTS (SELECT FROM audit_seals s WHERE s.event_id = e.id)
         ORDER BY e.id LIMIT $1
@@ -140,7 +140,7 @@ enum AuditSQL {
         """
 
     static let sealStates = """
-        SELECT \(columns), s.event_id IS NOT NULL, pg_snapshot_xmax(pg_current_snapshot())
+        SELECT pg_snapshot_xmax(pg_current_snapshot()), s.event_id IS NOT NULL, \(columns)
         FROM (SELECT * FROM audit_events WHERE id > $1 ORDER BY id LIMIT $2) e
         LEFT JOIN audit_seals s ON s.event_id = e.id
         ORDER BY e.id

@@ -24,17 +24,15 @@ enum FeedSQL {
         """
         COPY (
             WITH feed AS MATERIALIZED (\(state(since: watermark)))
-            SELECT NULL::bytea, NULL::uuid, NULL::int8, 0::int2, NULL::timestamptz, NULL::text, NULL::text, NULL::text,
-                NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
+            SELECT \(EntryRow.nullColumns),
                 concat_ws('|', history, GREATEST(next::text::bigint, checkpoint_next), checkpoint, checkpoint_next, durable_log, server_start, session, number, epoch, knows,
                     instruction), position
             FROM feed
             UNION ALL
-            SELECT \(KeySQL.entryColumns), NULL, NULL FROM auth_keys k JOIN auth_key_secrets s ON s.key_id = k.id
+            SELECT \(EntryRow.secretColumns), NULL, NULL FROM auth_keys k JOIN auth_key_secrets s ON s.key_id = k.id
             WHERE (SELECT is_whole FROM feed) AND \(keys)
             UNION ALL
-            SELECT digest, key_id, version, 4::int2, NULL, '', NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-            FROM auth_key_tombstones
+            SELECT \(EntryRow.tombstoneColumns), NULL, NULL FROM auth_key_tombstones
             WHERE (SELECT is_whole FROM feed) AND \(tombstones)
         ) TO STDOUT (FORMAT binary)
         """

@@ -6,18 +6,15 @@ extension KeySQL {
     static let createStage = """
         SET LOCAL idle_in_transaction_session_timeout = 0;
         CREATE TEMPORARY TABLE import_stage (
-            name text COLLATE "C", description text, owner text, scopes text, labels text, metadata text, enabled text,
-            expires_at timestamptz, not_before timestamptz, allowed_methods text, allowed_paths text,
-            allowed_cidrs text, report_only text,
-            line int8, id uuid, digest bytea, prefix text, last_four text, is_token text,
-            created_at timestamptz, updated_at timestamptz, deactivated_at timestamptz
+            line int8, id uuid, digest bytea, prefix text, last_four text, is_token text, created_at timestamptz,
+            updated_at timestamptz, deactivated_at timestamptz, \(AttributeColumn.batchTable)
         ) ON COMMIT DROP;
         CREATE TEMPORARY TABLE import_elsewhere (line int8, digest bytea) ON COMMIT DROP
         """
 
     static let stage = """
-        INSERT INTO import_stage SELECT * FROM unnest(\(attributeArrays), $14::int8[], $15::uuid[], $16::bytea[],
-            $17::text[], $18::text[], $19::text[], $20::timestamptz[], $21::timestamptz[], $22::timestamptz[])
+        INSERT INTO import_stage SELECT * FROM unnest($1::int8[], $2::uuid[], $3::bytea[], $4::text[], $5::text[],
+            $6::text[], $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], \(AttributeColumn.batchArrays(from: 10)))
         """
 
     static let stageElsewhere = "INSERT INTO import_elsewhere SELECT * FROM unnest($1::int8[], $2::bytea[])"
@@ -52,8 +49,8 @@ extension KeySQL {
 
     /// In the order of the ids, so that two imports of the same keys wait for each other without a deadlock.
     static let keepKeys = """
-        INSERT INTO auth_keys (id, created_at, updated_at, deactivated_at, \(attributeColumns))
-        SELECT id, created_at, updated_at, deactivated_at, \(attributeValues) FROM import_stage ORDER BY id
+        INSERT INTO auth_keys (id, created_at, updated_at, deactivated_at, \(AttributeColumn.names))
+        SELECT id, created_at, updated_at, deactivated_at, \(AttributeColumn.batchValues) FROM import_stage ORDER BY id
         """
 
     /// In the order of the digests, which is the order of their index. No secret is from the future by the database's

@@ -2,10 +2,9 @@
 enum KeySQL {
     /// One row per key, with its newest secret, and the previous one while it is valid.
     static let keyColumns = """
-        k.id, k.name, k.description, k.owner, k.scopes, k.enabled, k.expires_at, k.deactivated_at, k.created_at, \
-        k.updated_at, k.version, s.prefix, s.last_four, k.labels, k.metadata, p.prefix, p.last_four, p.expires_at, k.not_before, \
-        k.allowed_methods, k.allowed_paths, k.allowed_cidrs, k.report_only, u.last_used_at, u.last_address, \
-        u.last_agent, u.requests, s.last_used_at, p.last_used_at
+        k.id, \(AttributeColumn.ofKey), s.prefix, s.last_four, p.expires_at, p.prefix, p.last_four, p.last_used_at, \
+        s.last_used_at, u.last_used_at, u.last_address, u.last_agent, u.requests, k.deactivated_at, k.created_at, \
+        k.updated_at, k.version
         """
 
     /// The full prefix of a secret, including the separator.
@@ -30,58 +29,20 @@ enum KeySQL {
         LEFT JOIN LATERAL (SELECT * FROM auth_key_usage WHERE key_id = k.id OFFSET 0) u ON true
         """
 
-    /// One row per secret, in the form of the index. 8 is added to the state if the secret has its own expiry. A secret
-    /// that expired before the last change of its key has the expiry 'epoch'. It is thus expired by every clock: that
-    /// of any reader, and that of this server, which may not be the one that set the expiry.
-    static let entryColumns = """
-        s.digest, k.id, k.version, \
-        (CASE WHEN k.deactivated_at IS NOT NULL THEN 3 WHEN NOT k.enabled THEN 2 ELSE 1 END \
-            + CASE WHEN s.expires_at <= CASE WHEN 'expires_at' = ANY (k.report_only) THEN 'infinity' \
-                ELSE COALESCE(k.expires_at, 'infinity') END THEN 8 ELSE 0 END)::int2 AS state, \
-        LEAST(CASE WHEN 'expires_at' <> ALL (k.report_only) THEN k.expires_at END, \
-            CASE WHEN s.expires_at <= k.updated_at THEN 'epoch' ELSE s.expires_at END) \
-            AS expires_at, \
-        k.name, k.owner, array_to_string(k.scopes, ' ') AS scopes, \
-        CASE WHEN 'expires_at' = ANY (k.report_only) THEN k.expires_at END AS reported_expiry, k.not_before, \
-        NULLIF(array_to_string(k.allowed_methods, E'\n'), '') AS methods, \
-        NULLIF(array_to_string(k.allowed_paths, E'\n'), '') AS paths, \
-        NULLIF(array_to_string(k.allowed_cidrs, E'\n'), '') AS cidrs, \
-        NULLIF(array_to_string(k.report_only, E'\n'), '') AS report_only, \
-        NULLIF(k.metadata, '{}')::text AS metadata
-        """
-
     static let key = "SELECT \(keyColumns) FROM auth_keys k \(secretsOfKey) WHERE k.id = $1"
 
     static let hold = key + " FOR UPDATE OF k"
-
-    /// The attributes of a key that admins set: the columns of `auth_keys`, the expressions for batches, and the batch
-    /// arrays `$1` to `$13` (`PostgresParameter.attributes`).
-    static let attributeColumns = """
-        name, description, owner, scopes, labels, metadata, enabled, expires_at, not_before, allowed_methods, \
-        allowed_paths, allowed_cidrs, report_only
-        """
-
-    static let attributeValues = """
-        name, description, owner, string_to_array(scopes, ' '), labels::jsonb, metadata::jsonb, enabled::boolean, \
-        expires_at, not_before, string_to_array(allowed_methods, E'\n'), string_to_array(allowed_paths, E'\n'), \
-        string_to_array(allowed_cidrs, E'\n'), string_to_array(report_only, E'\n')
-        """
-
-    static let attributeArrays = """
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], \
-        $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[]
-        """
 
     /// Creates many keys in one statement, so that one commit serves all callers that arrived meanwhile.
     static let create = """
         WITH input AS MATERIALIZED (
             SELECT *, clock_timestamp() AS at
-            FROM unnest(\(attributeArrays), $14::uuid[], $15::bytea[], $16::text[], $17::text[], $18::text[], $19::text[],
-                $20::text[], $21::text[], $22::text[])
-                AS t (\(attributeColumns), id, digest, prefix, last_four, actor, actor_name, address, request_id, changes)
+            FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                $9::text[], \(AttributeColumn.batchArrays(from: 10)))
+                AS t (id, digest, prefix, last_four, actor, actor_name, address, request_id, changes, \(AttributeColumn.names))
         ), keys AS (
-            INSERT INTO auth_keys (id, created_at, updated_at, \(attributeColumns))
-            SELECT id, at, at, \(attributeValues) FROM input
+            INSERT INTO auth_keys (id, created_at, updated_at, \(AttributeColumn.names))
+            SELECT id, at, at, \(AttributeColumn.batchValues) FROM input
             RETURNING id, created_at
         ), secrets AS (
             INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, created_at)
@@ -93,22 +54,12 @@ enum KeySQL {
         SELECT id, created_at FROM keys
         """
 
-    static let update = """
-        UPDATE auth_keys
-        SET name = $2, description = $3, owner = $4, scopes = $5, labels = $6, metadata = $7, enabled = $8, expires_at = $9,
-            not_before = $10, allowed_methods = $11, allowed_paths = $12, allowed_cidrs = $13, report_only = $14
-        WHERE id = $1
-        """
+    static let update = "UPDATE auth_keys SET \(AttributeColumn.assignments(from: 2)) WHERE id = $1"
 
     static let delete = "DELETE FROM auth_keys WHERE id = $1"
 
     /// The entries of a deleted key's secrets.
-    static let buried = """
-        SELECT digest, key_id, version, 4::int2, NULL::timestamptz, '', NULL::text, '', NULL::timestamptz,
-            NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text
-        FROM auth_key_tombstones
-        WHERE key_id = $1
-        """
+    static let buried = "SELECT \(EntryRow.tombstoneColumns) FROM auth_key_tombstones WHERE key_id = $1"
 
     /// Adds a secret, which updates the key's stamp. The previous secret expires after the grace period, unless it
     /// expires earlier. Older ones expire now, and those that expired a month ago are deleted.
@@ -164,18 +115,18 @@ enum KeySQL {
                     to_char(k.deactivated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
             FROM k
         )
-        SELECT k.id, \(entryColumns) FROM k LEFT JOIN auth_key_secrets s ON s.key_id = k.id
+        SELECT \(EntryRow.secretColumns) FROM k LEFT JOIN auth_key_secrets s ON s.key_id = k.id
         """
 
     static let entriesOfKey = """
-        SELECT k.id, \(entryColumns) FROM auth_keys k LEFT JOIN auth_key_secrets s ON s.key_id = k.id WHERE k.id = $1
+        SELECT \(EntryRow.secretColumns) FROM auth_keys k LEFT JOIN auth_key_secrets s ON s.key_id = k.id WHERE k.id = $1
         """
 
     /// The entries of a key that belongs to the owner; NULL means any owner.
     static let entriesOfOwnersKey = entriesOfKey + " AND ($2::text IS NULL OR k.owner = $2)"
 
     static let find = """
-        SELECT k.id, \(entryColumns) FROM auth_key_secrets s JOIN auth_keys k ON k.id = s.key_id
+        SELECT \(EntryRow.secretColumns) FROM auth_key_secrets s JOIN auth_keys k ON k.id = s.key_id
         WHERE s.digest = ANY ($1)
         """
 

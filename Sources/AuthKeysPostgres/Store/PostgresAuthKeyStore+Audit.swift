@@ -16,7 +16,9 @@ extension PostgresAuthKeyStore: AuditTrail {
         let (sql, parameters) = AuditSQL.events(query)
         return try await attempt {
             try await self.pool.query(sql, parameters).rows.compactMap { row in
-                try AuditEvent(row: row, seal: try AuditEvent.Place(row: row, from: AuditEvent.columnCount))
+                var row = RowCursor(row)
+                let seal = try AuditEvent.Place(row: &row)
+                return try AuditEvent(row: &row, seal: seal)
             }
         }
     }
@@ -27,11 +29,9 @@ extension PostgresAuthKeyStore: AuditTrail {
                 let answers = try await transaction.pipeline([
                     PostgresStatement(AuditSQL.lock, [.int64(AuditSQL.lockKey)]), PostgresStatement(AuditSQL.state),
                 ])
-                guard answers.count == 2, try answers[0].rows.first?.bool(0) == true, let row = answers[1].rows.first
+                guard answers.count == 2, try answers[0].rows.first?.bool(0) == true,
+                    let state = try answers[1].rows.first?.read(SealingState.init(row:))
                 else { return 0 }
-                let state = SealingState(
-                    head: try AuditSeal(row: row, from: 2), headTransaction: try row.optionalXid8(1),
-                    history: try row.text(0))
                 return try await Self.seal(behind: state, in: transaction)
             }
         }
@@ -39,7 +39,7 @@ extension PostgresAuthKeyStore: AuditTrail {
 
     private static func seal(behind state: SealingState, in transaction: PostgresTransaction) async throws -> Int {
         let limit = SealingState.batch
-        let (after, position) = (AuditEvent.columnCount, state.position)
+        let position = state.position
         let rows =
             state.looksAtAll
             ? try await transaction.query(AuditSQL.unsealedAtAll, [.int64(Int64(limit + 1))]).rows
@@ -54,11 +54,13 @@ extension PostgresAuthKeyStore: AuditTrail {
             return 0
         }
         let events = try rows.prefix(limit).compactMap { row -> AuditEvent? in
-            try row.bool(after + 2) ? try AuditEvent(row: row) : nil
+            var row = RowCursor(row)
+            try row.skip(2)
+            return try row.nextBool() ? try AuditEvent(row: &row) : nil
         }
         let seals = state.seals(
-            for: events, horizon: try first.xid8(after), isCut: rows.count > limit,
-            now: Timestamp(microseconds: try first.timestamp(after + 1)))
+            for: events, horizon: try first.xid8(0), isCut: rows.count > limit,
+            now: Timestamp(microseconds: try first.timestamp(1)))
         if seals.isEmpty { return 0 }
         let statement = AuditSQL.keep(seals)
         _ = try await transaction.query(statement.sql, statement.parameters)
@@ -83,8 +85,9 @@ extension PostgresAuthKeyStore: AuditTrail {
         try await attempt {
             try await self.pool.query(AuditSQL.sealed, [.int64(sequence), .int64(Int64(limit))]).rows.compactMap {
                 row in
-                guard let seal = try AuditSeal(row: row, from: 0) else { return nil }
-                return SealedEvent(seal: seal, event: try AuditEvent(row: row, from: AuditSeal.columnCount))
+                var row = RowCursor(row)
+                guard let seal = try AuditSeal(row: &row) else { return nil }
+                return SealedEvent(seal: seal, event: try AuditEvent(row: &row))
             }
         }
     }
@@ -101,12 +104,14 @@ extension PostgresAuthKeyStore: AuditTrail {
 
     public func unsealed(after id: Int64, limit: Int) async throws(StoreError) -> UnsealedPage {
         try await attempt {
-            let rows = try await self.pool.query(AuditSQL.sealStates, [.int64(id), .int64(Int64(limit))]).rows
-            let (isSealed, next) = (AuditEvent.columnCount, AuditEvent.columnCount + 1)
+            let rows = try await self.pool.query(AuditSQL.sealStates, [.int64(id), .int64(Int64(limit))]).rows.map {
+                row in
+                var row = RowCursor(row)
+                return (next: try row.nextXid8(), isSealed: try row.nextBool(), event: try AuditEvent(row: &row))
+            }
             return UnsealedPage(
-                events: try rows.compactMap { try $0.bool(isSealed) ? nil : try AuditEvent(row: $0) },
-                last: rows.count < limit ? nil : try rows.last?.int64(0),
-                next: try rows.first?.xid8(next) ?? .max)
+                events: rows.compactMap { $0.isSealed ? nil : $0.event },
+                last: rows.count < limit ? nil : rows.last?.event?.id, next: rows.first?.next ?? .max)
         }
     }
 }

@@ -20,7 +20,7 @@ extension PostgresAuthKeyStore {
             if wanted != key.attributes {
                 let changes = AuditChanges(from: key.attributes, to: wanted)
                 _ = try await transaction.pipeline([
-                    PostgresStatement(KeySQL.update, [.uuid(PostgresUUID(id))] + parameters(of: wanted)),
+                    PostgresStatement(KeySQL.update, [.uuid(PostgresUUID(id))] + AttributeColumn.parameters(wanted)),
                     AuditSQL.append([NewAuditEvent(call, .keyUpdate, of: key, changes)]),
                 ])
             }
@@ -42,7 +42,7 @@ extension PostgresAuthKeyStore {
                 AuditSQL.append([NewAuditEvent(call, .keyDelete, of: key, changes)]),
             ])
             let buried = try await transaction.query(KeySQL.buried, [.uuid(PostgresUUID(id))]).rows
-            return .deleted(try buried.compactMap { try KeyEntry(row: $0, from: 0) })
+            return .deleted(try buried.compactMap { try $0.read(KeyEntry.init(row:)) })
         }
     }
 
@@ -93,7 +93,7 @@ extension PostgresAuthKeyStore {
             _ = try await transaction.query(KeySQL.endPreviousSecrets, [key] + AuditSQL.parameters(of: call))
             // Read before the commit: a failure after it must not report the change as failed.
             let rows = try await transaction.query(KeySQL.entriesOfOwnersKey, [key, .null]).rows
-            return try rows.compactMap { row throws(PostgresError) in try KeyEntry(row: row, from: 1) }
+            return try rows.compactMap { try $0.read(KeyEntry.init(row:)) }
         }
     }
 
@@ -122,26 +122,14 @@ extension PostgresAuthKeyStore {
         return SecretDigest(try row.bytes(0)) == claim.request ? .replayed(row) : .claimedOtherwise
     }
 
-    /// Returns the values of `KeySQL.update`, after the id.
-    private static func parameters(of attributes: KeyAttributes) throws(PostgresError) -> [PostgresParameter] {
-        [
-            .text(attributes.name), .text(attributes.description), attributes.owner.map { .text($0) } ?? .null,
-            .textArray(attributes.scopes), .jsonb(JSONValue(attributes.labels).text),
-            .jsonb(JSONValue.object(attributes.metadata).text), .bool(attributes.enabled),
-            attributes.expiresAt.map { .timestamp(microsecondsSinceUnixEpoch: $0.microseconds) } ?? .null,
-            attributes.notBefore.map { .timestamp(microsecondsSinceUnixEpoch: $0.microseconds) } ?? .null,
-            .textArray(attributes.allowedMethods), .textArray(attributes.allowedPaths),
-            .textArray(attributes.allowedCIDRs), .textArray(attributes.reportOnly),
-        ]
-    }
-
     /// Returns the key with its row locked until the end of the transaction; nil if there is none that the admin may
     /// see.
     private static func hold(
         _ id: KeyID, for admin: Admin, in transaction: PostgresTransaction
     ) async throws -> AuthKey? {
         let row = try await transaction.query(KeySQL.hold, [.uuid(PostgresUUID(id))]).rows.first
-        return try row.map(AuthKey.init).flatMap { admin.sees(owner: $0.owner) ? $0 : nil }
+        guard let key = try row?.read(AuthKey.init(row:)), admin.sees(owner: key.owner) else { return nil }
+        return key
     }
 
     private static func changed(_ id: KeyID, in transaction: PostgresTransaction) async throws -> ChangedKey {
@@ -150,6 +138,7 @@ extension PostgresAuthKeyStore {
         }
         let entries = try await transaction.query(KeySQL.entriesOfKey, [.uuid(PostgresUUID(id))]).rows
         return ChangedKey(
-            key: try AuthKey(row: row), entries: try entries.compactMap { try KeyEntry(row: $0, from: 1) })
+            key: try row.read(AuthKey.init(row:)),
+            entries: try entries.compactMap { try $0.read(KeyEntry.init(row:)) })
     }
 }

@@ -57,7 +57,7 @@ extension PostgresAuthKeyStore {
         let keys = creations.map(\.key)
         let result = try await executor.query(
             KeySQL.create,
-            PostgresParameter.attributes(keys.map(\.attributes)) + [
+            [
                 .uuidArray(keys.map { PostgresUUID($0.id) }),
                 .bytesArray(keys.map(\.digest.bytes)),
                 .textArray(keys.map(\.prefix.description)),
@@ -65,7 +65,7 @@ extension PostgresAuthKeyStore {
                 .textArray(creations.map(\.call.admin.actor.text)), .textArray(creations.map(\.call.admin.actor.name)),
                 .textArray(creations.map(\.call.origin.address)), .textArray(creations.map(\.call.origin.requestID)),
                 .textArray(creations.map { $0.changes.json.text }),
-            ])
+            ] + AttributeColumn.batchParameters(keys.map(\.attributes)))
         return try created(keys, rows: result.rows)
     }
 
@@ -82,27 +82,5 @@ extension PostgresAuthKeyStore {
                 deactivatedAt: nil, createdAt: at, updatedAt: at, version: 1)
         }
         return created
-    }
-}
-
-extension PostgresParameter {
-    /// Returns the values of `KeySQL.attributeArrays`.
-    static func attributes(_ all: [KeyAttributes]) -> [PostgresParameter] {
-        [
-            .textArray(all.map(\.name)), .textArray(all.map(\.description)), .textArray(all.map(\.owner)),
-            .textArray(all.map { $0.scopes.joined(separator: " ") }),
-            .textArray(all.map { JSONValue($0.labels).text }),
-            .textArray(all.map { JSONValue.object($0.metadata).text }),
-            .textArray(all.map { $0.enabled ? "true" : "false" }),
-            .timestampArray(all.map { $0.expiresAt?.microseconds }),
-            .timestampArray(all.map { $0.notBefore?.microseconds }),
-            lines(all.map(\.allowedMethods)), lines(all.map(\.allowedPaths)), lines(all.map(\.allowedCIDRs)),
-            lines(all.map(\.reportOnly)),
-        ]
-    }
-
-    /// Encodes lists with one entry per line; no entry contains a line break.
-    private static func lines(_ lists: [[String]]) -> PostgresParameter {
-        .textArray(lists.map { $0.joined(separator: "\n") })
     }
 }

@@ -13,7 +13,7 @@ extension PostgresAuthKeyStore {
             isFew = count < KeySet.few
         }
         let results = try await pool.pipeline([KeySQL.listPlanning, KeySQL.list(query, by: set, isFew: isFew)])
-        return try results.last?.rows.map(AuthKey.init) ?? []
+        return try results.last?.rows.map { try $0.read(AuthKey.init(row:)) } ?? []
     }
 
     /// Counts up to the limit of exact counts. Above it, asks the planner, which knows the sizes of the tables and the

@@ -41,17 +41,15 @@ extension PostgresAuthKeyStore {
             if let digest = SecretDigest(try row.bytes(0)) { bySecret[digest, default: []].append(day) }
         }
         let secrets = try await pool.query(KeySQL.usageOfSecrets, [key]).rows.map { row in
-            KeyUsageReport.Secret(
-                prefix: try row.text(1), lastFour: try row.text(2),
-                createdAt: Timestamp(microseconds: try row.timestampOrInfinity(3)),
-                expiresAt: try row.optionalMoment(4), lastUsedAt: try row.optionalMoment(5),
-                requests: try row.optionalInt64(6) ?? 0,
-                days: SecretDigest(try row.bytes(0)).flatMap { bySecret[$0] } ?? [])
+            var row = RowCursor(row)
+            let days = SecretDigest(try row.nextBytes()).flatMap { bySecret[$0] } ?? []
+            return KeyUsageReport.Secret(
+                prefix: try row.nextText(), lastFour: try row.nextText(), createdAt: try row.nextMoment(),
+                expiresAt: try row.nextOptionalMoment(), lastUsedAt: try row.nextOptionalMoment(),
+                requests: try row.nextOptionalInt64() ?? 0, days: days)
         }
         return KeyUsageReport(
-            usage: KeyUsage(
-                lastUsedAt: try total.optionalMoment(0), lastAddress: try total.optionalText(1),
-                lastAgent: try total.optionalText(2), requests: try total.optionalInt64(3) ?? 0),
+            usage: try total.read(KeyUsage.init(row:)),
             days: byDay.sorted { $0.key > $1.key }.map { KeyUsageReport.Day(number: $0.key, requests: $0.value) },
             secrets: secrets)
     }

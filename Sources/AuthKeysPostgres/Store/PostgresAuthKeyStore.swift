@@ -4,7 +4,8 @@ public import LibPQ
 public import Logging
 import Synchronization
 
-/// A key store in PostgreSQL. Its statements are in `KeySQL`, `EndSQL`, `FeedSQL`, `AuditSQL` and `AdminKeySQL`.
+/// A key store in PostgreSQL. Its statements are in `KeySQL`, `EndSQL`, `FeedSQL`, `AuditSQL` and `AdminKeySQL`. The
+/// columns that they share are in `EntryRow` and `AttributeColumn`.
 public final class PostgresAuthKeyStore: Store {
     /// The maximum number of creations in one statement, and of such statements in progress.
     private static let createBatch = 200
@@ -47,7 +48,7 @@ public final class PostgresAuthKeyStore: Store {
 
     public func key(_ id: KeyID) async throws(StoreError) -> AuthKey? {
         try await attempt {
-            try await self.pool.query(KeySQL.key, [.uuid(PostgresUUID(id))]).rows.first.map(AuthKey.init)
+            try await self.pool.query(KeySQL.key, [.uuid(PostgresUUID(id))]).rows.first?.read(AuthKey.init(row:))
         }
     }
 
@@ -112,7 +113,7 @@ public final class PostgresAuthKeyStore: Store {
     private func knownEntries(_ id: KeyID, for admin: Admin) async throws(StoreError) -> [KeyEntry]? {
         let known = try await attempt {
             try await self.entries(
-                KeySQL.entriesOfOwnersKey, [.uuid(PostgresUUID(id)), admin.owner.map { .text($0) } ?? .null])
+                KeySQL.entriesOfOwnersKey, [.uuid(PostgresUUID(id)), .optional(admin.owner)])
         }
         return known.isEmpty ? nil : known.compactMap(\.self)
     }
@@ -121,13 +122,15 @@ public final class PostgresAuthKeyStore: Store {
     private func entries(
         _ sql: String, _ parameters: [PostgresParameter]
     ) async throws(PostgresError) -> [KeyEntry?] {
-        try await pool.query(sql, parameters).rows.map { row throws(PostgresError) in try KeyEntry(row: row, from: 1) }
+        try await pool.query(sql, parameters).rows.map { row throws(PostgresError) in
+            try row.read(KeyEntry.init(row:))
+        }
     }
 
     public func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry] {
         try await attempt {
             let rows = try await self.feedPool.query(KeySQL.find, [.bytesArray(digests.map(\.bytes))]).rows
-            return try rows.compactMap { try KeyEntry(row: $0, from: 1) }
+            return try rows.compactMap { try $0.read(KeyEntry.init(row:)) }
         }
     }
 

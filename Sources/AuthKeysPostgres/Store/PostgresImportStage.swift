@@ -19,7 +19,7 @@ struct PostgresImportStage: ImportStage {
         try await attempt { () async throws(PostgresError) in
             _ = try await transaction.query(
                 KeySQL.stage,
-                PostgresParameter.attributes(keys.map(\.attributes)) + [
+                [
                     .int64Array(keys.map { Int64($0.line) }),
                     .uuidArray(keys.map { PostgresUUID($0.id) }),
                     .bytesArray(keys.map(\.digest.bytes)),
@@ -29,7 +29,7 @@ struct PostgresImportStage: ImportStage {
                     .timestampArray(keys.map(\.createdAt.microseconds)),
                     .timestampArray(keys.map(\.updatedAt.microseconds)),
                     .timestampArray(keys.map { $0.deactivatedAt?.microseconds }),
-                ])
+                ] + AttributeColumn.batchParameters(keys.map(\.attributes)))
             let elsewhere = keys.flatMap { key in key.elsewhere.map { (Int64(key.line), $0.bytes) } }
             if elsewhere.isEmpty { return }
             _ = try await transaction.query(

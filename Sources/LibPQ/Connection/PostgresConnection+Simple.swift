@@ -44,7 +44,7 @@ extension PostgresConnection {
     /// Runs a COPY to this program. The caller owns the connection.
     func run(
         copy sql: String, in transaction: PostgresTransaction? = nil, deadline: Deadline,
-        row: @Sendable (inout CopyRow) throws -> Void
+        row: @Sendable (inout RowCursor) throws -> Void
     ) async throws(PostgresError) -> Int {
         try Self.check(sql: sql)
         try await acquireTurn(.wire, deadline)
@@ -92,7 +92,7 @@ extension PostgresConnection {
     /// discarded.
     private func receiveCopy(
         into stream: inout CopyStream, _ failure: PostgresError?, _ deadline: inout Deadline,
-        row: @Sendable (inout CopyRow) throws -> Void
+        row: @Sendable (inout RowCursor) throws -> Void
     ) async throws(PostgresError) -> PostgresError? {
         var failure = failure
         while let session {
@@ -148,7 +148,7 @@ extension Session {
 
     /// Passes on the rows that have arrived (libpq, "PQgetCopyData").
     fileprivate func receiveRows(
-        into stream: inout CopyStream, discarding: Bool, row: (inout CopyRow) throws -> Void
+        into stream: inout CopyStream, discarding: Bool, row: (inout RowCursor) throws -> Void
     ) -> CopyProgress {
         while true {
             var data: UnsafeMutablePointer<CChar>?

@@ -26,7 +26,7 @@ public protocol PostgresExecutor: Sendable {
     /// is thrown: a `PostgresError` as it is, any other as `.rowHandlerFailed`. Without a `timeout`, the connection's
     /// `queryTimeout` limits the wait for each part instead of the whole.
     func copyOut(
-        _ sql: String, timeout: Duration?, row: @escaping @Sendable (inout CopyRow) throws -> Void
+        _ sql: String, timeout: Duration?, row: @escaping @Sendable (inout RowCursor) throws -> Void
     ) async throws(PostgresError) -> Int
 }
 
@@ -50,7 +50,7 @@ extension PostgresExecutor {
 
     /// Calls `copyOut(_:timeout:row:)` with the connection's `queryTimeout`.
     public func copyOut(
-        _ sql: String, row: @escaping @Sendable (inout CopyRow) throws -> Void
+        _ sql: String, row: @escaping @Sendable (inout RowCursor) throws -> Void
     ) async throws(PostgresError) -> Int {
         try await copyOut(sql, timeout: nil, row: row)
     }

@@ -38,7 +38,7 @@ public final class PostgresTransaction: PostgresExecutor {
     }
 
     public func copyOut(
-        _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout CopyRow) throws -> Void
+        _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout RowCursor) throws -> Void
     ) async throws(PostgresError) -> Int {
         try check()
         let deadline = Deadline(timeout ?? connection.settings.queryTimeout, renewing: timeout == nil)
