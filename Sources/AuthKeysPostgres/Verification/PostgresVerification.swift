@@ -8,7 +8,8 @@ public struct PostgresVerification: Sendable {
     public let store: PostgresAuthKeyStore
     public let index: KeyIndex
     public let freshness: IndexFreshness
-    public let usage: UsageRecorder
+    /// Nil if usage is not recorded.
+    public let usage: UsageRecorder?
     public let verifier: KeyVerifier
     private let feedPool: PostgresPool
     private let hints: PostgresChangeHints
@@ -39,10 +40,11 @@ public struct PostgresVerification: Sendable {
         follower = IndexFollower(
             store: store, hints: hints, index: index, freshness: freshness, reads: reads, writesBack: writesBack,
             reconciliation: reconciliation, logger: logger)
-        usage = UsageRecorder(store: store, interval: usageInterval ?? .seconds(30), logger: logger)
+        usage =
+            if let usageInterval { UsageRecorder(store: store, interval: usageInterval, logger: logger) } else { nil }
         verifier = KeyVerifier(
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index, reads: reads),
-            reads: reads, usage: usageInterval == nil ? nil : usage, logger: logger)
+            reads: reads, logger: logger)
     }
 
     /// Runs `body` with open connections, and closes them afterwards.
@@ -71,13 +73,13 @@ public struct PostgresVerification: Sendable {
         follower.resync(order)
     }
 
-    /// Follows the changes from a watermark on and records usage, until the task is cancelled. `usage.flush()` writes
-    /// the rest.
+    /// Follows the changes from a watermark on and records usage, until the task is cancelled. `UsageRecorder.flush`
+    /// writes the rest.
     public func follow(from watermark: Watermark) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await hints.run() }
             group.addTask { await follower.follow(from: watermark) }
-            group.addTask { await usage.run() }
+            group.addTask { await usage?.run() }
         }
     }
 }

@@ -119,18 +119,20 @@ extension FrontConnection {
     private func decide(after answer: UnknownKeyLookup.Answer? = nil) -> Exchange.Decision {
         if !record.isAdmitted { return .answer(.overloaded) }
         return headBytes.withUnsafeReadableBytes { bytes in
-            let outcome = loop.gate.decide(
-                head, bytes: bytes, from: forwarded, after: answer, identity: &identity)
-            record.keyID = outcome.keyID
-            record.digest = outcome.digest
-            record.expiresAt = outcome.expiresAt
-            guard outcome.decision == .forward else { return outcome.decision }
-            if let refusal = countAgainstAccount(bytes: bytes) { return .answer(refusal) }
-            if let digest = outcome.digest, let keyID = outcome.keyID, let verifiedAt = outcome.verifiedAt {
-                loop.countUse(of: digest, keyID, at: verifiedAt, head, bytes: bytes, from: forwarded)
+            switch loop.gate.decide(head, bytes: bytes, from: forwarded, after: answer, identity: &identity) {
+            case .answer(let answer):
+                record.digest = nil
+                return .answer(answer)
+            case .resolve(let digest):
+                record.digest = digest
+                return .resolve
+            case .forward(let key):
+                (record.keyID, record.digest, record.expiresAt) = (key?.id, key?.digest, key?.expiresAt)
+                if let refusal = countAgainstAccount(bytes: bytes) { return .answer(refusal) }
+                if let key { loop.countUse(of: key, head, bytes: bytes, from: forwarded) }
+                record.group = loop.router.destination(of: bytes.part(head.path))
+                return record.group == nil ? .answer(.notRouted) : .forward
             }
-            record.group = loop.router.destination(of: bytes.part(head.path))
-            return record.group == nil ? .answer(.notRouted) : .forward
         }
     }
 

@@ -170,13 +170,12 @@ final class GatewayLoop {
     /// Counts a request that a valid key authenticated.
     @inline(__always)
     func countUse(
-        of digest: SecretDigest, _ keyID: KeyID, at now: Timestamp, _ head: borrowing RequestHead,
-        bytes: UnsafeRawBufferPointer, from forwarded: Forwarded
+        of key: AdmittedKey, _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded
     ) {
-        guard recorder != nil, usage.count(digest, of: keyID, at: now) else { return }
+        guard recorder != nil, usage.count(key.digest, of: key.id, at: key.verifiedAt) else { return }
         let agent = head.fields.lines.first { bytes.part($0.name).equals("user-agent") }
         usage.note(
-            digest, address: forwarded.client(head, bytes: bytes),
+            key.digest, address: forwarded.client(head, bytes: bytes),
             agent: agent.flatMap { AgentName.read(bytes.part($0.value)) })
     }
 

@@ -90,7 +90,7 @@ struct Instance: Service {
             administration: administration, index: index, freshness: freshness, writes: store.writes, metrics: metrics,
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
-                passesPreflights: settings.gateway.passesPreflights),
+                passesPreflights: settings.gateway.passesPreflights, usage: usage),
             issuer: settings.issuer, proxies: settings.gateway.trustedProxies, limits: connectionLimits)
         let report = StartReport(
             migrated: migrated, keys: index.count, isPrivate: database.embedded != nil, adminKeyPath: adminKeyPath,
@@ -123,11 +123,11 @@ struct Instance: Service {
             try await ServiceGroup(configuration: .init(services: services, endingInOrder: logger)).run()
         } catch {
             await administration.refusals.close()
-            await usage.flush()
+            await usage?.flush()
             throw error
         }
         await administration.refusals.close()
-        await usage.flush()
+        await usage?.flush()
     }
 
     /// Removes old rows from the database every hour, until shutdown.

@@ -51,9 +51,9 @@ struct ForeignTokenTests {
 
     private func name(_ token: String) async -> String {
         switch await verifier.verify(token, time: clock.source) {
-        case .admitted(let profile): profile.principal.name
+        case .admitted(_, let profile): profile.principal.name
         case .refused(let refusal, _): refusal.code
-        case .unavailable: "unavailable"
+        case .unresolved, .unavailable: "unavailable"
         }
     }
 

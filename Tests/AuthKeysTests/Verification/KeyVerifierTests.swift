@@ -28,7 +28,7 @@ struct KeyVerifierTests {
                 name: "n"))
     }
 
-    private func decision(_ token: String) async -> Decision {
+    private func decision(_ token: String) async -> Verdict<KeyProfile> {
         await verifier.verify(token, time: clock.source)
     }
 
@@ -37,7 +37,7 @@ struct KeyVerifierTests {
     }
 
     private func isAdmitted(_ token: Token) async -> Bool {
-        if case .admitted(let profile) = await decision(token.value) { profile.principal.name == "n" } else { false }
+        if case .admitted(_, let profile) = await decision(token.value) { profile.principal.name == "n" } else { false }
     }
 
     @Test("a valid key is admitted with its principal")
