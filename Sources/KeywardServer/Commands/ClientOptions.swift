@@ -4,14 +4,11 @@ import FoundationEssentials
 
 /// The options of commands that need an admin key: the key, the control listener, and the form of the output.
 struct ClientOptions: ParsableArguments {
-    @Option(
-        help: "A file that holds the admin key (or the key itself in KEYWARD_ADMIN_KEY).", completion: .file(),
-        transform: GivenText.nonEmpty)
+    @Option(help: Setting.adminKeyFile.flagHelp(), completion: .file(), transform: GivenText.nonEmpty)
     var adminKeyFile: String?
 
     @Option(
-        help:
-            "The data folder of Keyward, with the admin key if no other is given (KEYWARD_DATA_DIR). Default: .keyward.",
+        help: Setting.dataDirectory.flagHelp("The data folder of Keyward, with the admin key if no other is given"),
         completion: .directory, transform: GivenText.nonEmpty)
     var dataDir: String?
 
@@ -64,14 +61,17 @@ struct ClientOptions: ParsableArguments {
     }
 
     private func adminKey(_ environment: [String: String]) throws -> String {
-        let named = try ListenerOptions.text("KEYWARD_ADMIN_KEY_FILE", "--admin-key-file", adminKeyFile, environment)
+        let named = try ListenerOptions.text(Setting.adminKeyFile, adminKeyFile, environment)
         // `serve` gives the file precedence too.
-        if named == nil, let key = try ListenerOptions.text("KEYWARD_ADMIN_KEY", nil, nil, environment) {
+        if named == nil, let key = try ListenerOptions.text(Setting.adminKey, nil, environment) {
             return key
         }
-        let folder = try ListenerOptions.text("KEYWARD_DATA_DIR", "--data-dir", dataDir, environment) ?? ".keyward"
+        let folder = try ListenerOptions.text(Setting.dataDirectory, dataDir, environment)
         do {
-            let (key, warning) = try AdminKeyFile.read(named ?? folder + "/admin-key")
+            guard let path = named ?? folder.map({ $0 + "/admin-key" }) else {
+                throw SettingsError(Setting.adminKeyFile)
+            }
+            let (key, warning) = try AdminKeyFile.read(path)
             if let warning { Console.error("keyward: warning: \(warning)") }
             return key
         } catch {

@@ -156,10 +156,7 @@ struct Instance: Service {
     /// Checks, if no admin key is set, that the database holds an active one with the permission `admin`.
     private func checkAdministrators(_ credentials: AdminCredentials) async throws {
         guard try await credentials.reach() == .none else { return }
-        throw SettingsError(
-            message:
-                "\(Setting.adminKey.environment) (or --admin-key-file) is required, because the database holds no active admin "
-                + "key with the permission admin: it takes \(Setting.adminKey.takes)")
+        throw SettingsError.adminKeyRequired
     }
 
     private func bootstrap(isPrivate: Bool) throws -> (key: BootstrapKey?, path: String?) {
@@ -171,11 +168,11 @@ struct Instance: Service {
         do {
             (text, path, warning) = try AdminKeyFile.readOrCreate(in: settings.dataDirectory)
         } catch let refusal as SecretFile.Refusal {
-            throw SettingsError(.dataDirectory, cannot: "\(refusal)")
+            throw SettingsError(Setting.dataDirectory, cannot: "\(refusal)")
         }
         SecretFile.log(warning.map { [$0] } ?? [], to: logger)
         guard let key = BootstrapKey(text) else {
-            throw SettingsError(.adminKeyFile, "\(path) holds a text of \(text.count) characters")
+            throw SettingsError(Setting.adminKeyFile, "\(path) holds a text of \(text.count) characters")
         }
         return (key, path)
     }
@@ -216,16 +213,16 @@ struct Instance: Service {
             if case .tls(let file, _) = error {
                 throw SettingsError(Self.setting(of: file, settings), cannot: "\(error)")
             }
-            throw SettingsError(.gatewayAddress, cannot: "\(error)")
+            throw SettingsError(Setting.gatewayAddress, cannot: "\(error)")
         }
     }
 
     /// Returns the setting that names a file.
     private static func setting(of file: String, _ settings: Settings) -> Setting {
         switch file {
-        case settings.gateway.certificate?.chain: .certificateFile
-        case settings.gateway.certificate?.key: .keyFile
-        default: .upstreamCAFile
+        case settings.gateway.certificate?.chain: Setting.certificateFile
+        case settings.gateway.certificate?.key: Setting.keyFile
+        default: Setting.upstreamCAFile
         }
     }
 
