@@ -1,6 +1,7 @@
 import AuthKeys
 import Logging
 import NIOCore
+import NIOHTTP1
 
 /// Forwarding of a response to the client, and the end of an exchange.
 extension FrontConnection {
@@ -107,7 +108,7 @@ extension FrontConnection {
     private func write(_ answer: Answer, persists: Bool) {
         // A request whose head was incomplete is not counted yet.
         if !record.isCounted { beginRecord(now: .now()) }
-        record.status = answer.status
+        record.status = Int(answer.row.status.code)
         let context = AnswerWriter.Context(
             id: record.id, isToHead: record.isToHead, hasOrigin: record.hasOrigin, version: record.version,
             persists: persists)

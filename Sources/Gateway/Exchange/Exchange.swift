@@ -310,7 +310,7 @@ struct Exchange {
     private mutating func give(_ answer: Answer, now: NIODeadline) -> Step {
         var step = Step(actions: [.answer, .finish], answer: answer)
         if stage == .connecting || stage == .awaiting { step.actions.insert(.dropUpstream) }
-        step.actions.insert(conclude(keeping: requestEnded && persists && !answer.losesFraming, now: now))
+        step.actions.insert(conclude(keeping: requestEnded && persists && !answer.row.losesFraming, now: now))
         return step
     }
 
