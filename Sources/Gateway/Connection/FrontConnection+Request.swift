@@ -40,7 +40,7 @@ extension FrontConnection {
             case .needsMore: return false
             case .end: break
             case .piece(let piece):
-                guard exchange.requestPiece(bytes: piece.readableBytes, now: now).actions.contains(.forward) else {
+                guard exchange.requestPiece(bytes: piece.readableBytes, now: now) == .forward else {
                     return false
                 }
                 if head.framing == .chunked { upstream?.writeChunk(piece) } else { upstream?.write(piece) }
@@ -50,7 +50,7 @@ extension FrontConnection {
             refuse(error, now: now)
             return false
         }
-        guard exchange.requestEnd(now: now).actions.contains(.forward) else { return false }
+        guard exchange.requestEnd(now: now) == .forward else { return false }
         if head.framing == .chunked { upstream?.writeLastChunk(trailers: requestBody.trailers) }
         return true
     }
@@ -61,8 +61,7 @@ extension FrontConnection {
     }
 
     func upstreamReady(_ connection: UpstreamConnection, isReused: Bool) {
-        let step = exchange.upstreamReady(isReused: isReused, now: .now())
-        guard step.actions.contains(.forward) else { return connection.release() }
+        guard exchange.upstreamReady(isReused: isReused, now: .now()) == .forward else { return connection.release() }
         upstream = connection
         headBytes.withUnsafeReadableBytes { bytes in
             connection.pool.rewriter.write(
@@ -80,7 +79,7 @@ extension FrontConnection {
 
     func upstreamFailed(_ answer: Answer, _ cause: UpstreamCause) {
         loop.noteFailure(answer == .upstreamTimeout ? .timeout : .unreachable, cause, of: record)
-        perform(exchange.upstreamFailed(answer, now: .now()))
+        if let reply = exchange.upstreamFailed(answer, now: .now()) { send(reply) }
         flush()
     }
 
@@ -91,7 +90,7 @@ extension FrontConnection {
 
     /// Passes on the bytes that the client of a tunnel sent. Returns false if nothing may follow.
     func readTunnel() -> Bool {
-        guard exchange.tunnelPiece(now: .now()).actions.contains(.forward) else { return false }
+        guard exchange.tunnelPiece(now: .now()) == .forward else { return false }
         upstream?.write(input)
         input = ByteBuffer()
         return false
@@ -111,7 +110,7 @@ extension FrontConnection {
 
     private func resolved(_ answer: UnknownKeyLookup.Answer, number: UInt64) {
         guard self.number == number, exchange.stage == .resolving else { return }
-        perform(exchange.resolved(decide(after: answer), now: .now()))
+        if let action = exchange.resolved(decide(after: answer), now: .now()) { perform(action) }
         process()
     }
 
@@ -159,6 +158,6 @@ extension FrontConnection {
             case .tooLarge: .headTooLarge
             case .unsupportedVersion: .versionNotSupported
             }
-        perform(exchange.fail(answer, now: now))
+        fail(answer, now: now)
     }
 }

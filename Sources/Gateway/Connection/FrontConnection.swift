@@ -76,7 +76,7 @@ final class FrontConnection: ChannelInboundHandler {
 
     private func open(_ context: ChannelHandlerContext) {
         guard isRefused else { return context.read() }
-        perform(exchange.fail(.overloaded, now: .now()))
+        fail(.overloaded, now: .now())
         flush()
     }
 
@@ -114,7 +114,7 @@ final class FrontConnection: ChannelInboundHandler {
     private func end() {
         guard context != nil else { return }
         context = nil
-        perform(exchange.clientClosed())
+        if exchange.clientClosed() { endExchange() }
         upstream?.close()
         upstream = nil
         loop.remove(self)
@@ -202,12 +202,17 @@ final class FrontConnection: ChannelInboundHandler {
             default: .stalled
             }
         let isHeldBack = exchange.stage == .connecting && record.group?.holdsBack(self) ?? false
-        let step = exchange.expire(clientStalls: clientStalls, isHeldBack: isHeldBack, now: now)
-        if step.answer == .tooManyConcurrent { loop.metrics.shareRefusals.increment() }
-        if step.answer == .upstreamTimeout || step.actions.contains(.abort) && !clientStalls {
-            loop.noteFailure(.timeout, cause, of: record)
+        switch exchange.expire(clientStalls: clientStalls, isHeldBack: isHeldBack, now: now) {
+        case .close: context?.close(promise: nil)
+        case .reply(let reply):
+            if reply.answer == .tooManyConcurrent { loop.metrics.shareRefusals.increment() }
+            if reply.answer == .upstreamTimeout { loop.noteFailure(.timeout, cause, of: record) }
+            send(reply)
+        case .abort:
+            if !clientStalls { loop.noteFailure(.timeout, cause, of: record) }
+            abort()
+        case nil: break
         }
-        perform(step)
         flush()
     }
 
@@ -236,17 +241,10 @@ final class FrontConnection: ChannelInboundHandler {
 
     private func endKey(_ answer: Answer) {
         loop.metrics.cut(exchange.stage)
-        perform(exchange.keyEnded(answer, now: .now()))
-        flush()
+        cut(exchange.keyEnded(answer, now: .now()))
     }
 
     func drain() {
-        perform(exchange.drain())
-    }
-
-    /// Resets the connection (SO_LINGER of zero; RST_STREAM for a stream). Even a client that reads until the
-    /// connection ends then sees that the response is incomplete. TLS sends no close_notify, for the same reason.
-    func abort() {
-        context?.channel.abort()
+        if exchange.drain() { context?.close(promise: nil) }
     }
 }
