@@ -7,7 +7,7 @@ import NIOHTTP1
 extension FrontConnection {
     func perform(_ action: Exchange.RequestAction) {
         switch action {
-        case .acquireUpstream: record.group?.acquire(for: self, fresh: false)
+        case .acquireUpstream: record.group?.acquire(for: upstreamRequest, fresh: false)
         case .resolve: if let digest = record.digest { resolve(digest) }
         case .reply(let reply): send(reply)
         }
@@ -84,7 +84,7 @@ extension FrontConnection {
 
     func dropUpstream() {
         guard let connection = upstream else {
-            record.group?.cancel(self)
+            record.group?.cancel(upstreamRequest)
             return
         }
         upstream = nil

@@ -134,8 +134,8 @@ struct Exchange {
         return .forward
     }
 
-    /// Restarts the connect timeout: the connection could not be opened, and the pool tries another upstream.
-    mutating func upstreamChanged(now: NIODeadline) {
+    /// Restarts the connect timeout: the group picked an upstream, which may be another one after a failure.
+    mutating func upstreamPicked(now: NIODeadline) {
         if stage == .connecting { deadline = now + timeouts.connect }
     }
 

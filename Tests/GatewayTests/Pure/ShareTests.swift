@@ -21,7 +21,7 @@ struct ShareTests {
 
     @Test("the queue serves holders in turn")
     func turns() {
-        final class Element {}
+        final class Element: Identifiable {}
         var queue = FairQueue<Element, Int>()
         let greedy = (0..<3).map { _ in Element() }
         let (other, removed) = (Element(), Element())

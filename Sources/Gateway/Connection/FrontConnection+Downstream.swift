@@ -1,7 +1,43 @@
 import NIOCore
 
-/// Forwarding of a response to the client.
-extension FrontConnection {
+/// The events of the upstream connection: it is ready, passes on a response or the bytes of a tunnel, or is lost.
+extension FrontConnection: Downstream {
+    /// The current request, in the form that its group and its pool need.
+    var upstreamRequest: UpstreamRequest {
+        UpstreamRequest(id: record.id, account: record.account, downstream: self, targets: record.targets)
+    }
+
+    func isWaiting(_ id: RequestID) -> Bool {
+        record.id == id && exchange.stage == .connecting
+    }
+
+    func upstreamPicked(_ targets: TriedTargets, now: NIODeadline) {
+        record.targets = targets
+        exchange.upstreamPicked(now: now)
+    }
+
+    func upstreamReady(_ connection: UpstreamConnection, isReused: Bool) {
+        guard exchange.upstreamReady(isReused: isReused, now: .now()) == .forward else { return connection.release() }
+        upstream = connection
+        headBytes.withUnsafeReadableBytes { bytes in
+            connection.pool.rewriter.write(
+                head, bytes: bytes, id: record.id, identity: identity, forwarded: forwarded, to: &upstreamHead)
+        }
+        connection.begin(for: self, head: upstreamHead, isToHead: record.isToHead, mayUpgrade: head.upgrades)
+        process()
+        readIfWanted()
+    }
+
+    func upstreamFailed(_ answer: Answer, _ cause: UpstreamCause) {
+        loop.noteFailure(answer == .upstreamTimeout ? .timeout : .unreachable, cause, of: record)
+        if let reply = exchange.upstreamFailed(answer, now: .now()) { send(reply) }
+        flush()
+    }
+
+    // MARK: The response
+
+    var takesResponse: Bool { isWritable }
+
     func interimHead(_ head: borrowing ResponseHead, bytes: ByteBuffer) {
         let action = exchange.interimHead(clientUnderstands: record.version == .http11, now: .now())
         guard action == .forward else { return }
@@ -22,7 +58,7 @@ extension FrontConnection {
         if delimiter == .chunks { outlet.appendChunk(piece, to: context) } else { outlet.append(piece, to: context) }
     }
 
-    func responseEnd(trailers: ByteBuffer = ByteBuffer()) {
+    func responseEnd(trailers: ByteBuffer) {
         if let completion = exchange.responseEnd(now: .now()) {
             if delimiter == .chunks { outlet.appendLastChunk(trailers: trailers) }
             complete(completion)
@@ -65,13 +101,19 @@ extension FrontConnection {
         flush()
     }
 
-    /// Handles an upstream connection that ended before its response.
+    // MARK: The connection
+
+    func upstreamWritabilityChanged() {
+        exchange.progressed(now: .now())
+        readIfWanted()
+    }
+
     func upstreamLost(isSilent: Bool, cause: UpstreamCause) {
         let reason = exchange.stage == .responding ? GatewayMetrics.UpstreamFailure.aborted : .reset
         switch exchange.upstreamLost(isSilent: isSilent, now: .now()) {
         case .retry:
             dropUpstream()
-            record.group?.acquire(for: self, fresh: true)
+            record.group?.acquire(for: upstreamRequest, fresh: true)
         case .reply(let reply):
             loop.noteFailure(reason, cause, of: record)
             send(reply)
