@@ -192,7 +192,7 @@ final class GatewayLoop {
             "upstream failed",
             metadata: [
                 "reason": "\(reason.rawValue)", "cause": "\(cause)", "route": "\(record.group?.route ?? "-")",
-                "upstream": "\(record.group?.upstream(of: record.target)?.authority ?? "-")",
+                "upstream": "\(record.group?.upstream(of: record.targets.last)?.authority ?? "-")",
                 "request_id": "\(record.id)",
             ])
     }

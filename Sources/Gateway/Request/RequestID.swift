@@ -3,7 +3,7 @@ import NIOCore
 
 /// The identifier of a request in logs and in `X-Request-Id` of both messages: 128 random bits in lower-case
 /// hexadecimal.
-struct RequestID: Equatable {
+struct RequestID: Hashable {
     let high: UInt64
     let low: UInt64
 
