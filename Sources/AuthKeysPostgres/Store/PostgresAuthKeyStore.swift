@@ -4,8 +4,8 @@ public import LibPQ
 public import Logging
 import Synchronization
 
-/// A key store in PostgreSQL. Its statements are in `KeySQL`, `EndSQL`, `FeedSQL`, `AuditSQL` and `AdminKeySQL`. The
-/// columns that they share are in `EntryRow` and `AttributeColumn`.
+/// A key store in PostgreSQL. Its statements are in `KeySQL`, `ListSQL`, `EndSQL`, `FeedSQL`, `AuditSQL` and
+/// `AdminKeySQL`. The columns that they share are in `EntryRow` and `AttributeColumn`.
 public final class PostgresAuthKeyStore: Store {
     /// The maximum number of creations in one statement, and of such statements in progress.
     private static let createBatch = 200
@@ -36,14 +36,6 @@ public final class PostgresAuthKeyStore: Store {
         creations = GroupCommit(limit: Self.createBatch, concurrency: Self.createConcurrency) { [pool] creations in
             await Self.create(creations, on: pool)
         }
-    }
-
-    public func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey] {
-        try await attempt { try await Self.list(query, on: self.pool) }
-    }
-
-    public func count(_ query: KeyQuery) async throws(StoreError) -> KeyCount {
-        try await attempt { try await Self.count(query, on: self.pool) }
     }
 
     public func key(_ id: KeyID) async throws(StoreError) -> AuthKey? {

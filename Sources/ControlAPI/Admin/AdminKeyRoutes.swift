@@ -6,7 +6,7 @@ import KeyAdministration
 /// The routes under `/admin/api/v1/admin-keys`.
 struct AdminKeyRoutes: AdminRoutes {
     static let path = "/admin/api/v1/admin-keys"
-    private static let noun = "admin key"
+    static let noun = "admin key"
 
     let service: AdminKeyService
     let time: TimeSource
@@ -30,9 +30,7 @@ struct AdminKeyRoutes: AdminRoutes {
         let after = try ListParameters.cursor(parameters["cursor"]) { text in
             ListCursor(encoded: text).flatMap { $0.order == .newestFirst ? $0 : nil }
         }
-        let page = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
-            try await service.list(limit: limit, after: after, for: call.admin)
-        }
+        let page = try await service.list(limit: limit, after: after, for: call.admin)
         let now = time.now()
         var response = try JSONBody.response(page.keys.map { AdminKeyJSON($0, now: now) })
         if let next = page.next {
@@ -49,9 +47,7 @@ struct AdminKeyRoutes: AdminRoutes {
         var wanted = body.patch.applied(to: AdminKeyAttributes(name: "", permissions: []))
         wanted.owner = body.owner
         let attributes = wanted
-        let (key, token) = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
-            try await service.create(attributes, by: call)
-        }
+        let (key, token) = try await service.create(attributes, by: call)
         var response = try answer(key, secret: token, status: .created)
         response.headers[.location] = "\(Self.path)/\(key.id)"
         return response
@@ -61,9 +57,7 @@ struct AdminKeyRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let id = try context.parameters.require("id")
-        let key = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
-            try await service.key(id, for: call.admin)
-        }
+        let key = try await service.key(id, for: call.admin)
         return try answer(key)
     }
 
@@ -77,9 +71,7 @@ struct AdminKeyRoutes: AdminRoutes {
         guard !body.namesOwner else {
             throw APIError.validation("owner cannot be changed: create another admin key", param: "owner")
         }
-        let key = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
-            try await service.update(id, version: version, body.patch, by: call)
-        }
+        let key = try await service.update(id, version: version, body.patch, by: call)
         return try answer(key)
     }
 
@@ -87,9 +79,7 @@ struct AdminKeyRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let id = try context.parameters.require("id")
-        try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
-            try await service.deactivate(id, by: call)
-        }
+        try await service.deactivate(id, by: call)
         return Response(status: .noContent)
     }
 

@@ -159,8 +159,6 @@ extension APIError {
             self.init(
                 .preconditionFailed, .conflict, "the \(noun) was changed meanwhile: read it again", param: "If-Match",
                 code: "version_mismatch")
-        case .conflict(.duplicate):
-            self.init(.conflict, .conflict, "an \(noun) with this secret or id exists already", code: "duplicate")
         case .conflict(.lastAdminCredential):
             self.init(
                 .conflict, .conflict,
@@ -174,14 +172,8 @@ extension APIError {
                 "expires_at must be no later than that of the calling admin key, which cannot change its own",
                 param: "expires_at", code: "expiry_not_allowed")
         case .permissionMissing(let permission): self = .permissionMissing(permission)
-        case .unavailable:
-            self.init(
-                .serviceUnavailable, .invalidRequest, "auth keys feature is unavailable", code: "feature_unavailable",
-                headers: [.retryAfter: "1"])
-        case .outcomeUnknown(let repetition, _):
-            self = .outcomeUnknown(repetition, requestID: requestID)
-        case .failed:
-            self = .internal
+        case .store(let error, let repetition):
+            self.init(error.kind, repetition, about: noun, requestID: requestID)
         }
     }
 

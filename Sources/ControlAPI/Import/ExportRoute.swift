@@ -42,7 +42,7 @@ struct ExportRoute: AdminRoutes {
     private func page(
         _ query: KeyQuery, _ context: ControlContext, _ call: AdminCall
     ) async throws(APIError) -> (keys: [AuthKey], next: ListCursor?) {
-        try await context.ask { () async throws(AuthKeyError) in try await service.list(query, for: call.admin) }
+        try await context.ask(await service.list(query, for: call.admin))
     }
 
     private func lines(_ keys: [AuthKey]) throws -> ByteBuffer {

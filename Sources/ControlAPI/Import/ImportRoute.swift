@@ -29,15 +29,10 @@ struct ImportRoute: AdminRoutes {
             // A client that disconnects early ends its body too.
             guard channel.isActive, announced == nil || announced == bytes else { throw ImportLines.incomplete }
         }
-        do {
-            let report = try await wait.limit {
-                try await service.importKeys(
-                    options, lines: lines, by: call, authorizeAgain: context.authorizeAgain)
-            }
-            return try JSONBody.response(ImportReportJSON(report, options), status: status(of: report, options))
-        } catch let error as AuthKeyError {
-            throw context.apiError(error)
+        let report = try await wait.limit {
+            try await service.importKeys(options, lines: lines, by: call, authorizeAgain: context.authorizeAgain)
         }
+        return try JSONBody.response(ImportReportJSON(report, options), status: status(of: report, options))
     }
 
     private func status(of report: ImportReport, _ options: ImportOptions) -> HTTPResponse.Status {

@@ -40,9 +40,6 @@ struct UnkeyVerifyRoutes: Sendable {
         case .noKey: throw APIError(.notFound, .notFound, "no auth key has this secret", code: "key_not_found")
         case .unavailable: throw .verificationUnavailable
         }
-        let key = try await context.ask { () async throws(AuthKeyError) in
-            try await service.keptKey(id.description, for: admin)
-        }
-        return UnkeyKeyJSON(key)
+        return UnkeyKeyJSON(try await context.ask(await service.keptKey(id.description, for: admin)))
     }
 }

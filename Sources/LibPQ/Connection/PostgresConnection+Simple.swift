@@ -135,7 +135,7 @@ extension PostgresConnection {
     private func finish(_ deadline: inout Deadline, _ failure: PostgresError?) async throws(PostgresError) {
         while isCancelUnderWay { try await progress(&deadline) }
         guard let failure else { return }
-        throw failure.sqlState == "57014" ? deadline.interruption ?? failure : failure
+        throw failure.sqlState == .queryCanceled ? deadline.interruption ?? failure : failure
     }
 }
 

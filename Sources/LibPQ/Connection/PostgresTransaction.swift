@@ -78,7 +78,8 @@ extension PostgresConnection {
         // COMMIT of a failed transaction succeeds as a ROLLBACK; only its command tag shows it.
         guard results.first?.commandStatus == "COMMIT" else {
             throw PostgresError(
-                .server(sqlState: "25P02"), detail: "the transaction had failed before its COMMIT", sqlState: "25P02")
+                .server(sqlState: .inFailedSQLTransaction), detail: "the transaction had failed before its COMMIT",
+                sqlState: .inFailedSQLTransaction)
         }
     }
 

@@ -225,7 +225,7 @@ struct ForeignTokenTests {
         continuation.finish()
         #expect(try await first.imported == 0)
         store.isDown = true
-        await #expect(throws: AuthKeyError.unavailable(detail: "down")) {
+        await #expect(throws: AuthKeyError.store(StoreError(.unavailable, detail: "down"))) {
             try await bring([ImportRequest.Secret(token: "0123456789abcdef", prefix: "")])
         }
         store.isDown = false

@@ -1,9 +1,7 @@
 import KeyAdministration
 import LibPQ
 
-/// A set of keys that match one filter, where an index lists them without reading the keys. The page is then read in
-/// its order, skipping the keys that are not in the set. With one match in a hundred keys this is faster than reading a
-/// hundred keys per match, and faster than sorting the matches.
+/// A set of keys that match one filter, where an index lists them without reading the keys.
 enum KeySet: CaseIterable {
     case owner, disabled, prefix, unused, ending
 
@@ -24,20 +22,8 @@ enum KeySet: CaseIterable {
         self = set
     }
 
-    /// The size below which looking up and sorting the keys is faster.
-    static let few = 1_500
-
-    /// The sizes for which the set is used. Determining a set of such a size takes a few milliseconds.
-    var sizes: ClosedRange<Int> {
-        switch self {
-        // The planner itself finds small sets.
-        case .owner, .disabled, .prefix: Self.few...15_000
-        // No other plan is faster, even for small sets.
-        case .unused: 0...15_000
-        // These are sorted, and the planner overestimates the cost of that.
-        case .ending: 0...6_000
-        }
-    }
+    /// The size above which no plan uses the set.
+    var limit: Int { self == .ending ? ListPlan.sortByNameLimit : ListPlan.skipLimit }
 
     /// Returns the query without the set's filter.
     func rest(of query: KeyQuery) -> KeyQuery {
@@ -52,7 +38,8 @@ enum KeySet: CaseIterable {
         return rest
     }
 
-    /// Returns the query for the set's ids.
+    /// Returns the query for the set's ids. The indexes are `auth_keys_owner`, `auth_keys_disabled`,
+    /// `auth_key_secrets_of_prefix`, `auth_key_usage_never` with `auth_key_usage_latest`, and `auth_keys_end`.
     func ids(_ query: KeyQuery, _ bindings: inout Bindings) -> String {
         switch self {
         case .owner:
@@ -60,18 +47,17 @@ enum KeySet: CaseIterable {
         case .disabled:
             return "SELECT f.id FROM auth_keys f WHERE NOT f.enabled AND f.deactivated_at IS NULL"
         case .prefix:
-            let secrets = KeySQL.secretConditions(query, &bindings).joined(separator: " AND ")
-            return "SELECT f.key_id FROM auth_key_secrets f WHERE \(secrets)"
+            return "SELECT f.key_id FROM auth_key_secrets f WHERE \(ListFilter.secret(query, &bindings))"
         case .unused:
             return "SELECT u.key_id FROM \(Self.unused(query, &bindings)) u"
         case .ending:
-            return "SELECT f.id FROM auth_keys f WHERE \(Self.endsSoon(query, &bindings))"
+            return "SELECT f.id FROM auth_keys f WHERE \(Self.ending(query, &bindings))"
         }
     }
 
-    /// Returns the query for unused keys, with their expiry.
+    /// Returns the query for unused keys, with their expiry. Each half is a range of its own index.
     static func unused(_ query: KeyQuery, _ bindings: inout Bindings) -> String {
-        let since = KeySQL.since(query.unusedFor ?? .zero, &bindings)
+        let since = ListFilter.since(query.unusedFor ?? .zero, &bindings)
         return """
             (
                 SELECT key_id, expires_at FROM auth_key_usage WHERE last_used_at IS NULL AND created_at < \(since)
@@ -81,15 +67,9 @@ enum KeySet: CaseIterable {
             """
     }
 
-    /// Returns the query for keys that expire soon. OFFSET 0 prevents the planner from choosing another path.
+    /// Returns the condition on `f` that a key expires soon.
     static func ending(_ query: KeyQuery, _ bindings: inout Bindings) -> String {
-        let condition = endsSoon(query, &bindings)
-        return "(SELECT * FROM auth_keys f WHERE f.deactivated_at IS NULL AND \(condition) OFFSET 0)"
-    }
-
-    private static func endsSoon(_ query: KeyQuery, _ bindings: inout Bindings) -> String {
-        let end = "\(KeySQL.now) + \(bindings.add(query.expiringWithin ?? .zero))"
-        return "f.expires_at > \(KeySQL.now) AND f.expires_at <= \(end)"
+        ListFilter.expires("f.expires_at", within: query.expiringWithin ?? .zero, &bindings)
     }
 }
 

@@ -1,30 +1,20 @@
 import KeyAdministration
 import LibPQ
 
-/// An order in SQL: its columns, and the ranges of its index that contain a page. Each stretch is one contiguous range
-/// of the index. An OR within a range would make PostgreSQL read the preceding entries too.
+/// An order in SQL: its columns, and the ranges of its index that contain a page. The plan `walk` reads these ranges.
+/// The other plans read them with further conditions.
+///
+/// The indexes are `auth_keys_newest_first`, `auth_keys_name`, `auth_key_usage_latest` and `auth_keys_end`, forwards or
+/// backwards. Each stretch is one contiguous range of the index. An OR within a range would make PostgreSQL read the
+/// preceding entries too.
 struct ListOrder {
     private let query: KeyQuery
+    private let rows: ListRows
     private var order: KeyOrder { query.order }
-    var field: KeyOrder.Field { order.field }
 
-    init(_ query: KeyQuery) {
+    init(_ query: KeyQuery, _ rows: ListRows) {
         self.query = query
-        usage = query.order.field == .lastUsed ? "auth_key_usage" : nil
-    }
-
-    /// The rows of `auth_key_usage` that the list is read from; nil if it is read from `auth_keys`.
-    var usage: String?
-    /// The rows of `auth_keys`.
-    var keys = "auth_keys"
-
-    /// True if the order is by rows `u` of `auth_key_usage`.
-    var byUse: Bool { usage != nil }
-
-    /// Returns the FROM clause of the list.
-    func source(joiningKeys: Bool) -> String {
-        guard let usage else { return "\(keys) k" }
-        return "\(usage) u" + (joiningKeys ? " JOIN \(keys) k ON k.id = u.key_id" : "")
+        self.rows = rows
     }
 
     private var moment: String? {
@@ -32,7 +22,7 @@ struct ListOrder {
         case .created: "k.created_at"
         case .name: nil
         case .lastUsed: "u.last_used_at"
-        case .expires: byUse ? "u.expires_at" : "k.expires_at"
+        case .expires: rows.end
         }
     }
 
@@ -43,16 +33,14 @@ struct ListOrder {
         }
     }
 
-    var id: String { byUse ? "u.key_id" : "k.id" }
-
     /// The columns of the order, with the names that `terms(of:)` uses.
     var columns: String {
-        [moment.map { "\($0) AS moment" }, name.map { "\($0) AS name" }, "\(id) AS id"].compactMap(\.self)
+        [moment.map { "\($0) AS moment" }, name.map { "\($0) AS name" }, "\(rows.id) AS id"].compactMap(\.self)
             .joined(separator: ", ")
     }
 
     /// The terms of `ORDER BY`, which are those of the index.
-    var terms: String { terms(moment: moment, name: name, id: id) }
+    var terms: String { terms(moment: moment, name: name, id: rows.id) }
 
     /// Returns the terms of `ORDER BY` over `columns` of a table.
     func terms(of table: String) -> String {
@@ -84,7 +72,7 @@ struct ListOrder {
             ]
         case .name: return [query.after.map { named(after: $0, &bindings) } ?? "true"]
         case .lastUsed: return stretches(by: "u.last_used_at", &bindings)
-        case .expires: return stretches(by: byUse ? "u.expires_at" : "k.expires_at", &bindings)
+        case .expires: return stretches(by: rows.end, &bindings)
         }
     }
 
@@ -102,18 +90,18 @@ struct ListOrder {
         }
         let cursorID = bindings.add(.uuid(PostgresUUID(cursor.id)))
         guard let value = cursor.moment else {
-            return ["\(none) AND \(id) \(next) \(cursorID)"] + (order.isReversed ? [some] : [])
+            return ["\(none) AND \(rows.id) \(next) \(cursorID)"] + (order.isReversed ? [some] : [])
         }
-        let rest = "(\(moment), \(id)) \(next) (\(bindings.add(value)), \(cursorID))"
+        let rest = "(\(moment), \(rows.id)) \(next) (\(bindings.add(value)), \(cursorID))"
         return [[rest, bound].compactMap(\.self).joined(separator: " AND ")] + (order.isReversed ? [] : [none])
     }
 
     /// Returns the bound on the order's times that the query's filter implies. The filter itself uses an OR, which no
     /// index supports.
     private func bound(_ bindings: inout Bindings) -> String? {
-        if order.field == .expires, query.status == .active { return "k.expires_at > \(KeySQL.now)" }
+        if order.field == .expires, query.status == .active { return "k.expires_at > \(ListFilter.now)" }
         if order.field == .lastUsed, let time = query.unusedFor {
-            return "u.last_used_at < \(KeySQL.since(time, &bindings))"
+            return "u.last_used_at < \(ListFilter.since(time, &bindings))"
         }
         return nil
     }

@@ -1,10 +1,11 @@
 import KeyAdministration
 import LibPQ
 
-extension KeySQL {
+/// The statements of lists.
+enum ListSQL {
     /// The planner settings of lists: a new plan for the actual values, costs for data in memory, and no JIT or
     /// parallel workers, whose start takes longer than a page. They apply until the end of the transaction.
-    static let listPlanning = PostgresStatement(
+    static let planning = PostgresStatement(
         """
         SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('random_page_cost', '1.1', true),
             set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
@@ -12,67 +13,57 @@ extension KeySQL {
 
     /// Returns the statement of a page. It reads consecutive ranges of the order, each of which begins in an index,
     /// until the page is full. The last page thus costs as much as the first.
-    /// - Parameters:
-    ///   - set: the set that the page is found by, if its size is suitable.
-    ///   - isFew: true if the set is so small that its keys are looked up and sorted.
-    static func list(_ query: KeyQuery, by set: KeySet? = nil, isFew: Bool = false) -> PostgresStatement {
+    static func page(_ query: KeyQuery, by plan: ListPlan) -> PostgresStatement {
         var bindings = Bindings()
-        var order = ListOrder(query)
-        var ofSet: [String] = []
-        switch (set, order.field) {
-        case (nil, _): break
-        case (.ending, _): order.keys = KeySet.ending(query, &bindings)
-        case (.unused, .expires): order.usage = KeySet.unused(query, &bindings)
-        case (let set?, let field):
-            // A CASE prevents the planner from making this a join; for few keys, a join is allowed. No set of a
-            // suitable size reaches the limit. The limit tells the planner that the ids fit in memory.
-            let isOne = "\(order.id) IN (\(set.ids(query, &bindings)) LIMIT \(set.sizes.upperBound * 4))"
-            ofSet.append(isFew ? isOne : "CASE WHEN \(isOne) THEN true ELSE false END")
-            if set == .unused, field == .created {
-                // Shows the planner the point in the order at which the set begins.
-                ofSet.append("k.created_at < \(since(query.unusedFor ?? .zero, &bindings))")
-            }
-        }
-        var conditions = conditions(set?.rest(of: query) ?? query, byUse: order.byUse, &bindings)
-        conditions.ofUse += ofSet
-        if order.byUse, conditions.ofKeys.isEmpty {
+        let rows = ListRows(of: query, by: plan, &bindings)
+        let order = ListOrder(query, rows)
+        var filter = ListFilter(rows.query, byUse: rows.byUse, &bindings)
+        filter.ofUse += rows.conditions
+        if rows.byUse, filter.ofKeys.isEmpty {
             // An instance of an earlier version may have left a usage row of a deleted key. It would make the page one
             // key too short.
-            conditions.ofUse.append(
+            filter.ofUse.append(
                 "CASE WHEN EXISTS (SELECT FROM auth_keys o WHERE o.id = u.key_id) THEN true ELSE false END")
         }
-        let months = ListMonths(query, order, &bindings)
+        let months: String? = if case .months(let months) = plan { months.table(&bindings) } else { nil }
         let limit = bindings.add(.int64(Int64(query.limit)))
         let stretches = order.stretches(&bindings)
         let parts = stretches.enumerated().map { number, stretch in
-            let found = (0..<number).map { "(SELECT count(*) FROM s\($0))" }.joined(separator: " + ")
-            let filter =
-                [stretch] + conditions.all + (months.map { [$0.condition] } ?? [])
-                + (number == 0 ? [] : ["\(found) < \(limit)"])
+            var conditions = [stretch] + filter.all
+            if months != nil { conditions.append(ListMonths.condition(on: rows)) }
+            if number > 0 {
+                let found = (0..<number).map { "(SELECT count(*) FROM s\($0))" }.joined(separator: " + ")
+                conditions.append("\(found) < \(limit)")
+            }
             let page = """
-                SELECT \(order.columns) FROM \(order.source(joiningKeys: !conditions.ofKeys.isEmpty))
-                WHERE \(filter.joined(separator: " AND "))
+                SELECT \(order.columns) FROM \(rows.source(joiningKeys: !filter.ofKeys.isEmpty))
+                WHERE \(conditions.joined(separator: " AND "))
                 ORDER BY \(order.terms) LIMIT \(limit)
                 """
-            return "s\(number) AS MATERIALIZED (\(months.map { $0.merged(page, limit) } ?? page))"
+            let merged = months.map { months in
+                """
+                SELECT found.* FROM \(months) CROSS JOIN LATERAL (\(page)) found
+                ORDER BY \(order.terms(of: "found")) LIMIT \(limit)
+                """
+            }
+            return "s\(number) AS MATERIALIZED (\(merged ?? page))"
         }
         let all = stretches.indices.map { "SELECT * FROM s\($0)" }.joined(separator: " UNION ALL ")
         return PostgresStatement(
             """
             WITH \(parts.joined(separator: ", "))
-            SELECT \(keyColumns) FROM (
+            SELECT \(KeySQL.keyColumns) FROM (
                 SELECT * FROM (\(all)) found ORDER BY \(order.terms(of: "found")) LIMIT \(limit)
-            ) page JOIN auth_keys k ON k.id = page.id \(secretsOfKey) ORDER BY \(order.terms(of: "page"))
+            ) page JOIN auth_keys k ON k.id = page.id \(KeySQL.secretsOfKey) ORDER BY \(order.terms(of: "page"))
             """,
             bindings.parameters)
     }
 
-    /// Returns the statement that counts the keys of a set, up to one more than a suitable size.
+    /// Returns the statement that counts the keys of a set, up to one more than its limit.
     static func count(_ set: KeySet, of query: KeyQuery) -> PostgresStatement {
         var bindings = Bindings()
         let ids = set.ids(query, &bindings)
-        return PostgresStatement(
-            "SELECT count(*) FROM (\(ids) LIMIT \(set.sizes.upperBound + 1)) found", bindings.parameters)
+        return PostgresStatement("SELECT count(*) FROM (\(ids) LIMIT \(set.limit + 1)) found", bindings.parameters)
     }
 
     /// Returns the statement that counts keys, up to one more than the limit of exact counts.
@@ -90,7 +81,7 @@ extension KeySQL {
 
     private static func found(_ query: KeyQuery) -> PostgresStatement {
         var bindings = Bindings()
-        let conditions = conditions(query, byUse: false, &bindings).all
+        let conditions = ListFilter(query, byUse: false, &bindings).all
         let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
         return PostgresStatement("SELECT 1 FROM auth_keys k" + filter, bindings.parameters)
     }
