@@ -22,7 +22,7 @@ public final class AdminCredentials: Sendable {
         var changedAt: Duration?
         /// Keys that were checked against the copy alone and whose use is not recorded yet.
         var used: Set<SecretDigest> = []
-        var budget: RateBudget
+        var budget: TokenBucket
 
         subscript(digest: SecretDigest) -> AdminKey? { deactivated[digest] ?? keys[digest] }
 
@@ -67,7 +67,7 @@ public final class AdminCredentials: Sendable {
         self.time = time
         self.logger = logger
         copy = Mutex(
-            Copy(budget: RateBudget(perSecond: lookupsPerSecond, burst: lookupsPerSecond * 5, now: time.uptime())))
+            Copy(budget: TokenBucket(perSecond: lookupsPerSecond, burst: lookupsPerSecond * 5, now: time.uptime())))
         renewals = ReadWaiters(time: time)
     }
 

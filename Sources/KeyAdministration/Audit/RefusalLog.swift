@@ -24,7 +24,7 @@ public final class RefusalLog: Sendable {
         var idle: [CheckedContinuation<Void, Never>] = []
         var anonymous: DailyBudget
         var ended: DailyBudget
-        var admins: RateBudget
+        var admins: TokenBucket
         /// Attempts of callers without a valid credential that are neither in the trail nor in an event that counts
         /// them.
         var omitted = 0
@@ -64,7 +64,7 @@ public final class RefusalLog: Sendable {
         self.trail = trail
         self.time = time
         let now = time.uptime()
-        func budget(_ rate: Int) -> RateBudget { RateBudget(perSecond: rate, burst: rate * 10, now: now) }
+        func budget(_ rate: Int) -> TokenBucket { TokenBucket(perSecond: rate, burst: rate * 10, now: now) }
         state = Mutex(
             State(
                 anonymous: DailyBudget(budget(anonymous), limit: daily, now: now),
@@ -168,12 +168,12 @@ public final class RefusalLog: Sendable {
 
 /// A budget with a daily limit. A day begins with the first attempt after the previous day.
 private struct DailyBudget {
-    private var rate: RateBudget
+    private var rate: TokenBucket
     private let limit: Int
     private var taken = 0
     private var end: Duration
 
-    init(_ rate: RateBudget, limit: Int, now: Duration) {
+    init(_ rate: TokenBucket, limit: Int, now: Duration) {
         self.rate = rate
         self.limit = limit
         end = now + RefusalLog.day
@@ -183,29 +183,6 @@ private struct DailyBudget {
         if now >= end { (taken, end) = (0, now + RefusalLog.day) }
         guard taken < limit, rate.take(now: now) else { return false }
         taken += 1
-        return true
-    }
-}
-
-/// A token bucket: rate and burst.
-struct RateBudget {
-    private let rate: Double
-    private let burst: Double
-    private var tokens: Double
-    private var refilledAt: Duration
-
-    init(perSecond rate: Int, burst: Int, now: Duration) {
-        self.rate = Double(rate)
-        self.burst = Double(burst)
-        tokens = Double(burst)
-        refilledAt = now
-    }
-
-    mutating func take(now: Duration) -> Bool {
-        tokens = min(tokens + (now - refilledAt) / .seconds(1) * rate, burst)
-        refilledAt = now
-        guard tokens >= 1 else { return false }
-        tokens -= 1
         return true
     }
 }
