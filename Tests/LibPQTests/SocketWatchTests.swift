@@ -80,10 +80,10 @@ import Testing
 
     @Test("watches of broken sockets can be created and cancelled on many threads") func brokenSockets() async throws {
         try await fromManyThreads(rounds: 300) { near, far, queue in
-            let ended = OneShot<Void>()
-            let watch = try #require(SocketWatch(socket: near, queue: queue) { ended.settle(()) })
+            let (events, end) = AsyncStream.makeStream(of: Never.self)
+            let watch = try #require(SocketWatch(socket: near, queue: queue) { end.finish() })
             close(far)
-            await ended.value()
+            for await _ in events {}
             return watch
         }
     }
