@@ -4,6 +4,7 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 import ServiceLifecycle
+import TestSupport
 import Testing
 
 /// HTTP/2 requests, which pass the same checks as HTTP/1.1 requests.

@@ -4,6 +4,7 @@ import NIOHTTP2
 import NIOPosix
 import NIOSSL
 import Synchronization
+import TestSupport
 
 /// An HTTP/2 client over TLS that sends any fields and data, stream by stream.
 final class HTTP2Client: Sendable {

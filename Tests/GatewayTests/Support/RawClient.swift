@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
+import TestSupport
 
 /// One end of a TCP connection: writes raw bytes, stores received ones, and records how the connection ended.
 final class RawConnection: Sendable {
@@ -86,7 +87,7 @@ final class RawConnection: Sendable {
                         state.bytes, isClosed: state.isClosed, toHead: toHead)
                 else {
                     if state.isClosed {
-                        throw TimedOut(description: "closed before a response: \(state.bytes.count) bytes")
+                        throw TestSupportError("closed before a response: \(state.bytes.count) bytes")
                     }
                     return false
                 }
@@ -95,7 +96,7 @@ final class RawConnection: Sendable {
                 return true
             }
         }
-        guard let result else { throw TimedOut(description: "no response") }
+        guard let result else { throw TestSupportError("no response") }
         return result
     }
 
