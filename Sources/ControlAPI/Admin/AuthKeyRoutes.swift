@@ -9,7 +9,6 @@ struct AuthKeyRoutes: AdminRoutes {
     static let path = "/admin/api/v1/auth-keys"
 
     let service: AuthKeyService
-    let time: TimeSource
 
     var routes: [AdminRoute] {
         [
@@ -39,7 +38,7 @@ struct AuthKeyRoutes: AdminRoutes {
         let page = try await context.ask { () async throws(AuthKeyError) in
             try await service.list(parameters.query, for: call.admin)
         }
-        let now = time.now()
+        let now = Timestamp.now
         var response = try JSONBody.response(page.keys.map { KeyJSON($0, now: now) })
         if let next = page.next { response.headers[.link] = parameters.link(to: next) }
         if parameters.wantsTotal {
@@ -60,7 +59,7 @@ struct AuthKeyRoutes: AdminRoutes {
         let wanted = body.request(idempotencyKey: request.headers[.idempotencyKey])
         let issued = try await context.ask { () async throws(AuthKeyError) in try await service.create(wanted, by: call)
         }
-        var response = try answer(KeyJSON(issued.key, now: time.now(), secret: issued.token), status: .created)
+        var response = try answer(KeyJSON(issued.key, now: .now, secret: issued.token), status: .created)
         response.headers[.location] = "\(Self.path)/\(issued.key.id)"
         return response
     }
@@ -70,7 +69,7 @@ struct AuthKeyRoutes: AdminRoutes {
     ) async throws -> Response {
         let id = try context.parameters.require("id")
         let key = try await context.ask { () async throws(AuthKeyError) in try await service.key(id, for: call.admin) }
-        return try answer(KeyJSON(key, now: time.now()))
+        return try answer(KeyJSON(key, now: .now))
     }
 
     private func explain(
@@ -107,7 +106,7 @@ struct AuthKeyRoutes: AdminRoutes {
         let key = try await context.ask { () async throws(AuthKeyError) in
             try await service.update(id, version: version, body.patch, by: call)
         }
-        return try answer(KeyJSON(key, now: time.now()))
+        return try answer(KeyJSON(key, now: .now))
     }
 
     private func delete(
@@ -135,7 +134,7 @@ struct AuthKeyRoutes: AdminRoutes {
             try await service.rotate(id, version: version, grace: grace, idempotencyKey: idempotencyKey, by: call)
         }
         return try answer(
-            KeyJSON(issued.key, now: time.now(), secret: issued.token, rotation: rotation), status: .created)
+            KeyJSON(issued.key, now: .now, secret: issued.token, rotation: rotation), status: .created)
     }
 
     private func endPreviousSecret(

@@ -21,11 +21,6 @@ public final class EchoUpstream: Service {
 
     public init() {}
 
-    /// The address on which the upstream listens; nil if it does not listen.
-    public var localAddress: SocketAddress? {
-        bound.withLock { $0?.channel.localAddress }
-    }
-
     /// Starts to listen on a free port of 127.0.0.1, and returns the address.
     /// - Parameter limit: the maximum number of open connections; further ones are accepted only after one closes.
     @discardableResult

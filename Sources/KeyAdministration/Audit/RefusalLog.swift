@@ -15,6 +15,8 @@ public final class RefusalLog: Sendable {
     /// The daily budget of anonymous callers, and of callers with revoked or expired admin keys.
     public static let dailyLimit = 5_000
     static let day = Duration.seconds(86_400)
+    /// The attempts a second with valid admin keys.
+    private static let adminsPerSecond = 50
 
     private struct State {
         var waiting: [NewAuditEvent] = []
@@ -56,9 +58,8 @@ public final class RefusalLog: Sendable {
     ///   - anonymous: attempts a second of unknown callers.
     ///   - ended: attempts a second with revoked or expired admin keys.
     ///   - daily: attempts a day of each of these two.
-    ///   - admins: attempts a second with valid admin keys.
     public init(
-        trail: any AuditTrail, anonymous: Int = 5, ended: Int = 5, daily: Int = RefusalLog.dailyLimit, admins: Int = 50,
+        trail: any AuditTrail, anonymous: Int = 5, ended: Int = 5, daily: Int = RefusalLog.dailyLimit,
         time: TimeSource = .system
     ) {
         self.trail = trail
@@ -68,7 +69,7 @@ public final class RefusalLog: Sendable {
         state = Mutex(
             State(
                 anonymous: DailyBudget(budget(anonymous), limit: daily, now: now),
-                ended: DailyBudget(budget(ended), limit: daily, now: now), admins: budget(admins)))
+                ended: DailyBudget(budget(ended), limit: daily, now: now), admins: budget(Self.adminsPerSecond)))
     }
 
     /// Queues an attempt and returns at once.
@@ -102,13 +103,13 @@ public final class RefusalLog: Sendable {
         if state.withLock({ $0.appendOmitted() }) { await write() }
     }
 
-    /// Waits until all attempts are written, and drops those that are not written in time. Call it at shutdown.
-    public func close(within limit: Duration = .seconds(2)) async {
+    /// Waits until all attempts are written, and drops those that are not written within 2 s. Call it at shutdown.
+    public func close() async {
         if state.withLock({ $0.appendOmitted() }) { Task { await write() } }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.finishWriting() }
             group.addTask {
-                try? await Task.sleep(for: limit)
+                try? await Task.sleep(for: .seconds(2))
                 self.stop()
             }
             await group.next()

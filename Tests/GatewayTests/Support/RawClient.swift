@@ -115,12 +115,11 @@ final class InboxHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let inbox: Inboxes
-    private let keepLimit: Int
+    private static let keepLimit = 1 << 20
     private let onBytes: (() -> Void)?
 
-    init(_ inbox: Inboxes, keepLimit: Int = 1 << 20, onBytes: (() -> Void)? = nil) {
+    init(_ inbox: Inboxes, onBytes: (() -> Void)? = nil) {
         self.inbox = inbox
-        self.keepLimit = keepLimit
         self.onBytes = onBytes
     }
 
@@ -128,7 +127,7 @@ final class InboxHandler: ChannelInboundHandler {
         let buffer = unwrapInboundIn(data)
         inbox.state.withLock { state in
             state.received += buffer.readableBytes
-            if state.bytes.count + buffer.readableBytes <= keepLimit { state.bytes += buffer.readableBytesView }
+            if state.bytes.count + buffer.readableBytes <= Self.keepLimit { state.bytes += buffer.readableBytesView }
         }
         onBytes?()
     }
