@@ -26,7 +26,6 @@ public struct ControlAPI: Sendable {
     private let limits: ConnectionLimits
     /// The connections that are open.
     public let connections: OpenConnections
-    private let time: TimeSource
     private let computing: ComputeExecutor
     private let requestMetrics = RequestMetrics()
 
@@ -41,7 +40,7 @@ public struct ControlAPI: Sendable {
         writes: WriteAvailability = WriteAvailability(), metrics: PrometheusRegistry, verifier: RequestVerifier,
         issuer: String, proxies: [IPNetwork] = [],
         importTimeouts: ImportTimeouts = ImportTimeouts(), limits: ConnectionLimits = ConnectionLimits(),
-        computing: ComputeExecutor = .shared, time: TimeSource = .system
+        computing: ComputeExecutor = .shared
     ) {
         self.computing = computing
         metrics.gauge("keyward_control_compute_waiting") { [computing] in Double(computing.queueLength) }
@@ -58,7 +57,6 @@ public struct ControlAPI: Sendable {
         self.freshness = freshness
         self.writes = writes
         self.metrics = metrics
-        self.time = time
     }
 
     /// Returns the server, which binds its address when it runs.
@@ -131,8 +129,8 @@ public struct ControlAPI: Sendable {
 
     var adminRoutes: [any AdminRoutes] {
         [
-            AuthKeyRoutes(service: service, time: time), ImportRoute(service: service, timeouts: importTimeouts),
-            ExportRoute(service: service, time: time), AdminKeyRoutes(service: administration.keys, time: time),
+            AuthKeyRoutes(service: service), ImportRoute(service: service, timeouts: importTimeouts),
+            ExportRoute(service: service), AdminKeyRoutes(service: administration.keys),
             AuditRoutes(trail: administration.trail), InstanceRoutes(service: service),
             UnkeyKeyRoutes(service: service),
         ]

@@ -1,3 +1,4 @@
+import AuthKeys
 import Hummingbird
 import Logging
 import NIOCore
@@ -29,12 +30,7 @@ struct ControlContext: RequestContext {
 
     static func newRequestID() -> String {
         var random = SystemRandomNumberGenerator()
-        return hex(random.next()) + hex(random.next())
-    }
-
-    private static func hex(_ word: UInt64) -> String {
-        let digits = String(word, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        return [random.next() as UInt64, random.next()].withUnsafeBytes { Hex.text(Array($0)) }
     }
 }
 

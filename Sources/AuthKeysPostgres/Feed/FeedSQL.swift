@@ -86,8 +86,7 @@ enum FeedSQL {
     /// Without a backslash, which the session may interpret as an escape: the statement is parsed before its settings
     /// apply.
     private static func bytes(_ bytes: [UInt8]) -> String {
-        let digits = bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
-        return "decode('\(digits)', 'hex')"
+        "decode('\(Hex.text(bytes))', 'hex')"
     }
 
     /// Inserts an epoch, unless there is one from the last minute. Removes epochs that are older than a week, except

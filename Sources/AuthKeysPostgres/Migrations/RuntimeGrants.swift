@@ -1,3 +1,5 @@
+import LibPQ
+
 /// The privileges of a role that runs Keyward, or only verifies keys, but does not own the tables.
 public enum RuntimeGrants {
     /// The purpose of the role.
@@ -68,7 +70,7 @@ public enum RuntimeGrants {
     /// revoke the privileges that the role had.
     public static func statements(for role: String, to purpose: Purpose = .serve) throws(BadRole) -> [String] {
         guard (1...63).contains(role.utf8.count), !role.utf8.contains(0) else { throw BadRole() }
-        let quoted = "\"" + role.map { $0 == "\"" ? "\"\"" : String($0) }.joined() + "\""
+        let quoted = role.quotedIdentifier
         return tables.map { "REVOKE ALL ON \($0.name) FROM \(quoted);" }
             + functions.map { "REVOKE ALL ON FUNCTION \($0) FROM \(quoted);" }
             + purpose.tables.map { "GRANT \($0.rights) ON \($0.name) TO \(quoted);" }

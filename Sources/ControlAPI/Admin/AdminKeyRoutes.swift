@@ -9,7 +9,6 @@ struct AdminKeyRoutes: AdminRoutes {
     static let noun = "admin key"
 
     let service: AdminKeyService
-    let time: TimeSource
 
     var routes: [AdminRoute] {
         [
@@ -31,7 +30,7 @@ struct AdminKeyRoutes: AdminRoutes {
             ListCursor(encoded: text).flatMap { $0.order == .newestFirst ? $0 : nil }
         }
         let page = try await service.list(limit: limit, after: after, for: call.admin)
-        let now = time.now()
+        let now = Timestamp.now
         var response = try JSONBody.response(page.keys.map { AdminKeyJSON($0, now: now) })
         if let next = page.next {
             response.headers[.link] = ListParameters.link(Self.path, ["limit=\(limit)", "cursor=\(next.encoded)"])
@@ -86,7 +85,7 @@ struct AdminKeyRoutes: AdminRoutes {
     private func answer(
         _ key: AdminKey, secret: Token? = nil, status: HTTPResponse.Status = .ok
     ) throws -> Response {
-        var response = try JSONBody.response(AdminKeyJSON(key, now: time.now(), secret: secret), status: status)
+        var response = try JSONBody.response(AdminKeyJSON(key, now: .now, secret: secret), status: status)
         response.headers[.eTag] = EntityTag.text(key.version)
         return response
     }

@@ -48,7 +48,7 @@ struct AuditEventJSON: Encodable {
         code = event.code
         changes = JSONBody.value(event.changes)
         seq = event.seal?.sequence
-        hash = event.seal.map { Hexadecimal.encode($0.hash.bytes) }
+        hash = event.seal.map { Hex.text($0.hash.bytes) }
     }
 }
 
@@ -88,7 +88,7 @@ struct VerificationJSON: Encodable {
 
     init(_ result: ChainVerifier) {
         intact = result.isIntact
-        head = result.head.map { Head(seq: $0.sequence, hash: Hexadecimal.encode($0.hash.bytes)) }
+        head = result.head.map { Head(seq: $0.sequence, hash: Hex.text($0.hash.bytes)) }
         sealed = result.sealedCount
         pending = result.pendingCount
         findingCount = result.findingCount

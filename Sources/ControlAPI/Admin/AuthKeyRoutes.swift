@@ -9,7 +9,6 @@ struct AuthKeyRoutes: AdminRoutes {
     static let path = "/admin/api/v1/auth-keys"
 
     let service: AuthKeyService
-    let time: TimeSource
 
     var routes: [AdminRoute] {
         [
@@ -37,7 +36,7 @@ struct AuthKeyRoutes: AdminRoutes {
     ) async throws -> Response {
         let parameters = try ListParameters(request.uri)
         let page = try await service.list(parameters.query, for: call.admin)
-        let now = time.now()
+        let now = Timestamp.now
         var response = try JSONBody.response(page.keys.map { KeyJSON($0, now: now) })
         if let next = page.next { response.headers[.link] = parameters.link(to: next) }
         if parameters.wantsTotal {
@@ -55,7 +54,7 @@ struct AuthKeyRoutes: AdminRoutes {
         let body = try JSONBody.decode(CreateKeyBody.self, from: try await request.collectBody(upTo: .max))
         let wanted = body.request(idempotencyKey: request.headers[.idempotencyKey])
         let issued = try await service.create(wanted, by: call)
-        var response = try answer(KeyJSON(issued.key, now: time.now(), secret: issued.token), status: .created)
+        var response = try answer(KeyJSON(issued.key, now: .now, secret: issued.token), status: .created)
         response.headers[.location] = "\(Self.path)/\(issued.key.id)"
         return response
     }
@@ -65,7 +64,7 @@ struct AuthKeyRoutes: AdminRoutes {
     ) async throws -> Response {
         let id = try context.parameters.require("id")
         let key = try await service.key(id, for: call.admin)
-        return try answer(KeyJSON(key, now: time.now()))
+        return try answer(KeyJSON(key, now: .now))
     }
 
     private func explain(
@@ -96,7 +95,7 @@ struct AuthKeyRoutes: AdminRoutes {
         let version = try EntityTag.expected(by: request)
         let body = try JSONBody.decode(UpdateKeyBody.self, from: try await request.collectBody(upTo: .max))
         let key = try await service.update(id, version: version, body.patch, by: call)
-        return try answer(KeyJSON(key, now: time.now()))
+        return try answer(KeyJSON(key, now: .now))
     }
 
     private func delete(
@@ -121,7 +120,7 @@ struct AuthKeyRoutes: AdminRoutes {
         let (issued, rotation) = try await service.rotate(
             id, version: version, grace: grace, idempotencyKey: idempotencyKey, by: call)
         return try answer(
-            KeyJSON(issued.key, now: time.now(), secret: issued.token, rotation: rotation), status: .created)
+            KeyJSON(issued.key, now: .now, secret: issued.token, rotation: rotation), status: .created)
     }
 
     private func endPreviousSecret(

@@ -14,7 +14,6 @@ public struct APIError: HTTPResponseError, Equatable {
         case permission = "permission_error"
         case notFound = "not_found_error"
         case conflict = "conflict_error"
-        case rateLimit = "rate_limit_error"
         case unavailable = "unavailable_error"
         case `internal` = "internal_error"
     }

@@ -12,7 +12,6 @@ struct ExportRoute: AdminRoutes {
     private static let pageSize = 1_000
 
     let service: AuthKeyService
-    let time: TimeSource
 
     var routes: [AdminRoute] {
         [AdminRoute(.get, needs: .keysRead, takes: ListParameters.filters + ["cursor"], as: .keyRead, use: export)]
@@ -47,7 +46,7 @@ struct ExportRoute: AdminRoutes {
 
     private func lines(_ keys: [AuthKey]) throws -> ByteBuffer {
         let encoder = JSONBody.encoder()
-        let now = time.now()
+        let now = Timestamp.now
         var lines = ByteBuffer()
         for key in keys {
             lines.writeData(try encoder.encode(KeyJSON(key, now: now)))

@@ -1,4 +1,5 @@
 import AuthKeys
+import Listening
 import Logging
 import Metrics
 import NIOCore
@@ -187,7 +188,7 @@ final class GatewayLoop {
     /// Counts a failure of the upstream. Logs a warning unless one was logged within the last second.
     func noteFailure(_ reason: GatewayMetrics.UpstreamFailure, _ cause: UpstreamCause, of record: RequestRecord) {
         metrics.failed(reason)
-        guard shared.mayWarn(now: Int64(clamping: NIODeadline.now().uptimeNanoseconds)) else { return }
+        guard shared.warnings.isDue() else { return }
         logger.warning(
             "upstream failed",
             metadata: [

@@ -1,3 +1,4 @@
+import AuthKeys
 import Glibc
 import NIOCore
 
@@ -14,8 +15,8 @@ struct RequestID: Hashable {
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.textLength) { target in
             for position in 0..<Self.textLength {
                 let word = position < 16 ? high : low
-                let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15))) & 0xF
-                target[position] = digit < 10 ? 0x30 + digit : 0x61 + digit - 10
+                target[position] = Hex.digit(
+                    UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15))) & 0xF)
             }
             return Self.textLength
         }

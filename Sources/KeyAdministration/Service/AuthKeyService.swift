@@ -5,7 +5,6 @@ public import AuthKeys
 public struct AuthKeyService: Sendable {
     let store: any Store
     let index: KeyIndex
-    private let defaultPrefix: TokenPrefix
     let lifetimes: KeyLifetimes
     /// The scopes that requests need, for explanations.
     private let rules: ScopeRules
@@ -15,15 +14,13 @@ public struct AuthKeyService: Sendable {
     let importTurn = ImportTurn()
 
     public init(
-        store: any Store, index: KeyIndex, defaultPrefix: TokenPrefix = .standard,
-        lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(), usage: UsageRecorder? = nil,
-        time: TimeSource = .system
+        store: any Store, index: KeyIndex, lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(),
+        usage: UsageRecorder? = nil, time: TimeSource = .system
     ) {
         self.usage = usage
         self.rules = rules
         self.store = store
         self.index = index
-        self.defaultPrefix = defaultPrefix
         self.lifetimes = lifetimes
         self.time = time
     }
@@ -77,7 +74,7 @@ public struct AuthKeyService: Sendable {
         attributes = try FieldRules.checked(attributes)
         try Self.check(attributes.owner, isOf: call.admin)
         try FieldRules.expiry(attributes.expiresAt, now: now, lifetimes: lifetimes)
-        let token = Token.generate(prefix: try FieldRules.prefix(request.prefix, default: defaultPrefix))
+        let token = Token.generate(prefix: try FieldRules.prefix(request.prefix))
         let key = NewKey(id: .generate(at: now), attributes: attributes, secret: NewSecret(token))
         let claim = request.claim(by: call.admin.actor)
         let outcome = try await ask(repetition: .of(claim), await store.create(key, claim: claim, by: call))
@@ -167,7 +164,7 @@ public struct AuthKeyService: Sendable {
         try FieldRules.idempotencyKey(idempotencyKey)
         try FieldRules.grace(grace)
         let current = try await key(id, for: call.admin)
-        let token = Token.generate(prefix: current.tokenPrefix ?? defaultPrefix)
+        let token = Token.generate(prefix: current.tokenPrefix ?? .standard)
         let rotation = Rotation(id: .generate(at: time.now()), secret: NewSecret(token), grace: grace)
         let claim = IdempotencyClaim(
             idempotencyKey: idempotencyKey, by: call.admin.actor,

@@ -38,20 +38,8 @@ extension PostgresExecutor {
         try await query(sql, parameters, timeout: nil)
     }
 
-    /// Calls `execute(script:timeout:)` with the connection's `queryTimeout`.
-    public func execute(script: String) async throws(PostgresError) {
-        try await execute(script: script, timeout: nil)
-    }
-
     /// Calls `pipeline(_:timeout:)` with the connection's `queryTimeout`.
     public func pipeline(_ statements: [PostgresStatement]) async throws(PostgresError) -> [PostgresResult] {
         try await pipeline(statements, timeout: nil)
-    }
-
-    /// Calls `copyOut(_:timeout:row:)` with the connection's `queryTimeout`.
-    public func copyOut(
-        _ sql: String, row: @escaping @Sendable (inout RowCursor) throws -> Void
-    ) async throws(PostgresError) -> Int {
-        try await copyOut(sql, timeout: nil, row: row)
     }
 }

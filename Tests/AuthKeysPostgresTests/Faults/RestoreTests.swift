@@ -1,5 +1,4 @@
 import AuthKeysPostgres
-import Foundation
 import LibPQ
 import Synchronization
 import TestSupport
@@ -92,7 +91,7 @@ struct RestoreTests {
                 await eventually {
                     !instance.accepts(revoked) && instance.accepts(widened) && instance.accepts(vanished)
                 })
-            let (id, digest) = (missed.id.description, missed.digest.bytes.map { String(format: "%02x", $0) }.joined())
+            let (id, digest) = (missed.id.description, Hex.text(missed.digest.bytes))
             try await instance.sql(
                 """
                 SET session_replication_role = replica;

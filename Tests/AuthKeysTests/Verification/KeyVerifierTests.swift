@@ -20,11 +20,10 @@ struct KeyVerifierTests {
         freshness.recordSync(startedAt: .zero)
     }
 
-    private func put(_ token: Token, state: KeyEntry.State = .active, expiresAt: Timestamp? = nil, version: UInt32 = 1)
-    {
+    private func put(_ token: Token, state: KeyEntry.State = .active, expiresAt: Timestamp? = nil) {
         index.apply(
             KeyEntry(
-                digest: token.digest, keyID: .generate(), version: version, state: state, expiresAt: expiresAt,
+                digest: token.digest, keyID: .generate(), version: 1, state: state, expiresAt: expiresAt,
                 name: "n"))
     }
 

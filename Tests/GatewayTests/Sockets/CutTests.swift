@@ -1,5 +1,6 @@
 import AuthKeys
 import Gateway
+import TestSupport
 import Testing
 
 /// The end of running exchanges when their key becomes invalid.
