@@ -243,6 +243,6 @@ extension PostgresConnection {
     /// Closes the connection, because libpq cannot continue after a COPY that it does not support here.
     func copyRefused() -> PostgresError {
         shutDown()
-        return PostgresError(.invalidParameter, detail: "COPY is supported by copyOut only")
+        return PostgresError(.invalidParameter, detail: "COPY is supported by copyIn and copyOut only")
     }
 }

@@ -51,14 +51,7 @@ extension PostgresConnection {
         defer { endTurn(.wire) }
         try transaction?.check()
         var deadline = deadline
-        let text = preamble.joined(separator: "; ") + sql
-        // The results of the preamble come first.
-        var ignored = max(preamble.count - 1, 0)
-        try begin {
-            // The extended protocol permits only one statement. A pooled connection needs the simple one for its
-            // preamble.
-            settings.isPooled ? PQsendQuery($0, text) : PQsendQueryParams($0, text, 0, nil, nil, nil, nil, 1)
-        }
+        var ignored = try sendCopy(sql)
         try await flushAll(&deadline)
         var stream = CopyStream()
         var failure: PostgresError?
@@ -86,6 +79,18 @@ extension PostgresConnection {
         if let interruption = deadline.interruption { throw interruption }
         guard stream.isComplete else { throw PostgresError(.decoding, detail: "the COPY stream is incomplete") }
         return stream.rowCount
+    }
+
+    /// Sends a COPY statement, and returns the number of results that come before its own.
+    func sendCopy(_ sql: String) throws(PostgresError) -> Int {
+        let preamble = preamble
+        let text = preamble.joined(separator: "; ") + sql
+        try begin {
+            // The extended protocol permits only one statement. A pooled connection needs the simple one for its
+            // preamble.
+            settings.isPooled ? PQsendQuery($0, text) : PQsendQueryParams($0, text, 0, nil, nil, nil, nil, 1)
+        }
+        return max(preamble.count - 1, 0)
     }
 
     /// Reads the stream to its end and returns the first error on this side. After an error, the remaining rows are
@@ -117,12 +122,12 @@ extension PostgresConnection {
         guard send(session.pointer) == 1 else { throw broken(session) }
     }
 
-    private func flushAll(_ deadline: inout Deadline) async throws(PostgresError) {
+    func flushAll(_ deadline: inout Deadline) async throws(PostgresError) {
         while let session, try flush(session) { try await progress(&deadline, write: true) }
     }
 
     /// Returns the next result; nil after the last one.
-    private func nextResult(_ deadline: inout Deadline) async throws(PostgresError) -> PostgresResult? {
+    func nextResult(_ deadline: inout Deadline) async throws(PostgresError) -> PostgresResult? {
         while let session {
             if PQisBusy(session.pointer) == 0 { return PQgetResult(session.pointer).map { PostgresResult($0) } }
             try await progress(&deadline)
@@ -132,7 +137,7 @@ extension PostgresConnection {
 
     /// Waits until a cancel request in progress has arrived, before another call uses the connection. Then throws the
     /// error, if there is one.
-    private func finish(_ deadline: inout Deadline, _ failure: PostgresError?) async throws(PostgresError) {
+    func finish(_ deadline: inout Deadline, _ failure: PostgresError?) async throws(PostgresError) {
         while isCancelUnderWay { try await progress(&deadline) }
         guard let failure else { return }
         throw failure.sqlState == .queryCanceled ? deadline.interruption ?? failure : failure

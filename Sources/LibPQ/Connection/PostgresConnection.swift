@@ -121,4 +121,13 @@ extension PostgresConnection {
         defer { endTurn(.ownership) }
         return try await run(copy: sql, deadline: deadline, row: row)
     }
+
+    public func copyIn(
+        _ sql: String, timeout: Duration? = nil, chunks: some Sequence<[UInt8]> & Sendable
+    ) async throws(PostgresError) -> Int {
+        let deadline = Deadline(timeout ?? settings.queryTimeout, renewing: timeout == nil)
+        try await acquireTurn(.ownership, deadline)
+        defer { endTurn(.ownership) }
+        return try await run(copy: sql, from: chunks, deadline: deadline)
+    }
 }

@@ -28,6 +28,16 @@ public protocol PostgresExecutor: Sendable {
     func copyOut(
         _ sql: String, timeout: Duration?, row: @escaping @Sendable (inout RowCursor) throws -> Void
     ) async throws(PostgresError) -> Int
+
+    /// Runs `COPY … FROM STDIN` with the bytes of `chunks`, and returns the number of rows. `CopyWriter` writes such
+    /// bytes for `(FORMAT binary)`.
+    ///
+    /// A chunk is taken when the socket has accepted the one before it. A cancelled task, or a passed timeout, makes
+    /// the server discard all rows. Without a `timeout`, the connection's `queryTimeout` limits the wait for each part
+    /// instead of the whole.
+    func copyIn(
+        _ sql: String, timeout: Duration?, chunks: some Sequence<[UInt8]> & Sendable
+    ) async throws(PostgresError) -> Int
 }
 
 extension PostgresExecutor {

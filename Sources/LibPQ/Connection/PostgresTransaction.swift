@@ -44,6 +44,14 @@ public final class PostgresTransaction: PostgresExecutor {
         let deadline = Deadline(timeout ?? connection.settings.queryTimeout, renewing: timeout == nil)
         return try await connection.run(copy: sql, in: self, deadline: deadline, row: row)
     }
+
+    public func copyIn(
+        _ sql: String, timeout: Duration? = nil, chunks: some Sequence<[UInt8]> & Sendable
+    ) async throws(PostgresError) -> Int {
+        try check()
+        let deadline = Deadline(timeout ?? connection.settings.queryTimeout, renewing: timeout == nil)
+        return try await connection.run(copy: sql, from: chunks, in: self, deadline: deadline)
+    }
 }
 
 extension PostgresConnection {

@@ -116,6 +116,14 @@ public final class PostgresPool: PostgresExecutor {
             try await connection.copyOut(sql, timeout: left, row: row)
         }
     }
+
+    public func copyIn(
+        _ sql: String, timeout: Duration? = nil, chunks: some Sequence<[UInt8]> & Sendable
+    ) async throws(PostgresError) -> Int {
+        try await lend(timeout) { connection, left throws(PostgresError) in
+            try await connection.copyIn(sql, timeout: left, chunks: chunks)
+        }
+    }
 }
 
 extension PostgresPool {

@@ -1,6 +1,6 @@
 /// A parser of the framing of a binary COPY: a header, rows, a trailer (PostgreSQL, "COPY", "Binary Format").
 struct CopyStream {
-    private static let signature: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0x00]
+    static let signature: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0x00]
 
     private var hasHeader = false
     private(set) var isComplete = false
