@@ -63,8 +63,9 @@ import Testing
         try await withConnection { connection in
             try await connection.execute(
                 script: "CREATE TEMP TABLE t (a int2, b int4, c int8, d text, e uuid, f timestamptz, g int4, h bytea)")
+            let signs: [Int64] = [1, -1]
             var writer = CopyWriter()
-            for sign in [Int64(1), -1] {
+            for sign in signs {
                 writer.beginRow(fields: 8)
                 writer.append(Int16(sign * 7))
                 writer.append(Int32(sign * 70_000))
@@ -78,7 +79,7 @@ import Testing
             writer.finish()
             #expect(try await connection.copyIn("COPY t FROM STDIN (FORMAT binary)", chunks: [writer.bytes]) == 2)
             let rows = try await connection.query("SELECT * FROM t ORDER BY a DESC").rows
-            for (row, sign) in zip(rows, [Int64(1), -1]) {
+            for (row, sign) in zip(rows, signs) {
                 #expect(try row.int16(0) == Int16(sign * 7))
                 #expect(try row.int32(1) == Int32(sign * 70_000))
                 #expect(try row.int64(2) == sign * 7_000_000_000)
