@@ -64,8 +64,13 @@ let package = Package(
         .target(name: "HTTPCredentials", dependencies: ["AuthKeys"], swiftSettings: strict),
         .target(
             name: "AuthKeysPostgres",
-            dependencies: ["AuthKeys", "KeyAdministration", "LibPQ", crypto, lifecycle, logging, metrics],
+            dependencies: ["AuthKeys", "LibPQ", crypto, lifecycle, logging, metrics],
             resources: [.embedInCode("SQL")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "KeyAdministrationPostgres",
+            dependencies: ["AuthKeys", "AuthKeysPostgres", "KeyAdministration", "LibPQ", logging],
             swiftSettings: strict
         ),
         .target(
@@ -135,7 +140,7 @@ let package = Package(
             name: "KeywardServer",
             dependencies: [
                 "AuthKeys", "AuthKeysPostgres", "ControlAPI", "EmbeddedPostgres", "Gateway", "HTTPCredentials",
-                "KeyAdministration", "LibPQ",
+                "KeyAdministration", "KeyAdministrationPostgres", "LibPQ",
                 crypto, hummingbird, lifecycle, logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -174,7 +179,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "AuthKeysPostgresTests",
-            dependencies: ["AuthKeys", "AuthKeysPostgres", "KeyAdministration", "LibPQ", "TestSupport", logging],
+            dependencies: [
+                "AuthKeys", "AuthKeysPostgres", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ", "TestSupport",
+                logging,
+            ],
             swiftSettings: strict
         ),
         .testTarget(
@@ -203,8 +211,8 @@ let package = Package(
         .testTarget(
             name: "KeywardMiddlewareTests",
             dependencies: [
-                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeyAdministration", "KeywardMiddleware",
-                "KeywardMiddlewareTesting", "LibPQ", "TestSupport",
+                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres",
+                "KeywardMiddleware", "KeywardMiddlewareTesting", "LibPQ", "TestSupport",
                 hummingbird, lifecycle, logging,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

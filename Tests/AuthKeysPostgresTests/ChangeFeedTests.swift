@@ -1,6 +1,7 @@
 import AuthKeys
 import AuthKeysPostgres
 import KeyAdministration
+import KeyAdministrationPostgres
 import LibPQ
 import TestSupport
 import Testing
@@ -186,7 +187,7 @@ struct ChangeFeedTests {
                 UPDATE auth_keys SET changed_xid = '999999999999';
                 ALTER TABLE auth_keys ENABLE TRIGGER USER;
                 """)
-            try await fixture.store.adoptRestoredRows()
+            try await fixture.store.feed.adoptRestoredRows()
             var watermark = try await fixture.changes(since: nil).batch.watermark
             watermark = try await fixture.changes(since: watermark).batch.watermark
             let idle = try await fixture.changes(since: watermark).entries
@@ -214,7 +215,7 @@ struct ChangeFeedTests {
             let pool = PostgresPool(target: fixture.target, settings: settings, logger: StoreFixture.logger)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }
-                try await PostgresAuthKeyStore(pool: pool, logger: StoreFixture.logger).adoptRestoredRows()
+                try await PostgresAuthKeyStore(pool: pool, logger: StoreFixture.logger).feed.adoptRestoredRows()
                 await pool.close()
                 try await group.waitForAll()
             }
@@ -268,7 +269,7 @@ struct ChangeFeedTests {
     func timeout() async throws {
         try await StoreFixture.with { fixture in
             let store = PostgresAuthKeyStore(
-                pool: fixture.pool, lookTimeout: .milliseconds(200), logger: StoreFixture.logger)
+                pool: fixture.pool, readTimeout: .milliseconds(200), logger: StoreFixture.logger)
             let watermark = try await store.changes(since: nil) { _ in }.watermark
             try await fixture.sql("BEGIN; LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE")
             await #expect(throws: StoreError.self) { _ = try await store.changes(since: watermark) { _ in } }

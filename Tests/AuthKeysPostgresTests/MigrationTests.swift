@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeysPostgres
+@testable import KeyAdministrationPostgres
 
 @Suite("Migrations")
 struct MigrationTests {

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeysPostgres
+@testable import KeyAdministrationPostgres
 
 @Suite("Runtime role")
 struct RuntimeRoleTests {

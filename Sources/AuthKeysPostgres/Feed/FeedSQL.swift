@@ -2,7 +2,7 @@ import AuthKeys
 
 /// The statements of the change feed. Values are inserted as text, because COPY accepts no parameters. Keyward
 /// generates all of them: numbers and UUIDs.
-enum FeedSQL {
+package enum FeedSQL {
     /// Returns the statement for all changes since a watermark: one row for the state of the feed, and one row per
     /// secret. Nil means all keys.
     static func changes(since watermark: Watermark?) -> String {
@@ -103,5 +103,21 @@ enum FeedSQL {
         """
 
     /// Inserts an order for all instances.
-    static let order = "INSERT INTO feed_epochs (instruction, history) SELECT $1, \(history)"
+    package static let order = "INSERT INTO feed_epochs (instruction, history) SELECT $1, \(history)"
+
+    static let find = """
+        SELECT \(EntryRow.secretColumns) FROM auth_key_secrets s JOIN auth_keys k ON k.id = s.key_id
+        WHERE s.digest = ANY ($1)
+        """
+
+    static let schemes = "SELECT prefix, algorithm, part FROM auth_key_schemes"
+
+    /// Replaces transaction ids from the future. They occur after a dump is restored, where ids begin again. Such rows
+    /// would be read again forever, and would hide changes.
+    static let restamp = """
+        WITH future AS (SELECT pg_snapshot_xmax(pg_current_snapshot()) AS xid), keys AS (
+            UPDATE auth_keys SET changed_xid = pg_current_xact_id() WHERE changed_xid > (SELECT xid FROM future)
+        )
+        UPDATE auth_key_tombstones SET changed_xid = pg_current_xact_id() WHERE changed_xid > (SELECT xid FROM future)
+        """
 }

@@ -1,8 +1,8 @@
-import AuthKeys
-import LibPQ
+package import AuthKeys
+package import LibPQ
 
 /// One secret in the form of the index, before validation: a row of the change feed and of each read of entries.
-struct EntryRow {
+package struct EntryRow {
     private struct Column {
         let type: String
         /// The value for a secret `s` of a key `k`.
@@ -52,13 +52,13 @@ struct EntryRow {
         """
 
     /// The SELECT list of the secrets `s` of keys `k`.
-    static let secretColumns = columns.map(\.ofSecret).joined(separator: ", ")
+    package static let secretColumns = columns.map(\.ofSecret).joined(separator: ", ")
 
     /// The SELECT list of `auth_key_tombstones`.
-    static let tombstoneColumns = columns.map { "\($0.ofTombstone)::\($0.type)" }.joined(separator: ", ")
+    package static let tombstoneColumns = columns.map { "\($0.ofTombstone)::\($0.type)" }.joined(separator: ", ")
 
     /// The SELECT list of a row without a secret.
-    static let nullColumns = columns.map { "NULL::\($0.type)" }.joined(separator: ", ")
+    package static let nullColumns = columns.map { "NULL::\($0.type)" }.joined(separator: ", ")
 
     /// The bit that is added to the state if the secret has its own expiry.
     private static let secretEnds: Int16 = 8
@@ -137,7 +137,7 @@ struct EntryRow {
 
 extension KeyEntry {
     /// Reads a row of `EntryRow`. Returns nil if a key has no secret.
-    init?(row: inout RowCursor) throws(PostgresError) {
+    package init?(row: inout RowCursor) throws(PostgresError) {
         guard let entry = try EntryRow(row: &row)?.entry else { return nil }
         self = entry
     }

@@ -5,7 +5,7 @@ public import Logging
 /// The components that verify keys from PostgreSQL: connections, store, index, change feed, and usage counting.
 public struct PostgresVerification: Sendable {
     public let pool: PostgresPool
-    public let store: PostgresAuthKeyStore
+    public let feed: PostgresKeyFeed
     public let index: KeyIndex
     public let freshness: IndexFreshness
     /// Nil if usage is not recorded.
@@ -32,18 +32,18 @@ public struct PostgresVerification: Sendable {
             logger: logger)
         connections.queryTimeout = .seconds(10)
         pool = PostgresPool(target: target, settings: connections, logger: logger)
-        store = PostgresAuthKeyStore(pool: pool, feedPool: feedPool, logger: logger)
+        feed = PostgresKeyFeed(pool: pool, feedPool: feedPool, logger: logger)
         hints = PostgresChangeHints(target: direct ?? target, logger: logger)
         index = KeyIndex()
         freshness = IndexFreshness(maxStaleness: maxStaleness)
         let reads = ReadWaiters()
         follower = IndexFollower(
-            store: store, hints: hints, index: index, freshness: freshness, reads: reads, writesBack: writesBack,
+            store: feed, hints: hints, index: index, freshness: freshness, reads: reads, writesBack: writesBack,
             reconciliation: reconciliation, logger: logger)
         usage =
-            if let usageInterval { UsageRecorder(store: store, interval: usageInterval, logger: logger) } else { nil }
+            if let usageInterval { UsageRecorder(store: feed, interval: usageInterval, logger: logger) } else { nil }
         verifier = KeyVerifier(
-            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index, reads: reads),
+            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: feed, index: index, reads: reads),
             reads: reads, logger: logger)
     }
 
@@ -55,10 +55,10 @@ public struct PostgresVerification: Sendable {
             do {
                 try await body()
             } catch {
-                await store.close()
+                await feed.close()
                 throw error
             }
-            await store.close()
+            await feed.close()
             try await group.waitForAll()
         }
     }

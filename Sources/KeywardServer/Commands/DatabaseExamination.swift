@@ -3,6 +3,7 @@ import AuthKeysPostgres
 import EmbeddedPostgres
 import Glibc
 import KeyAdministration
+import KeyAdministrationPostgres
 import LibPQ
 import Logging
 

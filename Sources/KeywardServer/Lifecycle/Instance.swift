@@ -5,6 +5,7 @@ import EmbeddedPostgres
 import Gateway
 import HTTPCredentials
 import KeyAdministration
+import KeyAdministrationPostgres
 import LibPQ
 import Logging
 import Metrics
@@ -59,12 +60,12 @@ struct Instance: Service {
         from database: Database, verification: PostgresVerification, migrated: Int
     ) async throws {
         let (bootstrap, adminKeyPath) = try bootstrap(isPrivate: database.embedded != nil)
-        let store = verification.store
+        let (feed, store) = (verification.feed, PostgresAuthKeyStore(feed: verification.feed))
         let administration = Administration(
             store: store, bootstrap: bootstrap, maxStaleness: settings.maxStaleness, logger: logger)
         let watermark = try await cancelWhenGracefulShutdown {
             try await LockWatch(target: database.direct, logger: logger).watching {
-                try await store.adoptRestoredRows()
+                try await feed.adoptRestoredRows()
                 if bootstrap == nil { try await checkAdministrators(administration.credentials) }
                 return try await verification.load()
             }
@@ -87,7 +88,7 @@ struct Instance: Service {
             service: AuthKeyService(
                 store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes,
                 usage: usage),
-            administration: administration, index: index, freshness: freshness, writes: store.writes, metrics: metrics,
+            administration: administration, index: index, freshness: freshness, writes: feed.writes, metrics: metrics,
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
                 passesPreflights: settings.gateway.passesPreflights, usage: usage),
@@ -104,9 +105,9 @@ struct Instance: Service {
         }
         var services: [any Service] = [
             RunsUntilShutdown { await verification.follow(from: watermark) },
-            RunsUntilShutdown { await store.monitorWrites() },
+            RunsUntilShutdown { await feed.monitorWrites() },
             RunsUntilShutdown { await Self.prune(store, logger: logger) },
-            RunsUntilShutdown { await Self.mark(store, logger: logger) },
+            RunsUntilShutdown { await Self.mark(feed, logger: logger) },
             RunsUntilShutdown { await administration.credentials.run() },
             RunsUntilShutdown { await AuditSealer(trail: store, logger: logger).run() },
         ]
@@ -143,10 +144,10 @@ struct Instance: Service {
 
     /// Writes a mark to the database every 20 seconds, until shutdown. By the marks, instances detect a database whose
     /// history was replaced, such as by a restore.
-    private static func mark(_ store: PostgresAuthKeyStore, logger: Logger) async {
+    private static func mark(_ feed: PostgresKeyFeed, logger: Logger) async {
         repeat {
             do throws(StoreError) {
-                try await store.mark()
+                try await feed.mark()
             } catch {
                 logger.debug("a mark could not be written to the database", metadata: ["error": "\(error)"])
             }

@@ -1,4 +1,5 @@
 import AuthKeysPostgres
+import KeyAdministrationPostgres
 import LibPQ
 import Synchronization
 import TestSupport
@@ -162,7 +163,7 @@ struct RestoreTests {
                     UsageCount(digest: key.digest, keyID: key.id, day: 20_000, requests: 1, lastUsedAt: .now)
                 ])
             }
-            await #expect(throws: StoreError.self) { try await instance.store.mark() }
+            await #expect(throws: StoreError.self) { try await instance.store.feed.mark() }
             #expect(await eventually { instance.verification.freshness.status == .degraded })
             #expect(instance.accepts(key))
             for table in ["auth_keys", "auth_key_usage", "audit_events", "audit_seals", "feed_epochs"] {

@@ -1,6 +1,6 @@
-/// The statements of usage. Rows are locked in the order of key, day and digest, and all rows of a key in one
+/// The statements that record usage. Rows are locked in the order of key, day and digest, and all rows of a key in one
 /// transaction.
-extension KeySQL {
+enum UsageSQL {
     /// Fails if the database is incomplete: a row written in the middle of a restore would conflict with the restored
     /// one.
     static let requireWhole = "SELECT require_whole_database('auth_keys'::regclass)"
@@ -44,25 +44,4 @@ extension KeySQL {
     /// True if the usage row of a key `t.key_id` exists. `recordKeys` then has it locked: a deletion of the key waits
     /// for it before it reads the other rows.
     private static let isHeld = "EXISTS (SELECT FROM auth_key_usage h WHERE h.key_id = t.key_id)"
-
-    static let usageOfKey = """
-        SELECT u.last_used_at, u.last_address, u.last_agent, u.requests
-        FROM auth_keys k LEFT JOIN auth_key_usage u ON u.key_id = k.id WHERE k.id = $1
-        """
-
-    static let usageOfSecrets = """
-        SELECT s.digest, \(shownPrefix), s.last_four, s.created_at, s.expires_at, u.last_used_at, u.requests
-        FROM auth_key_secrets s LEFT JOIN auth_key_secret_usage u ON u.digest = s.digest
-        WHERE s.key_id = $1 ORDER BY s.created_at DESC, s.digest
-        """
-
-    static let usageByDay = """
-        SELECT digest, (day - date '1970-01-01')::int8, requests FROM auth_key_usage_days
-        WHERE key_id = $1 AND day > (now() AT TIME ZONE 'UTC')::date - $2::int4 ORDER BY day DESC
-        """
-
-    /// Days are kept for a little more than a year.
-    static let forgetDays = """
-        DELETE FROM auth_key_usage_days WHERE day < (now() AT TIME ZONE 'UTC')::date - 400
-        """
 }

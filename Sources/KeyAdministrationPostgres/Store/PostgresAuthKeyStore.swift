@@ -1,41 +1,37 @@
 public import AuthKeys
+public import AuthKeysPostgres
 public import KeyAdministration
-public import LibPQ
-public import Logging
-import Synchronization
+import LibPQ
 
-/// A key store in PostgreSQL. Its statements are in `KeySQL`, `ListSQL`, `EndSQL`, `FeedSQL`, `AuditSQL` and
-/// `AdminKeySQL`. The columns that they share are in `EntryRow` and `AttributeColumn`.
+/// A key store in PostgreSQL. Its statements are in `KeySQL`, `ListSQL`, `AuditSQL` and `AdminKeySQL`, and those of its
+/// feed. The columns that they share are in `EntryRow` and `AttributeColumn`.
 public final class PostgresAuthKeyStore: Store {
     /// The maximum number of creations in one statement, and of such statements in progress.
     private static let createBatch = 200
     private static let createConcurrency = 1
 
-    let pool: PostgresPool
-    let feedPool: PostgresPool
-    let lookTimeout: Duration
-    /// True if the last read of the changes timed out; the next one then has no timeout for the whole.
-    let lookTimedOut = Atomic<Bool>(false)
-    let notifier: ChangeNotifier
-    let writeMonitor: WriteMonitor
+    /// The reads and writes that verification alone needs too.
+    public let feed: PostgresKeyFeed
     private let creations: GroupCommit<Creation, AuthKey>
 
-    /// Creates a store. The caller runs the pools.
-    /// - Parameters:
-    ///   - feedPool: connections for the change feed and for lookups of unknown keys, so that no slow list delays a
-    ///     revocation. Nil means `pool`.
-    ///   - lookTimeout: the timeout of a read of the changes, unless the previous one timed out.
-    public init(
-        pool: PostgresPool, feedPool: PostgresPool? = nil, lookTimeout: Duration = .seconds(5), logger: Logger
-    ) {
-        self.lookTimeout = lookTimeout
-        self.pool = pool
-        self.feedPool = feedPool ?? pool
-        notifier = ChangeNotifier(pool: pool, logger: logger)
-        writeMonitor = WriteMonitor(availability: WriteAvailability(), logger: logger)
-        creations = GroupCommit(limit: Self.createBatch, concurrency: Self.createConcurrency) { [pool] creations in
+    /// Creates a store. The caller runs the feed's pools.
+    public init(feed: PostgresKeyFeed) {
+        self.feed = feed
+        creations = GroupCommit(limit: Self.createBatch, concurrency: Self.createConcurrency) {
+            [pool = feed.pool] creations in
             await Self.create(creations, on: pool)
         }
+    }
+
+    var pool: PostgresPool { feed.pool }
+    private var notifier: ChangeNotifier { feed.notifier }
+
+    func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {
+        try await feed.calls.attempt(body)
+    }
+
+    func change<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {
+        try await feed.calls.change(body)
     }
 
     public func key(_ id: KeyID) async throws(StoreError) -> AuthKey? {
@@ -119,17 +115,6 @@ public final class PostgresAuthKeyStore: Store {
         }
     }
 
-    public func find(_ digests: [SecretDigest]) async throws(StoreError) -> [KeyEntry] {
-        try await attempt {
-            let rows = try await self.feedPool.query(KeySQL.find, [.bytesArray(digests.map(\.bytes))]).rows
-            return try rows.compactMap { try $0.read(KeyEntry.init(row:)) }
-        }
-    }
-
-    public func record(_ usage: [UsageCount]) async throws(StoreError) {
-        try await attempt { try await Self.record(usage, on: self.pool) }
-    }
-
     public func usage(_ id: KeyID, days: Int) async throws(StoreError) -> KeyUsageReport? {
         try await attempt { try await Self.usage(id, days: days, on: self.pool) }
     }
@@ -149,33 +134,21 @@ public final class PostgresAuthKeyStore: Store {
             notifier.changed()
             return result
         } catch let error as PostgresError {
-            writeMonitor.note(error)
+            feed.calls.note(error)
             // The lines cannot be read a second time, so nothing is repeated here.
             throw StoreError(error, isChange: true)
         }
     }
 
-    public func schemes() async throws(StoreError) -> [TokenScheme] {
-        try await attempt {
-            try await self.feedPool.query(KeySQL.schemes, [], timeout: self.lookTimeout).rows.compactMap { row in
-                guard let algorithm = TokenScheme.Algorithm(rawValue: try row.text(1)),
-                    let part = TokenScheme.Part(rawValue: try row.text(2))
-                else { return nil }
-                return TokenScheme(prefix: try row.text(0), algorithm: algorithm, part: part)
-            }
+    public func order(_ order: FeedReading.Order, by call: AdminCall) async throws(StoreError) {
+        var changes = AuditChanges()
+        changes.set("accept_database", to: .bool(order == .acceptDatabase))
+        let event = AuditSQL.append([NewAuditEvent(call, .instancesResync, changes: changes)])
+        try await change {
+            _ = try await self.pool.pipeline([
+                PostgresStatement(FeedSQL.order, [.text(order == .acceptDatabase ? "accept" : "resync")]), event,
+            ])
         }
-    }
-
-    /// The state of the database's writes, as observed by `monitorWrites()` and by the store's own writes.
-    public var writes: WriteAvailability { writeMonitor.availability }
-
-    /// Probes every few seconds if the database accepts writes, until the task is cancelled. Logs each change.
-    public func monitorWrites() async {
-        await writeMonitor.run(on: pool)
-    }
-
-    public func close() async {
-        await pool.close()
-        await feedPool.close()
+        notifier.changed()
     }
 }

@@ -1,3 +1,4 @@
+import AuthKeysPostgres
 import KeyAdministration
 import LibPQ
 

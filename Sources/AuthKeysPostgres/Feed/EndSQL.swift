@@ -1,7 +1,7 @@
 /// The statements that restore revocations and expiries that the database lost. Each changes only keys that are still
 /// active. Of several instances with the same knowledge, one writes the change, and there is one audit event.
-enum EndSQL {
-    private static let reason = "jsonb_build_object('from', NULL, 'to', 'the database had lost this')"
+package enum EndSQL {
+    package static let reason = "jsonb_build_object('from', NULL, 'to', 'the database had lost this')"
 
     static let deactivate = """
         WITH held AS (
@@ -16,19 +16,6 @@ enum EndSQL {
                 to_char(k.deactivated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')),
             'reason', \(reason))
         FROM k
-        """
-
-    static let deactivateAdminKeys = """
-        WITH held AS (
-            SELECT id FROM admin_keys WHERE id = ANY ($1::uuid[]) AND deactivated_at IS NULL ORDER BY id FOR UPDATE
-        ), a AS (
-            UPDATE admin_keys a SET deactivated_at = clock_timestamp(), version = version + 1, updated_at = clock_timestamp()
-            FROM held WHERE a.id = held.id RETURNING a.*
-        )
-        INSERT INTO audit_events (actor, address, request_id, action, key_id, owner, outcome, changes)
-        SELECT 'system', '', '', 'admin_key.deactivate', a.id, a.owner, 'done', jsonb_build_object(
-            'active', jsonb_build_object('from', true, 'to', false), 'reason', \(reason))
-        FROM a
         """
 
     /// Locks the key first, like every statement that changes a secret.
@@ -48,7 +35,7 @@ enum EndSQL {
         )
         INSERT INTO audit_events (actor, address, request_id, action, key_id, owner, outcome, changes)
         SELECT 'system', '', '', 'key.end_previous_secret', held.id, held.owner, 'done', jsonb_build_object(
-            'previous_secret', jsonb_build_object('from', \(KeySQL.redactedValue), 'to', NULL), 'reason', \(reason))
+            'previous_secret', jsonb_build_object('from', \(SecretSQL.redactedValue), 'to', NULL), 'reason', \(reason))
         FROM s JOIN held ON held.id = s.key_id
         """
 }

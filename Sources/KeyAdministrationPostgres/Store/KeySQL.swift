@@ -1,3 +1,5 @@
+import AuthKeysPostgres
+
 /// The statements of the store.
 enum KeySQL {
     /// One row per key, with its newest secret, and the previous one while it is valid.
@@ -7,22 +9,15 @@ enum KeySQL {
         k.updated_at, k.version
         """
 
-    /// The full prefix of a secret, including the separator.
-    static let shownPrefix = "CASE WHEN whole_prefix THEN prefix ELSE prefix || '_' END"
-
-    /// The redacted value of `s`, a row of `auth_key_secrets`, as `AuthKey.redact` writes it.
-    static let redactedValue =
-        "(CASE WHEN s.whole_prefix THEN s.prefix ELSE s.prefix || '_' END) || '...' || s.last_four"
-
     /// Looked up key by key: OFFSET 0 prevents the planner from joining whole tables for one page.
     static let secretsOfKey = """
         LEFT JOIN LATERAL (
-            SELECT \(shownPrefix) AS prefix, last_four, last_used_at FROM auth_key_secrets
+            SELECT \(SecretSQL.shownPrefix) AS prefix, last_four, last_used_at FROM auth_key_secrets
             LEFT JOIN auth_key_secret_usage USING (digest)
             WHERE auth_key_secrets.key_id = k.id ORDER BY created_at DESC LIMIT 1
         ) s ON true
         LEFT JOIN LATERAL (
-            SELECT \(shownPrefix) AS prefix, last_four, expires_at, last_used_at FROM auth_key_secrets
+            SELECT \(SecretSQL.shownPrefix) AS prefix, last_four, expires_at, last_used_at FROM auth_key_secrets
             LEFT JOIN auth_key_secret_usage USING (digest)
             WHERE auth_key_secrets.key_id = k.id ORDER BY created_at DESC OFFSET 1 LIMIT 1
         ) p ON p.expires_at > clock_timestamp()
@@ -84,7 +79,7 @@ enum KeySQL {
         WITH k AS (
             SELECT id, owner FROM auth_keys WHERE id = $1 AND ($6::text IS NULL OR owner = $6)
         ), previous AS (
-            SELECT s.digest, \(redactedValue) AS redacted_value,
+            SELECT s.digest, \(SecretSQL.redactedValue) AS redacted_value,
                 s.expires_at IS NULL OR s.expires_at > clock_timestamp() AS is_good
             FROM k JOIN auth_key_secrets s ON s.key_id = k.id
             WHERE (s.expires_at IS NULL OR s.expires_at > clock_timestamp() - interval '1 hour') AND s.digest <> (
@@ -125,11 +120,6 @@ enum KeySQL {
     /// The entries of a key that belongs to the owner; NULL means any owner.
     static let entriesOfOwnersKey = entriesOfKey + " AND ($2::text IS NULL OR k.owner = $2)"
 
-    static let find = """
-        SELECT \(EntryRow.secretColumns) FROM auth_key_secrets s JOIN auth_keys k ON k.id = s.key_id
-        WHERE s.digest = ANY ($1)
-        """
-
     static let claim = """
         INSERT INTO idempotency_claims (claim, request, key_id, rotation_id) VALUES ($1, $2, $3, $4) ON CONFLICT (claim) DO NOTHING
         """
@@ -140,13 +130,4 @@ enum KeySQL {
 
     static let forgetClaims =
         "DELETE FROM idempotency_claims WHERE created_at < clock_timestamp() - interval '24 hours'"
-
-    /// Replaces transaction ids from the future. They occur after a dump is restored, where ids begin again. Such rows
-    /// would be read again forever, and would hide changes.
-    static let restamp = """
-        WITH future AS (SELECT pg_snapshot_xmax(pg_current_snapshot()) AS xid), keys AS (
-            UPDATE auth_keys SET changed_xid = pg_current_xact_id() WHERE changed_xid > (SELECT xid FROM future)
-        )
-        UPDATE auth_key_tombstones SET changed_xid = pg_current_xact_id() WHERE changed_xid > (SELECT xid FROM future)
-        """
 }

@@ -64,6 +64,4 @@ extension KeySQL {
         INSERT INTO auth_key_schemes (prefix, algorithm, part) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
         ON CONFLICT DO NOTHING
         """
-
-    static let schemes = "SELECT prefix, algorithm, part FROM auth_key_schemes"
 }

@@ -1,3 +1,5 @@
+import AuthKeysPostgres
+
 /// The statements of admin keys.
 enum AdminKeySQL {
     /// The advisory lock of changes of admin keys ("keyadmin" as a number). It prevents two concurrent changes from
@@ -62,5 +64,19 @@ enum AdminKeySQL {
     static let administrators = """
         SELECT \(columns) FROM admin_keys a
         WHERE a.deactivated_at IS NULL AND a.owner IS NULL AND 'admin' = ANY (a.permissions)
+        """
+
+    /// Restores deactivations that the database lost, as `EndSQL` does for keys.
+    static let writeBack = """
+        WITH held AS (
+            SELECT id FROM admin_keys WHERE id = ANY ($1::uuid[]) AND deactivated_at IS NULL ORDER BY id FOR UPDATE
+        ), a AS (
+            UPDATE admin_keys a SET deactivated_at = clock_timestamp(), version = version + 1, updated_at = clock_timestamp()
+            FROM held WHERE a.id = held.id RETURNING a.*
+        )
+        INSERT INTO audit_events (actor, address, request_id, action, key_id, owner, outcome, changes)
+        SELECT 'system', '', '', 'admin_key.deactivate', a.id, a.owner, 'done', jsonb_build_object(
+            'active', jsonb_build_object('from', true, 'to', false), 'reason', \(EndSQL.reason))
+        FROM a
         """
 }

@@ -1,4 +1,5 @@
 public import AuthKeys
+import AuthKeysPostgres
 public import KeyAdministration
 import LibPQ
 
@@ -45,7 +46,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
 
     public func writeBack(deactivated ids: [KeyID]) async throws(StoreError) {
         try await change {
-            _ = try await self.pool.query(EndSQL.deactivateAdminKeys, [.uuidArray(ids.map { PostgresUUID($0) })])
+            _ = try await self.pool.query(AdminKeySQL.writeBack, [.uuidArray(ids.map { PostgresUUID($0) })])
         }
     }
 

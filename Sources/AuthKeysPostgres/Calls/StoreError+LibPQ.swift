@@ -1,10 +1,10 @@
-import AuthKeys
+package import AuthKeys
 import LibPQ
 
 extension StoreError {
     /// Converts an error of the database client into one of the store. Nothing else converts it.
     /// - Parameter isChange: true if the call makes a change that must not be repeated by accident.
-    init(_ error: any Error, isChange: Bool = false) {
+    package init(_ error: any Error, isChange: Bool = false) {
         switch error {
         case let error as StoreError: self = error
         case let error as PostgresError: self.init(error, isChange: isChange)

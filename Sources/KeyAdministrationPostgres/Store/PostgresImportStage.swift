@@ -1,4 +1,5 @@
 import AuthKeys
+import AuthKeysPostgres
 import KeyAdministration
 import LibPQ
 
