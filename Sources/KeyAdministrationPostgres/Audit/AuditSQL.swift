@@ -8,9 +8,6 @@ enum AuditSQL {
     /// The advisory lock of sealing ("keyaudit" as a number).
     static let lockKey: Int64 = 0x6B65_7961_7564_6974
 
-    /// The columns that an insertion sets. A trigger sets the time and the transaction.
-    static let newColumns = "actor, actor_name, address, request_id, action, key_id, owner, outcome, code, changes"
-
     /// The columns of an event, in the order that `AuditEvent` decodes.
     static let columns = """
         e.id, e.at, e.xid, e.actor, e.actor_name, e.address, e.request_id, e.action, e.key_id, e.owner, e.outcome, e.code, \
@@ -20,7 +17,7 @@ enum AuditSQL {
     static let sealColumns = "s.seq, s.event_id, s.hash, s.sealed_at, s.horizon, s.history"
 
     static let append = """
-        INSERT INTO audit_events (\(newColumns))
+        INSERT INTO audit_events (\(RuntimeGrants.auditColumns))
         SELECT actor, actor_name, address, request_id, action, key_id, owner, CASE WHEN code IS NULL THEN 'done' ELSE 'refused' END,
             code, changes::jsonb
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::text[])
