@@ -1,5 +1,5 @@
 public import AuthKeys
-public import AuthKeysPostgres
+import AuthKeysPostgres
 public import LibPQ
 public import Logging
 
