@@ -253,7 +253,8 @@ struct ControlClient {
         do {
             return try JSONDecoder().decode(type, from: Data(answer.body))
         } catch {
-            throw StartError(
+            throw CommandError(
+                .failure,
                 "the response is not in Keyward's format: check that the URL is that of its control listener")
         }
     }

@@ -73,7 +73,7 @@ struct ListenerConnection {
             return result
         } catch {
             try? await client.shutdown()
-            let isOurs = error is StartError || error is CommandError || error is OutputError
+            let isOurs = error is CommandError || error is OutputError
             throw isOurs ? error : failure(error, isChange: isChange)
         }
     }

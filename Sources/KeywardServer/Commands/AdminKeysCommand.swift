@@ -120,7 +120,7 @@ struct AdminKeysCommand: AsyncParsableCommand {
                 members["expires_at"] = expiry.moment.map { .text($0) }
                 for member in cleared { members[member.rawValue] = ControlClient.Member.none }
                 guard !members.isEmpty else {
-                    throw StartError("there is nothing to change: see 'keyward admin-keys update --help'")
+                    throw CommandError(.failure, "there is nothing to change: see 'keyward admin-keys update --help'")
                 }
                 let answer = try await client.connect().updateAdminKey(id, members, version: ifVersion)
                 try client.print(adminKey: answer)

@@ -43,7 +43,8 @@ extension ClientOptions {
             try Console.out(lines)
             try Console.flush(STDOUT_FILENO, named: Console.standardOutput)
         } catch {
-            throw StartError("\(error); the new secret of \(subject) is lost, because it is not stored: \(remedy)")
+            throw CommandError(
+                .failure, "\(error); the new secret of \(subject) is lost, because it is not stored: \(remedy)")
         }
     }
 }

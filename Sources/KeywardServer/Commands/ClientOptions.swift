@@ -75,7 +75,8 @@ struct ClientOptions: ParsableArguments {
             if let warning { Console.error("keyward: warning: \(warning)") }
             return key
         } catch {
-            throw StartError(
+            throw CommandError(
+                .failure,
                 "there is no admin key: set KEYWARD_ADMIN_KEY, --admin-key-file, or --data-dir for the data folder (\(error))"
             )
         }

@@ -43,7 +43,7 @@ extension KeysCommand {
             let connection = try await client.connect()
             let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0 else {
-                throw StartError("\(file) cannot be read: \(String(cString: strerror(errno)))")
+                throw CommandError(.failure, "\(file) cannot be read: \(String(cString: strerror(errno)))")
             }
             defer { if descriptor != STDIN_FILENO { close(descriptor) } }
             let progress = ImportProgress()

@@ -165,7 +165,7 @@ struct KeysCommand: AsyncParsableCommand {
                     if key.deactivatedAt == nil, key.wasUsedLately, let use = KeyTable.use(of: key),
                         !Console.confirms("The key was last used at \(use). Deactivate it permanently?")
                     {
-                        throw StartError("not deactivated")
+                        throw CommandError(.failure, "not deactivated")
                     }
                 }
                 let answer = try await connection.deactivate(id)

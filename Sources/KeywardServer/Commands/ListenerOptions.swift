@@ -19,7 +19,8 @@ struct ListenerOptions: ParsableArguments {
             url.host?.isEmpty == false,
             url.user == nil, url.password == nil, url.query == nil, url.fragment == nil
         else {
-            throw StartError("--control-url (KEYWARD_CONTROL_URL) takes a URL such as http://127.0.0.1:9090")
+            throw CommandError(
+                .failure, "--control-url (KEYWARD_CONTROL_URL) takes a URL such as http://127.0.0.1:9090")
         }
         var base = given
         while base.hasSuffix("/") { base.removeLast() }

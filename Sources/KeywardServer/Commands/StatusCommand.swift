@@ -46,7 +46,8 @@ struct Readiness: Decodable {
         do {
             self = try JSONDecoder().decode(Self.self, from: Data(response.body))
         } catch {
-            throw StartError("the control listener responded with \(response.status.code) and without its state")
+            throw CommandError(
+                .failure, "the control listener responded with \(response.status.code) and without its state")
         }
     }
 

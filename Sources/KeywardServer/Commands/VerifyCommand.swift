@@ -40,7 +40,7 @@ struct VerifyCommand: AsyncParsableCommand {
             text = Console.secret("Key (not shown):") ?? ""
         }
         let name = keyFile ?? "standard input"
-        guard let key = try SettingText.clean(text, name) else { throw StartError("\(name) holds no key") }
+        guard let key = try SettingText.clean(text, name) else { throw CommandError(.failure, "\(name) holds no key") }
         return key
     }
 }
