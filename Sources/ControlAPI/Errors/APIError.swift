@@ -175,6 +175,7 @@ extension APIError {
                 param: "expires_at", code: "expiry_not_allowed")
         case .permissionMissing(let permission): self = .permissionMissing(permission)
         case .unavailable:
+            // The contract of the admin API has this type for this 503; other routes have `unavailable_error`.
             self.init(
                 .serviceUnavailable, .invalidRequest, "auth keys feature is unavailable", code: "feature_unavailable",
                 headers: [.retryAfter: "1"])
