@@ -88,11 +88,12 @@ let package = Package(
             ] + nio,
             swiftSettings: strict
         ),
+        .target(name: "ControlBodies", dependencies: ["AuthKeys"], swiftSettings: strict),
         .target(
             name: "ControlAPI",
             dependencies: [
-                "AuthKeys", "CBuild", "HTTPCredentials", "KeyAdministration", "Listening", hummingbird, crypto, logging,
-                metrics,
+                "AuthKeys", "CBuild", "ControlBodies", "HTTPCredentials", "KeyAdministration", "Listening", hummingbird,
+                crypto, logging, metrics,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -139,8 +140,8 @@ let package = Package(
         .target(
             name: "KeywardServer",
             dependencies: [
-                "AuthKeys", "AuthKeysPostgres", "ControlAPI", "EmbeddedPostgres", "Gateway", "HTTPCredentials",
-                "KeyAdministration", "KeyAdministrationPostgres", "LibPQ",
+                "AuthKeys", "AuthKeysPostgres", "ControlAPI", "ControlBodies", "EmbeddedPostgres", "Gateway",
+                "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ",
                 crypto, hummingbird, lifecycle, logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -188,8 +189,8 @@ let package = Package(
         .testTarget(
             name: "ControlAPITests",
             dependencies: [
-                "AuthKeys", "ControlAPI", "HTTPCredentials", "KeyAdministration", "TestSupport", crypto, hummingbird,
-                logging,
+                "AuthKeys", "ControlAPI", "ControlBodies", "HTTPCredentials", "KeyAdministration", "TestSupport",
+                crypto, hummingbird, logging,
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,

@@ -10,9 +10,6 @@ import NIOCore
 /// The private listener: administration, verification, health and metrics. It belongs on an address that only operators
 /// can reach.
 public struct ControlAPI: Sendable {
-    /// The paths whose bodies are read as streams.
-    private static let streamed: Set = [ImportRoute.path]
-
     private let service: AuthKeyService
     private let administration: Administration
     private let index: KeyIndex
@@ -65,11 +62,12 @@ public struct ControlAPI: Sendable {
         host: String, port: Int, logger: Logger, onBound: @escaping @Sendable (Int) async -> Void
     ) -> some ApplicationProtocol {
         let directRoutes: [any DirectRoute] = [forwardAuth, verify, introspection]
+        let streamed = StreamedRoutes(of: adminRoutes)
         return Application(
             responder: router().buildResponder(),
             server: HTTPServerBuilder { responder in
                 ControlChannel(
-                    responder: responder, connections: connections, limits: limits, streamed: Self.streamed
+                    responder: responder, connections: connections, limits: limits, streamed: streamed
                 ) { DirectAnswers(routes: directRoutes, metrics: requestMetrics, watch: $0) }
             },
             configuration: ApplicationConfiguration(address: .hostname(host, port: port)),
@@ -98,7 +96,7 @@ public struct ControlAPI: Sendable {
         router.add(middleware: ResponseGuard(methods: RouteMethods(of: routes)))
         router.add(middleware: forwardAuth)
         router.add(middleware: TargetCheck())
-        router.add(middleware: BodyLimit(streamed: Self.streamed))
+        router.add(middleware: BodyLimit(streamed: StreamedRoutes(of: adminRoutes)))
         addRoutes(to: router)
         return router
     }

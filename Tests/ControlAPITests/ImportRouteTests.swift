@@ -148,6 +148,17 @@ struct ImportRouteTests {
         }
     }
 
+    @Test("other methods on the path of the import have the limit of other bodies")
+    func otherMethods() async throws {
+        try await ControlServer.with { server in
+            let body = #"{"name":"\#(String(repeating: "n", count: 70_000))"}"#
+            for method in [HTTPMethod.PATCH, .DELETE] {
+                #expect(try await server.send(method, path, body: body).status == 413)
+            }
+            #expect(try await server.send(.POST, path + "/", body: body).status == 413)
+        }
+    }
+
     @Test("invalid parameters, a missing admin key and an unavailable database are reported before the body is read")
     func refusals() async throws {
         try await ControlServer.with { server in

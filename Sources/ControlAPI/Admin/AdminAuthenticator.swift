@@ -96,7 +96,7 @@ struct AdminAuthenticator: Sendable {
         var subject = AdminRoute.subjectInPath
         do {
             try Self.check(admin, for: route)
-            if !route.streamsBody { try await request.readBody() }
+            if !route.streamsBody { try await request.readAwaitedBody() }
             // The body of a caller without the permission is not read, not even for the audit trail.
             subject = route.subject
             try QueryParameters(request.uri).check(takes: route.parameters)

@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import HTTPTypes
 import Hummingbird
 import KeyAdministration
@@ -130,46 +131,16 @@ struct AdminKeyBody: Decodable {
     }
 }
 
-/// An admin key in the API's JSON. Empty members are omitted; times are RFC 3339 in UTC.
-struct AdminKeyJSON: Encodable {
-    let id: String
-    let name: String
-    let permissions: [String]
-    let owner: String?
-    let redactedValue: String
-    let expiresAt: String?
-    let deactivatedAt: String?
-    let createdAt: String
-    let updatedAt: String
-    let lastUsedAt: String?
-    let active: Bool
-    let version: Int64
-    /// The secret; present only in the response that creates it.
-    let value: String?
-
-    enum CodingKeys: String, CodingKey, CaseIterable {
-        case id, name, permissions, owner, active, version, value
-        case redactedValue = "redacted_value"
-        case expiresAt = "expires_at"
-        case deactivatedAt = "deactivated_at"
-        case createdAt = "created_at"
-        case updatedAt = "updated_at"
-        case lastUsedAt = "last_used_at"
-    }
-
+extension AdminKeyJSON {
     init(_ key: AdminKey, now: Timestamp, secret: Token? = nil) {
-        id = key.id.description
-        name = key.name
-        permissions = key.attributes.permissionNames
+        self.init(
+            id: key.id.description, name: key.name, permissions: key.attributes.permissionNames,
+            redactedValue: key.redactedValue, createdAt: key.createdAt.description,
+            updatedAt: key.updatedAt.description, active: key.isActive(at: now), version: key.version)
         owner = key.owner
-        redactedValue = key.redactedValue
         expiresAt = key.expiresAt?.description
         deactivatedAt = key.deactivatedAt?.description
-        createdAt = key.createdAt.description
-        updatedAt = key.updatedAt.description
         lastUsedAt = key.lastUsedAt?.description
-        active = key.isActive(at: now)
-        version = key.version
         value = secret?.value
     }
 }

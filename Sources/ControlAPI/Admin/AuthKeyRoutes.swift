@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import HTTPTypes
 import Hummingbird
 import KeyAdministration

@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import HTTPCredentials
 public import HTTPTypes
 public import Hummingbird
@@ -43,36 +44,10 @@ public struct APIError: HTTPResponseError, Equatable {
     }
 
     public func response(from request: Request, context: some RequestContext) throws -> Response {
-        var response = try JSONBody.response(ErrorBody(self), status: status)
+        let body = ErrorJSON(type: kind.rawValue, message: message, param: param, code: code)
+        var response = try JSONBody.response(body, status: status)
         response.headers.append(contentsOf: headers)
         return response
-    }
-
-    private struct ErrorBody: Encodable {
-        struct Inner: Encodable {
-            let type: String
-            let message: String
-            let param: String?
-            let code: String?
-
-            enum CodingKeys: CodingKey { case type, message, param, code }
-
-            /// Encodes `param` and `code` even if they are null.
-            func encode(to encoder: any Encoder) throws {
-                var container = encoder.container(keyedBy: CodingKeys.self)
-                try container.encode(type, forKey: .type)
-                try container.encode(message, forKey: .message)
-                try container.encode(param, forKey: .param)
-                try container.encode(code, forKey: .code)
-            }
-        }
-
-        let error: Inner
-
-        init(_ error: APIError) {
-            self.error = Inner(
-                type: error.kind.rawValue, message: error.message, param: error.param, code: error.code)
-        }
     }
 }
 

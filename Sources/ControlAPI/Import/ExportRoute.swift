@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird

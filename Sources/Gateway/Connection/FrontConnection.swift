@@ -24,7 +24,7 @@ final class FrontConnection: ChannelInboundHandler {
     /// The head of the current request, kept as long as it may be evaluated again.
     var headBytes = ByteBuffer()
     var requestBody = BodyDecoder(.none)
-    /// The head as sent to the upstream, kept as long as it may be sent again.
+    /// The head as written for the upstream. Each attempt writes it anew from `headBytes`.
     var upstreamHead = ByteBuffer()
     var identity = ByteBuffer()
     /// Describes the client to the upstream.

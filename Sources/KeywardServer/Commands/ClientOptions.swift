@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlAPI
+import ControlBodies
 import FoundationEssentials
 
 /// The options of commands that need an admin key: the key, the control listener, and the form of the output.
@@ -32,13 +33,13 @@ struct ClientOptions: ParsableArguments {
     /// Prints the key in a response.
     func print(key answer: ControlClient.Answer) throws {
         if json { return try print(answer) }
-        try Console.out(KeyTable.details(try ControlClient.decode(ControlClient.Key.self, answer)))
+        try Console.out(KeyTable.details(try ControlClient.decode(KeyJSON.self, answer)))
     }
 
     /// Prints the admin key in a response.
     func print(adminKey answer: ControlClient.Answer) throws {
         if json { return try print(answer) }
-        try Console.out(AdminKeyTable.details(try ControlClient.decode(ControlClient.AdminKey.self, answer)))
+        try Console.out(AdminKeyTable.details(try ControlClient.decode(AdminKeyJSON.self, answer)))
     }
 
     /// Returns all pages of a list, or the first one, and true if there are more.
@@ -75,7 +76,8 @@ struct ClientOptions: ParsableArguments {
             if let warning { Console.error("keyward: warning: \(warning)") }
             return key
         } catch {
-            throw StartError(
+            throw CommandError(
+                .failure,
                 "there is no admin key: set KEYWARD_ADMIN_KEY, --admin-key-file, or --data-dir for the data folder (\(error))"
             )
         }
