@@ -19,7 +19,8 @@ import Testing
                 #expect(try await connection.query("SELECT $1", [.xid8(value)]).rows[0].xid8(0) == value)
             }
             for value in [-Double.infinity, -0.0, 1.5, .greatestFiniteMagnitude, .leastNonzeroMagnitude] {
-                #expect(try await connection.query("SELECT $1", [.double(value)]).rows[0].double(0) == value)
+                let bytes = withUnsafeBytes(of: value.bitPattern.bigEndian) { Array($0) }
+                #expect(try await connection.query("SELECT float8send($1)", [.double(value)]).rows[0].bytes(0) == bytes)
             }
             for value in [true, false] {
                 #expect(try await connection.query("SELECT $1", [.bool(value)]).rows[0].bool(0) == value)
@@ -33,8 +34,8 @@ import Testing
             for value in [PostgresUUID(high: 0, low: 0), PostgresUUID(high: .max, low: .max)] {
                 #expect(try await connection.query("SELECT $1", [.uuid(value)]).rows[0].uuid(0) == value)
             }
-            let json = try await connection.query("SELECT $1", [.jsonb(#"{"a": [1, null]}"#)]).rows[0].jsonb(0)
-            #expect(json == #"{"a": [1, null]}"#)
+            let json = try await connection.query("SELECT $1", [.jsonb(#"{"a": [1, null]}"#)]).rows[0]
+            #expect(try json.read { row throws(PostgresError) in try row.nextJsonb() } == #"{"a": [1, null]}"#)
         }
     }
 
@@ -67,17 +68,20 @@ import Testing
             for column in 0...2 {
                 #expect(throws: PostgresError.self) { try row.timestamp(column) }
             }
-            #expect(try row.timestampOrInfinity(0) == .max)
-            #expect(try row.timestampOrInfinity(1) == .min)
+            var cursor = RowCursor(row)
+            #expect(try cursor.nextTimestampOrInfinity() == .max)
+            #expect(try cursor.nextOptionalTimestampOrInfinity() == .min)
         }
     }
 
     @Test("NULL is nil for the optional getters, and an error for the others") func nulls() async throws {
         try await withConnection { connection in
             let row = try await connection.query("SELECT NULL::text, NULL::bigint, $1::uuid", [.null]).rows[0]
-            #expect(try row.optionalText(0) == nil)
-            #expect(try row.optionalInt64(1) == nil)
             #expect(try row.optionalUuid(2) == nil)
+            var cursor = RowCursor(row)
+            #expect(try cursor.nextOptionalText() == nil)
+            #expect(try cursor.nextOptionalInt64() == nil)
+            #expect(try cursor.nextOptionalUuid() == nil)
             let error = await postgresError { _ = try row.text(0) }
             #expect(error?.kind == .decoding)
         }
@@ -87,7 +91,7 @@ import Testing
         try await withConnection { connection in
             let row = try await connection.query("SELECT 1::int4, 'a'::text").rows[0]
             #expect(throws: PostgresError.self) { try row.int64(0) }
-            #expect(throws: PostgresError.self) { try row.optionalInt64(0) }
+            #expect(throws: PostgresError.self) { try row.optionalUuid(0) }
             #expect(throws: PostgresError.self) { try row.bytes(1) }
             for column in [-1, 2, Int.max, Int.min] {
                 let error = await postgresError { _ = try row.int32(column) }
@@ -100,13 +104,19 @@ import Testing
         try await withConnection { connection in
             for value: [String?] in [[], ["a"], ["", nil, "č", "a,b\"{}"]] {
                 let rows = try await connection.query("SELECT unnest($1)", [.textArray(value)]).rows
-                #expect(try rows.map { try $0.optionalText(0) } == value)
+                let elements = try rows.map { row in
+                    try row.read { row throws(PostgresError) in try row.nextOptionalText() }
+                }
+                #expect(elements == value)
             }
             let whole = try await connection.query("SELECT $1, '{}'::text[]", [.textArray(["", "č"])]).rows[0]
-            #expect(try whole.textArray(0) == ["", "č"])
-            #expect(try whole.textArray(1) == [])
+            var cursor = RowCursor(whole)
+            #expect(try cursor.nextTextArray() == ["", "č"])
+            #expect(try cursor.nextTextArray() == [])
             let nulls = try await connection.query("SELECT ARRAY['a', NULL]").rows[0]
-            #expect(throws: PostgresError.self) { try nulls.textArray(0) }
+            #expect(throws: PostgresError.self) {
+                try nulls.read { row throws(PostgresError) in try row.nextTextArray() }
+            }
 
             let row = try await connection.query(
                 """

@@ -1,7 +1,7 @@
 /// One row of a result.
 ///
 /// Columns are counted from 0. A getter throws `.decoding` if the column is missing, malformed, of another type, or
-/// NULL (the `optional…` ones return nil for NULL). It never traps. `read` suits a row of many columns.
+/// NULL (`optionalUuid` returns nil for NULL). It never traps. `read` suits a row of many columns.
 public struct PostgresRow: Sendable {
     let result: PostgresResult
     let index: Int
@@ -49,21 +49,8 @@ extension PostgresRow {
     /// Returns a `bigint`.
     public func int64(_ column: Int) throws(PostgresError) -> Int64 { try value(IntegerFormat<Int64>.self, column) }
 
-    /// Returns `int64`, with nil for NULL.
-    public func optionalInt64(_ column: Int) throws(PostgresError) -> Int64? {
-        try optionalValue(IntegerFormat<Int64>.self, column)
-    }
-
-    /// Returns a `double precision`.
-    public func double(_ column: Int) throws(PostgresError) -> Double { try value(DoubleFormat.self, column) }
-
     /// Returns a `text`, `varchar`, `char(n)` or `name`.
     public func text(_ column: Int) throws(PostgresError) -> String { try value(TextFormat.self, column) }
-
-    /// Returns `text`, with nil for NULL.
-    public func optionalText(_ column: Int) throws(PostgresError) -> String? {
-        try optionalValue(TextFormat.self, column)
-    }
 
     /// Returns a `bytea`.
     public func bytes(_ column: Int) throws(PostgresError) -> [UInt8] { try value(BytesFormat.self, column) }
@@ -79,17 +66,6 @@ extension PostgresRow {
     /// Returns a `timestamptz` in microseconds since the Unix epoch. An infinite one is a decoding error.
     public func timestamp(_ column: Int) throws(PostgresError) -> Int64 { try value(TimestampFormat.self, column) }
 
-    /// Returns `timestamp`, with `-infinity` as `Int64.min` and `infinity` as `Int64.max`.
-    public func timestampOrInfinity(_ column: Int) throws(PostgresError) -> Int64 {
-        try value(UnboundedTimestampFormat.self, column)
-    }
-
     /// Returns an `xid8`, a transaction id that does not wrap around.
     public func xid8(_ column: Int) throws(PostgresError) -> UInt64 { try value(IntegerFormat<UInt64>.self, column) }
-
-    /// Returns a `jsonb` as its text.
-    public func jsonb(_ column: Int) throws(PostgresError) -> String { try value(JSONBFormat.self, column) }
-
-    /// Returns a one-dimensional array of text. A NULL element is a decoding error.
-    public func textArray(_ column: Int) throws(PostgresError) -> [String] { try value(TextArrayFormat.self, column) }
 }

@@ -37,15 +37,6 @@ enum BoolFormat: WireFormat {
     }
 }
 
-enum DoubleFormat: WireFormat {
-    static var types: [UInt32] { [PostgresType.float8] }
-
-    @inline(__always)
-    static func decode(_ bytes: UnsafeRawBufferPointer) -> Double? {
-        IntegerFormat<UInt64>.decode(bytes).map { Double(bitPattern: $0) }
-    }
-}
-
 enum UUIDFormat: WireFormat {
     static var types: [UInt32] { [PostgresType.uuid] }
 
