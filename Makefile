@@ -3,6 +3,8 @@
 SWIFT ?= swift
 DATA_DIR ?= $(shell scripts/data-dir)
 ARGS ?=
+# A run of all tests takes 5 to 15 minutes on two cores.
+TEST_SECONDS ?= 2400
 # A release is one file that contains the Swift runtime. Debug builds, and so all tests, check exclusive access at run time. Releases
 # omit these checks, which cost a tenth of a proxied request (docs/architecture.md).
 RELEASE_FLAGS ?= --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
@@ -20,7 +22,8 @@ run: setup binary
 ## Install missing packages, and run all tests on a real PostgreSQL and behind real proxies.
 test: setup test-tools
 	$(SWIFT) build --build-tests
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 $(SWIFT) test --skip-build
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 scripts/run-tests $(TEST_SECONDS) \
+		"$$($(SWIFT) build --show-bin-path)/keywardPackageTests.xctest" --testing-library swift-testing
 
 ## Build the example from its own manifest, as a copy of it builds, and run its tests.
 example: setup

@@ -64,8 +64,13 @@ let package = Package(
         .target(name: "HTTPCredentials", dependencies: ["AuthKeys"], swiftSettings: strict),
         .target(
             name: "AuthKeysPostgres",
-            dependencies: ["AuthKeys", "KeyAdministration", "LibPQ", crypto, lifecycle, logging, metrics],
+            dependencies: ["AuthKeys", "LibPQ", crypto, lifecycle, logging, metrics],
             resources: [.embedInCode("SQL")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "KeyAdministrationPostgres",
+            dependencies: ["AuthKeys", "AuthKeysPostgres", "KeyAdministration", "LibPQ", logging],
             swiftSettings: strict
         ),
         .target(
@@ -83,11 +88,12 @@ let package = Package(
             ] + nio,
             swiftSettings: strict
         ),
+        .target(name: "ControlBodies", dependencies: ["AuthKeys"], swiftSettings: strict),
         .target(
             name: "ControlAPI",
             dependencies: [
-                "AuthKeys", "CBuild", "HTTPCredentials", "KeyAdministration", "Listening", hummingbird, crypto, logging,
-                metrics,
+                "AuthKeys", "CBuild", "ControlBodies", "HTTPCredentials", "KeyAdministration", "Listening", hummingbird,
+                crypto, logging, metrics,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -134,8 +140,8 @@ let package = Package(
         .target(
             name: "KeywardServer",
             dependencies: [
-                "AuthKeys", "AuthKeysPostgres", "ControlAPI", "EmbeddedPostgres", "Gateway", "HTTPCredentials",
-                "KeyAdministration", "LibPQ",
+                "AuthKeys", "AuthKeysPostgres", "ControlAPI", "ControlBodies", "EmbeddedPostgres", "Gateway",
+                "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ",
                 crypto, hummingbird, lifecycle, logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -174,14 +180,17 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "AuthKeysPostgresTests",
-            dependencies: ["AuthKeys", "AuthKeysPostgres", "KeyAdministration", "LibPQ", "TestSupport", logging],
+            dependencies: [
+                "AuthKeys", "AuthKeysPostgres", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ", "TestSupport",
+                logging,
+            ],
             swiftSettings: strict
         ),
         .testTarget(
             name: "ControlAPITests",
             dependencies: [
-                "AuthKeys", "ControlAPI", "HTTPCredentials", "KeyAdministration", "TestSupport", crypto, hummingbird,
-                logging,
+                "AuthKeys", "ControlAPI", "ControlBodies", "HTTPCredentials", "KeyAdministration", "TestSupport",
+                crypto, hummingbird, logging,
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,
@@ -203,8 +212,8 @@ let package = Package(
         .testTarget(
             name: "KeywardMiddlewareTests",
             dependencies: [
-                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeyAdministration", "KeywardMiddleware",
-                "KeywardMiddlewareTesting", "LibPQ", "TestSupport",
+                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres",
+                "KeywardMiddleware", "KeywardMiddlewareTesting", "LibPQ", "TestSupport",
                 hummingbird, lifecycle, logging,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -44,9 +44,9 @@ enum LoadBenchmark {
             group.addTask { await pool.run() }
             for round in 1...rounds {
                 let index = KeyIndex()
-                let store = PostgresAuthKeyStore(pool: pool, logger: logger)
+                let feed = PostgresKeyFeed(pool: pool, logger: logger)
                 let start = ContinuousClock.now
-                let batch = try await store.changes(since: nil) { index.apply($0) }
+                let batch = try await feed.changes(since: nil) { index.apply($0) }
                 let seconds = (ContinuousClock.now - start) / .seconds(1)
                 print(
                     "round \(round): \(batch.count) keys in \(rounded(seconds, 2)) s, \(rounded(Double(index.memory) / Double(count), 1)) bytes per key"

@@ -10,9 +10,6 @@ import NIOCore
 /// The private listener: administration, verification, health and metrics. It belongs on an address that only operators
 /// can reach.
 public struct ControlAPI: Sendable {
-    /// The paths whose bodies are read as streams.
-    private static let streamed: Set = [ImportRoute.path]
-
     private let service: AuthKeyService
     private let administration: Administration
     private let index: KeyIndex
@@ -26,7 +23,6 @@ public struct ControlAPI: Sendable {
     private let limits: ConnectionLimits
     /// The connections that are open.
     public let connections: OpenConnections
-    private let time: TimeSource
     private let computing: ComputeExecutor
     private let requestMetrics = RequestMetrics()
 
@@ -41,7 +37,7 @@ public struct ControlAPI: Sendable {
         writes: WriteAvailability = WriteAvailability(), metrics: PrometheusRegistry, verifier: RequestVerifier,
         issuer: String, proxies: [IPNetwork] = [],
         importTimeouts: ImportTimeouts = ImportTimeouts(), limits: ConnectionLimits = ConnectionLimits(),
-        computing: ComputeExecutor = .shared, time: TimeSource = .system
+        computing: ComputeExecutor = .shared
     ) {
         self.computing = computing
         metrics.gauge("keyward_control_compute_waiting") { [computing] in Double(computing.queueLength) }
@@ -58,7 +54,6 @@ public struct ControlAPI: Sendable {
         self.freshness = freshness
         self.writes = writes
         self.metrics = metrics
-        self.time = time
     }
 
     /// Returns the server, which binds its address when it runs.
@@ -67,11 +62,12 @@ public struct ControlAPI: Sendable {
         host: String, port: Int, logger: Logger, onBound: @escaping @Sendable (Int) async -> Void
     ) -> some ApplicationProtocol {
         let directRoutes: [any DirectRoute] = [forwardAuth, verify, introspection]
+        let streamed = StreamedRoutes(of: adminRoutes)
         return Application(
             responder: router().buildResponder(),
             server: HTTPServerBuilder { responder in
                 ControlChannel(
-                    responder: responder, connections: connections, limits: limits, streamed: Self.streamed
+                    responder: responder, connections: connections, limits: limits, streamed: streamed
                 ) { DirectAnswers(routes: directRoutes, metrics: requestMetrics, watch: $0) }
             },
             configuration: ApplicationConfiguration(address: .hostname(host, port: port)),
@@ -100,7 +96,7 @@ public struct ControlAPI: Sendable {
         router.add(middleware: ResponseGuard(methods: RouteMethods(of: routes)))
         router.add(middleware: forwardAuth)
         router.add(middleware: TargetCheck())
-        router.add(middleware: BodyLimit(streamed: Self.streamed))
+        router.add(middleware: BodyLimit(streamed: StreamedRoutes(of: adminRoutes)))
         addRoutes(to: router)
         return router
     }
@@ -131,8 +127,8 @@ public struct ControlAPI: Sendable {
 
     var adminRoutes: [any AdminRoutes] {
         [
-            AuthKeyRoutes(service: service, time: time), ImportRoute(service: service, timeouts: importTimeouts),
-            ExportRoute(service: service, time: time), AdminKeyRoutes(service: administration.keys, time: time),
+            AuthKeyRoutes(service: service), ImportRoute(service: service, timeouts: importTimeouts),
+            ExportRoute(service: service), AdminKeyRoutes(service: administration.keys),
             AuditRoutes(trail: administration.trail), InstanceRoutes(service: service),
             UnkeyKeyRoutes(service: service),
         ]

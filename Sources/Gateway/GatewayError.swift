@@ -9,16 +9,6 @@ public enum GatewayError: Error, Sendable, Equatable {
     case tls(file: String, reason: String)
     /// `bind` was called twice.
     case alreadyBound
-
-    /// A stable name for scripts.
-    public var code: String {
-        switch self {
-        case .addressInUse: "address_in_use"
-        case .cannotListen: "cannot_listen"
-        case .tls: "tls"
-        case .alreadyBound: "already_bound"
-        }
-    }
 }
 
 extension GatewayError: CustomStringConvertible {

@@ -73,6 +73,15 @@ extension Credential where Token == String {
         for value in apiKey { finder.apiKey(value) }
         self = finder.credential { $0.utf8.elementsEqual($1.utf8) }
     }
+
+    /// Calls `body` with the credential as bytes.
+    func withBytes<R>(_ body: (Credential<UnsafeRawBufferPointer>) -> R) -> R {
+        switch self {
+        case .none: body(.none)
+        case .token(var token): token.withUTF8 { body(.token(UnsafeRawBufferPointer($0))) }
+        case .ambiguous: body(.ambiguous)
+        }
+    }
 }
 
 /// `Bearer 1*SP token` (RFC 6750 section 2.1), the scheme in any case.

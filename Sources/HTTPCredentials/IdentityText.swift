@@ -1,3 +1,5 @@
+import AuthKeys
+
 /// Encodes free text as a header field value. Bytes are percent-encoded (RFC 3986 section 2.1) if they are neither
 /// visible ASCII nor a space, and so is `%`. A space at either end is encoded too, because a recipient would strip it.
 public enum IdentityText {
@@ -14,8 +16,8 @@ public enum IdentityText {
                 out(byte)
             } else {
                 out(0x25)
-                out(hexDigit(byte >> 4))
-                out(hexDigit(byte & 0xF))
+                out(Hex.digit(byte >> 4, isUppercase: true))
+                out(Hex.digit(byte & 0xF, isUppercase: true))
             }
         }
     }
@@ -24,9 +26,5 @@ public enum IdentityText {
         var bytes: [UInt8] = []
         Array(text.utf8).withUnsafeBytes { encode($0) { bytes.append($0) } }
         return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func hexDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? 0x30 + value : 0x41 + value - 10
     }
 }

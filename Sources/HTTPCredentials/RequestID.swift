@@ -1,4 +1,4 @@
-import AuthKeys
+public import AuthKeys
 import Glibc
 
 /// The identifier of a request in logs and in `X-Request-Id`: 48 bits of the time in milliseconds since the Unix epoch,
@@ -38,10 +38,9 @@ public struct RequestID: Hashable, Sendable {
 
     /// Returns the byte at a position of the text.
     @inlinable @inline(__always)
-    public func digit(at position: Int) -> UInt8 {
+    package func digit(at position: Int) -> UInt8 {
         let word = position < 16 ? high : low
-        let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15))) & 0xF
-        return digit < 10 ? 0x30 + digit : 0x61 + digit - 10
+        return Hex.digit(UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15))) & 0xF)
     }
 }
 

@@ -1,178 +1,118 @@
 public import AuthKeys
 
-/// Decides about requests whose fields are strings, for every entry point but the gateway. The gateway decides the same
-/// on bytes, in the same order.
+/// Decides about requests, for every entry point: the gateway passes bytes, the others pass strings.
 public struct RequestVerifier: Sendable {
-    /// The attributes of a request that the decision needs.
-    public struct Incoming: Sendable {
-        /// The values of its `Authorization` and `X-API-Key` fields.
-        public var authorization: [String]
-        public var apiKey: [String]
-        /// Empty if unknown.
-        public var method: String
-        /// Percent-encoded, with or without its query; empty if unknown.
-        public var path: String
-        public var address: IPAddress?
-        /// The value of `User-Agent`.
-        public var agent: String?
-        /// True for a CORS preflight (Fetch standard, section 3.2.2).
-        public var isPreflight: Bool
-        /// Needed scopes, in addition to those of the rules.
-        public var scopes: ScopeRequirement
-        /// True if the request counts as a use of its key; false if it was counted before.
-        public var countsUse: Bool
-
-        public init(
-            authorization: [String] = [], apiKey: [String] = [], method: String, path: String,
-            address: IPAddress? = nil, agent: String? = nil, isPreflight: Bool = false,
-            scopes: ScopeRequirement = .none, countsUse: Bool = true
-        ) {
-            self.authorization = authorization
-            self.apiKey = apiKey
-            self.method = method
-            self.path = path
-            self.address = address
-            self.agent = agent
-            self.isPreflight = isPreflight
-            self.scopes = scopes
-            self.countsUse = countsUse
-        }
-    }
-
-    public enum Outcome: Sendable, Equatable {
-        case admitted(Principal)
+    /// The result of a decision. `Profile` is that of `Verdict`.
+    public enum Outcome<Profile> {
         /// Admitted without a key.
         case preflight
-        /// `needing`: the scopes that the request needs.
-        case refused(Refusal, needing: ScopeRequirement)
         case ambiguousCredentials
-        case unavailable
+        /// `needing`: the scopes that the request needs.
+        case verdict(Verdict<Profile>, needing: ScopeRequirement)
     }
 
     public let verifier: KeyVerifier
-    private let places: CredentialPlaces
+    public let places: CredentialPlaces
     private let rules: ScopeRules
     private let passesPreflights: Bool
+    private let usage: UsageRecorder?
     private let time: TimeSource
 
-    /// - Parameter rules: the scopes that requests need.
+    /// - Parameters:
+    ///   - rules: the scopes that requests need.
+    ///   - usage: records what `countUse` counts; nil to record nothing.
     public init(
         verifier: KeyVerifier, places: CredentialPlaces = [.authorization, .xAPIKey], rules: ScopeRules = ScopeRules(),
-        passesPreflights: Bool = false, time: TimeSource = .system
+        passesPreflights: Bool = false, usage: UsageRecorder? = nil, time: TimeSource = .system
     ) {
         self.verifier = verifier
         self.places = places
         self.rules = rules
         self.passesPreflights = passesPreflights
+        self.usage = usage
         self.time = time
     }
 
-    /// Returns true if a request has at least one credential, valid or not.
-    public func carriesCredential(_ request: Incoming) -> Bool {
-        credential(of: request) != .none
-    }
-
-    private func credential(of request: Incoming) -> Credential<String> {
-        Credential(authorization: request.authorization, apiKey: request.apiKey, places: places)
-    }
-
-    public func decide(_ request: Incoming) async -> Outcome {
-        switch question(in: request) {
-        case .answered(let outcome): return outcome
-        case .token(let token, let needed):
-            return outcome(await verify(token, for: request, needing: needed), needing: needed)
-        }
-    }
-
-    /// Decides synchronously; returns nil if the database must be queried first.
-    public func decideNow(_ request: Incoming) -> Outcome? {
-        switch question(in: request) {
-        case .answered(let outcome): return outcome
-        case .token(let token, let needed):
-            return verifyNow(token, for: request, needing: needed).map { outcome($0, needing: needed) }
-        }
-    }
-
-    /// Decides about a token that a caller asks about, instead of a request's credential.
-    /// - Returns: the decision, and the scopes that the request needs.
+    /// Decides about a request on its bytes. Calls `admit` with an accepted key while the index is locked: it must be
+    /// short, and must not keep the view.
+    /// - Parameter answer: the result of the lookup, if one was made. The verdict is then never `unresolved`.
     public func decide(
-        about token: String, for request: Incoming, owners: OwnerScope
-    ) async -> (decision: Decision, needed: ScopeRequirement) {
-        do throws(Refusal) {
-            let needed = try requirement(of: request)
-            return (await verify(token, for: request, needing: needed, owners: owners), needed)
-        } catch {
-            return (refused(error), .none)
+        _ request: RequestView, after answer: UnknownKeyLookup.Answer? = nil, admit: (KeyView) -> Void
+    ) -> Outcome<Void> {
+        decide(request) { token, access in
+            verifier.verify(token, for: access, at: time.now(), after: answer, admit: admit)
         }
+    }
+
+    /// Decides about a request, with a lookup of its key if necessary. The verdict is never `unresolved`.
+    /// - Parameter owners: the owners whose keys the caller may see; keys of others count as unknown.
+    public func decide(_ request: IncomingRequest, owners: OwnerScope = .all) async -> Outcome<KeyProfile> {
+        let outcome = attempt(request, owners: owners)
+        guard case .verdict(.unresolved(let digest), _) = outcome else { return outcome }
+        return attempt(request, owners: owners, after: await verifier.resolve(digest))
     }
 
     /// Decides synchronously; returns nil if the database must be queried first.
-    public func decideNow(
-        about token: String, for request: Incoming, owners: OwnerScope
-    ) -> (decision: Decision, needed: ScopeRequirement)? {
+    public func decideNow(_ request: IncomingRequest, owners: OwnerScope = .all) -> Outcome<KeyProfile>? {
+        let outcome = attempt(request, owners: owners)
+        if case .verdict(.unresolved, _) = outcome { return nil }
+        return outcome
+    }
+
+    private func attempt(
+        _ request: IncomingRequest, owners: OwnerScope, after answer: UnknownKeyLookup.Answer? = nil
+    ) -> Outcome<KeyProfile> {
+        request.withView { request in
+            decide(request) { token, access in
+                verifier.verifyWithProfile(token, for: access, at: time.now(), after: answer).limited(to: owners)
+            }
+        }
+    }
+
+    /// Decides about a request. The order of these steps is the order of refusals at every entry point.
+    @inline(__always)
+    private func decide<Profile>(
+        _ request: RequestView, verify: (UnsafeRawBufferPointer, AccessRequest) -> Verdict<Profile>
+    ) -> Outcome<Profile> {
+        if passesPreflights, request.isPreflight { return .preflight }
+        let access: AccessRequest
         do throws(Refusal) {
-            let needed = try requirement(of: request)
-            return verifyNow(token, for: request, needing: needed, owners: owners).map { ($0, needed) }
+            access = try ruled(request.access)
         } catch {
-            return (refused(error), .none)
+            return refused(error, needing: .none)
+        }
+        switch request.credential {
+        case .ambiguous: return .ambiguousCredentials
+        case .none: return refused(.missing, needing: access.scopes)
+        case .token(let token): return .verdict(verify(token, access), needing: access.scopes)
         }
     }
 
-    /// The state of a decision before the token is verified.
-    private enum Question {
-        case answered(Outcome)
-        case token(String, needing: ScopeRequirement)
+    /// Returns a refusal that precedes the verification of a token.
+    private func refused<Profile>(_ refusal: Refusal, needing needed: ScopeRequirement) -> Outcome<Profile> {
+        verifier.countRefusal(refusal)
+        return .verdict(.refused(refusal, nil), needing: needed)
     }
 
-    private func question(in request: Incoming) -> Question {
-        if passesPreflights, request.isPreflight { return .answered(.preflight) }
-        let needed: ScopeRequirement
+    /// Evaluates the key of a running request again. Does not count as a verification.
+    public func recheck(_ digest: SecretDigest, for request: AccessRequest, at now: Timestamp) -> KeyVerifier.Status {
         do throws(Refusal) {
-            needed = try requirement(of: request)
+            return verifier.recheck(digest, for: try ruled(request), at: now)
         } catch {
-            return .answered(outcome(refused(error), needing: .none))
-        }
-        switch credential(of: request) {
-        case .ambiguous: return .answered(.ambiguousCredentials)
-        case .none: return .answered(outcome(refused(.missing), needing: needed))
-        case .token(let token): return .token(token, needing: needed)
+            return .refused(error)
         }
     }
 
-    /// Returns the scopes that a request needs, by the rules and by itself.
-    private func requirement(of request: Incoming) throws(Refusal) -> ScopeRequirement {
-        try rules.requirement(method: request.method, path: request.path).union(request.scopes)
+    /// Returns a request with the scopes that it needs by the rules and by itself. Throws the refusal of an ambiguous
+    /// one.
+    private func ruled(_ request: AccessRequest) throws(Refusal) -> AccessRequest {
+        let needed = try rules.requirement(method: request.method, path: request.path).union(request.scopes)
+        return AccessRequest(
+            method: request.method, path: request.path, address: request.address, scopes: needed)
     }
 
-    private func outcome(_ decision: Decision, needing needed: ScopeRequirement) -> Outcome {
-        switch decision {
-        case .admitted(let profile): .admitted(profile.principal)
-        case .refused(let refusal, _): .refused(refusal, needing: needed)
-        case .unavailable: .unavailable
-        }
-    }
-
-    private func verify(
-        _ token: String, for request: Incoming, needing needed: ScopeRequirement, owners: OwnerScope = .all
-    ) async -> Decision {
-        await verifier.verify(
-            token, method: request.method, path: request.path, address: request.address, scopes: needed,
-            agent: request.agent, countsUse: request.countsUse, owners: owners, time: time)
-    }
-
-    private func verifyNow(
-        _ token: String, for request: Incoming, needing needed: ScopeRequirement, owners: OwnerScope = .all
-    ) -> Decision? {
-        let attempt = verifier.attempt(
-            token, method: request.method, path: request.path, address: request.address, scopes: needed,
-            agent: request.agent, countsUse: request.countsUse, owners: owners, time: time)
-        guard case .decided(let decision) = attempt else { return nil }
-        return decision
-    }
-
-    /// Counts a refusal that precedes the verification of a token.
-    private func refused(_ refusal: Refusal) -> Decision {
-        _ = verifier.refuse(refusal)
-        return .refused(refusal, nil)
+    /// Counts the use of a key by a request that it admitted.
+    public func countUse(of key: AdmittedKey, by request: IncomingRequest) {
+        usage?.count(key.digest, of: key.id, at: key.verifiedAt, address: request.address, agent: request.agent)
     }
 }

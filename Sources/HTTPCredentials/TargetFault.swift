@@ -1,3 +1,5 @@
+import AuthKeys
+
 /// A byte that no request target may contain (RFC 9112 section 3.2, RFC 3986 section 2), with the remedy.
 public struct TargetFault: Error, Equatable, Sendable {
     public let byte: UInt8
@@ -30,8 +32,7 @@ public struct TargetFault: Error, Equatable, Sendable {
 
     /// The message, which needs no escaping in JSON.
     public var message: String {
-        let hex = String(byte, radix: 16, uppercase: true)
-        let digits = hex.utf8.count == 1 ? "0" + hex : hex
+        let digits = Hex.text([byte], isUppercase: true)
         return "the request target has the byte 0x\(digits) at offset \(offset): percent-encode it as %\(digits)"
     }
 }

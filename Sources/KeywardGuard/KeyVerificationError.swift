@@ -1,4 +1,4 @@
-import AuthKeys
+package import AuthKeys
 package import HTTPCredentials
 public import HTTPTypes
 public import Hummingbird
@@ -13,14 +13,14 @@ public struct KeyVerificationError: HTTPResponseError {
     private let headers: HTTPFields
 
     /// Creates the error for an outcome; nil for an accepted request.
-    package init?(_ outcome: RequestVerifier.Outcome) {
+    package init?(_ outcome: RequestVerifier.Outcome<KeyProfile>) {
         switch outcome {
-        case .admitted, .preflight: return nil
-        case .refused(let refusal, let needed): self.init(refusal, needing: needed)
+        case .verdict(.admitted, _), .preflight: return nil
+        case .verdict(.refused(let refusal, _), let needed): self.init(refusal, needing: needed)
         case .ambiguousCredentials:
             let text = ErrorText.ambiguous
             self.init(status: .badRequest, type: text.type, code: text.code, message: text.message, headers: [:])
-        case .unavailable:
+        case .verdict(.unresolved, _), .verdict(.unavailable, _):
             let text = ErrorText.unavailable
             self.init(
                 status: .serviceUnavailable, type: text.type, code: text.code, message: text.message,

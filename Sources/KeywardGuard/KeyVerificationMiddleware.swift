@@ -36,24 +36,30 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         let incoming = incoming(request, context)
-        if isOptional, !requests.carriesCredential(incoming) { return try await next(request, context) }
+        if isOptional, incoming.credential == .none { return try await next(request, context) }
         let outcome = await requests.decide(incoming)
         if let error = KeyVerificationError(outcome) { throw error }
         var context = context
-        if case .admitted(let principal) = outcome { context.principal = principal }
+        if case .verdict(.admitted(let key, let profile), _) = outcome {
+            // The first middleware of a request counts.
+            if context.principal == nil { requests.countUse(of: key, by: incoming) }
+            context.principal = profile.principal
+        }
         return try await next(request, context)
     }
 
-    private func incoming(_ request: Request, _ context: Context) -> RequestVerifier.Incoming {
+    private func incoming(_ request: Request, _ context: Context) -> IncomingRequest {
         let headers = request.headers
-        return RequestVerifier.Incoming(
-            authorization: headers[values: .authorization], apiKey: headers[values: .xAPIKey],
+        return IncomingRequest(
+            credential: Credential(
+                authorization: headers[values: .authorization], apiKey: headers[values: .xAPIKey],
+                places: requests.places),
             // The router matches this path.
             method: request.method.rawValue, path: request.uri.path, address: address(request, context),
             agent: headers[.userAgent],
             isPreflight: request.method == .options && headers[values: .origin].count == 1
                 && headers[values: .accessControlRequestMethod].count == 1 && !Self.hasBody(headers),
-            scopes: scopes, countsUse: context.principal == nil)
+            scopes: scopes)
     }
 
     /// Returns the client address of a request: the last one before the trusted proxies; nil if it is unknown.

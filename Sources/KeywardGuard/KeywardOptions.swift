@@ -57,8 +57,11 @@ public struct KeywardOptions: Sendable {
     }
 
     /// Returns a verifier of requests with these options.
-    package func requests(verifiedBy verifier: KeyVerifier, time: TimeSource = .system) -> RequestVerifier {
+    package func requests(
+        verifiedBy verifier: KeyVerifier, usage: UsageRecorder? = nil, time: TimeSource = .system
+    ) -> RequestVerifier {
         RequestVerifier(
-            verifier: verifier, places: credentials, rules: rules, passesPreflights: passesPreflights, time: time)
+            verifier: verifier, places: credentials, rules: rules, passesPreflights: passesPreflights, usage: usage,
+            time: time)
     }
 }

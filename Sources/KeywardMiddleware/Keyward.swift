@@ -18,7 +18,6 @@ public final class Keyward: KeyVerification {
     private let verification: PostgresVerification
     private let direct: PostgresTarget
     private let databaseWait: Duration
-    private let recordsUse: Bool
     private let allowsNewerSchema: Bool
     private let logger: Logger
     private let startup = Startup()
@@ -46,10 +45,9 @@ public final class Keyward: KeyVerification {
         verification = PostgresVerification(
             target: target, direct: listen, maxStaleness: maxStaleness, usageInterval: usageInterval, logger: logger)
         direct = listen ?? target
-        requests = options.requests(verifiedBy: verification.verifier)
+        requests = options.requests(verifiedBy: verification.verifier, usage: verification.usage)
         self.options = options
         self.databaseWait = databaseWait
-        recordsUse = usageInterval != nil
         self.allowsNewerSchema = allowsNewerSchema
         self.logger = logger
     }
@@ -96,7 +94,7 @@ public final class Keyward: KeyVerification {
         }
         startup.end()
         await cancelWhenGracefulShutdown { await self.verification.follow(from: watermark) }
-        await verification.usage.flush()
+        await verification.usage?.flush()
     }
 
     private func checkSchema() async throws {
@@ -108,7 +106,7 @@ public final class Keyward: KeyVerification {
         }
         do {
             try await VerificationSchema.check(
-                on: connection, recordsUse: recordsUse, allowsNewer: allowsNewerSchema)
+                on: connection, recordsUse: verification.usage != nil, allowsNewer: allowsNewerSchema)
             await connection.close()
         } catch {
             await connection.close()

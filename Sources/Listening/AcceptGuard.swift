@@ -16,15 +16,12 @@ public final class AcceptGuard: ChannelDuplexHandler {
     /// The time without a further attempt after `accept` failed.
     static let pause = TimeAmount.milliseconds(200)
 
-    /// The minimum time between two warnings.
-    static let warningInterval = TimeAmount.seconds(10)
-
     private let limit: Int
     private let logger: Logger
     private var openCount = 0
     private var isPaused = false
     private var hasHeldRead = false
-    private var lastWarning: NIODeadline?
+    private let pace = WarningPace(every: .seconds(10))
 
     /// - Parameters:
     ///   - limit: the maximum number of open connections. One read may accept a few more.
@@ -59,9 +56,7 @@ public final class AcceptGuard: ChannelDuplexHandler {
 
     /// Logs a warning, unless one was logged a moment ago: at the limit, accepting stops with each connection.
     private func warn(_ message: Logger.Message, _ metadata: Logger.Metadata, _ context: ChannelHandlerContext) {
-        let now = context.eventLoop.now
-        if let lastWarning, now - lastWarning < Self.warningInterval { return }
-        lastWarning = now
+        guard pace.isDue(now: context.eventLoop.now) else { return }
         logger.warning(message, metadata: metadata)
     }
 

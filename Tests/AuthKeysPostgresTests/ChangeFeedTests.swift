@@ -1,6 +1,7 @@
 import AuthKeys
 import AuthKeysPostgres
 import KeyAdministration
+import KeyAdministrationPostgres
 import LibPQ
 import TestSupport
 import Testing
@@ -143,6 +144,38 @@ struct ChangeFeedTests {
         }
     }
 
+    @Test("the lists of a key arrive in the feed, and lists that Keyward never writes disable their keys")
+    func lists() async throws {
+        try await StoreFixture.with { fixture in
+            let names = ["none", "limited", "null", "nested", "empty text"]
+            let keys = names.map { StoreConformance.newKey(name: $0) }
+            for key in keys { try await fixture.create(key) }
+            try await fixture.sql(
+                """
+                UPDATE auth_keys SET allowed_methods = '{GET,POST}', allowed_paths = '{/a,/b}', report_only = '{allowed_paths}',
+                    scopes = '{read,write}' WHERE name = 'limited';
+                UPDATE auth_keys SET allowed_cidrs = '{NULL}' WHERE name = 'null';
+                UPDATE auth_keys SET allowed_methods = '{{GET},{POST}}' WHERE name = 'nested';
+                UPDATE auth_keys SET allowed_paths = '{""}' WHERE name = 'empty text';
+                """)
+            let (entries, batch) = try await fixture.changes(since: nil)
+            let byName = Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0) })
+            #expect(
+                byName.mapValues(\.state) == [
+                    "none": .active, "limited": .active, "null": .disabled, "nested": .disabled,
+                    "empty text": .disabled,
+                ])
+            #expect(batch.skipped == 3)
+            #expect(byName["none"]?.policy == KeyPolicy.none)
+            #expect(
+                byName["limited"]?.policy
+                    == KeyPolicy(methods: ["GET", "POST"], paths: ["/a", "/b"], reportOnly: ["allowed_paths"]))
+            #expect(byName["limited"]?.scopes == "read write")
+            let found = try await fixture.store.find(keys.map(\.digest))
+            #expect(Dictionary(uniqueKeysWithValues: found.map { ($0.name, $0) }) == byName)
+        }
+    }
+
     @Test("rows of a restored dump with transaction ids of another history get new ones")
     func restored() async throws {
         try await StoreFixture.alone { fixture in
@@ -154,7 +187,7 @@ struct ChangeFeedTests {
                 UPDATE auth_keys SET changed_xid = '999999999999';
                 ALTER TABLE auth_keys ENABLE TRIGGER USER;
                 """)
-            try await fixture.store.adoptRestoredRows()
+            try await fixture.store.feed.adoptRestoredRows()
             var watermark = try await fixture.changes(since: nil).batch.watermark
             watermark = try await fixture.changes(since: watermark).batch.watermark
             let idle = try await fixture.changes(since: watermark).entries
@@ -182,7 +215,7 @@ struct ChangeFeedTests {
             let pool = PostgresPool(target: fixture.target, settings: settings, logger: StoreFixture.logger)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }
-                try await PostgresAuthKeyStore(pool: pool, logger: StoreFixture.logger).adoptRestoredRows()
+                try await PostgresAuthKeyStore(pool: pool, logger: StoreFixture.logger).feed.adoptRestoredRows()
                 await pool.close()
                 try await group.waitForAll()
             }
@@ -236,7 +269,7 @@ struct ChangeFeedTests {
     func timeout() async throws {
         try await StoreFixture.with { fixture in
             let store = PostgresAuthKeyStore(
-                pool: fixture.pool, lookTimeout: .milliseconds(200), logger: StoreFixture.logger)
+                pool: fixture.pool, readTimeout: .milliseconds(200), logger: StoreFixture.logger)
             let watermark = try await store.changes(since: nil) { _ in }.watermark
             try await fixture.sql("BEGIN; LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE")
             await #expect(throws: StoreError.self) { _ = try await store.changes(since: watermark) { _ in } }

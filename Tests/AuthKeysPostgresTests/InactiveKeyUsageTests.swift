@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeysPostgres
+@testable import KeyAdministrationPostgres
 
 @Suite("Usage of inactive keys")
 struct InactiveKeyUsageTests {

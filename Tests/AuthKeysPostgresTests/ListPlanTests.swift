@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeysPostgres
+@testable import KeyAdministrationPostgres
 
 @Suite("Query plans of lists")
 struct ListPlanTests {
@@ -83,9 +84,10 @@ struct ListPlanTests {
                 query.limit = 700
                 query.order = order
                 guard KeySet(of: query) == set else { continue }
-                let size = try await fixture.pool.pipeline([KeySQL.count(set, of: query)]).first?.rows.first?.int64(0)
-                #expect(set.sizes.contains(try #require(size.map(Int.init))) && size ?? 0 > 1_500)
-                let plan = try await Self.plan(query, fixture, by: set)
+                let size = try await fixture.pool.pipeline([ListSQL.count(set, of: query)]).first?.rows.first?.int64(0)
+                let chosen = ListPlan(query, set, size: try #require(size.map(Int.init)))
+                #expect(chosen != .walk && size ?? 0 > 1_500)
+                let plan = try await Self.plan(query, fixture, by: chosen)
                 let sign =
                     switch (set, order.field) {
                     case (.ending, _): "auth_keys_end"
@@ -103,8 +105,9 @@ struct ListPlanTests {
                 repeat {
                     let page = try await fixture.store.list(query)
                     // The planner's result without the set.
-                    let rows = try await fixture.pool.pipeline([KeySQL.listPlanning, KeySQL.list(query)]).last?.rows
-                    let expected = try rows?.map { try AuthKey(row: $0) }
+                    let walked = ListSQL.page(query, by: .walk)
+                    let rows = try await fixture.pool.pipeline([ListSQL.planning, walked]).last?.rows
+                    let expected = try rows?.map { try $0.read(AuthKey.init(row:)) }
                     #expect(page == expected, "\(query)")
                     pages += page
                     query.after = page.count < query.limit ? nil : page.last.map { ListCursor(after: $0, in: order) }
@@ -243,11 +246,11 @@ struct ListPlanTests {
     }
 
     private static func plan(
-        _ query: KeyQuery, _ fixture: StoreFixture, by set: KeySet? = nil, options: String = "COSTS off"
+        _ query: KeyQuery, _ fixture: StoreFixture, by plan: ListPlan? = nil, options: String = "COSTS off"
     ) async throws -> String {
-        var statement = KeySQL.list(query, by: set)
+        var statement = ListSQL.page(query, by: plan ?? ListPlan(query))
         statement.sql = "EXPLAIN (\(options)) " + statement.sql
-        let rows = try await fixture.admin.pipeline([KeySQL.listPlanning, statement]).last?.rows
+        let rows = try await fixture.admin.pipeline([ListSQL.planning, statement]).last?.rows
         return try #require(rows).map { try $0.text(0) }.joined(separator: "\n")
     }
 

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeysPostgres
+@testable import KeyAdministrationPostgres
 
 @Suite("Migrations")
 struct MigrationTests {
@@ -199,7 +200,7 @@ struct MigrationTests {
                 "SELECT indexname::text FROM pg_indexes WHERE schemaname = current_schema"
             ).rows.map { try $0.text(0) }
             #expect(indexes.contains("auth_keys_scopes") && !indexes.contains("auth_keys_text"))
-            let found = KeySQL.list(KeyQuery(text: "some text"))
+            let found = ListSQL.page(KeyQuery(text: "some text"), by: .walk)
             #expect(try await connection.query(found.sql, found.parameters).rows.isEmpty)
             try await connection.execute(script: "RESET ROLE; DROP OWNED BY \(role) CASCADE; DROP ROLE \(role)")
         }

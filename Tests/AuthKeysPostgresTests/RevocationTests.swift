@@ -1,6 +1,7 @@
 import AuthKeys
 import AuthKeysPostgres
 import KeyAdministration
+import KeyAdministrationPostgres
 import LibPQ
 import TestSupport
 import Testing

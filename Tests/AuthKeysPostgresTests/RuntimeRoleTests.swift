@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeysPostgres
+@testable import KeyAdministrationPostgres
 
 @Suite("Runtime role")
 struct RuntimeRoleTests {
@@ -23,6 +24,8 @@ struct RuntimeRoleTests {
     func quoting() throws {
         let statements = try RuntimeGrants.statements(for: "a\"; DROP TABLE auth_keys; --")
         #expect(statements.allSatisfy { $0.hasSuffix("\"a\"\"; DROP TABLE auth_keys; --\";") })
+        let marked = try RuntimeGrants.statements(for: "\"\u{301}")
+        #expect(marked.allSatisfy { $0.utf8.reversed().starts(with: "\"\"\"\u{301}\";".utf8.reversed()) })
         for name in ["", "a\u{0}", String(repeating: "x", count: 64)] {
             #expect(throws: RuntimeGrants.BadRole.self) { try RuntimeGrants.statements(for: name) }
         }

@@ -1,4 +1,5 @@
 import AuthKeysPostgres
+import KeyAdministrationPostgres
 import LibPQ
 import TestSupport
 import Testing

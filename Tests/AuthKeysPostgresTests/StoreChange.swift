@@ -1,6 +1,7 @@
 import AuthKeys
 import AuthKeysPostgres
 import KeyAdministration
+import KeyAdministrationPostgres
 import TestSupport
 
 /// A change by a store, for tests that exercise each kind.

@@ -1,5 +1,6 @@
 import AuthKeys
 import AuthKeysPostgres
+import KeyAdministrationPostgres
 import LibPQ
 import TestSupport
 import Testing

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import AuthKeysPostgres
+@testable import KeyAdministrationPostgres
 
 /// The end of a test's background work.
 private final class End: Sendable {

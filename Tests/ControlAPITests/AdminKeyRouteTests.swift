@@ -92,8 +92,8 @@ struct AdminKeyRouteTests {
     func leastPrivilege() async throws {
         try await ControlServer.with { server in
             let groups: [(String, [AdminRoute])] = [
-                (AuthKeyRoutes.path, AuthKeyRoutes(service: server.service, time: .system).routes),
-                (AdminKeyRoutes.path, AdminKeyRoutes(service: server.administration.keys, time: .system).routes),
+                (AuthKeyRoutes.path, AuthKeyRoutes(service: server.service).routes),
+                (AdminKeyRoutes.path, AdminKeyRoutes(service: server.administration.keys).routes),
                 (AuditRoutes.path, AuditRoutes(trail: server.store).routes),
             ]
             for (group, routes) in groups {

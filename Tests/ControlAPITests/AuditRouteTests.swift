@@ -42,7 +42,7 @@ struct AuditRouteTests {
             #expect(changes == ["name": ["from": "n", "to": "m"]])
             let text = try await server.send(.GET, path).text
             let digest = Array(value.utf8).withUnsafeBytes { SecretDigest(hashing: $0) }
-            #expect(!text.contains(value) && !text.contains(Hexadecimal.encode(digest.bytes)))
+            #expect(!text.contains(value) && !text.contains(Hex.text(digest.bytes)))
         }
     }
 

@@ -58,10 +58,11 @@ struct ControlServer: Sendable {
         let usage = UsageRecorder(store: store, logger: logger)
         let service = AuthKeyService(store: store, index: index, lifetimes: lifetimes, usage: usage)
         let verifier = KeyVerifier(
-            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index), usage: usage)
+            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
         let api = ControlAPI(
             service: service, administration: administration, index: index, freshness: freshness, writes: writes,
-            metrics: metrics, verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true),
+            metrics: metrics,
+            verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true, usage: usage),
             issuer: Self.issuer, proxies: proxies,
             importTimeouts: importTimeouts, limits: limits, computing: computing)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)

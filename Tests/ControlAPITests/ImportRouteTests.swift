@@ -20,11 +20,8 @@ struct ImportRouteTests {
 
     /// Returns a line with a token of the origin system.
     private func line(_ name: String, _ more: String = "") -> String {
-        let digest = SHA256.hash(data: Data(token(name).dropFirst(7).utf8)).map {
-            String($0 >> 4, radix: 16) + String($0 & 15, radix: 16)
-        }
-        return
-            #"{"name":"\#(name)","digest":"\#(digest.joined())","algorithm":"sha256","of":"suffix","prefix":"sk_gom_"\#(more)}"#
+        let digest = Hex.text(Array(SHA256.hash(data: Data(token(name).dropFirst(7).utf8))))
+        return #"{"name":"\#(name)","digest":"\#(digest)","algorithm":"sha256","of":"suffix","prefix":"sk_gom_"\#(more)}"#
     }
 
     private func errors(_ answer: ControlServer.Answer) -> [[String: Any]] {
@@ -148,6 +145,17 @@ struct ImportRouteTests {
             #expect(try await server.store.list(KeyQuery(limit: 5_000)).count == count)
             let other = try await server.create(String(repeating: " ", count: 70_000))
             #expect(other.status == 413)
+        }
+    }
+
+    @Test("other methods on the path of the import have the limit of other bodies")
+    func otherMethods() async throws {
+        try await ControlServer.with { server in
+            let body = #"{"name":"\#(String(repeating: "n", count: 70_000))"}"#
+            for method in [HTTPMethod.PATCH, .DELETE] {
+                #expect(try await server.send(method, path, body: body).status == 413)
+            }
+            #expect(try await server.send(.POST, path + "/", body: body).status == 413)
         }
     }
 

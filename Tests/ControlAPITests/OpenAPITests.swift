@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import Foundation
 import Hummingbird
 import KeyAdministration

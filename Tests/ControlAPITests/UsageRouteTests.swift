@@ -69,4 +69,36 @@ struct UsageRouteTests {
             #expect(answer.status == 204 && answer.headers.contains(name: "X-Keyward-Warning"))
         }
     }
+
+    @Test("each verification of an admitted key counts one use, and no other verification counts")
+    func countedOnce() async throws {
+        try await ControlServer.with { server in
+            let made = try await server.create(#"{"name":"n","owner":"acme"}"#).object
+            let (id, value) = (try #require(made["id"] as? String), try #require(made["value"] as? String))
+            let stranger = try await server.adminKey(#""permissions":["verify"],"owner":"else""#)
+            func verify(_ value: String, by admin: String) async throws {
+                // Only the first of these bodies is in the plain form.
+                for body in [#"{"key":"\#(value)"}"#, #"{"key":"\#(value)","cost":0}"#] {
+                    _ = try await server.send(.POST, "/v1/verify", body: body, admin: admin)
+                }
+                _ = try await server.send(
+                    .POST, "/v1/verify/batch", body: #"{"requests":[{"key":"\#(value)"}]}"#, admin: admin)
+                _ = try await server.send(
+                    .POST, "/v1/introspect", body: "token=\(value)", admin: admin,
+                    headers: [("Content-Type", "application/x-www-form-urlencoded")])
+                _ = try await server.unkey("keys.verifyKey", ["key": value], admin: admin)
+            }
+            for _ in 0..<2 {
+                try await verify(value, by: ControlServer.adminKey)
+                try await verify(value, by: stranger)
+                try await verify(Token.generate().value, by: ControlServer.adminKey)
+                _ = try await server.send(
+                    .GET, "/v1/forward-auth", admin: value,
+                    headers: [("X-Forwarded-Method", "GET"), ("X-Forwarded-Uri", "/")])
+            }
+            await server.usage.flush()
+            let key = try await server.send(.GET, "\(path)/\(id)").object
+            #expect(key["requests"] as? Int == 12)
+        }
+    }
 }

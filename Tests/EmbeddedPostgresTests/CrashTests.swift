@@ -34,7 +34,7 @@ struct CrashTests {
         try await abandon(configuration)
         let processes = try #require(ClusterProcesses(cluster: configuration.directory + "/cluster"))
         for process in processes.running { process.send(SIGSTOP) }
-        #expect(try await eventually { processes.running.allSatisfy { $0.isStopped } })
+        #expect(await eventually { processes.running.allSatisfy { $0.isStopped } })
         let error = await refusal(configuration)
         #expect(error?.code == .serverStuck)
         #expect(error?.description.contains(configuration.directory) == true)
@@ -61,7 +61,7 @@ struct CrashTests {
         // A smart shutdown waits for its clients.
         kill(former.processID, SIGTERM)
         #expect(
-            try await eventually {
+            await eventually {
                 PostmasterFile.read(cluster: configuration.directory + "/cluster")?.status == .stopping
             })
         #expect(await refusal(configuration)?.code == .serverStuck)
@@ -148,9 +148,9 @@ struct CrashTests {
         let processes = try #require(ClusterProcesses(cluster: configuration.directory + "/cluster"))
         let backends = processes.running.filter { $0.id != former.processID }
         for process in backends { process.send(SIGSTOP) }
-        #expect(try await eventually { backends.allSatisfy { $0.isStopped } })
+        #expect(await eventually { backends.allSatisfy { $0.isStopped } })
         kill(former.processID, SIGKILL)
-        #expect(try await eventually { !processes.running.contains { $0.id == former.processID } })
+        #expect(await eventually { !processes.running.contains { $0.id == former.processID } })
         #expect(!processes.running.isEmpty, "the orphans must still exist")
         try await withServer(Self.withDefaultLimits(configuration)) { server in
             let answer = try await Psql.run("SELECT 1", on: server.connectionString)
@@ -163,7 +163,7 @@ struct CrashTests {
         let directory = try TestFolder.make("initdb")
         await #expect(processExitsWith: .signal(SIGKILL)) { [directory = directory as String] in
             let start = Task { try await EmbeddedPostgres.start(configuration(directory), logger: silent) }
-            #expect(try await eventually { unfinished(in: directory).contains { exists($0 + "/PG_VERSION") } })
+            #expect(await eventually { unfinished(in: directory).contains { exists($0 + "/PG_VERSION") } })
             kill(getpid(), SIGKILL)
             _ = try await start.value
         }
@@ -180,7 +180,7 @@ struct CrashTests {
     func cancelledInitialization() async throws {
         let directory = try TestFolder.make("cancel")
         let start = Task { await refusal(configuration(directory)) }
-        #expect(try await eventually { unfinished(in: directory).contains { exists($0 + "/PG_VERSION") } })
+        #expect(await eventually { unfinished(in: directory).contains { exists($0 + "/PG_VERSION") } })
         start.cancel()
         #expect(await start.value?.code == .cancelled)
         #expect(!exists(directory + "/cluster"))
@@ -194,7 +194,7 @@ struct CrashTests {
         try await withServer(configuration(directory)) { _ in }
         let processes = try #require(ClusterProcesses(cluster: directory + "/cluster"))
         let start = Task { await refusal(configuration(directory)) }
-        #expect(try await eventually { !processes.running.isEmpty })
+        #expect(await eventually { !processes.running.isEmpty })
         start.cancel()
         // The server may have become ready first; it is stopped in either case.
         let error = await start.value

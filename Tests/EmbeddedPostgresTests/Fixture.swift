@@ -45,16 +45,6 @@ func refusal(_ configuration: EmbeddedPostgresConfiguration) async -> EmbeddedPo
     }
 }
 
-/// Polls until the condition is true or the deadline has passed.
-func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-    let deadline = ContinuousClock.now + .seconds(30)
-    while ContinuousClock.now < deadline {
-        if try await condition() { return true }
-        try await Task.sleep(for: .milliseconds(10))
-    }
-    return false
-}
-
 func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
 let isRoot = geteuid() == 0

@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import KeyAdministration
+import KeyAdministrationPostgres
 import KeywardMiddleware
 import LibPQ
 import Logging

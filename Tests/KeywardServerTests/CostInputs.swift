@@ -1,3 +1,4 @@
+import AuthKeys
 import Foundation
 import Testing
 
@@ -245,6 +246,6 @@ struct CostInputs {
     }
 
     private static func encoded(_ text: String) -> String {
-        text.utf8.map { "%" + String(format: "%02X", $0) }.joined()
+        text.utf8.map { "%" + Hex.text([$0], isUppercase: true) }.joined()
     }
 }

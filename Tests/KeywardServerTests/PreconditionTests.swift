@@ -174,7 +174,7 @@ struct PreconditionTests {
         _ = try await first.stop()
         let holder = Task {
             try await Psql.run(
-                "BEGIN; LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(90)",
+                "BEGIN; LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)",
                 on: database.connectionString + " application_name=holder")
         }
         let isHeld = try await eventually(within: .seconds(30)) {

@@ -81,7 +81,7 @@ struct PrivateDatabaseTests {
         // Another session holds the lock of the migrations, so that the start has to wait.
         let lock = Task {
             try await Psql.run(
-                "SELECT pg_advisory_lock(30229394876363364), pg_sleep(20)", on: database.connectionString)
+                "SELECT pg_advisory_lock(30229394876363364), pg_sleep(600)", on: database.connectionString)
         }
         let result = try await KeywardProcess.run(
             ["serve", "--gateway", "127.0.0.1:0", "--control", "127.0.0.1:0"],

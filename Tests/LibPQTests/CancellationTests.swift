@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import LibPQ
@@ -16,7 +17,7 @@ import Testing
                 #expect(error?.isUnavailable == true)
                 #expect(error?.isRetryable == false)
                 #expect(.now - start < .seconds(30))
-                try await eventually("the statement did not end") { try await running(marker, on: observer) == 0 }
+                try await eventually("the statement to end") { try await running(marker, on: observer) == 0 }
                 try await expectUsableOrClosed(connection)
             }
         }
@@ -27,11 +28,11 @@ import Testing
             try await withConnection { connection in
                 let marker = uniqueName("cancel")
                 let task = Task { try await connection.query("SELECT pg_sleep(60) /* \(marker) */") }
-                try await eventually("the statement did not start") { try await running(marker, on: observer) == 1 }
+                try await eventually("the statement to start") { try await running(marker, on: observer) == 1 }
                 task.cancel()
                 let error = await postgresError { _ = try await task.value }
                 #expect(error?.kind == .cancelled)
-                try await eventually("the statement did not end") { try await running(marker, on: observer) == 0 }
+                try await eventually("the statement to end") { try await running(marker, on: observer) == 0 }
                 try await expectUsableOrClosed(connection)
             }
         }
@@ -71,7 +72,7 @@ import Testing
             let connection = try await connect()
             let marker = uniqueName("close")
             let task = Task { try await connection.query("SELECT pg_sleep(60) /* \(marker) */") }
-            try await eventually("the statement did not start") { try await running(marker, on: observer) == 1 }
+            try await eventually("the statement to start") { try await running(marker, on: observer) == 1 }
             let waiting = Task { try await connection.query("SELECT 1") }
             await connection.close()
             let error = await postgresError { _ = try await task.value }

@@ -10,17 +10,17 @@ import Testing
             let total = Shared((sum: Int64(0), nulls: 0))
             let count = try await connection.copyOut(
                 """
-                COPY (SELECT i::int8, 'key ' || i, sha256(i::text::bytea), NULLIF(i % 2, 0)::int4, i % 3 = 0,
-                timestamptz '2000-01-01Z', '00000000-0000-0000-0000-000000000001'::uuid, i::text::xid8, 1.5::float8,
+                COPY (SELECT i::int8, 'key ' || i, sha256(i::text::bytea), NULLIF(i % 2, 0)::int8, i % 3 = 0,
+                timestamptz '2000-01-01Z', '00000000-0000-0000-0000-000000000001'::uuid, i::text::xid8,
                 ARRAY['a', 'b'] FROM generate_series(1, 100000) i) TO STDOUT (FORMAT binary)
                 """
             ) { row in
                 let value = try row.nextInt64()
                 guard try row.nextText() == "key \(value)", try row.nextBytes().count == 32 else { throw Stop() }
-                let odd = try row.nextOptionalInt32()
-                guard try row.nextBool() == (value % 3 == 0), try row.nextTimestamp() == 946_684_800_000_000,
+                let odd = try row.nextOptionalInt64()
+                guard try row.nextBool() == (value % 3 == 0), try row.nextTimestampOrInfinity() == 946_684_800_000_000,
                     try row.nextUuid() == PostgresUUID(high: 0, low: 1), try row.nextXid8() == UInt64(value),
-                    try row.nextDouble() == 1.5, try row.nextTextArray() == ["a", "b"], row.remainingFields == 0
+                    try row.nextTextArray() == ["a", "b"]
                 else { throw Stop() }
                 total.withLock {
                     $0.sum += value
@@ -61,7 +61,7 @@ import Testing
     @Test("reading a wrong type, a NULL or a missing field throws") func wrongReads() async throws {
         try await withConnection { connection in
             let sql = "COPY (SELECT 1::int4, NULL::text) TO STDOUT (FORMAT binary)"
-            let readers: [@Sendable (inout CopyRow) throws -> Void] = [
+            let readers: [@Sendable (inout RowCursor) throws -> Void] = [
                 { row in _ = try row.nextInt64() },
                 {
                     try $0.skip()
@@ -78,8 +78,7 @@ import Testing
                 #expect(error?.kind == .decoding)
             }
             let skipped = try await connection.copyOut(sql) { row in
-                let width = try row.withNextBytes { $0?.byteCount }
-                if width != 4 { throw Stop() }
+                if try row.nextInt32() != 1 { throw Stop() }
             }
             #expect(skipped == 1)
         }

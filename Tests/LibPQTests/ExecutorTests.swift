@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import TestSupport
 import Testing
 
 @testable import LibPQ
@@ -63,6 +64,6 @@ extension PostgresConnection {
             }
         }
         // Other tests hold descriptors at the same time. A leak would be at least a hundred.
-        try await eventually("descriptors were not closed") { descriptors() < before + 80 }
+        try await eventually("descriptors to be closed") { descriptors() < before + 80 }
     }
 }

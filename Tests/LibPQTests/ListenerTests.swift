@@ -6,10 +6,10 @@ import Testing
 @Suite("PostgresListener") struct ListenerTests {
     /// Runs `body` with a running listener of `channel` and the stream of its events.
     private func withListener(
-        _ channel: String, name: String = uniqueName("listener"), pingInterval: Duration = .seconds(2),
+        _ channel: String, pingInterval: Duration = .seconds(2),
         _ body: (inout AsyncStream<PostgresListener.Event>.Iterator, String) async throws -> Void
     ) async throws {
-        let server = try await testServer()
+        let (server, name) = (try await testServer(), uniqueName("listener"))
         let listener = PostgresListener(
             target: try PostgresTarget(server + " application_name=\(name)"), channels: [channel],
             pingInterval: pingInterval, logger: quiet)

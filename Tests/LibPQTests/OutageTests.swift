@@ -15,13 +15,13 @@ import Testing
             let load = Load()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<8 { group.addTask { try await load.run(on: pool) } }
-                try await eventually("the load did not start") { load.firstSuccess != nil }
+                try await eventually("the load to start") { load.firstSuccess != nil }
                 for crashes in [false, true] {
                     if crashes { await server.crash() } else { await server.stop() }
                     try await Task.sleep(for: .milliseconds(700))
                     try await server.start()
                     load.forgetSuccess()
-                    try await eventually("the load did not recover") { load.firstSuccess != nil }
+                    try await eventually("the load to recover") { load.firstSuccess != nil }
                 }
                 load.stop()
                 try await group.waitForAll()
@@ -62,7 +62,7 @@ import Testing
         let configuration = PoolConfiguration(maximumConnections: 2, acquireTimeout: .milliseconds(500))
         let settings = ConnectionSettings(connectTimeout: .seconds(1), queryTimeout: .milliseconds(500))
         try await withPool(configuration, settings: settings, to: server) { pool in
-            try await eventually("the first connection was not opened") { (try? await pool.query("SELECT 1")) != nil }
+            try await eventually("the first connection") { (try? await pool.query("SELECT 1")) != nil }
             await server.pause()
             for _ in 0..<20 {
                 let start = ContinuousClock.now
@@ -71,7 +71,7 @@ import Testing
                 #expect(.now - start < .seconds(30))
             }
             server.resume()
-            try await eventually(within: .seconds(10), "the pool did not recover") {
+            try await eventually("the pool to recover", within: .seconds(10)) {
                 (try? await pool.query("SELECT 1")) != nil
             }
         }

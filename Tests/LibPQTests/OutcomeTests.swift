@@ -32,7 +32,7 @@ struct OutcomeTests {
                     }
                     try await connection.transaction { _ = try await $0.query("SELECT pg_sleep(60)") }
                 }
-                try await eventually("the statement did not start") {
+                try await eventually("the statement to start") {
                     let active = try await observer.query(
                         "SELECT FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%pg_sleep(60)%'", [.int32(process)]
                     )
@@ -66,7 +66,7 @@ struct OutcomeTests {
             var committed: Int64 = 0
             var alone: PostgresError?
             // The checkpointer applies the setting to all backends, some time after the reload.
-            try await eventually("the setting was not applied") {
+            try await eventually("the setting to be applied") {
                 do {
                     _ = try await connection.query("INSERT INTO t VALUES (1)")
                     committed += 1

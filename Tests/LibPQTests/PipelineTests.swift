@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import LibPQ
@@ -76,7 +77,7 @@ import Testing
                 task.cancel()
                 let result = await task.result
                 await connection.close()
-                try await eventually("the backend did not finish") { try await running(table, on: observer) == 0 }
+                try await eventually("the backend to finish") { try await running(table, on: observer) == 0 }
                 let count = try await observer.query("SELECT count(*) FROM \(table)").rows[0].int64(0)
                 if case .success = result { #expect(count == 2000) } else { #expect(count == 0) }
                 try await observer.execute(script: "TRUNCATE \(table)")

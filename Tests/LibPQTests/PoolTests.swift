@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import LibPQ
@@ -58,14 +59,14 @@ import Testing
                 for index in 0..<6 {
                     tasks.append(
                         Task { try await pool.withConnection { _ in order.withLock { $0.append(index) } } })
-                    try await eventually("the task does not wait") { pool.statistics.waiting == index + 1 }
+                    try await eventually("the task to wait") { pool.statistics.waiting == index + 1 }
                 }
                 tasks[2].cancel()
                 let error = await postgresError { try await tasks[2].value }
                 #expect(error?.kind == .cancelled)
                 #expect(pool.statistics.waiting == 5)
             }
-            try await eventually("not all tasks were served") { order.withLock { $0.count } == 5 }
+            try await eventually("all tasks to be served") { order.withLock { $0.count } == 5 }
             #expect(order.withLock { $0 } == [0, 1, 3, 4, 5])
         }
     }
@@ -73,7 +74,7 @@ import Testing
     @Test("a caller waits no longer than its deadline") func acquireTimeout() async throws {
         let configuration = PoolConfiguration(maximumConnections: 1, acquireTimeout: .milliseconds(200))
         try await withPool(configuration) { pool in
-            try await eventually("the first connection was not opened") { (try? await pool.query("SELECT 1")) != nil }
+            try await eventually("the first connection") { (try? await pool.query("SELECT 1")) != nil }
             try await pool.withConnection { _ in
                 let start = ContinuousClock.now
                 let error = await postgresError { _ = try await pool.query("SELECT 1") }
@@ -125,7 +126,7 @@ import Testing
     @Test("an idle connection is closed") func idleTimeout() async throws {
         try await withPool(.init(maximumConnections: 2, idleTimeout: .milliseconds(100))) { pool in
             _ = try await pool.query("SELECT 1")
-            try await eventually("the connection was not closed") {
+            try await eventually("the connection to close") {
                 pool.statistics.idle == 0 && pool.statistics.leased == 0
             }
             _ = try await pool.query("SELECT 1")

@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import TestSupport
 import Testing
 
 @testable import LibPQ
@@ -24,7 +25,7 @@ import Testing
                 let count = read(near, &byte, 1)
                 counts.withLock { $0.append(count) }
             })
-        try await eventually("the end was not reported") { counts.withLock { $0.contains(0) } }
+        try await eventually("the report of the end") { counts.withLock { $0.contains(0) } }
         #expect(counts.withLock { $0.prefix(2) } == [1, 0])
         queue.sync { watch.cancel() }
         close(near)
@@ -57,7 +58,7 @@ import Testing
             let count = Shared(0)
             let watch = try #require(SocketWatch(socket: near, queue: queue) { count.withLock { $0 += 1 } })
             // The first event may come before the watch is returned, and has to arm the next one.
-            try await eventually("the input was not reported again") { count.withLock { $0 } >= 2 }
+            try await eventually("the second report of the input") { count.withLock { $0 } >= 2 }
             return watch
         }
     }
@@ -72,7 +73,7 @@ import Testing
         let others = Shared(0)
         let other = try #require(SocketWatch(socket: near, queue: queue) { others.withLock { $0 += 1 } })
         close(far)
-        try await eventually("the other watch got no event") { others.withLock { $0 } > 0 }
+        try await eventually("the event of the other watch") { others.withLock { $0 } > 0 }
         queue.sync { other.cancel() }
         #expect(events.withLock { $0 } == 0)
         close(near)
@@ -80,10 +81,10 @@ import Testing
 
     @Test("watches of broken sockets can be created and cancelled on many threads") func brokenSockets() async throws {
         try await fromManyThreads(rounds: 300) { near, far, queue in
-            let ended = OneShot<Void>()
-            let watch = try #require(SocketWatch(socket: near, queue: queue) { ended.settle(()) })
+            let (events, end) = AsyncStream.makeStream(of: Never.self)
+            let watch = try #require(SocketWatch(socket: near, queue: queue) { end.finish() })
             close(far)
-            await ended.value()
+            for await _ in events {}
             return watch
         }
     }

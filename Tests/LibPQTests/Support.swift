@@ -44,21 +44,6 @@ func withPool<R>(
     return try await body(pool)
 }
 
-/// Polls until `condition` is true; records an issue with `what` after the time limit.
-func eventually(
-    within limit: Duration = .seconds(60), _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation,
-    _ condition: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + limit
-    while try await !condition() {
-        guard .now < deadline else {
-            Issue.record(what, sourceLocation: sourceLocation)
-            return
-        }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}
-
 /// Returns the `PostgresError` that `body` throws. Records an issue and returns nil if it throws another error or none.
 func postgresError(
     sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> Void

@@ -8,12 +8,11 @@ extension AdminCall {
 
     /// A call with an admin key.
     public static func of(
-        _ name: String = "admin", id: KeyID = .generate(),
-        permissions: Set<AdminPermission> = Set(AdminPermission.allCases),
-        owner: String? = nil
+        _ name: String = "admin", owner: String? = nil
     ) -> AdminCall {
         AdminCall(
-            admin: Admin(actor: .adminKey(id, name: name), permissions: permissions, owner: owner),
+            admin: Admin(
+                actor: .adminKey(.generate(), name: name), permissions: Set(AdminPermission.allCases), owner: owner),
             origin: AdminCall.test.origin)
     }
 }

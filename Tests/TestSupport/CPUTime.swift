@@ -2,10 +2,10 @@ import Glibc
 
 /// CPU times of a thread or a process, independent of other load on the machine.
 package enum CPUTime {
-    /// Returns the least CPU time that the current thread needs for the work, of several runs.
-    package static func least(of runs: Int = 3, _ body: () throws -> Void) rethrows -> Duration {
+    /// Returns the least CPU time that the current thread needs for the work, of three runs.
+    package static func least(_ body: () throws -> Void) rethrows -> Duration {
         var least = Duration.seconds(3_600)
-        for _ in 0..<runs {
+        for _ in 0..<3 {
             let start = read(CLOCK_THREAD_CPUTIME_ID)
             try body()
             least = min(least, read(CLOCK_THREAD_CPUTIME_ID) - start)

@@ -34,10 +34,20 @@ package final class ChildProcess: Sendable {
         exit.withLock { $0 = task }
     }
 
-    /// Waits for the exit and returns the status. By then, all output has been read.
+    /// Waits for the exit and returns the status. By then, all output has been read. The process is killed if it does
+    /// not exit within five minutes, or if the test is cancelled: no test may wait forever.
     package func waitForExit() async throws -> Int32 {
         guard let task = exit.withLock({ $0 }) else { return 0 }
-        return try await task.value
+        let limit = Task {
+            try await Task.sleep(for: .seconds(300))
+            send(SIGKILL)
+        }
+        defer { limit.cancel() }
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            send(SIGKILL)
+        }
     }
 
     package func send(_ signal: Int32) {

@@ -128,11 +128,10 @@ package final class KeywardProcess: Sendable {
     }
 
     package func send(
-        _ method: HTTPMethod, _ url: String, key: String?, fields: [(String, String)] = [], body: String? = nil
+        _ method: HTTPMethod, _ url: String, key: String?, body: String? = nil
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: url)
         request.method = method
-        request.headers = HTTPHeaders(fields)
         if let key { request.headers.add(name: "Authorization", value: "Bearer \(key)") }
         if let body { request.body = .bytes(ByteBuffer(string: body)) }
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
@@ -150,15 +149,15 @@ package final class KeywardProcess: Sendable {
         }.first
     }
 
-    /// Runs `keyward` until it exits, or sends SIGTERM once a text is logged.
+    /// Runs `keyward` until it exits, or sends SIGTERM once a text is logged, at the latest after two minutes.
     package static func run(
         _ arguments: [String], environment: [String: String] = [:], terminatedAfter text: String? = nil
     ) async throws -> (status: Int32, output: String, error: String) {
         let process = ChildProcess(executable, arguments, environment: environment)
         let watcher = Task {
             guard let text else { return }
-            let seen = await eventually(within: .seconds(30)) { process.log.all.contains { $0.contains(text) } }
-            if seen { process.send(SIGTERM) }
+            _ = await eventually(within: .seconds(120)) { process.log.all.contains { $0.contains(text) } }
+            process.send(SIGTERM)
         }
         let status = try await process.waitForExit()
         watcher.cancel()

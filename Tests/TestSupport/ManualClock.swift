@@ -9,15 +9,13 @@ public final class ManualClock: Sendable {
     }
 
     private let state = Mutex(State())
-    private let start: Timestamp
+    private static let start = Timestamp(microseconds: 1_800_000_000_000_000)
 
-    public init(start: Timestamp = Timestamp(microseconds: 1_800_000_000_000_000)) {
-        self.start = start
-    }
+    public init() {}
 
     public var source: TimeSource {
         TimeSource(
-            now: { self.start.advanced(by: self.state.withLock { $0.uptime }) },
+            now: { Self.start.advanced(by: self.state.withLock { $0.uptime }) },
             uptime: { self.state.withLock { $0.uptime } },
             sleep: { duration in try await self.sleep(duration) })
     }

@@ -1,4 +1,4 @@
-public import EmbeddedPostgres
+import EmbeddedPostgres
 import Foundation
 import Glibc
 import Logging
@@ -39,9 +39,6 @@ public final class TestServer: Sendable {
     /// Returns the connection string of another database of this server.
     public func connectionString(database: String) -> String { current.connectionString(database: database) }
 
-    /// The process id of the current postmaster.
-    public var processID: Int32 { current.processID }
-
     /// Starts it again on the same data, after ``stop()`` or a crash.
     public func start() async throws {
         await current.stop()
@@ -65,9 +62,6 @@ public final class TestServer: Sendable {
         _ = await eventually { (try? await Psql.run("SELECT 1", on: theirs)) != nil }
         return theirs
     }
-
-    /// Waits until the postmaster has exited.
-    public func waitForExit() async -> EmbeddedPostgresExit? { await current.waitForExit() }
 
     /// Suspends every process of the server (SIGSTOP): it accepts no connection and sends nothing.
     public func pause() async {

@@ -16,7 +16,6 @@ public final class IndexFollower: Sendable {
     let index: KeyIndex
     let freshness: IndexFreshness
     let reads: ReadWaiters
-    private let interval: Duration
     private let writesBack: Bool
     let time: TimeSource
     let logger: Logger
@@ -48,6 +47,8 @@ public final class IndexFollower: Sendable {
 
     /// The time between two pulses; a read may be due at each.
     static let tick = Duration.milliseconds(100)
+    /// The time between two reads without a hint.
+    private static let interval = Duration.seconds(1)
 
     /// - Parameters:
     ///   - reads: lets callers wait for the follower's reads.
@@ -56,15 +57,14 @@ public final class IndexFollower: Sendable {
     ///   - reconciliation: the duration of one comparison of the index with the table; nil for no comparison.
     public init(
         store: any KeyFeed, hints: any ChangeHints, index: KeyIndex, freshness: IndexFreshness,
-        reads: ReadWaiters = ReadWaiters(), interval: Duration = .seconds(1), writesBack: Bool = true,
-        reconciliation: Duration? = nil, time: TimeSource = .system, logger: Logger
+        reads: ReadWaiters = ReadWaiters(), writesBack: Bool = true, reconciliation: Duration? = nil,
+        time: TimeSource = .system, logger: Logger
     ) {
         self.store = store
         self.hints = hints
         self.index = index
         self.freshness = freshness
         self.reads = reads
-        self.interval = interval
         self.writesBack = writesBack
         self.time = time
         self.logger = logger
@@ -126,7 +126,7 @@ public final class IndexFollower: Sendable {
             let isLate = freshness.isLate
             if isLate, !wasLate { logger.warning("the database does not respond in time, serving keys from memory") }
             wasLate = isLate
-            if hasSlept || now - lastWake >= interval {
+            if hasSlept || now - lastWake >= Self.interval {
                 lastWake = now
                 wake()
             }

@@ -28,14 +28,13 @@ public final class ReadWaiters: Sendable {
 
     /// The maximum wait for a read.
     static let timeout = Duration.seconds(2)
+    /// The maximum number of waiting callers.
+    private static let limit = 10_000
 
-    private let limit: Int
     private let time: TimeSource
     private let state = Mutex(State())
 
-    /// - Parameter limit: the maximum number of waiting callers.
-    public init(limit: Int = 10_000, time: TimeSource = .system) {
-        self.limit = limit
+    public init(time: TimeSource = .system) {
         self.time = time
     }
 
@@ -45,7 +44,7 @@ public final class ReadWaiters: Sendable {
             let now = time.uptime()
             let outcome: Outcome? = state.withLock { state in
                 guard let isFollowed = state.isFollowed else { return .worked }
-                guard isFollowed, state.waiters.count < limit else { return .failed }
+                guard isFollowed, state.waiters.count < Self.limit else { return .failed }
                 state.waiters.append(
                     Waiter(read: state.begun + 1, deadline: now + Self.timeout, continuation: continuation))
                 return nil

@@ -26,7 +26,8 @@ extension PathPattern {
             case UInt8(ascii: "?"): break scan
             case UInt8(ascii: ";"), UInt8(ascii: "\\"), UInt8(ascii: "#"): return nil
             case UInt8(ascii: "%"):
-                guard index + 2 < path.count, let high = hexValue(path[index + 1]), let low = hexValue(path[index + 2])
+                guard index + 2 < path.count, let high = Hex.value(of: path[index + 1]),
+                    let low = Hex.value(of: path[index + 2])
                 else { return nil }
                 switch high << 4 | low {
                 case 0x00, UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: ";"), UInt8(ascii: "\\"): return nil
@@ -49,7 +50,7 @@ extension PathPattern {
     private static func isHexPair(_ path: UnsafeRawBufferPointer, _ index: Int) -> Bool {
         var index = index
         for _ in 0..<2 {
-            guard index < path.count, let byte = decoded(path, &index), hexValue(byte) != nil else { return false }
+            guard index < path.count, decoded(path, &index).flatMap(Hex.value) != nil else { return false }
         }
         return true
     }

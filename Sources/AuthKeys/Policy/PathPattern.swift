@@ -98,19 +98,10 @@ public struct PathPattern: Sendable, Hashable {
             index += 1
             return byte
         }
-        guard index + 2 < path.count, let high = hexValue(path[index + 1]), let low = hexValue(path[index + 2]) else {
-            return nil
-        }
+        guard index + 2 < path.count, let high = Hex.value(of: path[index + 1]),
+            let low = Hex.value(of: path[index + 2])
+        else { return nil }
         index += 3
         return high << 4 | low
-    }
-
-    static func hexValue(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x30...0x39: byte - 0x30
-        case 0x41...0x46: byte - 0x37
-        case 0x61...0x66: byte - 0x57
-        default: nil
-        }
     }
 }

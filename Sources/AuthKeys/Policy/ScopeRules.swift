@@ -40,8 +40,6 @@ public struct ScopeRules: Sendable {
         self.rules = rules
     }
 
-    public var isEmpty: Bool { rules.isEmpty }
-
     /// Returns the scopes that a request needs. Throws a refusal if the method differs from a named one in case alone,
     /// or if there are rules and the path is ambiguous.
     public func requirement(

@@ -1,6 +1,7 @@
-/// Hexadecimal digits, letters in either case.
+/// Hexadecimal digits. Text is read with letters in either case.
 package enum Hex {
-    @inline(__always)
+    /// Returns the value of a digit; nil for any other byte.
+    @inlinable @inline(__always)
     package static func value(of digit: UInt8) -> UInt8? {
         switch digit {
         case 0x30...0x39: digit - 0x30
@@ -10,9 +11,21 @@ package enum Hex {
         }
     }
 
-    /// Returns the two digits, in lower case.
-    static func digits(of byte: UInt8) -> [UInt8] {
-        [byte >> 4, byte & 0xF].map { $0 < 10 ? 0x30 + $0 : 0x61 + $0 - 10 }
+    /// Returns the digit of a value below 16.
+    @inlinable @inline(__always)
+    package static func digit(_ value: UInt8, isUppercase: Bool = false) -> UInt8 {
+        value < 10 ? 0x30 + value : (isUppercase ? 0x41 : 0x61) + value - 10
+    }
+
+    /// Returns the two digits of each byte.
+    package static func text(_ bytes: [UInt8], isUppercase: Bool = false) -> String {
+        String(unsafeUninitializedCapacity: bytes.count * 2) { digits in
+            for (index, byte) in bytes.enumerated() {
+                digits[index * 2] = digit(byte >> 4, isUppercase: isUppercase)
+                digits[index * 2 + 1] = digit(byte & 0xF, isUppercase: isUppercase)
+            }
+            return bytes.count * 2
+        }
     }
 
     /// Returns nil for an odd number of digits, or an invalid one.

@@ -47,7 +47,7 @@ public enum JSONValue: Sendable, Equatable {
         for byte in text.utf8 {
             switch byte {
             case 0x22, 0x5C: result += [0x5C, byte]
-            case 0..<0x20: result += Array("\\u00".utf8) + Hex.digits(of: byte)
+            case 0..<0x20: result += Array("\\u00\(Hex.text([byte]))".utf8)
             default: result.append(byte)
             }
         }

@@ -72,8 +72,7 @@ public struct KeyID: Hashable, Sendable, Comparable {
         for nibble in 0..<32 {
             if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 { body(0x2D) }
             let word = nibble < 16 ? high : low
-            let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (nibble & 15))) & 0xF
-            body(digit < 10 ? 0x30 + digit : 0x61 + digit - 10)
+            body(Hex.digit(UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (nibble & 15))) & 0xF))
         }
     }
 }

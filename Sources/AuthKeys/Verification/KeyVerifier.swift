@@ -12,93 +12,87 @@ public final class KeyVerifier: Sendable {
     private let time: TimeSource
     private let metrics = VerificationMetrics()
     private let reports: PolicyReports
-    private let usage: UsageRecorder?
 
-    /// - Parameters:
-    ///   - reads: the follower's reads, which a suspended instance waits for after it wakes up.
-    ///   - usage: counts the keys that `verify(_:method:…)` admits; callers of the other `verify` count themselves.
+    /// - Parameter reads: the follower's reads, which a suspended instance waits for after it wakes up.
     public init(
         index: KeyIndex, freshness: IndexFreshness, lookup: UnknownKeyLookup, reads: ReadWaiters = ReadWaiters(),
-        usage: UsageRecorder? = nil, time: TimeSource = .system, logger: Logger = Logger(label: "keyward.policy")
+        time: TimeSource = .system, logger: Logger = Logger(label: "keyward.policy")
     ) {
         self.reads = reads
         self.time = time
-        self.usage = usage
         reports = PolicyReports(metrics: metrics, logger: logger, time: time)
         self.index = index
         self.freshness = freshness
         self.lookup = lookup
     }
 
-    /// Verifies a token for a request. Calls `admit` with an accepted key or `refuse` with a refused one, while the
-    /// index is locked. Both must be short, and must not keep the view.
+    /// Verifies a token for a request. Calls `admit` with an accepted key while the index is locked: it must be short,
+    /// and must not keep the view.
+    /// - Parameter answer: the result of the lookup, if one was made. The verdict is then never `unresolved`.
     public func verify(
         _ token: UnsafeRawBufferPointer, for request: AccessRequest = .unknown, at now: Timestamp,
-        admit: (KeyView) -> Void = { _ in }, refuse: (KeyView) -> Void = { _ in }
-    ) -> Verdict {
-        let service = freshness.service(at: now)
-        if service == .stopped {
-            metrics.unavailable()
-            return .unavailable
+        after answer: UnknownKeyLookup.Answer? = nil, admit: (KeyView) -> Void = { _ in }
+    ) -> Verdict<Void> {
+        decide(token, for: request, at: now, after: answer) { key, isAdmitted in
+            if isAdmitted { admit(key) }
         }
-        let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
-        if service == .asleep { return unresolved(token, own: own) }
-        if !index.schemes.isEmpty {
-            return verifyAmongSchemes(token, own: own, for: request, at: now, admit: admit, refuse: refuse)
-        }
-        guard let own else { return self.refuse(.malformed) }
-        return evaluate(own, for: request, at: now, admit: admit, refuse: refuse) ?? absent(own)
     }
 
-    /// Returns the verdict on a digest without a key in the index. A deleted key needs no lookup, since deletion is
-    /// permanent.
-    @inline(never)
-    private func absent(_ digest: SecretDigest) -> Verdict {
-        index.state(of: digest) == .deleted ? refuse(.unknown) : .unresolved(digest)
+    /// Does the same as `verify`, and describes the key, valid or not.
+    public func verifyWithProfile(
+        _ token: UnsafeRawBufferPointer, for request: AccessRequest, at now: Timestamp,
+        after answer: UnknownKeyLookup.Answer? = nil
+    ) -> Verdict<KeyProfile> {
+        decide(token, for: request, at: now, after: answer) { key, _ in key.profile }
     }
 
-    /// Returns the verdict on a token while the index may lack revocations.
-    @inline(never)
-    private func unresolved(_ token: UnsafeRawBufferPointer, own: SecretDigest?) -> Verdict {
-        var first: SecretDigest?
-        forEachAddress(of: token, own: own) { first = first ?? $0 }
-        return first.map { .unresolved($0) } ?? refuse(.malformed)
-    }
-
-    /// Returns the verdict on the key of a digest; nil if the index has none.
+    /// Decides about a token.
+    /// - Parameter describe: reads the key while the index is locked, and gets whether it is admitted.
     @inline(__always)
-    private func evaluate(
-        _ digest: SecretDigest, for request: AccessRequest, at now: Timestamp, admit: (KeyView) -> Void,
-        refuse: (KeyView) -> Void
-    ) -> Verdict? {
-        var reported: PolicyRules = []
-        let verdict: Verdict? = index.withKey(for: digest) { key in
-            let evaluation = key.evaluate(request, at: now)
-            if let refusal = evaluation.refusal {
-                refuse(key)
-                return .refused(refusal)
-            }
-            reported = evaluation.reported
-            admit(key)
-            return .admitted(key.id)
+    private func decide<Profile: Sendable>(
+        _ token: UnsafeRawBufferPointer, for request: AccessRequest, at now: Timestamp,
+        after answer: UnknownKeyLookup.Answer?, describe: (KeyView, Bool) -> Profile
+    ) -> Verdict<Profile> {
+        let service = freshness.service(at: now)
+        if service == .stopped { return unavailable() }
+        let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
+        if service == .asleep { return undecided(firstAddress(of: token, own: own), after: answer) }
+        if !index.schemes.isEmpty {
+            return decideAmongSchemes(token, own: own, for: request, at: now, after: answer, describe: describe)
         }
-        guard let verdict else { return nil }
-        if case .refused(let refusal) = verdict { return self.refuse(refusal) }
-        metrics.admitted()
-        if !reported.isEmpty, case .admitted(let id) = verdict { reports.note(reported, of: id) }
-        return verdict
+        guard let own else { return refused(.malformed) }
+        return evaluate(own, for: request, at: now, after: answer, describe: describe)
     }
 
-    /// Verifies a token while schemes of other systems are known.
+    /// Decides about the key of a digest.
+    @inline(__always)
+    private func evaluate<Profile: Sendable>(
+        _ digest: SecretDigest, for request: AccessRequest, at now: Timestamp, after answer: UnknownKeyLookup.Answer?,
+        describe: (KeyView, Bool) -> Profile
+    ) -> Verdict<Profile> {
+        let found = index.withKey(for: digest) { key in
+            let (refusal, reported) = key.evaluate(request, at: now)
+            let profile = describe(key, refusal == nil)
+            return (refusal: refusal, reported: reported, id: key.id, expiresAt: key.expiresAt, profile: profile)
+        }
+        guard let found else { return absent(digest, after: answer) }
+        if let refusal = found.refusal { return refused(refusal, found.profile) }
+        metrics.admitted()
+        if !found.reported.isEmpty { reports.note(found.reported, of: found.id) }
+        let key = AdmittedKey(id: found.id, digest: digest, verifiedAt: now, expiresAt: found.expiresAt)
+        return .admitted(key, found.profile)
+    }
+
+    /// Decides about a token while schemes of other systems are known.
     ///
     /// A token that was imported under several schemes is accepted only while each of its keys is, so that revoking one
     /// key revokes the token. It represents the first key: that of its own format, or of the longest prefix. If the
     /// index holds none, that digest is the one to look up.
     @inline(never)
-    private func verifyAmongSchemes(
+    private func decideAmongSchemes<Profile: Sendable>(
         _ token: UnsafeRawBufferPointer, own: SecretDigest?, for request: AccessRequest, at now: Timestamp,
-        admit: (KeyView) -> Void, refuse: (KeyView) -> Void
-    ) -> Verdict {
+        after answer: UnknownKeyLookup.Answer?, describe: (KeyView, Bool) -> Profile
+    ) -> Verdict<Profile> {
         var unknown = own
         var found: SecretDigest?
         var (isOneOfSeveral, wasDeleted) = (false, false)
@@ -112,8 +106,8 @@ public final class KeyVerifier: Sendable {
             }
             unknown = unknown ?? digest
         }
-        if wasDeleted { return self.refuse(.unknown) }
-        guard var deciding = found else { return unknown.map { .unresolved($0) } ?? self.refuse(.malformed) }
+        if wasDeleted { return refused(.unknown) }
+        guard var deciding = found else { return undecided(unknown, after: answer) }
         if isOneOfSeveral {
             var refusing: SecretDigest?
             forEachAddress(of: token, own: own) { digest in
@@ -122,7 +116,46 @@ public final class KeyVerifier: Sendable {
             }
             deciding = refusing ?? deciding
         }
-        return evaluate(deciding, for: request, at: now, admit: admit, refuse: refuse) ?? .unresolved(deciding)
+        return evaluate(deciding, for: request, at: now, after: answer, describe: describe)
+    }
+
+    /// Decides about a digest without a key in the index. A deleted key needs no lookup, since deletion is permanent.
+    @inline(never)
+    private func absent<Profile>(_ digest: SecretDigest, after answer: UnknownKeyLookup.Answer?) -> Verdict<Profile> {
+        index.state(of: digest) == .deleted ? refused(.unknown) : undecided(digest, after: answer)
+    }
+
+    /// Decides about a token that the index alone cannot decide about.
+    /// - Parameter digest: the one to look up; nil for a malformed token.
+    @inline(never)
+    private func undecided<Profile>(
+        _ digest: SecretDigest?, after answer: UnknownKeyLookup.Answer?
+    ) -> Verdict<Profile> {
+        guard let digest else { return refused(.malformed) }
+        switch answer {
+        case nil: return .unresolved(digest)
+        case .absent: return refused(.unknown)
+        // If the key was found, the instance was suspended again, which is not the caller's fault.
+        case .found, .unavailable: return unavailable()
+        }
+    }
+
+    private func unavailable<Profile>() -> Verdict<Profile> {
+        metrics.unavailable()
+        return .unavailable
+    }
+
+    private func refused<Profile>(_ refusal: Refusal, _ profile: Profile? = nil) -> Verdict<Profile> {
+        metrics.refused(refusal)
+        return .refused(refusal, profile)
+    }
+
+    /// Returns the first digest that a token may be stored under; nil if it is malformed.
+    @inline(never)
+    private func firstAddress(of token: UnsafeRawBufferPointer, own: SecretDigest?) -> SecretDigest? {
+        var first: SecretDigest?
+        forEachAddress(of: token, own: own) { first = first ?? $0 }
+        return first
     }
 
     /// Calls `body` with each digest that a token may be stored under, that of Keyward's own format first.
@@ -191,10 +224,9 @@ public final class KeyVerifier: Sendable {
         return .key(found)
     }
 
-    /// Records a refusal that was decided elsewhere (a missing credential), so that all are counted.
-    public func refuse(_ refusal: Refusal) -> Verdict {
+    /// Counts a refusal that precedes the verification of a token, such as that of a missing credential.
+    public func countRefusal(_ refusal: Refusal) {
         metrics.refused(refusal)
-        return .refused(refusal)
     }
 
     /// Waits until a suspended instance has read the changes. Then looks up a digest that the index lacks in the
@@ -208,87 +240,5 @@ public final class KeyVerifier: Sendable {
         }
         let answer = await lookup.resolve(digest)
         return answer == .absent && freshness.status != .ready ? .unavailable : answer
-    }
-
-    /// Ends the verification of a token that stayed unresolved. If the key was found and still could not be verified,
-    /// the instance was suspended again, which is not the caller's fault.
-    public func verdict(afterResolving answer: UnknownKeyLookup.Answer) -> Verdict {
-        if answer == .absent { return refuse(.unknown) }
-        metrics.unavailable()
-        return .unavailable
-    }
-
-    /// Verifies a token completely, with a lookup if necessary.
-    /// - Parameters:
-    ///   - method: the request's; empty if unknown.
-    ///   - path: the request's, percent-encoded; empty if unknown.
-    ///   - agent: the value of its `User-Agent`.
-    ///   - countsUse: whether this is a use of the key that was not counted yet.
-    ///   - owners: the owners whose keys the caller may see; keys of others count as unknown.
-    public func verify(
-        _ token: String, method: String = "", path: String = "", address: IPAddress? = nil,
-        scopes: ScopeRequirement = .none, agent: String? = nil, countsUse: Bool = true, owners: OwnerScope = .all,
-        time: TimeSource = .system
-    ) async -> Decision {
-        func attempt() -> Attempt {
-            self.attempt(
-                token, method: method, path: path, address: address, scopes: scopes, agent: agent,
-                countsUse: countsUse, owners: owners, time: time)
-        }
-        switch attempt() {
-        case .decided(let decision): return decision
-        case .unresolved(let digest):
-            let answer = await resolve(digest)
-            if answer == .found, case .decided(let decision) = attempt() { return decision }
-            if case .refused(let refusal) = verdict(afterResolving: answer) { return .refused(refusal, nil) }
-            return .unavailable
-        }
-    }
-
-    /// The result of a verification against the index alone.
-    package enum Attempt {
-        case decided(Decision)
-        /// The index has no such key: the database must be queried.
-        case unresolved(SecretDigest)
-    }
-
-    /// Verifies a token against the index. Decided verifications are counted.
-    package func attempt(
-        _ token: String, method: String, path: String, address: IPAddress?, scopes: ScopeRequirement, agent: String?,
-        countsUse: Bool, owners: OwnerScope, time: TimeSource
-    ) -> Attempt {
-        var (token, method, path) = (token, method, path)
-        let now = time.now()
-        var profile: KeyProfile?
-        var digest: SecretDigest?
-        let verdict = token.withUTF8 { token in
-            method.withUTF8 { method in
-                path.withUTF8 { path in
-                    let request = AccessRequest(
-                        method: UnsafeRawBufferPointer(method), path: UnsafeRawBufferPointer(path), address: address,
-                        scopes: scopes)
-                    return verify(UnsafeRawBufferPointer(token), for: request, at: now) { key in
-                        profile = key.profile
-                        digest = key.digest
-                    } refuse: { key in
-                        profile = key.profile
-                    }
-                }
-            }
-        }
-        if case .unresolved(let digest) = verdict { return .unresolved(digest) }
-        if let found = profile, !owners.contains(found.principal.owner) {
-            return .decided(.refused(.unknown, nil))
-        }
-        switch verdict {
-        case .admitted:
-            guard let profile, let digest else { return .decided(.unavailable) }
-            if countsUse {
-                usage?.count(digest, of: profile.principal.keyID, at: now, address: address, agent: agent)
-            }
-            return .decided(.admitted(profile))
-        case .refused(let refusal): return .decided(.refused(refusal, profile))
-        case .unresolved, .unavailable: return .decided(.unavailable)
-        }
     }
 }

@@ -21,29 +21,27 @@ struct LookupBudget {
     static let absentLimit = 10_000
     static let absentFor = Duration.seconds(1)
 
-    private var tokens = Double(burst)
-    private var refilledAt: Duration
+    private var statements: TokenBucket
     private var asking: Set<SecretDigest> = []
     private var pending: Set<SecretDigest> = []
     private var absent: Set<SecretDigest> = []
     private var absentSince: Duration
 
     init(now: Duration) {
-        refilledAt = now
+        statements = TokenBucket(perSecond: 1, burst: Self.burst, now: now)
         absentSince = now
     }
 
     mutating func request(_ digest: SecretDigest, now: Duration) -> Decision {
-        refill(now)
+        forget(now)
         if asking.contains(digest) || pending.contains(digest) { return .wait }
         if absent.contains(digest) { return .absent }
         if asking.isEmpty {
-            guard tokens >= 1 else { return .exhausted }
+            guard statements.take(now: now) else { return .exhausted }
             asking = [digest]
-            tokens -= 1
             return .ask([digest])
         }
-        guard pending.count < Self.batchLimit, tokens >= 1 else { return .exhausted }
+        guard pending.count < Self.batchLimit, statements.has(now: now) else { return .exhausted }
         pending.insert(digest)
         return .wait
     }
@@ -53,9 +51,9 @@ struct LookupBudget {
     mutating func answered(
         found: Set<SecretDigest>?, now: Duration
     ) -> (ask: [SecretDigest], giveUp: [SecretDigest]) {
-        refill(now)
+        forget(now)
         if let found {
-            if !found.isEmpty { tokens = min(tokens + 1, Double(Self.burst)) }
+            if !found.isEmpty { statements.add(1) }
             for digest in asking where !found.contains(digest) && absent.count < Self.absentLimit {
                 absent.insert(digest)
             }
@@ -64,19 +62,14 @@ struct LookupBudget {
         guard !pending.isEmpty else { return ([], []) }
         let waiting = Array(pending)
         pending = []
-        guard tokens >= 1 else { return ([], waiting) }
-        tokens -= 1
+        guard statements.take(now: now) else { return ([], waiting) }
         asking = Set(waiting)
         return (waiting, [])
     }
 
-    private mutating func refill(_ now: Duration) {
-        let elapsed = now - refilledAt
-        tokens = min(tokens + elapsed / .seconds(1), Double(Self.burst))
-        refilledAt = now
-        if now - absentSince >= Self.absentFor {
-            absent.removeAll(keepingCapacity: absent.count < 1_000)
-            absentSince = now
-        }
+    private mutating func forget(_ now: Duration) {
+        guard now - absentSince >= Self.absentFor else { return }
+        absent.removeAll(keepingCapacity: absent.count < 1_000)
+        absentSince = now
     }
 }

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Notifies the other instances of changes, after the commit. Notifications that arrive while one is being sent are
 /// merged into one. NOTIFY serialises commits, so it is sent rarely, in its own transaction, and never by a trigger.
-final class ChangeNotifier: Sendable {
+package final class ChangeNotifier: Sendable {
     static let channel = "keyward_changes"
 
     private enum Phase {
@@ -23,7 +23,7 @@ final class ChangeNotifier: Sendable {
     }
 
     /// Schedules a notification and returns at once.
-    func changed() {
+    package func changed() {
         let starts = phase.withLock { phase in
             switch phase {
             case .idle:

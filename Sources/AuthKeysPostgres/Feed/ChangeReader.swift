@@ -36,27 +36,14 @@ enum ChangeReader {
     }
 
     private static func decode(
-        _ row: inout CopyRow, into state: inout Progress.State, apply: (KeyEntry) -> Void
+        _ row: inout RowCursor, into state: inout Progress.State, apply: (KeyEntry) -> Void
     ) throws(PostgresError) {
-        guard let digest = try row.nextOptionalBytes() else {
-            for _ in 0..<8 + PolicyColumns.count { try row.skip() }
+        guard let entryRow = try EntryRow(row: &row) else {
             state.reading = FeedReading(state: try row.nextText(), position: try row.nextXid8())
             return
         }
-        let raw = RawEntry(
-            digest: SecretDigest(digest), id: KeyID(try row.nextUuid()), version: try row.nextInt64(),
-            state: try row.nextInt16(),
-            expiresAt: try row.nextOptionalTimestampOrInfinity().map { Timestamp(microseconds: $0) },
-            name: try row.nextText(), owner: try row.nextOptionalText(), scopes: try row.nextText(),
-            policy: PolicyColumns(
-                expiresAt: try row.nextOptionalTimestampOrInfinity().map { Timestamp(microseconds: $0) },
-                notBefore: try row.nextOptionalTimestampOrInfinity().map { Timestamp(microseconds: $0) },
-                methods: try row.nextOptionalText(), paths: try row.nextOptionalText(),
-                cidrs: try row.nextOptionalText(), reportOnly: try row.nextOptionalText()
-            ).policy,
-            metadata: try row.nextOptionalText())
-        if !raw.makesSense { state.skipped += 1 }
-        guard let entry = raw.entry else { return }
+        if !entryRow.makesSense { state.skipped += 1 }
+        guard let entry = entryRow.entry else { return }
         apply(entry)
         state.count += 1
     }

@@ -2,7 +2,7 @@ import AuthKeys
 
 /// The statements of the change feed. Values are inserted as text, because COPY accepts no parameters. Keyward
 /// generates all of them: numbers and UUIDs.
-enum FeedSQL {
+package enum FeedSQL {
     /// Returns the statement for all changes since a watermark: one row for the state of the feed, and one row per
     /// secret. Nil means all keys.
     static func changes(since watermark: Watermark?) -> String {
@@ -24,17 +24,15 @@ enum FeedSQL {
         """
         COPY (
             WITH feed AS MATERIALIZED (\(state(since: watermark)))
-            SELECT NULL::bytea, NULL::uuid, NULL::int8, 0::int2, NULL::timestamptz, NULL::text, NULL::text, NULL::text,
-                NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
+            SELECT \(EntryRow.nullColumns),
                 concat_ws('|', history, GREATEST(next::text::bigint, checkpoint_next), checkpoint, checkpoint_next, durable_log, server_start, session, number, epoch, knows,
                     instruction), position
             FROM feed
             UNION ALL
-            SELECT \(KeySQL.entryColumns), NULL, NULL FROM auth_keys k JOIN auth_key_secrets s ON s.key_id = k.id
+            SELECT \(EntryRow.secretColumns), NULL, NULL FROM auth_keys k JOIN auth_key_secrets s ON s.key_id = k.id
             WHERE (SELECT is_whole FROM feed) AND \(keys)
             UNION ALL
-            SELECT digest, key_id, version, 4::int2, NULL, '', NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-            FROM auth_key_tombstones
+            SELECT \(EntryRow.tombstoneColumns), NULL, NULL FROM auth_key_tombstones
             WHERE (SELECT is_whole FROM feed) AND \(tombstones)
         ) TO STDOUT (FORMAT binary)
         """
@@ -88,8 +86,7 @@ enum FeedSQL {
     /// Without a backslash, which the session may interpret as an escape: the statement is parsed before its settings
     /// apply.
     private static func bytes(_ bytes: [UInt8]) -> String {
-        let digits = bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
-        return "decode('\(digits)', 'hex')"
+        "decode('\(Hex.text(bytes))', 'hex')"
     }
 
     /// Inserts an epoch, unless there is one from the last minute. Removes epochs that are older than a week, except
@@ -106,5 +103,21 @@ enum FeedSQL {
         """
 
     /// Inserts an order for all instances.
-    static let order = "INSERT INTO feed_epochs (instruction, history) SELECT $1, \(history)"
+    package static let order = "INSERT INTO feed_epochs (instruction, history) SELECT $1, \(history)"
+
+    static let find = """
+        SELECT \(EntryRow.secretColumns) FROM auth_key_secrets s JOIN auth_keys k ON k.id = s.key_id
+        WHERE s.digest = ANY ($1)
+        """
+
+    static let schemes = "SELECT prefix, algorithm, part FROM auth_key_schemes"
+
+    /// Replaces transaction ids from the future. They occur after a dump is restored, where ids begin again. Such rows
+    /// would be read again forever, and would hide changes.
+    static let restamp = """
+        WITH future AS (SELECT pg_snapshot_xmax(pg_current_snapshot()) AS xid), keys AS (
+            UPDATE auth_keys SET changed_xid = pg_current_xact_id() WHERE changed_xid > (SELECT xid FROM future)
+        )
+        UPDATE auth_key_tombstones SET changed_xid = pg_current_xact_id() WHERE changed_xid > (SELECT xid FROM future)
+        """
 }

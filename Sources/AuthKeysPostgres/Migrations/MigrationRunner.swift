@@ -66,11 +66,11 @@ public struct MigrationRunner: Sendable {
                 try await carryOut(migration, on: connection)
                 break
             } catch let error as PostgresError where !error.isUnavailable {
-                if migration.locks != nil, error.sqlState == "55P03", .now < lastAttempt {
+                if migration.locks != nil, error.sqlState == .lockNotAvailable, .now < lastAttempt {
                     try? await Task.sleep(for: .milliseconds(.random(in: 100...200)))
                     continue
                 }
-                guard attempt < Self.attempts, ["40P01", "55P03"].contains(error.sqlState) else {
+                guard attempt < Self.attempts, [.deadlockDetected, .lockNotAvailable].contains(error.sqlState) else {
                     throw .failed(migration.version, migration.name, reason: error.debugDescription)
                 }
                 attempt += 1
@@ -145,7 +145,7 @@ public struct MigrationRunner: Sendable {
                 }
                 try await Task.sleep(for: .milliseconds(250))
             }
-        } catch let error as PostgresError where error.sqlState == "42501" {
+        } catch let error as PostgresError where error.sqlState == .insufficientPrivilege {
             await unlock(connection)
             throw .denied
         } catch {

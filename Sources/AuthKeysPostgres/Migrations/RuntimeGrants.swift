@@ -1,3 +1,5 @@
+import LibPQ
+
 /// The privileges of a role that runs Keyward, or only verifies keys, but does not own the tables.
 public enum RuntimeGrants {
     /// The purpose of the role.
@@ -21,11 +23,15 @@ public enum RuntimeGrants {
         }
     }
 
+    /// The columns of an audit event that an insertion sets. A trigger sets the time and the transaction.
+    package static let auditColumns =
+        "actor, actor_name, address, request_id, action, key_id, owner, outcome, code, changes"
+
     /// The privileges, table by table. A test compares the list with a migrated database.
     static let tables: [(name: String, rights: String)] = [
         ("admin_keys", "SELECT, INSERT, UPDATE"),
         // Without the id column: a role that may choose ids could occupy future ones.
-        ("audit_events", "SELECT, INSERT (\(AuditSQL.newColumns))"),
+        ("audit_events", "SELECT, INSERT (\(auditColumns))"),
         ("audit_seals", "SELECT, INSERT"),
         ("auth_keys", "SELECT, INSERT, UPDATE, DELETE"),
         ("auth_key_schemes", "SELECT, INSERT"),
@@ -68,7 +74,7 @@ public enum RuntimeGrants {
     /// revoke the privileges that the role had.
     public static func statements(for role: String, to purpose: Purpose = .serve) throws(BadRole) -> [String] {
         guard (1...63).contains(role.utf8.count), !role.utf8.contains(0) else { throw BadRole() }
-        let quoted = "\"" + role.map { $0 == "\"" ? "\"\"" : String($0) }.joined() + "\""
+        let quoted = role.quotedIdentifier
         return tables.map { "REVOKE ALL ON \($0.name) FROM \(quoted);" }
             + functions.map { "REVOKE ALL ON FUNCTION \($0) FROM \(quoted);" }
             + purpose.tables.map { "GRANT \($0.rights) ON \($0.name) TO \(quoted);" }

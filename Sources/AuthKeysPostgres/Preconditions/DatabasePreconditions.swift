@@ -59,7 +59,7 @@ public enum DatabasePreconditions {
         if try await identity(on: pooled) != identity(on: direct) { problems.append(.otherDatabase) }
         do {
             try await pooled.transaction { _ = try await $0.query("SELECT 1") }
-        } catch let error as PostgresError where error.sqlState == "08P01" || error.kind == .connectionLost {
+        } catch let error as PostgresError where error.sqlState == .protocolViolation || error.kind == .connectionLost {
             // PgBouncer in statement mode refuses BEGIN with 08P01 and closes the connection. The close may arrive
             // before the error.
             problems.append(.transactionsRefused)

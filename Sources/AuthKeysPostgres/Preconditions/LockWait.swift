@@ -31,10 +31,15 @@ public struct LockWait: Sendable, Equatable {
                 AND w.application_name = current_setting('application_name')
             ORDER BY h.xact_start NULLS LAST, b.pid LIMIT 5
             """
-        ).rows.map { row throws(PostgresError) in
-            LockWait(
-                object: try row.text(0), mode: try row.text(1), holder: try row.int32(2), role: try row.text(3),
-                application: try row.text(4), state: try row.text(5), seconds: try row.optionalInt64(6))
-        }
+        ).rows.map { row throws(PostgresError) in try row.read(LockWait.init(row:)) }
+    }
+}
+
+extension LockWait {
+    private init(row: inout RowCursor) throws(PostgresError) {
+        self.init(
+            object: try row.nextText(), mode: try row.nextText(), holder: try row.nextInt32(),
+            role: try row.nextText(), application: try row.nextText(), state: try row.nextText(),
+            seconds: try row.nextOptionalInt64())
     }
 }

@@ -1,4 +1,4 @@
-import KeyAdministration
+import AuthKeys
 import LibPQ
 import Logging
 

@@ -5,10 +5,11 @@ public import Logging
 /// The components that verify keys from PostgreSQL: connections, store, index, change feed, and usage counting.
 public struct PostgresVerification: Sendable {
     public let pool: PostgresPool
-    public let store: PostgresAuthKeyStore
+    public let feed: PostgresKeyFeed
     public let index: KeyIndex
     public let freshness: IndexFreshness
-    public let usage: UsageRecorder
+    /// Nil if usage is not recorded.
+    public let usage: UsageRecorder?
     public let verifier: KeyVerifier
     private let feedPool: PostgresPool
     private let hints: PostgresChangeHints
@@ -31,18 +32,19 @@ public struct PostgresVerification: Sendable {
             logger: logger)
         connections.queryTimeout = .seconds(10)
         pool = PostgresPool(target: target, settings: connections, logger: logger)
-        store = PostgresAuthKeyStore(pool: pool, feedPool: feedPool, logger: logger)
+        feed = PostgresKeyFeed(pool: pool, feedPool: feedPool, logger: logger)
         hints = PostgresChangeHints(target: direct ?? target, logger: logger)
         index = KeyIndex()
         freshness = IndexFreshness(maxStaleness: maxStaleness)
         let reads = ReadWaiters()
         follower = IndexFollower(
-            store: store, hints: hints, index: index, freshness: freshness, reads: reads, writesBack: writesBack,
+            store: feed, hints: hints, index: index, freshness: freshness, reads: reads, writesBack: writesBack,
             reconciliation: reconciliation, logger: logger)
-        usage = UsageRecorder(store: store, interval: usageInterval ?? .seconds(30), logger: logger)
+        usage =
+            if let usageInterval { UsageRecorder(store: feed, interval: usageInterval, logger: logger) } else { nil }
         verifier = KeyVerifier(
-            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index, reads: reads),
-            reads: reads, usage: usageInterval == nil ? nil : usage, logger: logger)
+            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: feed, index: index, reads: reads),
+            reads: reads, logger: logger)
     }
 
     /// Runs `body` with open connections, and closes them afterwards.
@@ -53,10 +55,10 @@ public struct PostgresVerification: Sendable {
             do {
                 try await body()
             } catch {
-                await store.close()
+                await feed.close()
                 throw error
             }
-            await store.close()
+            await feed.close()
             try await group.waitForAll()
         }
     }
@@ -71,13 +73,13 @@ public struct PostgresVerification: Sendable {
         follower.resync(order)
     }
 
-    /// Follows the changes from a watermark on and records usage, until the task is cancelled. `usage.flush()` writes
-    /// the rest.
+    /// Follows the changes from a watermark on and records usage, until the task is cancelled. `UsageRecorder.flush`
+    /// writes the rest.
     public func follow(from watermark: Watermark) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await hints.run() }
             group.addTask { await follower.follow(from: watermark) }
-            group.addTask { await usage.run() }
+            group.addTask { await usage?.run() }
         }
     }
 }

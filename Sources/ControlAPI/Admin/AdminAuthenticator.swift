@@ -50,9 +50,15 @@ struct AdminRoute: Sendable {
 /// Routes of the admin API below a common path.
 protocol AdminRoutes: Sendable {
     static var path: String { get }
+    /// The subject of the requests, for messages.
+    static var noun: String { get }
     /// All routes of the group. A route exists only if it is listed here, and each listed route declares its
     /// permissions.
     var routes: [AdminRoute] { get }
+}
+
+extension AdminRoutes {
+    static var noun: String { APIError.authKey }
 }
 
 /// Authenticates admins, and checks their permissions. Every admin route requires an admin credential; a data key is
@@ -65,12 +71,14 @@ struct AdminAuthenticator: Sendable {
     func add<Routes: AdminRoutes>(_ group: Routes, to router: Router<ControlContext>) {
         for route in group.routes {
             router.on(RouterPath(Routes.path + route.path), method: route.method) { request, context in
-                try await pass(request, context, to: route)
+                try await pass(request, context, to: route, about: Routes.noun)
             }
         }
     }
 
-    private func pass(_ request: Request, _ context: ControlContext, to route: AdminRoute) async throws -> Response {
+    private func pass(
+        _ request: Request, _ context: ControlContext, to route: AdminRoute, about noun: String
+    ) async throws -> Response {
         let admin: Admin
         do throws(CredentialRefusal) {
             admin = try await authenticate(request.head, for: route, context)
@@ -88,7 +96,7 @@ struct AdminAuthenticator: Sendable {
         var subject = AdminRoute.subjectInPath
         do {
             try Self.check(admin, for: route)
-            if !route.streamsBody { try await request.readBody() }
+            if !route.streamsBody { try await request.readAwaitedBody() }
             // The body of a caller without the permission is not read, not even for the audit trail.
             subject = route.subject
             try QueryParameters(request.uri).check(takes: route.parameters)
@@ -97,7 +105,8 @@ struct AdminAuthenticator: Sendable {
                 try await authorizeAgain(admin, head, for: route, context)
             }
             return try await perform(route, request, context, AdminCall(admin: admin, origin: context.origin))
-        } catch let error as APIError {
+        } catch {
+            guard let error = context.apiError(error, about: noun) else { throw error }
             if error.status.code < 500, !route.action.isRead || error.status == .forbidden {
                 refusals.record(
                     event(error, of: admin, for: route, about: await subject(request, context), context),
@@ -169,7 +178,7 @@ struct AdminAuthenticator: Sendable {
         do throws(StoreError) {
             authentication = try await credentials.authenticate(candidate, for: route.permissions)
         } catch {
-            throw CredentialRefusal(error: context.apiError(AuthKeyError(error)))
+            throw CredentialRefusal(error: context.apiError(.store(error)))
         }
         return try authentication.admin()
     }

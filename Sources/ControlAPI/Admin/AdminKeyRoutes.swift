@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import HTTPTypes
 import Hummingbird
 import KeyAdministration
@@ -6,10 +7,9 @@ import KeyAdministration
 /// The routes under `/admin/api/v1/admin-keys`.
 struct AdminKeyRoutes: AdminRoutes {
     static let path = "/admin/api/v1/admin-keys"
-    private static let noun = "admin key"
+    static let noun = "admin key"
 
     let service: AdminKeyService
-    let time: TimeSource
 
     var routes: [AdminRoute] {
         [
@@ -30,10 +30,8 @@ struct AdminKeyRoutes: AdminRoutes {
         let after = try ListParameters.cursor(parameters["cursor"]) { text in
             ListCursor(encoded: text).flatMap { $0.order == .newestFirst ? $0 : nil }
         }
-        let page = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
-            try await service.list(limit: limit, after: after, for: call.admin)
-        }
-        let now = time.now()
+        let page = try await service.list(limit: limit, after: after, for: call.admin)
+        let now = Timestamp.now
         var response = try JSONBody.response(page.keys.map { AdminKeyJSON($0, now: now) })
         if let next = page.next {
             response.headers[.link] = ListParameters.link(Self.path, ["limit=\(limit)", "cursor=\(next.encoded)"])
@@ -49,9 +47,7 @@ struct AdminKeyRoutes: AdminRoutes {
         var wanted = body.patch.applied(to: AdminKeyAttributes(name: "", permissions: []))
         wanted.owner = body.owner
         let attributes = wanted
-        let (key, token) = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
-            try await service.create(attributes, by: call)
-        }
+        let (key, token) = try await service.create(attributes, by: call)
         var response = try answer(key, secret: token, status: .created)
         response.headers[.location] = "\(Self.path)/\(key.id)"
         return response
@@ -61,9 +57,7 @@ struct AdminKeyRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let id = try context.parameters.require("id")
-        let key = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
-            try await service.key(id, for: call.admin)
-        }
+        let key = try await service.key(id, for: call.admin)
         return try answer(key)
     }
 
@@ -77,9 +71,7 @@ struct AdminKeyRoutes: AdminRoutes {
         guard !body.namesOwner else {
             throw APIError.validation("owner cannot be changed: create another admin key", param: "owner")
         }
-        let key = try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
-            try await service.update(id, version: version, body.patch, by: call)
-        }
+        let key = try await service.update(id, version: version, body.patch, by: call)
         return try answer(key)
     }
 
@@ -87,16 +79,14 @@ struct AdminKeyRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let id = try context.parameters.require("id")
-        try await context.ask(about: Self.noun) { () async throws(AuthKeyError) in
-            try await service.deactivate(id, by: call)
-        }
+        try await service.deactivate(id, by: call)
         return Response(status: .noContent)
     }
 
     private func answer(
         _ key: AdminKey, secret: Token? = nil, status: HTTPResponse.Status = .ok
     ) throws -> Response {
-        var response = try JSONBody.response(AdminKeyJSON(key, now: time.now(), secret: secret), status: status)
+        var response = try JSONBody.response(AdminKeyJSON(key, now: .now, secret: secret), status: status)
         response.headers[.eTag] = EntityTag.text(key.version)
         return response
     }
@@ -141,46 +131,16 @@ struct AdminKeyBody: Decodable {
     }
 }
 
-/// An admin key in the API's JSON. Empty members are omitted; times are RFC 3339 in UTC.
-struct AdminKeyJSON: Encodable {
-    let id: String
-    let name: String
-    let permissions: [String]
-    let owner: String?
-    let redactedValue: String
-    let expiresAt: String?
-    let deactivatedAt: String?
-    let createdAt: String
-    let updatedAt: String
-    let lastUsedAt: String?
-    let active: Bool
-    let version: Int64
-    /// The secret; present only in the response that creates it.
-    let value: String?
-
-    enum CodingKeys: String, CodingKey, CaseIterable {
-        case id, name, permissions, owner, active, version, value
-        case redactedValue = "redacted_value"
-        case expiresAt = "expires_at"
-        case deactivatedAt = "deactivated_at"
-        case createdAt = "created_at"
-        case updatedAt = "updated_at"
-        case lastUsedAt = "last_used_at"
-    }
-
+extension AdminKeyJSON {
     init(_ key: AdminKey, now: Timestamp, secret: Token? = nil) {
-        id = key.id.description
-        name = key.name
-        permissions = key.attributes.permissionNames
+        self.init(
+            id: key.id.description, name: key.name, permissions: key.attributes.permissionNames,
+            redactedValue: key.redactedValue, createdAt: key.createdAt.description,
+            updatedAt: key.updatedAt.description, active: key.isActive(at: now), version: key.version)
         owner = key.owner
-        redactedValue = key.redactedValue
         expiresAt = key.expiresAt?.description
         deactivatedAt = key.deactivatedAt?.description
-        createdAt = key.createdAt.description
-        updatedAt = key.updatedAt.description
         lastUsedAt = key.lastUsedAt?.description
-        active = key.isActive(at: now)
-        version = key.version
         value = secret?.value
     }
 }

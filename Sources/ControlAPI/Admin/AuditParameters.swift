@@ -72,24 +72,9 @@ extension AuditEvent.Place {
     /// Reads `SEQ:HASH`, with the hash in hexadecimal; nil for anything else.
     init?(_ text: some StringProtocol) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 2, let sequence = Int64(parts[0]), sequence > 0, let bytes = Hexadecimal.decode(parts[1]),
-            let hash = SecretDigest(bytes)
+        guard parts.count == 2, let sequence = Int64(parts[0]), sequence > 0,
+            let hash = Hex.decode(Array(parts[1].utf8)).flatMap({ SecretDigest($0) })
         else { return nil }
         self.init(sequence: sequence, hash: hash)
-    }
-}
-
-enum Hexadecimal {
-    static func encode(_ bytes: [UInt8]) -> String {
-        bytes.reduce(into: "") { text, byte in
-            let digits = String(byte, radix: 16)
-            text += digits.count == 1 ? "0" + digits : digits
-        }
-    }
-
-    static func decode(_ text: some StringProtocol) -> [UInt8]? {
-        let digits = text.utf8.map { Character(Unicode.Scalar($0)).hexDigitValue }
-        guard digits.count % 2 == 0, digits.allSatisfy({ $0 != nil }) else { return nil }
-        return stride(from: 0, to: digits.count, by: 2).map { UInt8((digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0)) }
     }
 }

@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import HTTPTypes
 import Hummingbird
 import KeyAdministration
@@ -30,7 +31,7 @@ struct AuditRoutes: AdminRoutes {
         guard var query = parameters.query(for: call.admin) else { return try JSONBody.response([AuditEventJSON]()) }
         let limit = query.limit
         query.limit += 1
-        let events = try await events(query, context)
+        let events = try await trail.events(query)
         let page = events.prefix(limit)
         var response = try JSONBody.response(page.map { AuditEventJSON($0) })
         if events.count > limit, let last = page.last {
@@ -49,10 +50,8 @@ struct AuditRoutes: AdminRoutes {
         // The first page is read and the export recorded before the response begins, so that a failure still gets its
         // status.
         let start = query
-        let first = try await events(start, context)
-        try await ask(context) { () async throws(StoreError) in
-            try await trail.record([NewAuditEvent(call, .auditExport, owner: call.admin.owner)])
-        }
+        let first = try await trail.events(start)
+        try await trail.record([NewAuditEvent(call, .auditExport, owner: call.admin.owner)])
         return Response(
             status: .ok, headers: [.contentType: "application/x-ndjson"],
             body: ResponseBody { writer in
@@ -86,19 +85,7 @@ struct AuditRoutes: AdminRoutes {
             }
             return place
         }
-        let result = try await ask(context) { () async throws(StoreError) in try await trail.verify(anchor: anchor) }
+        let result = try await trail.verify(anchor: anchor)
         return try JSONBody.response(VerificationJSON(result))
-    }
-
-    private func events(_ query: AuditQuery, _ context: ControlContext) async throws(APIError) -> [AuditEvent] {
-        try await ask(context) { () async throws(StoreError) in try await trail.events(query) }
-    }
-
-    private func ask<R: Sendable>(
-        _ context: ControlContext, _ operation: () async throws(StoreError) -> R
-    ) async throws(APIError) -> R {
-        try await context.ask { () async throws(AuthKeyError) in
-            do throws(StoreError) { return try await operation() } catch { throw AuthKeyError(error) }
-        }
     }
 }

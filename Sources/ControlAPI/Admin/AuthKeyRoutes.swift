@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import HTTPTypes
 import Hummingbird
 import KeyAdministration
@@ -9,7 +10,6 @@ struct AuthKeyRoutes: AdminRoutes {
     static let path = "/admin/api/v1/auth-keys"
 
     let service: AuthKeyService
-    let time: TimeSource
 
     var routes: [AdminRoute] {
         [
@@ -36,16 +36,12 @@ struct AuthKeyRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let parameters = try ListParameters(request.uri)
-        let page = try await context.ask { () async throws(AuthKeyError) in
-            try await service.list(parameters.query, for: call.admin)
-        }
-        let now = time.now()
+        let page = try await service.list(parameters.query, for: call.admin)
+        let now = Timestamp.now
         var response = try JSONBody.response(page.keys.map { KeyJSON($0, now: now) })
         if let next = page.next { response.headers[.link] = parameters.link(to: next) }
         if parameters.wantsTotal {
-            let total = try await context.ask { () async throws(AuthKeyError) in
-                try await service.count(parameters.query, for: call.admin)
-            }
+            let total = try await service.count(parameters.query, for: call.admin)
             response.headers[.totalCount] = String(total.count)
             response.headers[.totalCountExact] = String(total.isExact)
         }
@@ -58,9 +54,8 @@ struct AuthKeyRoutes: AdminRoutes {
         var request = request
         let body = try JSONBody.decode(CreateKeyBody.self, from: try await request.collectBody(upTo: .max))
         let wanted = body.request(idempotencyKey: request.headers[.idempotencyKey])
-        let issued = try await context.ask { () async throws(AuthKeyError) in try await service.create(wanted, by: call)
-        }
-        var response = try answer(KeyJSON(issued.key, now: time.now(), secret: issued.token), status: .created)
+        let issued = try await service.create(wanted, by: call)
+        var response = try answer(KeyJSON(issued.key, now: .now, secret: issued.token), status: .created)
         response.headers[.location] = "\(Self.path)/\(issued.key.id)"
         return response
     }
@@ -69,8 +64,8 @@ struct AuthKeyRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let id = try context.parameters.require("id")
-        let key = try await context.ask { () async throws(AuthKeyError) in try await service.key(id, for: call.admin) }
-        return try answer(KeyJSON(key, now: time.now()))
+        let key = try await service.key(id, for: call.admin)
+        return try answer(KeyJSON(key, now: .now))
     }
 
     private func explain(
@@ -78,11 +73,9 @@ struct AuthKeyRoutes: AdminRoutes {
     ) async throws -> Response {
         let id = try context.parameters.require("id")
         let wanted = try ExplainParameters(request.uri)
-        let explanation = try await context.ask { () async throws(AuthKeyError) in
-            try await service.explain(
-                id, method: wanted.method, path: wanted.path, address: wanted.address, scopes: wanted.scopes,
-                for: call.admin)
-        }
+        let explanation = try await service.explain(
+            id, method: wanted.method, path: wanted.path, address: wanted.address, scopes: wanted.scopes,
+            for: call.admin)
         return try JSONBody.response(ExplanationJSON(explanation))
     }
 
@@ -91,9 +84,7 @@ struct AuthKeyRoutes: AdminRoutes {
     ) async throws -> Response {
         let id = try context.parameters.require("id")
         let days = try UsageParameters(request.uri).days
-        let report = try await context.ask { () async throws(AuthKeyError) in
-            try await service.usage(id, days: days, for: call.admin)
-        }
+        let report = try await service.usage(id, days: days, for: call.admin)
         return try JSONBody.response(UsageJSON(report))
     }
 
@@ -104,10 +95,8 @@ struct AuthKeyRoutes: AdminRoutes {
         let id = try context.parameters.require("id")
         let version = try EntityTag.expected(by: request)
         let body = try JSONBody.decode(UpdateKeyBody.self, from: try await request.collectBody(upTo: .max))
-        let key = try await context.ask { () async throws(AuthKeyError) in
-            try await service.update(id, version: version, body.patch, by: call)
-        }
-        return try answer(KeyJSON(key, now: time.now()))
+        let key = try await service.update(id, version: version, body.patch, by: call)
+        return try answer(KeyJSON(key, now: .now))
     }
 
     private func delete(
@@ -115,9 +104,7 @@ struct AuthKeyRoutes: AdminRoutes {
     ) async throws -> Response {
         let id = try context.parameters.require("id")
         let version = try EntityTag.expected(by: request)
-        try await context.ask { () async throws(AuthKeyError) in
-            try await service.delete(id, version: version, by: call)
-        }
+        try await service.delete(id, version: version, by: call)
         return Response(status: .noContent)
     }
 
@@ -131,18 +118,17 @@ struct AuthKeyRoutes: AdminRoutes {
         let bytes = try await request.collectBody(upTo: .max)
         let body = bytes.readableBytes == 0 ? nil : try JSONBody.decode(RotateBody.self, from: bytes)
         let grace = body?.graceSeconds.map { Duration.seconds($0) } ?? FieldRules.defaultGrace
-        let (issued, rotation) = try await context.ask { () async throws(AuthKeyError) in
-            try await service.rotate(id, version: version, grace: grace, idempotencyKey: idempotencyKey, by: call)
-        }
+        let (issued, rotation) = try await service.rotate(
+            id, version: version, grace: grace, idempotencyKey: idempotencyKey, by: call)
         return try answer(
-            KeyJSON(issued.key, now: time.now(), secret: issued.token, rotation: rotation), status: .created)
+            KeyJSON(issued.key, now: .now, secret: issued.token, rotation: rotation), status: .created)
     }
 
     private func endPreviousSecret(
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let id = try context.parameters.require("id")
-        try await context.ask { () async throws(AuthKeyError) in try await service.endPreviousSecrets(id, by: call) }
+        try await service.endPreviousSecrets(id, by: call)
         return Response(status: .noContent)
     }
 
@@ -157,9 +143,7 @@ struct AuthKeyRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let id = try context.parameters.require("id")
-        let lastUsedAt = try await context.ask { () async throws(AuthKeyError) in
-            try await service.deactivate(id, by: call)
-        }
+        let lastUsedAt = try await service.deactivate(id, by: call)
         var response = Response(status: .noContent)
         if let lastUsedAt { response.headers[.keywardWarning] = "the auth key was in use: last used at \(lastUsedAt)" }
         return response

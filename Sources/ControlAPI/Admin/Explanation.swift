@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import HTTPCredentials
 import HummingbirdCore
 
@@ -29,31 +30,15 @@ struct ExplainParameters {
     }
 }
 
-/// A decision in the API's JSON: each evaluated step, in order.
-struct ExplanationJSON: Encodable {
-    struct Step: Encodable {
-        let rule: String
-        /// `pass`, `refuse`, or `report` if a report-only rule refuses.
-        let outcome: String
-        let code: String?
-        let message: String?
-    }
-
-    let allowed: Bool
-    /// The code of the deciding refusal.
-    let code: String?
-    /// The status that the caller would get.
-    let status: Int
-    let decision: [Step]
-
+extension ExplanationJSON {
     init(_ explanation: Explanation) {
-        allowed = explanation.refusal == nil
-        code = explanation.refusal?.code
-        status = explanation.refusal?.kind.status ?? 200
-        decision = explanation.steps.map { step in
-            Step(
-                rule: step.rule, outcome: step.refusal == nil ? "pass" : step.reportsOnly ? "report" : "refuse",
-                code: step.refusal?.code, message: step.refusal?.message)
-        }
+        self.init(
+            allowed: explanation.refusal == nil, code: explanation.refusal?.code,
+            status: explanation.refusal?.kind.status ?? 200,
+            decision: explanation.steps.map { step in
+                Step(
+                    rule: step.rule, outcome: step.refusal == nil ? "pass" : step.reportsOnly ? "report" : "refuse",
+                    code: step.refusal?.code, message: step.refusal?.message)
+            })
     }
 }

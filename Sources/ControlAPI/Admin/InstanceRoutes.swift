@@ -5,6 +5,7 @@ import KeyAdministration
 /// The routes under `/admin/api/v1/instances`.
 struct InstanceRoutes: AdminRoutes {
     static let path = "/admin/api/v1/instances"
+    static let noun = "instance"
 
     let service: AuthKeyService
 
@@ -40,9 +41,7 @@ struct InstanceRoutes: AdminRoutes {
         let body = try await request.collectBody(upTo: .max)
         let order = body.readableBytes == 0 ? nil : try JSONBody.decode(Order.self, from: body)
         let acceptsDatabase = order?.acceptDatabase == true
-        try await context.ask(about: "instance") { () async throws(AuthKeyError) in
-            try await service.resync(acceptsDatabase: acceptsDatabase, by: call)
-        }
+        try await service.resync(acceptsDatabase: acceptsDatabase, by: call)
         return try JSONBody.response(Order(acceptDatabase: acceptsDatabase), status: .accepted)
     }
 }

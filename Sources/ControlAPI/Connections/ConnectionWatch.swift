@@ -5,12 +5,11 @@ import NIOHTTPTypes
 /// Follows one connection on its event loop, and closes it when its deadline passes.
 final class ConnectionWatch {
     private let connection: ControlConnection
-    /// Paths whose bodies have a timeout of their own.
-    private let streamed: Set<String>
+    private let streamed: StreamedRoutes
     private var progress: ConnectionProgress
     private var timer: (task: Scheduled<Void>, deadline: NIODeadline)?
 
-    init(_ connection: ControlConnection, limits: ConnectionLimits, streamed: Set<String>) {
+    init(_ connection: ControlConnection, limits: ConnectionLimits, streamed: StreamedRoutes) {
         self.connection = connection
         self.streamed = streamed
         progress = ConnectionProgress(limits: limits, openedAt: .now())
@@ -118,7 +117,7 @@ final class ConnectionWatch {
             switch unwrapInboundIn(data) {
             case .head(let head):
                 let path = (head.path ?? "").utf8.prefix { $0 != UInt8(ascii: "?") }
-                let isStreamed = watch.streamed.contains { path.elementsEqual($0.utf8) }
+                let isStreamed = watch.streamed.contains(head.method, path)
                 isOpen = watch.note { $0.receivedHead(isStreamed: isStreamed, at: $1) }
             case .body: break
             case .end: isOpen = watch.note { $0.receivedEnd(at: $1) }

@@ -12,8 +12,7 @@ struct ControlChannel: HTTPChannelHandler {
     let responder: HTTPChannelHandler.Responder
     let connections: OpenConnections
     let limits: ConnectionLimits
-    /// Paths whose bodies have a timeout of their own.
-    let streamed: Set<String>
+    let streamed: StreamedRoutes
     let directAnswers: @Sendable (ConnectionWatch) -> DirectAnswers
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {

@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import HTTPCredentials
 public import HTTPTypes
 public import Hummingbird
@@ -14,7 +15,6 @@ public struct APIError: HTTPResponseError, Equatable {
         case permission = "permission_error"
         case notFound = "not_found_error"
         case conflict = "conflict_error"
-        case rateLimit = "rate_limit_error"
         case unavailable = "unavailable_error"
         case `internal` = "internal_error"
     }
@@ -44,36 +44,10 @@ public struct APIError: HTTPResponseError, Equatable {
     }
 
     public func response(from request: Request, context: some RequestContext) throws -> Response {
-        var response = try JSONBody.response(ErrorBody(self), status: status)
+        let body = ErrorJSON(type: kind.rawValue, message: message, param: param, code: code)
+        var response = try JSONBody.response(body, status: status)
         response.headers.append(contentsOf: headers)
         return response
-    }
-
-    private struct ErrorBody: Encodable {
-        struct Inner: Encodable {
-            let type: String
-            let message: String
-            let param: String?
-            let code: String?
-
-            enum CodingKeys: CodingKey { case type, message, param, code }
-
-            /// Encodes `param` and `code` even if they are null.
-            func encode(to encoder: any Encoder) throws {
-                var container = encoder.container(keyedBy: CodingKeys.self)
-                try container.encode(type, forKey: .type)
-                try container.encode(message, forKey: .message)
-                try container.encode(param, forKey: .param)
-                try container.encode(code, forKey: .code)
-            }
-        }
-
-        let error: Inner
-
-        init(_ error: APIError) {
-            self.error = Inner(
-                type: error.kind.rawValue, message: error.message, param: error.param, code: error.code)
-        }
     }
 }
 
@@ -159,8 +133,6 @@ extension APIError {
             self.init(
                 .preconditionFailed, .conflict, "the \(noun) was changed meanwhile: read it again", param: "If-Match",
                 code: "version_mismatch")
-        case .conflict(.duplicate):
-            self.init(.conflict, .conflict, "an \(noun) with this secret or id exists already", code: "duplicate")
         case .conflict(.lastAdminCredential):
             self.init(
                 .conflict, .conflict,
@@ -174,14 +146,8 @@ extension APIError {
                 "expires_at must be no later than that of the calling admin key, which cannot change its own",
                 param: "expires_at", code: "expiry_not_allowed")
         case .permissionMissing(let permission): self = .permissionMissing(permission)
-        case .unavailable:
-            self.init(
-                .serviceUnavailable, .invalidRequest, "auth keys feature is unavailable", code: "feature_unavailable",
-                headers: [.retryAfter: "1"])
-        case .outcomeUnknown(let repetition, _):
-            self = .outcomeUnknown(repetition, requestID: requestID)
-        case .failed:
-            self = .internal
+        case .store(let error, let repetition):
+            self.init(error.kind, repetition, about: noun, requestID: requestID)
         }
     }
 

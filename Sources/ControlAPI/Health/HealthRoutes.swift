@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import HTTPTypes
 import Hummingbird
 import KeyAdministration
@@ -12,35 +13,22 @@ struct HealthRoutes {
     let startedAt: Timestamp
 
     func add(to router: Router<ControlContext>) {
-        router.get("healthz") { _, _ in try JSONBody.response(["service": ListenerIdentity.service, "status": "alive"])
+        router.get("healthz") { _, _ in
+            try JSONBody.response(HealthJSON(status: "alive", service: HealthJSON.controlListener))
         }
         router.get("readyz", use: ready)
     }
 
-    private struct Readiness: Encodable {
-        let status: String
-        let reason: String?
-        let indexAgeSeconds: Double?
-        let keys: Int
-        let version: String
-        let startedAt: String
-
-        enum CodingKeys: String, CodingKey {
-            case status, reason, keys, version
-            case startedAt = "started_at"
-            case indexAgeSeconds = "index_age_seconds"
-        }
-    }
-
     private func ready(_ request: Request, _ context: ControlContext) async throws -> Response {
-        let age = freshness.age.map { ($0 / .milliseconds(1)).rounded() / 1_000 }
         let isReadOnly = writes.isReadOnly
         let indexStatus = freshness.status
         let status = indexStatus == .ready && isReadOnly ? .degraded : indexStatus
-        return try JSONBody.response(
-            Readiness(
-                status: status.rawValue, reason: isReadOnly ? "database_read_only" : nil, indexAgeSeconds: age,
-                keys: index.count, version: KeywardVersion.current, startedAt: startedAt.description),
-            status: status == .unavailable ? .serviceUnavailable : .ok)
+        var health = HealthJSON(status: status.rawValue)
+        health.reason = isReadOnly ? "database_read_only" : nil
+        health.indexAgeSeconds = freshness.age.map { ($0 / .milliseconds(1)).rounded() / 1_000 }
+        health.keys = index.count
+        health.version = KeywardVersion.current
+        health.startedAt = startedAt.description
+        return try JSONBody.response(health, status: status == .unavailable ? .serviceUnavailable : .ok)
     }
 }

@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird
@@ -12,7 +13,6 @@ struct ExportRoute: AdminRoutes {
     private static let pageSize = 1_000
 
     let service: AuthKeyService
-    let time: TimeSource
 
     var routes: [AdminRoute] {
         [AdminRoute(.get, needs: .keysRead, takes: ListParameters.filters + ["cursor"], as: .keyRead, use: export)]
@@ -42,12 +42,12 @@ struct ExportRoute: AdminRoutes {
     private func page(
         _ query: KeyQuery, _ context: ControlContext, _ call: AdminCall
     ) async throws(APIError) -> (keys: [AuthKey], next: ListCursor?) {
-        try await context.ask { () async throws(AuthKeyError) in try await service.list(query, for: call.admin) }
+        try await context.ask(await service.list(query, for: call.admin))
     }
 
     private func lines(_ keys: [AuthKey]) throws -> ByteBuffer {
         let encoder = JSONBody.encoder()
-        let now = time.now()
+        let now = Timestamp.now
         var lines = ByteBuffer()
         for key in keys {
             lines.writeData(try encoder.encode(KeyJSON(key, now: now)))

@@ -1,4 +1,5 @@
 import AuthKeys
+import ControlBodies
 import KeyAdministration
 
 /// A line of an import: the members of a creation, and those of the secret. Other members of an export are accepted

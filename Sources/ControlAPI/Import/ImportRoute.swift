@@ -1,3 +1,4 @@
+import ControlBodies
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -29,15 +30,10 @@ struct ImportRoute: AdminRoutes {
             // A client that disconnects early ends its body too.
             guard channel.isActive, announced == nil || announced == bytes else { throw ImportLines.incomplete }
         }
-        do {
-            let report = try await wait.limit {
-                try await service.importKeys(
-                    options, lines: lines, by: call, authorizeAgain: context.authorizeAgain)
-            }
-            return try JSONBody.response(ImportReportJSON(report, options), status: status(of: report, options))
-        } catch let error as AuthKeyError {
-            throw context.apiError(error)
+        let report = try await wait.limit {
+            try await service.importKeys(options, lines: lines, by: call, authorizeAgain: context.authorizeAgain)
         }
+        return try JSONBody.response(ImportReportJSON(report, options), status: status(of: report, options))
     }
 
     private func status(of report: ImportReport, _ options: ImportOptions) -> HTTPResponse.Status {
@@ -68,32 +64,11 @@ enum ImportParameters {
     }
 }
 
-/// The result of an import in the API's JSON.
-struct ImportReportJSON: Encodable {
-    struct Problem: Encodable {
-        let line: Int
-        let param: String?
-        let message: String
-    }
-
-    let imported: Int
-    let failed: Int
-    let dryRun: Bool
-    let errors: [Problem]
-    /// True if there were more errors than are listed.
-    let errorsTruncated: Bool
-
-    enum CodingKeys: String, CodingKey, CaseIterable {
-        case imported, failed, errors
-        case dryRun = "dry_run"
-        case errorsTruncated = "errors_truncated"
-    }
-
+extension ImportReportJSON {
     init(_ report: ImportReport, _ options: ImportOptions) {
-        imported = report.imported
-        failed = report.failed
-        dryRun = options.isDryRun
-        errors = report.problems.map { Problem(line: $0.line, param: $0.param, message: $0.message) }
-        errorsTruncated = report.isTruncated
+        self.init(
+            imported: report.imported, failed: report.failed, dryRun: options.isDryRun,
+            errors: report.problems.map { Problem(line: $0.line, param: $0.param, message: $0.message) },
+            errorsTruncated: report.isTruncated)
     }
 }

@@ -37,10 +37,9 @@ struct IntrospectionRoutes: DirectRoute {
         guard let body = try? await request.body.collect(upTo: BodyLimit.bytes) else {
             throw .invalidRequest("the body is incomplete, or larger than \(BodyLimit.bytes) bytes")
         }
-        let parameters = try Parameters(request.head, body)
-        let (decision, _) = await verifier.decide(
-            about: parameters.token, for: parameters.request, owners: admin.owners)
-        guard let answer = answer(decision) else { throw OAuthError(.verificationUnavailable) }
+        let question = try IncomingRequest(request.head, body)
+        let outcome = await verifier.decide(question, owners: admin.owners)
+        guard let answer = answer(outcome, to: question) else { throw OAuthError(.verificationUnavailable) }
         return answer
     }
 
@@ -61,11 +60,15 @@ struct IntrospectionRoutes: DirectRoute {
     }
 
     /// Returns nil while keys cannot be verified.
-    private func answer(_ decision: Decision) -> IntrospectionJSON? {
-        switch decision {
-        case .admitted(let key): IntrospectionJSON(key, issuer: issuer)
-        case .refused: .inactive
-        case .unavailable: nil
+    private func answer(
+        _ outcome: RequestVerifier.Outcome<KeyProfile>, to question: IncomingRequest
+    ) -> IntrospectionJSON? {
+        switch outcome {
+        case .verdict(.admitted(let key, let profile), _):
+            verifier.countUse(of: key, by: question)
+            return IntrospectionJSON(profile, issuer: issuer)
+        case .verdict(.refused, _): return .inactive
+        case .verdict(.unavailable, _), .verdict(.unresolved, _), .preflight, .ambiguousCredentials: return nil
         }
     }
 
@@ -77,23 +80,19 @@ struct IntrospectionRoutes: DirectRoute {
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
         guard let candidates = try? ClientCredential.candidates(in: head),
             let admin = candidates.lazy.compactMap(authenticator.known).first,
-            let parameters = try? Parameters(head, body),
+            let question = try? IncomingRequest(head, body),
             verifier.verifier.isServing,
-            let (decision, _) = verifier.decideNow(
-                about: parameters.token, for: parameters.request, owners: admin.owners)
+            let outcome = verifier.decideNow(question, owners: admin.owners)
         else { return nil }
-        return answer(decision).flatMap { answer in
+        return answer(outcome, to: question).flatMap { answer in
             (try? JSONBody.bytes(answer)).map { DirectAnswer(json: String(decoding: $0, as: UTF8.self)) }
         }
     }
 }
 
-/// The parameters of an introspection request: the token, and attributes of the request that it came with.
-private struct Parameters {
-    let token: String
-    let request: RequestVerifier.Incoming
-
-    init(_ head: HTTPRequest, _ body: ByteBuffer) throws(OAuthError) {
+extension IncomingRequest {
+    /// Reads an introspection request: the token, and attributes of the request that it came with.
+    fileprivate init(_ head: HTTPRequest, _ body: ByteBuffer) throws(OAuthError) {
         guard FormPairs.isMediaType(head.headerFields[.contentType] ?? "") else {
             throw .invalidRequest("the body must be \(FormPairs.mediaType)")
         }
@@ -102,19 +101,13 @@ private struct Parameters {
             throw .invalidRequest("parameters belong in the body, not in the query")
         }
         guard let token = try form.value("token") else { throw .invalidRequest("token is required") }
-        self.token = token
-        request = try Self.context(form)
-    }
-
-    /// Reads the attributes of the token's request: `ip`, `method`, `path` and `scope`.
-    private static func context(_ form: Form) throws(OAuthError) -> RequestVerifier.Incoming {
         let (ip, path, scope) = (try form.value("ip"), try form.value("path"), try form.value("scope") ?? "")
         let method = try form.value("method") ?? ""
         do throws(DescribedRequest.Fault) {
             var address: IPAddress?
             if let ip { address = try DescribedRequest.address(ip) }
-            return RequestVerifier.Incoming(
-                method: method, path: try DescribedRequest.path(path), address: address,
+            self.init(
+                credential: .token(token), method: method, path: try DescribedRequest.path(path), address: address,
                 scopes: try DescribedRequest.scopes(scope.split(separator: " ").map(String.init)))
         } catch {
             let name =

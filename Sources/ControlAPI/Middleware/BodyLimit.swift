@@ -10,13 +10,12 @@ struct BodyLimit: RouterMiddleware {
     /// The limit, in bytes.
     static let bytes = 64 * 1024
 
-    /// The paths whose routes read the body as a stream.
-    let streamed: Set<String>
+    let streamed: StreamedRoutes
 
     func handle(
         _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
     ) async throws -> Response {
-        if streamed.contains(request.uri.path) { return try await next(request, context) }
+        if streamed.contains(request.method, request.uri.path.utf8) { return try await next(request, context) }
         if let announced = request.headers[.contentLength], Int(announced).map({ $0 > BodyLimit.bytes }) ?? true {
             throw APIError.bodyTooLarge
         }
@@ -28,8 +27,13 @@ struct BodyLimit: RouterMiddleware {
 }
 
 extension Request {
+    /// Reads the body of a client that waits for 100 (Continue). `BodyLimit` has read the body of any other.
+    mutating func readAwaitedBody() async throws(APIError) {
+        if headers.expectContinue { try await readBody() }
+    }
+
     /// Reads the body and keeps it, so each later read returns the whole body again.
-    mutating func readBody() async throws(APIError) {
+    fileprivate mutating func readBody() async throws(APIError) {
         do {
             _ = try await collectBody(upTo: BodyLimit.bytes)
         } catch is NIOTooManyBytesError {

@@ -40,8 +40,7 @@ struct UnkeyKeyRoutes: AdminRoutes {
     ) async throws -> Response {
         let body = try await read(UnkeyCreateBody.self, of: request)
         let wanted = body.request(idempotencyKey: request.headers[.idempotencyKey])
-        let issued = try await context.ask { () async throws(AuthKeyError) in try await service.create(wanted, by: call)
-        }
+        let issued = try await service.create(wanted, by: call)
         return try UnkeyAnswer.response(UnkeyIssuedJSON(issued), context)
     }
 
@@ -49,9 +48,7 @@ struct UnkeyKeyRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let body = try await read(UnkeyGetBody.self, of: request)
-        let key = try await context.ask { () async throws(AuthKeyError) in
-            try await service.keptKey(body.keyID, for: call.admin)
-        }
+        let key = try await service.keptKey(body.keyID, for: call.admin)
         return try UnkeyAnswer.response(UnkeyKeyJSON(key), context)
     }
 
@@ -59,9 +56,7 @@ struct UnkeyKeyRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let query = try await read(UnkeyListBody.self, of: request).query
-        let page = try await context.ask { () async throws(AuthKeyError) in
-            try await service.list(query, for: call.admin)
-        }
+        let page = try await service.list(query, for: call.admin)
         let pagination = UnkeyPagination(hasMore: page.next != nil, cursor: page.next?.encoded)
         return try UnkeyAnswer.response(page.keys.map { UnkeyKeyJSON($0) }, context, pagination: pagination)
     }
@@ -70,7 +65,7 @@ struct UnkeyKeyRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let body = try await read(UnkeyUpdateBody.self, of: request)
-        _ = try await change(body.keyID, context, call) { body.applied(to: $0) }
+        _ = try await change(body.keyID, call) { body.applied(to: $0) }
         return try UnkeyAnswer.response(UnkeyNothing(), context)
     }
 
@@ -79,7 +74,7 @@ struct UnkeyKeyRoutes: AdminRoutes {
     ) -> AdminRoute {
         AdminRoute(.post, path, needs: .keysWrite, as: .keyUpdate, about: Self.subject) { request, context, call in
             let body = try await read(UnkeyPermissionsBody.self, of: request)
-            let key = try await self.change(body.keyID, context, call) { attributes in
+            let key = try await self.change(body.keyID, call) { attributes in
                 var changed = attributes
                 changed.scopes = change(attributes.scopes, body.permissions)
                 return changed
@@ -89,13 +84,10 @@ struct UnkeyKeyRoutes: AdminRoutes {
     }
 
     private func change(
-        _ id: String, _ context: ControlContext, _ call: AdminCall,
-        _ change: @escaping @Sendable (KeyAttributes) -> KeyAttributes
-    ) async throws(APIError) -> AuthKey {
-        try await context.ask { () async throws(AuthKeyError) in
-            _ = try await service.keptKey(id, for: call.admin)
-            return try await service.update(id, version: nil, by: call, change)
-        }
+        _ id: String, _ call: AdminCall, _ change: @escaping @Sendable (KeyAttributes) -> KeyAttributes
+    ) async throws(AuthKeyError) -> AuthKey {
+        _ = try await service.keptKey(id, for: call.admin)
+        return try await service.update(id, version: nil, by: call, change)
     }
 
     /// Deactivates the key, and removes it if requested. A client that got no response may repeat the request; a
@@ -104,14 +96,13 @@ struct UnkeyKeyRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let body = try await read(UnkeyDeleteBody.self, of: request)
-        try await context.ask { () async throws(AuthKeyError) in
-            try await service.deactivate(body.keyID, by: call)
-            guard body.isPermanent else { return }
+        try await service.deactivate(body.keyID, by: call)
+        if body.isPermanent {
             do throws(AuthKeyError) {
                 try await service.delete(body.keyID, version: nil, by: call)
-            } catch .unavailable(let detail) {
+            } catch .store(let error, _) where error.kind == .unavailable {
                 // The deactivation has been committed, the removal has not.
-                throw .outcomeUnknown(.harmless, detail: detail)
+                throw AuthKeyError.store(StoreError(.outcomeUnknown, detail: error.detail))
             }
         }
         return try UnkeyAnswer.response(UnkeyNothing(), context)
@@ -122,12 +113,10 @@ struct UnkeyKeyRoutes: AdminRoutes {
     ) async throws -> Response {
         let body = try await read(UnkeyRerollBody.self, of: request)
         let idempotencyKey = request.headers[.idempotencyKey]
-        let issued = try await context.ask { () async throws(AuthKeyError) in
-            _ = try await service.keptKey(body.keyID, for: call.admin)
-            return try await service.rotate(
-                body.keyID, version: nil, grace: body.grace, idempotencyKey: idempotencyKey, by: call
-            ).issued
-        }
+        _ = try await service.keptKey(body.keyID, for: call.admin)
+        let issued = try await service.rotate(
+            body.keyID, version: nil, grace: body.grace, idempotencyKey: idempotencyKey, by: call
+        ).issued
         return try UnkeyAnswer.response(UnkeyIssuedJSON(issued), context)
     }
 

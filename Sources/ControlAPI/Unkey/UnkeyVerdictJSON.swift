@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 
 /// The response of `keys.verifyKey` about a key. Empty members are omitted; a key that is not found has no attributes.
 struct UnkeyVerdictJSON: Encodable {
@@ -18,12 +19,12 @@ struct UnkeyVerdictJSON: Encodable {
     }
 
     /// Returns nil while keys cannot be verified.
-    init?(_ decision: Decision) {
+    init?(_ outcome: RequestVerifier.Outcome<KeyProfile>) {
         let known: KeyProfile?
-        switch decision {
-        case .unavailable: return nil
-        case .admitted(let key): (valid, code, known) = (true, .valid, key)
-        case .refused(let refusal, let key): (valid, code, known) = (false, Code(refusal, key), key)
+        switch outcome {
+        case .verdict(.unavailable, _), .verdict(.unresolved, _), .preflight, .ambiguousCredentials: return nil
+        case .verdict(.admitted(_, let key), _): (valid, code, known) = (true, .valid, key)
+        case .verdict(.refused(let refusal, let key), _): (valid, code, known) = (false, Code(refusal, key), key)
         }
         let key = code == .notFound ? nil : known
         keyID = key?.principal.keyID.description

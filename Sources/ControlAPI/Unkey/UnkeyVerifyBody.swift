@@ -3,8 +3,7 @@ import HTTPCredentials
 
 /// The body of `keys.verifyKey`. `tags` feed statistics of Unkey that Keyward lacks, and have no effect.
 struct UnkeyVerifyBody: Decodable {
-    let key: String
-    let request: RequestVerifier.Incoming
+    let request: IncomingRequest
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case key, tags, permissions, credits, keyspaces, ratelimits
@@ -33,9 +32,9 @@ struct UnkeyVerifyBody: Decodable {
             throw UnkeyMembers.fault(CodingKeys.credits, "is not supported with a cost: Keyward has no credits")
         }
         _ = try members.value(.tags, [String].self)
-        key = try members.text(.key)
+        let key = try members.text(.key)
         let needed = try members.value(.permissions).map { try UnkeyPermissionQuery.scopes($0) }
-        request = RequestVerifier.Incoming(method: "", path: "", scopes: needed ?? ScopeRequirement.none)
+        request = IncomingRequest(credential: .token(key), scopes: needed ?? ScopeRequirement.none)
     }
 }
 

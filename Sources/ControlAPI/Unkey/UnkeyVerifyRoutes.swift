@@ -19,8 +19,9 @@ struct UnkeyVerifyRoutes: Sendable {
         router.post(RouterPath(Self.path)) { request, context in
             let admin = try await authenticator.admit(request, context)
             let body = try await authenticator.read(UnkeyVerifyBody.self, of: request)
-            let (decision, _) = await verifier.decide(about: body.key, for: body.request, owners: admin.owners)
-            guard let verdict = UnkeyVerdictJSON(decision) else { throw APIError.verificationUnavailable }
+            let outcome = await verifier.decide(body.request, owners: admin.owners)
+            if case .verdict(.admitted(let key, _), _) = outcome { verifier.countUse(of: key, by: body.request) }
+            guard let verdict = UnkeyVerdictJSON(outcome) else { throw APIError.verificationUnavailable }
             return try UnkeyAnswer.response(verdict, context)
         }
         router.post(RouterPath(Self.whoamiPath)) { request, context in
@@ -39,9 +40,6 @@ struct UnkeyVerifyRoutes: Sendable {
         case .noKey: throw APIError(.notFound, .notFound, "no auth key has this secret", code: "key_not_found")
         case .unavailable: throw .verificationUnavailable
         }
-        let key = try await context.ask { () async throws(AuthKeyError) in
-            try await service.keptKey(id.description, for: admin)
-        }
-        return UnkeyKeyJSON(key)
+        return UnkeyKeyJSON(try await context.ask(await service.keptKey(id.description, for: admin)))
     }
 }

@@ -29,7 +29,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         context.coreContext.endpointPath.value = Self.path
         do throws(APIError) {
             guard let incoming = try incoming(request.head) else { return Self.ambiguous.response }
-            return answer(await verifier.decide(incoming)).response
+            return answer(await verifier.decide(incoming), to: incoming).response
         } catch {
             return Self.refusal(
                 type: error.kind.rawValue, code: error.shortName, message: error.message,
@@ -48,17 +48,21 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
 
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
         guard let incoming = try? incoming(head) else { return nil }
-        return verifier.decideNow(incoming).map(answer)
+        return verifier.decideNow(incoming).map { answer($0, to: incoming) }
     }
 
     /// Returns the part of a target after this route's path.
     private static func rest(of target: String) -> Substring.UTF8View { target.utf8.dropFirst(path.utf8.count) }
 
-    private func answer(_ outcome: RequestVerifier.Outcome) -> DirectAnswer {
+    private func answer(
+        _ outcome: RequestVerifier.Outcome<KeyProfile>, to request: IncomingRequest
+    ) -> DirectAnswer {
         switch outcome {
         case .preflight: return DirectAnswer(status: .ok, headers: Self.identity(nil))
-        case .admitted(let principal): return DirectAnswer(status: .ok, headers: Self.identity(principal))
-        case .refused(let refused, let needed):
+        case .verdict(.admitted(let key, let profile), _):
+            verifier.countUse(of: key, by: request)
+            return DirectAnswer(status: .ok, headers: Self.identity(profile.principal))
+        case .verdict(.refused(let refused, _), let needed):
             var headers = HTTPFields()
             headers[.wwwAuthenticate] = refused.challenge(needing: needed)
             // Proxies treat 401 and 403 as refusals, and any other status as a failure of Keyward.
@@ -68,7 +72,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         case .ambiguousCredentials:
             let text = ErrorText.ambiguous
             return Self.refusal(type: text.type, code: text.code, message: text.message, status: .forbidden)
-        case .unavailable:
+        case .verdict(.unresolved, _), .verdict(.unavailable, _):
             let text = ErrorText.unavailable
             return Self.refusal(
                 type: text.type, code: text.code, message: text.message, status: .serviceUnavailable,
@@ -83,7 +87,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         status: .forbidden)
 
     /// Returns the request that the proxy describes; nil if the description is incomplete or contradicts itself.
-    private func incoming(_ head: HTTPRequest) throws(APIError) -> RequestVerifier.Incoming? {
+    private func incoming(_ head: HTTPRequest) throws(APIError) -> IncomingRequest? {
         let headers = head.headerFields
         let rest = Self.rest(of: head.path ?? "")
         // The path and query of the described request, if they follow this route's path.
@@ -106,9 +110,11 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
             target.utf8.count <= PlainHeads.targetLimit, target.utf8.first == UInt8(ascii: "/") || target == "*",
             let address = address(headers)
         else { return nil }
-        return RequestVerifier.Incoming(
-            authorization: headers[values: .authorization], apiKey: headers[values: Name.apiKey], method: method,
-            path: target, address: address.known, agent: headers[.userAgent],
+        return IncomingRequest(
+            credential: Credential(
+                authorization: headers[values: .authorization], apiKey: headers[values: Name.apiKey],
+                places: verifier.places),
+            method: method, path: target, address: address.known, agent: headers[.userAgent],
             isPreflight: method == "OPTIONS" && headers[values: .origin].count == 1
                 && headers[values: .accessControlRequestMethod].count == 1,
             scopes: original == nil && !rest.isEmpty ? try Self.scopes(QueryParameters(URI(head.path ?? ""))) : .none)

@@ -29,7 +29,7 @@ struct VerifyAuthenticator: Sendable {
     /// Reads the body of an authenticated request.
     func read<Body: Decodable & Sendable>(_ type: Body.Type, of request: Request) async throws -> Body {
         var request = request
-        try await request.readBody()
+        try await request.readAwaitedBody()
         let bytes = try await request.body.collect(upTo: .max)
         return try await computing.run { try JSONBody.decode(type, from: bytes) }
     }

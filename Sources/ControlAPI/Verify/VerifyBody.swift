@@ -4,8 +4,7 @@ import NIOCore
 
 /// The body of `POST /v1/verify`: a key, and the attributes of the request that it came with.
 struct VerifyBody: Decodable {
-    let key: String
-    let request: RequestVerifier.Incoming
+    let request: IncomingRequest
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case key, method, path, ip, scopes, cost
@@ -77,10 +76,10 @@ struct VerifyBody: Decodable {
     private init(_ values: Values) throws(DescribedRequest.Fault) {
         var address: IPAddress?
         if let text = values.ip { address = try DescribedRequest.address(text) }
-        key = values.key
-        request = RequestVerifier.Incoming(
-            method: values.method ?? "", path: try DescribedRequest.path(values.path), address: address,
-            agent: values.agent, scopes: try DescribedRequest.scopes(values.scopes ?? [], isList: true))
+        request = IncomingRequest(
+            credential: .token(values.key), method: values.method ?? "", path: try DescribedRequest.path(values.path),
+            address: address, agent: values.agent,
+            scopes: try DescribedRequest.scopes(values.scopes ?? [], isList: true))
     }
 }
 

@@ -18,17 +18,18 @@ struct VerifyJSON {
     let metadata: String?
     let expiresAt: String?
 
-    init(_ decision: Decision, needed: ScopeRequirement) {
+    init(_ outcome: RequestVerifier.Outcome<KeyProfile>) {
         let profile: KeyProfile?
-        switch decision {
-        case .unavailable:
+        switch outcome {
+        // The caller's request is about a token: it is never a preflight, and its credential is never ambiguous.
+        case .verdict(.unavailable, _), .verdict(.unresolved, _), .preflight, .ambiguousCredentials:
             profile = nil
             (valid, code, status, wwwAuthenticate) = (false, .unavailable, 503, nil)
             message = ErrorText.unavailable.message
-        case .admitted(let admitted):
+        case .verdict(.admitted(_, let admitted), _):
             profile = admitted
             (valid, code, status, wwwAuthenticate, message) = (true, .valid, 200, nil, nil)
-        case .refused(let refusal, let known):
+        case .verdict(.refused(let refusal, let known), let needed):
             profile = known
             valid = false
             code = Code(refusal, known)

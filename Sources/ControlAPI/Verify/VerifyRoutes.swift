@@ -31,8 +31,12 @@ struct VerifyRoutes: DirectRoute {
     }
 
     private func verdict(on question: VerifyBody, for admin: Admin) async -> VerifyJSON {
-        let (decision, needed) = await verifier.decide(about: question.key, for: question.request, owners: admin.owners)
-        return VerifyJSON(decision, needed: needed)
+        answer(await verifier.decide(question.request, owners: admin.owners), to: question.request)
+    }
+
+    private func answer(_ outcome: RequestVerifier.Outcome<KeyProfile>, to request: IncomingRequest) -> VerifyJSON {
+        if case .verdict(.admitted(let key, _), _) = outcome { verifier.countUse(of: key, by: request) }
+        return VerifyJSON(outcome)
     }
 
     // MARK: - Responses on the event loop
@@ -43,9 +47,8 @@ struct VerifyRoutes: DirectRoute {
     func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
         guard let admin = authenticator.known(head), let question = VerifyBody(plain: body),
             verifier.verifier.isServing,
-            let (decision, needed) = verifier.decideNow(
-                about: question.key, for: question.request, owners: admin.owners)
+            let outcome = verifier.decideNow(question.request, owners: admin.owners)
         else { return nil }
-        return DirectAnswer(json: VerifyJSON(decision, needed: needed).text)
+        return DirectAnswer(json: answer(outcome, to: question.request).text)
     }
 }

@@ -90,9 +90,4 @@ public struct GatewayConfiguration: Sendable {
     public init(routes: [Route]) {
         self.routes = routes
     }
-
-    /// A configuration with one upstream for all requests.
-    public init(upstream: Upstream) {
-        self.init(routes: [Route(upstreams: [upstream])])
-    }
 }

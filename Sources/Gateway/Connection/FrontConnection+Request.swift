@@ -21,7 +21,7 @@ extension FrontConnection {
             refuse(error, now: now)
             return false
         }
-        headWasRead()
+        skippedLine = false
         record.isToHead = head.method == .head
         record.hasOrigin = head.hasOrigin
         record.version = head.version
@@ -40,7 +40,7 @@ extension FrontConnection {
             case .needsMore: return false
             case .end: break
             case .piece(let piece):
-                guard exchange.requestPiece(bytes: piece.readableBytes, now: now).actions.contains(.forward) else {
+                guard exchange.requestPiece(bytes: piece.readableBytes, now: now) == .forward else {
                     return false
                 }
                 if head.framing == .chunked { upstream?.writeChunk(piece) } else { upstream?.write(piece) }
@@ -50,48 +50,14 @@ extension FrontConnection {
             refuse(error, now: now)
             return false
         }
-        guard exchange.requestEnd(now: now).actions.contains(.forward) else { return false }
+        guard exchange.requestEnd(now: now) == .forward else { return false }
         if head.framing == .chunked { upstream?.writeLastChunk(trailers: requestBody.trailers) }
         return true
     }
 
-    /// True if the request with this number still waits for an upstream connection.
-    func isWaiting(_ number: UInt64) -> Bool {
-        self.number == number && exchange.stage == .connecting
-    }
-
-    func upstreamReady(_ connection: UpstreamConnection, isReused: Bool) {
-        let step = exchange.upstreamReady(isReused: isReused, now: .now())
-        guard step.actions.contains(.forward) else { return connection.release() }
-        upstream = connection
-        headBytes.withUnsafeReadableBytes { bytes in
-            connection.pool.rewriter.write(
-                head, bytes: bytes, id: record.id, identity: identity, forwarded: forwarded, to: &upstreamHead)
-        }
-        connection.begin(for: self, head: upstreamHead, isToHead: record.isToHead, mayUpgrade: head.upgrades)
-        process()
-        readIfWanted()
-    }
-
-    /// Notes that the pool tries another upstream.
-    func upstreamChanged() {
-        exchange.upstreamChanged(now: .now())
-    }
-
-    func upstreamFailed(_ answer: Answer, _ cause: UpstreamCause) {
-        loop.noteFailure(answer == .upstreamTimeout ? .timeout : .unreachable, cause, of: record)
-        perform(exchange.upstreamFailed(answer, now: .now()))
-        flush()
-    }
-
-    func upstreamWritabilityChanged() {
-        exchange.progressed(now: .now())
-        readIfWanted()
-    }
-
     /// Passes on the bytes that the client of a tunnel sent. Returns false if nothing may follow.
     func readTunnel() -> Bool {
-        guard exchange.tunnelPiece(now: .now()).actions.contains(.forward) else { return false }
+        guard exchange.tunnelPiece(now: .now()) == .forward else { return false }
         upstream?.write(input)
         input = ByteBuffer()
         return false
@@ -101,17 +67,17 @@ extension FrontConnection {
     func resolve(_ digest: SecretDigest) {
         let verifier = loop.gate.verifier
         let eventLoop = loop.eventLoop
-        let number = number
+        let id = record.id
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         Task {
             let answer = await verifier.resolve(digest)
-            eventLoop.execute { bound.value.resolved(answer, number: number) }
+            eventLoop.execute { bound.value.resolved(answer, of: id) }
         }
     }
 
-    private func resolved(_ answer: UnknownKeyLookup.Answer, number: UInt64) {
-        guard self.number == number, exchange.stage == .resolving else { return }
-        perform(exchange.resolved(decide(after: answer), now: .now()))
+    private func resolved(_ answer: UnknownKeyLookup.Answer, of id: RequestID) {
+        guard record.id == id, exchange.stage == .resolving else { return }
+        if let action = exchange.resolved(decide(after: answer), now: .now()) { perform(action) }
         process()
     }
 
@@ -119,18 +85,20 @@ extension FrontConnection {
     private func decide(after answer: UnknownKeyLookup.Answer? = nil) -> Exchange.Decision {
         if !record.isAdmitted { return .answer(.overloaded) }
         return headBytes.withUnsafeReadableBytes { bytes in
-            let outcome = loop.gate.decide(
-                head, bytes: bytes, from: forwarded, after: answer, identity: &identity)
-            record.keyID = outcome.keyID
-            record.digest = outcome.digest
-            record.expiresAt = outcome.expiresAt
-            guard outcome.decision == .forward else { return outcome.decision }
-            if let refusal = countAgainstAccount(bytes: bytes) { return .answer(refusal) }
-            if let digest = outcome.digest, let keyID = outcome.keyID, let verifiedAt = outcome.verifiedAt {
-                loop.countUse(of: digest, keyID, at: verifiedAt, head, bytes: bytes, from: forwarded)
+            switch loop.gate.decide(head, bytes: bytes, from: forwarded, after: answer, identity: &identity) {
+            case .answer(let answer):
+                record.digest = nil
+                return .answer(answer)
+            case .resolve(let digest):
+                record.digest = digest
+                return .resolve
+            case .forward(let key):
+                (record.keyID, record.digest, record.expiresAt) = (key?.id, key?.digest, key?.expiresAt)
+                if let refusal = countAgainstAccount(bytes: bytes) { return .answer(refusal) }
+                if let key { loop.countUse(of: key, head, bytes: bytes, from: forwarded) }
+                record.group = loop.router.destination(of: bytes.part(head.path))
+                return record.group == nil ? .answer(.notRouted) : .forward
             }
-            record.group = loop.router.destination(of: bytes.part(head.path))
-            return record.group == nil ? .answer(.notRouted) : .forward
         }
     }
 
@@ -159,6 +127,6 @@ extension FrontConnection {
             case .tooLarge: .headTooLarge
             case .unsupportedVersion: .versionNotSupported
             }
-        perform(exchange.fail(answer, now: now))
+        fail(answer, now: now)
     }
 }

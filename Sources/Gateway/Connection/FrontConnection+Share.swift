@@ -58,7 +58,6 @@ extension FrontConnection {
     func evict(now: NIODeadline) {
         loop.metrics.evicted(exchange.stage)
         dismissal = .makesRoom
-        perform(exchange.evict(now: now))
-        flush()
+        cut(exchange.evict(now: now))
     }
 }

@@ -17,8 +17,6 @@ final class FrontConnection: ChannelInboundHandler {
     /// The index of this connection in `GatewayLoop.connections`.
     var index = 0
     var upstream: UpstreamConnection?
-    /// Identifies the current request of this connection, so that a late callback for an earlier one is ignored.
-    var number: UInt64 = 0
 
     var input = ByteBuffer()
     var scanner = HeadScanner()
@@ -26,7 +24,7 @@ final class FrontConnection: ChannelInboundHandler {
     /// The head of the current request, kept as long as it may be evaluated again.
     var headBytes = ByteBuffer()
     var requestBody = BodyDecoder(.none)
-    /// The head as sent to the upstream, kept as long as it may be sent again.
+    /// The head as written for the upstream. Each attempt writes it anew from `headBytes`.
     var upstreamHead = ByteBuffer()
     var identity = ByteBuffer()
     /// Describes the client to the upstream.
@@ -39,7 +37,7 @@ final class FrontConnection: ChannelInboundHandler {
     var record = RequestRecord()
     private(set) var isWritable = true
     private var isProcessing = false
-    private var skippedLine = false
+    var skippedLine = false
 
     private let isRefused: Bool
     /// True for a stream of an HTTP/2 connection.
@@ -76,7 +74,7 @@ final class FrontConnection: ChannelInboundHandler {
 
     private func open(_ context: ChannelHandlerContext) {
         guard isRefused else { return context.read() }
-        perform(exchange.fail(.overloaded, now: .now()))
+        fail(.overloaded, now: .now())
         flush()
     }
 
@@ -114,7 +112,7 @@ final class FrontConnection: ChannelInboundHandler {
     private func end() {
         guard context != nil else { return }
         context = nil
-        perform(exchange.clientClosed())
+        if exchange.clientClosed() { endExchange() }
         upstream?.close()
         upstream = nil
         loop.remove(self)
@@ -157,12 +155,6 @@ final class FrontConnection: ChannelInboundHandler {
         return input.readableBytes > 0
     }
 
-    /// Notes that a head was read.
-    func headWasRead() {
-        skippedLine = false
-        number &+= 1
-    }
-
     /// Requests a read if the bytes can be passed on. A read stays pending while the previous input is processed, so
     /// that the socket is not registered again for each request. At most the bytes of one read are buffered here.
     func readIfWanted() {
@@ -181,9 +173,6 @@ final class FrontConnection: ChannelInboundHandler {
 
     // MARK: Writing
 
-    /// True if the client can accept more of the response.
-    var takesResponse: Bool { isWritable }
-
     func flush() {
         guard let context else { return }
         outlet.flush(to: context)
@@ -201,13 +190,18 @@ final class FrontConnection: ChannelInboundHandler {
             case .awaiting: .noResponse
             default: .stalled
             }
-        let isHeldBack = exchange.stage == .connecting && record.group?.holdsBack(self) ?? false
-        let step = exchange.expire(clientStalls: clientStalls, isHeldBack: isHeldBack, now: now)
-        if step.answer == .tooManyConcurrent { loop.metrics.shareRefusals.increment() }
-        if step.answer == .upstreamTimeout || step.actions.contains(.abort) && !clientStalls {
-            loop.noteFailure(.timeout, cause, of: record)
+        let isHeldBack = exchange.stage == .connecting && record.group?.holdsBack(upstreamRequest) ?? false
+        switch exchange.expire(clientStalls: clientStalls, isHeldBack: isHeldBack, now: now) {
+        case .close: context?.close(promise: nil)
+        case .reply(let reply):
+            if reply.answer == .tooManyConcurrent { loop.metrics.shareRefusals.increment() }
+            if reply.answer == .upstreamTimeout { loop.noteFailure(.timeout, cause, of: record) }
+            send(reply)
+        case .abort:
+            if !clientStalls { loop.noteFailure(.timeout, cause, of: record) }
+            abort()
+        case nil: break
         }
-        perform(step)
         flush()
     }
 
@@ -236,17 +230,10 @@ final class FrontConnection: ChannelInboundHandler {
 
     private func endKey(_ answer: Answer) {
         loop.metrics.cut(exchange.stage)
-        perform(exchange.keyEnded(answer, now: .now()))
-        flush()
+        cut(exchange.keyEnded(answer, now: .now()))
     }
 
     func drain() {
-        perform(exchange.drain())
-    }
-
-    /// Resets the connection (SO_LINGER of zero; RST_STREAM for a stream). Even a client that reads until the
-    /// connection ends then sees that the response is incomplete. TLS sends no close_notify, for the same reason.
-    func abort() {
-        context?.channel.abort()
+        if exchange.drain() { context?.close(promise: nil) }
     }
 }

@@ -1,5 +1,6 @@
 import AuthKeys
 import HTTPCredentials
+import Listening
 import Logging
 import Metrics
 import NIOCore
@@ -171,13 +172,12 @@ final class GatewayLoop {
     /// Counts a request that a valid key authenticated.
     @inline(__always)
     func countUse(
-        of digest: SecretDigest, _ keyID: KeyID, at now: Timestamp, _ head: borrowing RequestHead,
-        bytes: UnsafeRawBufferPointer, from forwarded: Forwarded
+        of key: AdmittedKey, _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded
     ) {
-        guard recorder != nil, usage.count(digest, of: keyID, at: now) else { return }
+        guard recorder != nil, usage.count(key.digest, of: key.id, at: key.verifiedAt) else { return }
         let agent = head.fields.lines.first { bytes.part($0.name).equals("user-agent") }
         usage.note(
-            digest, address: forwarded.client(head, bytes: bytes),
+            key.digest, address: forwarded.client(head, bytes: bytes),
             agent: agent.flatMap { AgentName.read(bytes.part($0.value)) })
     }
 
@@ -189,12 +189,12 @@ final class GatewayLoop {
     /// Counts a failure of the upstream. Logs a warning unless one was logged within the last second.
     func noteFailure(_ reason: GatewayMetrics.UpstreamFailure, _ cause: UpstreamCause, of record: RequestRecord) {
         metrics.failed(reason)
-        guard shared.mayWarn(now: Int64(clamping: NIODeadline.now().uptimeNanoseconds)) else { return }
+        guard shared.warnings.isDue() else { return }
         logger.warning(
             "upstream failed",
             metadata: [
                 "reason": "\(reason.rawValue)", "cause": "\(cause)", "route": "\(record.group?.route ?? "-")",
-                "upstream": "\(record.group?.upstream(of: record.target)?.authority ?? "-")",
+                "upstream": "\(record.group?.upstream(of: record.targets.last)?.authority ?? "-")",
                 "request_id": "\(record.id)",
             ])
     }

@@ -4,6 +4,7 @@ import NIOCore
 
 /// The data kept about the current request for its response, its metrics and its log entry.
 struct RequestRecord {
+    /// Also identifies the request to late callbacks, which are ignored if another one is current.
     var id = RequestID(high: 0, low: 0)
     var began = NIODeadline.uptimeNanoseconds(0)
     var status = 0
@@ -24,9 +25,7 @@ struct RequestRecord {
     /// The digest of the key, or the one to look up.
     var digest: SecretDigest?
     var expiresAt: Timestamp?
-    /// The upstream group of the request's route, and the set of its targets that were tried.
+    /// The upstream group of the request's route, and its targets that were tried.
     var group: UpstreamGroup?
-    var triedTargets: UInt64 = 0
-    /// The target that the request was last sent to.
-    var target: Int?
+    var targets = TriedTargets()
 }

@@ -1,3 +1,4 @@
+import AuthKeys
 import Listening
 import Logging
 public import NIOCore
@@ -19,11 +20,6 @@ public final class EchoUpstream: Service {
     private let bound = Mutex<Bound?>(nil)
 
     public init() {}
-
-    /// The address on which the upstream listens; nil if it does not listen.
-    public var localAddress: SocketAddress? {
-        bound.withLock { $0?.channel.localAddress }
-    }
 
     /// Starts to listen on a free port of 127.0.0.1, and returns the address.
     /// - Parameter limit: the maximum number of open connections; further ones are accepted only after one closes.
@@ -101,9 +97,9 @@ private final class EchoHandler: ChannelInboundHandler {
     }
 
     private func answer(_ request: HTTPRequestHead, context: ChannelHandlerContext) {
-        let headers = request.headers.map { "[\(Self.quoted($0.name)),\(Self.quoted($0.value))]" }
+        let headers = request.headers.map { "[\(JSONValue.quoted($0.name)),\(JSONValue.quoted($0.value))]" }
         let body = """
-            {"method":\(Self.quoted(request.method.rawValue)),"path":\(Self.quoted(request.uri)),\
+            {"method":\(JSONValue.quoted(request.method.rawValue)),"path":\(JSONValue.quoted(request.uri)),\
             "headers":[\(headers.joined(separator: ","))],"body_bytes":\(bodyBytes)}
 
             """
@@ -116,21 +112,5 @@ private final class EchoHandler: ChannelInboundHandler {
         }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         if !request.isKeepAlive { context.close(promise: nil) }
-    }
-
-    /// Returns the text as a JSON string (RFC 8259 section 7).
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\u{0}"..."\u{1F}", "\u{7F}":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

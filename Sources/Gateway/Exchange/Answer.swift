@@ -1,5 +1,6 @@
 import AuthKeys
 import HTTPCredentials
+import NIOHTTP1
 
 /// A response that the gateway itself produces instead of the upstream's.
 enum Answer: Equatable, Sendable {
@@ -25,108 +26,72 @@ enum Answer: Equatable, Sendable {
     case upstreamUnreachable
     case upstreamReset
     case upstreamTimeout
+}
 
-    var status: Int {
-        switch self {
-        case .malformedRequest, .ambiguousCredentials: 400
-        case .refused(let refusal): refusal.kind.status
-        case .scopeMissing: Refusal.scopeMissing.kind.status
-        case .notRouted: 404
-        case .methodNotAllowed: 405
-        case .requestTimeout: 408
-        case .targetTooLong: 414
-        case .tooManyConcurrent: 429
-        case .headTooLarge: 431
-        case .upstreamUnreachable, .upstreamReset: 502
-        case .verificationUnavailable, .overloaded: 503
-        case .upstreamTimeout: 504
-        case .versionNotSupported: 505
-        }
+extension Answer {
+    /// The fixed parts of a response.
+    struct Row {
+        /// The status, with its reason phrase.
+        let status: HTTPResponseStatus
+        /// The error in the body. The message contains no character that needs escaping in JSON or in a quoted string.
+        let error: (type: String, code: String, message: String)
+        /// Seconds after which a retry may succeed.
+        var retryAfter: Int?
+        /// True if the start of the next message on the connection cannot be determined.
+        var losesFraming = false
     }
 
-    var reason: String {
+    var row: Row {
         switch self {
-        case .malformedRequest, .ambiguousCredentials: "Bad Request"
-        case .refused, .scopeMissing:
-            switch status {
-            case 400: "Bad Request"
-            case 401: "Unauthorized"
-            default: "Forbidden"
-            }
-        case .notRouted: "Not Found"
-        case .methodNotAllowed: "Method Not Allowed"
-        case .requestTimeout: "Request Timeout"
-        case .targetTooLong: "URI Too Long"
-        case .tooManyConcurrent: "Too Many Requests"
-        case .headTooLarge: "Request Header Fields Too Large"
-        case .upstreamUnreachable, .upstreamReset: "Bad Gateway"
-        case .verificationUnavailable, .overloaded: "Service Unavailable"
-        case .upstreamTimeout: "Gateway Timeout"
-        case .versionNotSupported: "HTTP Version Not Supported"
-        }
-    }
-
-    var type: String {
-        switch self {
-        case .refused(let refusal): refusal.kind.type
-        case .scopeMissing: Refusal.scopeMissing.kind.type
-        case .notRouted: "not_found_error"
-        case .verificationUnavailable: ErrorText.unavailable.type
-        case .overloaded: "unavailable_error"
-        case .tooManyConcurrent: "rate_limit_error"
-        case .upstreamUnreachable, .upstreamReset, .upstreamTimeout: "upstream_error"
-        case .malformedRequest, .ambiguousCredentials, .targetTooLong, .headTooLarge, .versionNotSupported,
-            .methodNotAllowed, .requestTimeout:
-            "invalid_request_error"
-        }
-    }
-
-    var code: String {
-        switch self {
-        case .refused(let refusal): refusal.code
-        case .scopeMissing: Refusal.scopeMissing.code
-        case .ambiguousCredentials: ErrorText.ambiguous.code
-        case .upstreamUnreachable: "upstream_unreachable"
-        case .upstreamReset: "upstream_reset"
-        case .upstreamTimeout: "upstream_timeout"
-        case .verificationUnavailable: ErrorText.unavailable.code
-        case .overloaded: "overloaded"
-        case .tooManyConcurrent: "too_many_concurrent_requests"
-        case .malformedRequest: "malformed_request"
-        case .notRouted: "route_not_found"
-        case .targetTooLong: "target_too_long"
-        case .headTooLarge: "headers_too_large"
-        case .versionNotSupported: "version_not_supported"
-        case .methodNotAllowed: "method_not_supported"
-        case .requestTimeout: "request_timeout"
-        }
-    }
-
-    /// A sentence for the caller. It contains no character that needs escaping in JSON or in a quoted string.
-    var message: String {
-        switch self {
-        case .refused(let refusal): refusal.message
-        case .scopeMissing(let needed): Refusal.scopeMissing.message(needing: needed)
-        case .ambiguousCredentials: ErrorText.ambiguous.message
-        case .verificationUnavailable: ErrorText.unavailable.message
-        case .overloaded: "too many requests are in flight: try again"
-        case .malformedRequest(let fault): fault?.message ?? "the request is not valid HTTP"
-        case .tooManyConcurrent: "too many requests of this key are in flight: try again when some have ended"
-        case .notRouted: "no upstream serves this path"
-        case .targetTooLong: "the request target is too long"
-        case .headTooLarge: "the request has too many header fields, or too large ones"
-        case .versionNotSupported: "only HTTP/1.1 and HTTP/1.0 are supported"
-        case .methodNotAllowed: "CONNECT and TRACE are not forwarded"
-        case .requestTimeout: "the request did not arrive in time"
-        case .upstreamUnreachable: "the upstream cannot be reached"
-        case .upstreamReset: "the upstream ended the request without a valid response"
-        case .upstreamTimeout: "the upstream did not respond in time"
+        case .refused(let refusal): Row(refusal)
+        case .scopeMissing: Row(.scopeMissing)
+        case .ambiguousCredentials: Row(status: .badRequest, error: ErrorText.ambiguous)
+        case .verificationUnavailable: Row(status: .serviceUnavailable, error: ErrorText.unavailable, retryAfter: 1)
+        case .overloaded:
+            Row(
+                .serviceUnavailable, "unavailable_error", "overloaded", "too many requests are in flight: try again",
+                retryAfter: 1)
+        case .tooManyConcurrent:
+            Row(
+                .tooManyRequests, "rate_limit_error", "too_many_concurrent_requests",
+                "too many requests of this key are in flight: try again when some have ended", retryAfter: 1)
+        case .notRouted: Row(.notFound, "not_found_error", "route_not_found", "no upstream serves this path")
+        case .malformedRequest: Row(unreadable: .badRequest, "malformed_request", "the request is not valid HTTP")
+        case .targetTooLong: Row(unreadable: .uriTooLong, "target_too_long", "the request target is too long")
+        case .headTooLarge:
+            Row(
+                unreadable: .requestHeaderFieldsTooLarge, "headers_too_large",
+                "the request has too many header fields, or too large ones")
+        case .versionNotSupported:
+            Row(
+                unreadable: .httpVersionNotSupported, "version_not_supported",
+                "only HTTP/1.1 and HTTP/1.0 are supported")
+        case .methodNotAllowed:
+            Row(unreadable: .methodNotAllowed, "method_not_supported", "CONNECT and TRACE are not forwarded")
+        case .requestTimeout:
+            Row(unreadable: .requestTimeout, "request_timeout", "the request did not arrive in time")
+        case .upstreamUnreachable:
+            Row(.badGateway, "upstream_error", "upstream_unreachable", "the upstream cannot be reached")
+        case .upstreamReset:
+            Row(
+                .badGateway, "upstream_error", "upstream_reset",
+                "the upstream ended the request without a valid response")
+        case .upstreamTimeout:
+            Row(.gatewayTimeout, "upstream_error", "upstream_timeout", "the upstream did not respond in time")
         }
     }
 
     var body: String {
+        // Prepared, because frequent refusals must not cost more than admissions.
         if case .refused(let refusal) = self { return refusal.body }
-        return ErrorText.body(type: type, message: message, code: code)
+        let error = row.error
+        let message =
+            switch self {
+            case .scopeMissing(let needed): Refusal.scopeMissing.message(needing: needed)
+            case .malformedRequest(let fault?): fault.message
+            default: error.message
+            }
+        return ErrorText.body(type: error.type, message: message, code: error.code)
     }
 
     /// The value of `WWW-Authenticate`.
@@ -137,21 +102,22 @@ enum Answer: Equatable, Sendable {
         default: nil
         }
     }
+}
 
-    /// Seconds after which a retry may succeed.
-    var retryAfter: Int? {
-        switch self {
-        case .verificationUnavailable, .overloaded, .tooManyConcurrent: 1
-        default: nil
-        }
+extension Answer.Row {
+    fileprivate init(
+        _ status: HTTPResponseStatus, _ type: String, _ code: String, _ message: String, retryAfter: Int? = nil
+    ) {
+        self.init(status: status, error: (type, code, message), retryAfter: retryAfter)
     }
 
-    /// True if the start of the next message on the connection cannot be determined.
-    var losesFraming: Bool {
-        switch self {
-        case .malformedRequest, .targetTooLong, .headTooLarge, .versionNotSupported, .requestTimeout, .methodNotAllowed:
-            true
-        default: false
-        }
+    /// A refusal of a request whose end cannot be determined.
+    fileprivate init(unreadable status: HTTPResponseStatus, _ code: String, _ message: String) {
+        self.init(status: status, error: ("invalid_request_error", code, message), losesFraming: true)
+    }
+
+    fileprivate init(_ refusal: Refusal) {
+        let kind = refusal.kind
+        self.init(HTTPResponseStatus(statusCode: kind.status), kind.type, refusal.code, refusal.message)
     }
 }

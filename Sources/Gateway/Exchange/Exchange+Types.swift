@@ -20,47 +20,6 @@ extension Exchange {
         case over
     }
 
-    /// The actions that the shell has to carry out. `FrontConnection.perform` defines the order of several at once.
-    struct Actions: OptionSet, Equatable {
-        let rawValue: UInt32
-
-        /// Send `Step.answer`. With `linger`, the response says that the connection closes.
-        static let answer = Actions(rawValue: 1)
-        /// Pass on the current input: a head, a chunk, or the end of a body.
-        static let forward = Actions(rawValue: 2)
-        /// Close the upstream connection, or stop waiting for one.
-        static let dropUpstream = Actions(rawValue: 4)
-        /// Return the upstream connection to its pool.
-        static let releaseUpstream = Actions(rawValue: 8)
-        /// Acquire an upstream connection.
-        static let acquireUpstream = Actions(rawValue: 16)
-        /// Acquire an upstream connection that was never used.
-        static let acquireFreshUpstream = Actions(rawValue: 32)
-        /// Look the credential up.
-        static let resolve = Actions(rawValue: 64)
-        /// The exchange is over: count it.
-        static let finish = Actions(rawValue: 128)
-        /// Continue with the next request.
-        static let next = Actions(rawValue: 256)
-        /// Flush, end the output, and wait for the client to close.
-        static let linger = Actions(rawValue: 512)
-        /// Close the client's connection.
-        static let close = Actions(rawValue: 1024)
-        /// Close the client's connection so that the client cannot mistake a partial response for a complete one.
-        static let abort = Actions(rawValue: 2048)
-        /// End the output of a tunnel towards the upstream.
-        static let endUpstream = Actions(rawValue: 4096)
-        /// End the output of a tunnel towards the client.
-        static let endClient = Actions(rawValue: 8192)
-        /// Close a tunnel, with a close frame that states the reason if no frame is incomplete.
-        static let dismiss = Actions(rawValue: 16_384)
-    }
-
-    struct Step: Equatable {
-        var actions: Actions = []
-        var answer: Answer?
-    }
-
     /// The gate's decision about a request.
     enum Decision: Equatable {
         case forward

@@ -50,7 +50,7 @@ struct Exchange {
     }
 
     /// Handles a request head and the gate's decision about it.
-    mutating func begin(_ request: Request, _ decision: Decision, now: NIODeadline) -> Step {
+    mutating func begin(_ request: Request, _ decision: Decision, now: NIODeadline) -> RequestAction {
         self.request = request
         headBegan = false
         requestEnded = !request.hasBody
@@ -62,51 +62,52 @@ struct Exchange {
     }
 
     /// Handles bytes that are not a valid request.
-    mutating func fail(_ answer: Answer, now: NIODeadline) -> Step {
+    mutating func fail(_ answer: Answer, now: NIODeadline) -> FailureAction? {
         request.persists = false
         headBegan = false
         switch stage {
-        case .idle, .resolving, .connecting, .awaiting: return give(answer, now: now)
-        case .responding, .tunneling: return abort()
-        case .lingering, .over: return Step()
+        case .idle, .resolving, .connecting, .awaiting: return .reply(give(answer, now: now))
+        case .responding, .tunneling:
+            stage = .over
+            return .abort
+        case .lingering, .over: return nil
         }
     }
 
     /// Handles the result of the lookup of the credential.
-    mutating func resolved(_ decision: Decision, now: NIODeadline) -> Step {
-        stage == .resolving ? decide(decision, now: now) : Step()
+    mutating func resolved(_ decision: Decision, now: NIODeadline) -> RequestAction? {
+        stage == .resolving ? decide(decision, now: now) : nil
     }
 
     /// Handles a chunk of the request's body. Until the response begins, a body that trickles in does not restart the
     /// idle timeout with each chunk.
-    mutating func requestPiece(bytes: Int, now: NIODeadline) -> Step {
-        guard stage == .awaiting || stage == .responding else { return Step() }
+    mutating func requestPiece(bytes: Int, now: NIODeadline) -> DataAction {
+        guard stage == .awaiting || stage == .responding else { return .discard }
         bodyBegan = true
         uploaded += bytes
         if stage == .responding || uploaded >= timeouts.uploadStride {
             uploaded = 0
             deadline = now + timeouts.idle
         }
-        return Step(actions: .forward)
+        return .forward
     }
 
     /// Handles the end of the request's body.
-    mutating func requestEnd(now: NIODeadline) -> Step {
-        guard stage == .awaiting || stage == .responding else { return Step() }
+    mutating func requestEnd(now: NIODeadline) -> DataAction {
+        guard stage == .awaiting || stage == .responding else { return .discard }
         requestEnded = true
         // The end of a chunked body is sent too, even if the body is empty.
         bodyBegan = true
         deadline = now + (stage == .awaiting ? timeouts.responseHead : timeouts.idle)
-        return Step(actions: .forward)
+        return .forward
     }
 
-    /// Handles the close of the client's connection.
-    mutating func clientClosed() -> Step {
+    /// Handles the close of the client's connection. Returns true if that ends an exchange.
+    mutating func clientClosed() -> Bool {
         defer { stage = .over }
         switch stage {
-        case .idle, .lingering, .over: return Step()
-        case .resolving: return Step(actions: .finish)
-        case .connecting, .awaiting, .responding, .tunneling: return Step(actions: [.dropUpstream, .finish])
+        case .idle, .lingering, .over: return false
+        case .resolving, .connecting, .awaiting, .responding, .tunneling: return true
         }
     }
 
@@ -125,103 +126,107 @@ struct Exchange {
 
     // MARK: The upstream
 
-    mutating func upstreamReady(isReused: Bool, now: NIODeadline) -> Step {
-        guard stage == .connecting else { return Step() }
+    mutating func upstreamReady(isReused: Bool, now: NIODeadline) -> DataAction {
+        guard stage == .connecting else { return .discard }
         stage = .awaiting
         self.isReused = isReused
         deadline = now + (requestEnded ? timeouts.responseHead : timeouts.idle)
-        return Step(actions: .forward)
+        return .forward
     }
 
-    /// Restarts the connect timeout: the connection could not be opened, and the pool tries another upstream.
-    mutating func upstreamChanged(now: NIODeadline) {
+    /// Restarts the connect timeout: the group picked an upstream, which may be another one after a failure.
+    mutating func upstreamPicked(now: NIODeadline) {
         if stage == .connecting { deadline = now + timeouts.connect }
     }
 
-    mutating func upstreamFailed(_ answer: Answer, now: NIODeadline) -> Step {
-        stage == .connecting ? give(answer, now: now) : Step()
+    mutating func upstreamFailed(_ answer: Answer, now: NIODeadline) -> Reply? {
+        stage == .connecting ? give(answer, now: now) : nil
     }
 
     /// Handles an interim response (RFC 9110 section 15.2).
-    mutating func interimHead(clientUnderstands: Bool, now: NIODeadline) -> Step {
-        guard stage == .awaiting else { return Step() }
+    mutating func interimHead(clientUnderstands: Bool, now: NIODeadline) -> DataAction {
+        guard stage == .awaiting else { return .discard }
         deadline = now + (requestEnded ? timeouts.responseHead : timeouts.idle)
-        return clientUnderstands ? Step(actions: .forward) : Step()
+        return clientUnderstands ? .forward : .discard
     }
 
     /// Handles the head of the final response.
     /// - Parameter canDelimit: true if the client can find the end of the response without the end of the connection.
-    mutating func responseHead(upstreamPersists: Bool, canDelimit: Bool, now: NIODeadline) -> Step {
-        guard stage == .awaiting else { return Step() }
+    mutating func responseHead(upstreamPersists: Bool, canDelimit: Bool, now: NIODeadline) -> DataAction {
+        guard stage == .awaiting else { return .discard }
         stage = .responding
         self.upstreamPersists = upstreamPersists
         // After an early response, the rest of the request is not read.
         request.persists = persists && canDelimit && requestEnded
         deadline = now + timeouts.idle
-        return Step(actions: .forward)
+        return .forward
     }
 
-    mutating func responsePiece(now: NIODeadline) -> Step {
-        guard stage == .responding else { return Step() }
+    mutating func responsePiece(now: NIODeadline) -> DataAction {
+        guard stage == .responding else { return .discard }
         deadline = now + timeouts.idle
-        return Step(actions: .forward)
+        return .forward
     }
 
-    mutating func responseEnd(now: NIODeadline) -> Step {
-        guard stage == .responding else { return Step() }
-        var step = Step(actions: [.forward, .finish])
-        step.actions.insert(requestEnded && upstreamPersists ? .releaseUpstream : .dropUpstream)
-        step.actions.insert(conclude(keeping: requestEnded && request.persists, now: now))
-        return step
+    mutating func responseEnd(now: NIODeadline) -> Completion? {
+        guard stage == .responding else { return nil }
+        return Completion(
+            keepsUpstream: requestEnded && upstreamPersists,
+            then: conclude(keeping: requestEnded && request.persists, now: now))
     }
 
     /// Handles the end of the upstream's connection, or an invalid response.
     /// - Parameter isSilent: true if not a byte of a response arrived.
-    mutating func upstreamLost(isSilent: Bool, now: NIODeadline) -> Step {
+    mutating func upstreamLost(isSilent: Bool, now: NIODeadline) -> LossAction? {
         switch stage {
         case .awaiting where isReused && isSilent && request.isRepeatable && !bodyBegan && !wasRetried:
             wasRetried = true
             stage = .connecting
             deadline = now + timeouts.connect
-            return Step(actions: [.dropUpstream, .acquireFreshUpstream])
-        case .awaiting: return give(.upstreamReset, now: now)
-        case .responding, .tunneling: return abort()
-        case .idle, .resolving, .connecting, .lingering, .over: return Step()
+            return .retry
+        case .awaiting: return .reply(give(.upstreamReset, now: now))
+        case .responding, .tunneling:
+            stage = .over
+            return .abort
+        case .idle, .resolving, .connecting, .lingering, .over: return nil
         }
     }
 
     // MARK: A tunnel
 
     /// Handles the 101 response of an upstream that accepted the client's upgrade.
-    mutating func switched(now: NIODeadline) -> Step {
-        guard stage == .awaiting else { return Step() }
+    mutating func switched(now: NIODeadline) -> DataAction {
+        guard stage == .awaiting else { return .discard }
         stage = .tunneling
         deadline = now + timeouts.tunnelIdle
-        return Step(actions: .forward)
+        return .forward
     }
 
     /// Handles bytes of a tunnel.
-    mutating func tunnelPiece(now: NIODeadline) -> Step {
-        guard stage == .tunneling else { return Step() }
+    mutating func tunnelPiece(now: NIODeadline) -> DataAction {
+        guard stage == .tunneling else { return .discard }
         deadline = now + tunnelTimeout
-        return Step(actions: .forward)
+        return .forward
     }
 
     /// Handles the end of one side's output in a tunnel. The other side may continue.
-    mutating func tunnelEnded(_ side: Side, now: NIODeadline) -> Step {
-        guard stage == .tunneling, endedSide != side else { return Step() }
+    mutating func tunnelEnded(_ side: Side, now: NIODeadline) -> TunnelAction? {
+        guard stage == .tunneling, endedSide != side else { return nil }
         guard endedSide == nil else {
-            return Step(actions: [.endUpstream, .finish, conclude(keeping: false, now: now)])
+            linger(now: now)
+            return .complete
         }
         endedSide = side
         deadline = now + tunnelTimeout
-        return Step(actions: side == .client ? .endUpstream : .endClient)
+        return side == .client ? .endUpstream : .endClient
     }
 
     /// Handles the close of a tunnel's upstream connection in both directions. Further bytes of the client are lost.
-    mutating func tunnelClosed(now: NIODeadline) -> Step {
-        guard stage == .tunneling else { return Step() }
-        return Step(actions: [.dropUpstream, .finish, conclude(keeping: false, now: now)])
+    /// Returns true if that ends the exchange; the client's connection then lingers.
+    mutating func tunnelClosed(now: NIODeadline) -> Bool {
+        guard stage == .tunneling else { return false }
+        linger(now: now)
+        return true
     }
 
     /// A half-closed tunnel has the shorter idle timeout.
@@ -230,26 +235,20 @@ struct Exchange {
     // MARK: Time and end
 
     /// Ends the exchange, because the key of the request is no longer valid.
-    mutating func keyEnded(_ answer: Answer, now: NIODeadline) -> Step {
+    mutating func keyEnded(_ answer: Answer, now: NIODeadline) -> CutAction? {
         switch stage {
-        case .connecting, .awaiting: return give(answer, now: now)
-        case .responding: return abort()
-        case .tunneling:
-            _ = conclude(keeping: false, now: now)
-            return Step(actions: [.dropUpstream, .finish, .dismiss])
-        case .idle, .resolving, .lingering, .over: return Step()
+        case .connecting, .awaiting: return .reply(give(answer, now: now))
+        case .responding, .tunneling: return cut(now: now)
+        case .idle, .resolving, .lingering, .over: return nil
         }
     }
 
     /// Ends the exchange in favour of others, because its client makes no progress.
-    mutating func evict(now: NIODeadline) -> Step {
+    mutating func evict(now: NIODeadline) -> CutAction? {
         switch stage {
-        case .awaiting: return fail(.requestTimeout, now: now)
-        case .responding: return abort()
-        case .tunneling:
-            _ = conclude(keeping: false, now: now)
-            return Step(actions: [.dropUpstream, .finish, .dismiss])
-        case .idle, .resolving, .connecting, .lingering, .over: return Step()
+        case .awaiting: return .reply(give(.requestTimeout, now: now))
+        case .responding, .tunneling: return cut(now: now)
+        case .idle, .resolving, .connecting, .lingering, .over: return nil
         }
     }
 
@@ -257,23 +256,22 @@ struct Exchange {
     /// - Parameters:
     ///   - clientStalls: true if the client does not read or send.
     ///   - isHeldBack: true if the request waits for a connection because its key holds too many.
-    mutating func expire(clientStalls: Bool, isHeldBack: Bool = false, now: NIODeadline) -> Step {
-        guard now >= deadline else { return Step() }
+    mutating func expire(clientStalls: Bool, isHeldBack: Bool = false, now: NIODeadline) -> ExpiryAction? {
+        guard now >= deadline else { return nil }
         switch stage {
-        case .idle:
-            if headBegan { return fail(.requestTimeout, now: now) }
-            stage = .over
-            return Step(actions: .close)
-        case .resolving: return give(.verificationUnavailable, now: now)
-        case .connecting: return give(isHeldBack ? .tooManyConcurrent : .upstreamTimeout, now: now)
+        case .idle where headBegan: return .reply(give(.requestTimeout, now: now))
+        case .resolving: return .reply(give(.verificationUnavailable, now: now))
+        case .connecting: return .reply(give(isHeldBack ? .tooManyConcurrent : .upstreamTimeout, now: now))
         case .awaiting:
-            guard !requestEnded && clientStalls else { return give(.upstreamTimeout, now: now) }
-            return fail(.requestTimeout, now: now)
-        case .responding, .tunneling: return abort()
-        case .lingering:
+            let blamesClient = !requestEnded && clientStalls
+            return .reply(give(blamesClient ? .requestTimeout : .upstreamTimeout, now: now))
+        case .idle, .lingering:
             stage = .over
-            return Step(actions: .close)
-        case .over: return Step()
+            return .close
+        case .responding, .tunneling:
+            stage = .over
+            return .abort
+        case .over: return nil
         }
     }
 
@@ -284,45 +282,57 @@ struct Exchange {
         deadline = now + timeouts.linger
     }
 
-    /// Begins to drain: the current exchange may end, and no other begins.
-    mutating func drain() -> Step {
+    /// Begins to drain: the current exchange may end, and no other begins. Returns true if the client's connection can
+    /// close now, because there is none.
+    mutating func drain() -> Bool {
         isDraining = true
-        guard stage == .idle, !headBegan else { return Step() }
+        guard stage == .idle, !headBegan else { return false }
         stage = .over
-        return Step(actions: .close)
+        return true
     }
 
-    private mutating func decide(_ decision: Decision, now: NIODeadline) -> Step {
+    private mutating func decide(_ decision: Decision, now: NIODeadline) -> RequestAction {
         switch decision {
         case .forward:
             stage = .connecting
             deadline = now + timeouts.connect
-            return Step(actions: .acquireUpstream)
+            return .acquireUpstream
         case .resolve:
             stage = .resolving
             deadline = now + timeouts.connect
-            return Step(actions: .resolve)
-        case .answer(let answer):
-            return give(answer, now: now)
+            return .resolve
+        case .answer(let answer): return .reply(give(answer, now: now))
         }
     }
 
-    private mutating func give(_ answer: Answer, now: NIODeadline) -> Step {
-        var step = Step(actions: [.answer, .finish], answer: answer)
-        if stage == .connecting || stage == .awaiting { step.actions.insert(.dropUpstream) }
-        step.actions.insert(conclude(keeping: requestEnded && persists && !answer.losesFraming, now: now))
-        return step
+    private mutating func give(_ answer: Answer, now: NIODeadline) -> Reply {
+        let keeping = requestEnded && persists && !answer.row.losesFraming
+        return Reply(answer: answer, then: conclude(keeping: keeping, now: now))
     }
 
-    private mutating func conclude(keeping: Bool, now: NIODeadline) -> Actions {
-        stage = keeping && !isDraining ? .idle : .lingering
+    /// Aborts a response, or dismisses a tunnel.
+    private mutating func cut(now: NIODeadline) -> CutAction {
+        guard stage == .tunneling else {
+            stage = .over
+            return .abort
+        }
+        linger(now: now)
+        return .dismiss
+    }
+
+    private mutating func conclude(keeping: Bool, now: NIODeadline) -> Continuation {
+        guard keeping && !isDraining else {
+            linger(now: now)
+            return .linger
+        }
+        stage = .idle
+        deadline = now + timeouts.keepAlive
+        return .next
+    }
+
+    private mutating func linger(now: NIODeadline) {
+        stage = .lingering
         outputIsClosed = false
-        deadline = now + (stage == .idle ? timeouts.keepAlive : timeouts.idle)
-        return stage == .idle ? .next : .linger
-    }
-
-    private mutating func abort() -> Step {
-        stage = .over
-        return Step(actions: [.dropUpstream, .finish, .abort])
+        deadline = now + timeouts.idle
     }
 }

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// A queue that serves the holders of its elements in turn, and the elements of one holder in order of arrival.
-struct FairQueue<Element: AnyObject, Holder: Hashable> {
+struct FairQueue<Element: Identifiable, Holder: Hashable> {
     private var queues: [Holder: CircularBuffer<Element>] = [:]
     /// The holders that have elements, in order of their turns.
     private var turns = CircularBuffer<Holder>()
@@ -10,7 +10,7 @@ struct FairQueue<Element: AnyObject, Holder: Hashable> {
     var holders: some Collection<Holder> { queues.keys }
 
     func contains(_ element: Element, of holder: Holder) -> Bool {
-        queues[holder]?.contains { $0 === element } ?? false
+        queues[holder]?.contains { $0.id == element.id } ?? false
     }
 
     mutating func append(_ element: Element, of holder: Holder) {
@@ -33,7 +33,7 @@ struct FairQueue<Element: AnyObject, Holder: Hashable> {
     }
 
     mutating func remove(_ element: Element, of holder: Holder) {
-        guard let index = queues[holder]?.firstIndex(where: { $0 === element }) else { return }
+        guard let index = queues[holder]?.firstIndex(where: { $0.id == element.id }) else { return }
         queues[holder]?.remove(at: index)
         count -= 1
         removeIfEmpty(holder)

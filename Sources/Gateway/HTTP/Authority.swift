@@ -37,9 +37,9 @@ enum Authority {
         while offset < text.count {
             let byte = text[offset]
             if byte == UInt8(ascii: "%") {
-                guard offset + 2 < text.count, isHexDigit(text[offset + 1]), isHexDigit(text[offset + 2]) else {
-                    return false
-                }
+                guard offset + 2 < text.count, Hex.value(of: text[offset + 1]) != nil,
+                    Hex.value(of: text[offset + 2]) != nil
+                else { return false }
                 offset += 3
                 continue
             }
@@ -55,9 +55,5 @@ enum Authority {
     private static func isPort(_ text: UnsafeRawBufferPointer) -> Bool {
         guard text.count <= 5, text.allSatisfy(ByteClass.isDigit) else { return false }
         return text.reduce(0) { $0 * 10 + Int($1 - 0x30) } <= 65_535
-    }
-
-    private static func isHexDigit(_ byte: UInt8) -> Bool {
-        ByteClass.isDigit(byte) || (byte | 0x20) &- 0x61 <= 5
     }
 }

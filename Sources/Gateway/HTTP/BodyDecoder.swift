@@ -1,3 +1,4 @@
+import AuthKeys
 import NIOCore
 
 /// A decoder that extracts a body from its framing, chunk by chunk (RFC 9112 sections 6 and 7).
@@ -108,15 +109,10 @@ struct BodyDecoder {
         var digits = 0
         let text = line.readableBytesView.dropLast(2)
         for byte in text {
-            let digit: UInt8
-            switch byte {
-            case 0x30...0x39: digit = byte - 0x30
-            case 0x41...0x46: digit = byte - 0x41 + 10
-            case 0x61...0x66: digit = byte - 0x61 + 10
-            case 0x3B where digits > 0:
+            guard let digit = Hex.value(of: byte) else {
+                guard byte == 0x3B, digits > 0 else { throw .malformed }
                 try checkExtensions(text.dropFirst(digits))
                 return size
-            default: throw .malformed
             }
             digits += 1
             guard digits <= 15 else { throw .malformed }

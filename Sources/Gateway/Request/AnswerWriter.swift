@@ -1,5 +1,6 @@
 import HTTPCredentials
 import NIOCore
+import NIOHTTP1
 
 /// A writer of the gateway's own responses, in the format documented for errors.
 enum AnswerWriter {
@@ -14,9 +15,10 @@ enum AnswerWriter {
 
     /// Appends a whole response.
     static func write(_ answer: Answer, context: Context, to out: inout ByteBuffer) {
+        let row = answer.row
         let body = answer.body
-        out.writeString(
-            "HTTP/1.1 \(answer.status) \(answer.reason)\r\nContent-Type: application/json\r\nContent-Length: ")
+        out.writeString("HTTP/1.1 \(row.status.code) \(row.status.reasonPhrase)\r\n")
+        out.writeStaticString("Content-Type: application/json\r\nContent-Length: ")
         out.writeString("\(body.utf8.count)\r\nDate: \(HTTPDate.now())\r\nX-Request-Id: ")
         context.id.write(to: &out)
         out.writeStaticString("\r\n")
@@ -25,7 +27,7 @@ enum AnswerWriter {
             out.writeString(challenge)
             out.writeStaticString("\r\n")
         }
-        if let seconds = answer.retryAfter { out.writeString("Retry-After: \(seconds)\r\n") }
+        if let seconds = row.retryAfter { out.writeString("Retry-After: \(seconds)\r\n") }
         if answer == .methodNotAllowed {
             out.writeStaticString("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
         }

@@ -2,21 +2,19 @@ import AuthKeys
 import HTTPCredentials
 import NIOCore
 
-extension Credential where Token == Range<Int> {
-    /// Finds the credential of a request's head: the range of its token in the bytes.
+extension Credential where Token == UnsafeRawBufferPointer {
+    /// Finds the credential of a request's head among its bytes.
     init(in head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, places: CredentialPlaces) {
-        var finder = CredentialFinder<Range<Int>>(places: places)
+        var finder = CredentialFinder<UnsafeRawBufferPointer>(places: places)
         for field in head.fields.lines {
             switch field.kind {
             case .authorization:
-                finder.authorization(
-                    BearerScheme.tokenStart(in: bytes.part(field.value)).map {
-                        field.value.lowerBound + $0..<field.value.upperBound
-                    })
-            case .xAPIKey: finder.apiKey(field.value)
+                let value = bytes.part(field.value)
+                finder.authorization(BearerScheme.tokenStart(in: value).map { value.part($0..<value.count) })
+            case .xAPIKey: finder.apiKey(bytes.part(field.value))
             default: break
             }
         }
-        self = finder.credential { bytes.part($0).elementsEqual(bytes.part($1)) }
+        self = finder.credential { $0.elementsEqual($1) }
     }
 }

@@ -5,7 +5,7 @@ import NIOCore
 ///
 /// Connections are used last in, first out, so that surplus ones stay idle and are closed. A holder (the key of a
 /// request) waits while it holds as many connections as are free. The requests of other holders do not wait behind it.
-struct PoolState<Connection: AnyObject, Waiter: AnyObject, Holder: Hashable> {
+struct PoolState<Connection: AnyObject, Waiter: Identifiable, Holder: Hashable> {
     enum Grant {
         case reuse(Connection)
         case connect

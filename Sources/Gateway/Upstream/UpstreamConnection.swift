@@ -15,8 +15,8 @@ final class UpstreamConnection: ChannelInboundHandler {
     private(set) var hasClosed = false
     private let outlet = Outlet()
     private var context: ChannelHandlerContext?
-    /// The client's connection that it serves; nil while it is idle.
-    private var front: FrontConnection?
+    /// The client's side of the exchange that it carries; nil while it is idle.
+    private var downstream: (any Downstream)?
     private var input = ByteBuffer()
     private var scanner = HeadScanner()
     private var head = ResponseHead()
@@ -34,11 +34,11 @@ final class UpstreamConnection: ChannelInboundHandler {
         self.pool = pool
     }
 
-    // MARK: For the client connection
+    // MARK: For the client's side
 
     /// Begins an exchange with its request head.
-    func begin(for front: FrontConnection, head: ByteBuffer, isToHead: Bool, mayUpgrade: Bool) {
-        self.front = front
+    func begin(for downstream: any Downstream, head: ByteBuffer, isToHead: Bool, mayUpgrade: Bool) {
+        self.downstream = downstream
         self.isToHead = isToHead
         self.mayUpgrade = mayUpgrade
         scanner = HeadScanner()
@@ -69,7 +69,7 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     /// Ends a complete exchange, so that the connection can serve another.
     func release() {
-        front = nil
+        downstream = nil
         // The surplus bytes belong to no request.
         guard input.readableBytes == 0, context != nil else { return close() }
         pool.release(self)
@@ -83,7 +83,7 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     /// Ends the output of a tunnel whose client is gone. Pending output may still be sent until `limit` has passed.
     func finish(within limit: TimeAmount) {
-        front = nil
+        downstream = nil
         guard let context else { return }
         endOutput()
         _ = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { self.close() }
@@ -91,13 +91,13 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     /// Closes the connection, even during an exchange.
     func close() {
-        front = nil
+        downstream = nil
         if let context { end(context) }
     }
 
     /// Requests a read if the client can accept more.
     func readIfWanted() {
-        guard front?.takesResponse ?? true else { return }
+        guard downstream?.takesResponse ?? true else { return }
         context?.read()
     }
 
@@ -112,7 +112,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard front != nil else { return close() }
+        guard downstream != nil else { return close() }
         isSilent = false
         input.take(unwrapInboundIn(data))
         do throws(HeadError) {
@@ -124,18 +124,18 @@ final class UpstreamConnection: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        front?.flush()
+        downstream?.flush()
         readIfWanted()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case .inputClosed? = event as? ChannelEvent else { return context.fireUserInboundEventTriggered(event) }
-        if isTunnel, let front { front.tunnelEnded(.upstream) } else { end(context) }
+        if isTunnel, let downstream { downstream.tunnelEnded(.upstream) } else { end(context) }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
-        front?.upstreamWritabilityChanged()
+        downstream?.upstreamWritabilityChanged()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -160,13 +160,13 @@ final class UpstreamConnection: ChannelInboundHandler {
         if hasClosed { return }
         hasClosed = true
         if isTunnel, failure == nil {
-            front?.tunnelClosed()
+            downstream?.tunnelClosed()
         } else if let body, body.endsWithConnection, failure == nil {
-            front?.responseEnd()
+            downstream?.responseEnd(trailers: ByteBuffer())
         } else {
             lose(failure.map { .error($0) } ?? .closed)
         }
-        front = nil
+        downstream = nil
         if isTunnel {
             pool.tunnelClosed()
             onTunnelClosed?()
@@ -176,28 +176,28 @@ final class UpstreamConnection: ChannelInboundHandler {
     }
 
     private func lose(_ cause: UpstreamCause) {
-        let front = front
+        let downstream = downstream
         close()
-        front?.upstreamLost(isSilent: isSilent, cause: cause)
+        downstream?.upstreamLost(isSilent: isSilent, cause: cause)
     }
 
     private func process() throws(HeadError) {
-        while let front, input.readableBytes > 0 {
+        while let downstream, input.readableBytes > 0 {
             if isTunnel {
-                front.tunnelPiece(input)
+                downstream.tunnelPiece(input)
                 input = ByteBuffer()
                 return
             }
             guard body != nil else {
-                guard try readHead(for: front) else { return }
+                guard try readHead(for: downstream) else { return }
                 continue
             }
-            guard try readBody(for: front) else { return }
+            guard try readBody(for: downstream) else { return }
         }
     }
 
     /// Reads the head of a response. Returns false if it is incomplete, or if the exchange is over.
-    private func readHead(for front: FrontConnection) throws(HeadError) -> Bool {
+    private func readHead(for downstream: any Downstream) throws(HeadError) -> Bool {
         let limits = pool.headLimits
         let end = try input.withHeadBytes { bytes throws(HeadError) in try scanner.end(of: bytes, limits: limits) }
         guard let end, let bytes = input.readSlice(length: end) else { return false }
@@ -206,33 +206,35 @@ final class UpstreamConnection: ChannelInboundHandler {
         }
         pool.works()
         if head.isInterim {
-            front.interimHead(head, bytes: bytes)
+            downstream.interimHead(head, bytes: bytes)
             return true
         }
         if head.isUpgrade {
             isTunnel = true
             pool.becameTunnel(self)
-            front.switched(head, bytes: bytes)
+            downstream.switched(head, bytes: bytes)
             return true
         }
         let decoder = BodyDecoder(head.framing)
         body = decoder
-        front.responseHead(head, bytes: bytes)
-        guard self.front === front, decoder.hasEnded else { return self.front === front }
-        front.responseEnd()
+        downstream.responseHead(head, bytes: bytes)
+        guard self.downstream === downstream else { return false }
+        guard decoder.hasEnded else { return true }
+        downstream.responseEnd(trailers: ByteBuffer())
         return false
     }
 
-    private func readBody(for front: FrontConnection) throws(HeadError) -> Bool {
+    private func readBody(for downstream: any Downstream) throws(HeadError) -> Bool {
         guard let step = try body?.next(&input) else { return false }
         switch step {
         case .needsMore: return false
         case .end: break
         case .piece(let piece):
-            front.responsePiece(piece)
-            guard self.front === front, body?.hasEnded ?? false else { return self.front === front }
+            downstream.responsePiece(piece)
+            guard self.downstream === downstream else { return false }
+            guard body?.hasEnded ?? false else { return true }
         }
-        front.responseEnd(trailers: body?.trailers ?? ByteBuffer())
+        downstream.responseEnd(trailers: body?.trailers ?? ByteBuffer())
         return false
     }
 }

@@ -28,21 +28,21 @@ final class UpstreamGroup {
         }
     }
 
-    /// Acquires a connection for a client's request. Calls `upstreamReady` or `upstreamFailed`, now or later.
-    func acquire(for front: FrontConnection, fresh: Bool) {
-        guard pools.count > 1 else { return pools[0].acquire(for: front, fresh: fresh) }
+    /// Acquires a connection for a request. Calls `upstreamReady` or `upstreamFailed`, now or later.
+    func acquire(for request: UpstreamRequest, fresh: Bool) {
+        guard pools.count > 1 else { return pools[0].acquire(for: request, fresh: fresh) }
         // A retry after a reused connection closed stays with its upstream.
-        if let target = front.record.target, fresh { return pools[target].acquire(for: front, fresh: true) }
-        if !acquireUntried(for: front) { front.upstreamFailed(.upstreamUnreachable, .noneLeft) }
+        if let target = request.targets.last, fresh { return pools[target].acquire(for: request, fresh: true) }
+        if !acquireUntried(for: request) { request.downstream.upstreamFailed(.upstreamUnreachable, .noneLeft) }
     }
 
-    /// Cancels a client's request that no longer waits for a connection.
-    func cancel(_ front: FrontConnection) {
-        for pool in pools { pool.cancel(front) }
+    /// Cancels a request that no longer waits for a connection.
+    func cancel(_ request: UpstreamRequest) {
+        for pool in pools { pool.cancel(request) }
     }
 
-    /// True if a client's request waits because of the connections that its own key holds.
-    func holdsBack(_ front: FrontConnection) -> Bool { pools.contains { $0.holdsBack(front) } }
+    /// True if a request waits because of the connections that its own key holds.
+    func holdsBack(_ request: UpstreamRequest) -> Bool { pools.contains { $0.holdsBack(request) } }
 
     /// Notes that a connection was opened, or that a reused one has responded.
     func works(_ pool: UpstreamPool) {
@@ -55,19 +55,15 @@ final class UpstreamGroup {
         return target.map { pools[$0].upstream }
     }
 
-    /// Handles a connection that could not be opened.
-    /// - Parameter front: the client's connection that still waits for it.
-    func connectFailed(_ pool: UpstreamPool, for front: FrontConnection?, answer: Answer, cause: UpstreamCause) {
+    /// Handles a connection that could not be opened for a request.
+    func connectFailed(_ pool: UpstreamPool, for request: UpstreamRequest, answer: Answer, cause: UpstreamCause) {
         if pools.count > 1, balancer.failed(pool.number, now: .now()) {
             metrics.ejections.increment()
             logger.warning("upstream ejected", metadata: ["upstream": "\(pool.upstream.authority)"])
         }
-        guard let front else { return }
-        if pools.count > 1 {
-            front.upstreamChanged()
-            if acquireUntried(for: front) { return }
-        }
-        front.upstreamFailed(answer, cause)
+        guard request.isWaiting else { return }
+        if pools.count > 1, acquireUntried(for: request) { return }
+        request.downstream.upstreamFailed(answer, cause)
     }
 
     func closeIdle(now: NIODeadline) {
@@ -78,14 +74,14 @@ final class UpstreamGroup {
         for pool in pools { pool.shutDown() }
     }
 
-    private func acquireUntried(for front: FrontConnection) -> Bool {
-        guard
-            let target = balancer.pick(
-                now: .now(), excluding: front.record.triedTargets, load: { self.pools[$0].load })
+    private func acquireUntried(for request: UpstreamRequest) -> Bool {
+        var request = request
+        let now = NIODeadline.now()
+        guard let target = balancer.pick(now: now, excluding: request.targets.bits, load: { self.pools[$0].load })
         else { return false }
-        front.record.triedTargets |= 1 << UInt64(target)
-        front.record.target = target
-        pools[target].acquire(for: front, fresh: false)
+        request.targets.insert(target)
+        request.downstream.upstreamPicked(request.targets, now: now)
+        pools[target].acquire(for: request, fresh: false)
         return true
     }
 }

@@ -15,7 +15,7 @@ final class UpstreamPool {
     private let address: SocketAddress?
     private let timeouts: GatewayConfiguration.Timeouts
     private let metrics: GatewayMetrics
-    private var state: PoolState<UpstreamConnection, FrontConnection, Account>
+    private var state: PoolState<UpstreamConnection, UpstreamRequest, Account>
     private var isShut = false
     let headLimits: HeadLimits
 
@@ -40,32 +40,29 @@ final class UpstreamPool {
     /// The number of requests that it serves, or that wait for it.
     var load: Int { state.load }
 
-    /// Acquires a connection for a client's request. Calls `upstreamReady` or `UpstreamGroup.connectFailed`, now or
-    /// later.
-    func acquire(for front: FrontConnection, fresh: Bool) {
-        let account = front.record.account
-        if let grant = state.acquire(front, of: account, fresh: fresh) { carryOut(grant, for: front, of: account) }
+    /// Acquires a connection for a request. Calls `upstreamReady` or `UpstreamGroup.connectFailed`, now or later.
+    func acquire(for request: UpstreamRequest, fresh: Bool) {
+        if let grant = state.acquire(request, of: request.account, fresh: fresh) { carryOut(grant, for: request) }
     }
 
     private func carryOut(
-        _ grant: PoolState<UpstreamConnection, FrontConnection, Account>.Grant, for front: FrontConnection,
-        of account: Account
+        _ grant: PoolState<UpstreamConnection, UpstreamRequest, Account>.Grant, for request: UpstreamRequest
     ) {
         switch grant {
         case .reuse(let connection):
-            connection.account = account
-            front.upstreamReady(connection, isReused: true)
-        case .connect: connect(for: front, of: account)
+            connection.account = request.account
+            request.downstream.upstreamReady(connection, isReused: true)
+        case .connect: connect(for: request)
         }
     }
 
     private func serveWaiters() {
-        while let (front, account, grant) = state.next() { carryOut(grant, for: front, of: account) }
+        while let (request, _, grant) = state.next() { carryOut(grant, for: request) }
     }
 
-    /// Cancels a client's request that no longer waits for a connection.
-    func cancel(_ front: FrontConnection) {
-        state.cancel(front, of: front.record.account)
+    /// Cancels a request that no longer waits for a connection.
+    func cancel(_ request: UpstreamRequest) {
+        state.cancel(request, of: request.account)
     }
 
     /// Takes back a connection whose exchange is complete.
@@ -89,7 +86,7 @@ final class UpstreamPool {
     }
 
     /// True if a request waits because of the connections that its own key holds.
-    func holdsBack(_ front: FrontConnection) -> Bool { state.isHeldBack(front, of: front.record.account) }
+    func holdsBack(_ request: UpstreamRequest) -> Bool { state.isHeldBack(request, of: request.account) }
 
     /// The number of waiting requests, and the fewest connections that the key of one holds; nil if none waits.
     var pressure: (waiting: Int, least: Int)? { state.pressure }
@@ -123,7 +120,7 @@ final class UpstreamPool {
         for connection in state.idleConnections { connection.close() }
     }
 
-    private func connect(for front: FrontConnection, of account: Account) {
+    private func connect(for request: UpstreamRequest) {
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(TimeAmount(timeouts.connect))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -131,35 +128,30 @@ final class UpstreamPool {
             .channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: tls == nil)
             .channelOption(.writeBufferWaterMark, value: .init(low: 32_768, high: 131_072))
-        let number = front.number
         metrics.upstreamConnections.increment()
         let connecting =
             address.map { bootstrap.connect(to: $0) } ?? bootstrap.connect(host: upstream.host, port: upstream.port)
         connecting.assumeIsolated().whenComplete { result in
             switch result {
-            case .success(let channel): self.connected(channel, for: front, number: number, of: account)
-            case .failure(let error): self.failed(error, for: front, number: number, of: account)
+            case .success(let channel): self.connected(channel, for: request)
+            case .failure(let error): self.failed(error, for: request)
             }
         }
     }
 
-    private func connected(
-        _ channel: any Channel, for front: FrontConnection, number: UInt64, of account: Account
-    ) {
+    private func connected(_ channel: any Channel, for request: UpstreamRequest) {
         let connection = UpstreamConnection(pool: self)
-        connection.account = account
+        connection.account = request.account
         do {
             guard let tls else {
                 try channel.pipeline.syncOperations.addHandler(connection)
                 // The channel becomes active after this callback. Until then, errors and its end are not reported.
-                return eventLoop.assumeIsolated().execute {
-                    self.ready(connection, for: front, number: number, of: account)
-                }
+                return eventLoop.assumeIsolated().execute { self.ready(connection, for: request) }
             }
             let handshake = UpstreamHandshake(limit: TimeAmount(timeouts.connect)) { result in
                 switch result {
-                case .success: self.ready(connection, for: front, number: number, of: account)
-                case .failure(let error): self.failed(error, for: front, number: number, of: account)
+                case .success: self.ready(connection, for: request)
+                case .failure(let error): self.failed(error, for: request)
                 }
             }
             try channel.pipeline.syncOperations.addHandlers([
@@ -168,33 +160,26 @@ final class UpstreamPool {
             ])
         } catch {
             channel.close(promise: nil)
-            failed(error, for: front, number: number, of: account)
+            failed(error, for: request)
         }
     }
 
-    private func ready(
-        _ connection: UpstreamConnection, for front: FrontConnection, number: UInt64, of account: Account
-    ) {
-        if connection.hasClosed {
-            return failed(connection.failure ?? ChannelError.eof, for: front, number: number, of: account)
-        }
+    private func ready(_ connection: UpstreamConnection, for request: UpstreamRequest) {
+        if connection.hasClosed { return failed(connection.failure ?? ChannelError.eof, for: request) }
         connection.isOpen = true
         group.works(self)
-        if front.isWaiting(number) {
-            front.upstreamReady(connection, isReused: false)
+        if request.isWaiting {
+            request.downstream.upstreamReady(connection, isReused: false)
         } else {
             release(connection)
         }
     }
 
-    private func failed(
-        _ error: any Error, for front: FrontConnection, number: UInt64, of account: Account
-    ) {
-        state.closed(nil, of: account)
+    private func failed(_ error: any Error, for request: UpstreamRequest) {
+        state.closed(nil, of: request.account)
         let timedOut = if case .connectTimeout? = error as? ChannelError { true } else { false }
         group.connectFailed(
-            self, for: front.isWaiting(number) ? front : nil,
-            answer: timedOut ? .upstreamTimeout : .upstreamUnreachable, cause: .error(error))
+            self, for: request, answer: timedOut ? .upstreamTimeout : .upstreamUnreachable, cause: .error(error))
         serveWaiters()
     }
 }

@@ -22,7 +22,7 @@ public final class AdminCredentials: Sendable {
         var changedAt: Duration?
         /// Keys that were checked against the copy alone and whose use is not recorded yet.
         var used: Set<SecretDigest> = []
-        var budget: RateBudget
+        var budget: TokenBucket
 
         subscript(digest: SecretDigest) -> AdminKey? { deactivated[digest] ?? keys[digest] }
 
@@ -43,10 +43,12 @@ public final class AdminCredentials: Sendable {
         }
     }
 
+    /// The time between two renewals of the copy.
+    private static let interval = Duration.seconds(1)
+
     private let bootstrap: BootstrapKey?
     private let store: any AdminKeyStore
     private let maxStaleness: Duration
-    private let interval: Duration
     private let time: TimeSource
     private let logger: Logger
     private let copy: Mutex<Copy>
@@ -58,16 +60,15 @@ public final class AdminCredentials: Sendable {
     ///   - maxStaleness: the maximum age of the copy.
     public init(
         bootstrap: BootstrapKey?, store: any AdminKeyStore, maxStaleness: Duration = .seconds(3_600),
-        interval: Duration = .seconds(1), lookupsPerSecond: Int = 20, time: TimeSource = .system, logger: Logger
+        lookupsPerSecond: Int = 20, time: TimeSource = .system, logger: Logger
     ) {
         self.bootstrap = bootstrap
         self.store = store
         self.maxStaleness = maxStaleness
-        self.interval = interval
         self.time = time
         self.logger = logger
         copy = Mutex(
-            Copy(budget: RateBudget(perSecond: lookupsPerSecond, burst: lookupsPerSecond * 5, now: time.uptime())))
+            Copy(budget: TokenBucket(perSecond: lookupsPerSecond, burst: lookupsPerSecond * 5, now: time.uptime())))
         renewals = ReadWaiters(time: time)
     }
 
@@ -113,7 +114,9 @@ public final class AdminCredentials: Sendable {
         case .digest(let digest):
             let (uptime, now) = (time.uptime(), time.now())
             let authentication: AdminAuthentication? = copy.withLock { copy in
-                guard let readAt = copy.readAt, uptime - readAt <= max(maxStaleness, interval * 5) else { return nil }
+                guard let readAt = copy.readAt, uptime - readAt <= max(maxStaleness, Self.interval * 5) else {
+                    return nil
+                }
                 let authentication = copy[digest]?.authentication(at: now) ?? .unknown
                 if case .valid(let admin) = authentication, admin.may(permission), copy.isUseDue(of: digest, at: now) {
                     copy.used.insert(digest)
@@ -198,7 +201,7 @@ public final class AdminCredentials: Sendable {
                 if !isFailing { logger.warning("admin keys cannot be read", metadata: ["error": "\(error)"]) }
                 isFailing = true
             }
-            guard (try? await time.sleep(interval)) != nil else { return }
+            guard (try? await time.sleep(Self.interval)) != nil else { return }
         }
     }
 

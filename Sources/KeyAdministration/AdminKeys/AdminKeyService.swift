@@ -23,16 +23,14 @@ public struct AdminKeyService: Sendable {
     public func list(
         limit: Int, after: ListCursor?, for admin: Admin
     ) async throws(AuthKeyError) -> (keys: [AdminKey], next: ListCursor?) {
-        let found = try await ask { () async throws(StoreError) in
-            try await store.adminKeys(of: admin.owners, after: after, limit: limit + 1)
-        }
+        let found = try await ask(await store.adminKeys(of: admin.owners, after: after, limit: limit + 1))
         let page = Array(found.prefix(limit))
         return (page, found.count > limit ? page.last.map(ListCursor.init(after:)) : nil)
     }
 
     public func key(_ id: String, for admin: Admin) async throws(AuthKeyError) -> AdminKey {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
-        let key = try await ask { () async throws(StoreError) in try await store.adminKey(keyID) }
+        let key = try await ask(await store.adminKey(keyID))
         guard let key, admin.sees(owner: key.owner) else { throw .notFound(id: id) }
         return key
     }
@@ -50,9 +48,7 @@ public struct AdminKeyService: Sendable {
         try FieldRules.expiry(attributes.expiresAt, now: now, lifetimes: KeyLifetimes())
         let token = Token.generate(prefix: AdminKey.prefix)
         let key = NewAdminKey(id: .generate(at: now), attributes: attributes, secret: NewSecret(token))
-        let created = try await ask(repetition: .duplicating) { () async throws(StoreError) in
-            try await store.createAdminKey(key, by: call)
-        }
+        let created = try await ask(repetition: .duplicating, await store.createAdminKey(key, by: call))
         credentials.note(created, key.secret.digest)
         return (created, token)
     }
@@ -64,8 +60,8 @@ public struct AdminKeyService: Sendable {
     ) async throws(AuthKeyError) -> AdminKey {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
         let now = time.now()
-        let outcome = try await ask { () async throws(StoreError) in
-            try await store.updateAdminKey(keyID, version: version, keepsLast: keepsLast, by: call) {
+        let outcome = try await ask(
+            await store.updateAdminKey(keyID, version: version, keepsLast: keepsLast, by: call) {
                 current throws(AuthKeyError) in
                 let wanted = try Self.checked(patch.applied(to: current))
                 if wanted.expiresAt != current.expiresAt {
@@ -76,17 +72,14 @@ public struct AdminKeyService: Sendable {
                 let given = isProlonged ? wanted.permissions : wanted.permissions.subtracting(current.permissions)
                 try Self.check(given, until: wanted.expiresAt, canBeGrantedBy: call.admin)
                 return wanted
-            }
-        }
+            })
         return try changed(outcome, id)
     }
 
     /// Deactivates an admin key permanently. The call is idempotent.
     public func deactivate(_ id: String, by call: AdminCall) async throws(AuthKeyError) {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
-        let outcome = try await ask { () async throws(StoreError) in
-            try await store.deactivateAdminKey(keyID, keepsLast: keepsLast, by: call)
-        }
+        let outcome = try await ask(await store.deactivateAdminKey(keyID, keepsLast: keepsLast, by: call))
         _ = try changed(outcome, id)
     }
 
@@ -117,11 +110,5 @@ public struct AdminKeyService: Sendable {
             throw .permissionMissing(missing)
         }
         if !permissions.isEmpty, end ?? .maximum > admin.expiresAt ?? .maximum { throw .outlivesAdmin }
-    }
-
-    private func ask<R: Sendable>(
-        repetition: AuthKeyError.Repetition = .harmless, _ question: () async throws(StoreError) -> R
-    ) async throws(AuthKeyError) -> R {
-        do { return try await question() } catch { throw AuthKeyError(error, repetition: repetition) }
     }
 }

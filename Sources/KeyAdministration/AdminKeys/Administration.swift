@@ -1,4 +1,3 @@
-public import AuthKeys
 public import Logging
 
 /// The admin credentials, the administration of admin keys, the audit trail and the log of refused attempts.
@@ -13,13 +12,12 @@ public struct Administration: Sendable {
     ///   - maxStaleness: the time for which admin keys are accepted from memory, where that applies.
     public init(
         store: any AdminKeyStore & AuditTrail, bootstrap: BootstrapKey?, maxStaleness: Duration = .seconds(3_600),
-        time: TimeSource = .system, logger: Logger
+        logger: Logger
     ) {
         credentials = AdminCredentials(
-            bootstrap: bootstrap, store: store, maxStaleness: maxStaleness, time: time, logger: logger)
-        keys = AdminKeyService(
-            store: store, hasBootstrapKey: bootstrap != nil, credentials: credentials, time: time)
+            bootstrap: bootstrap, store: store, maxStaleness: maxStaleness, logger: logger)
+        keys = AdminKeyService(store: store, hasBootstrapKey: bootstrap != nil, credentials: credentials)
         trail = store
-        refusals = RefusalLog(trail: store, time: time)
+        refusals = RefusalLog(trail: store)
     }
 }

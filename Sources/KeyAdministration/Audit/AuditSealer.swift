@@ -1,23 +1,17 @@
-public import AuthKeys
+import AuthKeys
 public import Logging
 import Metrics
 
 /// Seals the trail as it grows. All instances try; one succeeds at a time.
 public struct AuditSealer: Sendable {
     private let trail: any AuditTrail
-    private let interval: Duration
-    private let time: TimeSource
     private let logger: Logger
 
     private let sealed = Counter(label: "keyward_audit_sealed_total")
     private let failures = Counter(label: "keyward_audit_seal_failures_total")
 
-    public init(
-        trail: any AuditTrail, interval: Duration = .seconds(1), time: TimeSource = .system, logger: Logger
-    ) {
+    public init(trail: any AuditTrail, logger: Logger) {
         self.trail = trail
-        self.interval = interval
-        self.time = time
         self.logger = logger
     }
 
@@ -38,7 +32,7 @@ public struct AuditSealer: Sendable {
                 if !isFailing { logger.warning("the audit trail cannot be sealed", metadata: ["error": "\(error)"]) }
                 isFailing = true
             }
-            guard (try? await time.sleep(interval)) != nil else { return }
+            guard (try? await Task.sleep(for: .seconds(1))) != nil else { return }
         }
     }
 }

@@ -15,6 +15,8 @@ public final class RefusalLog: Sendable {
     /// The daily budget of anonymous callers, and of callers with revoked or expired admin keys.
     public static let dailyLimit = 5_000
     static let day = Duration.seconds(86_400)
+    /// The attempts a second with valid admin keys.
+    private static let adminsPerSecond = 50
 
     private struct State {
         var waiting: [NewAuditEvent] = []
@@ -24,7 +26,7 @@ public final class RefusalLog: Sendable {
         var idle: [CheckedContinuation<Void, Never>] = []
         var anonymous: DailyBudget
         var ended: DailyBudget
-        var admins: RateBudget
+        var admins: TokenBucket
         /// Attempts of callers without a valid credential that are neither in the trail nor in an event that counts
         /// them.
         var omitted = 0
@@ -56,19 +58,18 @@ public final class RefusalLog: Sendable {
     ///   - anonymous: attempts a second of unknown callers.
     ///   - ended: attempts a second with revoked or expired admin keys.
     ///   - daily: attempts a day of each of these two.
-    ///   - admins: attempts a second with valid admin keys.
     public init(
-        trail: any AuditTrail, anonymous: Int = 5, ended: Int = 5, daily: Int = RefusalLog.dailyLimit, admins: Int = 50,
+        trail: any AuditTrail, anonymous: Int = 5, ended: Int = 5, daily: Int = RefusalLog.dailyLimit,
         time: TimeSource = .system
     ) {
         self.trail = trail
         self.time = time
         let now = time.uptime()
-        func budget(_ rate: Int) -> RateBudget { RateBudget(perSecond: rate, burst: rate * 10, now: now) }
+        func budget(_ rate: Int) -> TokenBucket { TokenBucket(perSecond: rate, burst: rate * 10, now: now) }
         state = Mutex(
             State(
                 anonymous: DailyBudget(budget(anonymous), limit: daily, now: now),
-                ended: DailyBudget(budget(ended), limit: daily, now: now), admins: budget(admins)))
+                ended: DailyBudget(budget(ended), limit: daily, now: now), admins: budget(Self.adminsPerSecond)))
     }
 
     /// Queues an attempt and returns at once.
@@ -102,13 +103,13 @@ public final class RefusalLog: Sendable {
         if state.withLock({ $0.appendOmitted() }) { await write() }
     }
 
-    /// Waits until all attempts are written, and drops those that are not written in time. Call it at shutdown.
-    public func close(within limit: Duration = .seconds(2)) async {
+    /// Waits until all attempts are written, and drops those that are not written within 2 s. Call it at shutdown.
+    public func close() async {
         if state.withLock({ $0.appendOmitted() }) { Task { await write() } }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.finishWriting() }
             group.addTask {
-                try? await Task.sleep(for: limit)
+                try? await Task.sleep(for: .seconds(2))
                 self.stop()
             }
             await group.next()
@@ -168,12 +169,12 @@ public final class RefusalLog: Sendable {
 
 /// A budget with a daily limit. A day begins with the first attempt after the previous day.
 private struct DailyBudget {
-    private var rate: RateBudget
+    private var rate: TokenBucket
     private let limit: Int
     private var taken = 0
     private var end: Duration
 
-    init(_ rate: RateBudget, limit: Int, now: Duration) {
+    init(_ rate: TokenBucket, limit: Int, now: Duration) {
         self.rate = rate
         self.limit = limit
         end = now + RefusalLog.day
@@ -183,29 +184,6 @@ private struct DailyBudget {
         if now >= end { (taken, end) = (0, now + RefusalLog.day) }
         guard taken < limit, rate.take(now: now) else { return false }
         taken += 1
-        return true
-    }
-}
-
-/// A token bucket: rate and burst.
-struct RateBudget {
-    private let rate: Double
-    private let burst: Double
-    private var tokens: Double
-    private var refilledAt: Duration
-
-    init(perSecond rate: Int, burst: Int, now: Duration) {
-        self.rate = Double(rate)
-        self.burst = Double(burst)
-        tokens = Double(burst)
-        refilledAt = now
-    }
-
-    mutating func take(now: Duration) -> Bool {
-        tokens = min(tokens + (now - refilledAt) / .seconds(1) * rate, burst)
-        refilledAt = now
-        guard tokens >= 1 else { return false }
-        tokens -= 1
         return true
     }
 }

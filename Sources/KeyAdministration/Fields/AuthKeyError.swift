@@ -16,12 +16,8 @@ public enum AuthKeyError: Error, Sendable, Equatable {
     case outdated
     /// The request conflicts with the current state.
     case conflict(Conflict)
-    /// The database is unavailable, and no change was made. The detail is for logs.
-    case unavailable(detail: String)
-    /// The change was sent and not confirmed: it may have been made, or may still be made. The detail is for logs.
-    case outcomeUnknown(Repetition, detail: String)
-    /// An internal error. The detail is for logs.
-    case failed(detail: String)
+    /// The store failed. The repetition counts if the outcome of a change is unknown.
+    case store(StoreError, Repetition = .harmless)
 
     public enum Conflict: Sendable, Equatable {
         /// This `Idempotency-Key` already created a key. Its secret was shown then and is not stored.
@@ -30,8 +26,6 @@ public enum AuthKeyError: Error, Sendable, Equatable {
         case idempotencyKeyReused
         /// This `Idempotency-Key` already rotated the key. The secret was shown then and is not stored.
         case rotationReplayed(KeyID)
-        /// A key with this secret or id exists.
-        case duplicate
         /// Only a deactivated key can be deleted.
         case notDeactivated
         /// The key is deactivated or expired.
@@ -51,14 +45,12 @@ public enum AuthKeyError: Error, Sendable, Equatable {
         /// A second key, or a second secret.
         case duplicating
     }
+}
 
-    /// - Parameter repetition: the effect of repeating the request.
-    public init(_ error: StoreError, repetition: Repetition = .harmless) {
-        switch error.kind {
-        case .unavailable: self = .unavailable(detail: error.detail)
-        case .outcomeUnknown: self = .outcomeUnknown(repetition, detail: error.detail)
-        case .conflict: self = .conflict(.duplicate)
-        case .failed: self = .failed(detail: error.detail)
-        }
-    }
+/// Calls the store, whose error becomes an `AuthKeyError`.
+/// - Parameter repetition: the effect of repeating the request.
+func ask<R: Sendable>(
+    repetition: AuthKeyError.Repetition = .harmless, _ call: @autoclosure () async throws(StoreError) -> R
+) async throws(AuthKeyError) -> R {
+    do { return try await call() } catch { throw .store(error, repetition) }
 }

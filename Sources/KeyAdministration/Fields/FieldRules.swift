@@ -126,8 +126,8 @@ public enum FieldRules {
         return entries
     }
 
-    static func prefix(_ raw: String?, default standard: TokenPrefix) throws(AuthKeyError) -> TokenPrefix {
-        guard let raw else { return standard }
+    static func prefix(_ raw: String?) throws(AuthKeyError) -> TokenPrefix {
+        guard let raw else { return .standard }
         guard let prefix = TokenPrefix(raw) else {
             throw .invalid(param: "prefix", message: "prefix must be \(TokenPrefix.rule)")
         }

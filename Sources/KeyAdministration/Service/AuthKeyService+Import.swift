@@ -31,7 +31,7 @@ extension AuthKeyService {
             index.schemes.add(schemes)
             return report
         } catch let error as StoreError {
-            throw AuthKeyError(error)
+            throw AuthKeyError.store(error)
         }
     }
 

@@ -5,7 +5,6 @@ public import AuthKeys
 public struct AuthKeyService: Sendable {
     let store: any Store
     let index: KeyIndex
-    private let defaultPrefix: TokenPrefix
     let lifetimes: KeyLifetimes
     /// The scopes that requests need, for explanations.
     private let rules: ScopeRules
@@ -15,15 +14,13 @@ public struct AuthKeyService: Sendable {
     let importTurn = ImportTurn()
 
     public init(
-        store: any Store, index: KeyIndex, defaultPrefix: TokenPrefix = .standard,
-        lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(), usage: UsageRecorder? = nil,
-        time: TimeSource = .system
+        store: any Store, index: KeyIndex, lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(),
+        usage: UsageRecorder? = nil, time: TimeSource = .system
     ) {
         self.usage = usage
         self.rules = rules
         self.store = store
         self.index = index
-        self.defaultPrefix = defaultPrefix
         self.lifetimes = lifetimes
         self.time = time
     }
@@ -39,7 +36,7 @@ public struct AuthKeyService: Sendable {
         }
         guard var wanted = Self.seen(query, by: admin) else { return ([], nil) }
         wanted.limit += 1
-        let found = try await ask { () async throws(StoreError) in try await store.list(wanted) }
+        let found = try await ask(await store.list(wanted))
         let page = Array(found.prefix(query.limit))
         return (page, found.count > query.limit ? page.last.map { ListCursor(after: $0, in: query.order) } : nil)
     }
@@ -53,12 +50,12 @@ public struct AuthKeyService: Sendable {
     /// Returns the number of keys on all pages of a query.
     public func count(_ query: KeyQuery, for admin: Admin) async throws(AuthKeyError) -> KeyCount {
         guard let query = Self.seen(query, by: admin) else { return KeyCount(0, isExact: true) }
-        return try await ask { () async throws(StoreError) in try await store.count(query) }
+        return try await ask(await store.count(query))
     }
 
     public func key(_ id: String, for admin: Admin) async throws(AuthKeyError) -> AuthKey {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
-        let key = try await ask { () async throws(StoreError) in try await store.key(keyID) }
+        let key = try await ask(await store.key(keyID))
         guard let key, admin.sees(owner: key.owner) else { throw .notFound(id: id) }
         return key
     }
@@ -74,12 +71,10 @@ public struct AuthKeyService: Sendable {
         attributes = try FieldRules.checked(attributes)
         try Self.check(attributes.owner, isOf: call.admin)
         try FieldRules.expiry(attributes.expiresAt, now: now, lifetimes: lifetimes)
-        let token = Token.generate(prefix: try FieldRules.prefix(request.prefix, default: defaultPrefix))
+        let token = Token.generate(prefix: try FieldRules.prefix(request.prefix))
         let key = NewKey(id: .generate(at: now), attributes: attributes, secret: NewSecret(token))
         let claim = request.claim(by: call.admin.actor)
-        let outcome = try await ask(repetition: .of(claim)) { () async throws(StoreError) in
-            try await store.create(key, claim: claim, by: call)
-        }
+        let outcome = try await ask(repetition: .of(claim), await store.create(key, claim: claim, by: call))
         switch outcome {
         case .created(let created):
             index.apply(key.entry)
@@ -106,16 +101,15 @@ public struct AuthKeyService: Sendable {
     ) async throws(AuthKeyError) -> AuthKey {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
         let (now, lifetimes) = (time.now(), lifetimes)
-        let outcome = try await ask { () async throws(StoreError) in
-            try await store.update(keyID, version: version, by: call) { current throws(AuthKeyError) in
+        let outcome = try await ask(
+            await store.update(keyID, version: version, by: call) { current throws(AuthKeyError) in
                 let wanted = try FieldRules.checked(change(current))
                 try Self.check(wanted.owner, isOf: call.admin)
                 if wanted.expiresAt != current.expiresAt {
                     try FieldRules.expiry(wanted.expiresAt, now: now, lifetimes: lifetimes)
                 }
                 return wanted
-            }
-        }
+            })
         switch outcome {
         case .updated(let changed): return apply(changed)
         case .unknown: throw .notFound(id: id)
@@ -142,7 +136,7 @@ public struct AuthKeyService: Sendable {
     /// Returns the usage of a key by day.
     public func usage(_ id: String, days: Int, for admin: Admin) async throws(AuthKeyError) -> KeyUsageReport {
         let keyID = try await key(id, for: admin).id
-        let report = try await ask { () async throws(StoreError) in try await store.usage(keyID, days: days) }
+        let report = try await ask(await store.usage(keyID, days: days))
         guard let report else { throw .notFound(id: id) }
         return report
     }
@@ -150,9 +144,7 @@ public struct AuthKeyService: Sendable {
     /// Deletes a deactivated key.
     public func delete(_ id: String, version: Int64?, by call: AdminCall) async throws(AuthKeyError) {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
-        let outcome = try await ask { () async throws(StoreError) in
-            try await store.delete(keyID, version: version, by: call)
-        }
+        let outcome = try await ask(await store.delete(keyID, version: version, by: call))
         switch outcome {
         case .deleted(let entries): for entry in entries { index.apply(entry) }
         case .unknown: throw .notFound(id: id)
@@ -169,14 +161,13 @@ public struct AuthKeyService: Sendable {
         try FieldRules.idempotencyKey(idempotencyKey)
         try FieldRules.grace(grace)
         let current = try await key(id, for: call.admin)
-        let token = Token.generate(prefix: current.tokenPrefix ?? defaultPrefix)
+        let token = Token.generate(prefix: current.tokenPrefix ?? .standard)
         let rotation = Rotation(id: .generate(at: time.now()), secret: NewSecret(token), grace: grace)
         let claim = IdempotencyClaim(
             idempotencyKey: idempotencyKey, by: call.admin.actor,
             fields: ["rotate", keyID.description, "\(grace.components.seconds)"])
-        let outcome = try await ask(repetition: .of(claim)) { () async throws(StoreError) in
-            try await store.rotate(keyID, version: version, rotation, claim: claim, by: call)
-        }
+        let outcome = try await ask(
+            repetition: .of(claim), await store.rotate(keyID, version: version, rotation, claim: claim, by: call))
         switch outcome {
         case .rotated(let changed): return (IssuedKey(key: apply(changed), token: token), rotation.id)
         case .replayed(let id): throw .conflict(.rotationReplayed(id))
@@ -219,7 +210,7 @@ public struct AuthKeyService: Sendable {
         _ id: String, _ change: (KeyID) async throws(StoreError) -> [KeyEntry]?
     ) async throws(AuthKeyError) {
         guard let keyID = KeyID(id) else { throw .notFound(id: id) }
-        let entries = try await ask { () async throws(StoreError) in try await change(keyID) }
+        let entries = try await ask(await change(keyID))
         guard let entries else { throw .notFound(id: id) }
         for entry in entries { index.apply(entry) }
     }
@@ -227,12 +218,6 @@ public struct AuthKeyService: Sendable {
     private func apply(_ changed: ChangedKey) -> AuthKey {
         for entry in changed.entries { index.apply(entry) }
         return changed.key
-    }
-
-    func ask<R: Sendable>(
-        repetition: AuthKeyError.Repetition = .harmless, _ question: () async throws(StoreError) -> R
-    ) async throws(AuthKeyError) -> R {
-        do { return try await question() } catch { throw AuthKeyError(error, repetition: repetition) }
     }
 }
 

@@ -1,3 +1,9 @@
+import ControlBodies
+
+extension AdminKeyJSON {
+    var status: String { deactivatedAt != nil ? "deactivated" : active ? "active" : "expired" }
+}
+
 /// Admin keys as text.
 enum AdminKeyTable {
     private static let columns = [
@@ -8,7 +14,7 @@ enum AdminKeyTable {
         TextTable.Column(title: "LAST USED", dropRank: 6),
     ]
 
-    static func table(_ keys: [ControlClient.AdminKey]) -> TextTable {
+    static func table(_ keys: [AdminKeyJSON]) -> TextTable {
         TextTable(
             columns: columns,
             rows: keys.map { key in
@@ -21,7 +27,7 @@ enum AdminKeyTable {
     }
 
     /// Returns one admin key as text, one line per field.
-    static func details(_ key: ControlClient.AdminKey) -> [String] {
+    static func details(_ key: AdminKeyJSON) -> [String] {
         var fields = [
             ("id", key.id), ("name", TextTable.printable(key.name)), ("key", key.redactedValue),
             ("status", key.status), ("permissions", key.permissions.joined(separator: " ")),

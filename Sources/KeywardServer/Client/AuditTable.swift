@@ -1,6 +1,6 @@
 import AuthKeys
+import ControlBodies
 import FoundationEssentials
-import KeyAdministration
 
 /// The audit trail as text.
 enum AuditTable {
@@ -11,7 +11,7 @@ enum AuditTable {
         TextTable.Column(title: "CHANGES", dropRank: 5, cutWidth: 16),
     ]
 
-    static func table(_ events: [ControlClient.AuditEvent]) -> TextTable {
+    static func table(_ events: [AuditEventJSON]) -> TextTable {
         TextTable(
             columns: columns,
             rows: events.map { event in
@@ -24,7 +24,7 @@ enum AuditTable {
     }
 
     /// Returns the result of a verification as text, one line per finding.
-    static func lines(_ result: ControlClient.Verification) -> [String] {
+    static func lines(_ result: VerificationJSON) -> [String] {
         var lines = result.findings.map { finding in
             let position = [
                 finding.seq.map { "seal \($0)" }, finding.eventID.map { "event \($0)" },

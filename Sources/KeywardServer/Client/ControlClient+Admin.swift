@@ -1,102 +1,9 @@
-import AuthKeys
 import ControlAPI
-import FoundationEssentials
-import KeyAdministration
 import NIOCore
 import NIOHTTP1
 
 /// The requests for admin keys, the audit trail and instances.
 extension ControlClient {
-    /// An admin key as the API represents it.
-    struct AdminKey: Codable {
-        let id: String
-        let name: String
-        let permissions: [String]
-        let owner: String?
-        let redactedValue: String
-        let expiresAt: String?
-        let deactivatedAt: String?
-        let createdAt: String
-        let updatedAt: String
-        let lastUsedAt: String?
-        let active: Bool
-        let version: Int
-        let value: String?
-
-        enum CodingKeys: String, CodingKey {
-            case id, name, permissions, owner, active, version, value
-            case redactedValue = "redacted_value"
-            case expiresAt = "expires_at"
-            case deactivatedAt = "deactivated_at"
-            case createdAt = "created_at"
-            case updatedAt = "updated_at"
-            case lastUsedAt = "last_used_at"
-        }
-
-        var status: String { deactivatedAt != nil ? "deactivated" : active ? "active" : "expired" }
-    }
-
-    /// An event of the audit trail as the API represents it.
-    struct AuditEvent: Codable {
-        struct Actor: Codable {
-            let kind: String
-            let id: String?
-            let name: String?
-        }
-
-        let id: Int64
-        let at: String
-        let actor: Actor
-        let address: String
-        let requestID: String
-        let action: String
-        let keyID: String?
-        let owner: String?
-        let outcome: String
-        let code: String?
-        let changes: JSONValue
-        let seq: Int64?
-        let hash: String?
-
-        enum CodingKeys: String, CodingKey {
-            case id, at, actor, address, action, owner, outcome, code, changes, seq, hash
-            case requestID = "request_id"
-            case keyID = "key_id"
-        }
-    }
-
-    /// The result of a verification of the audit trail.
-    struct Verification: Codable {
-        struct Head: Codable {
-            let seq: Int64
-            let hash: String
-        }
-
-        struct Finding: Codable {
-            let kind: String
-            let seq: Int64?
-            let eventID: Int64?
-            let message: String
-
-            enum CodingKeys: String, CodingKey {
-                case kind, seq, message
-                case eventID = "event_id"
-            }
-        }
-
-        let intact: Bool
-        let head: Head?
-        let sealed: Int
-        let pending: Int
-        let findingCount: Int
-        let findings: [Finding]
-
-        enum CodingKeys: String, CodingKey {
-            case intact, head, sealed, pending, findings
-            case findingCount = "finding_count"
-        }
-    }
-
     private static let adminKeys = "/admin/api/v1/admin-keys"
     private static let audit = "/admin/api/v1/audit-events"
 
@@ -109,13 +16,11 @@ extension ControlClient {
     }
 
     func createAdminKey(_ members: [String: Member]) async throws -> Answer {
-        try await send(.POST, Self.adminKeys, body: Array(try JSONEncoder().encode(members)))
+        try await send(.POST, Self.adminKeys, body: members)
     }
 
     func updateAdminKey(_ id: String, _ members: [String: Member], version: Int64?) async throws -> Answer {
-        try await send(
-            .PATCH, "\(Self.adminKeys)/\(PercentEncoding.encode(id))", body: Array(try JSONEncoder().encode(members)),
-            version: version)
+        try await send(.PATCH, "\(Self.adminKeys)/\(PercentEncoding.encode(id))", body: members, version: version)
     }
 
     func deactivateAdminKey(_ id: String) async throws {
@@ -123,8 +28,7 @@ extension ControlClient {
     }
 
     func resync(acceptDatabase: Bool) async throws -> Answer {
-        let members: [String: Member] = ["accept_database": .flag(acceptDatabase)]
-        return try await send(.POST, "/admin/api/v1/instances/resync", body: Array(try JSONEncoder().encode(members)))
+        try await send(.POST, "/admin/api/v1/instances/resync", body: ["accept_database": acceptDatabase])
     }
 
     func auditEvents(query: [(String, String)]) async throws -> Answer {

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import ControlBodies
 import FoundationEssentials
 import NIOCore
 import NIOFoundationEssentialsCompat
@@ -6,27 +7,6 @@ import NIOHTTP1
 
 /// The requests for import and export, whose bodies have no size limit.
 extension ControlClient {
-    /// The result of an import.
-    struct ImportReport: Codable {
-        struct Problem: Codable {
-            let line: Int
-            let param: String?
-            let message: String
-        }
-
-        let imported: Int
-        let failed: Int
-        let dryRun: Bool
-        let errors: [Problem]
-        let errorsTruncated: Bool
-
-        enum CodingKeys: String, CodingKey {
-            case imported, failed, errors
-            case dryRun = "dry_run"
-            case errorsTruncated = "errors_truncated"
-        }
-    }
-
     private static let timeout = TimeAmount.hours(24)
 
     func importKeys(_ chunks: FileChunks, query: [(String, String)]) async throws -> Answer {
@@ -37,7 +17,7 @@ extension ControlClient {
             let response = try await client.execute(request, timeout: Self.timeout)
             let body = Array(try await response.body.collect(upTo: Self.bodyLimit).readableBytesView)
             let isReport = [.ok, .unprocessableEntity, .conflict].contains(response.status)
-            guard isReport, (try? JSONDecoder().decode(ImportReport.self, from: Data(body))) != nil else {
+            guard isReport, (try? JSONDecoder().decode(ImportReportJSON.self, from: Data(body))) != nil else {
                 throw Self.refusal(response.status, body, requestID: response.headers.first(name: "X-Request-Id"))
             }
             return Answer(body: body)

@@ -1,150 +1,14 @@
 import AsyncHTTPClient
 import AuthKeys
 import ControlAPI
+import ControlBodies
 import FoundationEssentials
-import Glibc
 import NIOCore
 import NIOFoundationEssentialsCompat
 import NIOHTTP1
 
 /// A client of the control listener. It follows no redirects, which could send the admin key to another server.
 struct ControlClient {
-    /// A key as the API represents it.
-    struct Key: Codable {
-        let id: String
-        let name: String
-        let description: String?
-        let owner: String?
-        let scopes: [String]?
-        let labels: [String: String]?
-        let redactedValue: String
-        let enabled: Bool
-        let lastUsedAt: String?
-        let lastAddress: String?
-        let lastAgent: String?
-        let requests: Int?
-        let secretLastUsedAt: String?
-        let expiresAt: String?
-        let notBefore: String?
-        let allowedMethods: [String]?
-        let allowedPaths: [String]?
-        let allowedCIDRs: [String]?
-        let reportOnly: [String]?
-        let deactivatedAt: String?
-        let createdAt: String
-        let updatedAt: String
-        let active: Bool
-        let version: Int?
-        let value: String?
-        let previousSecret: Previous?
-
-        struct Previous: Codable {
-            let redactedValue: String
-            let expiresAt: String
-            let lastUsedAt: String?
-
-            enum CodingKeys: String, CodingKey {
-                case redactedValue = "redacted_value"
-                case expiresAt = "expires_at"
-                case lastUsedAt = "last_used_at"
-            }
-        }
-
-        enum CodingKeys: String, CodingKey {
-            case previousSecret = "previous_secret"
-            case id, name, description, owner, scopes, labels, enabled, active, version, value
-            case redactedValue = "redacted_value"
-            case requests
-            case lastUsedAt = "last_used_at"
-            case lastAddress = "last_address"
-            case lastAgent = "last_agent"
-            case secretLastUsedAt = "secret_last_used_at"
-            case expiresAt = "expires_at"
-            case notBefore = "not_before"
-            case allowedMethods = "allowed_methods"
-            case allowedPaths = "allowed_paths"
-            case allowedCIDRs = "allowed_cidrs"
-            case reportOnly = "report_only"
-            case deactivatedAt = "deactivated_at"
-            case createdAt = "created_at"
-            case updatedAt = "updated_at"
-        }
-
-        /// True if the key was used in the last seven days.
-        var wasUsedLately: Bool {
-            let moment = lastUsedAt.flatMap { try? Timestamp(rfc3339: $0) }
-            return moment?.isRecentUse(at: .now) ?? false
-        }
-
-        var status: String {
-            if deactivatedAt != nil { return "deactivated" }
-            if active { return "active" }
-            return enabled ? "expired" : "disabled"
-        }
-    }
-
-    /// The explanation of a decision as the API represents it.
-    struct Explanation: Codable {
-        struct Step: Codable {
-            let rule: String
-            let outcome: String
-            let message: String?
-        }
-
-        let allowed: Bool
-        let code: String?
-        let status: Int
-        let decision: [Step]
-    }
-
-    /// The use of a key as the API represents it.
-    struct Usage: Codable {
-        struct Day: Codable {
-            let day: String
-            let requests: Int
-        }
-
-        struct Secret: Codable {
-            let redactedValue: String
-            let lastUsedAt: String?
-            let requests: Int
-
-            enum CodingKeys: String, CodingKey {
-                case requests
-                case redactedValue = "redacted_value"
-                case lastUsedAt = "last_used_at"
-            }
-        }
-
-        let lastUsedAt: String?
-        let requests: Int
-        let days: [Day]
-        let secrets: [Secret]
-
-        enum CodingKeys: String, CodingKey {
-            case requests, days, secrets
-            case lastUsedAt = "last_used_at"
-        }
-    }
-
-    /// The result of a key's verification as the API represents it.
-    struct Verdict: Decodable {
-        let valid: Bool
-        let code: String
-        let message: String?
-        let keyID: String?
-        let name: String?
-        let owner: String?
-        let scopes: [String]?
-        let expiresAt: String?
-
-        enum CodingKeys: String, CodingKey {
-            case valid, code, message, name, owner, scopes
-            case keyID = "key_id"
-            case expiresAt = "expires_at"
-        }
-    }
-
     /// A successful response.
     struct Answer {
         let body: [UInt8]
@@ -186,13 +50,11 @@ struct ControlClient {
     }
 
     func create(_ members: [String: Member], idempotencyKey: String?) async throws -> Answer {
-        let body = try JSONEncoder().encode(members)
-        return try await send(.POST, Self.path, body: Array(body), idempotencyKey: idempotencyKey)
+        try await send(.POST, Self.path, body: members, idempotencyKey: idempotencyKey)
     }
 
     func update(_ id: String, _ members: [String: Member], version: Int64?) async throws -> Answer {
-        let body = try JSONEncoder().encode(members)
-        return try await send(.PATCH, "\(Self.path)/\(PercentEncoding.encode(id))", body: Array(body), version: version)
+        try await send(.PATCH, "\(Self.path)/\(PercentEncoding.encode(id))", body: members, version: version)
     }
 
     func explain(_ id: String, query: [(String, String)]) async throws -> Answer {
@@ -204,10 +66,9 @@ struct ControlClient {
     }
 
     func rotate(_ id: String, graceSeconds: Int64?, idempotencyKey: String?) async throws -> Answer {
-        let body = try JSONEncoder().encode(graceSeconds.map { ["grace_seconds": $0] } ?? [:])
+        let body: [String: Int64] = graceSeconds.map { ["grace_seconds": $0] } ?? [:]
         return try await send(
-            .POST, "\(Self.path)/\(PercentEncoding.encode(id))/rotate", body: Array(body),
-            idempotencyKey: idempotencyKey)
+            .POST, "\(Self.path)/\(PercentEncoding.encode(id))/rotate", body: body, idempotencyKey: idempotencyKey)
     }
 
     func endPreviousSecret(_ id: String) async throws {
@@ -223,7 +84,7 @@ struct ControlClient {
     }
 
     func verify(_ members: [String: Member]) async throws -> Answer {
-        try await send(.POST, "/v1/verify", body: Array(try JSONEncoder().encode(members)), isChange: false)
+        try await send(.POST, "/v1/verify", body: members, isChange: false)
     }
 
     /// A member of a request's body.
@@ -253,8 +114,8 @@ struct ControlClient {
         do {
             return try JSONDecoder().decode(type, from: Data(answer.body))
         } catch {
-            throw StartError(
-                "the response is not in Keyward's format: check that the URL is that of its control listener")
+            throw CommandError(
+                .failure, "the response is not in Keyward's format: check that the URL is that of its control listener")
         }
     }
 
@@ -263,16 +124,17 @@ struct ControlClient {
     ///   - isChange: true if the request changes something; nil to decide by the method.
     ///   - timeout: the longest time until the whole response has arrived.
     func send(
-        _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
+        _ method: HTTPMethod, _ target: String, body: (any Encodable)? = nil, idempotencyKey: String? = nil,
         version: Int64? = nil, isChange: Bool? = nil, timeout: TimeAmount = .seconds(60)
     ) async throws -> Answer {
-        try await listener.withClient(
+        let content = try body.map { ByteBuffer(data: try JSONEncoder().encode($0)) }
+        return try await listener.withClient(
             read: max(.seconds(30), timeout), isChange: isChange ?? (method != .GET)
         ) { client in
             var request = request(method, target)
-            if let body {
+            if let content {
                 request.headers.add(name: "Content-Type", value: "application/json")
-                request.body = .bytes(ByteBuffer(bytes: body))
+                request.body = .bytes(content)
             }
             if let version { request.headers.add(name: "If-Match", value: "\"\(version)\"") }
             if let idempotencyKey { request.headers.add(name: "Idempotency-Key", value: idempotencyKey) }
@@ -311,16 +173,8 @@ struct ControlClient {
         query.isEmpty ? "" : "?" + query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
     }
 
-    private struct ErrorBody: Decodable {
-        struct Inner: Decodable {
-            let message: String
-            let code: String?
-        }
-        let error: Inner
-    }
-
     static func refusal(_ status: HTTPResponseStatus, _ body: [UInt8], requestID: String? = nil) -> CommandError {
-        guard let error = (try? JSONDecoder().decode(ErrorBody.self, from: Data(body)))?.error else {
+        guard let error = (try? JSONDecoder().decode(ErrorJSON.self, from: Data(body)))?.error else {
             return CommandError(exitStatus(of: status), "the control listener responded with \(status.code)")
         }
         switch error.code {

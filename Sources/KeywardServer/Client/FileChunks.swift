@@ -46,7 +46,7 @@ struct FileChunks: AsyncSequence, Sendable {
             let count = Glibc.read(descriptor, &bytes, bytes.count)
             if count >= 0 { return ByteBuffer(bytes: bytes.prefix(count)) }
             guard errno == EINTR else {
-                throw StartError("the file cannot be read: \(String(cString: strerror(errno)))")
+                throw CommandError(.failure, "the file cannot be read: \(String(cString: strerror(errno)))")
             }
         }
     }

@@ -1,11 +1,26 @@
 import AuthKeys
+import ControlBodies
 import KeyAdministration
+
+extension KeyJSON {
+    /// True if the key was used in the last seven days.
+    var wasUsedLately: Bool {
+        let moment = lastUsedAt.flatMap { try? Timestamp(rfc3339: $0) }
+        return moment?.isRecentUse(at: .now) ?? false
+    }
+
+    var status: String {
+        if deactivatedAt != nil { return "deactivated" }
+        if active { return "active" }
+        return enabled ? "expired" : "disabled"
+    }
+}
 
 /// Keys as text.
 enum KeyTable {
     /// Returns a table of keys.
     /// - Parameter order: the order of the list. The column that it sorts by is omitted last.
-    static func table(_ keys: [ControlClient.Key], order: String?) -> TextTable {
+    static func table(_ keys: [KeyJSON], order: String?) -> TextTable {
         var columns = [
             TextTable.Column(title: "ID"), TextTable.Column(title: "NAME", cutWidth: 12),
             TextTable.Column(title: "KEY", dropRank: 2), TextTable.Column(title: "STATUS", dropRank: 1),
@@ -41,7 +56,7 @@ enum KeyTable {
     }
 
     /// Returns one key as text, one line per field.
-    static func details(_ key: ControlClient.Key) -> [String] {
+    static func details(_ key: KeyJSON) -> [String] {
         var fields = [
             ("id", key.id), ("name", TextTable.printable(key.name)), ("key", key.redactedValue), ("status", key.status),
         ]
@@ -71,14 +86,14 @@ enum KeyTable {
     }
 
     /// Returns the explanation of a decision as text, one line per rule.
-    static func lines(_ explanation: ControlClient.Explanation) -> [String] {
+    static func lines(_ explanation: ExplanationJSON) -> [String] {
         let steps = explanation.decision.map { [$0.rule, $0.outcome, $0.message ?? ""] }
         return TextTable.aligned(steps)
             + [explanation.allowed ? "allowed" : "refused: \(explanation.status) \(explanation.code ?? "")"]
     }
 
     /// Returns the time, address and user agent of a key's last use; nil if the key was never used.
-    static func use(of key: ControlClient.Key) -> String? {
+    static func use(of key: KeyJSON) -> String? {
         key.lastUsedAt.map {
             moment($0) + (key.lastAddress.map { " from \(TextTable.printable($0))" } ?? "")
                 + (key.lastAgent.map { " by \(TextTable.printable($0))" } ?? "")
@@ -86,7 +101,7 @@ enum KeyTable {
     }
 
     /// Returns the use of a key as text, one line per secret and one per day.
-    static func lines(_ usage: ControlClient.Usage) -> [String] {
+    static func lines(_ usage: UsageJSON) -> [String] {
         if usage.requests == 0 { return ["not used yet"] }
         let secrets = usage.secrets.map { [$0.redactedValue, moment($0.lastUsedAt), String($0.requests)] }
         return TextTable.aligned([["SECRET", "LAST USED", "REQUESTS"]] + secrets)
@@ -96,7 +111,7 @@ enum KeyTable {
     }
 
     /// Returns the result of a key's verification as text, one line per field.
-    static func lines(_ verdict: ControlClient.Verdict) -> [String] {
+    static func lines(_ verdict: VerdictJSON) -> [String] {
         let fields: [(String, String?)] = [
             ("code", verdict.code), ("message", verdict.message), ("id", verdict.keyID), ("name", verdict.name),
             ("owner", verdict.owner), ("scopes", verdict.scopes?.joined(separator: " ")),

@@ -1,5 +1,5 @@
 import AsyncHTTPClient
-import ControlAPI
+import ControlBodies
 import FoundationEssentials
 import Gateway
 import Glibc
@@ -20,20 +20,13 @@ struct ListenerConnection {
     /// server gets one request, which carries no secret.
     func identify(within limit: TimeAmount = .seconds(30)) async throws {
         let response = try await get("/healthz", within: limit)
-        if response.status == .ok, Self.service(in: response.body) == ListenerIdentity.service { return }
+        let health = try? JSONDecoder().decode(HealthJSON.self, from: Data(response.body))
+        if response.status == .ok, health?.service == HealthJSON.controlListener { return }
         let hint = response.isGateway ? ": it is a gateway" : ""
         throw CommandError(
             .unreachable,
             "\(base) is not a control listener of Keyward\(hint) (GET /healthz responded with \(response.status.code)). "
                 + "Nothing else was sent to it")
-    }
-
-    private struct Identity: Decodable {
-        let service: String
-    }
-
-    private static func service(in body: [UInt8]) -> String? {
-        (try? JSONDecoder().decode(Identity.self, from: Data(body)))?.service
     }
 
     struct Response {
@@ -73,7 +66,7 @@ struct ListenerConnection {
             return result
         } catch {
             try? await client.shutdown()
-            let isOurs = error is StartError || error is CommandError || error is OutputError
+            let isOurs = error is CommandError || error is OutputError
             throw isOurs ? error : failure(error, isChange: isChange)
         }
     }

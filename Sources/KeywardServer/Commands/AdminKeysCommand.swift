@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlBodies
 import KeyAdministration
 
 /// `keyward admin-keys`.
@@ -55,7 +56,7 @@ struct AdminKeysCommand: AsyncParsableCommand {
         func run() async throws {
             try await Console.failing {
                 let connection = try await client.connect()
-                let (keys, _): ([ControlClient.AdminKey], Bool) = try await client.pages(
+                let (keys, _): ([AdminKeyJSON], Bool) = try await client.pages(
                     try await connection.adminKeyList(), all: true, of: connection)
                 if client.json { return try client.print(encoding: keys) }
                 try table.print(AdminKeyTable.table(keys))
@@ -121,7 +122,7 @@ struct AdminKeysCommand: AsyncParsableCommand {
                 members["expires_at"] = expiry.moment.map { .text($0) }
                 for member in cleared { members[member.rawValue] = ControlClient.Member.none }
                 guard !members.isEmpty else {
-                    throw StartError("there is nothing to change: see 'keyward admin-keys update --help'")
+                    throw CommandError(.failure, "there is nothing to change: see 'keyward admin-keys update --help'")
                 }
                 let answer = try await client.connect().updateAdminKey(id, members, version: ifVersion)
                 try client.print(adminKey: answer)

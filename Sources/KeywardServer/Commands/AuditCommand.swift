@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlBodies
 import Glibc
 import KeyAdministration
 
@@ -73,7 +74,7 @@ struct AuditCommand: AsyncParsableCommand {
             try await Console.failing {
                 let connection = try await client.connect()
                 let first = try await connection.auditEvents(query: [("limit", String(limit))] + filter.query)
-                let (events, areMore): ([ControlClient.AuditEvent], Bool) = try await client.pages(
+                let (events, areMore): ([AuditEventJSON], Bool) = try await client.pages(
                     first, all: all, of: connection)
                 if client.json {
                     try client.print(encoding: events)
@@ -103,7 +104,7 @@ struct AuditCommand: AsyncParsableCommand {
         func run() async throws {
             try await Console.failing {
                 let answer = try await client.connect().verifyAudit(expecting: expect)
-                let result = try ControlClient.decode(ControlClient.Verification.self, answer)
+                let result = try ControlClient.decode(VerificationJSON.self, answer)
                 if client.json {
                     try client.print(answer)
                 } else {

@@ -1,3 +1,4 @@
+import ControlBodies
 import Glibc
 
 /// Printing of secrets, which the control listener sends only once.
@@ -5,25 +6,25 @@ extension ClientOptions {
     /// Prints a key and its new secret.
     /// - Parameter isRotation: true if the key had a secret before.
     func print(issued answer: ControlClient.Answer, isRotation: Bool) throws {
-        let id = try? ControlClient.decode(ControlClient.Key.self, answer).id
+        let id = try? ControlClient.decode(KeyJSON.self, answer).id
         let rotate = "'keyward keys rotate \(id ?? "ID")' creates a new one"
         try print(
             secretIn: answer, of: "key \(id ?? "that was created")",
             remedy: isRotation ? "\(rotate), and revokes the secret from before this rotation at once" : rotate
         ) {
-            let key = try ControlClient.decode(ControlClient.Key.self, answer)
+            let key = try ControlClient.decode(KeyJSON.self, answer)
             return (KeyTable.details(key), key.value)
         }
     }
 
     /// Prints a new admin key and its secret.
     func print(issuedAdminKey answer: ControlClient.Answer) throws {
-        let id = try? ControlClient.decode(ControlClient.AdminKey.self, answer).id
+        let id = try? ControlClient.decode(AdminKeyJSON.self, answer).id
         try print(
             secretIn: answer, of: "admin key \(id ?? "that was created")",
             remedy: "deactivate it ('keyward admin-keys deactivate \(id ?? "ID")') and create another"
         ) {
-            let key = try ControlClient.decode(ControlClient.AdminKey.self, answer)
+            let key = try ControlClient.decode(AdminKeyJSON.self, answer)
             return (AdminKeyTable.details(key), key.value)
         }
     }
@@ -43,7 +44,8 @@ extension ClientOptions {
             try Console.out(lines)
             try Console.flush(STDOUT_FILENO, named: Console.standardOutput)
         } catch {
-            throw StartError("\(error); the new secret of \(subject) is lost, because it is not stored: \(remedy)")
+            throw CommandError(
+                .failure, "\(error); the new secret of \(subject) is lost, because it is not stored: \(remedy)")
         }
     }
 }

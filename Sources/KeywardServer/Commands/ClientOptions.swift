@@ -1,17 +1,15 @@
 import ArgumentParser
 import ControlAPI
+import ControlBodies
 import FoundationEssentials
 
 /// The options of commands that need an admin key: the key, the control listener, and the form of the output.
 struct ClientOptions: ParsableArguments {
-    @Option(
-        help: "A file that holds the admin key (or the key itself in KEYWARD_ADMIN_KEY).", completion: .file(),
-        transform: GivenText.nonEmpty)
+    @Option(help: Setting.adminKeyFile.flagHelp(), completion: .file(), transform: GivenText.nonEmpty)
     var adminKeyFile: String?
 
     @Option(
-        help:
-            "The data folder of Keyward, with the admin key if no other is given (KEYWARD_DATA_DIR). Default: .keyward.",
+        help: Setting.dataDirectory.flagHelp("The data folder of Keyward, with the admin key if no other is given"),
         completion: .directory, transform: GivenText.nonEmpty)
     var dataDir: String?
 
@@ -35,13 +33,13 @@ struct ClientOptions: ParsableArguments {
     /// Prints the key in a response.
     func print(key answer: ControlClient.Answer) throws {
         if json { return try print(answer) }
-        try Console.out(KeyTable.details(try ControlClient.decode(ControlClient.Key.self, answer)))
+        try Console.out(KeyTable.details(try ControlClient.decode(KeyJSON.self, answer)))
     }
 
     /// Prints the admin key in a response.
     func print(adminKey answer: ControlClient.Answer) throws {
         if json { return try print(answer) }
-        try Console.out(AdminKeyTable.details(try ControlClient.decode(ControlClient.AdminKey.self, answer)))
+        try Console.out(AdminKeyTable.details(try ControlClient.decode(AdminKeyJSON.self, answer)))
     }
 
     /// Returns all pages of a list, or the first one, and true if there are more.
@@ -64,18 +62,22 @@ struct ClientOptions: ParsableArguments {
     }
 
     private func adminKey(_ environment: [String: String]) throws -> String {
-        let named = try ListenerOptions.text("KEYWARD_ADMIN_KEY_FILE", "--admin-key-file", adminKeyFile, environment)
+        let named = try ListenerOptions.text(Setting.adminKeyFile, adminKeyFile, environment)
         // `serve` gives the file precedence too.
-        if named == nil, let key = try ListenerOptions.text("KEYWARD_ADMIN_KEY", nil, nil, environment) {
+        if named == nil, let key = try ListenerOptions.text(Setting.adminKey, nil, environment) {
             return key
         }
-        let folder = try ListenerOptions.text("KEYWARD_DATA_DIR", "--data-dir", dataDir, environment) ?? ".keyward"
+        let folder = try ListenerOptions.text(Setting.dataDirectory, dataDir, environment)
         do {
-            let (key, warning) = try AdminKeyFile.read(named ?? folder + "/admin-key")
+            guard let path = named ?? folder.map({ $0 + "/admin-key" }) else {
+                throw SettingsError(Setting.adminKeyFile)
+            }
+            let (key, warning) = try AdminKeyFile.read(path)
             if let warning { Console.error("keyward: warning: \(warning)") }
             return key
         } catch {
-            throw StartError(
+            throw CommandError(
+                .failure,
                 "there is no admin key: set KEYWARD_ADMIN_KEY, --admin-key-file, or --data-dir for the data folder (\(error))"
             )
         }

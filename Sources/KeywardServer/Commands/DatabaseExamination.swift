@@ -3,6 +3,7 @@ import AuthKeysPostgres
 import EmbeddedPostgres
 import Glibc
 import KeyAdministration
+import KeyAdministrationPostgres
 import LibPQ
 import Logging
 
@@ -107,10 +108,7 @@ struct DatabaseExamination {
         if try await AdminKeyCheck.canAdminister(on: connection) {
             report.pass("admin key", "it is not set, but the database holds an active one with the permission admin")
         } else {
-            report.fail(
-                "admin key",
-                "\(Setting.adminKey.environment) (or --admin-key-file) is required, because the database holds no active admin "
-                    + "key with the permission admin")
+            report.fail("admin key", "\(SettingsError.adminKeyRequired)")
         }
     }
 

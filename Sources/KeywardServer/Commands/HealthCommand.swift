@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlBodies
 import FoundationEssentials
 import NIOCore
 import NIOHTTP1
@@ -24,7 +25,7 @@ struct HealthCommand: AsyncParsableCommand {
             let (connection, limit) = (try listener.connection(), TimeAmount(timeout))
             try await connection.identify(within: limit)
             let response = try await connection.get(live ? "/healthz" : "/readyz", within: limit)
-            let health = try Readiness(response)
+            let health = try HealthJSON(response)
             if listener.json { try listener.print(response.body) } else { try Console.out(health.status) }
             guard response.status == .ok else { throw ExitCode.failure }
         } catch let exit as ExitCode {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlBodies
 import Glibc
 import NIOCore
 import Synchronization
@@ -33,7 +34,7 @@ extension KeysCommand {
         func run() async throws {
             try await Console.failing {
                 let answer = try await send()
-                let report = try ControlClient.decode(ControlClient.ImportReport.self, answer)
+                let report = try ControlClient.decode(ImportReportJSON.self, answer)
                 if client.json { try client.print(answer) } else { try show(report) }
                 if report.failed > 0 { throw ExitCode.failure }
             }
@@ -43,7 +44,7 @@ extension KeysCommand {
             let connection = try await client.connect()
             let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0 else {
-                throw StartError("\(file) cannot be read: \(String(cString: strerror(errno)))")
+                throw CommandError(.failure, "\(file) cannot be read: \(String(cString: strerror(errno)))")
             }
             defer { if descriptor != STDIN_FILENO { close(descriptor) } }
             let progress = ImportProgress()
@@ -53,7 +54,7 @@ extension KeysCommand {
                 chunks, query: [("mode", mode.rawValue), ("dry_run", String(dryRun))])
         }
 
-        private func show(_ report: ControlClient.ImportReport) throws {
+        private func show(_ report: ImportReportJSON) throws {
             for error in report.errors { Console.error("line \(error.line): \(error.message)") }
             if report.errorsTruncated { Console.error("... and \(report.failed - report.errors.count) more") }
             if report.failed > 0 { Console.error("\(Self.count(report.failed, "line")) failed") }

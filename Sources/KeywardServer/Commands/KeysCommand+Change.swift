@@ -40,7 +40,7 @@ extension KeysCommand {
             try await Console.failing {
                 let members = try members()
                 guard !members.isEmpty else {
-                    throw StartError("there is nothing to change: see 'keyward keys update --help'")
+                    throw CommandError(.failure, "there is nothing to change: see 'keyward keys update --help'")
                 }
                 let answer = try await client.connect().update(id, members, version: ifVersion)
                 try client.print(key: answer)

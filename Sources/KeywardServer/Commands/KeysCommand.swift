@@ -1,5 +1,6 @@
 import ArgumentParser
 import AuthKeys
+import ControlBodies
 import KeyAdministration
 
 /// `keyward keys`.
@@ -66,7 +67,7 @@ struct KeysCommand: AsyncParsableCommand {
             try await Console.failing {
                 let connection = try await client.connect()
                 let first = try await connection.list(query: query)
-                let (keys, areMore): ([ControlClient.Key], Bool) = try await client.pages(
+                let (keys, areMore): ([KeyJSON], Bool) = try await client.pages(
                     first, all: all, of: connection)
                 if client.json {
                     try client.print(encoding: keys)
@@ -117,8 +118,8 @@ struct KeysCommand: AsyncParsableCommand {
         func run() async throws {
             try await Console.failing {
                 let answer = try await client.connect().usage(id, days: days)
-                let usage = try ControlClient.decode(ControlClient.Usage.self, answer)
-                if client.json { return try client.print(encoding: usage) }
+                let usage = try ControlClient.decode(UsageJSON.self, answer)
+                if client.json { return try client.print(answer) }
                 try Console.out(KeyTable.lines(usage))
             }
         }
@@ -138,8 +139,8 @@ struct KeysCommand: AsyncParsableCommand {
         func run() async throws {
             try await Console.failing {
                 let answer = try await client.connect().explain(id, query: request.query)
-                let explanation = try ControlClient.decode(ControlClient.Explanation.self, answer)
-                if client.json { return try client.print(encoding: explanation) }
+                let explanation = try ControlClient.decode(ExplanationJSON.self, answer)
+                if client.json { return try client.print(answer) }
                 try Console.out(KeyTable.lines(explanation))
             }
         }
@@ -161,11 +162,11 @@ struct KeysCommand: AsyncParsableCommand {
             try await Console.failing {
                 let connection = try await client.connect()
                 if !yes, Console.isInteractive {
-                    let key = try ControlClient.decode(ControlClient.Key.self, try await connection.show(id))
+                    let key = try ControlClient.decode(KeyJSON.self, try await connection.show(id))
                     if key.deactivatedAt == nil, key.wasUsedLately, let use = KeyTable.use(of: key),
                         !Console.confirms("The key was last used at \(use). Deactivate it permanently?")
                     {
-                        throw StartError("not deactivated")
+                        throw CommandError(.failure, "not deactivated")
                     }
                 }
                 let answer = try await connection.deactivate(id)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlBodies
 import FoundationEssentials
 import NIOHTTP1
 
@@ -16,37 +17,24 @@ struct StatusCommand: AsyncParsableCommand {
             let connection = try listener.connection()
             try await connection.identify()
             let response = try await connection.get("/readyz")
-            let readiness = try Readiness(response)
+            let health = try HealthJSON(response)
             if listener.json {
                 try listener.print(response.body)
             } else {
-                try Console.out(readiness.lines(of: connection.base))
+                try Console.out(health.lines(of: connection.base))
             }
             guard response.status == .ok else { throw ExitCode.failure }
         }
     }
 }
 
-/// The state of an instance, as in the response of `/readyz`, or of `/healthz`, which has fewer members.
-struct Readiness: Decodable {
-    let status: String
-    let reason: String?
-    let indexAgeSeconds: Double?
-    let keys: Int?
-    let version: String?
-    let startedAt: String?
-
-    enum CodingKeys: String, CodingKey {
-        case status, reason, keys, version
-        case indexAgeSeconds = "index_age_seconds"
-        case startedAt = "started_at"
-    }
-
+extension HealthJSON {
     init(_ response: ListenerConnection.Response) throws {
         do {
             self = try JSONDecoder().decode(Self.self, from: Data(response.body))
         } catch {
-            throw StartError("the control listener responded with \(response.status.code) and without its state")
+            throw CommandError(
+                .failure, "the control listener responded with \(response.status.code) and without its state")
         }
     }
 

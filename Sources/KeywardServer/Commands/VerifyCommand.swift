@@ -1,5 +1,6 @@
 import ArgumentParser
 import AuthKeys
+import ControlBodies
 
 /// `keyward verify`.
 struct VerifyCommand: AsyncParsableCommand {
@@ -24,7 +25,7 @@ struct VerifyCommand: AsyncParsableCommand {
             var members = request.members
             members["key"] = .text(try key())
             let answer = try await client.connect().verify(members)
-            let verdict = try ControlClient.decode(ControlClient.Verdict.self, answer)
+            let verdict = try ControlClient.decode(VerdictJSON.self, answer)
             if client.json { try client.print(answer) } else { try Console.out(KeyTable.lines(verdict)) }
             guard verdict.valid else { throw ExitCode(CommandStatus.keyNotValid.rawValue) }
         }
@@ -40,7 +41,7 @@ struct VerifyCommand: AsyncParsableCommand {
             text = Console.secret("Key (not shown):") ?? ""
         }
         let name = keyFile ?? "standard input"
-        guard let key = try SettingText.clean(text, name) else { throw StartError("\(name) holds no key") }
+        guard let key = try SettingText.clean(text, name) else { throw CommandError(.failure, "\(name) holds no key") }
         return key
     }
 }

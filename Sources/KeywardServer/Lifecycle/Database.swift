@@ -18,18 +18,19 @@ struct Database: Sendable {
         if let target = settings.database {
             return Database(
                 target: target, direct: settings.listenDatabase ?? target,
-                directSetting: settings.listenDatabase == nil ? .databaseURL : .listenDatabaseURL, embedded: nil)
+                directSetting: settings.listenDatabase == nil ? Setting.databaseURL : Setting.listenDatabaseURL,
+                embedded: nil)
         }
         do {
             // Started by root, PostgreSQL runs as another user, who needs access to the folder.
             try Files.makeFolders(settings.dataDirectory, mode: geteuid() == 0 ? 0o711 : 0o700)
         } catch {
-            throw SettingsError(.dataDirectory, cannot: "\(settings.dataDirectory) cannot be created: \(error)")
+            throw SettingsError(Setting.dataDirectory, cannot: "\(settings.dataDirectory) cannot be created: \(error)")
         }
         SecretFile.log(SecretFile.inspectFolder(settings.dataDirectory).map { [$0] } ?? [], to: logger)
         let embedded = try await EmbeddedPostgres.start(settings.privatePostgres, logger: logger)
         let target = try PostgresTarget(embedded.connectionString)
-        return Database(target: target, direct: target, directSetting: .dataDirectory, embedded: embedded)
+        return Database(target: target, direct: target, directSetting: Setting.dataDirectory, embedded: embedded)
     }
 
     /// Opens a direct connection to PostgreSQL, for changes of the schema. Retries until the time limit while the
@@ -86,11 +87,11 @@ extension Database {
                 try await DatabasePreconditions.keepSessions(connection, second)
             }
             if !keepsSessions { found.append(text(.sessionsNotKept, directSetting, direct)) }
-            guard directSetting == .listenDatabaseURL else { return found }
+            guard directSetting == Setting.listenDatabaseURL else { return found }
             return try await found
-                + checking(.databaseURL, target, until: deadline, logger) { pooled in
+                + checking(Setting.databaseURL, target, until: deadline, logger) { pooled in
                     try await DatabasePreconditions.problems(onPooled: pooled, direct: connection)
-                }.map { text($0, .databaseURL, target) }
+                }.map { text($0, Setting.databaseURL, target) }
         }
     }
 

@@ -5,6 +5,7 @@ import EmbeddedPostgres
 import Gateway
 import HTTPCredentials
 import KeyAdministration
+import KeyAdministrationPostgres
 import LibPQ
 import Logging
 import Metrics
@@ -59,12 +60,12 @@ struct Instance: Service {
         from database: Database, verification: PostgresVerification, migrated: Int
     ) async throws {
         let (bootstrap, adminKeyPath) = try bootstrap(isPrivate: database.embedded != nil)
-        let store = verification.store
+        let (feed, store) = (verification.feed, PostgresAuthKeyStore(feed: verification.feed))
         let administration = Administration(
             store: store, bootstrap: bootstrap, maxStaleness: settings.maxStaleness, logger: logger)
         let watermark = try await cancelWhenGracefulShutdown {
             try await LockWatch(target: database.direct, logger: logger).watching {
-                try await store.adoptRestoredRows()
+                try await feed.adoptRestoredRows()
                 if bootstrap == nil { try await checkAdministrators(administration.credentials) }
                 return try await verification.load()
             }
@@ -87,10 +88,10 @@ struct Instance: Service {
             service: AuthKeyService(
                 store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes,
                 usage: usage),
-            administration: administration, index: index, freshness: freshness, writes: store.writes, metrics: metrics,
+            administration: administration, index: index, freshness: freshness, writes: feed.writes, metrics: metrics,
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
-                passesPreflights: settings.gateway.passesPreflights),
+                passesPreflights: settings.gateway.passesPreflights, usage: usage),
             issuer: settings.issuer, proxies: settings.gateway.trustedProxies, limits: connectionLimits)
         let report = StartReport(
             migrated: migrated, keys: index.count, isPrivate: database.embedded != nil, adminKeyPath: adminKeyPath,
@@ -104,9 +105,9 @@ struct Instance: Service {
         }
         var services: [any Service] = [
             RunsUntilShutdown { await verification.follow(from: watermark) },
-            RunsUntilShutdown { await store.monitorWrites() },
+            RunsUntilShutdown { await feed.monitorWrites() },
             RunsUntilShutdown { await Self.prune(store, logger: logger) },
-            RunsUntilShutdown { await Self.mark(store, logger: logger) },
+            RunsUntilShutdown { await Self.mark(feed, logger: logger) },
             RunsUntilShutdown { await administration.credentials.run() },
             RunsUntilShutdown { await AuditSealer(trail: store, logger: logger).run() },
         ]
@@ -123,11 +124,11 @@ struct Instance: Service {
             try await ServiceGroup(configuration: .init(services: services, endingInOrder: logger)).run()
         } catch {
             await administration.refusals.close()
-            await usage.flush()
+            await usage?.flush()
             throw error
         }
         await administration.refusals.close()
-        await usage.flush()
+        await usage?.flush()
     }
 
     /// Removes old rows from the database every hour, until shutdown.
@@ -143,10 +144,10 @@ struct Instance: Service {
 
     /// Writes a mark to the database every 20 seconds, until shutdown. By the marks, instances detect a database whose
     /// history was replaced, such as by a restore.
-    private static func mark(_ store: PostgresAuthKeyStore, logger: Logger) async {
+    private static func mark(_ feed: PostgresKeyFeed, logger: Logger) async {
         repeat {
             do throws(StoreError) {
-                try await store.mark()
+                try await feed.mark()
             } catch {
                 logger.debug("a mark could not be written to the database", metadata: ["error": "\(error)"])
             }
@@ -156,10 +157,7 @@ struct Instance: Service {
     /// Checks, if no admin key is set, that the database holds an active one with the permission `admin`.
     private func checkAdministrators(_ credentials: AdminCredentials) async throws {
         guard try await credentials.reach() == .none else { return }
-        throw SettingsError(
-            message:
-                "\(Setting.adminKey.environment) (or --admin-key-file) is required, because the database holds no active admin "
-                + "key with the permission admin: it takes \(Setting.adminKey.takes)")
+        throw SettingsError.adminKeyRequired
     }
 
     private func bootstrap(isPrivate: Bool) throws -> (key: BootstrapKey?, path: String?) {
@@ -171,11 +169,11 @@ struct Instance: Service {
         do {
             (text, path, warning) = try AdminKeyFile.readOrCreate(in: settings.dataDirectory)
         } catch let refusal as SecretFile.Refusal {
-            throw SettingsError(.dataDirectory, cannot: "\(refusal)")
+            throw SettingsError(Setting.dataDirectory, cannot: "\(refusal)")
         }
         SecretFile.log(warning.map { [$0] } ?? [], to: logger)
         guard let key = BootstrapKey(text) else {
-            throw SettingsError(.adminKeyFile, "\(path) holds a text of \(text.count) characters")
+            throw SettingsError(Setting.adminKeyFile, "\(path) holds a text of \(text.count) characters")
         }
         return (key, path)
     }
@@ -216,16 +214,16 @@ struct Instance: Service {
             if case .tls(let file, _) = error {
                 throw SettingsError(Self.setting(of: file, settings), cannot: "\(error)")
             }
-            throw SettingsError(.gatewayAddress, cannot: "\(error)")
+            throw SettingsError(Setting.gatewayAddress, cannot: "\(error)")
         }
     }
 
     /// Returns the setting that names a file.
     private static func setting(of file: String, _ settings: Settings) -> Setting {
         switch file {
-        case settings.gateway.certificate?.chain: .certificateFile
-        case settings.gateway.certificate?.key: .keyFile
-        default: .upstreamCAFile
+        case settings.gateway.certificate?.chain: Setting.certificateFile
+        case settings.gateway.certificate?.key: Setting.keyFile
+        default: Setting.upstreamCAFile
         }
     }
 

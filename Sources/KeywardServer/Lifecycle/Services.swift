@@ -84,9 +84,9 @@ struct ControlListener: Service {
             let reason =
                 error.errnoCode == EADDRINUSE
                 ? "the address is in use" : String(cString: strerror(error.errnoCode))
-            throw SettingsError(.controlAddress, cannot: "cannot listen on \(address): \(reason)")
+            throw SettingsError(Setting.controlAddress, cannot: "cannot listen on \(address): \(reason)")
         } catch let error as SocketAddressError {
-            throw SettingsError(.controlAddress, cannot: "cannot listen on \(address): \(error)")
+            throw SettingsError(Setting.controlAddress, cannot: "cannot listen on \(address): \(error)")
         }
     }
 }

@@ -1,3 +1,4 @@
+import AuthKeys
 import Logging
 
 /// A builder of one log line: a JSON object (RFC 8259), written member by member.
@@ -60,21 +61,21 @@ struct JSONLine {
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
-            case 0x00...0x1F, 0x7F: bytes += Self.escape(byte)
+            case 0x00...0x1F, 0x7F: bytes += Self.escape(byte).utf8
             default: bytes.append(byte)
             }
         }
         bytes.append(UInt8(ascii: "\""))
     }
 
-    private static func escape(_ byte: UInt8) -> [UInt8] {
+    /// Returns the escape of a control character. Unlike `JSONValue.quoted`, a line has the short forms, which people
+    /// read, and an escape of DEL, which a terminal interprets.
+    private static func escape(_ byte: UInt8) -> String {
         switch byte {
-        case 0x09: Array(#"\t"#.utf8)
-        case 0x0A: Array(#"\n"#.utf8)
-        case 0x0D: Array(#"\r"#.utf8)
-        default:
-            Array(#"\u00"#.utf8)
-                + [byte >> 4, byte & 0xF].map { $0 < 10 ? UInt8(ascii: "0") + $0 : UInt8(ascii: "a") + $0 - 10 }
+        case 0x09: #"\t"#
+        case 0x0A: #"\n"#
+        case 0x0D: #"\r"#
+        default: #"\u00"# + Hex.text([byte])
         }
     }
 }

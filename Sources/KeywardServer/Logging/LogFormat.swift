@@ -11,7 +11,7 @@ enum LogFormat: String {
     /// Sets up the logging system of the process.
     static func bootstrap(_ source: SettingsSource) throws(SettingsError) {
         let format = try format(source)
-        let level = try level(source)
+        let level = try source.value(Setting.logLevel) { Logger.Level(rawValue: $0.lowercased()) }
         let writer = LogWriter.standardError
         LoggingSystem.bootstrap { label in
             var handler: any LogHandler =
@@ -28,16 +28,7 @@ enum LogFormat: String {
     }
 
     private static func format(_ source: SettingsSource) throws(SettingsError) -> LogFormat {
-        guard let text = source.text(.logFormat) else { return standardErrorIsTerminal ? .text : .json }
-        guard let format = LogFormat(rawValue: text) else { throw SettingsError(.logFormat, "'\(text)' is invalid") }
-        return format
-    }
-
-    private static func level(_ source: SettingsSource) throws(SettingsError) -> Logger.Level {
-        guard let text = source.text(.logLevel) else { return .info }
-        guard let level = Logger.Level(rawValue: text.lowercased()) else {
-            throw SettingsError(.logLevel, "'\(text)' is invalid")
-        }
-        return level
+        guard source.text(Setting.logFormat) != nil else { return standardErrorIsTerminal ? .text : .json }
+        return try source.value(Setting.logFormat) { LogFormat(rawValue: $0) }
     }
 }

@@ -36,6 +36,6 @@ enum AdminKeyFile {
     }
 
     private static func unwritable(_ path: String) -> SettingsError {
-        SettingsError(.dataDirectory, cannot: "\(path) cannot be written: \(String(cString: strerror(errno)))")
+        SettingsError(Setting.dataDirectory, cannot: "\(path) cannot be written: \(String(cString: strerror(errno)))")
     }
 }

@@ -4,10 +4,9 @@ extension ConnectionLimits {
     /// Reads the limits and timeouts of the control listener's connections.
     init(_ source: SettingsSource) throws(SettingsError) {
         self.init()
-        try source.number(
-            .controlMaxConnections, &total, in: DescriptorBudget.fewestControlConnections...65_536)
-        try source.number(.controlMaxConnectionsPerAddress, &perAddress, in: 1...65_536)
-        try source.timeout(.controlRequestHeadTimeout, &requestHead)
-        try source.timeout(.controlIdleTimeout, &idle)
+        total = try source.number(Setting.controlMaxConnections)
+        perAddress = try source.number(Setting.controlMaxConnectionsPerAddress)
+        requestHead = try source.duration(Setting.controlRequestHeadTimeout)
+        idle = try source.duration(Setting.controlIdleTimeout)
     }
 }

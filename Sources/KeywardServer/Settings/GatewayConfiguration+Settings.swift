@@ -7,44 +7,43 @@ extension GatewayConfiguration {
     /// Reads the gateway's settings. The configuration has no routes if neither an upstream nor a route is set.
     init(_ source: SettingsSource) throws(SettingsError) {
         self.init(routes: try Self.routes(source))
-        let address = try source.address(.gatewayAddress, default: ListenAddress(host: host, port: port))
+        let address = try source.address(Setting.gatewayAddress)
         (host, port) = (address.host, address.port)
         certificate = try Self.certificate(source)
-        if let file = source.text(.upstreamCAFile) { upstreamTrust = .authorities(file: file) }
-        credentials = try Self.credentials(source)
-        trustedProxies = try Self.trustedProxies(source)
-        scopes = try Self.scopes(source)
-        try source.flag(.forwardCredentials, &forwardsCredentials)
-        try source.flag(.passPreflights, &passesPreflights)
-        try source.flag(.cutRevoked, &cutsRevoked)
+        if let file = source.text(Setting.upstreamCAFile) { upstreamTrust = .authorities(file: file) }
+        credentials = CredentialPlaces(try source.list(Setting.credentials, Self.credential))
+        trustedProxies = try source.list(Setting.trustedProxies) { IPNetwork($0) }
+        scopes = ScopeRules(try source.list(Setting.require) { ScopeRules.Rule($0) })
+        forwardsCredentials = try source.boolean(Setting.forwardCredentials)
+        passesPreflights = try source.boolean(Setting.passPreflights)
+        cutsRevoked = try source.boolean(Setting.cutRevoked)
         try readTimeouts(source)
         try readLimits(source)
-        threads = System.coreCount
-        try source.number(.threads, &threads, in: 1...1_024)
+        threads = try source.text(Setting.threads) == nil ? System.coreCount : source.number(Setting.threads)
     }
 
     private mutating func readTimeouts(_ source: SettingsSource) throws(SettingsError) {
-        try source.timeout(.connectTimeout, &timeouts.connect)
-        try source.timeout(.responseTimeout, &timeouts.responseHead)
-        try source.timeout(.idleTimeout, &timeouts.idle)
-        try source.timeout(.tunnelIdleTimeout, &timeouts.tunnelIdle)
-        try source.timeout(.keepAliveTimeout, &timeouts.keepAlive)
-        try source.timeout(.requestHeadTimeout, &timeouts.requestHead)
-        try source.timeout(.upstreamIdleTimeout, &timeouts.upstreamIdle)
-        try source.timeout(.drainTimeout, &timeouts.drain)
+        timeouts.connect = try source.duration(Setting.connectTimeout)
+        timeouts.responseHead = try source.duration(Setting.responseTimeout)
+        timeouts.idle = try source.duration(Setting.idleTimeout)
+        timeouts.tunnelIdle = try source.duration(Setting.tunnelIdleTimeout)
+        timeouts.keepAlive = try source.duration(Setting.keepAliveTimeout)
+        timeouts.requestHead = try source.duration(Setting.requestHeadTimeout)
+        timeouts.upstreamIdle = try source.duration(Setting.upstreamIdleTimeout)
+        timeouts.drain = try source.duration(Setting.drainTimeout)
     }
 
     private mutating func readLimits(_ source: SettingsSource) throws(SettingsError) {
-        try source.number(.maxHeadBytes, &limits.headBytes, in: 1_024...1_048_576)
-        try source.number(.maxTargetBytes, &limits.targetBytes, in: 256...1_048_576)
-        try source.number(.maxHeaders, &limits.fieldCount, in: 10...10_000)
-        try source.number(.maxConnections, &limits.connections, in: 1...1_000_000)
-        try source.number(.maxRequests, &limits.requestsInFlight, in: 1...1_000_000)
-        try source.number(.maxRequestsPerKey, &limits.requestsPerKey, in: 1...1_000_000)
-        try source.number(.maxTunnels, &limits.tunnelsPerLoop, in: 1...65_536)
-        try source.number(.maxStreams, &limits.streamsPerConnection, in: 1...10_000)
-        try source.number(.maxUpstreamConnections, &limits.upstreamConnectionsPerLoop, in: 1...65_536)
-        try source.number(.minUploadBytes, &limits.uploadBytesPerIdleTime, in: 0...1_048_576)
+        limits.headBytes = try source.number(Setting.maxHeadBytes)
+        limits.targetBytes = try source.number(Setting.maxTargetBytes)
+        limits.fieldCount = try source.number(Setting.maxHeaders)
+        limits.connections = try source.number(Setting.maxConnections)
+        limits.requestsInFlight = try source.number(Setting.maxRequests)
+        limits.requestsPerKey = try source.number(Setting.maxRequestsPerKey)
+        limits.tunnelsPerLoop = try source.number(Setting.maxTunnels)
+        limits.streamsPerConnection = try source.number(Setting.maxStreams)
+        limits.upstreamConnectionsPerLoop = try source.number(Setting.maxUpstreamConnections)
+        limits.uploadBytesPerIdleTime = try source.number(Setting.minUploadBytes)
     }
 
     private static func routes(_ source: SettingsSource) throws(SettingsError) -> [Route] {
@@ -55,17 +54,18 @@ extension GatewayConfiguration {
             if upstreams[prefix] == nil { order.append(prefix) }
             upstreams[prefix, default: []].append(upstream)
         }
-        for url in source.list(.upstreamURL) { try add("", url, .upstreamURL) }
-        for route in source.list(.routes) {
+        for url in source.list(Setting.upstreamURL) { try add("", url, Setting.upstreamURL) }
+        for route in source.list(Setting.routes) {
             // The error does not show the text, because its URL may contain a password.
             guard let equals = route.firstIndex(of: "="), isPrefix(route[..<equals]) else {
-                throw SettingsError(.routes, "a route has no valid prefix before '='")
+                throw SettingsError(Setting.routes, "a route has no valid prefix before '='")
             }
             let prefix = Route(prefix: String(route[..<equals]), upstreams: []).prefix
-            try add(prefix, route[route.index(after: equals)...], .routes)
+            try add(prefix, route[route.index(after: equals)...], Setting.routes)
         }
         for (prefix, list) in upstreams where list.count > 64 {
-            throw SettingsError(prefix.isEmpty ? .upstreamURL : .routes, "at most 64 upstreams can share a prefix")
+            throw SettingsError(
+                prefix.isEmpty ? Setting.upstreamURL : Setting.routes, "at most 64 upstreams can share a prefix")
         }
         return order.map { Route(prefix: $0, upstreams: upstreams[$0] ?? []) }
     }
@@ -84,46 +84,19 @@ extension GatewayConfiguration {
     }
 
     private static func certificate(_ source: SettingsSource) throws(SettingsError) -> CertificateFiles? {
-        switch (source.text(.certificateFile), source.text(.keyFile)) {
+        switch (source.text(Setting.certificateFile), source.text(Setting.keyFile)) {
         case (nil, nil): return nil
         case (let chain?, let key?): return CertificateFiles(chain: chain, key: key)
-        case (nil, _?): throw SettingsError(.certificateFile, "\(Setting.keyFile.environment) requires it")
-        case (_?, nil): throw SettingsError(.keyFile, "\(Setting.certificateFile.environment) requires it")
+        case (nil, _?): throw SettingsError(Setting.certificateFile, "\(Setting.keyFile.environment) requires it")
+        case (_?, nil): throw SettingsError(Setting.keyFile, "\(Setting.certificateFile.environment) requires it")
         }
     }
 
-    private static func credentials(_ source: SettingsSource) throws(SettingsError) -> CredentialPlaces {
-        guard source.text(.credentials) != nil else { return [.authorization, .xAPIKey] }
-        var places: CredentialPlaces = []
-        for name in source.list(.credentials) {
-            switch name.lowercased() {
-            case "authorization": places.insert(.authorization)
-            case "x-api-key": places.insert(.xAPIKey)
-            default: throw SettingsError(.credentials, "'\(name)' is not supported")
-            }
+    private static func credential(_ name: String) -> CredentialPlaces? {
+        switch name.lowercased() {
+        case "authorization": .authorization
+        case "x-api-key": .xAPIKey
+        default: nil
         }
-        return places
-    }
-
-    private static func scopes(_ source: SettingsSource) throws(SettingsError) -> ScopeRules {
-        var rules: [ScopeRules.Rule] = []
-        for text in source.list(.require) {
-            guard let rule = ScopeRules.Rule(text) else {
-                throw SettingsError(.require, "'\(text)' is not a valid rule")
-            }
-            rules.append(rule)
-        }
-        return ScopeRules(rules)
-    }
-
-    private static func trustedProxies(_ source: SettingsSource) throws(SettingsError) -> [IPNetwork] {
-        var networks: [IPNetwork] = []
-        for text in source.list(.trustedProxies) {
-            guard let network = IPNetwork(text) else {
-                throw SettingsError(.trustedProxies, "'\(text)' is not a valid network or address")
-            }
-            networks.append(network)
-        }
-        return networks
     }
 }

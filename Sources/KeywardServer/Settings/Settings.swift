@@ -41,33 +41,29 @@ struct Settings: Sendable {
     var warnings: [String]
 
     init(_ source: SettingsSource) throws(SettingsError) {
-        database = try Self.target(.databaseURL, source)
-        listenDatabase = try Self.target(.listenDatabaseURL, source)
-        databaseWait = try source.duration(.databaseWait, default: .seconds(30))
+        database = try Self.target(Setting.databaseURL, source)
+        listenDatabase = try Self.target(Setting.listenDatabaseURL, source)
+        databaseWait = try source.duration(Setting.databaseWait)
         warnings = source.warnings
         adminKey = try Self.adminKey(source, &warnings)
         gateway = try GatewayConfiguration(source)
-        if let path = gateway.certificate?.key { try Self.inspect(path, .keyFile, &warnings) }
-        control = try source.address(.controlAddress, default: ListenAddress(host: "127.0.0.1", port: 9090))
+        if let path = gateway.certificate?.key { try Self.inspect(path, Setting.keyFile, &warnings) }
+        control = try source.address(Setting.controlAddress)
         connections = try ConnectionLimits(source)
         let issuer = try Self.issuer(source)
         self.issuer = issuer ?? "http://\(control)"
         isIssuerUnreachable = issuer == nil && ["0.0.0.0", "::"].contains(control.host)
-        dataDirectory = source.text(.dataDirectory) ?? ".keyward"
-        maxStaleness = try source.duration(.maxStaleness, default: .seconds(3_600))
-        reconcileInterval = try source.duration(.reconcileInterval, default: .seconds(600))
-        guard (.seconds(1) ... .seconds(86_400)).contains(reconcileInterval) else {
-            throw SettingsError(.reconcileInterval)
-        }
+        dataDirectory = try source.value(Setting.dataDirectory) { $0 }
+        maxStaleness = try source.duration(Setting.maxStaleness)
+        reconcileInterval = try source.duration(Setting.reconcileInterval)
         endsWithTerminal = gateway.certificate == nil && isatty(STDIN_FILENO) == 1 && !Self.ignoresHangUp
         lifetimes = try Self.lifetimes(source)
-        usageInterval = try source.duration(.usageInterval, default: .seconds(30))
-        guard (.seconds(1) ... .seconds(60)).contains(usageInterval) else { throw SettingsError(.usageInterval) }
+        usageInterval = try source.duration(Setting.usageInterval)
         if gateway.port != 0, gateway.host == control.host, gateway.port == control.port {
-            throw SettingsError(.controlAddress, cannot: "the gateway has the same address")
+            throw SettingsError(Setting.controlAddress, cannot: "the gateway has the same address")
         }
         if database == nil, listenDatabase != nil {
-            throw SettingsError(.listenDatabaseURL, "it requires \(Setting.databaseURL.environment)")
+            throw SettingsError(Setting.listenDatabaseURL, "it requires \(Setting.databaseURL.environment)")
         }
     }
 
@@ -93,24 +89,21 @@ struct Settings: Sendable {
 
     /// Returns a URL without query and fragment (RFC 8414 section 2), and without a trailing slash.
     private static func issuer(_ source: SettingsSource) throws(SettingsError) -> String? {
-        guard let text = source.text(.issuer) else { return nil }
+        guard let text = source.text(Setting.issuer) else { return nil }
         guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host()?.isEmpty == false,
             url.query() == nil, url.fragment() == nil, url.user() == nil
-        else { throw SettingsError(.issuer) }
+        else { throw SettingsError(Setting.issuer) }
         return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
     private static func lifetimes(_ source: SettingsSource) throws(SettingsError) -> KeyLifetimes {
         func lifetime(_ setting: Setting) throws(SettingsError) -> Duration? {
-            guard source.text(setting) != nil else { return nil }
-            var duration = Duration.zero
-            try source.timeout(setting, &duration)
-            return duration
+            try source.text(setting) == nil ? nil : source.duration(setting)
         }
-        let (standard, longest) = (try lifetime(.keyDefaultLifetime), try lifetime(.keyMaxLifetime))
+        let (standard, longest) = (try lifetime(Setting.keyDefaultLifetime), try lifetime(Setting.keyMaxLifetime))
         if let standard, let longest, standard > longest {
             throw SettingsError(
-                .keyDefaultLifetime, cannot: "it is longer than \(Setting.keyMaxLifetime.environment)")
+                Setting.keyDefaultLifetime, cannot: "it is longer than \(Setting.keyMaxLifetime.environment)")
         }
         return KeyLifetimes(standard: standard, longest: longest)
     }
@@ -118,23 +111,23 @@ struct Settings: Sendable {
     private static func adminKey(
         _ source: SettingsSource, _ warnings: inout [String]
     ) throws(SettingsError) -> BootstrapKey? {
-        if let path = source.text(.adminKeyFile) {
+        if let path = source.text(Setting.adminKeyFile) {
             let key: String
             let warning: String?
             do {
                 (key, warning) = try AdminKeyFile.read(path)
             } catch {
-                throw SettingsError(.adminKeyFile, "\(error)")
+                throw SettingsError(Setting.adminKeyFile, "\(error)")
             }
             if let warning { warnings.append(warning) }
             guard let adminKey = BootstrapKey(key) else {
-                throw SettingsError(.adminKeyFile, "\(path) holds a text of \(key.count) characters")
+                throw SettingsError(Setting.adminKeyFile, "\(path) holds a text of \(key.count) characters")
             }
             return adminKey
         }
-        guard let key = source.text(.adminKey) else { return nil }
+        guard let key = source.text(Setting.adminKey) else { return nil }
         guard let adminKey = BootstrapKey(key) else {
-            throw SettingsError(.adminKey, "the value has \(key.count) characters")
+            throw SettingsError(Setting.adminKey, "the value has \(key.count) characters")
         }
         return adminKey
     }

@@ -2,39 +2,30 @@ import ControlAPI
 
 /// Readers of the common types of settings. Each throws an error with the setting's name for an invalid value.
 extension SettingsSource {
-    func duration(_ setting: Setting, default standard: Duration) throws(SettingsError) -> Duration {
-        guard let text = text(setting) else { return standard }
-        guard let duration = Duration(setting: text) else { throw SettingsError(setting, "'\(text)' is invalid") }
-        return duration
+    func duration(_ setting: Setting) throws(SettingsError) -> Duration {
+        try value(setting, setting.accepts.duration)
     }
 
-    /// Reads a duration that is longer than zero.
-    func timeout(_ setting: Setting, _ value: inout Duration) throws(SettingsError) {
-        value = try duration(setting, default: value)
-        guard value > .zero else { throw SettingsError(setting, "0 is out of range") }
+    func number(_ setting: Setting) throws(SettingsError) -> Int {
+        try value(setting, setting.accepts.number)
     }
 
-    func number(_ setting: Setting, _ value: inout Int, in range: ClosedRange<Int>) throws(SettingsError) {
-        guard let text = text(setting) else { return }
-        guard let number = Int(text), range.contains(number) else {
-            throw SettingsError(setting, "'\(text)' is invalid")
-        }
-        value = number
+    func boolean(_ setting: Setting) throws(SettingsError) -> Bool {
+        try value(setting) { Bool($0) }
     }
 
-    func flag(_ setting: Setting, _ value: inout Bool) throws(SettingsError) {
-        switch text(setting) {
-        case nil: break
-        case "false": value = false
-        case "true": value = true
-        case let text?: throw SettingsError(setting, "'\(text)' is invalid")
-        }
+    func address(_ setting: Setting) throws(SettingsError) -> ListenAddress {
+        try value(setting) { ListenAddress($0) }
     }
 
-    func address(_ setting: Setting, default standard: ListenAddress) throws(SettingsError) -> ListenAddress {
-        guard let text = text(setting) else { return standard }
-        guard let address = ListenAddress(text) else { throw SettingsError(setting, "'\(text)' is invalid") }
-        return address
+    /// Returns the value of a setting that is set or has a default.
+    func value<Value>(_ setting: Setting, _ parse: (String) -> Value?) throws(SettingsError) -> Value {
+        try Self.parse(text(setting) ?? "", setting, parse)
+    }
+
+    /// Returns the values of a comma-separated setting; an empty list if it is not set.
+    func list<Value>(_ setting: Setting, _ parse: (String) -> Value?) throws(SettingsError) -> [Value] {
+        try list(setting).map { text throws(SettingsError) in try Self.parse(text, setting, parse) }
     }
 
     /// Returns the elements of a comma-separated setting; an empty list if it is not set. Keeps empty elements, which
@@ -44,5 +35,12 @@ extension SettingsSource {
         return text.split(separator: ",", omittingEmptySubsequences: false).map { element in
             String(element.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
         }
+    }
+
+    private static func parse<Value>(
+        _ text: String, _ setting: Setting, _ parse: (String) -> Value?
+    ) throws(SettingsError) -> Value {
+        guard let value = parse(text) else { throw SettingsError(setting, "'\(text)' is invalid") }
+        return value
     }
 }

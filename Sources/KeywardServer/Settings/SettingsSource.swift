@@ -9,9 +9,6 @@ struct SettingsSource {
     private(set) var warnings: [String] = []
     private var texts: [Setting: String] = [:]
 
-    /// The settings whose values may hold a secret.
-    private static let secrets: Set<Setting> = [.adminKey, .databaseURL, .listenDatabaseURL]
-
     /// Reads the texts of all settings.
     /// - Parameters:
     ///   - flags: the values of the command line.
@@ -25,7 +22,7 @@ struct SettingsSource {
             EnvironmentVariablesProvider(environmentVariables: environment).prefixKeys(with: "keyward"),
         ]
         if let file = try file.flatMap({ path throws(SettingsError) in
-            try SettingText.clean(path, "--config (KEYWARD_CONFIG)")
+            try SettingText.clean(path, Setting.config.names)
         }) {
             let settings = try Self.read(file)
             for (setting, text) in settings { try Self.refuseEmpty(text, setting.names) }
@@ -34,14 +31,14 @@ struct SettingsSource {
         }
         let reader = ConfigReader(providers: providers)
         for setting in Setting.allCases {
-            let key = ConfigKey(setting.rawValue)
-            guard let text = reader.string(forKey: key, isSecret: Self.secrets.contains(setting)) else { continue }
+            let key = ConfigKey(setting.name)
+            guard let text = reader.string(forKey: key, isSecret: setting.isSecret) else { continue }
             texts[setting] = try SettingText.clean(text, setting.names)
         }
     }
 
-    /// Returns the text of a setting; nil if it is not set or empty.
-    func text(_ setting: Setting) -> String? { texts[setting] }
+    /// Returns the text of a setting, or its default; nil if the setting is not set or empty, and has no default.
+    func text(_ setting: Setting) -> String? { texts[setting] ?? setting.defaultValue }
 
     /// Refuses an empty value of a flag or file: a script with an unset variable would otherwise lift a restriction. An
     /// empty environment variable is valid, and counts as not set.
@@ -56,22 +53,19 @@ struct SettingsSource {
     private static func inspect(_ path: String, _ settings: [Setting: String]) throws(SettingsError) -> String? {
         do throws(SecretFile.Refusal) {
             let warning = try SecretFile.inspect(path)
-            return secrets.isDisjoint(with: settings.keys) ? nil : warning
+            return settings.keys.contains(where: \.isSecret) ? warning : nil
         } catch {
-            throw SettingsError(message: "--config: \(error)")
+            throw SettingsError(.config, cannot: "\(error)")
         }
     }
 
     private static func values(_ settings: [Setting: String]) -> [AbsoluteConfigKey: ConfigValue] {
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         for (setting, text) in settings {
-            values[AbsoluteConfigKey(ConfigKey(setting.rawValue))] = ConfigValue(.string(text), isSecret: true)
+            values[AbsoluteConfigKey(ConfigKey(setting.name))] = ConfigValue(.string(text), isSecret: true)
         }
         return values
     }
-
-    /// The environment variables of Keyward that are not settings of the server.
-    private static let foreign: Set<String> = ["KEYWARD_CONTROL_URL", "KEYWARD_CONFIG"]
 
     /// Returns true for a variable with which Kubernetes announces a service named `keyward` to every container, such
     /// as `<SERVICE>_SERVICE_HOST` and `<SERVICE>_PORT_8080_TCP`. No setting has such a name.
@@ -81,7 +75,7 @@ struct SettingsSource {
     }
 
     private static func refuseUnknown(environment: [String: String]) throws(SettingsError) {
-        let known = Set(Setting.allCases.map(\.environment)).union(foreign)
+        let known = Set((Setting.allCases + [.config, .controlURL]).map(\.environment))
         let unknown = environment.filter { name, value in
             name.hasPrefix("KEYWARD_") && !known.contains(name) && !isServiceLink(name, value)
         }
@@ -92,7 +86,7 @@ struct SettingsSource {
 
     private static func read(_ path: String) throws(SettingsError) -> [Setting: String] {
         guard let data = try? Data(contentsOf: URL(filePath: path)) else {
-            throw SettingsError(message: "--config takes a JSON file: \(path) cannot be read")
+            throw SettingsError(.config, "\(path) cannot be read")
         }
         do {
             try data.withUnsafeBytes { try JSONScanner.check($0) }
@@ -100,17 +94,16 @@ struct SettingsSource {
             if defect.namesMember, case .member(let name) = defect.path.last {
                 throw SettingsError(message: "'\(name)' in \(path) \(defect.reason)")
             }
-            throw SettingsError(message: "--config takes a JSON object, but \(path) is not one: \(defect.message)")
+            throw SettingsError(.config, "\(path) is not one: \(defect.message)")
         } catch {
-            throw SettingsError(message: "--config takes a JSON file: \(path) cannot be read")
+            throw SettingsError(.config, "\(path) cannot be read")
         }
         guard let members = try? JSONDecoder().decode([String: Member].self, from: data) else {
-            throw SettingsError(
-                message: "--config takes a JSON object of strings, numbers and booleans, but \(path) is not one")
+            throw SettingsError(.config, "\(path) is not one")
         }
         var settings: [Setting: String] = [:]
         for (name, member) in members {
-            guard let setting = Setting(rawValue: name) else {
+            guard let setting = Setting.allCases.first(where: { $0.name == name }) else {
                 throw SettingsError(message: "'\(name)' in \(path) is not a setting of Keyward")
             }
             settings[setting] = member.text

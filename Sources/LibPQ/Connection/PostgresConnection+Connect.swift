@@ -20,23 +20,21 @@ extension PostgresConnection {
         let deadline = Deadline(min(settings.connectTimeout, target.connectTimeout ?? settings.connectTimeout))
         // libpq resolves names in blocking calls that cannot be interrupted, so the caller does not wait for the queue
         // itself.
-        let outcome = OneShot<Result<Void, PostgresError>>()
+        let (outcomes, outcome) = AsyncStream.makeStream(
+            of: Result<Void, PostgresError>.self, bufferingPolicy: .bufferingOldest(1))
         let opening = Task {
             do throws(PostgresError) {
                 try await connection.open(target, deadline)
-                outcome.settle(.success(()))
+                outcome.yield(.success(()))
             } catch {
-                outcome.settle(.failure(error))
+                outcome.yield(.failure(error))
             }
         }
         DispatchQueue.global().asyncAfter(deadline: DispatchTime(deadline.instant)) {
-            outcome.settle(.failure(PostgresError(.timeout, detail: "connecting", nothingWasSent: true)))
+            outcome.yield(.failure(PostgresError(.timeout, detail: "connecting", nothingWasSent: true)))
         }
-        let result = await withTaskCancellationHandler {
-            await outcome.value()
-        } onCancel: {
-            outcome.settle(.failure(PostgresError(.cancelled, nothingWasSent: true)))
-        }
+        // Cancelling the task ends the stream.
+        let result = await outcomes.first { _ in true } ?? .failure(PostgresError(.cancelled, nothingWasSent: true))
         do throws(PostgresError) {
             try result.get()
             return connection

@@ -92,8 +92,8 @@ extension PostgresConnection {
             outcome.failure.map { (index, $0) }
         }).first {
             if index < mode.preambleCount { throw .unusableSession(error) }
-            if error.isStalePlan { forget(calls, serverForgot: error.sqlState == "26000") }
-            throw error.sqlState == "57014" ? deadline.interruption ?? error : error
+            if error.isStalePlan { forget(calls, serverForgot: error.sqlState == .invalidSQLStatementName) }
+            throw error.sqlState == .queryCanceled ? deadline.interruption ?? error : error
         }
         if isUnconfirmed {
             throw PostgresError(.timeout, detail: "the synchronous standby did not confirm the commit")

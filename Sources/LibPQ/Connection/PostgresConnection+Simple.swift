@@ -44,7 +44,7 @@ extension PostgresConnection {
     /// Runs a COPY to this program. The caller owns the connection.
     func run(
         copy sql: String, in transaction: PostgresTransaction? = nil, deadline: Deadline,
-        row: @Sendable (inout CopyRow) throws -> Void
+        row: @Sendable (inout RowCursor) throws -> Void
     ) async throws(PostgresError) -> Int {
         try Self.check(sql: sql)
         try await acquireTurn(.wire, deadline)
@@ -97,7 +97,7 @@ extension PostgresConnection {
     /// discarded.
     private func receiveCopy(
         into stream: inout CopyStream, _ failure: PostgresError?, _ deadline: inout Deadline,
-        row: @Sendable (inout CopyRow) throws -> Void
+        row: @Sendable (inout RowCursor) throws -> Void
     ) async throws(PostgresError) -> PostgresError? {
         var failure = failure
         while let session {
@@ -140,7 +140,7 @@ extension PostgresConnection {
     func finish(_ deadline: inout Deadline, _ failure: PostgresError?) async throws(PostgresError) {
         while isCancelUnderWay { try await progress(&deadline) }
         guard let failure else { return }
-        throw failure.sqlState == "57014" ? deadline.interruption ?? failure : failure
+        throw failure.sqlState == .queryCanceled ? deadline.interruption ?? failure : failure
     }
 }
 
@@ -153,7 +153,7 @@ extension Session {
 
     /// Passes on the rows that have arrived (libpq, "PQgetCopyData").
     fileprivate func receiveRows(
-        into stream: inout CopyStream, discarding: Bool, row: (inout CopyRow) throws -> Void
+        into stream: inout CopyStream, discarding: Bool, row: (inout RowCursor) throws -> Void
     ) -> CopyProgress {
         while true {
             var data: UnsafeMutablePointer<CChar>?

@@ -114,7 +114,7 @@ extension PostgresConnection {
     }
 
     public func copyOut(
-        _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout CopyRow) throws -> Void
+        _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout RowCursor) throws -> Void
     ) async throws(PostgresError) -> Int {
         let deadline = Deadline(timeout ?? settings.queryTimeout, renewing: timeout == nil)
         try await acquireTurn(.ownership, deadline)

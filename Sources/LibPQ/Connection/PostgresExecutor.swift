@@ -26,7 +26,7 @@ public protocol PostgresExecutor: Sendable {
     /// is thrown: a `PostgresError` as it is, any other as `.rowHandlerFailed`. Without a `timeout`, the connection's
     /// `queryTimeout` limits the wait for each part instead of the whole.
     func copyOut(
-        _ sql: String, timeout: Duration?, row: @escaping @Sendable (inout CopyRow) throws -> Void
+        _ sql: String, timeout: Duration?, row: @escaping @Sendable (inout RowCursor) throws -> Void
     ) async throws(PostgresError) -> Int
 
     /// Runs `COPY … FROM STDIN` with the bytes of `chunks`, and returns the number of rows. `CopyWriter` writes such
@@ -48,27 +48,8 @@ extension PostgresExecutor {
         try await query(sql, parameters, timeout: nil)
     }
 
-    /// Calls `execute(script:timeout:)` with the connection's `queryTimeout`.
-    public func execute(script: String) async throws(PostgresError) {
-        try await execute(script: script, timeout: nil)
-    }
-
     /// Calls `pipeline(_:timeout:)` with the connection's `queryTimeout`.
     public func pipeline(_ statements: [PostgresStatement]) async throws(PostgresError) -> [PostgresResult] {
         try await pipeline(statements, timeout: nil)
-    }
-
-    /// Calls `copyOut(_:timeout:row:)` with the connection's `queryTimeout`.
-    public func copyOut(
-        _ sql: String, row: @escaping @Sendable (inout CopyRow) throws -> Void
-    ) async throws(PostgresError) -> Int {
-        try await copyOut(sql, timeout: nil, row: row)
-    }
-
-    /// Calls `copyIn(_:timeout:chunks:)` with the connection's `queryTimeout`.
-    public func copyIn(
-        _ sql: String, chunks: some Sequence<[UInt8]> & Sendable
-    ) async throws(PostgresError) -> Int {
-        try await copyIn(sql, timeout: nil, chunks: chunks)
     }
 }

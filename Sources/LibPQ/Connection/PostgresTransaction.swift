@@ -38,7 +38,7 @@ public final class PostgresTransaction: PostgresExecutor {
     }
 
     public func copyOut(
-        _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout CopyRow) throws -> Void
+        _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout RowCursor) throws -> Void
     ) async throws(PostgresError) -> Int {
         try check()
         let deadline = Deadline(timeout ?? connection.settings.queryTimeout, renewing: timeout == nil)
@@ -86,7 +86,8 @@ extension PostgresConnection {
         // COMMIT of a failed transaction succeeds as a ROLLBACK; only its command tag shows it.
         guard results.first?.commandStatus == "COMMIT" else {
             throw PostgresError(
-                .server(sqlState: "25P02"), detail: "the transaction had failed before its COMMIT", sqlState: "25P02")
+                .server(sqlState: .inFailedSQLTransaction), detail: "the transaction had failed before its COMMIT",
+                sqlState: .inFailedSQLTransaction)
         }
     }
 

@@ -2,17 +2,20 @@
 /// from the message of libpq or of the server. The message itself is never passed on, because it contains names of
 /// hosts, users and files. `OptionRefusal` has libpq's reasons for refusing an option.
 enum ConnectionFailure {
-    /// Descriptions by SQLSTATE (PostgreSQL manual, appendix A).
-    private static let refusals: [String: String] = [
-        "28P01": "the password is not accepted", "28000": "the server does not admit this user (pg_hba.conf)",
-        "3D000": "the database does not exist: create it, with ENCODING 'UTF8' TEMPLATE template0",
-        "53300": "the server has no free connection",
-        "55000": "the database accepts no connections: ALTER DATABASE ... ALLOW_CONNECTIONS true",
-        "57P03": "the server is starting up or shutting down",
-        "42501": "the role may not connect to this database (GRANT CONNECT), or not change a setting in options",
-        "42601": "the server cannot read options (or PGOPTIONS)",
-        "42704": "the server does not know a setting in options (or PGOPTIONS)",
-        "22023": "the server does not accept the value of a setting in options (or PGOPTIONS, PGTZ, PGDATESTYLE)",
+    /// Descriptions by SQLSTATE.
+    private static let refusals: [SQLState: String] = [
+        .invalidPassword: "the password is not accepted",
+        .invalidAuthorizationSpecification: "the server does not admit this user (pg_hba.conf)",
+        .invalidCatalogName: "the database does not exist: create it, with ENCODING 'UTF8' TEMPLATE template0",
+        .tooManyConnections: "the server has no free connection",
+        .objectNotInPrerequisiteState: "the database accepts no connections: ALTER DATABASE ... ALLOW_CONNECTIONS true",
+        .cannotConnectNow: "the server is starting up or shutting down",
+        .insufficientPrivilege:
+            "the role may not connect to this database (GRANT CONNECT), or not change a setting in options",
+        .syntaxError: "the server cannot read options (or PGOPTIONS)",
+        .undefinedObject: "the server does not know a setting in options (or PGOPTIONS)",
+        .invalidParameterValue:
+            "the server does not accept the value of a setting in options (or PGOPTIONS, PGTZ, PGDATESTYLE)",
     ]
 
     /// Descriptions of libpq's own messages. They are in English unless a program calls `setlocale`, which this one
@@ -50,9 +53,9 @@ enum ConnectionFailure {
     }
 
     /// Returns the description of a failure, or nil if the cause is not known.
-    static func words(message: String, sqlState: String?) -> String? {
+    static func words(message: String, sqlState: SQLState?) -> String? {
         // The function name in the error is not translated (miscinit.c).
-        if sqlState == "28000", message.contains("InitializeSessionUserId") {
+        if sqlState == .invalidAuthorizationSpecification, message.contains("InitializeSessionUserId") {
             return "the role does not exist, or may not log in: CREATE ROLE ... LOGIN, or name another in user"
         }
         let known = (mistakes + causes).first { message.contains($0.sign) }

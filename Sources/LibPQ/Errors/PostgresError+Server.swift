@@ -7,18 +7,19 @@ extension PostgresError {
         func field(_ code: Int32) -> String? {
             PQresultErrorField(result, code).map { String(cString: $0) }
         }
-        guard let sqlState = field(KEYWARD_DIAG_SQLSTATE) else {
+        guard let sqlState = field(KEYWARD_DIAG_SQLSTATE).map(SQLState.init(rawValue:)) else {
             self.init(.connectionLost, detail: String(cString: PQresultErrorMessage(result)))
             return
         }
         let message = [field(KEYWARD_DIAG_MESSAGE), field(KEYWARD_DIAG_DETAIL)].compactMap { $0 }
         // Messages are translated, but the name of the function is not. The message is "cached plan must not change
         // result type".
-        let changedPlan = sqlState == "0A000" && field(KEYWARD_DIAG_SOURCE_FUNCTION) == "RevalidateCachedQuery"
+        let changedPlan =
+            sqlState == .featureNotSupported && field(KEYWARD_DIAG_SOURCE_FUNCTION) == "RevalidateCachedQuery"
         self.init(
             .server(sqlState: sqlState), detail: message.joined(separator: "; "), sqlState: sqlState,
             constraintName: field(KEYWARD_DIAG_CONSTRAINT), isFatal: field(KEYWARD_DIAG_SEVERITY) != "ERROR",
-            isStalePlan: changedPlan || sqlState == "26000")
+            isStalePlan: changedPlan || sqlState == .invalidSQLStatementName)
     }
 
     /// Creates the error of a connection attempt. libpq has no field for its SQLSTATE, but writes it into the message
@@ -30,12 +31,12 @@ extension PostgresError {
             nothingWasSent: true)
     }
 
-    static func sqlState(inVerboseMessage message: String) -> String? {
+    static func sqlState(inVerboseMessage message: String) -> SQLState? {
         for part in message.split(separator: ":") {
             let word = part.drop { $0 == " " }
             guard word.utf8.count == 5, let first = word.utf8.first, (0x30...0x39).contains(first) else { continue }
             if word.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) }) {
-                return String(word)
+                return SQLState(rawValue: String(word))
             }
         }
         return nil

@@ -15,7 +15,7 @@ public struct PostgresError: Error, Sendable {
         /// The calling task was cancelled.
         case cancelled
         /// PostgreSQL refused the statement (PostgreSQL manual, appendix A).
-        case server(sqlState: String)
+        case server(sqlState: SQLState)
         /// A value was NULL, or not of the requested type or length.
         case decoding
         /// A statement or parameter cannot be sent.
@@ -34,7 +34,7 @@ public struct PostgresError: Error, Sendable {
 
     private final class Storage: Sendable {
         let kind: Kind
-        let sqlState: String?
+        let sqlState: SQLState?
         let constraintName: String?
         let detail: String
         let nothingWasSent: Bool
@@ -44,7 +44,7 @@ public struct PostgresError: Error, Sendable {
         let underlying: (any Error)?
 
         init(
-            kind: Kind, sqlState: String?, constraintName: String?, detail: String, nothingWasSent: Bool,
+            kind: Kind, sqlState: SQLState?, constraintName: String?, detail: String, nothingWasSent: Bool,
             isOutcomeUnknown: Bool, isFatal: Bool, isStalePlan: Bool, underlying: (any Error)?
         ) {
             self.kind = kind
@@ -63,7 +63,7 @@ public struct PostgresError: Error, Sendable {
     private let storage: Storage
 
     init(
-        _ kind: Kind, detail: String = "", sqlState: String? = nil, constraintName: String? = nil,
+        _ kind: Kind, detail: String = "", sqlState: SQLState? = nil, constraintName: String? = nil,
         nothingWasSent: Bool = false, isOutcomeUnknown: Bool = false, isFatal: Bool = false, isStalePlan: Bool = false,
         underlying: (any Error)? = nil
     ) {
@@ -76,8 +76,8 @@ public struct PostgresError: Error, Sendable {
     /// The class of failure.
     public var kind: Kind { storage.kind }
 
-    /// The SQLSTATE, if PostgreSQL sent one (appendix A, "PostgreSQL Error Codes").
-    public var sqlState: String? { storage.sqlState }
+    /// The SQLSTATE, if PostgreSQL sent one.
+    public var sqlState: SQLState? { storage.sqlState }
 
     /// The name of the violated constraint, if the error is about one.
     public var constraintName: String? { storage.constraintName }
@@ -115,7 +115,9 @@ extension PostgresError {
 
     /// True if the server rolled the transaction back because of concurrent transactions (`serialization_failure`,
     /// `deadlock_detected`). The same transaction succeeds when it is repeated.
-    public var isConflict: Bool { (sqlState == "40001" || sqlState == "40P01") && !isOutcomeUnknown }
+    public var isConflict: Bool {
+        (sqlState == .serializationFailure || sqlState == .deadlockDetected) && !isOutcomeUnknown
+    }
 
     /// True if the problem is the server's and not the statement's, so that the same call can succeed later. That is:
     /// `isUnavailable`, or PostgreSQL lacks a resource, is shutting down, cannot read or write a file, or did not get a
@@ -123,9 +125,10 @@ extension PostgresError {
     public var isTransient: Bool {
         if isUnavailable || isStalePlan { return true }
         guard case .server(let sqlState) = kind else { return false }
-        // transaction_rollback, insufficient_resources, operator_intervention, system_error; then
-        // idle_in_transaction_session_timeout, transaction_timeout, lock_not_available.
-        return ["40", "53", "57", "58"].contains(sqlState.prefix(2)) || ["25P03", "25P04", "55P03"].contains(sqlState)
+        switch sqlState.conditionClass {
+        case .transactionRollback, .insufficientResources, .operatorIntervention, .systemError: return true
+        default: return [.idleInTransactionSessionTimeout, .transactionTimeout, .lockNotAvailable].contains(sqlState)
+        }
     }
 
     /// True if the database is unreachable, starting, stopping or read-only, or does not respond in time. The problem
@@ -134,7 +137,12 @@ extension PostgresError {
         switch kind {
         case .connectionFailed, .connectionLost, .timeout, .poolExhausted: true
         case .server(let sqlState):
-            sqlState.hasPrefix("08") || ["25006", "53300", "57014", "57P01", "57P02", "57P03"].contains(sqlState)
+            switch sqlState {
+            case .readOnlySQLTransaction, .tooManyConnections, .queryCanceled, .adminShutdown, .crashShutdown,
+                .cannotConnectNow:
+                true
+            default: sqlState.conditionClass == .connectionException
+            }
         case .cancelled, .decoding, .invalidParameter, .invalidTarget, .poolClosed, .transactionEnded,
             .rowHandlerFailed:
             false
@@ -158,18 +166,23 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, 
 
     /// True if every connection attempt fails until the settings or the server change. libpq refuses an option or the
     /// server's certificate, or has no password. Or the server refuses the role, the password, the database or a
-    /// setting (PostgreSQL manual, appendix A: classes 22, 28, 3D, 42 and 55).
+    /// setting.
     public var isRefusedForGood: Bool {
         guard kind == .connectionFailed else { return false }
         guard let sqlState else {
             return OptionRefusal.reason(in: storage.detail) != nil || ConnectionFailure.isMistake(storage.detail)
         }
-        return ["22", "28", "3D", "42", "55"].contains(sqlState.prefix(2))
+        switch sqlState.conditionClass {
+        case .dataException, .invalidAuthorizationSpecification, .invalidCatalogName,
+            .syntaxErrorOrAccessRuleViolation, .objectNotInPrerequisiteState:
+            return true
+        default: return false
+        }
     }
 
     /// True if the server refused a write because the session is read-only or the server is a standby. Another
     /// connection may lead to a server that accepts writes.
-    public var isReadOnly: Bool { sqlState == "25006" }
+    public var isReadOnly: Bool { sqlState == .readOnlySQLTransaction }
 
     /// All details, including the server's message: for developers, not for logs. (Swift uses it for an error inside an
     /// optional, an array or a `dump`.)

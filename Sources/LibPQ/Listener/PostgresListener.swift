@@ -84,7 +84,7 @@ public final class PostgresListener: Sendable {
         let pingChannel = "_keyward_ping_\(try process.rows.first?.int32(0) ?? 0)"
         ownChannel.withLock { $0 = pingChannel }
         for channel in channels + [pingChannel] {
-            try await connection.execute(script: "LISTEN \(Self.quote(channel))")
+            try await connection.execute(script: "LISTEN \(channel.quotedIdentifier)")
         }
         sink.confirm(gap: true)
         succeeded()
@@ -125,10 +125,6 @@ public final class PostgresListener: Sendable {
             }
             group.cancelAll()
         }
-    }
-
-    private static func quote(_ identifier: String) -> String {
-        "\"" + identifier.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
     }
 }
 

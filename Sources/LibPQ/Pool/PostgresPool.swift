@@ -110,7 +110,7 @@ public final class PostgresPool: PostgresExecutor {
     }
 
     public func copyOut(
-        _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout CopyRow) throws -> Void
+        _ sql: String, timeout: Duration? = nil, row: @escaping @Sendable (inout RowCursor) throws -> Void
     ) async throws(PostgresError) -> Int {
         try await lend(timeout) { connection, left throws(PostgresError) in
             try await connection.copyOut(sql, timeout: left, row: row)

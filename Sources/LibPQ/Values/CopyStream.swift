@@ -9,7 +9,7 @@ struct CopyStream {
     /// Parses one CopyData message and passes each row in it to `row`. The server sends whole rows, and the header
     /// before the first one.
     mutating func receive(
-        _ message: UnsafeRawBufferPointer, row: (inout CopyRow) throws -> Void
+        _ message: UnsafeRawBufferPointer, row: (inout RowCursor) throws -> Void
     ) throws(PostgresError) {
         var reader = WireReader(message)
         if !hasHeader { try readHeader(&reader) }
@@ -20,7 +20,7 @@ struct CopyStream {
                 continue
             }
             guard fields >= 0 else { throw Self.malformed() }
-            var next = CopyRow(reader, fields: fields)
+            var next = RowCursor(reader, fields: fields)
             do {
                 try row(&next)
             } catch let error as PostgresError {

@@ -8,7 +8,6 @@ enum PostgresType {
     static let int2: UInt32 = 21
     static let int4: UInt32 = 23
     static let text: UInt32 = 25
-    static let json: UInt32 = 114
     static let float8: UInt32 = 701
     static let byteaArray: UInt32 = 1001
     static let nameArray: UInt32 = 1003

@@ -37,15 +37,6 @@ enum BoolFormat: WireFormat {
     }
 }
 
-enum DoubleFormat: WireFormat {
-    static var types: [UInt32] { [PostgresType.float8] }
-
-    @inline(__always)
-    static func decode(_ bytes: UnsafeRawBufferPointer) -> Double? {
-        IntegerFormat<UInt64>.decode(bytes).map { Double(bitPattern: $0) }
-    }
-}
-
 enum UUIDFormat: WireFormat {
     static var types: [UInt32] { [PostgresType.uuid] }
 
@@ -108,22 +99,11 @@ enum JSONBFormat: WireFormat {
     }
 }
 
-/// One-dimensional arrays of text without NULLs.
+/// One-dimensional arrays of text without NULLs (`array_send`).
 enum TextArrayFormat: WireFormat {
-    static var types: [UInt32] { NullableTextArrayFormat.types }
-
-    static func decode(_ bytes: UnsafeRawBufferPointer) -> [String]? {
-        guard let elements = NullableTextArrayFormat.decode(bytes) else { return nil }
-        let present = elements.compactMap { $0 }
-        return present.count == elements.count ? present : nil
-    }
-}
-
-/// One-dimensional arrays of text (`array_send`).
-enum NullableTextArrayFormat: WireFormat {
     static var types: [UInt32] { [PostgresType.textArray, PostgresType.varcharArray, PostgresType.nameArray] }
 
-    static func decode(_ bytes: UnsafeRawBufferPointer) -> [String?]? {
+    static func decode(_ bytes: UnsafeRawBufferPointer) -> [String]? {
         var reader = WireReader(bytes)
         guard let dimensions = reader.integer(Int32.self), reader.integer(Int32.self) != nil,
             let type = reader.integer(UInt32.self), TextFormat.types.contains(type)
@@ -132,16 +112,14 @@ enum NullableTextArrayFormat: WireFormat {
         guard dimensions == 1, let count = reader.integer(Int32.self), reader.integer(Int32.self) != nil,
             count >= 0, Int(count) <= reader.remaining / 4
         else { return nil }
-        var elements: [String?] = []
+        var elements: [String] = []
         elements.reserveCapacity(Int(count))
         for _ in 0..<count {
-            guard let length = reader.integer(Int32.self) else { return nil }
-            if length == -1 {
-                elements.append(nil)
-            } else {
-                guard let element = reader.bytes(length), let text = TextFormat.decode(element) else { return nil }
-                elements.append(text)
-            }
+            // The length of a NULL is -1, which `bytes` refuses.
+            guard let length = reader.integer(Int32.self), let element = reader.bytes(length),
+                let text = TextFormat.decode(element)
+            else { return nil }
+            elements.append(text)
         }
         return reader.isAtEnd ? elements : nil
     }
@@ -171,7 +149,11 @@ struct WireReader {
 
     @inline(__always)
     mutating func bytes(_ count: Int32) -> UnsafeRawBufferPointer? {
-        guard count >= 0, Int(count) <= remaining else { return nil }
+        guard count >= 0, Int(count) <= remaining else {
+            // Nothing is read from the middle of a field.
+            position = buffer.count
+            return nil
+        }
         let start = position
         position += Int(count)
         return UnsafeRawBufferPointer(rebasing: buffer[start..<position])

@@ -7,8 +7,9 @@ final class WarningPace: Sendable {
     private let last = Mutex<ContinuousClock.Instant?>(nil)
 
     /// Returns true if a warning is due now.
-    func isDue(now: ContinuousClock.Instant = .now) -> Bool {
-        last.withLock { last in
+    func isDue() -> Bool {
+        let now = ContinuousClock.now
+        return last.withLock { last in
             if let last, now - last < Self.interval { return false }
             last = now
             return true

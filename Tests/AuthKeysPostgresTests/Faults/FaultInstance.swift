@@ -1,5 +1,6 @@
 import AuthKeysPostgres
 import Foundation
+import KeyAdministrationPostgres
 import LibPQ
 import Logging
 import TestSupport
@@ -16,7 +17,7 @@ struct FaultInstance: Sendable {
     /// The name of the database of all instances in these tests.
     static let database = "faults"
 
-    var store: PostgresAuthKeyStore { verification.store }
+    var store: PostgresAuthKeyStore { PostgresAuthKeyStore(feed: verification.feed) }
     var index: KeyIndex { verification.index }
 
     /// Prints the log of the instance if `KEYWARD_TEST_LOG` is set.

@@ -1,5 +1,5 @@
 import AuthKeysPostgres
-import Foundation
+import KeyAdministrationPostgres
 import LibPQ
 import Synchronization
 import TestSupport
@@ -92,7 +92,7 @@ struct RestoreTests {
                 await eventually {
                     !instance.accepts(revoked) && instance.accepts(widened) && instance.accepts(vanished)
                 })
-            let (id, digest) = (missed.id.description, missed.digest.bytes.map { String(format: "%02x", $0) }.joined())
+            let (id, digest) = (missed.id.description, Hex.text(missed.digest.bytes))
             try await instance.sql(
                 """
                 SET session_replication_role = replica;
@@ -163,7 +163,7 @@ struct RestoreTests {
                     UsageCount(digest: key.digest, keyID: key.id, day: 20_000, requests: 1, lastUsedAt: .now)
                 ])
             }
-            await #expect(throws: StoreError.self) { try await instance.store.mark() }
+            await #expect(throws: StoreError.self) { try await instance.store.feed.mark() }
             #expect(await eventually { instance.verification.freshness.status == .degraded })
             #expect(instance.accepts(key))
             for table in ["auth_keys", "auth_key_usage", "audit_events", "audit_seals", "feed_epochs"] {

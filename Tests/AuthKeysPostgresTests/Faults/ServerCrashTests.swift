@@ -2,6 +2,7 @@ import AuthKeysPostgres
 import Foundation
 import Glibc
 import KeyAdministration
+import KeyAdministrationPostgres
 import LibPQ
 import TestSupport
 import Testing

@@ -56,7 +56,7 @@ struct ChainTests {
             previous: nil)
         // Computed by another program.
         let digest = "1c3ca288a09015bab5abdbfe2b974dee7db676d1c5bbd993149fa7739a0aea04"
-        #expect(seal.hash.bytes.map { String(0x100 + Int($0), radix: 16).dropFirst() }.joined() == digest)
+        #expect(Hex.text(seal.hash.bytes) == digest)
     }
 
     @Test("changed, removed and inserted events and missing links are found")

@@ -43,7 +43,7 @@ struct ImportRequestTests {
     func encodings() throws {
         for algorithm in TokenScheme.Algorithm.allCases {
             let bytes = (0..<algorithm.byteCount).map { UInt8(truncatingIfNeeded: $0 * 41 + 251) }
-            let hex = bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+            let hex = Hex.text(bytes)
             let url = Base64URL.encode(bytes)
             let plain = url.replacing("-", with: "+").replacing("_", with: "/")
             let padded = plain + String(repeating: "=", count: (4 - plain.count % 4) % 4)

@@ -123,10 +123,12 @@ struct AuthKeyServiceTests {
     @Test("changes fail as unavailable while the database is down")
     func unavailable() async {
         store.isDown = true
-        await #expect(throws: AuthKeyError.unavailable(detail: "down")) {
+        await #expect(throws: AuthKeyError.store(StoreError(.unavailable, detail: "down"))) {
             try await service.create(KeyRequest(name: "n"))
         }
-        await #expect(throws: AuthKeyError.unavailable(detail: "down")) { try await service.list(KeyQuery()) }
+        await #expect(throws: AuthKeyError.store(StoreError(.unavailable, detail: "down"))) {
+            try await service.list(KeyQuery())
+        }
         #expect(index.count == 0)
     }
 }

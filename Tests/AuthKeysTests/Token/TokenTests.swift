@@ -1,4 +1,3 @@
-import Foundation
 import Testing
 
 @testable import AuthKeys
@@ -39,8 +38,7 @@ struct TokenTests {
     @Test("the digest is SHA-256 of the whole token")
     func digest() {
         let digest = Array("abc".utf8).withUnsafeBytes { SecretDigest(hashing: $0) }
-        let hex = digest.bytes.map { String(format: "%02x", $0) }.joined()
-        #expect(hex == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        #expect(Hex.text(digest.bytes) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
         let token = Token.generate()
         #expect(token.digest == Array(token.value.utf8).withUnsafeBytes { SecretDigest(hashing: $0) })
     }

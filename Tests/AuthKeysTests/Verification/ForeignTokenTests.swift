@@ -51,9 +51,9 @@ struct ForeignTokenTests {
 
     private func name(_ token: String) async -> String {
         switch await verifier.verify(token, time: clock.source) {
-        case .admitted(let profile): profile.principal.name
+        case .admitted(_, let profile): profile.principal.name
         case .refused(let refusal, _): refusal.code
-        case .unavailable: "unavailable"
+        case .unresolved, .unavailable: "unavailable"
         }
     }
 
@@ -225,7 +225,7 @@ struct ForeignTokenTests {
         continuation.finish()
         #expect(try await first.imported == 0)
         store.isDown = true
-        await #expect(throws: AuthKeyError.unavailable(detail: "down")) {
+        await #expect(throws: AuthKeyError.store(StoreError(.unavailable, detail: "down"))) {
             try await bring([ImportRequest.Secret(token: "0123456789abcdef", prefix: "")])
         }
         store.isDown = false

@@ -20,15 +20,14 @@ struct KeyVerifierTests {
         freshness.recordSync(startedAt: .zero)
     }
 
-    private func put(_ token: Token, state: KeyEntry.State = .active, expiresAt: Timestamp? = nil, version: UInt32 = 1)
-    {
+    private func put(_ token: Token, state: KeyEntry.State = .active, expiresAt: Timestamp? = nil) {
         index.apply(
             KeyEntry(
-                digest: token.digest, keyID: .generate(), version: version, state: state, expiresAt: expiresAt,
+                digest: token.digest, keyID: .generate(), version: 1, state: state, expiresAt: expiresAt,
                 name: "n"))
     }
 
-    private func decision(_ token: String) async -> Decision {
+    private func decision(_ token: String) async -> Verdict<KeyProfile> {
         await verifier.verify(token, time: clock.source)
     }
 
@@ -37,7 +36,7 @@ struct KeyVerifierTests {
     }
 
     private func isAdmitted(_ token: Token) async -> Bool {
-        if case .admitted(let profile) = await decision(token.value) { profile.principal.name == "n" } else { false }
+        if case .admitted(_, let profile) = await decision(token.value) { profile.principal.name == "n" } else { false }
     }
 
     @Test("a valid key is admitted with its principal")

@@ -1,4 +1,5 @@
 import AuthKeys
+import TestSupport
 import Testing
 
 /// The bytes of a hostile client, the expected responses, and the requests that the upstream may see.

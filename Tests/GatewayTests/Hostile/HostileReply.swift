@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// A hostile response of an upstream, and the part of it that the client may get.

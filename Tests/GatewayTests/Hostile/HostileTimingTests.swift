@@ -1,4 +1,5 @@
 import AuthKeys
+import TestSupport
 import Testing
 
 /// Upstreams that send bytes without a request, or before the end of a request.

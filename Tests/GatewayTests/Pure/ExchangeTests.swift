@@ -26,6 +26,10 @@ import Testing
         return exchange
     }
 
+    private func reply(_ answer: Answer, _ then: Exchange.Continuation) -> Exchange.Reply {
+        Exchange.Reply(answer: answer, then: then)
+    }
+
     private func responding(_ request: Exchange.Request) -> Exchange {
         var exchange = awaiting(request)
         _ = exchange.responseHead(upstreamPersists: true, canDelimit: true, now: start)
@@ -34,11 +38,11 @@ import Testing
 
     @Test("a request is forwarded, its response is returned, and both connections persist") func roundTrip() {
         var exchange = fresh()
-        #expect(exchange.begin(get, .forward, now: start).actions == .acquireUpstream)
-        #expect(exchange.upstreamReady(isReused: false, now: start).actions == .forward)
-        #expect(exchange.responseHead(upstreamPersists: true, canDelimit: true, now: start).actions == .forward)
-        #expect(exchange.responsePiece(now: start).actions == .forward)
-        #expect(exchange.responseEnd(now: start).actions == [.forward, .finish, .releaseUpstream, .next])
+        #expect(exchange.begin(get, .forward, now: start) == .acquireUpstream)
+        #expect(exchange.upstreamReady(isReused: false, now: start) == .forward)
+        #expect(exchange.responseHead(upstreamPersists: true, canDelimit: true, now: start) == .forward)
+        #expect(exchange.responsePiece(now: start) == .forward)
+        #expect(exchange.responseEnd(now: start) == .init(keepsUpstream: true, then: .next))
         #expect(exchange.stage == .idle)
     }
 
@@ -46,134 +50,138 @@ import Testing
         var exchange = fresh()
         _ = exchange.begin(post, .forward, now: start)
         #expect(!exchange.awaitsBody)
-        #expect(exchange.requestPiece(bytes: 1, now: start).actions == [])
+        #expect(exchange.requestPiece(bytes: 1, now: start) == .discard)
         _ = exchange.upstreamReady(isReused: false, now: start)
         #expect(exchange.awaitsBody)
-        #expect(exchange.requestPiece(bytes: 1, now: start).actions == .forward)
+        #expect(exchange.requestPiece(bytes: 1, now: start) == .forward)
     }
 
     @Test("a refusal keeps the connection and acquires no upstream") func refusal() {
         var exchange = fresh()
-        let step = exchange.begin(get, .answer(.refused(.unknown)), now: start)
-        #expect(step == .init(actions: [.answer, .finish, .next], answer: .refused(.unknown)))
+        let action = exchange.begin(get, .answer(.refused(.unknown)), now: start)
+        #expect(action == .reply(reply(.refused(.unknown), .next)))
         #expect(exchange.stage == .idle)
     }
 
     @Test("a refusal of a request with a body closes instead of draining it") func refusalWithBody() {
         var exchange = fresh()
-        #expect(exchange.begin(post, .answer(.refused(.unknown)), now: start).actions == [.answer, .finish, .linger])
+        let action = exchange.begin(post, .answer(.refused(.unknown)), now: start)
+        #expect(action == .reply(reply(.refused(.unknown), .linger)))
         #expect(exchange.stage == .lingering)
     }
 
     @Test("an unresolved credential is looked up and then decided") func lookup() {
         var exchange = fresh()
-        #expect(exchange.begin(get, .resolve, now: start).actions == .resolve)
-        #expect(exchange.resolved(.forward, now: start).actions == .acquireUpstream)
-        #expect(exchange.resolved(.forward, now: start).actions == [])
+        #expect(exchange.begin(get, .resolve, now: start) == .resolve)
+        #expect(exchange.resolved(.forward, now: start) == .acquireUpstream)
+        #expect(exchange.resolved(.forward, now: start) == nil)
     }
 
     @Test("a lookup that takes too long does not refuse the key") func lookupTimeout() {
         var exchange = fresh()
         _ = exchange.begin(get, .resolve, now: start)
-        let step = exchange.expire(clientStalls: true, now: start + .seconds(6))
-        #expect(step.answer == .verificationUnavailable)
-        #expect(exchange.resolved(.forward, now: start).actions == [])
+        let action = exchange.expire(clientStalls: true, now: start + .seconds(6))
+        #expect(action == .reply(reply(.verificationUnavailable, .next)))
+        #expect(exchange.resolved(.forward, now: start) == nil)
     }
 
     @Test("an upstream that cannot be reached gives an error response") func unreachable() {
         var exchange = fresh()
         _ = exchange.begin(get, .forward, now: start)
-        let step = exchange.upstreamFailed(.upstreamUnreachable, now: start)
-        #expect(step.answer == .upstreamUnreachable)
-        #expect(step.actions == [.answer, .finish, .dropUpstream, .next])
+        let action = exchange.upstreamFailed(.upstreamUnreachable, now: start)
+        #expect(action == reply(.upstreamUnreachable, .next))
     }
 
     @Test("a reused connection that closes silently is replaced once, for a repeatable request") func retry() {
         var exchange = awaiting(get, isReused: true)
-        #expect(exchange.upstreamLost(isSilent: true, now: start).actions == [.dropUpstream, .acquireFreshUpstream])
+        #expect(exchange.upstreamLost(isSilent: true, now: start) == .retry)
         _ = exchange.upstreamReady(isReused: true, now: start)
-        #expect(exchange.upstreamLost(isSilent: true, now: start).answer == .upstreamReset)
+        #expect(exchange.upstreamLost(isSilent: true, now: start) == .reply(reply(.upstreamReset, .next)))
     }
 
     @Test("a request that the upstream may have processed is not sent again") func noRetry() {
         var unrepeatable = awaiting(.init(hasBody: false, persists: true, isRepeatable: false), isReused: true)
-        #expect(unrepeatable.upstreamLost(isSilent: true, now: start).answer == .upstreamReset)
+        #expect(unrepeatable.upstreamLost(isSilent: true, now: start) == .reply(reply(.upstreamReset, .next)))
         var fresh = awaiting(get)
-        #expect(fresh.upstreamLost(isSilent: true, now: start).answer == .upstreamReset)
+        #expect(fresh.upstreamLost(isSilent: true, now: start) == .reply(reply(.upstreamReset, .next)))
         var talking = awaiting(get, isReused: true)
-        #expect(talking.upstreamLost(isSilent: false, now: start).answer == .upstreamReset)
+        #expect(talking.upstreamLost(isSilent: false, now: start) == .reply(reply(.upstreamReset, .next)))
         var withBody = awaiting(.init(hasBody: true, persists: true, isRepeatable: true), isReused: true)
         _ = withBody.requestPiece(bytes: 1, now: start)
-        #expect(withBody.upstreamLost(isSilent: true, now: start).answer == .upstreamReset)
+        #expect(withBody.upstreamLost(isSilent: true, now: start) == .reply(reply(.upstreamReset, .linger)))
     }
 
     @Test("an upstream lost within its response aborts the client's connection") func lostInResponse() {
         var exchange = responding(get)
-        #expect(exchange.upstreamLost(isSilent: false, now: start).actions == [.dropUpstream, .finish, .abort])
+        #expect(exchange.upstreamLost(isSilent: false, now: start) == .abort)
         #expect(exchange.stage == .over)
     }
 
     @Test("the end of the client's connection closes the upstream's") func clientClosed() {
         for var exchange in [awaiting(get), responding(get), awaiting(post)] {
-            #expect(exchange.clientClosed().actions == [.dropUpstream, .finish])
-            #expect(exchange.clientClosed().actions == [])
+            #expect(exchange.clientClosed() == true)
+            #expect(exchange.clientClosed() == false)
         }
     }
 
     @Test("a response that ends before its request closes both connections") func earlyEnd() {
         var exchange = responding(post)
         _ = exchange.requestPiece(bytes: 1, now: start)
-        #expect(exchange.responseEnd(now: start).actions == [.forward, .finish, .dropUpstream, .linger])
+        #expect(exchange.responseEnd(now: start) == .init(keepsUpstream: false, then: .linger))
     }
 
     @Test("a response that is delimited by the end of the connection closes the client's") func delimitedByClose() {
         var exchange = awaiting(get)
         _ = exchange.responseHead(upstreamPersists: true, canDelimit: false, now: start)
         #expect(!exchange.persists)
-        #expect(exchange.responseEnd(now: start).actions == [.forward, .finish, .releaseUpstream, .linger])
+        #expect(exchange.responseEnd(now: start) == .init(keepsUpstream: true, then: .linger))
     }
 
     @Test("each stage has its own timeout") func timeouts() {
         var idle = fresh()
-        #expect(idle.expire(clientStalls: true, now: start + .seconds(74)).actions == [])
-        #expect(idle.expire(clientStalls: true, now: start + .seconds(75)).actions == .close)
+        #expect(idle.expire(clientStalls: true, now: start + .seconds(74)) == nil)
+        #expect(idle.expire(clientStalls: true, now: start + .seconds(75)) == .close)
         var head = fresh()
         head.headIsComing(now: start)
         head.headIsComing(now: start + .seconds(9))
-        #expect(head.expire(clientStalls: true, now: start + .seconds(10)).answer == .requestTimeout)
+        #expect(head.expire(clientStalls: true, now: start + .seconds(10)) == .reply(reply(.requestTimeout, .linger)))
         var connecting = fresh()
         _ = connecting.begin(get, .forward, now: start)
-        #expect(connecting.expire(clientStalls: true, now: start + .seconds(5)).answer == .upstreamTimeout)
+        #expect(
+            connecting.expire(clientStalls: true, now: start + .seconds(5)) == .reply(reply(.upstreamTimeout, .next)))
         var waiting = awaiting(get)
-        #expect(waiting.expire(clientStalls: true, now: start + .seconds(60)).answer == .upstreamTimeout)
+        #expect(waiting.expire(clientStalls: true, now: start + .seconds(60)) == .reply(reply(.upstreamTimeout, .next)))
         var body = responding(get)
         _ = body.responsePiece(now: start + .seconds(20))
-        #expect(body.expire(clientStalls: true, now: start + .seconds(49)).actions == [])
-        #expect(body.expire(clientStalls: true, now: start + .seconds(50)).actions.contains(.abort))
+        #expect(body.expire(clientStalls: true, now: start + .seconds(49)) == nil)
+        #expect(body.expire(clientStalls: true, now: start + .seconds(50)) == .abort)
     }
 
     @Test("a stalled upload is blamed on the side that stalls") func stalledUpload() {
         var clients = awaiting(post)
-        #expect(clients.expire(clientStalls: true, now: start + .seconds(30)).answer == .requestTimeout)
+        #expect(
+            clients.expire(clientStalls: true, now: start + .seconds(30)) == .reply(reply(.requestTimeout, .linger)))
         var upstreams = awaiting(post)
-        #expect(upstreams.expire(clientStalls: false, now: start + .seconds(30)).answer == .upstreamTimeout)
+        #expect(
+            upstreams.expire(clientStalls: false, now: start + .seconds(30)) == .reply(reply(.upstreamTimeout, .linger))
+        )
     }
 
     @Test("draining closes idle connections and lets running exchanges end") func draining() {
         var idle = fresh()
-        #expect(idle.drain().actions == .close)
+        #expect(idle.drain() == true)
         var busy = awaiting(get)
-        #expect(busy.drain().actions == [])
+        #expect(busy.drain() == false)
         _ = busy.responseHead(upstreamPersists: true, canDelimit: true, now: start)
         #expect(!busy.persists)
-        #expect(busy.responseEnd(now: start).actions == [.forward, .finish, .releaseUpstream, .linger])
+        #expect(busy.responseEnd(now: start) == .init(keepsUpstream: true, then: .linger))
     }
 
     @Test("a malformed request gets an error response, but never within a response") func malformed() {
         var exchange = fresh()
-        #expect(exchange.fail(.malformedRequest(nil), now: start).actions == [.answer, .finish, .linger])
+        #expect(exchange.fail(.malformedRequest(nil), now: start) == .reply(reply(.malformedRequest(nil), .linger)))
         var begun = responding(post)
-        #expect(begun.fail(.malformedRequest(nil), now: start).actions == [.dropUpstream, .finish, .abort])
+        #expect(begun.fail(.malformedRequest(nil), now: start) == .abort)
     }
 
     // MARK: Tunnels and invalid keys
@@ -189,51 +197,51 @@ import Testing
             var exchange = tunneling()
             #expect(exchange.stage == .tunneling)
             let first = exchange.tunnelEnded(order[0], now: start)
-            #expect(first.actions == (order[0] == .client ? .endUpstream : .endClient))
+            #expect(first == (order[0] == .client ? .endUpstream : .endClient))
             let again = exchange.tunnelEnded(order[0], now: start)
-            #expect(again.actions == [])
+            #expect(again == nil)
             let piece = exchange.tunnelPiece(now: start)
-            #expect(piece.actions == .forward)
+            #expect(piece == .forward)
             let second = exchange.tunnelEnded(order[1], now: start)
-            #expect(second.actions == [.endUpstream, .finish, .linger])
+            #expect(second == .complete)
             #expect(exchange.stage == .lingering)
         }
     }
 
     @Test("a silent tunnel is aborted after its own idle timeout") func tunnelTimeout() {
         var exchange = tunneling()
-        #expect(exchange.expire(clientStalls: true, now: start + .seconds(599)).actions == [])
+        #expect(exchange.expire(clientStalls: true, now: start + .seconds(599)) == nil)
         _ = exchange.tunnelPiece(now: start + .seconds(599))
-        #expect(exchange.expire(clientStalls: true, now: start + .seconds(601)).actions == [])
-        let step = exchange.expire(clientStalls: true, now: start + .seconds(1_200))
-        #expect(step.actions == [.dropUpstream, .finish, .abort])
+        #expect(exchange.expire(clientStalls: true, now: start + .seconds(601)) == nil)
+        let action = exchange.expire(clientStalls: true, now: start + .seconds(1_200))
+        #expect(action == .abort)
     }
 
     @Test("an unrequested tunnel is ignored, and a lost one is reset") func lostTunnel() {
         var exchange = responding(get)
-        #expect(exchange.switched(now: start).actions == [])
+        #expect(exchange.switched(now: start) == .discard)
         var tunnel = tunneling()
-        #expect(tunnel.upstreamLost(isSilent: false, now: start).actions == [.dropUpstream, .finish, .abort])
+        #expect(tunnel.upstreamLost(isSilent: false, now: start) == .abort)
         var left = tunneling()
-        #expect(left.clientClosed().actions == [.dropUpstream, .finish])
+        #expect(left.clientClosed() == true)
     }
 
     @Test("an exchange whose key becomes invalid ends in the manner of its stage") func invalidKey() {
         var connecting = fresh()
         _ = connecting.begin(get, .forward, now: start)
         let early = connecting.keyEnded(.refused(.inactive), now: start)
-        #expect(early == .init(actions: [.answer, .dropUpstream, .finish, .next], answer: .refused(.inactive)))
+        #expect(early == .reply(reply(.refused(.inactive), .next)))
         var awaiting = awaiting(post)
-        #expect(
-            awaiting.keyEnded(.refused(.expired), now: start).actions == [.answer, .dropUpstream, .finish, .linger])
+        let late = awaiting.keyEnded(.refused(.expired), now: start)
+        #expect(late == .reply(reply(.refused(.expired), .linger)))
         var responding = responding(get)
-        #expect(responding.keyEnded(.refused(.inactive), now: start).actions == [.dropUpstream, .finish, .abort])
+        #expect(responding.keyEnded(.refused(.inactive), now: start) == .abort)
         var tunnel = tunneling()
-        #expect(tunnel.keyEnded(.refused(.inactive), now: start).actions == [.dropUpstream, .finish, .dismiss])
+        #expect(tunnel.keyEnded(.refused(.inactive), now: start) == .dismiss)
         #expect(tunnel.stage == .lingering)
         var idle = fresh()
-        #expect(idle.keyEnded(.refused(.inactive), now: start) == .init())
-        #expect(tunnel.keyEnded(.refused(.inactive), now: start) == .init())
+        #expect(idle.keyEnded(.refused(.inactive), now: start) == nil)
+        #expect(tunnel.keyEnded(.refused(.inactive), now: start) == nil)
     }
 
     @Test("until the response begins, the deadline moves only after enough bytes of the body") func uploadStride() {
@@ -256,7 +264,8 @@ import Testing
     @Test("a request that waits for a connection times out with 504, not 408") func waitingRequest() {
         var exchange = fresh()
         _ = exchange.begin(post, .forward, now: start)
-        #expect(exchange.expire(clientStalls: true, now: start + .seconds(6)).answer == .upstreamTimeout)
+        let action = exchange.expire(clientStalls: true, now: start + .seconds(6))
+        #expect(action == .reply(reply(.upstreamTimeout, .linger)))
     }
 
     @Test("a client that still reads gets time, after the last response and before the next request")
@@ -291,6 +300,7 @@ import Testing
         #expect(tunnel.deadline == start + .seconds(30))
         _ = tunnel.tunnelPiece(now: start + .seconds(10))
         #expect(tunnel.deadline == start + .seconds(40))
-        #expect(tunnel.tunnelClosed(now: start + .seconds(20)).actions == [.dropUpstream, .finish, .linger])
+        #expect(tunnel.tunnelClosed(now: start + .seconds(20)) == true)
+        #expect(tunnel.stage == .lingering)
     }
 }

@@ -1,3 +1,4 @@
+import AuthKeys
 import NIOCore
 import NIOHPACK
 import TestSupport
@@ -10,8 +11,7 @@ import Testing
     private static let limit = 1 << 20
 
     private func block(_ hex: String) -> ByteBuffer {
-        let digits = hex.filter { !$0.isWhitespace }.utf8.compactMap { UInt8(String(UnicodeScalar($0)), radix: 16) }
-        return ByteBuffer(bytes: stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] })
+        ByteBuffer(bytes: Hex.decode(Array(hex.filter { !$0.isWhitespace }.utf8)) ?? [])
     }
 
     private func fields(_ result: Result<FieldSection, HeadError>) throws -> [String] {

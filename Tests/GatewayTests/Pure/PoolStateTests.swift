@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 @Suite("Pool state") struct PoolStateTests {
-    private final class Element {}
+    private final class Element: Identifiable {}
     private let now = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
     private typealias Pool = PoolState<Element, Element, Int>

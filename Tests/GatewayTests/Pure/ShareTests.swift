@@ -21,7 +21,7 @@ struct ShareTests {
 
     @Test("the queue serves holders in turn")
     func turns() {
-        final class Element {}
+        final class Element: Identifiable {}
         var queue = FairQueue<Element, Int>()
         let greedy = (0..<3).map { _ in Element() }
         let (other, removed) = (Element(), Element())
@@ -63,19 +63,19 @@ struct ShareTests {
                 connect: .seconds(5), responseHead: .seconds(60), idle: .seconds(30), keepAlive: .seconds(75),
                 requestHead: .seconds(10), tunnelIdle: .seconds(600)),
             now: start)
-        #expect(exchange.evict(now: start) == .init())
+        #expect(exchange.evict(now: start) == nil)
         _ = exchange.begin(.init(hasBody: true, persists: true, isRepeatable: false), .forward, now: start)
-        #expect(exchange.evict(now: start) == .init())
+        #expect(exchange.evict(now: start) == nil)
         _ = exchange.upstreamReady(isReused: false, now: start)
         #expect(exchange.lastProgress == start)
         var tunnel = exchange
         _ = tunnel.switched(now: start)
         #expect(tunnel.lastTunnelProgress == start)
-        #expect(tunnel.evict(now: start).actions == [.dropUpstream, .finish, .dismiss])
+        #expect(tunnel.evict(now: start) == .dismiss)
         var responding = exchange
         _ = responding.responseHead(upstreamPersists: true, canDelimit: true, now: start)
-        #expect(responding.evict(now: start).actions == [.dropUpstream, .finish, .abort])
-        #expect(exchange.evict(now: start).answer == .requestTimeout)
-        #expect(exchange.evict(now: start) == .init())
+        #expect(responding.evict(now: start) == .abort)
+        #expect(exchange.evict(now: start) == .reply(.init(answer: .requestTimeout, then: .linger)))
+        #expect(exchange.evict(now: start) == nil)
     }
 }

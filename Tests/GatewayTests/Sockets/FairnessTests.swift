@@ -1,6 +1,7 @@
 import AuthKeys
 import Gateway
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite("Fairness between keys")

@@ -1,5 +1,6 @@
 import AuthKeys
 import Gateway
+import TestSupport
 import Testing
 
 /// The request as the upstream gets it, and the response as the client gets it.

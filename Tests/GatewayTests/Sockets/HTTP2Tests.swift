@@ -4,6 +4,7 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 import ServiceLifecycle
+import TestSupport
 import Testing
 
 /// HTTP/2 requests, which pass the same checks as HTTP/1.1 requests.
@@ -18,11 +19,10 @@ import Testing
     }
 
     private func withClient(
-        before upstream: RawUpstream, options: HarnessOptions = HarnessOptions(),
-        _ body: (GatewayHarness, HTTP2Client) async throws -> Void
+        before upstream: RawUpstream, _ body: (GatewayHarness, HTTP2Client) async throws -> Void
     ) async throws {
         let files = try TLSTests.Files()
-        try await withGateway(before: upstream, options: options.with(\.certificate, files.certificate)) {
+        try await withGateway(before: upstream, options: .with(\.certificate, files.certificate)) {
             gateway async throws in
             let client = try await HTTP2Client.connect(port: gateway.port)
             try await body(gateway, client)

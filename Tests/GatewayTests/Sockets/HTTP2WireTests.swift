@@ -1,5 +1,6 @@
 import AuthKeys
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -226,14 +227,14 @@ import Testing
             try await client.send(headers(gateway, stream: 1))
             var acknowledged = 0
             try await eventually("the response") {
-                client.connection.received > size
-            } meanwhile: {
+                if client.connection.received > size { return true }
                 // For each 4 KiB, twice.
                 while acknowledged + 4_096 <= client.connection.received {
                     acknowledged += 4_096
                     try await client.send(
                         http2Frame(8, [0, 0, 0x10, 0]), http2Frame(8, stream: 1, [0, 0, 0x10, 0]))
                 }
+                return false
             }
             #expect(!client.connection.isClosed)
         }

@@ -11,7 +11,7 @@ import Testing
     @Test("a port in use is reported") func portInUse() async throws {
         let upstream = try await RawUpstream()
         try await withGateway(before: upstream) { gateway async throws in
-            var configuration = GatewayConfiguration(upstream: Upstream(host: "127.0.0.1", port: 1))
+            var configuration = GatewayConfiguration(routes: [])
             configuration.port = gateway.port
             let index = KeyIndex()
             let verifier = KeyVerifier(

@@ -1,4 +1,5 @@
 import Gateway
+import TestSupport
 import Testing
 
 /// Several upstreams: selected by path, and balanced.

@@ -1,4 +1,5 @@
 import Gateway
+import TestSupport
 import Testing
 
 /// Backpressure: bodies are never buffered whole, and a slow side slows the other side down.

@@ -14,12 +14,12 @@ import Testing
         let certificate: CertificateFiles
         let authority: String
 
-        init(chain: String = TestCertificates.server, key: String = TestCertificates.serverKey) throws {
+        init() throws {
             let folder = try TestFolder.make("tls")
             mkdir(folder, 0o755)
             certificate = CertificateFiles(chain: folder + "/chain.pem", key: folder + "/key.pem")
             authority = folder + "/authority.pem"
-            try write(chain: chain, key: key)
+            try write(chain: TestCertificates.server, key: TestCertificates.serverKey)
             try Self.write(TestCertificates.authority, to: authority)
         }
 

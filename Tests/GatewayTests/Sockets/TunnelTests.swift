@@ -1,5 +1,6 @@
 import AuthKeys
 import Gateway
+import TestSupport
 import Testing
 
 /// WebSockets: after the upgrade, bytes pass in both directions until both sides have ended.

@@ -4,6 +4,7 @@ import NIOHTTP2
 import NIOPosix
 import NIOSSL
 import Synchronization
+import TestSupport
 
 /// An HTTP/2 client over TLS that sends any fields and data, stream by stream.
 final class HTTP2Client: Sendable {
@@ -94,8 +95,8 @@ struct HTTP2ClientStream {
     }
 
     /// Waits until the stream has ended or was reset.
-    func response(within limit: Duration = .seconds(20)) async throws -> HTTP2Inbox.Received {
-        try await eventually("the end of a stream", within: limit) { received.isOver }
+    func response() async throws -> HTTP2Inbox.Received {
+        try await eventually("the end of a stream") { received.isOver }
         return received
     }
 }

@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
+import TestSupport
 
 /// One end of a TCP connection: writes raw bytes, stores received ones, and records how the connection ended.
 final class RawConnection: Sendable {
@@ -86,7 +87,7 @@ final class RawConnection: Sendable {
                         state.bytes, isClosed: state.isClosed, toHead: toHead)
                 else {
                     if state.isClosed {
-                        throw TimedOut(description: "closed before a response: \(state.bytes.count) bytes")
+                        throw TestSupportError("closed before a response: \(state.bytes.count) bytes")
                     }
                     return false
                 }
@@ -95,7 +96,7 @@ final class RawConnection: Sendable {
                 return true
             }
         }
-        guard let result else { throw TimedOut(description: "no response") }
+        guard let result else { throw TestSupportError("no response") }
         return result
     }
 
@@ -114,12 +115,11 @@ final class InboxHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let inbox: Inboxes
-    private let keepLimit: Int
+    private static let keepLimit = 1 << 20
     private let onBytes: (() -> Void)?
 
-    init(_ inbox: Inboxes, keepLimit: Int = 1 << 20, onBytes: (() -> Void)? = nil) {
+    init(_ inbox: Inboxes, onBytes: (() -> Void)? = nil) {
         self.inbox = inbox
-        self.keepLimit = keepLimit
         self.onBytes = onBytes
     }
 
@@ -127,7 +127,7 @@ final class InboxHandler: ChannelInboundHandler {
         let buffer = unwrapInboundIn(data)
         inbox.state.withLock { state in
             state.received += buffer.readableBytes
-            if state.bytes.count + buffer.readableBytes <= keepLimit { state.bytes += buffer.readableBytesView }
+            if state.bytes.count + buffer.readableBytes <= Self.keepLimit { state.bytes += buffer.readableBytesView }
         }
         onBytes?()
     }

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// A parsed response.
 struct RawResponse {
     var status: Int
@@ -22,7 +24,7 @@ struct RawResponse {
         var lines = String(decoding: head, as: UTF8.self).components(separator: "\r\n")
         let statusLine = lines.removeFirst()
         guard let status = Int(statusLine.split(separator: " ")[1]) else {
-            throw TimedOut(description: "no status: \(statusLine)")
+            throw TestSupportError("no status: \(statusLine)")
         }
         let headers = lines.filter { !$0.isEmpty }.map { line in
             let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
@@ -55,7 +57,7 @@ struct RawResponse {
         while true {
             guard let lineEnd = bytes[position...].firstRange(of: Array("\r\n".utf8)) else { return nil }
             let digits = String(decoding: bytes[position..<lineEnd.lowerBound], as: UTF8.self)
-            guard let size = Int(digits, radix: 16) else { throw TimedOut(description: "no chunk size: \(digits)") }
+            guard let size = Int(digits, radix: 16) else { throw TestSupportError("no chunk size: \(digits)") }
             position = lineEnd.upperBound
             guard bytes.count >= position + size + 2 else { return nil }
             body += bytes[position..<(position + size)]

@@ -15,21 +15,6 @@ enum TestCertificates {
         -----END CERTIFICATE-----
         """
 
-    /// Another authority, which signed none of these certificates.
-    static let otherAuthority = """
-        -----BEGIN CERTIFICATE-----
-        MIIBkTCCATegAwIBAgIUCh36jqTEuol+CZQso3z1nViGl70wCgYIKoZIzj0EAwIw
-        HTEbMBkGA1UEAwwSS2V5d2FyZCB0ZXN0IG90aGVyMCAXDTI2MTEyNDEzMjkxNloY
-        DzIxMjYxMDMxMTMyOTE2WjAdMRswGQYDVQQDDBJLZXl3YXJkIHRlc3Qgb3RoZXIw
-        WTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQ//Fmi/0sskf8J6oFucTZzl8RTkOx0
-        WLNyMWBgLeTJEI8muXpn7fknviPJzhsp4c0AiVq3GDbMiPElImHf3LuAo1MwUTAd
-        BgNVHQ4EFgQUSybFXUD9afLPdpvgiK5ZxHk5rHQwHwYDVR0jBBgwFoAUSybFXUD9
-        afLPdpvgiK5ZxHk5rHQwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBF
-        AiBiaRmY1ZHRlkAULuEJS+IiEvECFQrYN7KEpkW0V7hTzQIhAPGZJiIPoe0hQsYv
-        EjIPr39tRm7c9FIyHYRxxUQ/5Num
-        -----END CERTIFICATE-----
-        """
-
     /// A certificate for localhost and 127.0.0.1.
     static let server = """
         -----BEGIN CERTIFICATE-----

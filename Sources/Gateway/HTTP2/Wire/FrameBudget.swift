@@ -1,7 +1,7 @@
+import AuthKeys
 import NIOCore
 
-/// A token bucket for the frames of a client that carry neither a request nor its body. An empty bucket ends the
-/// connection.
+/// A limit of a client's frames that carry neither a request nor its body. An empty bucket ends the connection.
 ///
 /// Time, new requests and data sent to the client add tokens. A well-behaved client sends WINDOW_UPDATE frames for the
 /// data it reads, and some clients send one for each request.
@@ -14,35 +14,30 @@ struct FrameBudget {
     /// stream and for the connection.
     static let bytesPerToken = 1_024
 
-    private var tokens = Double(burst)
-    private var refilledAt: NIODeadline
+    private var bucket: TokenBucket
 
     init(now: NIODeadline) {
-        refilledAt = now
+        bucket = TokenBucket(perSecond: Self.perSecond, burst: Self.burst, now: Self.uptime(now))
     }
 
     /// Charges the bucket for a frame. Returns false if the bucket is empty.
     mutating func pay(for header: HTTP2FrameHeader, now: NIODeadline) -> Bool {
         let cost = Self.cost(of: header)
-        guard cost > 0 else { return true }
-        earn(Double((now - refilledAt).nanoseconds) / 1e9 * Double(Self.perSecond))
-        refilledAt = now
-        tokens -= cost
-        return tokens >= 0
+        return cost == 0 || bucket.take(cost, now: Self.uptime(now))
     }
 
     /// Adds the tokens of a new request.
     mutating func requestBegan() {
-        earn(Double(Self.perRequest))
+        bucket.add(Double(Self.perRequest))
     }
 
     /// Adds the tokens of a DATA frame sent to the client.
     mutating func sent(bytes: Int) {
-        earn(2 + Double(bytes / Self.bytesPerToken))
+        bucket.add(2 + Double(bytes / Self.bytesPerToken))
     }
 
-    private mutating func earn(_ count: Double) {
-        tokens = min(tokens + count, Double(Self.burst))
+    private static func uptime(_ now: NIODeadline) -> Duration {
+        .nanoseconds(Int64(clamping: now.uptimeNanoseconds))
     }
 
     private static func cost(of header: HTTP2FrameHeader) -> Double {

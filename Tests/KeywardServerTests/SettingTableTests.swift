@@ -1,0 +1,83 @@
+import ArgumentParser
+import ControlAPI
+import Foundation
+import Gateway
+import TestSupport
+import Testing
+
+@testable import KeywardServer
+
+@Suite("Setting table")
+struct SettingTableTests {
+    private static let flags = Setting.allCases.filter { $0.flag != nil }
+
+    @Test("docs/settings.md has one row for each setting, with its flag, default and accepted values")
+    func documented() throws {
+        let page = try String(contentsOf: TestTool.repository.appending(path: "docs/settings.md"), encoding: .utf8)
+        let rows = page.split(separator: "\n").filter { $0.hasPrefix("| `KEYWARD_") }
+        for setting in Setting.allCases {
+            let flag = setting.flag.map { "`\($0)`" } ?? "none"
+            let defaultText = setting.defaultValue.map { "`\($0)`" } ?? setting.unset ?? "none"
+            let row = "| `\(setting.environment)` | \(flag) | \(defaultText) | \(setting.accepts) | "
+            #expect(rows.contains { $0.hasPrefix(row) }, "missing: \(row)")
+        }
+        #expect(rows.count == Setting.allCases.count)
+    }
+
+    @Test("no two settings share a name or a flag")
+    func unique() {
+        #expect(Set(Setting.allCases.map(\.name)).count == Setting.allCases.count)
+        #expect(Set(Self.flags.map(\.flag)).count == Self.flags.count)
+    }
+
+    @Test("the help of serve has each flag with its variable and default", arguments: flags)
+    func help(_ setting: Setting) throws {
+        let help = SettingsOptions.helpMessage(columns: 100_000)
+        let flag = try #require(setting.flag)
+        #expect(help.contains("  \(flag) ") && help.contains(setting.flagHelp().abstract))
+        #expect(setting.flagHelp().abstract.contains("(\(setting.environment)"))
+    }
+
+    @Test("each flag sets its own setting", arguments: flags)
+    func parsed(_ setting: Setting) throws {
+        let flag = try #require(setting.flag)
+        func values(_ arguments: [String]) throws -> [Setting: String] {
+            let options = try SettingsOptions.parse(arguments)
+            return options.server.values.merging(options.gateway.values) { $1 }.merging(options.control.values) { $1 }
+        }
+        #expect(try values([]).isEmpty)
+        switch setting.accepts {
+        case .list: #expect(try values([flag, "a", flag, "b"]) == [setting: "a,b"])
+        case .boolean where setting.defaultValue == "false": #expect(try values([flag]) == [setting: "true"])
+        default: #expect(try values([flag, "a"]) == [setting: "a"])
+        }
+    }
+
+    @Test("the defaults are valid, and equal those of the configurations")
+    func defaults() throws {
+        let settings = try Settings(SettingsSource(flags: [:], environment: [:], file: nil))
+        let gateway = GatewayConfiguration(routes: [])
+        #expect("\(settings.gateway.timeouts)" == "\(gateway.timeouts)")
+        #expect("\(settings.gateway.limits)" == "\(gateway.limits)")
+        #expect(settings.gateway.credentials == gateway.credentials)
+        #expect(settings.gateway.host == gateway.host && settings.gateway.port == gateway.port)
+        #expect(settings.connections == ConnectionLimits())
+    }
+
+    @Test(
+        "a number or a duration at a limit is accepted, and one beyond it is refused",
+        arguments: [
+            (Setting.maxHeadBytes, ["1024", "1048576"], ["1023", "1048577", "x", ""]),
+            (Setting.maxTunnels, ["1", "65536"], ["0", "65537"]),
+            (Setting.usageInterval, ["1s", "60s", "1m"], ["0", "999ms", "61s", "60"]),
+            (Setting.reconcileInterval, ["1s", "24h", "1d"], ["0", "25h"]),
+            (Setting.maxStaleness, ["0", "10s"], ["10"]), (Setting.connectTimeout, ["1ms"], ["0", "0s", "1"]),
+        ])
+    func limits(_ setting: Setting, _ accepted: [String], _ refused: [String]) {
+        func isAccepted(_ text: String) -> Bool {
+            setting.accepts.number(text) != nil || setting.accepts.duration(text) != nil
+        }
+        for text in accepted { #expect(isAccepted(text), "\(text)") }
+        for text in refused { #expect(!isAccepted(text), "\(text)") }
+    }
+}
