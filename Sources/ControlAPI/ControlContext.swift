@@ -1,3 +1,4 @@
+import AuthKeys
 import HTTPCredentials
 import Hummingbird
 import Logging

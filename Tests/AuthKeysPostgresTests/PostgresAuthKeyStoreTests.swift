@@ -128,7 +128,9 @@ struct PostgresAuthKeyStoreTests {
                 INSERT INTO auth_keys (id, name, owner) SELECT gen_random_uuid(), 'key ' || n, 'owner ' || n % 2
                 FROM generate_series(1, 19998) n; ANALYZE auth_keys
                 """)
-            #expect(try await fixture.store.count(KeyQuery(owner: OwnerFilter("owner 1"))) == KeyCount(9_999, isExact: true))
+            #expect(
+                try await fixture.store.count(KeyQuery(owner: OwnerFilter("owner 1"))) == KeyCount(9_999, isExact: true)
+            )
             let all = try await fixture.store.count(KeyQuery())
             #expect(!all.isExact && all.count == 19_998, "an ANALYZE of so few rows reads them all")
             try await fixture.sql("UPDATE auth_keys SET owner = 'owner 1' WHERE name < 'key 2'")
