@@ -181,7 +181,8 @@ let package = Package(
         .testTarget(
             name: "AuthKeysPostgresTests",
             dependencies: [
-                "AuthKeys", "AuthKeysPostgres", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ", "TestSupport",
+                "AuthKeys", "AuthKeysPostgres", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ",
+                "TestSupport",
                 logging,
             ],
             swiftSettings: strict

@@ -21,7 +21,8 @@ struct ImportRouteTests {
     /// Returns a line with a token of the origin system.
     private func line(_ name: String, _ more: String = "") -> String {
         let digest = Hex.text(Array(SHA256.hash(data: Data(token(name).dropFirst(7).utf8))))
-        return #"{"name":"\#(name)","digest":"\#(digest)","algorithm":"sha256","of":"suffix","prefix":"sk_gom_"\#(more)}"#
+        return
+            #"{"name":"\#(name)","digest":"\#(digest)","algorithm":"sha256","of":"suffix","prefix":"sk_gom_"\#(more)}"#
     }
 
     private func errors(_ answer: ControlServer.Answer) -> [[String: Any]] {
