@@ -153,10 +153,10 @@ struct ImportRouteTests {
     func otherMethods() async throws {
         try await ControlServer.with { server in
             let body = #"{"name":"\#(String(repeating: "n", count: 70_000))"}"#
-            for method in [HTTPMethod.PATCH, .DELETE] {
-                #expect(try await server.send(method, path, body: body).status == 413)
+            for (method, path) in [(HTTPMethod.PATCH, path), (.DELETE, path), (.POST, path + "/")] {
+                let answer = try await server.send(method, path, body: body)
+                #expect(answer.status == 413)
             }
-            #expect(try await server.send(.POST, path + "/", body: body).status == 413)
         }
     }
 

@@ -128,10 +128,11 @@ package final class KeywardProcess: Sendable {
     }
 
     package func send(
-        _ method: HTTPMethod, _ url: String, key: String?, body: String? = nil
+        _ method: HTTPMethod, _ url: String, key: String?, fields: [(String, String)] = [], body: String? = nil
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: url)
         request.method = method
+        request.headers = HTTPHeaders(fields)
         if let key { request.headers.add(name: "Authorization", value: "Bearer \(key)") }
         if let body { request.body = .bytes(ByteBuffer(string: body)) }
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
