@@ -36,18 +36,19 @@ public struct RequestID: Hashable, Sendable {
     /// The time of the request, to the millisecond.
     public var time: Timestamp { Timestamp(microseconds: Int64(high >> 16) * 1_000) }
 
-    /// Returns the byte at a position of the text.
-    @inlinable @inline(__always)
-    package func digit(at position: Int) -> UInt8 {
-        let word = position < 16 ? high : low
-        return Hex.digit(UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15))) & 0xF)
+    /// Writes the text into memory of `textLength` bytes.
+    package func write(to text: UnsafeMutableRawBufferPointer) {
+        for position in 0..<Self.textLength {
+            let word = position < 16 ? high : low
+            text[position] = Hex.digit(UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15))) & 0xF)
+        }
     }
 }
 
 extension RequestID: CustomStringConvertible {
     public var description: String {
         String(unsafeUninitializedCapacity: Self.textLength) { text in
-            for position in 0..<Self.textLength { text[position] = digit(at: position) }
+            write(to: UnsafeMutableRawBufferPointer(text))
             return Self.textLength
         }
     }

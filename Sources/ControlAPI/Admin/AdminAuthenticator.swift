@@ -106,7 +106,7 @@ struct AdminAuthenticator: Sendable {
             }
             return try await perform(route, request, context, AdminCall(admin: admin, origin: context.origin))
         } catch {
-            guard let error = context.apiError(error, about: noun) else { throw error }
+            guard let error = context.handlerError(error, about: noun) else { throw error }
             if error.status.code < 500, !route.action.isRead || error.status == .forbidden {
                 refusals.record(
                     event(error, of: admin, for: route, about: await subject(request, context), context),

@@ -17,7 +17,7 @@ extension ControlContext {
 
     /// Returns the error that the caller of a handler gets; nil for an unexpected error. Logs failures of the store.
     /// - Parameter noun: the subject of the request, for messages.
-    func apiError(_ error: any Error, about noun: String) -> APIError? {
+    func handlerError(_ error: any Error, about noun: String) -> APIError? {
         switch error {
         case let error as APIError: error
         case let error as AuthKeyError: apiError(error, about: noun)

@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 import Logging
 import NIOCore
 import NIOHTTP1

@@ -1,3 +1,4 @@
+import HTTPCredentials
 import NIOCore
 
 /// The events of the upstream connection: it is ready, passes on a response or the bytes of a tunnel, or is lost.

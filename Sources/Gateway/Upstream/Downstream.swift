@@ -1,3 +1,4 @@
+import HTTPCredentials
 import NIOCore
 
 /// The client's side of an exchange: receives the events of the request's upstream connection.

@@ -1,3 +1,5 @@
+import HTTPCredentials
+
 /// A request that needs an upstream connection.
 struct UpstreamRequest: Identifiable {
     let id: RequestID

@@ -1,3 +1,5 @@
+public import AuthKeys
+
 /// The filter, order and start of a list of keys.
 public struct KeyQuery: Sendable, Equatable {
     /// The status of a key at the time of the query.

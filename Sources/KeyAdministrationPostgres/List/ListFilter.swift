@@ -1,3 +1,4 @@
+import AuthKeys
 import KeyAdministration
 import LibPQ
 

@@ -123,12 +123,11 @@ struct AuthKeyServiceTests {
     @Test("changes fail as unavailable while the database is down")
     func unavailable() async {
         store.isDown = true
-        await #expect(throws: AuthKeyError.store(StoreError(.unavailable, detail: "down"))) {
+        let down = StoreError(.unavailable, detail: "down")
+        await #expect(throws: AuthKeyError.store(down, .duplicating)) {
             try await service.create(KeyRequest(name: "n"))
         }
-        await #expect(throws: AuthKeyError.store(StoreError(.unavailable, detail: "down"))) {
-            try await service.list(KeyQuery())
-        }
+        await #expect(throws: AuthKeyError.store(down)) { try await service.list(KeyQuery()) }
         #expect(index.count == 0)
     }
 }
