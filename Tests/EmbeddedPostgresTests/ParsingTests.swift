@@ -50,6 +50,7 @@ struct ParsingTests {
     @Test("quotes and backslashes in a connection string are escaped")
     func quoting() {
         #expect(ConnectionString.quoted(#"/a 'b' \c"#) == #"'/a \'b\' \\c'"#)
+        #expect(ConnectionString.quoted("'\u{301}").utf8.elementsEqual("'\\'\u{301}'".utf8))
     }
 
     @Test("a socket path may have 107 bytes")
@@ -63,5 +64,7 @@ struct ParsingTests {
     @Test("quotes in a user name are escaped in the ident map")
     func identities() {
         #expect(AccessRules.identities(["root", #"a"b"#]) == "keyward \"root\" keyward\nkeyward \"a\"\"b\" keyward\n")
+        #expect(
+            AccessRules.identities(["\"\u{301}"]).utf8.elementsEqual("keyward \"\"\"\u{301}\" keyward\n".utf8))
     }
 }

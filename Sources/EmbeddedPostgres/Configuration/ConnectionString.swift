@@ -4,12 +4,14 @@ enum ConnectionString {
         "host=\(quoted(socketFolder)) port=\(port) dbname=\(quoted(database)) user=\(AccessRules.role)"
     }
 
-    /// Returns a value in single quotes, with quotes and backslashes escaped by a backslash.
+    /// Returns a value in single quotes, with quotes and backslashes escaped by a backslash. Scalars are compared,
+    /// because a quote and a combining mark after it are one `Character`.
     static func quoted(_ value: String) -> String {
-        "'"
-            + value.reduce(into: "") { text, character in
-                if character == "'" || character == "\\" { text.append("\\") }
-                text.append(character)
-            } + "'"
+        var quoted = String.UnicodeScalarView("'".unicodeScalars)
+        for scalar in value.unicodeScalars {
+            if scalar == "'" || scalar == "\\" { quoted.append("\\") }
+            quoted.append(scalar)
+        }
+        return String(quoted) + "'"
     }
 }

@@ -11,7 +11,9 @@ enum AccessRules {
 
     static func identities(_ users: [String]) -> String {
         users.map { user in
-            "\(role) \"\(user.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\" \(role)\n"
+            // A quote and a combining mark after it are one `Character`.
+            let parts = user.unicodeScalars.split(separator: "\"", omittingEmptySubsequences: false).map { String($0) }
+            return "\(role) \"\(parts.joined(separator: "\"\""))\" \(role)\n"
         }
         .joined()
     }
