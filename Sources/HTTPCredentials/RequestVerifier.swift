@@ -77,7 +77,7 @@ public struct RequestVerifier: Sendable {
         if passesPreflights, request.isPreflight { return .preflight }
         let access: AccessRequest
         do throws(Refusal) {
-            access = try ruled(request.access)
+            access = try withNeededScopes(request.access)
         } catch {
             return refused(error, needing: .none)
         }
@@ -97,7 +97,7 @@ public struct RequestVerifier: Sendable {
     /// Evaluates the key of a running request again. Does not count as a verification.
     public func recheck(_ digest: SecretDigest, for request: AccessRequest, at now: Timestamp) -> KeyVerifier.Status {
         do throws(Refusal) {
-            return verifier.recheck(digest, for: try ruled(request), at: now)
+            return verifier.recheck(digest, for: try withNeededScopes(request), at: now)
         } catch {
             return .refused(error)
         }
@@ -105,7 +105,7 @@ public struct RequestVerifier: Sendable {
 
     /// Returns a request with the scopes that it needs by the rules and by itself. Throws the refusal of an ambiguous
     /// one.
-    private func ruled(_ request: AccessRequest) throws(Refusal) -> AccessRequest {
+    private func withNeededScopes(_ request: AccessRequest) throws(Refusal) -> AccessRequest {
         let needed = try rules.requirement(method: request.method, path: request.path).union(request.scopes)
         return AccessRequest(
             method: request.method, path: request.path, address: request.address, scopes: needed)

@@ -17,7 +17,8 @@ public struct KeyView {
     public var id: KeyID { KeyID(high: slot.id.0, low: slot.id.1) }
     public var digest: SecretDigest { SecretDigest(words: slot.digest) }
     public var version: UInt32 { slot.version }
-    /// In milliseconds, rounded down; the beginning of the epoch for a revoked secret.
+    /// In milliseconds, rounded down. A secret that had expired when it was read has the Unix epoch, which is past by
+    /// every clock.
     public var expiresAt: Timestamp? { slot.expiresAt }
     /// The texts of the key, its policy and its metadata.
     public var texts: KeyTexts { KeyTexts(at: details) }

@@ -1,4 +1,4 @@
-/// The attributes of a key that admins set and may change.
+/// The attributes of a key that admins set and may change. CONTRIBUTING.md lists what a new one concerns.
 public struct KeyAttributes: Sendable, Equatable {
     public var name: String
     /// Free text; empty for none.

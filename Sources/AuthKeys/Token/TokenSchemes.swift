@@ -53,7 +53,7 @@ public final class TokenSchemes: Sendable {
 
     /// Calls `body` with each address that a token may have.
     @inline(__always)
-    func forEachAddress(of token: UnsafeRawBufferPointer, _ body: (SecretDigest) -> Void) {
+    func forEachDigest(of token: UnsafeRawBufferPointer, _ body: (SecretDigest) -> Void) {
         let schemes = all
         guard !schemes.isEmpty, TokenScheme.mayBeToken(token) else { return }
         for scheme in schemes {

@@ -56,7 +56,7 @@ public final class KeyVerifier: Sendable {
         let service = freshness.service(at: now)
         if service == .stopped { return unavailable() }
         let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
-        if service == .asleep { return undecided(firstAddress(of: token, own: own), after: answer) }
+        if service == .asleep { return undecided(firstDigest(of: token, own: own), after: answer) }
         if !index.schemes.isEmpty {
             return decideAmongSchemes(token, own: own, for: request, at: now, after: answer, describe: describe)
         }
@@ -96,7 +96,7 @@ public final class KeyVerifier: Sendable {
         var unknown = own
         var found: SecretDigest?
         var (isOneOfSeveral, wasDeleted) = (false, false)
-        forEachAddress(of: token, own: own) { digest in
+        forEachDigest(of: token, own: own) { digest in
             switch index.state(of: digest) {
             case nil: break
             case .deleted: wasDeleted = true
@@ -110,7 +110,7 @@ public final class KeyVerifier: Sendable {
         guard var deciding = found else { return undecided(unknown, after: answer) }
         if isOneOfSeveral {
             var refusing: SecretDigest?
-            forEachAddress(of: token, own: own) { digest in
+            forEachDigest(of: token, own: own) { digest in
                 let refuses = index.withKey(for: digest) { $0.evaluate(request, at: now).refusal != nil } ?? false
                 if refuses { refusing = refusing ?? digest }
             }
@@ -152,19 +152,19 @@ public final class KeyVerifier: Sendable {
 
     /// Returns the first digest that a token may be stored under; nil if it is malformed.
     @inline(never)
-    private func firstAddress(of token: UnsafeRawBufferPointer, own: SecretDigest?) -> SecretDigest? {
+    private func firstDigest(of token: UnsafeRawBufferPointer, own: SecretDigest?) -> SecretDigest? {
         var first: SecretDigest?
-        forEachAddress(of: token, own: own) { first = first ?? $0 }
+        forEachDigest(of: token, own: own) { first = first ?? $0 }
         return first
     }
 
     /// Calls `body` with each digest that a token may be stored under, that of Keyward's own format first.
     @inline(__always)
-    private func forEachAddress(
+    private func forEachDigest(
         of token: UnsafeRawBufferPointer, own: SecretDigest?, _ body: (SecretDigest) -> Void
     ) {
         if let own { body(own) }
-        index.schemes.forEachAddress(of: token) { if $0 != own { body($0) } }
+        index.schemes.forEachDigest(of: token) { if $0 != own { body($0) } }
     }
 
     /// The status of the key of an exchange that was admitted and is still running.
@@ -203,7 +203,7 @@ public final class KeyVerifier: Sendable {
             token.withUnsafeBytes { token in
                 let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
                 var (found, unknown): (KeyProfile?, SecretDigest?) = (nil, nil)
-                forEachAddress(of: token, own: own) { digest in
+                forEachDigest(of: token, own: own) { digest in
                     found = found ?? index.withKey(for: digest) { $0.profile }
                     unknown = unknown ?? digest
                 }

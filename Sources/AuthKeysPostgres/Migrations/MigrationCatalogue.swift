@@ -25,6 +25,8 @@ public struct Migration: Sendable, Equatable {
 
 /// The files of `migrations/`, in order. Embedded files cannot be enumerated, so this list names them. A test compares
 /// it with the folder.
+///
+/// SwiftPM names the bytes of `0001_keyward.sql` `_001_keyward_sql`: an identifier cannot begin with a digit.
 public enum MigrationCatalogue {
     public static let all: [Migration] = [
         Migration(version: 1, name: "keyward", sql: text(PackageResources._001_keyward_sql))

@@ -36,7 +36,7 @@ package struct EntryRow {
         Column("text", "NULLIF(k.metadata, '{}')::text"),
     ]
 
-    /// The state of the key. 8 is added if the secret has its own expiry.
+    /// The state of the key, as `KeyEntry.State` numbers it. 8 is added if the secret has its own expiry.
     private static let state = """
         (CASE WHEN k.deactivated_at IS NOT NULL THEN 3 WHEN NOT k.enabled THEN 2 ELSE 1 END \
         + CASE WHEN s.expires_at <= CASE WHEN 'expires_at' = ANY (k.report_only) THEN 'infinity' \

@@ -28,7 +28,7 @@ extension FrontConnection {
         switch action {
         case .reply(let reply): send(reply)
         case .abort: abort()
-        case .dismiss: dismiss()
+        case .closeWebSocket: closeWebSocket()
         case nil: break
         }
         flush()
@@ -70,10 +70,10 @@ extension FrontConnection {
     }
 
     /// Ends a WebSocket with a status code (RFC 6455 section 7.4.1). Aborts if a frame is incomplete.
-    private func dismiss() {
+    private func closeWebSocket() {
         guard frames.isBetween, let context else { return abort() }
         endExchange()
-        outlet.append(dismissal.frame, to: context)
+        outlet.append(closeReason.frame, to: context)
         linger()
     }
 

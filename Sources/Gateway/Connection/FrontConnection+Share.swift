@@ -57,7 +57,7 @@ extension FrontConnection {
     /// Ends the exchange so that other requests can use its connection.
     func evict(now: NIODeadline) {
         loop.metrics.evicted(exchange.stage)
-        dismissal = .makesRoom
+        closeReason = .makesRoom
         cut(exchange.evict(now: now))
     }
 }

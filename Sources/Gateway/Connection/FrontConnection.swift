@@ -31,8 +31,9 @@ final class FrontConnection: ChannelInboundHandler {
     let forwarded: Forwarded
     /// The position of a tunnel's output within its WebSocket frames.
     var frames = WebSocketFrames()
-    /// The reason that the gateway gives when it ends the tunnel.
-    var dismissal = WebSocketFrames.Dismissal.keyEnded
+    /// The reason that the client of a WebSocket gets if the gateway closes it. Only a key that became invalid, or an
+    /// eviction, leads to that.
+    var closeReason = WebSocketFrames.CloseReason.keyRevoked
     var delimiter = ResponseRewriter.Delimiter.itself
     var record = RequestRecord()
     private(set) var isWritable = true

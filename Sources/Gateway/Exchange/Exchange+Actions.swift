@@ -40,7 +40,7 @@ extension Exchange {
         case reply(Reply)
         case abort
         /// End the exchange, and close the tunnel with a close frame that states the reason.
-        case dismiss
+        case closeWebSocket
     }
 
     /// The action for a deadline that has passed.

@@ -310,14 +310,14 @@ struct Exchange {
         return Reply(answer: answer, then: conclude(keeping: keeping, now: now))
     }
 
-    /// Aborts a response, or dismisses a tunnel.
+    /// Aborts a response, or closes the WebSocket of a tunnel.
     private mutating func cut(now: NIODeadline) -> CutAction {
         guard stage == .tunneling else {
             stage = .over
             return .abort
         }
         linger(now: now)
-        return .dismiss
+        return .closeWebSocket
     }
 
     private mutating func conclude(keeping: Bool, now: NIODeadline) -> Continuation {

@@ -58,13 +58,13 @@ struct WebSocketFrames {
     }
 
     /// A reason for which the gateway ends a WebSocket (RFC 6455 section 7.4.1, and the IANA registry of close codes).
-    enum Dismissal {
-        case keyEnded
+    enum CloseReason {
+        case keyRevoked
         case makesRoom
 
         var frame: ByteBuffer {
             switch self {
-            case .keyEnded: close(1008, reason: "the API key is no longer active")
+            case .keyRevoked: close(1008, reason: "the API key is no longer active")
             case .makesRoom: close(1013, reason: "the connection was idle and is needed by others: try again")
             }
         }

@@ -49,7 +49,7 @@ struct TokenSchemeTests {
         known.add([try scheme("", .sha256, .token)])
         for bytes in [preimage, digest, Array("é0123456789abcdef".utf8), Array("0123456789 abcdef".utf8), []] {
             bytes.withUnsafeBytes { bytes in
-                known.forEachAddress(of: bytes) { _ in
+                known.forEachDigest(of: bytes) { _ in
                     Issue.record("accepted as a token")
                 }
             }
@@ -76,7 +76,7 @@ struct TokenSchemeTests {
         #expect(schemes.all == wanted.reversed())
         var found: [SecretDigest] = []
         Array("sk_gom_0123456789abcdef".utf8).withUnsafeBytes { bytes in
-            schemes.forEachAddress(of: bytes) { address in
+            schemes.forEachDigest(of: bytes) { address in
                 found.append(address)
             }
         }
@@ -93,7 +93,7 @@ struct TokenSchemeTests {
                     for _ in 0..<20_000 {
                         var count = 0
                         token.withUnsafeBytes { bytes in
-                            schemes.forEachAddress(of: bytes) { _ in
+                            schemes.forEachDigest(of: bytes) { _ in
                                 count += 1
                             }
                         }

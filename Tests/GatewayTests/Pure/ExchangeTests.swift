@@ -237,7 +237,7 @@ import Testing
         var responding = responding(get)
         #expect(responding.keyEnded(.refused(.inactive), now: start) == .abort)
         var tunnel = tunneling()
-        #expect(tunnel.keyEnded(.refused(.inactive), now: start) == .dismiss)
+        #expect(tunnel.keyEnded(.refused(.inactive), now: start) == .closeWebSocket)
         #expect(tunnel.stage == .lingering)
         var idle = fresh()
         #expect(idle.keyEnded(.refused(.inactive), now: start) == nil)

@@ -71,7 +71,7 @@ struct ShareTests {
         var tunnel = exchange
         _ = tunnel.switched(now: start)
         #expect(tunnel.lastTunnelProgress == start)
-        #expect(tunnel.evict(now: start) == .dismiss)
+        #expect(tunnel.evict(now: start) == .closeWebSocket)
         var responding = exchange
         _ = responding.responseHead(upstreamPersists: true, canDelimit: true, now: start)
         #expect(responding.evict(now: start) == .abort)
