@@ -13,7 +13,7 @@ CREATE TABLE auth_keys (
     id uuid PRIMARY KEY,
     name text COLLATE "C" NOT NULL CHECK (char_length(name) BETWEEN 1 AND 200),
     description text NOT NULL DEFAULT '' CHECK (char_length(description) <= 2000),
-    owner text COLLATE "C" CHECK (char_length(owner) BETWEEN 1 AND 519),
+    owner text COLLATE "C" CHECK (char_length(owner) BETWEEN 1 AND 519 AND octet_length(owner) <= 1600),
     scopes text[] NOT NULL DEFAULT '{}' CHECK (array_position(scopes, NULL) IS NULL),
     enabled boolean NOT NULL DEFAULT true,
     expires_at timestamptz,
@@ -150,7 +150,7 @@ CREATE TABLE admin_keys (
     name text COLLATE "C" NOT NULL CHECK (char_length(name) BETWEEN 1 AND 200),
     permissions text[] NOT NULL CHECK (array_position(permissions, NULL) IS NULL),
     -- The owner whose keys the admin key is limited to; null for all.
-    owner text COLLATE "C" CHECK (char_length(owner) BETWEEN 1 AND 519),
+    owner text COLLATE "C" CHECK (char_length(owner) BETWEEN 1 AND 519 AND octet_length(owner) <= 1600),
     digest bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
     last_four text NOT NULL CHECK (char_length(last_four) = 4),
     expires_at timestamptz,

@@ -37,6 +37,22 @@ struct PostgresAuthKeyStoreTests {
         }
     }
 
+    @Test("the longest names and owners fit the indexes, even if they cannot be compressed")
+    func longest() async throws {
+        func text(_ count: Int) -> String {
+            var text = String.UnicodeScalarView()
+            for _ in 0..<count { text.append(Unicode.Scalar(UInt32.random(in: 0x20000...0x2A6DD)) ?? "x") }
+            return String(text)
+        }
+        try await StoreFixture.with { fixture in
+            let owner = (0..<8).map { _ in text(49) }.joined(separator: "/") + text(6)
+            #expect(owner.utf8.count <= OwnerPath.sizeLimit && owner.utf8.count > OwnerPath.sizeLimit - 10)
+            let key = StoreConformance.newKey(name: text(FieldRules.nameLimit), owner: owner)
+            try await fixture.create(key)
+            #expect(try await fixture.store.list(KeyQuery(owner: OwnerFilter(owner))).map(\.id) == [key.id])
+        }
+    }
+
     @Test("times are returned to the microsecond, including the latest one")
     func moments() async throws {
         try await StoreFixture.with { fixture in

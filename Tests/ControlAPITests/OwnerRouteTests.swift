@@ -221,6 +221,7 @@ import Testing
         arguments: [
             "/a", "a/", "a//b", "/", "a/ b", "a /b", "a/*", "**", "a/b/c/d/e/f/g/h/i",
             String(repeating: "a", count: 65),
+            Array(repeating: String(repeating: "\u{20000}", count: 50), count: 8).joined(separator: "/"),
         ])
     func invalid(owner: String) async throws {
         try await ControlServer.with { server in

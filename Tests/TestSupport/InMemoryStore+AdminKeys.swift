@@ -86,10 +86,11 @@ extension InMemoryStore: AdminKeyStore {
             if let version, version != key.version { return (.outdated, nil) }
             do throws(AuthKeyError) {
                 let wanted = try change(key.attributes)
-                if wanted == key.attributes { return (.changed(key), nil) }
+                let changes = AuditChanges(from: key.attributes, to: wanted)
+                if changes.members.isEmpty { return (.changed(key), nil) }
                 let event = NewAuditEvent(
                     call, .adminKeyUpdate, subject: id, owner: key.owner,
-                    changes: AuditChanges(from: key.attributes, to: wanted))
+                    changes: changes)
                 return (.changed(key.with(wanted, updatedAt: now)), event)
             } catch {
                 return (.refused(error), nil)

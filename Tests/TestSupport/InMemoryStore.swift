@@ -271,10 +271,9 @@ public final class InMemoryStore: Store, ChangeHints {
             if let version, version != row.version { return .outdated }
             do throws(AuthKeyError) {
                 let wanted = try change(row.attributes)
-                if wanted != row.attributes {
-                    let event = NewAuditEvent(
-                        call, .keyUpdate, of: Self.authKey(row, now: now),
-                        AuditChanges(from: row.attributes, to: wanted))
+                let changes = AuditChanges(from: row.attributes, to: wanted)
+                if !changes.members.isEmpty {
+                    let event = NewAuditEvent(call, .keyUpdate, of: Self.authKey(row, now: now), changes)
                     state.trail.append([event], now: now)
                     row.attributes = wanted
                     state.keep(&row, now: now)

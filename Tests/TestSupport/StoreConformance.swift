@@ -134,6 +134,22 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await names(KeyQuery(text: "b%0")).isEmpty, "percent is not a wildcard")
             try expect(try await names(KeyQuery(text: "_eta")).isEmpty, "underscore is not a wildcard")
         },
+        StoreConformance(description: "a change between canonically equivalent texts is a change") { store in
+            let key = newKey(name: "caf\u{e9}", owner: "caf\u{e9}")
+            _ = try await store.create(key, claim: nil)
+            let outcome = try await store.update(key.id, version: nil, by: .test) { current in
+                var wanted = current
+                wanted.owner = "cafe\u{301}"
+                wanted.labels = ["caf\u{e9}": "e\u{301}"]
+                return wanted
+            }
+            guard case .updated(let changed) = outcome else { return try expect(false, "\(outcome)") }
+            try expect(changed.key.version == 2, "version \(changed.key.version)")
+            let stored = try await store.key(key.id)
+            try expect(stored?.owner?.utf8.elementsEqual("cafe\u{301}".utf8) == true, "owner")
+            let changes = try await trail(of: store).filter { $0.action == "key.update" }.map(\.changes)
+            try expect(changes.count == 1 && changes[0].contains("owner"), "trail")
+        },
         StoreConformance(description: "a filter of owners matches one, or one and all below it") { store in
             let owners = ["a", "a/b", "a/b/c", "a/bc", "a-b", "a0", "A", "a/\u{e9}", "a/e\u{301}", "\u{10FFFF}/x"]
             for owner in owners { _ = try await store.create(newKey(name: owner, owner: owner), claim: nil) }

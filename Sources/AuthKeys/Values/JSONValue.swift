@@ -24,6 +24,11 @@ public enum JSONValue: Sendable, Equatable {
         }
     }
 
+    /// Compares texts byte by byte. Swift's comparison of strings also holds for canonically equivalent ones.
+    public static func == (left: JSONValue, right: JSONValue) -> Bool {
+        left.canonical.utf8.elementsEqual(right.canonical.utf8)
+    }
+
     /// The JSON text without white space, members sorted by name.
     public var text: String {
         switch self {

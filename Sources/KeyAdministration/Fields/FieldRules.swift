@@ -75,6 +75,9 @@ public enum FieldRules {
                 message: "owner must be 1 to \(OwnerPath.segmentsLimit) segments of 1 to \(OwnerPath.segmentLimit) "
                     + "characters, separated by '/'")
         }
+        guard owner.utf8.count <= OwnerPath.sizeLimit else {
+            throw .invalid(param: "owner", message: "owner must be at most \(OwnerPath.sizeLimit) bytes of UTF-8")
+        }
         // A filter reads it as a pattern.
         guard !owner.utf8.contains(UInt8(ascii: "*")) else {
             throw .invalid(param: "owner", message: "owner must not contain '*'")

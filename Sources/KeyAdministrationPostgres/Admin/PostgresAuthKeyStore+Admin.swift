@@ -88,7 +88,8 @@ extension PostgresAuthKeyStore: AdminKeyStore {
                 } catch {
                     return .refused(error)
                 }
-                if wanted == key.attributes { return .changed(key) }
+                let changes = AuditChanges(from: key.attributes, to: wanted)
+                if changes.members.isEmpty { return .changed(key) }
                 return try await Self.write(
                     PostgresStatement(
                         AdminKeySQL.update,
@@ -98,7 +99,7 @@ extension PostgresAuthKeyStore: AdminKeyStore {
                         ]),
                     event: NewAuditEvent(
                         call, .adminKeyUpdate, subject: id, owner: key.owner,
-                        changes: AuditChanges(from: key.attributes, to: wanted)), in: transaction)
+                        changes: changes), in: transaction)
             }
         }
     }

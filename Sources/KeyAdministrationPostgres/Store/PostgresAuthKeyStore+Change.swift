@@ -18,8 +18,8 @@ extension PostgresAuthKeyStore {
             } catch {
                 return .refused(error)
             }
-            if wanted != key.attributes {
-                let changes = AuditChanges(from: key.attributes, to: wanted)
+            let changes = AuditChanges(from: key.attributes, to: wanted)
+            if !changes.members.isEmpty {
                 _ = try await transaction.pipeline([
                     PostgresStatement(KeySQL.update, [.uuid(PostgresUUID(id))] + AttributeColumn.parameters(wanted)),
                     AuditSQL.append([NewAuditEvent(call, .keyUpdate, of: key, changes)]),
