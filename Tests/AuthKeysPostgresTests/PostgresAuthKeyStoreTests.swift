@@ -39,7 +39,7 @@ struct PostgresAuthKeyStoreTests {
 
     @Test("the longest names and owners fit the indexes, even if they cannot be compressed")
     func longest() async throws {
-        func text(_ count: Int) -> String {
+        @Sendable func text(_ count: Int) -> String {
             var text = String.UnicodeScalarView()
             for _ in 0..<count { text.append(Unicode.Scalar(UInt32.random(in: 0x20000...0x2A6DD)) ?? "x") }
             return String(text)

@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 
@@ -157,6 +158,43 @@ import Testing
                 _ = try await connection.copyIn("COPY (SELECT 1) TO STDOUT", chunks: [[0]])
             }
             #expect(error?.kind == .invalidParameter && error?.isOutcomeUnknown == false)
+        }
+    }
+
+    @Test("behind a pooler, a connection on which a copy failed is closed") func failedBehindPooler() async throws {
+        var settings = ConnectionSettings()
+        settings.isPooled = true
+        try await withConnection(settings) { connection in
+            let name = uniqueName("pooled")
+            try await connection.execute(script: "CREATE TABLE \(name) (i int8 CHECK (i <> 5), t text)")
+            let error = await postgresError {
+                _ = try await connection.copyIn("COPY \(name) FROM STDIN (FORMAT binary)", chunks: [Self.rows(0..<10)])
+            }
+            #expect(error?.sqlState == "23514" && error?.isOutcomeUnknown == false)
+            #expect(!connection.isUsable)
+        }
+    }
+
+    @Test("a timeout is noticed while the socket accepts all chunks") func timeoutWithoutBlocking() async throws {
+        struct Slow: Sequence, Sendable {
+            func makeIterator() -> some IteratorProtocol<[UInt8]> {
+                CopyInTests.rows(0..<100).lazy.map { byte in
+                    usleep(2_000)
+                    return [byte]
+                }.makeIterator()
+            }
+        }
+        try await withConnection { connection in
+            try await connection.execute(script: "CREATE TEMP TABLE t (i int8, t text)")
+            let error = await postgresError {
+                _ = try await connection.copyIn(
+                    "COPY t FROM STDIN (FORMAT binary)", timeout: .milliseconds(100), chunks: Slow())
+            }
+            #expect(error?.kind == .timeout && error?.isOutcomeUnknown == false)
+            try await expectUsableOrClosed(connection)
+            if connection.isUsable {
+                #expect(try await connection.query("SELECT count(*) FROM t").rows[0].int64(0) == 0)
+            }
         }
     }
 

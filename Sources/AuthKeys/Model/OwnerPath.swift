@@ -8,8 +8,8 @@ public enum OwnerPath {
     public static let segmentLimit = 64
     /// The maximum length of an owner, in Unicode scalars.
     public static let lengthLimit = segmentsLimit * segmentLimit + segmentsLimit - 1
-    /// The maximum size of an owner, in bytes of UTF-8. The index `auth_keys_owner` has owners and names, and an entry of
-    /// a B-tree has at most 2,704 bytes.
+    /// The maximum size of an owner, in bytes of UTF-8. The index `auth_keys_owner` has owners and names, and an entry
+    /// of a B-tree has at most 2,704 bytes.
     public static let sizeLimit = 1_600
 
     static let separator = UInt8(ascii: "/")

@@ -3,7 +3,7 @@ public import AuthKeys
 /// A store of admin keys. Each change writes its audit event in its own transaction.
 public protocol AdminKeyStore: Sendable {
     /// Returns a page of admin keys, newest first, then by name, then by id.
-    /// - Parameter owner: returns only keys that are limited to this owner; nil for all.
+    /// - Parameter owners: returns only keys that are limited to these owners.
     func adminKeys(of owners: OwnerScope, after: ListCursor?, limit: Int) async throws(StoreError) -> [AdminKey]
 
     func adminKey(_ id: KeyID) async throws(StoreError) -> AdminKey?

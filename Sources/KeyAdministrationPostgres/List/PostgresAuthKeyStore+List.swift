@@ -5,10 +5,20 @@ import LibPQ
 extension PostgresAuthKeyStore {
     public func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey] {
         try await attempt {
+            var query = query
+            query.owner = try await self.narrowed(query.owner, in: "auth_keys")
             let plan = try await self.plan(of: query)
             let results = try await self.pool.pipeline([ListSQL.planning, ListSQL.page(query, by: plan)])
             return try results.last?.rows.map { try $0.read(AuthKey.init(row:)) } ?? []
         }
+    }
+
+    /// Returns a filter of one owner if the table has no owner below it. An index has the rows of one owner in the
+    /// order of time, those of several only together.
+    func narrowed(_ filter: OwnerFilter?, in table: String) async throws(PostgresError) -> OwnerFilter? {
+        guard let filter, filter.includesBelow else { return filter }
+        let found = try await pool.query(OwnerSQL.hasBelow(table), [.text(filter.path)]).rows.first?.bool(0)
+        return OwnerFilter(filter.path, includesBelow: found ?? true)
     }
 
     private func plan(of query: KeyQuery) async throws(PostgresError) -> ListPlan {

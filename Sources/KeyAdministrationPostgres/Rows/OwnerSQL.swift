@@ -8,7 +8,15 @@ enum OwnerSQL {
     static func matches(_ column: String, _ filter: OwnerFilter, bind: (PostgresParameter) -> String) -> String {
         let path = bind(.text(filter.path))
         guard filter.includesBelow else { return "\(column) = \(path)" }
-        return "(\(column) = \(path) OR \(isBelow(column, path)))"
+        // One range of the index, which also has owners such as `acme-x`, and a condition that excludes these.
+        return """
+            (\(column) >= \(path) AND \(column) < \(path) || '0' AND (\(column) = \(path) OR \(column) >= \(path) || '/'))
+            """
+    }
+
+    /// The statement that finds out if a table has an owner below `$1`.
+    static func hasBelow(_ table: String) -> String {
+        "SELECT EXISTS (SELECT FROM \(table) WHERE \(isBelow("owner", "$1")))"
     }
 
     /// Returns a condition that is true for an owner of a scope. A scope of all owners is NULL.

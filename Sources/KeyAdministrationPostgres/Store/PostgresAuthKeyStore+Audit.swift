@@ -13,9 +13,11 @@ extension PostgresAuthKeyStore: AuditTrail {
     }
 
     public func events(_ query: AuditQuery) async throws(StoreError) -> [AuditEvent] {
-        let (sql, parameters) = AuditSQL.events(query)
-        return try await attempt {
-            try await self.pool.query(sql, parameters).rows.compactMap { row in
+        try await attempt {
+            var query = query
+            query.owner = try await self.narrowed(query.owner, in: "audit_events")
+            let (sql, parameters) = AuditSQL.events(query)
+            return try await self.pool.query(sql, parameters).rows.compactMap { row in
                 var row = RowCursor(row)
                 let seal = try AuditEvent.Place(row: &row)
                 return try AuditEvent(row: &row, seal: seal)

@@ -13,15 +13,31 @@ extension PostgresConnection {
         var deadline = deadline
         var copy = CopyIn(preambleResults: try sendCopy(sql))
         do throws(PostgresError) {
-            try await flushAll(&deadline)
-            while let result = try await nextResult(&deadline) {
-                if copy.receive(result) { try await send(chunks, &copy, &deadline) }
-            }
+            return try await run(&copy, chunks, &deadline)
         } catch {
+            // In the simple protocol, the server answers an error before it has got the end of the copy. A pooler then
+            // links the rest to a server that does not become free.
+            if settings.isPooled { shutDown() }
+            // A non-fatal error of the server rules out a commit, and says more than the loss of the connection.
+            if let failure = copy.failure, !failure.isFatal { throw error.kind == .connectionLost ? failure : error }
             throw copy.isEnded && transaction == nil ? error.withUnknownOutcome : error
         }
-        if copy.isUnsupported { throw copyRefused() }
+    }
+
+    private func run(
+        _ copy: inout CopyIn, _ chunks: some Sequence<[UInt8]>, _ deadline: inout Deadline
+    ) async throws(PostgresError) -> Int {
+        let session = session
+        try await flushAll(&deadline)
+        while let result = try await nextResult(&deadline) {
+            switch PQresultStatus(result.pointer) {
+            case PGRES_COPY_IN: try await send(chunks, &copy, &deadline)
+            case PGRES_COPY_OUT, PGRES_COPY_BOTH: throw copyRefused()
+            default: copy.receive(result)
+            }
+        }
         try await finish(&deadline, copy.failure)
+        if session?.takeUnconfirmedCommit() == true { throw .unconfirmedCommit }
         guard let rows = copy.rows else {
             throw PostgresError(.invalidParameter, detail: "the statement is not a COPY FROM STDIN")
         }
@@ -36,20 +52,34 @@ extension PostgresConnection {
         _ chunks: some Sequence<[UInt8]>, _ copy: inout CopyIn, _ deadline: inout Deadline
     ) async throws(PostgresError) {
         for chunk in chunks where !chunk.isEmpty {
-            guard let session else { throw PostgresError(.connectionLost) }
+            // Other work of the connection, such as a close, gets its turn.
+            await Task.yield()
+            try interruptIfDue(&deadline)
+            if deadline.interruption != nil { break }
             guard chunk.count <= Int(Int32.max) else {
                 throw PostgresError(.invalidParameter, detail: "a chunk of a COPY is larger than 2 GiB")
             }
-            if deadline.interruption != nil { break }
+            guard let session else { throw PostgresError(.connectionLost) }
             // In non-blocking mode libpq grows its buffer instead of refusing the chunk. It is empty at this point.
             guard session.putCopyData(chunk) else { throw broken(session) }
             try await flushAll(&deadline)
+            deadline.progressed()
         }
         guard let session else { throw PostgresError(.connectionLost) }
         let reason = deadline.interruption.map { "\($0)" }
         guard session.putCopyEnd(failing: reason) else { throw broken(session) }
         copy.isEnded = reason == nil
         try await flushAll(&deadline)
+    }
+
+    /// Interrupts the copy if the task was cancelled or the deadline has passed, even while the socket accepts data.
+    private func interruptIfDue(_ deadline: inout Deadline) throws(PostgresError) {
+        guard deadline.interruption == nil else { return }
+        if deadline.heedsCancellation, Task.isCancelled {
+            try interrupt(&deadline, PostgresError(.cancelled))
+        } else if deadline.isOver {
+            try interrupt(&deadline, PostgresError(.timeout))
+        }
     }
 }
 
@@ -59,25 +89,20 @@ private struct CopyIn {
     var preambleResults: Int
     /// True if all rows were sent, so that the server may commit them.
     var isEnded = false
-    var isUnsupported = false
-    var failure: PostgresError?
-    var rows: Int?
+    private(set) var failure: PostgresError?
+    private(set) var rows: Int?
 
     init(preambleResults: Int) { self.preambleResults = preambleResults }
 
-    /// Returns true if the server waits for the rows.
-    mutating func receive(_ result: PostgresResult) -> Bool {
+    mutating func receive(_ result: PostgresResult) {
         switch PQresultStatus(result.pointer) {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK:
             if preambleResults > 0 { preambleResults -= 1 } else if isEnded { rows = result.affectedRows }
         case PGRES_EMPTY_QUERY: break
-        case PGRES_COPY_IN: return true
-        case PGRES_COPY_OUT, PGRES_COPY_BOTH: isUnsupported = true
         default:
             let error = PostgresError(result: result.pointer)
             failure = failure ?? (preambleResults > 0 ? .unusableSession(error) : error)
         }
-        return false
     }
 }
 

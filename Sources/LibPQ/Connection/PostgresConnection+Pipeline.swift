@@ -95,10 +95,7 @@ extension PostgresConnection {
             if error.isStalePlan { forget(calls, serverForgot: error.sqlState == .invalidSQLStatementName) }
             throw error.sqlState == .queryCanceled ? deadline.interruption ?? error : error
         }
-        if isUnconfirmed {
-            throw PostgresError(.timeout, detail: "the synchronous standby did not confirm the commit")
-                .withUnknownOutcome
-        }
+        if isUnconfirmed { throw .unconfirmedCommit }
         let results: [PostgresResult] = outcomes.enumerated().compactMap { index, outcome in
             if case .success(let result) = outcome, prepared[index] == nil { result } else { nil }
         }

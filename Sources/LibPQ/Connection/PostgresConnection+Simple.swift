@@ -10,6 +10,7 @@ extension PostgresConnection {
         defer { endTurn(.wire) }
         try transaction?.check()
         var deadline = deadline
+        let session = session
         let text = preamble.joined(separator: "; ") + script
         try begin { PQsendQuery($0, text) }
         let failure: PostgresError?
@@ -18,8 +19,10 @@ extension PostgresConnection {
         } catch {
             throw transaction == nil ? error.withUnknownOutcome : error
         }
+        let isUnconfirmed = session?.takeUnconfirmedCommit() ?? false
         if let failure, failure.isFatal, transaction == nil { throw failure.withUnknownOutcome }
         try await finish(&deadline, failure)
+        if isUnconfirmed { throw .unconfirmedCommit }
     }
 
     /// Reads all results of a script, and returns its error.

@@ -48,6 +48,11 @@ extension PostgresError {
         return PostgresError(kind, detail: cause.debugDescription, sqlState: cause.sqlState, nothingWasSent: true)
     }
 
+    /// Creates the error of a commit that was carried out, but not confirmed by a synchronous standby.
+    static var unconfirmedCommit: PostgresError {
+        PostgresError(.timeout, detail: "the synchronous standby did not confirm the commit").withUnknownOutcome
+    }
+
     /// Creates the error of a call on a connection that was already closed.
     static func closed() -> PostgresError {
         PostgresError(.connectionLost, detail: "the connection is closed", nothingWasSent: true)

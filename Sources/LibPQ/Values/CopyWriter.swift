@@ -44,12 +44,12 @@ public struct CopyWriter: Sendable {
         append(integer: value.low)
     }
 
-    /// Appends a `timestamptz` of microseconds since the Unix epoch. A value outside PostgreSQL's range becomes the
-    /// nearest infinity.
+    /// Appends a `timestamptz` of microseconds since the Unix epoch. `Int64.max` is `infinity`, and `Int64.min` is
+    /// `-infinity`. The server refuses other values outside its range (4713 BC to 294276 AD).
     @inline(__always)
     public mutating func append(timestamp: Int64) {
         let (value, overflow) = timestamp.subtractingReportingOverflow(PostgresType.epochMicroseconds)
-        appendField(overflow ? Int64.min : value)
+        appendField(timestamp == .max ? .max : overflow ? Int64.min : value)
     }
 
     /// Appends a `text`, `bytea`, `jsonb` or `inet` from its bytes in the binary format of the type.
