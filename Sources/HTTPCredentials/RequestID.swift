@@ -36,11 +36,13 @@ public struct RequestID: Hashable, Sendable {
     /// The time of the request, to the millisecond.
     public var time: Timestamp { Timestamp(microseconds: Int64(high >> 16) * 1_000) }
 
-    /// Writes the text into memory of `textLength` bytes.
+    /// Writes the text into memory of `textLength` bytes. Each proxied request does this twice, so the digits are made
+    /// here: `Hex.digit` is not inlined into another module.
     package func write(to text: UnsafeMutableRawBufferPointer) {
         for position in 0..<Self.textLength {
             let word = position < 16 ? high : low
-            text[position] = Hex.digit(UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15))) & 0xF)
+            let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15))) & 0xF
+            text[position] = digit < 10 ? 0x30 + digit : 0x61 + digit - 10
         }
     }
 }

@@ -209,9 +209,12 @@ import Testing
                     #expect(unkey.list.compactMap { $0["name"] as? String }.sorted() == wanted, "\(filter)")
                 }
             }
-            for query in ["\(Self.keys)?owner=/**", "\(Self.audit)?owner=/**"] {
-                let answer = try await server.send(.GET, query)
-                #expect(answer.status == 400 && answer.errorText("param") == "owner", "\(answer.text)")
+            for path in [Self.keys, Self.audit] {
+                for filter in ["/**", "acme/*", "**", "acme/", "acme**", "a*/**", "/acme/**"] {
+                    let answer = try await server.send(.GET, "\(path)?owner=\(filter)")
+                    #expect(answer.status == 400 && answer.errorText("param") == "owner", "\(answer.text)")
+                }
+                #expect(try await server.send(.GET, "\(path)?owner=+acme+").objects.count == 1)
             }
         }
     }

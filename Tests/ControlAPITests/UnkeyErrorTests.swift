@@ -109,7 +109,7 @@ struct UnkeyErrorTests {
             let answer = try await server.unkey(
                 "keys.createKey", ["apiId": "a", "externalId": "other"], admin: admin)
             #expect(answer.status == 403, "\(answer.text)")
-            #expect(answer.errorText("detail") == "the admin key is limited to the keys of one owner")
+            #expect(answer.errorText("detail") == "the admin key is limited to another owner and the owners below it")
         }
     }
 

@@ -77,7 +77,7 @@ struct AuditRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         // The chain and its findings cover the events of all owners.
-        guard call.admin.owner == nil else { throw APIError.otherOwner }
+        guard call.admin.owner == nil else { throw APIError.allOwners }
         let anchor = try QueryParameters(request.uri)["expect"].map { text throws(APIError) in
             guard let place = AuditEvent.Place(text) else {
                 throw APIError.validation(

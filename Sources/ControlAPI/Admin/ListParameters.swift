@@ -98,13 +98,16 @@ struct ListParameters {
     /// The maximum length of a filter by owner, which may end in `/**`.
     static let ownerLimit = OwnerPath.lengthLimit + 3
 
-    /// Reads a filter by owner: `acme` for one owner, `acme/**` for it and all below it.
+    /// Reads a filter by owner: `acme` for one owner, `acme/**` for it and all below it. Refuses text that no key can
+    /// have as its owner, such as `acme/*`.
     static func owner(_ text: String?, param: String = "owner") throws(APIError) -> OwnerFilter? {
         guard let text else { return nil }
-        guard let filter = OwnerFilter(text: text) else {
-            throw .validation("\(param) must be an owner, or an owner and '/**'", param: param)
+        guard let filter = OwnerFilter(text: text), let owner = try? FieldRules.owner(filter.path) else {
+            throw .validation(
+                "\(param) must be an owner such as acme/payments, or acme/** for acme and all owners below it",
+                param: param)
         }
-        return filter
+        return OwnerFilter(owner, includesBelow: filter.includesBelow)
     }
 
     static func link(_ path: String, _ items: [String]) -> String {

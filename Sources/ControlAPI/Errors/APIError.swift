@@ -88,7 +88,12 @@ extension APIError {
     }
 
     static let otherOwner = APIError(
-        .forbidden, .permission, "the admin key is limited to the keys of one owner", param: "owner",
+        .forbidden, .permission, "the admin key is limited to another owner and the owners below it", param: "owner",
+        code: "owner_not_allowed")
+
+    /// The request concerns the keys of all owners, and the admin key is limited to an owner.
+    static let allOwners = APIError(
+        .forbidden, .permission, "the request needs an admin key that is not limited to an owner",
         code: "owner_not_allowed")
 
     /// Converts a failure of the domain into the caller's error.
@@ -140,6 +145,7 @@ extension APIError {
                     + "create another with the permission admin first",
                 code: "last_admin_credential")
         case .otherOwner: self = .otherOwner
+        case .allOwners: self = .allOwners
         case .outlivesAdmin:
             self.init(
                 .forbidden, .permission,

@@ -8,6 +8,8 @@ public enum AuthKeyError: Error, Sendable, Equatable {
     case notFound(id: String)
     /// The caller is limited to one owner's keys, and the request concerns another owner.
     case otherOwner
+    /// The request concerns the keys of all owners, and the caller is limited to an owner.
+    case allOwners
     /// The caller lacks a permission.
     case permissionMissing(AdminPermission)
     /// The requested credential would outlive the key that the caller authenticated with.

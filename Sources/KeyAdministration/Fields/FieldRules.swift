@@ -61,7 +61,7 @@ public enum FieldRules {
 
     /// Validates an owner (`OwnerPath`). An empty one is refused: it would read as no owner, and an admin key without
     /// an owner is unrestricted.
-    static func owner(_ raw: String?) throws(AuthKeyError) -> String? {
+    package static func owner(_ raw: String?) throws(AuthKeyError) -> String? {
         guard let raw else { return nil }
         let owner = trim(raw)
         guard !owner.isEmpty else { throw .invalid(param: "owner", message: empty("owner")) }
@@ -73,7 +73,7 @@ public enum FieldRules {
             throw .invalid(
                 param: "owner",
                 message: "owner must be 1 to \(OwnerPath.segmentsLimit) segments of 1 to \(OwnerPath.segmentLimit) "
-                    + "characters, separated by '/'")
+                    + "characters, separated by '/'; no segment begins or ends with a space")
         }
         guard owner.utf8.count <= OwnerPath.sizeLimit else {
             throw .invalid(param: "owner", message: "owner must be at most \(OwnerPath.sizeLimit) bytes of UTF-8")

@@ -11,7 +11,7 @@ extension AuthKeyService {
         _ options: ImportOptions, lines: Lines, by call: AdminCall,
         authorizeAgain: @escaping @Sendable () async throws -> Void
     ) async throws -> ImportReport where Lines.Element == [ImportLine], Lines: Sendable {
-        guard call.admin.owner == nil else { throw AuthKeyError.otherOwner }
+        guard call.admin.owner == nil else { throw AuthKeyError.allOwners }
         guard importTurn.take() else { throw AuthKeyError.conflict(.importRunning) }
         defer { importTurn.giveBack() }
         do {
