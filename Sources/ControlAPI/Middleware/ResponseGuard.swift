@@ -41,12 +41,17 @@ struct ResponseGuard: RouterMiddleware {
             failures.log(.error, "request failed", cause: "\(type(of: error))", to: context.logger)
             response = try answer(.internal, to: request, context)
         }
-        response.headers[.requestID] = context.requestID
-        // Responses about keys must not be stored (RFC 9111 section 5.2.2.5), errors included.
-        if !Self.documents.contains(Self.path(of: request)) {
-            response.headers[.cacheControl] = "no-store"
-        }
+        Self.complete(
+            &response.headers, requestID: context.requestID,
+            mayBeStored: Self.documents.contains(Self.path(of: request)))
         return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    /// Adds the fields that every response has. Responses about keys must not be stored (RFC 9111 section 5.2.2.5),
+    /// errors included.
+    static func complete(_ headers: inout HTTPFields, requestID: String, mayBeStored: Bool) {
+        headers[.requestID] = requestID
+        if !mayBeStored { headers[.cacheControl] = "no-store" }
     }
 
     /// The paths whose responses are the same for all callers.
