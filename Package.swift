@@ -127,7 +127,7 @@ let package = Package(
         .target(
             name: "KeywardMiddlewareTesting",
             dependencies: [
-                "AuthKeys", "HTTPCredentials", "KeywardGuard", lifecycle, logging,
+                "AuthKeys", "HTTPCredentials", "KeyAdministration", "KeywardGuard", lifecycle, logging,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: strict
