@@ -12,22 +12,27 @@ public struct PathPattern: Sendable, Hashable {
     /// Returns nil unless the text follows the rule.
     public init?(_ raw: some StringProtocol) {
         guard raw.utf8.count <= Self.lengthLimit + 1 else { return nil }
-        var text = raw[...]
-        if text.utf8.count > 1, text.hasSuffix("/"), !text.hasSuffix("//") { text.removeLast() }
-        guard text.hasPrefix("/"), text.utf8.count <= Self.lengthLimit else { return nil }
+        var text = String(raw)
+        let slash = UInt8(ascii: "/")
+        if text.utf8.count > 1, text.utf8.last == slash, text.utf8.dropLast().last != slash {
+            text = String(text.unicodeScalars.dropLast())
+        }
+        guard text.utf8.first == slash, text.utf8.count <= Self.lengthLimit else { return nil }
         let isClean = text.unicodeScalars.allSatisfy { scalar in
             scalar.value >= 0x20 && !(0x7F...0x9F).contains(scalar.value) && !"%?#;\\".unicodeScalars.contains(scalar)
         }
         guard isClean else { return nil }
-        let segments = text.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        // By scalars: a slash and an emoji modifier after it are one `Character`.
+        let segments = text.unicodeScalars.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         for (number, segment) in segments.enumerated() {
+            func isText(_ other: String) -> Bool { segment.elementsEqual(other.unicodeScalars) }
             let isRoot = segments.count == 1 && segment.isEmpty
-            guard isRoot || !segment.isEmpty, segment != ".", segment != ".." else { return nil }
-            guard !segment.contains("*") || segment == "*" || segment == "**" && number == segments.count - 1 else {
+            guard isRoot || !segment.isEmpty, !isText("."), !isText("..") else { return nil }
+            guard !segment.contains("*") || isText("*") || isText("**") && number == segments.count - 1 else {
                 return nil
             }
         }
-        self.text = String(text)
+        self.text = text
     }
 
     /// Returns true if a percent-encoded path, as `unambiguous` returns it, matches a pattern.

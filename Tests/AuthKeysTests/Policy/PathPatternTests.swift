@@ -6,6 +6,15 @@ import Testing
 
 @Suite("Path patterns")
 struct PathPatternTests {
+    @Test("a segment may begin with a scalar that combines with the slash") func combiningScalar() {
+        for text in ["/*/\u{1F3FB}", "/\u{301}/**", "/a/\u{1F3FB}/"] {
+            let stored =
+                text.utf8.count > 1 && text.utf8.last == UInt8(ascii: "/") ? text.utf8.dropLast() : text.utf8[...]
+            #expect(PathPattern(text)?.text.utf8.elementsEqual(stored) == true, "\(text)")
+        }
+        #expect(PathPattern("/*\u{1F3FB}/a") == nil && PathPattern("\u{1F3FB}/") == nil)
+    }
+
     private func matches(_ pattern: String, _ path: String) -> Bool {
         Array(pattern.utf8).withUnsafeBytes { pattern in
             Array(path.utf8).withUnsafeBytes { path in
