@@ -24,13 +24,11 @@ public struct RequestID: Hashable, Sendable {
     /// Reads the text of an identifier; nil for any other text.
     public init?(_ text: some StringProtocol) {
         let digits = Array(text.utf8.prefix(Self.textLength + 1))
-        guard digits.count == Self.textLength else { return nil }
-        var words: (UInt64, UInt64) = (0, 0)
-        for (position, digit) in digits.enumerated() {
-            guard let value = Hex.value(of: digit).map({ UInt64($0) }) else { return nil }
-            if position < 16 { words.0 = words.0 << 4 | value } else { words.1 = words.1 << 4 | value }
+        guard digits.count == Self.textLength, let bytes = Hex.decode(digits) else { return nil }
+        let words = bytes.withUnsafeBytes { bytes in
+            (bytes.loadUnaligned(as: UInt64.self), bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
         }
-        self.init(high: words.0, low: words.1)
+        self.init(high: UInt64(bigEndian: words.0), low: UInt64(bigEndian: words.1))
     }
 
     /// The time of the request, to the millisecond.
