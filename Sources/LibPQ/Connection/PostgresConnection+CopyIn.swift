@@ -54,7 +54,10 @@ extension PostgresConnection {
         for chunk in chunks where !chunk.isEmpty {
             // Other work of the connection, such as a close, gets its turn.
             await Task.yield()
-            try interruptIfDue(&deadline)
+            // Even while the socket accepts data.
+            if deadline.interruption == nil, let reason = deadline.reasonToEnd {
+                try interrupt(&deadline, PostgresError(reason))
+            }
             if deadline.interruption != nil { break }
             guard chunk.count <= Int(Int32.max) else {
                 throw PostgresError(.invalidParameter, detail: "a chunk of a COPY is larger than 2 GiB")
@@ -70,16 +73,6 @@ extension PostgresConnection {
         guard session.putCopyEnd(failing: reason) else { throw broken(session) }
         copy.isEnded = reason == nil
         try await flushAll(&deadline)
-    }
-
-    /// Interrupts the copy if the task was cancelled or the deadline has passed, even while the socket accepts data.
-    private func interruptIfDue(_ deadline: inout Deadline) throws(PostgresError) {
-        guard deadline.interruption == nil else { return }
-        if deadline.heedsCancellation, Task.isCancelled {
-            try interrupt(&deadline, PostgresError(.cancelled))
-        } else if deadline.isOver {
-            try interrupt(&deadline, PostgresError(.timeout))
-        }
     }
 }
 

@@ -31,10 +31,8 @@ extension PostgresConnection {
     func progress(_ deadline: inout Deadline, write: Bool = false) async throws(PostgresError) {
         guard let session else { throw deadline.interruption ?? PostgresError(.connectionLost) }
         let wake: Wake
-        if deadline.heedsCancellation, Task.isCancelled {
-            wake = .cancelled
-        } else if deadline.isOver {
-            wake = .deadline
+        if let reason = deadline.reasonToEnd {
+            wake = reason == .cancelled ? .cancelled : .deadline
         } else if session.watch.isReady(read: true, write: write) {
             wake = .ready
         } else {

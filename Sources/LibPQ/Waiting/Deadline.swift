@@ -23,6 +23,13 @@ struct Deadline: Sendable {
 
     var isOver: Bool { instant <= .now }
 
+    /// The reason for which an operation has to end now: its task was cancelled, or the time is over. Nil if it may go
+    /// on.
+    var reasonToEnd: PostgresError.Kind? {
+        if heedsCancellation, Task.isCancelled { return .cancelled }
+        return isOver ? .timeout : nil
+    }
+
     mutating func progressed() {
         if let renewal, interruption == nil { instant = .now + renewal }
     }
