@@ -138,14 +138,15 @@ public final class IndexFollower: Sendable {
         do throws(StoreError) {
             var reached = try await loadIfOrdered()
             if reached == nil { reached = try await readOn(from: watermark) }
-            reads.end(number, worked: true)
             if freshness.status != .ready { logger.notice("the database can be read again, keys are up to date") }
+            // Before the waiters resume, which verify with the freshness that the read gave.
             freshness.recordSync(startedAt: start)
+            reads.end(number, worked: true)
             syncs.recordNanoseconds((time.uptime() - start).nanoseconds)
             if index.disputedEndCount > 0 { _ = state.withLock { $0.writes }?.yield() }
             return reached ?? watermark
         } catch {
-            reads.end(number, worked: false)
+            defer { reads.end(number, worked: false) }
             // A statement that shutdown cancels is not a database failure.
             if Task.isCancelled { return watermark }
             if !freshness.hasFailed {

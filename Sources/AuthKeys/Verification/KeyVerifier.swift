@@ -232,12 +232,11 @@ public final class KeyVerifier: Sendable {
     /// Waits until a suspended instance has read the changes. Then looks up a digest that the index lacks in the
     /// database, bounded, and shared with other callers for the same digest.
     public func resolve(_ digest: SecretDigest) async -> UnknownKeyLookup.Answer {
-        if freshness.service(at: time.now()) == .asleep {
-            // A failed read ends the suspended state too: then the instance serves from memory, as far as allowed.
-            _ = await reads.next()
-            guard freshness.service(at: time.now()) == .serving else { return .unavailable }
-            if index.holds(digest) { return .found }
-        }
+        // A failed read ends the suspended state too: then the instance serves from memory, as far as allowed. The next
+        // read may have begun before the wake-up was noticed; the one after it has not.
+        for _ in 0..<2 where freshness.service(at: time.now()) == .asleep { _ = await reads.next() }
+        guard freshness.service(at: time.now()) == .serving else { return .unavailable }
+        if index.holds(digest) { return .found }
         let answer = await lookup.resolve(digest)
         return answer == .absent && freshness.status != .ready ? .unavailable : answer
     }

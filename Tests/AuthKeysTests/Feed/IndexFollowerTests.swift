@@ -11,13 +11,15 @@ struct IndexFollowerTests {
     let store: InMemoryStore
     let index = KeyIndex()
     let freshness: IndexFreshness
+    let reads: ReadWaiters
     let follower: IndexFollower
 
     init() {
         store = InMemoryStore(time: clock.source)
         freshness = IndexFreshness(maxStaleness: .seconds(60), time: clock.source)
+        reads = ReadWaiters(time: clock.source)
         follower = IndexFollower(
-            store: store, hints: store, index: index, freshness: freshness, time: clock.source,
+            store: store, hints: store, index: index, freshness: freshness, reads: reads, time: clock.source,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
@@ -80,6 +82,23 @@ struct IndexFollowerTests {
             _ = try await store.deactivate(key.id)
             #expect(await eventually { freshness.status == .ready })
             #expect(await eventually { state(key) == .deactivated })
+        }
+    }
+
+    @Test("a verification that waits for the read after a wake-up is decided by it, in an outage too")
+    func wakesUp() async throws {
+        let key = StoreConformance.newKey()
+        _ = try await store.create(key, claim: nil)
+        let verifier = KeyVerifier(
+            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index, time: clock.source),
+            reads: reads, time: clock.source)
+        try await following {
+            for round in 0..<300 {
+                store.isDown = round % 2 == 1
+                #expect(await eventually { clock.sleepers == 1 })
+                clock.advance(by: IndexFreshness.pulseTimeout + .milliseconds(1))
+                #expect(await verifier.resolve(key.digest) == .found)
+            }
         }
     }
 
