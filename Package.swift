@@ -63,6 +63,13 @@ let package = Package(
             name: "KeyAdministration", dependencies: ["AuthKeys", crypto, logging, metrics], swiftSettings: strict),
         .target(name: "HTTPCredentials", dependencies: ["AuthKeys"], swiftSettings: strict),
         .target(
+            name: "RequestLog", dependencies: ["AuthKeys", "HTTPCredentials", metrics], swiftSettings: strict),
+        .target(
+            name: "RequestLogPostgres",
+            dependencies: ["AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "LibPQ", "RequestLog", logging, metrics],
+            swiftSettings: strict
+        ),
+        .target(
             name: "AuthKeysPostgres",
             dependencies: ["AuthKeys", "LibPQ", crypto, lifecycle, logging, metrics],
             resources: [.embedInCode("SQL")],
@@ -80,7 +87,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "AuthKeys", "HTTPCredentials", "Listening", lifecycle, logging, metrics,
+                "AuthKeys", "HTTPCredentials", "Listening", "RequestLog", lifecycle, logging, metrics,
                 .product(name: "NIOHPACK", package: "swift-nio-http2"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -178,6 +185,19 @@ let package = Package(
             name: "AuthKeysTests",
             dependencies: ["AuthKeys", "HTTPCredentials", "KeyAdministration", "TestSupport", crypto, logging],
             swiftSettings: strict),
+        .testTarget(
+            name: "RequestLogTests",
+            dependencies: ["AuthKeys", "HTTPCredentials", "RequestLog", "TestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "RequestLogPostgresTests",
+            dependencies: [
+                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "LibPQ", "RequestLog", "RequestLogPostgres",
+                "TestSupport", logging,
+            ],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "AuthKeysPostgresTests",
             dependencies: [

@@ -36,7 +36,7 @@ public struct PathPattern: Sendable, Hashable {
     }
 
     /// Returns true if a percent-encoded path, as `unambiguous` returns it, matches a pattern.
-    static func matches(_ pattern: UnsafeRawBufferPointer, _ path: UnsafeRawBufferPointer) -> Bool {
+    package static func matches(_ pattern: UnsafeRawBufferPointer, _ path: UnsafeRawBufferPointer) -> Bool {
         let slash = UInt8(ascii: "/")
         var end = path.count
         // A target that is not a path (`*`, RFC 9112 section 3.2.4) matches only the pattern for everything. An empty

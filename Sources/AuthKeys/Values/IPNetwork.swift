@@ -3,9 +3,9 @@ import Glibc
 /// An IP address, version 4 or 6. An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is the IPv4 address.
 public struct IPAddress: Sendable, Hashable {
     /// The address as a number; version 4 in the last 32 bits.
-    let high: UInt64
-    let low: UInt64
-    let isV4: Bool
+    package let high: UInt64
+    package let low: UInt64
+    package let isV4: Bool
 
     var width: Int { isV4 ? 32 : 128 }
 
@@ -52,7 +52,7 @@ public struct IPAddress: Sendable, Hashable {
         self.init(high: 0, low: UInt64(v4), isV4: true)
     }
 
-    private init(high: UInt64, low: UInt64, isV4: Bool) {
+    package init(high: UInt64, low: UInt64, isV4: Bool) {
         self.high = high
         self.low = low
         self.isV4 = isV4

@@ -29,7 +29,8 @@ public struct Migration: Sendable, Equatable {
 /// SwiftPM names the bytes of `0001_keyward.sql` `_001_keyward_sql`: an identifier cannot begin with a digit.
 public enum MigrationCatalogue {
     public static let all: [Migration] = [
-        Migration(version: 1, name: "keyward", sql: text(PackageResources._001_keyward_sql))
+        Migration(version: 1, name: "keyward", sql: text(PackageResources._001_keyward_sql)),
+        Migration(version: 2, name: "request_log", sql: text(PackageResources._002_request_log_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

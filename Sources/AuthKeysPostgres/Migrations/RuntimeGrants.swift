@@ -43,6 +43,10 @@ public enum RuntimeGrants {
         ("feed_epochs", "SELECT, INSERT, DELETE"),
         ("idempotency_claims", "SELECT, INSERT, UPDATE, DELETE"),
         ("keyward_migrations", "SELECT"),
+        ("request_hours", "SELECT, INSERT, UPDATE"),
+        ("request_log", "SELECT, INSERT"),
+        ("request_log_names", "SELECT, INSERT"),
+        ("request_minutes", "SELECT, INSERT, UPDATE"),
     ]
 
     /// The functions that statements and triggers call. Every role may call them, unless the privilege was revoked from

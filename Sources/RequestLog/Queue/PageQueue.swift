@@ -1,0 +1,105 @@
+import Synchronization
+
+/// Pages that wait for their writer, limited in bytes. Appending takes a lock for a moment, once a page.
+public final class PageQueue: Sendable {
+    private struct State {
+        var pages: [RequestPage] = []
+        var bytes = 0
+        var isClosed = false
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    /// The maximum size of the waiting pages, in bytes.
+    public let capacity: Int
+    private let state = Mutex(State())
+    /// The size of the waiting pages in eighths of the capacity, for samplers, which read it without the lock.
+    private let level = Atomic<Int>(0)
+
+    public init(capacity: Int) {
+        self.capacity = max(capacity, RequestPage.capacity)
+    }
+
+    /// The size of the waiting pages, in bytes.
+    public var bytes: Int { state.withLock { $0.bytes } }
+    /// The size of the waiting pages in eighths of the capacity.
+    public var eighths: Int { level.load(ordering: .relaxed) }
+
+    /// Appends a page. Returns false, without it, if the queue is full or closed.
+    public func append(_ page: RequestPage) -> Bool {
+        let (isAppended, waiter) = state.withLock { state -> (Bool, CheckedContinuation<Void, Never>?) in
+            guard !state.isClosed, state.bytes + page.size <= capacity else { return (false, nil) }
+            state.pages.append(page)
+            change(&state, by: page.size)
+            defer { state.waiter = nil }
+            return (true, state.waiter)
+        }
+        waiter?.resume()
+        return isAppended
+    }
+
+    /// Removes the oldest pages, of at most `bytes` in all, but at least one if there is one.
+    public func take(upTo bytes: Int) -> [RequestPage] {
+        state.withLock { state in
+            var size = 0
+            let count = state.pages.prefix { page in
+                size += page.size
+                return size <= bytes || size == page.size
+            }.count
+            let pages = Array(state.pages.prefix(count))
+            state.pages.removeFirst(count)
+            change(&state, by: -pages.reduce(0) { $0 + $1.size })
+            return pages
+        }
+    }
+
+    /// Puts pages back to the front that could not be written. Returns the number of lines that the queue has no space
+    /// for, which are dropped from the end of these pages.
+    public func putBack(_ pages: [RequestPage]) -> Int {
+        state.withLock { state in
+            var kept: [RequestPage] = []
+            var size = state.bytes
+            for page in pages where size + page.size <= capacity {
+                size += page.size
+                kept.append(page)
+            }
+            state.pages.insert(contentsOf: kept, at: 0)
+            change(&state, by: size - state.bytes)
+            return pages.reduce(0) { $0 + $1.count } - kept.reduce(0) { $0 + $1.count }
+        }
+    }
+
+    /// Waits until there is a page, or the queue is closed, or the task is cancelled. One caller may wait at a time.
+    public func wait() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isReady = state.withLock { state in
+                    if !state.pages.isEmpty || state.isClosed || Task.isCancelled { return true }
+                    state.waiter = continuation
+                    return false
+                }
+                if isReady { continuation.resume() }
+            }
+        } onCancel: {
+            let waiter = state.withLock { state in
+                defer { state.waiter = nil }
+                return state.waiter
+            }
+            waiter?.resume()
+        }
+    }
+
+    /// Accepts no more pages. Those that wait can still be taken.
+    public func close() {
+        let waiter = state.withLock { state in
+            state.isClosed = true
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+        waiter?.resume()
+    }
+
+    private func change(_ state: inout State, by bytes: Int) {
+        state.bytes += bytes
+        level.store(state.bytes * 8 / capacity, ordering: .relaxed)
+    }
+}
