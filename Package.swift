@@ -99,8 +99,8 @@ let package = Package(
         .target(
             name: "ControlAPI",
             dependencies: [
-                "AuthKeys", "CBuild", "ControlBodies", "HTTPCredentials", "KeyAdministration", "Listening", hummingbird,
-                crypto, logging, metrics,
+                "AuthKeys", "CBuild", "ControlBodies", "HTTPCredentials", "KeyAdministration", "Listening", "RequestLog",
+                hummingbird, crypto, logging, metrics,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -172,7 +172,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "AuthKeys", "EmbeddedPostgres", "KeyAdministration", logging, subprocess, system,
+                "AuthKeys", "EmbeddedPostgres", "HTTPCredentials", "KeyAdministration", "RequestLog", logging, subprocess,
+                system,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -210,8 +211,8 @@ let package = Package(
         .testTarget(
             name: "ControlAPITests",
             dependencies: [
-                "AuthKeys", "ControlAPI", "ControlBodies", "HTTPCredentials", "KeyAdministration", "TestSupport",
-                crypto, hummingbird, logging,
+                "AuthKeys", "ControlAPI", "ControlBodies", "HTTPCredentials", "KeyAdministration", "RequestLog",
+                "TestSupport", crypto, hummingbird, logging,
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,
@@ -220,7 +221,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "AuthKeys", "Gateway", "HTTPCredentials", "KeyAdministration", "Listening", "TestSupport", lifecycle,
+                "AuthKeys", "Gateway", "HTTPCredentials", "KeyAdministration", "Listening", "RequestLog", "TestSupport",
+                lifecycle,
                 logging,
                 metrics,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -234,7 +236,7 @@ let package = Package(
             name: "KeywardMiddlewareTests",
             dependencies: [
                 "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres",
-                "KeywardMiddleware", "KeywardMiddlewareTesting", "LibPQ", "TestSupport",
+                "KeywardMiddleware", "KeywardMiddlewareTesting", "LibPQ", "RequestLog", "TestSupport",
                 hummingbird, lifecycle, logging,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -6,6 +6,7 @@ public import KeyAdministration
 import Listening
 public import Logging
 import NIOCore
+public import RequestLog
 
 /// The private listener: administration, verification, health and metrics. It belongs on an address that only operators
 /// can reach.
@@ -17,6 +18,7 @@ public struct ControlAPI: Sendable {
     private let writes: WriteAvailability
     private let metrics: PrometheusRegistry
     private let verifier: RequestVerifier
+    private let log: RequestLog?
     private let proxies: [IPNetwork]
     private let issuer: String
     private let importTimeouts: ImportTimeouts
@@ -28,6 +30,7 @@ public struct ControlAPI: Sendable {
 
     /// - Parameters:
     ///   - verifier: decides about keys for callers of the verification routes.
+    ///   - log: gets a line for each verification; nil for no log.
     ///   - issuer: the URL of this listener for clients of introspection, without a trailing slash.
     ///   - computing: runs long computations.
     ///   - limits: the limits of connections; bodies of imports have `importTimeouts` instead.
@@ -35,7 +38,7 @@ public struct ControlAPI: Sendable {
     public init(
         service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
         writes: WriteAvailability = WriteAvailability(), metrics: PrometheusRegistry, verifier: RequestVerifier,
-        issuer: String, proxies: [IPNetwork] = [],
+        log: RequestLog? = nil, issuer: String, proxies: [IPNetwork] = [],
         importTimeouts: ImportTimeouts = ImportTimeouts(), limits: ConnectionLimits = ConnectionLimits(),
         computing: ComputeExecutor = .shared
     ) {
@@ -46,6 +49,7 @@ public struct ControlAPI: Sendable {
         metrics.gauge("keyward_control_connections") { [connections] in Double(connections.count) }
         self.importTimeouts = importTimeouts
         self.verifier = verifier
+        self.log = log
         self.issuer = issuer
         self.proxies = proxies
         self.service = service
@@ -109,7 +113,7 @@ public struct ControlAPI: Sendable {
         ReferenceRoute(computing: computing).add(to: router)
         verify.add(to: router)
         introspection.add(to: router)
-        UnkeyVerifyRoutes(verifier: verifier, service: service, authenticator: verifyAuthenticator).add(to: router)
+        UnkeyVerifyRoutes(verifier: verifier(for: .unkey), service: service, authenticator: verifyAuthenticator).add(to: router)
         let authenticator = AdminAuthenticator(
             credentials: administration.credentials, refusals: administration.refusals, computing: computing)
         for group in adminRoutes { authenticator.add(group, to: router) }
@@ -119,10 +123,18 @@ public struct ControlAPI: Sendable {
         VerifyAuthenticator(
             credentials: administration.credentials, refusals: administration.refusals, computing: computing)
     }
-    private var forwardAuth: ForwardAuth { ForwardAuth(verifier: verifier, proxies: proxies) }
-    private var verify: VerifyRoutes { VerifyRoutes(verifier: verifier, authenticator: verifyAuthenticator) }
+    /// Returns the verifier of an entry point, whose decisions are logged.
+    private func verifier(for surface: RequestSurface) -> RequestVerifier {
+        verifier.recording(to: log.map { SurfaceRecorder(log: $0, surface: surface) })
+    }
+
+    private var forwardAuth: ForwardAuth { ForwardAuth(verifier: verifier(for: .forwardAuth), proxies: proxies) }
+    private var verify: VerifyRoutes {
+        VerifyRoutes(verifier: verifier(for: .verify), authenticator: verifyAuthenticator)
+    }
     private var introspection: IntrospectionRoutes {
-        IntrospectionRoutes(verifier: verifier, authenticator: verifyAuthenticator, issuer: issuer)
+        IntrospectionRoutes(
+            verifier: verifier(for: .introspection), authenticator: verifyAuthenticator, issuer: issuer)
     }
 
     var adminRoutes: [any AdminRoutes] {

@@ -9,7 +9,10 @@ struct ControlContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let channel: any Channel
     /// The id in every response and log line of the request.
-    let requestID: String
+    let identifier: HTTPCredentials.RequestID
+    var requestID: String { identifier.description }
+    /// The time at which the request was passed to the router.
+    let began: Timestamp
     /// Throws if the admin may no longer do what the request asks, and always where no admin was authenticated.
     /// Operations that outlast the delay of a revocation call it.
     var authorizeAgain: @Sendable () async throws -> Void = { throw APIError.internal }
@@ -18,7 +21,8 @@ struct ControlContext: RequestContext {
 
     init(source: ApplicationRequestContextSource) {
         channel = source.channel
-        requestID = Self.newRequestID()
+        began = .now
+        identifier = .generate(at: began)
         coreContext = .init(source: source)
         logger[metadataKey: "hb.request.id"] = nil
         logger[metadataKey: "request_id"] = "\(requestID)"
@@ -29,10 +33,6 @@ struct ControlContext: RequestContext {
         channel.pipeline.fireUserInboundEventTriggered(CredentialChecked(isValid: isValid))
     }
 
-    static func newRequestID() -> String {
-        var random = SystemRandomNumberGenerator()
-        return RequestID(at: .now, random: (random.next(), random.next())).description
-    }
 }
 
 /// An event of a connection's pipeline: the admin credential of a request was checked.

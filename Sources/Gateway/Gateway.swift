@@ -5,6 +5,7 @@ public import Logging
 public import NIOCore
 import NIOPosix
 import NIOSSL
+public import RequestLog
 public import ServiceLifecycle
 import Synchronization
 
@@ -24,16 +25,20 @@ public final class Gateway: Service {
     private let logger: Logger
     private let time: TimeSource
     private let usage: UsageRecorder?
+    private let log: RequestLog?
     private let bound = Mutex<Bound?>(nil)
     /// Nil if the listener does not use TLS.
     private let serverTLS = Mutex<NIOSSLContext?>(nil)
 
-    /// - Parameter usage: records the use of each key; nil to record none.
+    /// - Parameters:
+    ///   - usage: records the use of each key; nil to record none.
+    ///   - log: gets a line for each request; nil for no log.
     public init(
-        configuration: GatewayConfiguration, verifier: KeyVerifier, usage: UsageRecorder? = nil, logger: Logger,
-        time: TimeSource = .system
+        configuration: GatewayConfiguration, verifier: KeyVerifier, usage: UsageRecorder? = nil,
+        log: RequestLog? = nil, logger: Logger, time: TimeSource = .system
     ) {
         self.usage = usage
+        self.log = log
         self.configuration = configuration
         self.verifier = verifier
         self.logger = logger
@@ -111,9 +116,9 @@ public final class Gateway: Service {
         let upstreamTLS = isSecure ? try TLSContexts.client(configuration.upstreamTrust) : nil
         var loops: [NIOLoopBound<GatewayLoop>] = []
         for eventLoop in group.makeIterator() {
-            let loop = eventLoop.submit { [configuration, verifier, usage, time, logger] in
+            let loop = eventLoop.submit { [configuration, verifier, usage, log, time, logger] in
                 let loop = GatewayLoop(
-                    eventLoop: eventLoop, configuration: configuration, verifier: verifier, usage: usage, time: time,
+                    eventLoop: eventLoop, configuration: configuration, verifier: verifier, usage: usage, log: log, time: time,
                     upstreamTLS: upstreamTLS, metrics: metrics, shared: shared, logger: logger)
                 loop.start()
                 return NIOLoopBound(loop, eventLoop: eventLoop)

@@ -21,6 +21,12 @@ public struct RequestID: Hashable, Sendable {
         low = random.1
     }
 
+    /// Creates the identifier of a request at a time before the year 10889, for callers without a `RequestIDSource`.
+    public static func generate(at time: Timestamp = .now) -> RequestID {
+        var random = SystemRandomNumberGenerator()
+        return RequestID(at: time, random: (random.next(), random.next()))
+    }
+
     /// Reads the text of an identifier; nil for any other text.
     public init?(_ text: some StringProtocol) {
         let digits = Array(text.utf8.prefix(Self.textLength + 1))

@@ -16,6 +16,7 @@ public struct RequestVerifier: Sendable {
     private let rules: ScopeRules
     private let passesPreflights: Bool
     private let usage: UsageRecorder?
+    private var recorder: (any RequestRecorder)?
     private let time: TimeSource
 
     /// - Parameters:
@@ -33,14 +34,14 @@ public struct RequestVerifier: Sendable {
         self.time = time
     }
 
-    /// Decides about a request on its bytes. Calls `admit` with an accepted key while the index is locked: it must be
-    /// short, and must not keep the view.
+    /// Decides about a request on its bytes. Calls `note` with its key, and with true if it is accepted, while the index
+    /// is locked: it must be short, and must not keep the view.
     /// - Parameter answer: the result of the lookup, if one was made. The verdict is then never `unresolved`.
     public func decide(
-        _ request: RequestView, after answer: UnknownKeyLookup.Answer? = nil, admit: (KeyView) -> Void
+        _ request: RequestView, after answer: UnknownKeyLookup.Answer? = nil, note: (KeyView, Bool) -> Void
     ) -> Outcome<Void> {
         decide(request) { token, access in
-            verifier.verify(token, for: access, at: time.now(), after: answer, admit: admit)
+            verifier.verify(token, for: access, at: time.now(), after: answer, note: note)
         }
     }
 
@@ -110,6 +111,33 @@ public struct RequestVerifier: Sendable {
         return AccessRequest(
             method: request.method, path: request.path, address: request.address, scopes: needed)
     }
+
+    /// Returns a verifier whose decisions are recorded.
+    public func recording(to recorder: (any RequestRecorder)?) -> RequestVerifier {
+        var verifier = self
+        verifier.recorder = recorder
+        return verifier
+    }
+
+    /// Counts the use of the key, if it was admitted, and records the decision.
+    /// - Parameter began: the time at which the entry point got the request.
+    public func count(
+        _ outcome: Outcome<KeyProfile>, of request: IncomingRequest, id: RequestID, began: Timestamp
+    ) {
+        if case .verdict(.admitted(let key, _), _) = outcome { countUse(of: key, by: request) }
+        if recorder != nil { record(RequestDecision(outcome), of: request, id: id, began: began) }
+    }
+
+    /// Records a decision.
+    /// - Parameter status: the status of the response; nil if the response is another program's.
+    public func record(
+        _ decision: RequestDecision, of request: IncomingRequest, id: RequestID, status: Int? = nil, began: Timestamp
+    ) {
+        recorder?.record(decision, of: request, id: id, status: status, began: began)
+    }
+
+    /// True if decisions are recorded.
+    public var isRecording: Bool { recorder != nil }
 
     /// Counts the use of a key by a request that it admitted.
     public func countUse(of key: AdmittedKey, by request: IncomingRequest) {

@@ -8,15 +8,19 @@ import NIOCore
 public struct KeyVerificationError: HTTPResponseError {
     public let status: HTTPResponse.Status
     private let type: String
-    private let code: String
+    let code: String
     private let message: String
     private let headers: HTTPFields
+    /// The refused key; nil if it is unknown.
+    private(set) var key: Principal?
 
     /// Creates the error for an outcome; nil for an accepted request.
     package init?(_ outcome: RequestVerifier.Outcome<KeyProfile>) {
         switch outcome {
         case .verdict(.admitted, _), .preflight: return nil
-        case .verdict(.refused(let refusal, _), let needed): self.init(refusal, needing: needed)
+        case .verdict(.refused(let refusal, let profile), let needed):
+            self.init(refusal, needing: needed)
+            key = profile?.principal
         case .ambiguousCredentials:
             let text = ErrorText.ambiguous
             self.init(status: .badRequest, type: text.type, code: text.code, message: text.message, headers: [:])

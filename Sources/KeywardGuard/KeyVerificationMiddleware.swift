@@ -36,16 +36,47 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         let incoming = incoming(request, context)
-        if isOptional, incoming.credential == .none { return try await next(request, context) }
+        guard requests.isRecording, !Recording.isUnderWay else {
+            let (_, context) = try await admit(incoming, context)
+            return try await next(request, context)
+        }
+        // The first middleware of a request records it.
+        let began = Timestamp.now
+        var decision = RequestDecision(status: 200)
+        func record(_ decision: RequestDecision, status: Int) {
+            requests.record(decision, of: incoming, id: .generate(at: began), status: status, began: began)
+        }
+        do {
+            let admitted = try await admit(incoming, context)
+            decision = admitted.decision
+            let response = try await Recording.$isUnderWay.withValue(true) {
+                try await next(request, admitted.context)
+            }
+            record(decision, status: response.status.code)
+            return response
+        } catch let error as KeyVerificationError {
+            record(RequestDecision(status: error.status.code, code: error.code, key: error.key ?? decision.key), status: error.status.code)
+            throw error
+        } catch {
+            record(decision, status: (error as? any HTTPResponseError)?.status.code ?? 500)
+            throw error
+        }
+    }
+
+    /// Decides about a request, and counts the use of its key unless an earlier middleware has.
+    /// - Throws: `KeyVerificationError` if the request is refused.
+    private func admit(
+        _ incoming: IncomingRequest, _ context: Context
+    ) async throws -> (decision: RequestDecision, context: Context) {
+        if isOptional, incoming.credential == .none { return (RequestDecision(status: 200), context) }
         let outcome = await requests.decide(incoming)
         if let error = KeyVerificationError(outcome) { throw error }
         var context = context
         if case .verdict(.admitted(let key, let profile), _) = outcome {
-            // The first middleware of a request counts.
             if context.principal == nil { requests.countUse(of: key, by: incoming) }
             context.principal = profile.principal
         }
-        return try await next(request, context)
+        return (RequestDecision(outcome), context)
     }
 
     private func incoming(_ request: Request, _ context: Context) -> IncomingRequest {
@@ -76,6 +107,12 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
     private static func hasBody(_ headers: HTTPFields) -> Bool {
         headers[.transferEncoding] != nil || headers[.contentLength].map { $0 != "0" } ?? false
     }
+}
+
+/// The recording of requests.
+private enum Recording {
+    /// True within a middleware that records the request.
+    @TaskLocal static var isUnderWay = false
 }
 
 extension HTTPField.Name {

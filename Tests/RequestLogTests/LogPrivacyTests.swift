@@ -1,4 +1,5 @@
 import AuthKeys
+import TestSupport
 import Testing
 
 @testable import RequestLog
@@ -28,7 +29,7 @@ struct LogPrivacyTests {
             ("/\(token.dropLast(5))00000", "/kw_...0000"),
         ])
     func tokens(path: String, expected: String) {
-        let line = clean(TestLine(path: path))
+        let line = clean(TestLine.with { $0.path = path })
         #expect(line.path == expected && line.flags == .redacted)
     }
 
@@ -39,26 +40,26 @@ struct LogPrivacyTests {
             "/x_\(String(repeating: "a", count: 48))", "/100%", "/%zz",
         ])
     func others(path: String) {
-        let line = clean(TestLine(path: path))
+        let line = clean(TestLine.with { $0.path = path })
         #expect(line.path == path && line.flags == [])
     }
 
     @Test("a token at the limit of the length leaves nothing behind")
     func atLimit() {
         for start in (LogPrivacy.pathLimit - 60)..<(LogPrivacy.pathLimit + 2) {
-            let line = clean(TestLine(path: "/" + String(repeating: "p", count: start - 2) + "/" + Self.token))
+            let line = clean(.with { $0.path = "/" + String(repeating: "p", count: start - 2) + "/" + Self.token })
             #expect(line.path.utf8.count <= LogPrivacy.pathLimit && !line.path.contains(Self.token.dropFirst(3).prefix(8)))
         }
     }
 
     @Test("bytes outside printable ASCII are percent-encoded")
     func encoding() {
-        #expect(clean(TestLine(path: "/a b\u{0}ä\u{301}\n")).path == "/a%20b%00%C3%A4%CC%81%0A")
+        #expect(clean(.with { $0.path = "/a b\u{0}ä\u{301}\n" }).path == "/a%20b%00%C3%A4%CC%81%0A")
     }
 
     @Test("queries are omitted, reduced to names, or kept without tokens")
     func queries() {
-        let line = TestLine(query: "name=Ada&\(Self.token)&token=\(Self.token)&flag")
+        let line = TestLine.with { $0.query = "name=Ada&\(Self.token)&token=\(Self.token)&flag" }
         #expect(clean(line).query == "" && clean(line).flags == [])
         #expect(clean(line, LogPrivacy(queries: .names)).query == "name=...&\(Self.redacted)&token=...&flag")
         #expect(
@@ -68,7 +69,7 @@ struct LogPrivacyTests {
     @Test("addresses are kept, reduced to networks, or omitted")
     func addresses() {
         for (address, network) in [("192.0.2.77", "192.0.2.0"), ("2001:db8:1:2:3::4", "2001:db8:1::")] {
-            let line = TestLine(address: IPAddress(address))
+            let line = TestLine.with { $0.address = IPAddress(address) }
             #expect(clean(line).address == IPAddress(address))
             #expect(clean(line, LogPrivacy(addresses: .network)).address == IPAddress(network))
             #expect(clean(line, LogPrivacy(addresses: .none)).address == nil)
@@ -81,7 +82,7 @@ struct LogPrivacyTests {
         let assets = LogPrivacy.Skip(method: nil, path: try #require(PathPattern("/static/**")))
         let privacy = LogPrivacy(skipping: [health, assets])
         func skips(_ method: String, _ path: String) -> Bool {
-            TestLine(method: method, path: path).with { privacy.skips(method: $0.method, path: $0.path) }
+            TestLine.with { ($0.method, $0.path) = (method, path) }.with { privacy.skips(method: $0.method, path: $0.path) }
         }
         #expect(skips("GET", "/health") && skips("PUT", "/static/a/b"))
         #expect(!skips("POST", "/health") && !skips("GET", "/healthy") && !skips("GET", "/statics"))

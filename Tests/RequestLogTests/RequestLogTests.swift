@@ -7,7 +7,9 @@ import Testing
 @Suite("Request log")
 struct RequestLogTests {
     private func line(at second: Int64, path: String = "/") -> TestLine {
-        TestLine(at: Timestamp(microseconds: second * 1_000_000), microseconds: 0, path: path)
+        .with {
+            ($0.at, $0.microseconds, $0.path) = (Timestamp(microseconds: second * 1_000_000), 0, path)
+        }
     }
 
     private func paths(_ pages: [RequestPage]) -> [String] {

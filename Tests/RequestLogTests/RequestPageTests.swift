@@ -1,29 +1,26 @@
 import AuthKeys
 import HTTPCredentials
+import TestSupport
 import Testing
 
 @testable import RequestLog
 
 @Suite("Request page")
 struct RequestPageTests {
-    private func lines(of page: RequestPage) -> [TestLine] {
-        var lines: [TestLine] = []
-        page.forEach { lines.append(TestLine($0)) }
-        return lines
-    }
-
     @Test("lines are read as they were appended, at the limits of every field")
     func roundTrip() {
         let usual = TestLine()
-        var least = TestLine(
-            at: Timestamp(microseconds: .min), id: RequestID(high: 0, low: 0), surface: .middleware,
-            outcome: .terminated, status: 0, keyID: nil, microseconds: .min, upstreamMicroseconds: nil)
+        var least = TestLine()
+        (least.at, least.id) = (Timestamp(microseconds: .min), RequestID(high: 0, low: 0))
+        (least.surface, least.outcome, least.status, least.keyID) = (.middleware, .terminated, 0, nil)
+        (least.microseconds, least.upstreamMicroseconds) = (.min, nil)
         (least.address, least.method, least.path) = (nil, "", "")
-        var most = TestLine(
-            at: Timestamp(microseconds: .max), id: RequestID(high: .max, low: .max), surface: .unkey, outcome: .failed,
-            status: .max, code: String(repeating: "c", count: 64), keyID: KeyID(high: .max, low: .max),
-            flags: RequestFlags(rawValue: .max), weight: .max, microseconds: .max, upstreamMicroseconds: .max,
-            bytesIn: .max, bytesOut: .max, upstream: .max)
+        var most = TestLine()
+        (most.at, most.id) = (Timestamp(microseconds: .max), RequestID(high: .max, low: .max))
+        (most.surface, most.outcome, most.status) = (.unkey, .failed, .max)
+        (most.code, most.keyID) = (String(repeating: "c", count: 64), KeyID(high: .max, low: .max))
+        (most.flags, most.weight, most.upstream) = (RequestFlags(rawValue: .max), .max, .max)
+        (most.microseconds, most.upstreamMicroseconds, most.bytesIn, most.bytesOut) = (.max, .max, .max, .max)
         most.address = IPAddress("2001:db8::ffff:ffff")
         most.method = String(repeating: "M", count: 32)
         most.path = "/" + String(repeating: "p", count: RequestPage.pathLimit - 1)
@@ -36,7 +33,7 @@ struct RequestPageTests {
             let isAppended = line.with { page.append($0) }
             #expect(isAppended)
         }
-        #expect(lines(of: page) == [usual, least, most])
+        #expect(page.lines == [usual, least, most])
         #expect(page.count == 3 && page.began == usual.at)
     }
 
@@ -47,7 +44,7 @@ struct RequestPageTests {
         line.path = String(repeating: "p", count: 65_535)
         let isAppended = line.with { page.append($0) }
         #expect(isAppended)
-        let read = lines(of: page)[0]
+        let read = page.lines[0]
         #expect(read.path.utf8.count == RequestPage.pathLimit && read.flags == .cut)
     }
 
@@ -58,10 +55,10 @@ struct RequestPageTests {
         line.path = String(repeating: "p", count: 900)
         while line.with({ page.append($0) }) {}
         let count = page.count
-        #expect(page.size > RequestPage.capacity - 1_100 && lines(of: page) == Array(repeating: line, count: count))
+        #expect(page.size > RequestPage.capacity - 1_100 && page.lines == Array(repeating: line, count: count))
         let copy = page
         line.path = ""
         _ = line.with { page.append($0) }
-        #expect(copy.count == count && lines(of: copy).count == count)
+        #expect(copy.count == count && copy.lines.count == count)
     }
 }

@@ -26,16 +26,14 @@ public final class KeyVerifier: Sendable {
         self.lookup = lookup
     }
 
-    /// Verifies a token for a request. Calls `admit` with an accepted key while the index is locked: it must be short,
-    /// and must not keep the view.
+    /// Verifies a token for a request. Calls `note` with the key, and with true if it is accepted, while the index is
+    /// locked: it must be short, and must not keep the view.
     /// - Parameter answer: the result of the lookup, if one was made. The verdict is then never `unresolved`.
     public func verify(
         _ token: UnsafeRawBufferPointer, for request: AccessRequest = .unknown, at now: Timestamp,
-        after answer: UnknownKeyLookup.Answer? = nil, admit: (KeyView) -> Void = { _ in }
+        after answer: UnknownKeyLookup.Answer? = nil, note: (KeyView, Bool) -> Void = { _, _ in }
     ) -> Verdict<Void> {
-        decide(token, for: request, at: now, after: answer) { key, isAdmitted in
-            if isAdmitted { admit(key) }
-        }
+        decide(token, for: request, at: now, after: answer, describe: note)
     }
 
     /// Does the same as `verify`, and describes the key, valid or not.

@@ -1,3 +1,4 @@
+import AuthKeys
 import HTTPCredentials
 import HTTPTypes
 import Hummingbird
@@ -59,9 +60,11 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
             held = request
         case .end:
             guard let request = held else { return context.fireChannelRead(data) }
-            if let answer = request.route.answerNow(request.head, body: request.body) {
+            let now = Timestamp.now
+            let identity = DirectRequest(id: .generate(at: now), began: now)
+            if let answer = request.route.answerNow(request.head, body: request.body, as: identity) {
                 held = nil
-                write(answer, to: request, context)
+                write(answer, to: request, as: identity, context)
             } else {
                 release(context)
                 context.fireChannelRead(data)
@@ -125,12 +128,14 @@ final class DirectAnswers: ChannelDuplexHandler, RemovableChannelHandler {
         if request.body.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(.body(request.body))) }
     }
 
-    private func write(_ answer: DirectAnswer, to request: Held, _ context: ChannelHandlerContext) {
+    private func write(
+        _ answer: DirectAnswer, to request: Held, as identity: DirectRequest, _ context: ChannelHandlerContext
+    ) {
         if request.route.isForAdmins { watch.checkedCredential(isValid: true) }
         var head = HTTPResponse(status: answer.status, headerFields: answer.headers)
         head.headerFields[.contentLength] = String(answer.body.readableBytes)
         head.headerFields[.date] = HTTPDate.now()
-        ResponseGuard.complete(&head.headerFields, requestID: ControlContext.newRequestID(), mayBeStored: false)
+        ResponseGuard.complete(&head.headerFields, requestID: identity.id.description, mayBeStored: false)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if answer.body.readableBytes > 0 { context.write(wrapOutboundOut(.body(answer.body)), promise: nil) }
         context.write(wrapOutboundOut(.end(nil)), promise: nil)

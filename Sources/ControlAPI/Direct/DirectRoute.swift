@@ -1,3 +1,5 @@
+import AuthKeys
+import HTTPCredentials
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -19,13 +21,20 @@ protocol DirectRoute: Sendable {
 
     /// Returns the final response; nil if it requires a wait, or is an error that the router describes better. A
     /// returned response is counted as a use of the key.
-    func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer?
+    func answerNow(_ head: HTTPRequest, body: ByteBuffer, as request: DirectRequest) -> DirectAnswer?
 }
 
 extension DirectRoute {
     var readsBody: Bool { true }
 
     func takes(_ head: HTTPRequest) -> Bool { head.method == .post && head.path == pattern }
+}
+
+/// The identity of a request that gets a direct answer.
+struct DirectRequest {
+    let id: HTTPCredentials.RequestID
+    /// The time at which the request was complete.
+    let began: Timestamp
 }
 
 /// A complete response.

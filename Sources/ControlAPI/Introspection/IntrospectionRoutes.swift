@@ -39,7 +39,8 @@ struct IntrospectionRoutes: DirectRoute {
         }
         let question = try IncomingRequest(request.head, body)
         let outcome = await verifier.decide(question, owners: admin.owners)
-        guard let answer = answer(outcome, to: question) else { throw OAuthError(.verificationUnavailable) }
+        verifier.count(outcome, of: question, id: context.identifier, began: context.began)
+        guard let answer = answer(outcome) else { throw OAuthError(.verificationUnavailable) }
         return answer
     }
 
@@ -60,13 +61,9 @@ struct IntrospectionRoutes: DirectRoute {
     }
 
     /// Returns nil while keys cannot be verified.
-    private func answer(
-        _ outcome: RequestVerifier.Outcome<KeyProfile>, to question: IncomingRequest
-    ) -> IntrospectionJSON? {
+    private func answer(_ outcome: RequestVerifier.Outcome<KeyProfile>) -> IntrospectionJSON? {
         switch outcome {
-        case .verdict(.admitted(let key, let profile), _):
-            verifier.countUse(of: key, by: question)
-            return IntrospectionJSON(profile, issuer: issuer)
+        case .verdict(.admitted(_, let profile), _): return IntrospectionJSON(profile, issuer: issuer)
         case .verdict(.refused, _): return .inactive
         case .verdict(.unavailable, _), .verdict(.unresolved, _), .preflight, .ambiguousCredentials: return nil
         }
@@ -77,16 +74,16 @@ struct IntrospectionRoutes: DirectRoute {
     var pattern: String { Self.path }
     var isForAdmins: Bool { true }
 
-    func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
+    func answerNow(_ head: HTTPRequest, body: ByteBuffer, as request: DirectRequest) -> DirectAnswer? {
         guard let candidates = try? ClientCredential.candidates(in: head),
             let admin = candidates.lazy.compactMap(authenticator.known).first,
             let question = try? IncomingRequest(head, body),
             verifier.verifier.isServing,
-            let outcome = verifier.decideNow(question, owners: admin.owners)
+            let outcome = verifier.decideNow(question, owners: admin.owners),
+            let bytes = answer(outcome).flatMap({ try? JSONBody.bytes($0) })
         else { return nil }
-        return answer(outcome, to: question).flatMap { answer in
-            (try? JSONBody.bytes(answer)).map { DirectAnswer(json: String(decoding: $0, as: UTF8.self)) }
-        }
+        verifier.count(outcome, of: question, id: request.id, began: request.began)
+        return DirectAnswer(json: String(decoding: bytes, as: UTF8.self))
     }
 }
 

@@ -20,7 +20,7 @@ struct UnkeyVerifyRoutes: Sendable {
             let admin = try await authenticator.admit(request, context)
             let body = try await authenticator.read(UnkeyVerifyBody.self, of: request)
             let outcome = await verifier.decide(body.request, owners: admin.owners)
-            if case .verdict(.admitted(let key, _), _) = outcome { verifier.countUse(of: key, by: body.request) }
+            verifier.count(outcome, of: body.request, id: context.identifier, began: context.began)
             guard let verdict = UnkeyVerdictJSON(outcome) else { throw APIError.verificationUnavailable }
             return try UnkeyAnswer.response(verdict, context)
         }

@@ -29,7 +29,9 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         context.coreContext.endpointPath.value = Self.path
         do throws(APIError) {
             guard let incoming = try incoming(request.head) else { return Self.ambiguous.response }
-            return answer(await verifier.decide(incoming), to: incoming).response
+            let outcome = await verifier.decide(incoming)
+            verifier.count(outcome, of: incoming, id: context.identifier, began: context.began)
+            return answer(outcome).response
         } catch {
             return Self.refusal(
                 type: error.kind.rawValue, code: error.shortName, message: error.message,
@@ -46,21 +48,19 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         }
     }
 
-    func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
-        guard let incoming = try? incoming(head) else { return nil }
-        return verifier.decideNow(incoming).map { answer($0, to: incoming) }
+    func answerNow(_ head: HTTPRequest, body: ByteBuffer, as request: DirectRequest) -> DirectAnswer? {
+        guard let incoming = try? incoming(head), let outcome = verifier.decideNow(incoming) else { return nil }
+        verifier.count(outcome, of: incoming, id: request.id, began: request.began)
+        return answer(outcome)
     }
 
     /// Returns the part of a target after this route's path.
     private static func rest(of target: String) -> Substring.UTF8View { target.utf8.dropFirst(path.utf8.count) }
 
-    private func answer(
-        _ outcome: RequestVerifier.Outcome<KeyProfile>, to request: IncomingRequest
-    ) -> DirectAnswer {
+    private func answer(_ outcome: RequestVerifier.Outcome<KeyProfile>) -> DirectAnswer {
         switch outcome {
         case .preflight: return DirectAnswer(status: .ok, headers: Self.identity(nil))
-        case .verdict(.admitted(let key, let profile), _):
-            verifier.countUse(of: key, by: request)
+        case .verdict(.admitted(_, let profile), _):
             return DirectAnswer(status: .ok, headers: Self.identity(profile.principal))
         case .verdict(.refused(let refused, _), let needed):
             var headers = HTTPFields()

@@ -17,7 +17,7 @@ struct VerifyRoutes: DirectRoute {
         router.post(RouterPath(Self.path)) { request, context in
             let admin = try await authenticator.admit(request, context)
             let question = try await authenticator.read(VerifyBody.self, of: request)
-            let verdict = await verdict(on: question, for: admin)
+            let verdict = await verdict(on: question, for: admin, context)
             guard verdict.code != .unavailable else { throw APIError.verificationUnavailable }
             return DirectAnswer(json: verdict.text).response
         }
@@ -25,17 +25,16 @@ struct VerifyRoutes: DirectRoute {
             let admin = try await authenticator.admit(request, context)
             let batch = try await authenticator.read(VerifyBatchBody.self, of: request)
             var results: [String] = []
-            for question in batch.requests { results.append(await verdict(on: question, for: admin).text) }
+            for question in batch.requests { results.append(await verdict(on: question, for: admin, context).text) }
             return DirectAnswer(json: "{\"results\":[\(results.joined(separator: ","))]}").response
         }
     }
 
-    private func verdict(on question: VerifyBody, for admin: Admin) async -> VerifyJSON {
-        answer(await verifier.decide(question.request, owners: admin.owners), to: question.request)
-    }
-
-    private func answer(_ outcome: RequestVerifier.Outcome<KeyProfile>, to request: IncomingRequest) -> VerifyJSON {
-        if case .verdict(.admitted(let key, _), _) = outcome { verifier.countUse(of: key, by: request) }
+    private func verdict(
+        on question: VerifyBody, for admin: Admin, _ context: ControlContext
+    ) async -> VerifyJSON {
+        let outcome = await verifier.decide(question.request, owners: admin.owners)
+        verifier.count(outcome, of: question.request, id: context.identifier, began: context.began)
         return VerifyJSON(outcome)
     }
 
@@ -44,11 +43,12 @@ struct VerifyRoutes: DirectRoute {
     var pattern: String { Self.path }
     var isForAdmins: Bool { true }
 
-    func answerNow(_ head: HTTPRequest, body: ByteBuffer) -> DirectAnswer? {
+    func answerNow(_ head: HTTPRequest, body: ByteBuffer, as request: DirectRequest) -> DirectAnswer? {
         guard let admin = authenticator.known(head), let question = VerifyBody(plain: body),
             verifier.verifier.isServing,
             let outcome = verifier.decideNow(question.request, owners: admin.owners)
         else { return nil }
-        return DirectAnswer(json: answer(outcome, to: question.request).text)
+        verifier.count(outcome, of: question.request, id: request.id, began: request.began)
+        return DirectAnswer(json: VerifyJSON(outcome).text)
     }
 }

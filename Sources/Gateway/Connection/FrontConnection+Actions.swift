@@ -3,6 +3,7 @@ import HTTPCredentials
 import Logging
 import NIOCore
 import NIOHTTP1
+import RequestLog
 
 /// The actions of `Exchange`, and the end of an exchange.
 extension FrontConnection {
@@ -18,7 +19,9 @@ extension FrontConnection {
     func fail(_ answer: Answer, now: NIODeadline) {
         switch exchange.fail(answer, now: now) {
         case .reply(let reply): send(reply)
-        case .abort: abort()
+        case .abort:
+            record.end(.terminated, answer.row.error.code)
+            abort()
         case nil: break
         }
     }
@@ -38,11 +41,14 @@ extension FrontConnection {
     func send(_ reply: Exchange.Reply) {
         // A request whose head was incomplete is not counted yet.
         if !record.isCounted { beginRecord(now: .now()) }
-        record.status = Int(reply.answer.row.status.code)
+        let row = reply.answer.row
+        record.status = Int(row.status.code)
+        // A response to an exchange that was cut has its outcome already.
+        if record.outcome == .allowed { record.end(RequestOutcome(refusalWithStatus: record.status), row.error.code) }
         let context = AnswerWriter.Context(
             id: record.id, isToHead: record.isToHead, hasOrigin: record.hasOrigin, version: record.version,
             persists: reply.then == .next)
-        outlet.append { AnswerWriter.write(reply.answer, context: context, to: &$0) }
+        outlet.append { record.bytesOut += AnswerWriter.write(reply.answer, context: context, to: &$0) }
         endExchange()
         proceed(reply.then)
     }
@@ -128,9 +134,9 @@ extension FrontConnection {
         record.isCounted = false
         loop.shared.requestEnded()
         leaveAccount()
-        if context == nil { record.status = 499 }
         let duration = (NIODeadline.now() - record.began).nanoseconds
         loop.metrics.request(status: record.status, nanoseconds: duration)
+        if loop.keepsLog { writeLine(nanoseconds: duration) }
         guard loop.logsRequests else { return }
         loop.logger.debug(
             "request",

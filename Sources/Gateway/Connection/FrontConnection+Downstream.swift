@@ -1,5 +1,6 @@
 import HTTPCredentials
 import NIOCore
+import RequestLog
 
 /// The events of the upstream connection: it is ready, passes on a response or the bytes of a tunnel, or is lost.
 extension FrontConnection: Downstream {
@@ -18,7 +19,9 @@ extension FrontConnection: Downstream {
     }
 
     func upstreamReady(_ connection: UpstreamConnection, isReused: Bool) {
-        guard exchange.upstreamReady(isReused: isReused, now: .now()) == .forward else { return connection.release() }
+        let now = NIODeadline.now()
+        guard exchange.upstreamReady(isReused: isReused, now: now) == .forward else { return connection.release() }
+        record.sentAt = now
         upstream = connection
         headBytes.withUnsafeReadableBytes { bytes in
             connection.pool.rewriter.write(
@@ -47,15 +50,18 @@ extension FrontConnection: Downstream {
 
     func responseHead(_ head: borrowing ResponseHead, bytes: ByteBuffer) {
         delimiter = ResponseRewriter.delimiter(head.framing, for: record.version)
-        let action = exchange.responseHead(
-            upstreamPersists: head.persists, canDelimit: delimiter != .close, now: .now())
+        let now = NIODeadline.now()
+        let action = exchange.responseHead(upstreamPersists: head.persists, canDelimit: delimiter != .close, now: now)
         guard action == .forward else { return }
         record.status = head.status
+        record.respondedAt = now
+        if loop.keepsLog, head.isEventStream(in: bytes) { record.flags.insert(.stream) }
         write(head, bytes: bytes, delimiter: delimiter, persists: exchange.persists)
     }
 
     func responsePiece(_ piece: ByteBuffer) {
         guard let context, exchange.responsePiece(now: .now()) == .forward else { return }
+        record.bytesOut += piece.readableBytes
         if delimiter == .chunks { outlet.appendChunk(piece, to: context) } else { outlet.append(piece, to: context) }
     }
 
@@ -70,8 +76,11 @@ extension FrontConnection: Downstream {
     // MARK: A tunnel
 
     func switched(_ head: borrowing ResponseHead, bytes: ByteBuffer) {
-        guard exchange.switched(now: .now()) == .forward else { return }
+        let now = NIODeadline.now()
+        guard exchange.switched(now: now) == .forward else { return }
         record.status = head.status
+        record.respondedAt = now
+        record.flags.insert(.webSocket)
         frames = WebSocketFrames()
         write(head, bytes: bytes, delimiter: .itself, persists: nil)
         process()
@@ -80,6 +89,7 @@ extension FrontConnection: Downstream {
 
     func tunnelPiece(_ piece: ByteBuffer) {
         guard let context, exchange.tunnelPiece(now: .now()) == .forward else { return }
+        record.bytesOut += piece.readableBytes
         frames.follow(piece.readableBytesView)
         outlet.append(piece, to: context)
     }
@@ -113,6 +123,7 @@ extension FrontConnection: Downstream {
         let reason = exchange.stage == .responding ? GatewayMetrics.UpstreamFailure.aborted : .reset
         switch exchange.upstreamLost(isSilent: isSilent, now: .now()) {
         case .retry:
+            record.flags.insert(.retried)
             dropUpstream()
             record.group?.acquire(for: upstreamRequest, fresh: true)
         case .reply(let reply):
@@ -120,6 +131,7 @@ extension FrontConnection: Downstream {
             send(reply)
         case .abort:
             loop.noteFailure(reason, cause, of: record)
+            record.end(.failed, Answer.upstreamReset.row.error.code)
             abort()
         case nil: break
         }

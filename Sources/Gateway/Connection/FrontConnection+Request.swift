@@ -1,6 +1,7 @@
 import AuthKeys
 import HTTPCredentials
 import NIOCore
+import RequestLog
 
 /// Forwarding of a request to the upstream.
 extension FrontConnection {
@@ -18,6 +19,7 @@ extension FrontConnection {
             beginRecord(now: now)
             headBytes = bytes
             try bytes.withHeadBytes { bytes throws(HeadError) in try head.read(bytes, limits: limits) }
+            record.hasHead = true
         } catch {
             refuse(error, now: now)
             return false
@@ -44,6 +46,7 @@ extension FrontConnection {
                 guard exchange.requestPiece(bytes: piece.readableBytes, now: now) == .forward else {
                     return false
                 }
+                record.bytesIn += piece.readableBytes
                 if head.framing == .chunked { upstream?.writeChunk(piece) } else { upstream?.write(piece) }
                 guard requestBody.hasEnded else { return true }
             }
@@ -59,6 +62,7 @@ extension FrontConnection {
     /// Passes on the bytes that the client of a tunnel sent. Returns false if nothing may follow.
     func readTunnel() -> Bool {
         guard exchange.tunnelPiece(now: .now()) == .forward else { return false }
+        record.bytesIn += input.readableBytes
         upstream?.write(input)
         input = ByteBuffer()
         return false
@@ -86,7 +90,10 @@ extension FrontConnection {
     private func decide(after answer: UnknownKeyLookup.Answer? = nil) -> Exchange.Decision {
         if !record.isAdmitted { return .answer(.overloaded) }
         return headBytes.withUnsafeReadableBytes { bytes in
-            switch loop.gate.decide(head, bytes: bytes, from: forwarded, after: answer, identity: &identity) {
+            let decision = loop.gate.decide(
+                head, bytes: bytes, from: forwarded, after: answer, identity: &identity, holder: &holder)
+            record.keyID = holder.keyID
+            switch decision {
             case .answer(let answer):
                 record.digest = nil
                 return .answer(answer)
@@ -94,7 +101,8 @@ extension FrontConnection {
                 record.digest = digest
                 return .resolve
             case .forward(let key):
-                (record.keyID, record.digest, record.expiresAt) = (key?.id, key?.digest, key?.expiresAt)
+                (record.digest, record.expiresAt) = (key?.digest, key?.expiresAt)
+                if key == nil { record.flags.insert(.preflight) }
                 if let refusal = countAgainstAccount(bytes: bytes) { return .answer(refusal) }
                 if let key { loop.countUse(of: key, head, bytes: bytes, from: forwarded) }
                 record.group = loop.router.destination(of: bytes.part(head.path))
@@ -107,7 +115,10 @@ extension FrontConnection {
     func beginRecord(now: NIODeadline) {
         let underWay = loop.shared.requestBegan()
         record = RequestRecord()
-        record.id = loop.requestIDs.next()
+        record.at = loop.now()
+        record.id = loop.requestIDs.next(at: record.at)
+        record.flags = connectionFlags
+        holder.clear()
         record.began = now
         record.isCounted = true
         record.isAdmitted = underWay <= loop.configuration.limits.requestsInFlight

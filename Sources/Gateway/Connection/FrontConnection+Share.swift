@@ -1,5 +1,6 @@
 import Metrics
 import NIOCore
+import RequestLog
 
 /// Accounting of a request against the share of its account.
 extension FrontConnection {
@@ -58,6 +59,7 @@ extension FrontConnection {
     func evict(now: NIODeadline) {
         loop.metrics.evicted(exchange.stage)
         closeReason = .makesRoom
+        record.end(.terminated, "evicted")
         cut(exchange.evict(now: now))
     }
 }

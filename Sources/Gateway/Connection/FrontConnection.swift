@@ -1,6 +1,7 @@
 import AuthKeys
 import Metrics
 import NIOCore
+import RequestLog
 
 /// A client's connection: reads requests one at a time, obtains a decision on each, forwards it to the upstream, and
 /// returns the response.
@@ -27,6 +28,7 @@ final class FrontConnection: ChannelInboundHandler {
     /// The head as written for the upstream. Each attempt writes it anew from `headBytes`.
     var upstreamHead = ByteBuffer()
     var identity = ByteBuffer()
+    var holder = KeyHolder()
     /// Describes the client to the upstream.
     let forwarded: Forwarded
     /// The position of a tunnel's output within its WebSocket frames.
@@ -41,8 +43,11 @@ final class FrontConnection: ChannelInboundHandler {
     var skippedLine = false
 
     private let isRefused: Bool
+    private let isSecure: Bool
     /// True for a stream of an HTTP/2 connection.
     private let isStream: Bool
+    /// The flags that all requests of the connection have in the log.
+    var connectionFlags: RequestFlags { isStream ? [.http2, .tls] : isSecure ? .tls : [] }
 
     /// - Parameters:
     ///   - peer: the client's address.
@@ -52,6 +57,7 @@ final class FrontConnection: ChannelInboundHandler {
     ) {
         self.loop = loop
         self.isStream = isStream
+        self.isSecure = isSecure
         self.isRefused = isRefused
         forwarded = Forwarded(peer: peer, isSecure: isSecure, trusting: loop.configuration.trustedProxies)
         exchange = Exchange(timeouts: loop.timeouts, now: .now())
@@ -113,7 +119,11 @@ final class FrontConnection: ChannelInboundHandler {
     private func end() {
         guard context != nil else { return }
         context = nil
-        if exchange.clientClosed() { endExchange() }
+        if exchange.clientClosed() {
+            record.status = 499
+            record.end(.terminated, "client_closed")
+            endExchange()
+        }
         upstream?.close()
         upstream = nil
         loop.remove(self)
@@ -191,6 +201,7 @@ final class FrontConnection: ChannelInboundHandler {
             case .awaiting: .noResponse
             default: .stalled
             }
+        let isTunnel = exchange.stage == .tunneling
         let isHeldBack = exchange.stage == .connecting && record.group?.holdsBack(upstreamRequest) ?? false
         switch exchange.expire(clientStalls: clientStalls, isHeldBack: isHeldBack, now: now) {
         case .close: context?.close(promise: nil)
@@ -200,6 +211,11 @@ final class FrontConnection: ChannelInboundHandler {
             send(reply)
         case .abort:
             if !clientStalls { loop.noteFailure(.timeout, cause, of: record) }
+            if clientStalls || isTunnel {
+                record.end(.terminated, "idle_timeout")
+            } else {
+                record.end(.failed, Answer.upstreamTimeout.row.error.code)
+            }
             abort()
         case nil: break
         }
@@ -231,6 +247,7 @@ final class FrontConnection: ChannelInboundHandler {
 
     private func endKey(_ answer: Answer) {
         loop.metrics.cut(exchange.stage)
+        record.end(.terminated, answer.row.error.code)
         cut(exchange.keyEnded(answer, now: .now()))
     }
 

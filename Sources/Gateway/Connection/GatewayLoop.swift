@@ -5,6 +5,7 @@ import Logging
 import Metrics
 import NIOCore
 import NIOSSL
+import RequestLog
 
 /// The state of one event loop of the gateway: its client connections, its upstream connections and its helpers.
 /// Belongs to that loop; only `shared` is shared with other loops.
@@ -17,6 +18,8 @@ final class GatewayLoop {
     let shared: SharedState
     let logger: Logger
     let logsRequests: Bool
+    /// True if requests leave a line in the request log.
+    let keepsLog: Bool
     let headLimits: HeadLimits
     let timeouts: Exchange.Timeouts
     var requestIDs = RequestIDSource()
@@ -32,6 +35,7 @@ final class GatewayLoop {
     private let time: TimeSource
     private var usage = UsageLedger()
     private let recorder: UsageRecorder?
+    var requestLog: RequestLogger?
     /// The index revision at the last check of the keys of running exchanges, and the time of that check.
     private var seenRevision: UInt64 = 0
     private var lastRecheck = NIODeadline.uptimeNanoseconds(0)
@@ -44,11 +48,13 @@ final class GatewayLoop {
 
     init(
         eventLoop: any EventLoop, configuration: GatewayConfiguration, verifier: KeyVerifier, usage: UsageRecorder?,
-        time: TimeSource, upstreamTLS: NIOSSLContext?, metrics: GatewayMetrics, shared: SharedState, logger: Logger
+        log: RequestLog?, time: TimeSource, upstreamTLS: NIOSSLContext?, metrics: GatewayMetrics, shared: SharedState, logger: Logger
     ) {
         self.eventLoop = eventLoop
         self.configuration = configuration
         recorder = usage
+        keepsLog = log != nil
+        requestLog = log.map { RequestLogger(log: $0, producers: max(1, configuration.threads)) }
         self.metrics = metrics
         self.shared = shared
         self.logger = logger
@@ -60,8 +66,7 @@ final class GatewayLoop {
                     route.prefix,
                     UpstreamGroup(
                         eventLoop: eventLoop, route: route, configuration: configuration, tls: upstreamTLS,
-                        metrics: metrics,
-                        logger: logger)
+                        metrics: metrics, names: log?.upstreams, logger: logger)
                 )
             })
         logsRequests = logger.logLevel <= .debug
@@ -164,6 +169,7 @@ final class GatewayLoop {
             cut.cancel()
             self.ticks?.cancel()
             self.handOverUsage()
+            self.requestLog?.close()
             for group in self.router.destinations { group.shutDown() }
         }
         return promise.futureResult
@@ -175,11 +181,13 @@ final class GatewayLoop {
         of key: AdmittedKey, _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded
     ) {
         guard recorder != nil, usage.count(key.digest, of: key.id, at: key.verifiedAt) else { return }
-        let agent = head.fields.lines.first { bytes.part($0.name).equals("user-agent") }
         usage.note(
             key.digest, address: forwarded.client(head, bytes: bytes),
-            agent: agent.flatMap { AgentName.read(bytes.part($0.value)) })
+            agent: head.userAgent(in: bytes).flatMap { AgentName.read($0) })
     }
+
+    /// The wall-clock time.
+    func now() -> Timestamp { time.now() }
 
     /// Gives the recorder the usage that this loop has counted.
     func handOverUsage() {
@@ -221,6 +229,7 @@ final class GatewayLoop {
         for connection in connections where connection.isDue(now) { connection.expire(now: now) }
         for group in router.destinations { group.closeIdle(now: now) }
         relieve(now: now)
+        requestLog?.tick(at: time.now())
         if configuration.cutsRevoked, now - lastRecheck >= Self.recheckInterval { recheckKeys(now: now) }
         metrics.inFlight.record(shared.requestCount)
         metrics.connections.record(shared.connectionCount)

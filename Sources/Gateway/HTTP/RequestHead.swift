@@ -50,6 +50,12 @@ struct RequestHead {
 
     var hasBody: Bool { framing != .none }
 
+    /// Returns the value of the first `User-Agent`.
+    func userAgent(in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        fields.lines.first { $0.name.count == 10 && bytes.part($0.name).equals("user-agent") }
+            .map { bytes.part($0.value) }
+    }
+
     /// True if the client requests an upgrade to WebSocket (RFC 6455 section 4.1). Any other upgrade is ignored, which
     /// RFC 9110 section 7.8 allows. `h2c` in particular must not be passed on, since the gateway could not check the
     /// requests after it.

@@ -1,3 +1,5 @@
+import NIOCore
+
 /// A response's head, parsed once and strictly: the ranges of its parts, and their meaning to a gateway.
 struct ResponseHead {
     private(set) var fields = FieldLines()
@@ -18,6 +20,16 @@ struct ResponseHead {
 
     /// True if the upstream's connection can carry another request.
     var persists: Bool { !isUpgrade && framing != .untilClose && message.persists(version) }
+
+    /// True if the response is an event stream (HTML standard, section 9.2).
+    func isEventStream(in bytes: ByteBuffer) -> Bool {
+        bytes.withUnsafeReadableBytes { bytes in
+            fields.lines.contains { field in
+                field.name.count == 12 && bytes.part(field.name).equals("content-type")
+                    && bytes.part(field.value).begins(with: "text/event-stream")
+            }
+        }
+    }
 
     /// Parses a head: all of its bytes, the empty line included. A response to HEAD has no body, regardless of its
     /// fields. The upstream may only switch to the protocol that the request asked for.

@@ -13,8 +13,8 @@ enum AnswerWriter {
         var persists: Bool
     }
 
-    /// Appends a whole response.
-    static func write(_ answer: Answer, context: Context, to out: inout ByteBuffer) {
+    /// Appends a whole response, and returns the number of bytes of its body.
+    static func write(_ answer: Answer, context: Context, to out: inout ByteBuffer) -> Int {
         let row = answer.row
         let body = answer.body
         out.writeString("HTTP/1.1 \(row.status.code) \(row.status.reasonPhrase)\r\n")
@@ -38,6 +38,6 @@ enum AnswerWriter {
             out.writeStaticString("Connection: keep-alive\r\n")
         }
         out.writeStaticString("\r\n")
-        if !context.isToHead { out.writeString(body) }
+        return context.isToHead ? 0 : out.writeString(body)
     }
 }

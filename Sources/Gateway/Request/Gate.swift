@@ -29,12 +29,15 @@ struct Gate {
     var verifier: KeyVerifier { requests.verifier }
 
     /// Decides about a request. For an admitted one, writes the identity fields for the upstream.
+    ///
+    /// Writes the key and its owner into `holder` if the key exists, valid or not.
     /// - Parameter answer: the result of the lookup, if one was made. The decision is then never `resolve`.
     func decide(
         _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded,
-        after answer: UnknownKeyLookup.Answer? = nil, identity: inout ByteBuffer
+        after answer: UnknownKeyLookup.Answer? = nil, identity: inout ByteBuffer, holder: inout KeyHolder
     ) -> Decision {
         identity.clear()
+        holder.clear()
         if head.method == .connect || head.method == .trace { return .answer(.methodNotAllowed) }
         if refusesDotSegments && PathPattern.hasDotSegment(bytes.part(head.path)) {
             verifier.countRefusal(.pathAmbiguous)
@@ -43,7 +46,11 @@ struct Gate {
         let request = RequestView(
             credential: Credential(in: head, bytes: bytes, places: requests.places), isPreflight: head.isPreflight,
             access: access(head, bytes: bytes, from: forwarded))
-        switch requests.decide(request, after: answer, admit: { Identity.write($0, to: &identity) }) {
+        let outcome = requests.decide(request, after: answer) { key, isAdmitted in
+            holder.set(key)
+            if isAdmitted { Identity.write(key, to: &identity) }
+        }
+        switch outcome {
         case .preflight: return .forward(nil)
         case .ambiguousCredentials: return .answer(.ambiguousCredentials)
         case .verdict(.admitted(let key, _), _): return .forward(key)

@@ -2,6 +2,7 @@ import Logging
 import Metrics
 import NIOCore
 import NIOSSL
+import RequestLog
 
 /// The upstreams of one route on one event loop. Picks one for each request, and another if it cannot be reached.
 final class UpstreamGroup {
@@ -11,12 +12,14 @@ final class UpstreamGroup {
     private let logger: Logger
     /// The prefix of its route.
     let route: String
+    /// The numbers of the upstreams' names in the request log.
+    private let logNumbers: [UInt16]
 
     init(
         eventLoop: any EventLoop, route: Route, configuration: GatewayConfiguration, tls: NIOSSLContext?,
-        metrics: GatewayMetrics,
-        logger: Logger
+        metrics: GatewayMetrics, names: UpstreamNames?, logger: Logger
     ) {
+        logNumbers = route.upstreams.map { names?.number(of: $0.authority) ?? 0 }
         self.route = route.prefix.isEmpty ? "/" : route.prefix
         balancer = Balancer(targets: route.upstreams.count)
         self.metrics = metrics
@@ -53,6 +56,11 @@ final class UpstreamGroup {
     func upstream(of target: Int?) -> Upstream? {
         if pools.count == 1 { return pools[0].upstream }
         return target.map { pools[$0].upstream }
+    }
+
+    /// Returns the number of the name of the upstream to which a request was last sent; 0 if it was sent to none.
+    func logNumber(of target: Int?) -> UInt16 {
+        pools.count == 1 ? logNumbers[0] : target.map { logNumbers[$0] } ?? 0
     }
 
     /// Handles a connection that could not be opened for a request.

@@ -38,6 +38,13 @@ public struct RequestLine {
     public var agent = UnsafeRawBufferPointer(start: nil, count: 0)
     public var owner = UnsafeRawBufferPointer(start: nil, count: 0)
 
+    /// Sets path and query from a request target.
+    public mutating func setTarget(_ target: UnsafeRawBufferPointer) {
+        guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return path = target }
+        path = UnsafeRawBufferPointer(rebasing: target[..<mark])
+        query = UnsafeRawBufferPointer(rebasing: target[(mark + 1)...])
+    }
+
     /// The code of a line that stands for requests whose lines were lost; its weight is their number.
     public static let gapCode = "log_gap"
 

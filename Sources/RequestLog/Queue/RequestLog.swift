@@ -20,6 +20,7 @@ public final class RequestLog: Sendable {
     private let lost = Atomic<Int>(0)
     private let droppedForSpace = Counter(
         label: "keyward_request_log_dropped_total", dimensions: [("reason", "buffer")])
+    private let droppedFromAccessLog = Counter(label: "keyward_access_log_dropped_total")
     private let sampledAway = Counter(label: "keyward_request_log_sampled_total")
 
     /// - Parameters:
@@ -68,13 +69,16 @@ public final class RequestLog: Sendable {
     var pressure: Int { max(rows?.eighths ?? 0, access?.eighths ?? 0) }
 
     func hand(over page: RequestPage) {
-        if let access, !access.append(page) { droppedForSpace.increment(by: page.count) }
+        if let access, !access.append(page) { countDroppedAccess(page.count) }
         guard let rows, !rows.append(page) else { return }
         droppedForSpace.increment(by: page.count)
         var requests = 0
         page.forEach { requests += Int($0.weight) }
         countLost(requests)
     }
+
+    /// Counts requests that are missing from the access log.
+    public func countDroppedAccess(_ requests: Int) { droppedFromAccessLog.increment(by: requests) }
 
     func countOmitted(_ requests: Int) { sampledAway.increment(by: requests) }
 }

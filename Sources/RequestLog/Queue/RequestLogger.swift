@@ -27,6 +27,8 @@ public struct RequestLogger: Sendable {
         if weight > 1 { log.countOmitted(Int(weight) - 1) }
         var line = line
         line.weight = weight
+        // Not even in memory.
+        if log.privacy.queries == .none { line.query = UnsafeRawBufferPointer(start: nil, count: 0) }
         if page.append(line) { return }
         handOver()
         _ = page.append(line)

@@ -2,6 +2,7 @@ import AuthKeys
 import Gateway
 import Logging
 import NIOCore
+import RequestLog
 import ServiceLifecycle
 import TestSupport
 
@@ -15,6 +16,7 @@ struct GatewayHarness {
     let freshness: IndexFreshness
     let store: InMemoryStore
     let usage: UsageRecorder
+    let log: RequestLog
     let group: ServiceGroup
 
     /// The header with the valid key.
@@ -69,6 +71,7 @@ struct HarnessOptions {
     var basePath = ""
     var isServing = true
     var maxStaleness = Duration.seconds(3_600)
+    var privacy = LogPrivacy()
     var logger = Logger(label: "gateway.tests", factory: { _ in SwiftLogNoOpLogHandler() })
     var configuration = {
         var configuration = GatewayConfiguration(routes: [])
@@ -113,14 +116,16 @@ func withGateway<R>(
     if options.isServing { freshness.recordSync(startedAt: TimeSource.system.uptime()) }
     let verifier = KeyVerifier(index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
     let usage = UsageRecorder(store: store, logger: options.logger)
-    let gateway = Gateway(configuration: configuration, verifier: verifier, usage: usage, logger: options.logger)
+    let log = RequestLog(privacy: options.privacy)
+    let gateway = Gateway(
+        configuration: configuration, verifier: verifier, usage: usage, log: log, logger: options.logger)
     let address = try await gateway.bind()
     let group = ServiceGroup(
         configuration: .init(
             services: [.init(service: gateway)], logger: Logger(label: "t") { _ in SwiftLogNoOpLogHandler() }))
     let harness = GatewayHarness(
         gateway: gateway, port: address.port ?? 0, token: token, keyID: keyID, index: index,
-        freshness: freshness, store: store, usage: usage, group: group)
+        freshness: freshness, store: store, usage: usage, log: log, group: group)
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await group.run() }
         do {
