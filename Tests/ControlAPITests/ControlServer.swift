@@ -7,6 +7,7 @@ import KeyAdministration
 import Logging
 import NIOCore
 import NIOHTTP1
+import RequestLog
 import Synchronization
 import TestSupport
 
@@ -28,6 +29,7 @@ struct ControlServer: Sendable {
     let service: AuthKeyService
     let administration: Administration
     let usage: UsageRecorder
+    let requestLog: RequestLog
 
     struct Answer: Sendable {
         let status: Int
@@ -59,11 +61,12 @@ struct ControlServer: Sendable {
         let service = AuthKeyService(store: store, index: index, lifetimes: lifetimes, usage: usage)
         let verifier = KeyVerifier(
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
+        let requestLog = RequestLog()
         let api = ControlAPI(
             service: service, administration: administration, index: index, freshness: freshness, writes: writes,
             metrics: metrics,
             verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true, usage: usage),
-            issuer: Self.issuer, proxies: proxies,
+            log: requestLog, issuer: Self.issuer, proxies: proxies,
             importTimeouts: importTimeouts, limits: limits, computing: computing)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let application = api.application(
@@ -78,7 +81,8 @@ struct ControlServer: Sendable {
                 ControlServer(
                     api: api, url: "http://127.0.0.1:\(port)", port: port, store: store, index: index,
                     freshness: freshness, writes: writes,
-                    metrics: metrics, service: service, administration: administration, usage: usage))
+                    metrics: metrics, service: service, administration: administration, usage: usage,
+                    requestLog: requestLog))
             group.cancelAll()
         }
     }

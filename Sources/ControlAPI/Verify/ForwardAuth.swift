@@ -27,12 +27,21 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
     ) async throws -> Response {
         guard takes(request.head) else { return try await next(request, context) }
         context.coreContext.endpointPath.value = Self.path
+        func recordRefusal(_ code: String) {
+            verifier.record(
+                RequestDecision(status: 403, code: code), of: IncomingRequest(credential: .none),
+                id: context.identifier, began: context.began)
+        }
         do throws(APIError) {
-            guard let incoming = try incoming(request.head) else { return Self.ambiguous.response }
+            guard let incoming = try incoming(request.head) else {
+                recordRefusal(Self.ambiguousCode)
+                return Self.ambiguous.response
+            }
             let outcome = await verifier.decide(incoming)
             verifier.count(outcome, of: incoming, id: context.identifier, began: context.began)
             return answer(outcome).response
         } catch {
+            recordRefusal(error.shortName)
             return Self.refusal(
                 type: error.kind.rawValue, code: error.shortName, message: error.message,
                 status: .forbidden
@@ -80,8 +89,9 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         }
     }
 
+    private static let ambiguousCode = "ambiguous_request"
     private static let ambiguous = refusal(
-        type: Refusal.pathAmbiguous.kind.type, code: "ambiguous_request",
+        type: Refusal.pathAmbiguous.kind.type, code: ambiguousCode,
         message:
             "the proxy must send the method and path of the request, as X-Forwarded-Method and X-Forwarded-Uri or X-Original-Method and X-Original-URI, and remove conflicting fields of the client",
         status: .forbidden)
