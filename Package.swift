@@ -148,7 +148,8 @@ let package = Package(
             name: "KeywardServer",
             dependencies: [
                 "AuthKeys", "AuthKeysPostgres", "ControlAPI", "ControlBodies", "EmbeddedPostgres", "Gateway",
-                "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ",
+                "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ", "RequestLog",
+                "RequestLogPostgres",
                 crypto, hummingbird, lifecycle, logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -249,7 +250,8 @@ let package = Package(
         .testTarget(
             name: "KeywardServerTests",
             dependencies: [
-                "AuthKeys", "ControlAPI", "Gateway", "KeywardServer", "keyward", "TestSupport", subprocess, system,
+                "AuthKeys", "ControlAPI", "Gateway", "KeywardServer", "keyward", "RequestLog", "TestSupport", logging,
+                subprocess, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
