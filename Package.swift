@@ -99,7 +99,8 @@ let package = Package(
         .target(
             name: "ControlAPI",
             dependencies: [
-                "AuthKeys", "CBuild", "ControlBodies", "HTTPCredentials", "KeyAdministration", "Listening", "RequestLog",
+                "AuthKeys", "CBuild", "ControlBodies", "HTTPCredentials", "KeyAdministration", "Listening",
+                "RequestLog",
                 hummingbird, crypto, logging, metrics,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -173,7 +174,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "AuthKeys", "EmbeddedPostgres", "HTTPCredentials", "KeyAdministration", "RequestLog", logging, subprocess,
+                "AuthKeys", "EmbeddedPostgres", "HTTPCredentials", "KeyAdministration", "RequestLog", logging,
+                subprocess,
                 system,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),

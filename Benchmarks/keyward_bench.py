@@ -91,10 +91,14 @@ class Postgres:
                        "--locale=C", "--lc-ctype=C.UTF-8", "--no-sync"],
             check=True, stdout=subprocess.DEVNULL, cwd="/")
         options = {"listen_addresses": "", "unix_socket_directories": FOLDER, **settings}
-        command = account + [postgres_program("postgres"), "-D", folder]
+        self.command = account + [postgres_program("postgres"), "-D", folder]
         for name, value in options.items():
-            command += ["-c", "%s=%s" % (name, value)]
-        start(*command, stderr=open(self.log, "a"), cwd="/")
+            self.command += ["-c", "%s=%s" % (name, value)]
+        self.start()
+
+    def start(self):
+        """Starts the server, and waits until it accepts connections."""
+        self.process = start(*self.command, stderr=open(self.log, "a"), cwd="/")
         while subprocess.run([postgres_program("pg_isready"), "-q", "-d", self.database]).returncode:
             time.sleep(0.1)
 

@@ -113,7 +113,8 @@ public struct ControlAPI: Sendable {
         ReferenceRoute(computing: computing).add(to: router)
         verify.add(to: router)
         introspection.add(to: router)
-        UnkeyVerifyRoutes(verifier: verifier(for: .unkey), service: service, authenticator: verifyAuthenticator).add(to: router)
+        UnkeyVerifyRoutes(verifier: verifier(for: .unkey), service: service, authenticator: verifyAuthenticator).add(
+            to: router)
         let authenticator = AdminAuthenticator(
             credentials: administration.credentials, refusals: administration.refusals, computing: computing)
         for group in adminRoutes { authenticator.add(group, to: router) }

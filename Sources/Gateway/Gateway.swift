@@ -118,7 +118,8 @@ public final class Gateway: Service {
         for eventLoop in group.makeIterator() {
             let loop = eventLoop.submit { [configuration, verifier, usage, log, time, logger] in
                 let loop = GatewayLoop(
-                    eventLoop: eventLoop, configuration: configuration, verifier: verifier, usage: usage, log: log, time: time,
+                    eventLoop: eventLoop, configuration: configuration, verifier: verifier, usage: usage, log: log,
+                    time: time,
                     upstreamTLS: upstreamTLS, metrics: metrics, shared: shared, logger: logger)
                 loop.start()
                 return NIOLoopBound(loop, eventLoop: eventLoop)

@@ -55,7 +55,9 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
             record(decision, status: response.status.code)
             return response
         } catch let error as KeyVerificationError {
-            record(RequestDecision(status: error.status.code, code: error.code, key: error.key ?? decision.key), status: error.status.code)
+            record(
+                RequestDecision(status: error.status.code, code: error.code, key: error.key ?? decision.key),
+                status: error.status.code)
             throw error
         } catch {
             record(decision, status: (error as? any HTTPResponseError)?.status.code ?? 500)

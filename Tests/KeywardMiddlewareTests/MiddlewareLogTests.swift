@@ -24,7 +24,8 @@ struct MiddlewareLogTests {
         group.get("any") { _, _ in HTTPResponse.Status.accepted }
         group.get("fails") { _, _ -> String in throw Failure() }
         group.get("gone") { _, _ -> String in throw HTTPError(.gone) }
-        group.group("documents").add(middleware: KeyVerificationMiddleware(requests, scopes: needed)).get { _, _ in "d" }
+        group.group("documents").add(middleware: KeyVerificationMiddleware(requests, scopes: needed)).get { _, _ in "d"
+        }
         let key = try keyward.issue(owner: "acme")
         let bearer: HTTPFields = [.authorization: "Bearer \(key.token)", .userAgent: "curl/8"]
         try await Application(responder: router.buildResponder(), logger: silent).test(.router) { client in

@@ -48,7 +48,8 @@ struct LogPrivacyTests {
     func atLimit() {
         for start in (LogPrivacy.pathLimit - 60)..<(LogPrivacy.pathLimit + 2) {
             let line = clean(.with { $0.path = "/" + String(repeating: "p", count: start - 2) + "/" + Self.token })
-            #expect(line.path.utf8.count <= LogPrivacy.pathLimit && !line.path.contains(Self.token.dropFirst(3).prefix(8)))
+            #expect(
+                line.path.utf8.count <= LogPrivacy.pathLimit && !line.path.contains(Self.token.dropFirst(3).prefix(8)))
         }
     }
 
@@ -82,7 +83,9 @@ struct LogPrivacyTests {
         let assets = LogPrivacy.Skip(method: nil, path: try #require(PathPattern("/static/**")))
         let privacy = LogPrivacy(skipping: [health, assets])
         func skips(_ method: String, _ path: String) -> Bool {
-            TestLine.with { ($0.method, $0.path) = (method, path) }.with { privacy.skips(method: $0.method, path: $0.path) }
+            TestLine.with { ($0.method, $0.path) = (method, path) }.with {
+                privacy.skips(method: $0.method, path: $0.path)
+            }
         }
         #expect(skips("GET", "/health") && skips("PUT", "/static/a/b"))
         #expect(!skips("POST", "/health") && !skips("GET", "/healthy") && !skips("GET", "/statics"))

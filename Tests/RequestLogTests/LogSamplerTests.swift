@@ -11,7 +11,9 @@ struct LogSamplerTests {
         (0..<requests).compactMap { _ in sampler.weight(of: kind, second: second, pressure: pressure) }
     }
 
-    @Test("requests within the budget have a line each, and further ones share lines", arguments: LogSampler.Class.allCases)
+    @Test(
+        "requests within the budget have a line each, and further ones share lines",
+        arguments: LogSampler.Class.allCases)
     func budgets(kind: LogSampler.Class) {
         var sampler = LogSampler()
         let budget = LogSampler.budgets[kind.rawValue]

@@ -12,11 +12,7 @@ struct RequestLogTests {
         }
     }
 
-    private func paths(_ pages: [RequestPage]) -> [String] {
-        var paths: [String] = []
-        for page in pages { page.forEach { paths.append(String(decoding: $0.path, as: UTF8.self)) } }
-        return paths
-    }
+    private func paths(_ pages: [RequestPage]) -> [String] { pages.flatMap(\.lines).map(\.path) }
 
     @Test("a page is handed over a second after its first line, and when the log closes")
     func handOver() throws {
@@ -47,8 +43,7 @@ struct RequestLogTests {
             line.with { logger.log($0) }
         }
         logger.close()
-        var weights = 0
-        for page in try #require(log.rows).take(upTo: .max) { page.forEach { weights += Int($0.weight) } }
+        let weights = try #require(log.rows).takeLines().reduce(0) { $0 + Int($1.weight) }
         let lost = log.takeLost()
         #expect(weights > 0 && lost > 0 && weights + lost == requests && log.takeLost() == 0)
     }

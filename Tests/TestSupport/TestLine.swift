@@ -73,7 +73,7 @@ extension RequestPage {
     /// The lines of the page.
     public var lines: [TestLine] {
         var lines: [TestLine] = []
-        forEach { lines.append(TestLine($0)) }
+        forEachLine { lines.append(TestLine($0)) }
         return lines
     }
 }

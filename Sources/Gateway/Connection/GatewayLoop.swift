@@ -48,7 +48,8 @@ final class GatewayLoop {
 
     init(
         eventLoop: any EventLoop, configuration: GatewayConfiguration, verifier: KeyVerifier, usage: UsageRecorder?,
-        log: RequestLog?, time: TimeSource, upstreamTLS: NIOSSLContext?, metrics: GatewayMetrics, shared: SharedState, logger: Logger
+        log: RequestLog?, time: TimeSource, upstreamTLS: NIOSSLContext?, metrics: GatewayMetrics, shared: SharedState,
+        logger: Logger
     ) {
         self.eventLoop = eventLoop
         self.configuration = configuration

@@ -96,7 +96,7 @@ final class AccessLog: Sendable {
         var buffer: [UInt8] = []
         var count = 0
         for page in pages {
-            page.forEach { line in
+            page.forEachLine { line in
                 log.privacy.clean(line, using: &buffer) { line in
                     AccessLogLine.append(
                         line, upstream: log.upstreams.name(line.upstream), instance: instance, to: &bytes)

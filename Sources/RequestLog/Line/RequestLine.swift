@@ -40,9 +40,9 @@ public struct RequestLine {
 
     /// Sets path and query from a request target.
     public mutating func setTarget(_ target: UnsafeRawBufferPointer) {
-        guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return path = target }
+        let mark = target.firstIndex(of: UInt8(ascii: "?")) ?? target.count
         path = UnsafeRawBufferPointer(rebasing: target[..<mark])
-        query = UnsafeRawBufferPointer(rebasing: target[(mark + 1)...])
+        query = UnsafeRawBufferPointer(rebasing: target.dropFirst(mark + 1))
     }
 
     /// The code of a line that stands for requests whose lines were lost; its weight is their number.

@@ -101,7 +101,7 @@ public struct RequestPage: Sendable {
     }
 
     /// Calls `body` with each line, in the order in which they were appended.
-    public func forEach(_ body: (RequestLine) throws -> Void) rethrows {
+    public func forEachLine(_ body: (RequestLine) throws -> Void) rethrows {
         try bytes.withUnsafeBytes { all in
             var start = 0
             while start < used {

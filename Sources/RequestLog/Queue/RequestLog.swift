@@ -73,7 +73,7 @@ public final class RequestLog: Sendable {
         guard let rows, !rows.append(page) else { return }
         droppedForSpace.increment(by: page.count)
         var requests = 0
-        page.forEach { requests += Int($0.weight) }
+        page.forEachLine { requests += Int($0.weight) }
         countLost(requests)
     }
 

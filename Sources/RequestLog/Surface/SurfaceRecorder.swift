@@ -23,9 +23,12 @@ public struct SurfaceRecorder: RequestRecorder {
         if decision.isPreflight { line.flags = .preflight }
         var (method, path) = (request.method, request.path)
         var (owner, agent) = (decision.key?.owner ?? "", request.agent ?? "")
-        method.withUTF8 { line.method = UnsafeRawBufferPointer($0)
-            path.withUTF8 { line.setTarget(UnsafeRawBufferPointer($0))
-                owner.withUTF8 { line.owner = UnsafeRawBufferPointer($0)
+        method.withUTF8 {
+            line.method = UnsafeRawBufferPointer($0)
+            path.withUTF8 {
+                line.setTarget(UnsafeRawBufferPointer($0))
+                owner.withUTF8 {
+                    line.owner = UnsafeRawBufferPointer($0)
                     agent.withUTF8 { agent in
                         if let name = AgentName.find(UnsafeRawBufferPointer(agent)) { line.agent = name }
                         log.note(line)

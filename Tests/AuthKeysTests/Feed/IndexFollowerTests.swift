@@ -90,7 +90,8 @@ struct IndexFollowerTests {
         let key = StoreConformance.newKey()
         _ = try await store.create(key, claim: nil)
         let verifier = KeyVerifier(
-            index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index, time: clock.source),
+            index: index, freshness: freshness,
+            lookup: UnknownKeyLookup(store: store, index: index, time: clock.source),
             reads: reads, time: clock.source)
         try await following {
             for round in 0..<300 {

@@ -25,7 +25,9 @@ import Testing
 
     private static let ok = RawUpstream.Reply.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-    @Test("a forwarded request leaves its key, owner, target, sizes, durations and client") func forwarded() async throws {
+    @Test("a forwarded request leaves its key, owner, target, sizes, durations and client") func forwarded()
+        async throws
+    {
         let upstream = try await upstream(.send("HTTP/1.1 418 Teapot\r\nContent-Length: 5\r\n\r\nshort"))
         var options = HarnessOptions.with(\.trustedProxies, [try #require(IPNetwork("127.0.0.1"))])
         (options.owner, options.privacy) = ("acme/zürich", LogPrivacy(queries: .full))
@@ -85,11 +87,15 @@ import Testing
     }
 
     @Test("the end of a request that was not served has an outcome and a code") func outcomes() async throws {
-        let unreachable = try await lines(before: upstream(.sendThenReset("")), options: .with(\.timeouts.responseHead, .milliseconds(100))) {
+        let unreachable = try await lines(
+            before: upstream(.sendThenReset("")), options: .with(\.timeouts.responseHead, .milliseconds(100))
+        ) {
             _ = try await $0.exchange($0.get())
         }
         #expect(unreachable.map(\.outcome) == [.failed] && unreachable.map(\.code) == ["upstream_reset"])
-        let late = try await lines(before: upstream(.nothing), options: .with(\.timeouts.responseHead, .milliseconds(100))) {
+        let late = try await lines(
+            before: upstream(.nothing), options: .with(\.timeouts.responseHead, .milliseconds(100))
+        ) {
             _ = try await $0.exchange($0.get())
         }
         #expect(late.map(\.outcome) == [.failed] && late.map(\.code) == ["upstream_timeout"] && late[0].status == 504)
