@@ -34,8 +34,8 @@ public struct RequestVerifier: Sendable {
         self.time = time
     }
 
-    /// Decides about a request on its bytes. Calls `note` with its key, and with true if it is accepted, while the index
-    /// is locked: it must be short, and must not keep the view.
+    /// Decides about a request on its bytes. Calls `note` with its key, and with true if it is accepted, while the
+    /// index is locked: it must be short, and must not keep the view.
     /// - Parameter answer: the result of the lookup, if one was made. The verdict is then never `unresolved`.
     public func decide(
         _ request: RequestView, after answer: UnknownKeyLookup.Answer? = nil, note: (KeyView, Bool) -> Void

@@ -1,4 +1,4 @@
-/// What became of a request. The number is stored, the name is part of the API.
+/// The outcome of a request. The number is stored, the name is part of the API.
 public enum RequestOutcome: UInt8, Sendable, CaseIterable {
     /// The request was admitted, and its response was complete. The status of the upstream does not matter.
     case allowed = 1
@@ -8,7 +8,8 @@ public enum RequestOutcome: UInt8, Sendable, CaseIterable {
     case limited = 3
     /// The upstream, or Keyward itself, could not serve the request.
     case failed = 4
-    /// The request was admitted, and ended before its response was complete: the client left, or the key became invalid.
+    /// The request was admitted, and ended before its response was complete: the client left, or the key became
+    /// invalid.
     case terminated = 5
 
     public var name: String {

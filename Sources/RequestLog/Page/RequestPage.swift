@@ -3,8 +3,8 @@ import HTTPCredentials
 
 /// A page of lines, in a compact form, between the event loop that appends them and the writers that read them.
 ///
-/// A page is a value: whoever holds it reads it without a lock. Appending to a page that no one else holds allocates
-/// nothing after the first line.
+/// A page is a value, and is read without a lock. Appending to a page that is not shared allocates nothing after the
+/// first line.
 public struct RequestPage: Sendable {
     /// The capacity in bytes: some 300 lines of a usual length.
     public static let capacity = 65_536
