@@ -20,18 +20,6 @@ public struct RequestDecision: Sendable, Equatable {
     public let key: Principal?
     public let isPreflight: Bool
 
-    public init(_ outcome: RequestVerifier.Outcome<KeyProfile>) {
-        switch outcome {
-        case .preflight: self.init(status: 200, isPreflight: true)
-        case .ambiguousCredentials: self.init(status: 400, code: ErrorText.ambiguous.code)
-        case .verdict(.admitted(_, let profile), _): self.init(status: 200, key: profile.principal)
-        case .verdict(.refused(let refusal, let profile), _):
-            self.init(status: refusal.kind.status, code: refusal.code, key: profile?.principal)
-        case .verdict(.unresolved, _), .verdict(.unavailable, _):
-            self.init(status: 503, code: ErrorText.unavailable.code)
-        }
-    }
-
     public init(status: Int, code: String? = nil, key: Principal? = nil, isPreflight: Bool = false) {
         self.status = status
         self.code = code

@@ -144,3 +144,17 @@ public struct RequestVerifier: Sendable {
         usage?.count(key.digest, of: key.id, at: key.verifiedAt, address: request.address, agent: request.agent)
     }
 }
+
+extension RequestDecision {
+    public init(_ outcome: RequestVerifier.Outcome<KeyProfile>) {
+        switch outcome {
+        case .preflight: self.init(status: 200, isPreflight: true)
+        case .ambiguousCredentials: self.init(status: 400, code: ErrorText.ambiguous.code)
+        case .verdict(.admitted(_, let profile), _): self.init(status: 200, key: profile.principal)
+        case .verdict(.refused(let refusal, let profile), _):
+            self.init(status: refusal.kind.status, code: refusal.code, key: profile?.principal)
+        case .verdict(.unresolved, _), .verdict(.unavailable, _):
+            self.init(status: 503, code: ErrorText.unavailable.code)
+        }
+    }
+}
