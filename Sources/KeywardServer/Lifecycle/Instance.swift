@@ -79,6 +79,8 @@ struct Instance: Service {
         let gateway = Gateway(
             configuration: gatewayConfiguration, verifier: verifier, usage: usage, logger: logger)
         let gatewayAddress = try await bind(gateway)
+        let identity = InstanceIdentity(
+            name: settings.instanceName ?? InstanceName(onThisHostWith: "\(gatewayAddress.port)"), kind: .serve)
         if settings.isIssuerUnreachable {
             logger.warning(
                 "clients of introspection cannot reach the control listener by its issuer: set \(Setting.issuer.environment)",
@@ -94,7 +96,7 @@ struct Instance: Service {
                 passesPreflights: settings.gateway.passesPreflights, usage: usage),
             issuer: settings.issuer, proxies: settings.gateway.trustedProxies, limits: connectionLimits)
         let report = StartReport(
-            migrated: migrated, keys: index.count, isPrivate: database.embedded != nil, adminKeyPath: adminKeyPath,
+            identity: identity, migrated: migrated, keys: index.count, isPrivate: database.embedded != nil, adminKeyPath: adminKeyPath,
             isEcho: echo != nil, isSecure: settings.gateway.certificate != nil)
         let listener = ControlListener(
             api: control, address: settings.control, drain: settings.gateway.timeouts.drain, logger: logger
