@@ -24,6 +24,7 @@ struct ControlServer: Sendable {
     let index: KeyIndex
     let freshness: IndexFreshness
     let writes: WriteAvailability
+    let instances: InMemoryInstances
     let metrics: PrometheusRegistry
     let service: AuthKeyService
     let administration: Administration
@@ -51,6 +52,7 @@ struct ControlServer: Sendable {
         let index = KeyIndex()
         let freshness = IndexFreshness(maxStaleness: .seconds(3_600))
         let writes = WriteAvailability()
+        let instances = InMemoryInstances()
         let metrics = PrometheusRegistry()
         let logger = Logger(label: "test") { _ in log.handler }
         let administration = Administration(
@@ -61,7 +63,7 @@ struct ControlServer: Sendable {
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
         let api = ControlAPI(
             service: service, administration: administration, index: index, freshness: freshness, writes: writes,
-            metrics: metrics,
+            instances: instances, metrics: metrics,
             verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true, usage: usage),
             issuer: Self.issuer, proxies: proxies,
             importTimeouts: importTimeouts, limits: limits, computing: computing)
@@ -77,7 +79,7 @@ struct ControlServer: Sendable {
             try await body(
                 ControlServer(
                     api: api, url: "http://127.0.0.1:\(port)", port: port, store: store, index: index,
-                    freshness: freshness, writes: writes,
+                    freshness: freshness, writes: writes, instances: instances,
                     metrics: metrics, service: service, administration: administration, usage: usage))
             group.cancelAll()
         }

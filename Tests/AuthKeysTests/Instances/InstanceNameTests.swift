@@ -17,7 +17,8 @@ struct InstanceNameTests {
     @Test(
         "any other text is refused",
         arguments: [
-            "", " ", " a", "a ", "a\tb", "a\nb", "a\u{0}b", "\u{FEFF}a", "a\u{202E}b", "a\u{A0}b", "a\u{2028}b", "\u{E000}",
+            "", " ", " a", "a ", "a\tb", "a\nb", "a\u{0}b", "\u{FEFF}a", "a\u{202E}b", "a\u{A0}b", "a\u{2028}b",
+            "\u{E000}",
             String(repeating: "x", count: 65), String(repeating: "😀", count: 65),
             "a" + String(repeating: "\u{301}", count: 31),
         ])
