@@ -16,6 +16,7 @@ public struct ControlAPI: Sendable {
     private let index: KeyIndex
     private let freshness: IndexFreshness
     private let writes: WriteAvailability
+    private let instances: any InstanceStore
     private let metrics: PrometheusRegistry
     private let verifier: RequestVerifier
     private let log: RequestLog?
@@ -37,8 +38,8 @@ public struct ControlAPI: Sendable {
     ///   - proxies: the networks whose forwarded addresses are trusted, in addition to the calling proxy.
     public init(
         service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
-        writes: WriteAvailability = WriteAvailability(), metrics: PrometheusRegistry, verifier: RequestVerifier,
-        log: RequestLog? = nil, issuer: String, proxies: [IPNetwork] = [],
+        writes: WriteAvailability = WriteAvailability(), instances: any InstanceStore, metrics: PrometheusRegistry,
+        verifier: RequestVerifier, log: RequestLog? = nil, issuer: String, proxies: [IPNetwork] = [],
         importTimeouts: ImportTimeouts = ImportTimeouts(), limits: ConnectionLimits = ConnectionLimits(),
         computing: ComputeExecutor = .shared
     ) {
@@ -57,6 +58,7 @@ public struct ControlAPI: Sendable {
         self.index = index
         self.freshness = freshness
         self.writes = writes
+        self.instances = instances
         self.metrics = metrics
     }
 
@@ -142,7 +144,7 @@ public struct ControlAPI: Sendable {
         [
             AuthKeyRoutes(service: service), ImportRoute(service: service, timeouts: importTimeouts),
             ExportRoute(service: service), AdminKeyRoutes(service: administration.keys),
-            AuditRoutes(trail: administration.trail), InstanceRoutes(service: service),
+            AuditRoutes(trail: administration.trail), InstanceRoutes(service: service, instances: instances),
             UnkeyKeyRoutes(service: service),
         ]
     }

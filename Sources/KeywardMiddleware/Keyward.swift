@@ -19,6 +19,7 @@ public final class Keyward: KeyVerification {
     private let direct: PostgresTarget
     private let databaseWait: Duration
     private let allowsNewerSchema: Bool
+    private let identity: InstanceIdentity
     private let logger: Logger
     private let startup = Startup()
 
@@ -29,12 +30,15 @@ public final class Keyward: KeyVerification {
     ///   - maxStaleness: the time for which keys stay valid while the database cannot be read; zero for not at all.
     ///   - databaseWait: the timeout for reaching the database at start.
     ///   - usageInterval: the interval of writing usage counts to the database; nil to write none.
+    ///   - instanceName: the name of this app in the list of instances, 1 to 64 printable characters, which should stay
+    ///     the same after a restart; nil for the names of the host and of the program.
     ///   - allowsNewerSchema: true to start on the tables of a newer Keyward. Its keys may have limits that this build
     ///     does not know and does not enforce.
     public init(
         database: String, listenDatabase: String? = nil, options: KeywardOptions = KeywardOptions(),
         maxStaleness: Duration = .seconds(3_600), databaseWait: Duration = .seconds(30),
-        usageInterval: Duration? = .seconds(30), allowsNewerSchema: Bool = false, logger: Logger
+        usageInterval: Duration? = .seconds(30), instanceName: String? = nil, allowsNewerSchema: Bool = false,
+        logger: Logger
     ) throws(KeywardError) {
         let target = try Self.target(database, "database")
         let listen: PostgresTarget? =
@@ -42,6 +46,7 @@ public final class Keyward: KeyVerification {
         if let usageInterval, usageInterval <= .zero {
             throw KeywardError(.option, "usageInterval takes a duration longer than zero, or nil")
         }
+        identity = InstanceIdentity(name: try Self.name(instanceName), kind: .middleware)
         verification = PostgresVerification(
             target: target, direct: listen, maxStaleness: maxStaleness, usageInterval: usageInterval, logger: logger)
         direct = listen ?? target
@@ -93,8 +98,8 @@ public final class Keyward: KeyVerification {
             }
         }
         startup.end()
-        await cancelWhenGracefulShutdown { await self.verification.follow(from: watermark) }
-        await verification.usage?.flush()
+        await cancelWhenGracefulShutdown { await self.verification.follow(from: watermark, as: self.identity) }
+        await verification.end()
     }
 
     private func checkSchema() async throws {
@@ -112,6 +117,17 @@ public final class Keyward: KeyVerification {
             await connection.close()
             throw KeywardError(error)
         }
+    }
+
+    private static func name(_ text: String?) throws(KeywardError) -> InstanceName {
+        guard let text else {
+            let program = CommandLine.arguments.first?.split(separator: "/").last
+            return InstanceName(onThisHostWith: program.map(String.init) ?? "app")
+        }
+        guard let name = InstanceName(text) else {
+            throw KeywardError(.option, "instanceName takes \(InstanceName.rule)")
+        }
+        return name
     }
 
     private static func target(_ text: String, _ name: String) throws(KeywardError) -> PostgresTarget {

@@ -25,6 +25,7 @@ struct ControlServer: Sendable {
     let index: KeyIndex
     let freshness: IndexFreshness
     let writes: WriteAvailability
+    let instances: InMemoryInstances
     let metrics: PrometheusRegistry
     let service: AuthKeyService
     let administration: Administration
@@ -53,6 +54,7 @@ struct ControlServer: Sendable {
         let index = KeyIndex()
         let freshness = IndexFreshness(maxStaleness: .seconds(3_600))
         let writes = WriteAvailability()
+        let instances = InMemoryInstances()
         let metrics = PrometheusRegistry()
         let logger = Logger(label: "test") { _ in log.handler }
         let administration = Administration(
@@ -64,7 +66,7 @@ struct ControlServer: Sendable {
         let requestLog = RequestLog()
         let api = ControlAPI(
             service: service, administration: administration, index: index, freshness: freshness, writes: writes,
-            metrics: metrics,
+            instances: instances, metrics: metrics,
             verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true, usage: usage),
             log: requestLog, issuer: Self.issuer, proxies: proxies,
             importTimeouts: importTimeouts, limits: limits, computing: computing)
@@ -80,7 +82,7 @@ struct ControlServer: Sendable {
             try await body(
                 ControlServer(
                     api: api, url: "http://127.0.0.1:\(port)", port: port, store: store, index: index,
-                    freshness: freshness, writes: writes,
+                    freshness: freshness, writes: writes, instances: instances,
                     metrics: metrics, service: service, administration: administration, usage: usage,
                     requestLog: requestLog))
             group.cancelAll()

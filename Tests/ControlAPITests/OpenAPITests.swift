@@ -189,6 +189,9 @@ struct OpenAPITests {
         #expect(values(schemas["PolicyRule"]) == PolicyRule.allCases.map(\.rawValue))
         #expect(values(parameter("Sort")) == KeyOrder.all.map(\.description))
         #expect(values(parameter("Status")) == KeyQuery.Status.allCases.map(\.rawValue))
+        let instance = schemas["Instance"]?["properties"] as? [String: Object]
+        #expect(values(instance?["kind"]) == InstanceIdentity.Kind.allCases.map(\.rawValue))
+        #expect(instance?["lag"]?["maximum"] as? Int == InstanceRecord.lagLimit)
         let verdict = schemas["KeyVerdict"]?["properties"] as? [String: Object]
         #expect(values(verdict?["code"]) == VerifyJSON.Code.allCases.map(\.rawValue))
         let unkey = schemas["UnkeyVerdict"]?["properties"] as? [String: Object]
@@ -267,6 +270,7 @@ struct OpenAPITests {
         }
         #expect(names("IssuedAuthKey").union(names("RotatedAuthKey")) == all(KeyJSON.CodingKeys.self))
         #expect(names("IssuedAdminKey") == all(AdminKeyJSON.CodingKeys.self))
+        #expect(names("Instance") == all(InstanceJSON.CodingKeys.self))
         #expect(names("AuditEvent") == all(AuditEventJSON.CodingKeys.self))
         #expect(names("AuditVerification") == all(VerificationJSON.CodingKeys.self))
         let attributes = all(KeyPatchBody.CodingKeys.self)

@@ -132,6 +132,7 @@ import Testing
     private static let ofAllOwners: [String: (HTTPMethod, String, String)] = [
         "POST \(keys)/import": (.POST, "\(keys)/import", ""),
         "GET \(audit)/verify": (.GET, "\(audit)/verify", ""),
+        "GET /admin/api/v1/instances": (.GET, "/admin/api/v1/instances", ""),
         "POST /admin/api/v1/instances/resync": (.POST, "/admin/api/v1/instances/resync", "{}"),
     ]
 

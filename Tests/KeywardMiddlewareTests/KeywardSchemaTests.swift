@@ -4,6 +4,7 @@ import HummingbirdTesting
 import KeyAdministration
 import KeywardMiddleware
 import LibPQ
+import Logging
 import TestSupport
 import Testing
 
@@ -65,9 +66,16 @@ struct KeywardSchemaTests {
                 INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four)
                 SELECT '\(digest)', id, 'kw', '\(token.lastFour)' FROM k
                 """, on: database.connectionString)
-            try await KeywardTests().run(try Keyward(database: database.connectionString, logger: silent)) { client in
+            let log = LogLines()
+            let keyward = try Keyward(
+                database: database.connectionString, logger: Logger(label: "test") { _ in log.handler })
+            try await KeywardTests().run(keyward) { client in
                 try await client.expect("200 old", from: "/any", .get, bearer(token.value))
+                // The table of instances is missing.
+                try await eventually("the line") { log.all.contains { $0.contains("heartbeat of this instance") } }
+                try await Task.sleep(for: .seconds(6))
             }
+            #expect(log.all.count { $0.contains("heartbeat of this instance") } == 1 && log.errors.isEmpty)
             let requests = try await Psql.run("SELECT requests FROM auth_key_usage", on: database.connectionString)
             #expect(requests == "1")
         }
@@ -113,7 +121,13 @@ struct KeywardSchemaTests {
                 try await Psql.run(statement, on: server.connectionString)
             }
             let key = try await database.service.create(KeyRequest(name: "me"))
-            let keyward = try Keyward(database: theirs, usageInterval: .milliseconds(20), logger: silent)
+            let keyward = try Keyward(
+                database: theirs, usageInterval: .milliseconds(20), instanceName: "app 1", logger: silent)
+            @Sendable func instances() async throws -> String {
+                try await Psql.run(
+                    "SELECT name, kind FROM instances WHERE seen > now() - interval '10 s'", on: server.connectionString
+                )
+            }
             try await KeywardTests().run(keyward) { client in
                 try await client.expect("200 me", from: "/any", .get, bearer(key.token.value))
                 let other = try await database.service.create(KeyRequest(name: "other"))
@@ -122,6 +136,7 @@ struct KeywardSchemaTests {
                     try await client.expect("200 me", from: "/any", .get, bearer(key.token.value))
                     try await Task.sleep(for: .milliseconds(250))
                 }
+                try await eventually("the heartbeat") { try await instances() == "app 1|middleware" }
                 let written = try await eventually { try await database.requests(of: key) == 3 }
                 #expect(written)
                 try await database.service.deactivate(key.key.id.description)
@@ -130,7 +145,10 @@ struct KeywardSchemaTests {
                 }
                 #expect(closed)
             }
+            #expect(try await instances().isEmpty)
             for statement in [
+                "UPDATE instances SET name = 'x'", "UPDATE instances SET id = gen_random_uuid()",
+                "UPDATE instances SET started = now()", "TRUNCATE instances", "DROP TABLE instances",
                 "UPDATE auth_keys SET enabled = true", "INSERT INTO auth_keys DEFAULT VALUES", "DELETE FROM auth_keys",
                 "DELETE FROM auth_key_secrets", "DELETE FROM auth_key_usage", "TRUNCATE auth_key_usage",
                 "UPDATE auth_key_usage SET terms = 0", "UPDATE auth_key_usage SET is_deactivated = true",
@@ -144,6 +162,9 @@ struct KeywardSchemaTests {
                     #expect("\(error)".contains("permission denied"), "\(statement): \(error)")
                 }
             }
+            try await Psql.run(
+                "REVOKE ALL ON instances FROM \(role)", on: server.connectionString)
+            #expect(try await refusal(theirs) == nil)
             try await Psql.run(
                 "REVOKE INSERT, UPDATE ON auth_key_usage, auth_key_secret_usage, auth_key_usage_days FROM \(role)",
                 on: server.connectionString)

@@ -74,6 +74,8 @@ struct KeywardTests {
                 #expect(try await database.requests(of: key) == 0)
             }
             #expect(try await database.requests(of: key) == 3)
+            let rows = try await Psql.run("SELECT count(*) FROM instances", on: database.connectionString)
+            #expect(rows == "0")
             let used = try await database.store.usage(key.key.id, days: 1)
             #expect(used?.usage.lastAddress == "192.0.2.1")
 
@@ -120,6 +122,10 @@ struct KeywardTests {
         #expect(throws: KeywardError.self) {
             try Keyward(database: "hunter2", logger: silent)
         }
+        let error = #expect(throws: KeywardError.self) {
+            try Keyward(database: "host=localhost", instanceName: "a\nb", logger: silent)
+        }
+        #expect(error?.kind == .option && error?.description.contains("instanceName takes 1 to 64") == true)
     }
 
     @Test("keys stay valid during an outage of PostgreSQL until the maximum staleness", .timeLimit(.minutes(5)))

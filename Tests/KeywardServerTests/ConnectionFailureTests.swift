@@ -17,7 +17,8 @@ struct ConnectionFailureTests {
     private static let commands = [
         ["keys", "list"], ["keys", "create", "--name", "n"], ["keys", "export"], ["keys", "import", "/dev/null"],
         ["keys", "deactivate", "x"], ["keys", "delete", "x"], ["keys", "rotate", "x"], ["keys", "usage", "x"],
-        ["admin-keys", "list"], ["audit", "list"], ["audit", "export"], ["audit", "verify"], ["instances", "resync"],
+        ["admin-keys", "list"], ["audit", "list"], ["audit", "export"], ["audit", "verify"], ["instances"],
+        ["instances", "resync"],
     ]
 
     @Test("no command sends the admin key to a server that is not a control listener")

@@ -1,3 +1,4 @@
+import AuthKeys
 import Foundation
 import TestSupport
 import Testing
@@ -174,5 +175,15 @@ struct SettingValueTests {
             ["keys", "list"],
             environment: ["KEYWARD_ADMIN_KEY_FILE": try write(Self.key, mode: 0o644)].merging(listener) { $1 })
         #expect(readable.error.contains("warning") && readable.error.contains("cannot be reached"), "\(readable.error)")
+    }
+
+    @Test("the name of an instance is 1 to 64 printable characters")
+    func instanceName() throws {
+        func name(_ text: String) throws -> String? {
+            try Settings(source(["KEYWARD_INSTANCE_NAME": text])).instanceName?.text
+        }
+        #expect(try name("") == nil && name(" gw 3 ") == "gw 3")
+        let error = #expect(throws: SettingsError.self) { try name(String(repeating: "x", count: 65)) }
+        #expect(error.map { "\($0)" }?.hasPrefix("KEYWARD_INSTANCE_NAME (--instance-name) takes 1 to 64") == true)
     }
 }

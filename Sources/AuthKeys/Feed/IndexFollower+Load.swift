@@ -20,6 +20,7 @@ extension IndexFollower {
             let (missing, history) = (index.countUnseen(), batch.watermark.history)
             if missing == 0 || acceptsDatabase || suspected.map({ $0 == (missing, history) }) ?? false {
                 let removed = index.finishLoad(acceptsDatabase: acceptsDatabase)
+                noteApplied(batch.watermark)
                 freshness.recordSync(startedAt: start)
                 logger.info(
                     "keys loaded",

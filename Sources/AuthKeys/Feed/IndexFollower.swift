@@ -30,6 +30,8 @@ public final class IndexFollower: Sendable {
         /// The newest state of the database that entries in the index come from. It may be newer than the reader's
         /// position, if a read had to be repeated and the repetition failed.
         var seen: Watermark?
+        /// The newest position whose changes are all in the index.
+        var applied: Watermark?
         /// True if a read failed after it had applied entries: the state of the database that they come from is
         /// unknown.
         var isTorn = false
@@ -72,6 +74,12 @@ public final class IndexFollower: Sendable {
             Reconciler(store: store, index: index, reads: reads, period: $0, time: time, logger: logger)
         }
     }
+
+    /// The newest position whose changes are all in the index; nil before the first load.
+    public var applied: Watermark? { state.withLock { $0.applied } }
+
+    /// Records that the index has all changes up to a position.
+    func noteApplied(_ watermark: Watermark) { state.withLock { $0.applied = watermark } }
 
     /// Loads all keys again with the next read.
     /// - Parameter order: whether the database is accepted where it reactivates a key.
@@ -139,6 +147,7 @@ public final class IndexFollower: Sendable {
             var reached = try await loadIfOrdered()
             if reached == nil { reached = try await readOn(from: watermark) }
             if freshness.status != .ready { logger.notice("the database can be read again, keys are up to date") }
+            if let reached { noteApplied(reached) }
             // Before the waiters resume, which verify with the freshness that the read gave.
             freshness.recordSync(startedAt: start)
             reads.end(number, worked: true)

@@ -31,6 +31,7 @@ public enum MigrationCatalogue {
     public static let all: [Migration] = [
         Migration(version: 1, name: "keyward", sql: text(PackageResources._001_keyward_sql)),
         Migration(version: 2, name: "request_log", sql: text(PackageResources._002_request_log_sql)),
+        Migration(version: 3, name: "instances", sql: text(PackageResources._003_instances_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

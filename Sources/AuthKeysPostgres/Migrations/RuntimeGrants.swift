@@ -42,6 +42,7 @@ public enum RuntimeGrants {
         ("auth_key_usage_days", "SELECT, INSERT, UPDATE, DELETE"),
         ("feed_epochs", "SELECT, INSERT, DELETE"),
         ("idempotency_claims", "SELECT, INSERT, UPDATE, DELETE"),
+        (instances, "SELECT, INSERT, UPDATE, DELETE"),
         ("keyward_migrations", "SELECT"),
         ("request_hours", "SELECT, INSERT, UPDATE"),
         ("request_log", "SELECT, INSERT"),
@@ -55,6 +56,9 @@ public enum RuntimeGrants {
 
     private static let wholeness = "require_whole_database(regclass)"
 
+    /// The table of the heartbeats. Verification works without it.
+    static let instances = "instances"
+
     private static let verificationTables: [(name: String, rights: String)] = [
         ("auth_keys", "SELECT"),
         ("auth_key_schemes", "SELECT"),
@@ -66,6 +70,8 @@ public enum RuntimeGrants {
         ("auth_key_usage", "UPDATE (last_used_at, last_address, last_agent, requests)"),
         ("auth_key_usage_days", "SELECT, INSERT, UPDATE"),
         ("feed_epochs", "SELECT"),
+        // An instance writes its row, and removes it and those of instances that no longer run.
+        (instances, "SELECT, INSERT, UPDATE (seen, synced, applied, live), DELETE"),
         ("keyward_migrations", "SELECT"),
     ]
 

@@ -11,6 +11,10 @@ public struct PostgresVerification: Sendable {
     /// Nil if usage is not recorded.
     public let usage: UsageRecorder?
     public let verifier: KeyVerifier
+    /// The list of instances.
+    public let instances: any InstanceStore
+    /// The heartbeat of this instance, which `follow` writes.
+    public let heartbeat: InstanceHeartbeat
     private let feedPool: PostgresPool
     private let hints: PostgresChangeHints
     private let follower: IndexFollower
@@ -40,6 +44,12 @@ public struct PostgresVerification: Sendable {
         follower = IndexFollower(
             store: feed, hints: hints, index: index, freshness: freshness, reads: reads, writesBack: writesBack,
             reconciliation: reconciliation, logger: logger)
+        // Not on the connections of the feed: no heartbeat may delay a lookup or a revocation.
+        instances = PostgresInstances(pool: pool)
+        heartbeat = InstanceHeartbeat(store: instances, logger: logger) { [follower, freshness] in
+            InstanceProgress(applied: follower.applied?.position, indexAge: freshness.age)
+        }
+        heartbeat.addFigures { [index] in ["keys": .integer(Int64(index.count))] }
         usage =
             if let usageInterval { UsageRecorder(store: feed, interval: usageInterval, logger: logger) } else { nil }
         verifier = KeyVerifier(
@@ -73,13 +83,21 @@ public struct PostgresVerification: Sendable {
         follower.resync(order)
     }
 
-    /// Follows the changes from a watermark on and records usage, until the task is cancelled. `UsageRecorder.flush`
-    /// writes the rest.
-    public func follow(from watermark: Watermark) async {
+    /// Follows the changes from a watermark on, records usage and writes heartbeats, until the task is cancelled. Call
+    /// `end` afterwards.
+    /// - Parameter identity: the identity of this instance; nil if it writes no heartbeats.
+    public func follow(from watermark: Watermark, as identity: InstanceIdentity? = nil) async {
         await withTaskGroup(of: Void.self) { group in
+            if let identity { group.addTask { await heartbeat.run(as: identity) } }
             group.addTask { await hints.run() }
             group.addTask { await follower.follow(from: watermark) }
             group.addTask { await usage?.run() }
         }
+    }
+
+    /// Writes the usage that is not stored yet, and removes this instance from the list of instances.
+    public func end() async {
+        await usage?.flush()
+        await heartbeat.end()
     }
 }

@@ -1,3 +1,5 @@
+import AuthKeys
+import ControlBodies
 import HTTPTypes
 import Hummingbird
 import KeyAdministration
@@ -8,9 +10,21 @@ struct InstanceRoutes: AdminRoutes {
     static let noun = "instance"
 
     let service: AuthKeyService
+    let instances: any InstanceStore
 
     var routes: [AdminRoute] {
-        [AdminRoute(.post, "/resync", needs: .admin, as: .instancesResync, use: resync)]
+        [
+            AdminRoute(.get, needs: .keysRead, as: .instancesRead, use: list),
+            AdminRoute(.post, "/resync", needs: .admin, as: .instancesResync, use: resync),
+        ]
+    }
+
+    private func list(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
+        // Hosts, versions and figures concern the keys of all owners.
+        guard call.admin.owner == nil else { throw APIError.allOwners }
+        return try JSONBody.response(try await instances.instances().map { InstanceJSON($0) })
     }
 
     private struct Order: Codable {
@@ -43,5 +57,19 @@ struct InstanceRoutes: AdminRoutes {
         let acceptsDatabase = order?.acceptDatabase == true
         try await service.resync(acceptsDatabase: acceptsDatabase, by: call)
         return try JSONBody.response(Order(acceptDatabase: acceptsDatabase), status: .accepted)
+    }
+}
+
+extension InstanceJSON {
+    init(_ record: InstanceRecord) {
+        let identity = record.identity
+        self.init(
+            id: identity.id.description, name: identity.name, version: identity.version, kind: identity.kind.rawValue,
+            startedAt: record.startedAt.description, seenAt: record.seenAt.description, live: record.isLive,
+            figures: JSONBody.value(record.figures))
+        // The position of an instance that no longer reports it is unknown.
+        guard record.isLive else { return }
+        indexAgeSeconds = record.progress.indexAge.map { ($0 / .milliseconds(1)).rounded() / 1_000 }
+        lag = record.lag
     }
 }

@@ -23,13 +23,15 @@ public enum AuditAction: String, Sendable, CaseIterable {
     /// The number of refused attempts by callers without a valid credential that exceeded the budget and are not in the
     /// trail.
     case auditOmitted = "audit.omitted"
+    /// Reading the list of instances: only refused attempts are in the trail.
+    case instancesRead = "instances.read"
     /// An order to all instances to load all keys again, optionally accepting the database where it reactivates a key.
     case instancesResync = "instances.resync"
 
     /// True if the action only reads.
     public var isRead: Bool {
         switch self {
-        case .keyRead, .keyVerify, .adminKeyRead, .auditRead, .auditExport: true
+        case .keyRead, .keyVerify, .adminKeyRead, .auditRead, .auditExport, .instancesRead: true
         case .keyCreate, .keyUpdate, .keyRotate, .keyEndPreviousSecret, .keyDeactivate, .keyDelete, .keyImport,
             .adminKeyCreate, .adminKeyUpdate, .adminKeyDeactivate, .auditRestored, .auditOmitted,
             .instancesResync:

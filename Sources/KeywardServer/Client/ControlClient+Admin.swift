@@ -27,6 +27,10 @@ extension ControlClient {
         _ = try await send(.POST, "\(Self.adminKeys)/\(PercentEncoding.encode(id))/deactivate")
     }
 
+    func instances() async throws -> Answer {
+        try await send(.GET, "/admin/api/v1/instances")
+    }
+
     func resync(acceptDatabase: Bool) async throws -> Answer {
         try await send(.POST, "/admin/api/v1/instances/resync", body: ["accept_database": acceptDatabase])
     }

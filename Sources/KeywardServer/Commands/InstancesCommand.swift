@@ -1,10 +1,32 @@
 import ArgumentParser
+import ControlBodies
 
 /// `keyward instances`.
 struct InstancesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "instances", abstract: "Operate the running instances through the control listener.",
-        subcommands: [Resync.self])
+        commandName: "instances", abstract: "List and operate the running instances through the control listener.",
+        subcommands: [List.self, Resync.self], defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List the instances, live ones first.",
+            discussion: """
+                An instance is live until 10 s after its last heartbeat, and is listed for some minutes after it ended without a \
+                graceful shutdown. LAG is the number of changes of keys that it had not read at that heartbeat.
+                """)
+
+        @OptionGroup var table: TableOptions
+
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            try await Console.failing {
+                let answer = try await client.connect().instances()
+                if client.json { return try client.print(answer) }
+                try table.print(InstanceTable.table(try ControlClient.decode([InstanceJSON].self, answer)))
+            }
+        }
+    }
 
     struct Resync: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

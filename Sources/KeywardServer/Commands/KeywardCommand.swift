@@ -1,4 +1,5 @@
 import ArgumentParser
+import AuthKeys
 import ControlAPI
 import Glibc
 

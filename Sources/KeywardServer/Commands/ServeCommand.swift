@@ -1,4 +1,5 @@
 import ArgumentParser
+import AuthKeys
 import ControlAPI
 import Gateway
 import Glibc
@@ -35,7 +36,7 @@ struct ServeCommand: AsyncParsableCommand {
                     metadata: [
                         "gateway": "\(listening.gateway)", "control": "\(listening.control)",
                         "migrations": .stringConvertible(report.migrated), "keys": .stringConvertible(report.keys),
-                        "version": "\(KeywardVersion.current)",
+                        "instance": "\(report.identity.name)", "version": "\(KeywardVersion.current)",
                     ])
             }
             var services: [ServiceGroupConfiguration.ServiceConfiguration] = [

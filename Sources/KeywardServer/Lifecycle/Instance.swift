@@ -72,13 +72,15 @@ struct Instance: Service {
         }
         let (index, freshness) = (verification.index, verification.freshness)
         let (verifier, usage) = (verification.verifier, verification.usage)
-        Self.observe(index: index, freshness: freshness, pool: verification.pool, in: metrics)
+        Self.observe(verification, in: metrics)
 
         let echo = settings.gateway.routes.isEmpty ? EchoUpstream() : nil
         let (gatewayConfiguration, connectionLimits) = try await limits(echo: echo)
         let gateway = Gateway(
             configuration: gatewayConfiguration, verifier: verifier, usage: usage, logger: logger)
         let gatewayAddress = try await bind(gateway)
+        let identity = InstanceIdentity(
+            name: settings.instanceName ?? InstanceName(onThisHostWith: "\(gatewayAddress.port)"), kind: .serve)
         if settings.isIssuerUnreachable {
             logger.warning(
                 "clients of introspection cannot reach the control listener by its issuer: set \(Setting.issuer.environment)",
@@ -88,13 +90,15 @@ struct Instance: Service {
             service: AuthKeyService(
                 store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes,
                 usage: usage),
-            administration: administration, index: index, freshness: freshness, writes: feed.writes, metrics: metrics,
+            administration: administration, index: index, freshness: freshness, writes: feed.writes,
+            instances: verification.instances, metrics: metrics,
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
                 passesPreflights: settings.gateway.passesPreflights, usage: usage),
             issuer: settings.issuer, proxies: settings.gateway.trustedProxies, limits: connectionLimits)
         let report = StartReport(
-            migrated: migrated, keys: index.count, isPrivate: database.embedded != nil, adminKeyPath: adminKeyPath,
+            identity: identity, migrated: migrated, keys: index.count, isPrivate: database.embedded != nil,
+            adminKeyPath: adminKeyPath,
             isEcho: echo != nil, isSecure: settings.gateway.certificate != nil)
         let listener = ControlListener(
             api: control, address: settings.control, drain: settings.gateway.timeouts.drain, logger: logger
@@ -104,7 +108,7 @@ struct Instance: Service {
                 report)
         }
         var services: [any Service] = [
-            RunsUntilShutdown { await verification.follow(from: watermark) },
+            RunsUntilShutdown { await verification.follow(from: watermark, as: identity) },
             RunsUntilShutdown { await feed.monitorWrites() },
             RunsUntilShutdown { await Self.prune(store, logger: logger) },
             RunsUntilShutdown { await Self.mark(feed, logger: logger) },
@@ -124,11 +128,11 @@ struct Instance: Service {
             try await ServiceGroup(configuration: .init(services: services, endingInOrder: logger)).run()
         } catch {
             await administration.refusals.close()
-            await usage?.flush()
+            await verification.end()
             throw error
         }
         await administration.refusals.close()
-        await usage?.flush()
+        await verification.end()
     }
 
     /// Removes old rows from the database every hour, until shutdown.
@@ -227,13 +231,14 @@ struct Instance: Service {
         }
     }
 
-    private static func observe(
-        index: KeyIndex, freshness: IndexFreshness, pool: PostgresPool, in metrics: PrometheusRegistry
-    ) {
+    private static func observe(_ verification: PostgresVerification, in metrics: PrometheusRegistry) {
+        let (index, freshness, pool) = (verification.index, verification.freshness, verification.pool)
+        let heartbeat = verification.heartbeat
         metrics.gauge("keyward_index_keys") { Double(index.count) }
         metrics.gauge("keyward_index_bytes") { Double(index.memory) }
         metrics.gauge("keyward_disputed_ends") { Double(index.disputedEndCount) }
         metrics.gauge("keyward_index_age_seconds") { freshness.age.map { $0 / .seconds(1) } }
+        metrics.gauge("keyward_instances") { heartbeat.liveInstances.map { Double($0) } }
         metrics.gauge("keyward_pool_connections_idle") { Double(pool.statistics.idle) }
         metrics.gauge("keyward_pool_connections_leased") { Double(pool.statistics.leased) }
         metrics.gauge("keyward_pool_waiting") { Double(pool.statistics.waiting) }

@@ -1,5 +1,8 @@
+import AuthKeys
+
 /// The results of a start, and the commands to try next.
 struct StartReport: Sendable {
+    let identity: InstanceIdentity
     let migrated: Int
     let keys: Int
     let isPrivate: Bool

@@ -1,3 +1,4 @@
+import AuthKeys
 import KeyAdministration
 import Logging
 
@@ -26,6 +27,9 @@ struct SettingTable: Sendable {
     let controlAddress = Setting(
         .server, "control_address", flag: "--control", .address, default: "127.0.0.1:9090",
         "The address of the listener for administration, health and metrics")
+    let instanceName = Setting(
+        .server, "instance_name", .text(InstanceName.rule), unset: "the host name and the port of the gateway",
+        "The name of this instance for operators, the same after a restart, 1 to 64 characters")
     let issuer = Setting(
         .server, "issuer",
         .text("an http:// or https:// URL without query and fragment, such as https://keys.internal"),

@@ -23,6 +23,8 @@ struct Settings: Sendable {
     var control: ListenAddress
     /// The connection limits of the control listener.
     var connections: ConnectionLimits
+    /// The name of this instance; nil for the default name.
+    var instanceName: InstanceName?
     /// The URL of the control listener for clients of introspection.
     var issuer: String
     /// True if clients cannot reach the listener by `issuer`: it listens on all addresses, and no issuer was set.
@@ -50,6 +52,9 @@ struct Settings: Sendable {
         if let path = gateway.certificate?.key { try Self.inspect(path, Setting.keyFile, &warnings) }
         control = try source.address(Setting.controlAddress)
         connections = try ConnectionLimits(source)
+        instanceName =
+            try source.text(Setting.instanceName) == nil
+            ? nil : source.value(Setting.instanceName) { InstanceName($0) }
         let issuer = try Self.issuer(source)
         self.issuer = issuer ?? "http://\(control)"
         isIssuerUnreachable = issuer == nil && ["0.0.0.0", "::"].contains(control.host)

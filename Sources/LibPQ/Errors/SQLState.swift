@@ -34,7 +34,7 @@ extension SQLState {
     /// protocol_violation
     public static let protocolViolation: SQLState = "08P01"
     /// feature_not_supported
-    static let featureNotSupported: SQLState = "0A000"
+    public static let featureNotSupported: SQLState = "0A000"
     /// invalid_parameter_value
     static let invalidParameterValue: SQLState = "22023"
     /// not_null_violation

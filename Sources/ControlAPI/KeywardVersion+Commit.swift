@@ -1,9 +1,7 @@
+public import AuthKeys
 import CBuild
 
-/// The version of Keyward.
-public enum KeywardVersion {
-    public static let current = "0.1.0"
-
+extension KeywardVersion {
     /// The commit of the build; nil if the build does not know it.
     public static let commit: String? = {
         let text = String(cString: keyward_commit())
