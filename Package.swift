@@ -60,7 +60,9 @@ let package = Package(
         .target(name: "LibPQ", dependencies: ["CLibPQ", logging], swiftSettings: strict),
         .target(name: "AuthKeys", dependencies: [crypto, logging, metrics], swiftSettings: strict),
         .target(
-            name: "KeyAdministration", dependencies: ["AuthKeys", crypto, logging, metrics], swiftSettings: strict),
+            name: "KeyAdministration",
+            dependencies: ["AuthKeys", "HTTPCredentials", "RequestLog", crypto, logging, metrics],
+            swiftSettings: strict),
         .target(name: "HTTPCredentials", dependencies: ["AuthKeys"], swiftSettings: strict),
         .target(
             name: "RequestLog", dependencies: ["AuthKeys", "HTTPCredentials", metrics], swiftSettings: strict),
@@ -77,7 +79,9 @@ let package = Package(
         ),
         .target(
             name: "KeyAdministrationPostgres",
-            dependencies: ["AuthKeys", "AuthKeysPostgres", "KeyAdministration", "LibPQ", logging],
+            dependencies: [
+                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeyAdministration", "LibPQ", "RequestLog", logging,
+            ],
             swiftSettings: strict
         ),
         .target(
@@ -99,8 +103,9 @@ let package = Package(
         .target(
             name: "ControlAPI",
             dependencies: [
-                "AuthKeys", "CBuild", "ControlBodies", "HTTPCredentials", "KeyAdministration", "Listening", hummingbird,
-                crypto, logging, metrics,
+                "AuthKeys", "CBuild", "ControlBodies", "HTTPCredentials", "KeyAdministration", "Listening",
+                "RequestLog",
+                hummingbird, crypto, lifecycle, logging, metrics,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -148,7 +153,7 @@ let package = Package(
             name: "KeywardServer",
             dependencies: [
                 "AuthKeys", "AuthKeysPostgres", "ControlAPI", "ControlBodies", "EmbeddedPostgres", "Gateway",
-                "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ",
+                "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ", "RequestLog",
                 crypto, hummingbird, lifecycle, logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -172,7 +177,9 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "AuthKeys", "EmbeddedPostgres", "KeyAdministration", logging, subprocess, system,
+                "AuthKeys", "EmbeddedPostgres", "HTTPCredentials", "KeyAdministration", "RequestLog", logging,
+                subprocess,
+                system,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -183,7 +190,9 @@ let package = Package(
         ),
         .testTarget(
             name: "AuthKeysTests",
-            dependencies: ["AuthKeys", "HTTPCredentials", "KeyAdministration", "TestSupport", crypto, logging],
+            dependencies: [
+                "AuthKeys", "HTTPCredentials", "KeyAdministration", "RequestLog", "TestSupport", crypto, logging,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "RequestLogTests",
@@ -201,17 +210,16 @@ let package = Package(
         .testTarget(
             name: "AuthKeysPostgresTests",
             dependencies: [
-                "AuthKeys", "AuthKeysPostgres", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ",
-                "TestSupport",
-                logging,
+                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres",
+                "LibPQ", "RequestLog", "TestSupport", logging,
             ],
             swiftSettings: strict
         ),
         .testTarget(
             name: "ControlAPITests",
             dependencies: [
-                "AuthKeys", "ControlAPI", "ControlBodies", "HTTPCredentials", "KeyAdministration", "TestSupport",
-                crypto, hummingbird, logging,
+                "AuthKeys", "ControlAPI", "ControlBodies", "HTTPCredentials", "KeyAdministration", "RequestLog",
+                "TestSupport", crypto, hummingbird, logging,
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,
@@ -247,7 +255,8 @@ let package = Package(
         .testTarget(
             name: "KeywardServerTests",
             dependencies: [
-                "AuthKeys", "ControlAPI", "Gateway", "KeywardServer", "keyward", "TestSupport", subprocess, system,
+                "AuthKeys", "ControlAPI", "ControlBodies", "Gateway", "HTTPCredentials", "KeywardServer", "keyward",
+                "TestSupport", subprocess, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -269,7 +278,9 @@ let package = Package(
             name: "ExamplesTests", dependencies: ["AuthKeys", "keyward", "TestSupport"] + nio, swiftSettings: strict),
         .testTarget(
             name: "ClientTests",
-            dependencies: ["keyward", "TestSupport", .product(name: "NIOHTTP1", package: "swift-nio")],
+            dependencies: [
+                "HTTPCredentials", "keyward", "TestSupport", .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             exclude: ["Python"], swiftSettings: strict),
         .testTarget(
             name: "EmbeddedPostgresTests",
