@@ -12,6 +12,7 @@ import NIOCore
 public struct ControlAPI: Sendable {
     private let service: AuthKeyService
     private let administration: Administration
+    private let searches: RequestSearches
     private let index: KeyIndex
     private let freshness: IndexFreshness
     private let writes: WriteAvailability
@@ -33,7 +34,8 @@ public struct ControlAPI: Sendable {
     ///   - limits: the limits of connections; bodies of imports have `importTimeouts` instead.
     ///   - proxies: the networks whose forwarded addresses are trusted, in addition to the calling proxy.
     public init(
-        service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
+        service: AuthKeyService, administration: Administration, searches: RequestSearches, index: KeyIndex,
+        freshness: IndexFreshness,
         writes: WriteAvailability = WriteAvailability(), metrics: PrometheusRegistry, verifier: RequestVerifier,
         issuer: String, proxies: [IPNetwork] = [],
         importTimeouts: ImportTimeouts = ImportTimeouts(), limits: ConnectionLimits = ConnectionLimits(),
@@ -50,6 +52,7 @@ public struct ControlAPI: Sendable {
         self.proxies = proxies
         self.service = service
         self.administration = administration
+        self.searches = searches
         self.index = index
         self.freshness = freshness
         self.writes = writes
@@ -129,7 +132,8 @@ public struct ControlAPI: Sendable {
         [
             AuthKeyRoutes(service: service), ImportRoute(service: service, timeouts: importTimeouts),
             ExportRoute(service: service), AdminKeyRoutes(service: administration.keys),
-            AuditRoutes(trail: administration.trail), InstanceRoutes(service: service),
+            AuditRoutes(trail: administration.trail), RequestRoutes(searches: searches),
+            InstanceRoutes(service: service),
             UnkeyKeyRoutes(service: service),
         ]
     }

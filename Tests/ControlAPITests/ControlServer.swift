@@ -21,6 +21,7 @@ struct ControlServer: Sendable {
     let url: String
     let port: Int
     let store: InMemoryStore
+    let log: InMemoryRequestLog
     let index: KeyIndex
     let freshness: IndexFreshness
     let writes: WriteAvailability
@@ -48,6 +49,7 @@ struct ControlServer: Sendable {
         _ body: @escaping @Sendable (ControlServer) async throws -> Void
     ) async throws {
         let store = InMemoryStore()
+        let requests = InMemoryRequestLog()
         let index = KeyIndex()
         let freshness = IndexFreshness(maxStaleness: .seconds(3_600))
         let writes = WriteAvailability()
@@ -60,7 +62,8 @@ struct ControlServer: Sendable {
         let verifier = KeyVerifier(
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
         let api = ControlAPI(
-            service: service, administration: administration, index: index, freshness: freshness, writes: writes,
+            service: service, administration: administration,
+            searches: RequestSearches(log: requests, trail: store), index: index, freshness: freshness, writes: writes,
             metrics: metrics,
             verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true, usage: usage),
             issuer: Self.issuer, proxies: proxies,
@@ -76,7 +79,7 @@ struct ControlServer: Sendable {
             freshness.recordSync(startedAt: .zero)
             try await body(
                 ControlServer(
-                    api: api, url: "http://127.0.0.1:\(port)", port: port, store: store, index: index,
+                    api: api, url: "http://127.0.0.1:\(port)", port: port, store: store, log: requests, index: index,
                     freshness: freshness, writes: writes,
                     metrics: metrics, service: service, administration: administration, usage: usage))
             group.cancelAll()
