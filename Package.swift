@@ -60,7 +60,9 @@ let package = Package(
         .target(name: "LibPQ", dependencies: ["CLibPQ", logging], swiftSettings: strict),
         .target(name: "AuthKeys", dependencies: [crypto, logging, metrics], swiftSettings: strict),
         .target(
-            name: "KeyAdministration", dependencies: ["AuthKeys", crypto, logging, metrics], swiftSettings: strict),
+            name: "KeyAdministration",
+            dependencies: ["AuthKeys", "HTTPCredentials", "RequestLog", crypto, logging, metrics],
+            swiftSettings: strict),
         .target(name: "HTTPCredentials", dependencies: ["AuthKeys"], swiftSettings: strict),
         .target(
             name: "RequestLog", dependencies: ["AuthKeys", "HTTPCredentials", metrics], swiftSettings: strict),
@@ -77,7 +79,9 @@ let package = Package(
         ),
         .target(
             name: "KeyAdministrationPostgres",
-            dependencies: ["AuthKeys", "AuthKeysPostgres", "KeyAdministration", "LibPQ", logging],
+            dependencies: [
+                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeyAdministration", "LibPQ", "RequestLog", logging,
+            ],
             swiftSettings: strict
         ),
         .target(
@@ -101,7 +105,7 @@ let package = Package(
             dependencies: [
                 "AuthKeys", "CBuild", "ControlBodies", "HTTPCredentials", "KeyAdministration", "Listening",
                 "RequestLog",
-                hummingbird, crypto, logging, metrics,
+                hummingbird, crypto, lifecycle, logging, metrics,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -187,7 +191,9 @@ let package = Package(
         ),
         .testTarget(
             name: "AuthKeysTests",
-            dependencies: ["AuthKeys", "HTTPCredentials", "KeyAdministration", "TestSupport", crypto, logging],
+            dependencies: [
+                "AuthKeys", "HTTPCredentials", "KeyAdministration", "RequestLog", "TestSupport", crypto, logging,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "RequestLogTests",
@@ -205,9 +211,8 @@ let package = Package(
         .testTarget(
             name: "AuthKeysPostgresTests",
             dependencies: [
-                "AuthKeys", "AuthKeysPostgres", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ",
-                "TestSupport",
-                logging,
+                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres",
+                "LibPQ", "RequestLog", "TestSupport", logging,
             ],
             swiftSettings: strict
         ),
@@ -252,8 +257,8 @@ let package = Package(
         .testTarget(
             name: "KeywardServerTests",
             dependencies: [
-                "AuthKeys", "ControlAPI", "Gateway", "KeywardServer", "keyward", "RequestLog", "TestSupport", logging,
-                subprocess, system,
+                "AuthKeys", "ControlAPI", "ControlBodies", "Gateway", "HTTPCredentials", "KeywardServer", "keyward",
+                "RequestLog", "TestSupport", logging, subprocess, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -275,7 +280,9 @@ let package = Package(
             name: "ExamplesTests", dependencies: ["AuthKeys", "keyward", "TestSupport"] + nio, swiftSettings: strict),
         .testTarget(
             name: "ClientTests",
-            dependencies: ["keyward", "TestSupport", .product(name: "NIOHTTP1", package: "swift-nio")],
+            dependencies: [
+                "HTTPCredentials", "keyward", "TestSupport", .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             exclude: ["Python"], swiftSettings: strict),
         .testTarget(
             name: "EmbeddedPostgresTests",

@@ -13,6 +13,7 @@ public import RequestLog
 public struct ControlAPI: Sendable {
     private let service: AuthKeyService
     private let administration: Administration
+    private let searches: RequestSearches
     private let index: KeyIndex
     private let freshness: IndexFreshness
     private let writes: WriteAvailability
@@ -37,9 +38,10 @@ public struct ControlAPI: Sendable {
     ///   - limits: the limits of connections; bodies of imports have `importTimeouts` instead.
     ///   - proxies: the networks whose forwarded addresses are trusted, in addition to the calling proxy.
     public init(
-        service: AuthKeyService, administration: Administration, index: KeyIndex, freshness: IndexFreshness,
-        writes: WriteAvailability = WriteAvailability(), instances: any InstanceStore, metrics: PrometheusRegistry,
-        verifier: RequestVerifier, log: RequestLog? = nil, issuer: String, proxies: [IPNetwork] = [],
+        service: AuthKeyService, administration: Administration, searches: RequestSearches, index: KeyIndex,
+        freshness: IndexFreshness, writes: WriteAvailability = WriteAvailability(), instances: any InstanceStore,
+        metrics: PrometheusRegistry, verifier: RequestVerifier, log: RequestLog? = nil, issuer: String,
+        proxies: [IPNetwork] = [],
         importTimeouts: ImportTimeouts = ImportTimeouts(), limits: ConnectionLimits = ConnectionLimits(),
         computing: ComputeExecutor = .shared
     ) {
@@ -55,6 +57,7 @@ public struct ControlAPI: Sendable {
         self.proxies = proxies
         self.service = service
         self.administration = administration
+        self.searches = searches
         self.index = index
         self.freshness = freshness
         self.writes = writes
@@ -144,7 +147,8 @@ public struct ControlAPI: Sendable {
         [
             AuthKeyRoutes(service: service), ImportRoute(service: service, timeouts: importTimeouts),
             ExportRoute(service: service), AdminKeyRoutes(service: administration.keys),
-            AuditRoutes(trail: administration.trail), InstanceRoutes(service: service, instances: instances),
+            AuditRoutes(trail: administration.trail), RequestRoutes(searches: searches),
+            InstanceRoutes(service: service, instances: instances),
             UnkeyKeyRoutes(service: service),
         ]
     }

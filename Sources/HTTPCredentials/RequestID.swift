@@ -51,6 +51,13 @@ public struct RequestID: Hashable, Sendable {
     }
 }
 
+extension RequestID: Comparable {
+    /// Compares bytes, as PostgreSQL does.
+    public static func < (left: RequestID, right: RequestID) -> Bool {
+        (left.high, left.low) < (right.high, right.low)
+    }
+}
+
 extension RequestID: CustomStringConvertible {
     public var description: String {
         String(unsafeUninitializedCapacity: Self.textLength) { text in

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPCredentials
 import NIOHTTP1
 import TestSupport
 import Testing
@@ -8,11 +9,11 @@ import Testing
 struct OpenAPIValidityTests {
     private static let scripts = TestTool.repository.appending(path: "Tests/ClientTests/Python")
 
-    private static func withKeyward(_ act: (KeywardProcess) async throws -> Void) async throws {
+    private static func withKeyward(_ act: (KeywardProcess, TestDatabase) async throws -> Void) async throws {
         let database = try await TestDatabase.create()
         let keyward = try await KeywardProcess.start(database: database.connectionString, logLevel: "error")
         do {
-            try await act(keyward)
+            try await act(keyward, database)
         } catch {
             await keyward.crash()
             throw error
@@ -58,7 +59,7 @@ struct OpenAPIValidityTests {
             .compactMap { $0 as? String }.filter { $0.hasSuffix(".py") && !$0.hasSuffix("__init__.py") } ?? []
         #expect(modules.count == document.matches(of: /"operationId"/).count && modules.count > 40, "\(modules)")
 
-        try await Self.withKeyward { keyward in
+        try await Self.withKeyward { keyward, _ in
             let result = try await TestTool.run(
                 "python", [Self.scripts.appending(path: "generated_client.py").path],
                 environment: [
@@ -70,7 +71,7 @@ struct OpenAPIValidityTests {
 
     @Test("schemathesis finds no deviation of a running Keyward from the document")
     func schemathesis() async throws {
-        try await Self.withKeyward { keyward in
+        try await Self.withKeyward { keyward, _ in
             let key = try await keyward.create("of the judge", #","scopes":["*"]"#)
             let folder = try TestFolder.make("schemathesis")
             // Schemathesis writes files into its working folder, and loads its hooks from there.
@@ -89,7 +90,7 @@ struct OpenAPIValidityTests {
 
     @Test("each command on the reference page works as shown")
     func commands() async throws {
-        try await Self.withKeyward { keyward in
+        try await Self.withKeyward { keyward, database in
             let page = try await keyward.send(.GET, keyward.control + "/docs", key: nil).text
             let commands = page.matches(of: /<pre>(curl[^<]*)<\/pre>/).map { Self.plain(String($0.1)) }
             #expect(commands.count > 25)
@@ -98,10 +99,16 @@ struct OpenAPIValidityTests {
             try #"{"name":"brought","token":"legacy-4f1b2c9e7a60d853","prefix":"legacy"}"#
                 .write(toFile: folder + "/keys.ndjson", atomically: true, encoding: .utf8)
             let (shell, curl) = (try #require(TestTool.installed("sh")), try #require(TestTool.installed("curl")))
-            for command in commands {
+            // A tail has no end.
+            for command in commands where !command.contains("/requests/tail") {
                 let id =
-                    command.contains("/admin-keys/")
-                    ? try await Self.adminKey(keyward) : try await keyward.create("of a command").id
+                    if command.contains("/admin-keys/") {
+                        try await Self.adminKey(keyward)
+                    } else if command.contains("/requests/") {
+                        try await Self.request(in: database)
+                    } else {
+                        try await keyward.create("of a command").id
+                    }
                 if command.contains("-X DELETE"), !command.contains("previous-secret") {
                     _ = try await keyward.admin(.POST, "/\(id)/deactivate")
                 }
@@ -122,6 +129,14 @@ struct OpenAPIValidityTests {
                     "\(command): \(process.output.text) \(process.log.text) \(answer?.prefix(300) ?? "")")
             }
         }
+    }
+
+    /// Adds a line to the request log, and returns the id of the request.
+    private static func request(in database: TestDatabase) async throws -> String {
+        var source = RequestIDSource()
+        let id = source.next().description
+        try await Psql.run(RequestLogRows.partition, RequestLogRows.insert(id), on: database.connectionString)
+        return id
     }
 
     private static func adminKey(_ keyward: KeywardProcess) async throws -> String {

@@ -22,6 +22,7 @@ struct ControlServer: Sendable {
     let url: String
     let port: Int
     let store: InMemoryStore
+    let log: InMemoryRequestLog
     let index: KeyIndex
     let freshness: IndexFreshness
     let writes: WriteAvailability
@@ -51,6 +52,7 @@ struct ControlServer: Sendable {
         _ body: @escaping @Sendable (ControlServer) async throws -> Void
     ) async throws {
         let store = InMemoryStore()
+        let requests = InMemoryRequestLog()
         let index = KeyIndex()
         let freshness = IndexFreshness(maxStaleness: .seconds(3_600))
         let writes = WriteAvailability()
@@ -65,7 +67,8 @@ struct ControlServer: Sendable {
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
         let requestLog = RequestLog()
         let api = ControlAPI(
-            service: service, administration: administration, index: index, freshness: freshness, writes: writes,
+            service: service, administration: administration,
+            searches: RequestSearches(log: requests, trail: store), index: index, freshness: freshness, writes: writes,
             instances: instances, metrics: metrics,
             verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true, usage: usage),
             log: requestLog, issuer: Self.issuer, proxies: proxies,
@@ -81,7 +84,7 @@ struct ControlServer: Sendable {
             freshness.recordSync(startedAt: .zero)
             try await body(
                 ControlServer(
-                    api: api, url: "http://127.0.0.1:\(port)", port: port, store: store, index: index,
+                    api: api, url: "http://127.0.0.1:\(port)", port: port, store: store, log: requests, index: index,
                     freshness: freshness, writes: writes, instances: instances,
                     metrics: metrics, service: service, administration: administration, usage: usage,
                     requestLog: requestLog))

@@ -4,6 +4,7 @@ import Foundation
 import Hummingbird
 import KeyAdministration
 import NIOHTTP1
+import RequestLog
 import TestSupport
 import Testing
 
@@ -181,7 +182,10 @@ struct OpenAPITests {
     @Test("enumerations contain all cases of the code")
     func lists() throws {
         let components = try #require(try document()["components"] as? [String: [String: Object]])
-        func values(_ schema: Object?) -> [String] { schema?["enum"] as? [String] ?? [] }
+        func values(_ schema: Object?, orNull: Bool = false) -> [String] {
+            let values = schema?["enum"] as? [Any] ?? []
+            return orNull == values.contains { $0 is NSNull } ? values.compactMap { $0 as? String } : []
+        }
         func parameter(_ name: String) -> Object? { components["parameters"]?[name]?["schema"] as? Object }
         let schemas = try #require(components["schemas"])
         #expect(values(schemas["AdminPermission"]) == AdminPermission.allCases.map(\.rawValue))
@@ -192,6 +196,11 @@ struct OpenAPITests {
         let instance = schemas["Instance"]?["properties"] as? [String: Object]
         #expect(values(instance?["kind"]) == InstanceIdentity.Kind.allCases.map(\.rawValue))
         #expect(instance?["lag"]?["maximum"] as? Int == InstanceRecord.lagLimit)
+        #expect(values(parameter("RequestOutcome")) == RequestOutcome.allCases.map(\.name))
+        #expect(values(parameter("RequestSurface")) == RequestSurface.allCases.map(\.name))
+        let line = schemas["LoggedRequest"]?["properties"] as? [String: Object]
+        #expect(values(line?["outcome"], orNull: true) == RequestOutcome.allCases.map(\.name))
+        #expect(values(line?["surface"], orNull: true) == RequestSurface.allCases.map(\.name))
         let verdict = schemas["KeyVerdict"]?["properties"] as? [String: Object]
         #expect(values(verdict?["code"]) == VerifyJSON.Code.allCases.map(\.rawValue))
         let unkey = schemas["UnkeyVerdict"]?["properties"] as? [String: Object]
@@ -272,6 +281,7 @@ struct OpenAPITests {
         #expect(names("IssuedAdminKey") == all(AdminKeyJSON.CodingKeys.self))
         #expect(names("Instance") == all(InstanceJSON.CodingKeys.self))
         #expect(names("AuditEvent") == all(AuditEventJSON.CodingKeys.self))
+        #expect(names("LoggedRequest") == all(RequestJSON.CodingKeys.self))
         #expect(names("AuditVerification") == all(VerificationJSON.CodingKeys.self))
         let attributes = all(KeyPatchBody.CodingKeys.self)
         #expect(names("NewAuthKey") == attributes.union(all(CreateKeyBody.CodingKeys.self)))

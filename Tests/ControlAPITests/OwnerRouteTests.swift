@@ -1,5 +1,7 @@
 import AuthKeys
 import Foundation
+import HTTPCredentials
+import KeyAdministration
 import NIOHTTP1
 import Testing
 
@@ -24,6 +26,7 @@ import Testing
         let id: String
         let token: String
         let adminKeyID: String
+        let requestID: String
 
         func send(_ method: HTTPMethod, _ path: String, _ body: [String: Any]? = nil) async throws
             -> ControlServer.Answer
@@ -59,6 +62,7 @@ import Testing
     private static let keys = "/admin/api/v1/auth-keys"
     private static let adminKeys = "/admin/api/v1/admin-keys"
     private static let audit = "/admin/api/v1/audit-events"
+    private static let requests = ControlServer.requests
 
     /// Each request about a key or an admin key, with its result: true if the admin reaches it.
     private static let routes: [String: @Sendable (Target) async throws -> Bool] = [
@@ -84,6 +88,15 @@ import Testing
         },
         "GET \(audit)": { try await $0.lists($0.id, "\(audit)?limit=1000") },
         "GET \(audit)/export": { try await $0.lists($0.id, "\(audit)/export") },
+        "GET \(requests)": { try await $0.lists($0.requestID, "\(requests)?limit=1000") },
+        "GET \(requests)/export": { try await $0.lists($0.requestID, "\(requests)/export") },
+        "GET \(requests)/{id}": { try await $0.finds(.GET, "\(requests)/\($0.requestID)") },
+        "GET \(requests)/tail": { target in
+            let start = RequestCursor(before: .now.advanced(by: .seconds(-60))).encoded
+            let tail = try await target.server.tail("?key_id=\(target.id)", after: start, admin: target.admin)
+            #expect(tail.status == 200, "\(tail.text)")
+            return tail.text.contains(target.requestID)
+        },
         "POST /v1/verify": {
             try await $0.send(.POST, "/v1/verify", ["key": $0.token]).object["valid"] as? Bool ?? false
         },
@@ -143,7 +156,7 @@ import Testing
     ]
 
     private static let permissions =
-        "\"permissions\":[\"keys:read\",\"keys:write\",\"audit:read\",\"admin\",\"verify\"]"
+        "\"permissions\":[\"keys:read\",\"keys:write\",\"audit:read\",\"requests:read\",\"admin\",\"verify\"]"
 
     private func target(_ owner: String, asking admin: String, on server: ControlServer) async throws -> Target {
         let key = try await server.unkeyKey(["externalId": owner])
@@ -151,7 +164,8 @@ import Testing
             .POST, Self.adminKeys, body: "{\"name\":\"n\",\"owner\":\"\(owner)\",\"permissions\":[\"verify\"]}")
         return Target(
             server: server, admin: admin, owner: owner, id: key.id, token: key.token,
-            adminKeyID: try #require(made.object["id"] as? String, "\(made.text)"))
+            adminKeyID: try #require(made.object["id"] as? String, "\(made.text)"),
+            requestID: server.addLine(owner: owner, key: KeyID(key.id)).id.description)
     }
 
     @Test("an admin key for an owner reaches that owner and all below it, and no other") func reach() async throws {

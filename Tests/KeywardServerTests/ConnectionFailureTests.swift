@@ -18,7 +18,8 @@ struct ConnectionFailureTests {
         ["keys", "list"], ["keys", "create", "--name", "n"], ["keys", "export"], ["keys", "import", "/dev/null"],
         ["keys", "deactivate", "x"], ["keys", "delete", "x"], ["keys", "rotate", "x"], ["keys", "usage", "x"],
         ["admin-keys", "list"], ["audit", "list"], ["audit", "export"], ["audit", "verify"], ["instances"],
-        ["instances", "resync"],
+        ["instances", "resync"], ["requests", "list"], ["requests", "show", "x"], ["requests", "export"],
+        ["requests", "tail"],
     ]
 
     @Test("no command sends the admin key to a server that is not a control listener")

@@ -60,7 +60,8 @@ struct EmptyOptionTests {
             (["admin-keys", "update", "x", "--permission", ""], "--permission"),
             (["admin-keys", "deactivate", ""], "<id>"),
             (["audit", "list", "--owner", ""], "--owner"), (["audit", "export", "--since", ""], "--since"),
-            (["audit", "verify", "--expect", ""], "--expect"),
+            (["audit", "verify", "--expect", ""], "--expect"), (["requests", "list", "--since", ""], "--since"),
+            (["requests", "tail", "--status", ""], "--status"), (["requests", "show", ""], "<id>"),
         ])
     func empty(_ arguments: [String], _ name: String) {
         let error = #expect(throws: (any Error).self) { try KeywardCommand.parseAsRoot(arguments) }

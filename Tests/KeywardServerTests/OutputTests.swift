@@ -119,6 +119,7 @@ struct OutputTests {
             ["keys", "list"], ["keys", "list", "--json"], ["keys", "show", id], ["keys", "usage", id],
             ["keys", "explain", id], ["keys", "update", id, "--name", "m"], ["keys", "rotate", id, "--end-grace"],
             ["keys", "export"], ["admin-keys", "list"], ["audit", "list"], ["audit", "verify"], ["audit", "export"],
+            ["requests", "list"],
             ["keys", "deactivate", id, "--yes"], ["keys", "delete", id],
         ] {
             try await expectFailure(arguments, .full)

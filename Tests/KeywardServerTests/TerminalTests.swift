@@ -113,6 +113,7 @@ struct TerminalTests {
             (["keys", "explain"], "--method"), (["keys", "usage"], "--days"), (["keys", "deactivate"], "--yes"),
             (["admin-keys", "create"], "--permission"), (["admin-keys", "update"], "--permission"),
             (["audit", "list"], "--since"), (["audit", "verify"], "--expect"), (["audit", "export"], "--since"),
+            (["requests", "list"], "--since"), (["requests", "tail"], "--status"), (["requests", "export"], "--until"),
             (["instances", "resync"], "--accept-database"), (["verify"], "--method"), (["health"], "--live"),
             (["migrate", "up"], "--dry-run"), (["migrate", "grants"], "--apply"),
         ] {

@@ -53,7 +53,7 @@ struct AuditParameters {
     }
 
     /// Reads a time with an offset such as +02:00. An unencoded plus sign is a space in a query, and is restored.
-    private static func moment(_ text: String, param: String) throws(APIError) -> Timestamp {
+    static func moment(_ text: String, param: String) throws(APIError) -> Timestamp {
         try Timestamp(text.replacing(/[ ](?=\d\d:\d\d$)/, with: "+"), param: param)
     }
 

@@ -15,6 +15,7 @@ public struct APIError: HTTPResponseError, Equatable {
         case permission = "permission_error"
         case notFound = "not_found_error"
         case conflict = "conflict_error"
+        case rateLimit = "rate_limit_error"
         case unavailable = "unavailable_error"
         case `internal` = "internal_error"
     }
@@ -105,7 +106,8 @@ extension APIError {
         case .invalid(let param, let message):
             self = .validation(message, param: param)
         case .notFound(let id):
-            self.init(.notFound, .notFound, "\(noun) not found: \(id.shown)", code: "key_not_found")
+            let code = noun.hasSuffix("key") ? "key_not_found" : "\(noun)_not_found"
+            self.init(.notFound, .notFound, "\(noun) not found: \(id.shown)", code: code)
         case .conflict(.idempotencyReplayed(let id)):
             self.init(
                 .conflict, .conflict,
@@ -152,6 +154,11 @@ extension APIError {
                 "expires_at must be no later than that of the calling admin key, which cannot change its own",
                 param: "expires_at", code: "expiry_not_allowed")
         case .permissionMissing(let permission): self = .permissionMissing(permission)
+        case .tooMany(let operations):
+            self.init(
+                .tooManyRequests, .rateLimit,
+                "too many \(operations.rawValue) of requests are in progress on this instance: retry later",
+                code: "too_many_\(operations.rawValue)", headers: [.retryAfter: "1"])
         case .store(let error, let repetition):
             self.init(error.kind, repetition, about: noun, requestID: requestID)
         }

@@ -18,6 +18,9 @@ public enum AuditAction: String, Sendable, CaseIterable {
     case adminKeyDeactivate = "admin_key.deactivate"
     case auditRead = "audit.read"
     case auditExport = "audit.export"
+    /// Reading the request log: only refused attempts are in the trail.
+    case requestRead = "request.read"
+    case requestExport = "request.export"
     /// The trail continues in another database cluster than it began in, because it was restored.
     case auditRestored = "audit.restored"
     /// The number of refused attempts by callers without a valid credential that exceeded the budget and are not in the
@@ -31,7 +34,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
     /// True if the action only reads.
     public var isRead: Bool {
         switch self {
-        case .keyRead, .keyVerify, .adminKeyRead, .auditRead, .auditExport, .instancesRead: true
+        case .keyRead, .keyVerify, .adminKeyRead, .auditRead, .auditExport, .instancesRead, .requestRead, .requestExport:
+            true
         case .keyCreate, .keyUpdate, .keyRotate, .keyEndPreviousSecret, .keyDeactivate, .keyDelete, .keyImport,
             .adminKeyCreate, .adminKeyUpdate, .adminKeyDeactivate, .auditRestored, .auditOmitted,
             .instancesResync:

@@ -18,6 +18,8 @@ public enum AuthKeyError: Error, Sendable, Equatable {
     case outdated
     /// The request conflicts with the current state.
     case conflict(Conflict)
+    /// As many operations of this kind run on this instance as may run at a time.
+    case tooMany(Concurrent)
     /// The store failed. The repetition counts if the outcome of a change is unknown.
     case store(StoreError, Repetition = .harmless)
 
@@ -36,6 +38,11 @@ public enum AuthKeyError: Error, Sendable, Equatable {
         case importRunning
         /// No admin key could administer admin keys any more, or only until an expiry.
         case lastAdminCredential
+    }
+
+    /// A kind of operations whose number at a time is bounded.
+    public enum Concurrent: String, Sendable {
+        case searches, exports, tails
     }
 
     /// The effect of repeating a request whose outcome is unknown.

@@ -16,6 +16,8 @@ struct ControlClient {
         var warning: String?
         /// The target of the next page, if there is one.
         var next: String?
+        /// The time down to which a search got before its page was full.
+        var searchedTo: String?
         /// The number of elements on all pages, if the request asked for it.
         var total: Total?
     }
@@ -145,7 +147,8 @@ struct ControlClient {
             }
             return Answer(
                 body: bytes, warning: response.headers.first(name: "X-Keyward-Warning"),
-                next: response.headers.first(name: "Link").flatMap(Self.next), total: Total(response.headers))
+                next: response.headers.first(name: "Link").flatMap(Self.next),
+                searchedTo: response.headers.first(name: "X-Keyward-Searched-To"), total: Total(response.headers))
         }
     }
 

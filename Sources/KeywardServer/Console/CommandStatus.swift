@@ -4,7 +4,7 @@ enum CommandStatus: Int32 {
     case failure = 1
     /// The command line is wrong.
     case usage = 2
-    /// The control listener knows no such key, admin key or event.
+    /// The control listener knows no such key, admin key or request.
     case notFound = 3
     /// The control listener refused the request because of the admin key, its permissions, or the request itself.
     case refused = 4

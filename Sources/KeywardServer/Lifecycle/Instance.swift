@@ -90,8 +90,8 @@ struct Instance: Service {
             service: AuthKeyService(
                 store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes,
                 usage: usage),
-            administration: administration, index: index, freshness: freshness, writes: feed.writes,
-            instances: verification.instances, metrics: metrics,
+            administration: administration, searches: RequestSearches(log: store, trail: store), index: index,
+            freshness: freshness, writes: feed.writes, instances: verification.instances, metrics: metrics,
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
                 passesPreflights: settings.gateway.passesPreflights, usage: usage),

@@ -49,6 +49,8 @@ def filter_case(context, case):
     # The bits of a network after its prefix must be zero.
     if not all(map(is_network, body.get("allowed_cidrs") or [])):
         return False
+    if "address" in query and not is_network(query["address"]):
+        return False
     metadata = json.dumps(body.get("metadata") or body.get("meta"), separators=(",", ":"))
     return "\\u0000" not in metadata and len(metadata) <= 4_096
 
