@@ -60,10 +60,14 @@ let package = Package(
         .target(name: "LibPQ", dependencies: ["CLibPQ", logging], swiftSettings: strict),
         .target(name: "AuthKeys", dependencies: [crypto, logging, metrics], swiftSettings: strict),
         .target(
-            name: "KeyAdministration", dependencies: ["AuthKeys", crypto, logging, metrics], swiftSettings: strict),
+            name: "KeyAdministration", dependencies: ["AuthKeys", "RequestLog", crypto, logging, metrics],
+            swiftSettings: strict
+        ),
         .target(name: "HTTPCredentials", dependencies: ["AuthKeys"], swiftSettings: strict),
         .target(
-            name: "RequestLog", dependencies: ["AuthKeys", "HTTPCredentials", metrics], swiftSettings: strict),
+            name: "RequestLog", dependencies: ["AuthKeys", "HTTPCredentials", logging, metrics],
+            swiftSettings: strict
+        ),
         .target(
             name: "RequestLogPostgres",
             dependencies: ["AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "LibPQ", "RequestLog", logging, metrics],
@@ -77,7 +81,7 @@ let package = Package(
         ),
         .target(
             name: "KeyAdministrationPostgres",
-            dependencies: ["AuthKeys", "AuthKeysPostgres", "KeyAdministration", "LibPQ", logging],
+            dependencies: ["AuthKeys", "AuthKeysPostgres", "KeyAdministration", "LibPQ", "RequestLog", logging],
             swiftSettings: strict
         ),
         .target(
@@ -99,8 +103,8 @@ let package = Package(
         .target(
             name: "ControlAPI",
             dependencies: [
-                "AuthKeys", "CBuild", "ControlBodies", "HTTPCredentials", "KeyAdministration", "Listening", hummingbird,
-                crypto, logging, metrics,
+                "AuthKeys", "CBuild", "ControlBodies", "HTTPCredentials", "KeyAdministration", "Listening",
+                "RequestLog", hummingbird, crypto, logging, metrics,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -161,7 +165,10 @@ let package = Package(
         .executableTarget(name: "keyward", dependencies: ["KeywardServer"], swiftSettings: strict),
         .executableTarget(
             name: "KeyBenchmark",
-            dependencies: ["AuthKeys", "AuthKeysPostgres", "EmbeddedPostgres", "LibPQ", crypto, logging],
+            dependencies: [
+                "AuthKeys", "AuthKeysPostgres", "EmbeddedPostgres", "HTTPCredentials", "LibPQ", "RequestLog", crypto,
+                logging,
+            ],
             path: "Benchmarks/KeyBenchmark",
             swiftSettings: strict
         ),
@@ -172,7 +179,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "AuthKeys", "EmbeddedPostgres", "KeyAdministration", logging, subprocess, system,
+                "AuthKeys", "EmbeddedPostgres", "KeyAdministration", "RequestLog", logging, subprocess, system,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -187,7 +194,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "RequestLogTests",
-            dependencies: ["AuthKeys", "HTTPCredentials", "RequestLog", "TestSupport"],
+            dependencies: ["AuthKeys", "HTTPCredentials", "RequestLog", "TestSupport", logging],
             swiftSettings: strict
         ),
         .testTarget(
@@ -202,16 +209,15 @@ let package = Package(
             name: "AuthKeysPostgresTests",
             dependencies: [
                 "AuthKeys", "AuthKeysPostgres", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ",
-                "TestSupport",
-                logging,
+                "RequestLog", "TestSupport", logging,
             ],
             swiftSettings: strict
         ),
         .testTarget(
             name: "ControlAPITests",
             dependencies: [
-                "AuthKeys", "ControlAPI", "ControlBodies", "HTTPCredentials", "KeyAdministration", "TestSupport",
-                crypto, hummingbird, logging,
+                "AuthKeys", "ControlAPI", "ControlBodies", "HTTPCredentials", "KeyAdministration", "RequestLog",
+                "TestSupport", crypto, hummingbird, logging,
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,
