@@ -130,7 +130,7 @@ public struct ControlAPI: Sendable {
             AuthKeyRoutes(service: service), ImportRoute(service: service, timeouts: importTimeouts),
             ExportRoute(service: service), AdminKeyRoutes(service: administration.keys),
             AuditRoutes(trail: administration.trail), InstanceRoutes(service: service),
-            UnkeyKeyRoutes(service: service),
+            StatisticsRoutes(service: service), UnkeyKeyRoutes(service: service),
         ]
     }
 }

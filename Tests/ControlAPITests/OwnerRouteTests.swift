@@ -1,6 +1,8 @@
 import AuthKeys
 import Foundation
 import NIOHTTP1
+import RequestLog
+import TestSupport
 import Testing
 
 @testable import ControlAPI
@@ -59,6 +61,7 @@ import Testing
     private static let keys = "/admin/api/v1/auth-keys"
     private static let adminKeys = "/admin/api/v1/admin-keys"
     private static let audit = "/admin/api/v1/audit-events"
+    private static let requests = "/admin/api/v1/requests"
 
     /// Each request about a key or an admin key, with its result: true if the admin reaches it.
     private static let routes: [String: @Sendable (Target) async throws -> Bool] = [
@@ -84,6 +87,11 @@ import Testing
         },
         "GET \(audit)": { try await $0.lists($0.id, "\(audit)?limit=1000") },
         "GET \(audit)/export": { try await $0.lists($0.id, "\(audit)/export") },
+        "GET \(requests)/stats": { target in
+            let answer = try await target.send(.GET, "\(requests)/stats?key_id=\(target.id)")
+            #expect(answer.status == 200, "\(answer.text)")
+            return (answer.object["total"] as? [String: Any])?["requests"] as? Int == 1
+        },
         "POST /v1/verify": {
             try await $0.send(.POST, "/v1/verify", ["key": $0.token]).object["valid"] as? Bool ?? false
         },
@@ -142,10 +150,11 @@ import Testing
     ]
 
     private static let permissions =
-        "\"permissions\":[\"keys:read\",\"keys:write\",\"audit:read\",\"admin\",\"verify\"]"
+        "\"permissions\":[\"keys:read\",\"keys:write\",\"audit:read\",\"requests:read\",\"admin\",\"verify\"]"
 
     private func target(_ owner: String, asking admin: String, on server: ControlServer) async throws -> Target {
         let key = try await server.unkeyKey(["externalId": owner])
+        if let id = KeyID(key.id) { server.store.add(TrafficCounts(requestsOf: [id])) }
         let made = try await server.send(
             .POST, Self.adminKeys, body: "{\"name\":\"n\",\"owner\":\"\(owner)\",\"permissions\":[\"verify\"]}")
         return Target(

@@ -12,6 +12,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
     case keyDelete = "key.delete"
     /// Many keys in one import; the event has their number.
     case keyImport = "key.import"
+    /// Reading requests and their statistics: only refused attempts are in the trail.
+    case requestRead = "request.read"
     case adminKeyRead = "admin_key.read"
     case adminKeyCreate = "admin_key.create"
     case adminKeyUpdate = "admin_key.update"
@@ -29,7 +31,7 @@ public enum AuditAction: String, Sendable, CaseIterable {
     /// True if the action only reads.
     public var isRead: Bool {
         switch self {
-        case .keyRead, .keyVerify, .adminKeyRead, .auditRead, .auditExport: true
+        case .keyRead, .keyVerify, .requestRead, .adminKeyRead, .auditRead, .auditExport: true
         case .keyCreate, .keyUpdate, .keyRotate, .keyEndPreviousSecret, .keyDeactivate, .keyDelete, .keyImport,
             .adminKeyCreate, .adminKeyUpdate, .adminKeyDeactivate, .auditRestored, .auditOmitted,
             .instancesResync:

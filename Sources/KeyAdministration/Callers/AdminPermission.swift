@@ -4,6 +4,7 @@ public enum AdminPermission: String, Sendable, CaseIterable {
     case keysWrite = "keys:write"
     case keysRotate = "keys:rotate"
     case auditRead = "audit:read"
+    case requestsRead = "requests:read"
     case verify
     /// Administration of admin keys.
     case admin

@@ -54,7 +54,7 @@ struct KeywardCommand: AsyncParsableCommand {
         version: KeywardVersion.description,
         subcommands: [
             ServeCommand.self, MigrateCommand.self, KeysCommand.self, AdminKeysCommand.self, AuditCommand.self,
-            VerifyCommand.self, StatusCommand.self, HealthCommand.self, InstancesCommand.self, DoctorCommand.self,
-            OpenAPICommand.self, CompletionsCommand.self,
+            RequestsCommand.self, VerifyCommand.self, StatusCommand.self, HealthCommand.self, InstancesCommand.self,
+            DoctorCommand.self, OpenAPICommand.self, CompletionsCommand.self,
         ])
 }
