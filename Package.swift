@@ -62,10 +62,13 @@ let package = Package(
         .target(
             name: "KeyAdministration",
             dependencies: ["AuthKeys", "HTTPCredentials", "RequestLog", crypto, logging, metrics],
-            swiftSettings: strict),
+            swiftSettings: strict
+        ),
         .target(name: "HTTPCredentials", dependencies: ["AuthKeys"], swiftSettings: strict),
         .target(
-            name: "RequestLog", dependencies: ["AuthKeys", "HTTPCredentials", metrics], swiftSettings: strict),
+            name: "RequestLog", dependencies: ["AuthKeys", "HTTPCredentials", logging, metrics],
+            swiftSettings: strict
+        ),
         .target(
             name: "RequestLogPostgres",
             dependencies: ["AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "LibPQ", "RequestLog", logging, metrics],
@@ -104,8 +107,7 @@ let package = Package(
             name: "ControlAPI",
             dependencies: [
                 "AuthKeys", "CBuild", "ControlBodies", "HTTPCredentials", "KeyAdministration", "Listening",
-                "RequestLog",
-                hummingbird, crypto, lifecycle, logging, metrics,
+                "RequestLog", hummingbird, crypto, lifecycle, logging, metrics,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -167,7 +169,10 @@ let package = Package(
         .executableTarget(name: "keyward", dependencies: ["KeywardServer"], swiftSettings: strict),
         .executableTarget(
             name: "KeyBenchmark",
-            dependencies: ["AuthKeys", "AuthKeysPostgres", "EmbeddedPostgres", "LibPQ", crypto, logging],
+            dependencies: [
+                "AuthKeys", "AuthKeysPostgres", "EmbeddedPostgres", "HTTPCredentials", "LibPQ", "RequestLog", crypto,
+                logging,
+            ],
             path: "Benchmarks/KeyBenchmark",
             swiftSettings: strict
         ),
@@ -179,8 +184,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "AuthKeys", "EmbeddedPostgres", "HTTPCredentials", "KeyAdministration", "RequestLog", logging,
-                subprocess,
-                system,
+                subprocess, system,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -197,7 +201,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "RequestLogTests",
-            dependencies: ["AuthKeys", "HTTPCredentials", "RequestLog", "TestSupport"],
+            dependencies: ["AuthKeys", "HTTPCredentials", "RequestLog", "TestSupport", logging],
             swiftSettings: strict
         ),
         .testTarget(

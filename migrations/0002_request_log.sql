@@ -59,7 +59,7 @@ CREATE TABLE request_log_names (
     UNIQUE (kind, name)
 );
 
--- All requests of a minute, by instance, entry point, outcome and code. Kept for 30 days.
+-- All requests that ended in a minute, by instance, entry point, outcome and code. Kept for 30 days.
 CREATE TABLE request_minutes (
     minute timestamptz NOT NULL,
     instance integer NOT NULL,
@@ -70,12 +70,12 @@ CREATE TABLE request_minutes (
     bytes_in bigint NOT NULL,
     bytes_out bigint NOT NULL,
     micros bigint NOT NULL,
-    -- Requests by duration: one count a bucket of the durations' histogram, and one of longer requests.
+    -- Requests by duration: one count a bucket (DurationBuckets), the last one of longer requests than ten seconds.
     durations bigint[] NOT NULL,
     PRIMARY KEY (minute, instance, surface, outcome, code)
 ) WITH (fillfactor = 80);
 
--- All requests of a key and hour, by outcome. Kept for 400 days.
+-- All requests of a key that ended in an hour, by outcome. Kept for 400 days.
 CREATE TABLE request_hours (
     key_id uuid NOT NULL,
     hour timestamptz NOT NULL,
@@ -90,3 +90,11 @@ CREATE TABLE request_hours (
     durations bigint[] NOT NULL,
     PRIMARY KEY (key_id, hour)
 ) WITH (fillfactor = 80);
+
+-- The last batch of roll-ups of each process that writes them. A batch is written in one transaction with its number, so that a process
+-- repeats a batch whose result it did not receive, and each request is counted once.
+CREATE TABLE request_rollup_writers (
+    writer uuid PRIMARY KEY,
+    batch bigint NOT NULL,
+    written_at timestamptz NOT NULL
+);

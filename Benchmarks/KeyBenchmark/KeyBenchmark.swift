@@ -1,6 +1,7 @@
 import Glibc
 
-/// The commands `KeyBenchmark verify [keys …]` and `KeyBenchmark load [keys]`; see Benchmarks/README.md.
+/// The commands `KeyBenchmark verify [keys …]`, `KeyBenchmark load [keys]` and `KeyBenchmark traffic [keys …]`; see
+/// Benchmarks/README.md.
 @main
 enum KeyBenchmark {
     static func main() async throws {
@@ -9,8 +10,9 @@ enum KeyBenchmark {
         switch arguments.first {
         case "verify", nil: VerifyBenchmark.run(counts.isEmpty ? [1, 1_000_000, 10_000_000] : counts)
         case "load": try await LoadBenchmark.run(counts.first ?? 1_000_000)
+        case "traffic": TrafficBenchmark.run(counts.isEmpty ? [1, 1_000, 100_000] : counts)
         default:
-            print("usage: KeyBenchmark verify [keys ...] | load [keys]")
+            print("usage: KeyBenchmark verify [keys ...] | load [keys] | traffic [keys ...]")
             exit(64)
         }
     }

@@ -41,9 +41,13 @@ package struct UsageJSON: Codable, Sendable {
     package let requests: Int64
     package let days: [Day]
     package let secrets: [Secret]
+    /// The requests of the whole period of `days`, refused ones included. Nil from instances of an earlier version.
+    package var traffic: TrafficJSON?
+    /// Hours with requests, newest first.
+    package var hours: [TrafficJSON.Point]?
 
     package enum CodingKeys: String, CodingKey, CaseIterable {
-        case requests, days, secrets
+        case requests, days, secrets, traffic, hours
         case lastUsedAt = "last_used_at"
         case lastAddress = "last_address"
         case lastAgent = "last_agent"

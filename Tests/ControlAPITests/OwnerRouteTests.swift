@@ -3,6 +3,8 @@ import Foundation
 import HTTPCredentials
 import KeyAdministration
 import NIOHTTP1
+import RequestLog
+import TestSupport
 import Testing
 
 @testable import ControlAPI
@@ -97,6 +99,11 @@ import Testing
             #expect(tail.status == 200, "\(tail.text)")
             return tail.text.contains(target.requestID)
         },
+        "GET \(requests)/stats": { target in
+            let answer = try await target.send(.GET, "\(requests)/stats?key_id=\(target.id)")
+            #expect(answer.status == 200, "\(answer.text)")
+            return (answer.object["total"] as? [String: Any])?["requests"] as? Int == 1
+        },
         "POST /v1/verify": {
             try await $0.send(.POST, "/v1/verify", ["key": $0.token]).object["valid"] as? Bool ?? false
         },
@@ -160,6 +167,7 @@ import Testing
 
     private func target(_ owner: String, asking admin: String, on server: ControlServer) async throws -> Target {
         let key = try await server.unkeyKey(["externalId": owner])
+        if let id = KeyID(key.id) { server.store.add(TrafficCounts(requestsOf: [id])) }
         let made = try await server.send(
             .POST, Self.adminKeys, body: "{\"name\":\"n\",\"owner\":\"\(owner)\",\"permissions\":[\"verify\"]}")
         return Target(

@@ -1,5 +1,6 @@
 public import AuthKeys
 public import KeyAdministration
+import RequestLog
 import Synchronization
 
 /// An in-memory fake of `Store` with the same guarantees, and with faults that a test can switch on.
@@ -61,6 +62,7 @@ public final class InMemoryStore: Store, ChangeHints {
         var finds = 0
         var schemes: [TokenScheme] = []
         var trail = InMemoryTrail()
+        var traffic = TrafficCounts()
         var adminKeys: [KeyID: (digest: SecretDigest, key: AdminKey)] = [:]
 
         func holds(_ digest: SecretDigest) -> Bool {

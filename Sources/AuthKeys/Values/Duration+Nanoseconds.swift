@@ -1,6 +1,6 @@
 extension Duration {
     /// The duration in nanoseconds, for metrics.
-    var nanoseconds: Int64 {
+    package var nanoseconds: Int64 {
         components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
     }
 }

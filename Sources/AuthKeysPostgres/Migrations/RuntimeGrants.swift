@@ -48,6 +48,7 @@ public enum RuntimeGrants {
         ("request_log", "SELECT, INSERT"),
         ("request_log_names", "SELECT, INSERT"),
         ("request_minutes", "SELECT, INSERT, UPDATE"),
+        ("request_rollup_writers", "SELECT, INSERT, UPDATE, DELETE"),
     ]
 
     /// The functions that statements and triggers call. Every role may call them, unless the privilege was revoked from

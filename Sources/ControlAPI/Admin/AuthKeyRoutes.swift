@@ -21,7 +21,7 @@ struct AuthKeyRoutes: AdminRoutes {
             AdminRoute(.patch, "/{id}", needs: .keysWrite, as: .keyUpdate, use: update),
             AdminRoute(
                 .get, "/{id}/explain", needs: .keysRead, takes: ExplainParameters.names, as: .keyRead, use: explain),
-            AdminRoute(.get, "/{id}/usage", needs: .keysRead, takes: ["days"], as: .keyRead, use: usage),
+            AdminRoute(.get, "/{id}/usage", needs: .keysRead, takes: UsageParameters.names, as: .keyRead, use: usage),
             AdminRoute(.delete, "/{id}", needs: .keysWrite, as: .keyDelete, computes: false, use: delete),
             AdminRoute(.post, "/{id}/rotate", needs: .keysRotate, .keysWrite, as: .keyRotate, use: rotate),
             AdminRoute(
@@ -83,9 +83,10 @@ struct AuthKeyRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let id = try context.parameters.require("id")
-        let days = try UsageParameters(request.uri).days
-        let report = try await service.usage(id, days: days, for: call.admin)
-        return try JSONBody.response(UsageJSON(report))
+        let wanted = try UsageParameters(request.uri)
+        let report = try await service.usage(id, days: wanted.days, for: call.admin)
+        let traffic = try await service.traffic(of: id, days: wanted.days, hours: wanted.hours, for: call.admin)
+        return try JSONBody.response(UsageJSON(report, days: traffic.days, hours: traffic.hours))
     }
 
     private func update(

@@ -2,6 +2,7 @@ import AuthKeys
 import ControlBodies
 import HTTPTypes
 import HummingbirdCore
+import KeyAdministration
 
 extension HTTPField.Name {
     /// A warning for the caller in a successful response.
@@ -10,29 +11,37 @@ extension HTTPField.Name {
 
 /// The query of `GET /{id}/usage`.
 struct UsageParameters {
-    static let limits = 1...400
+    static let names = ["days", "hours"]
     let days: Int
+    let hours: Int
 
     init(_ uri: URI) throws(APIError) {
-        guard let text = try QueryParameters(uri)["days"] else {
-            days = 30
-            return
-        }
-        guard let days = Int(text), Self.limits.contains(days) else {
+        let parameters = try QueryParameters(uri)
+        days = try Self.number("days", in: 1...400, parameters) ?? 30
+        hours = try Self.number("hours", in: 0...744, parameters) ?? 24
+    }
+
+    private static func number(
+        _ name: String, in limits: ClosedRange<Int>, _ parameters: QueryParameters
+    ) throws(APIError) -> Int? {
+        guard let text = parameters[name] else { return nil }
+        guard let number = Int(text), limits.contains(number) else {
             throw .validation(
-                "days must be a number from \(Self.limits.lowerBound) to \(Self.limits.upperBound)", param: "days")
+                "\(name) must be a number from \(limits.lowerBound) to \(limits.upperBound)", param: name)
         }
-        self.days = days
+        return number
     }
 }
 
 extension UsageJSON {
-    init(_ report: KeyUsageReport) {
+    init(_ report: KeyUsageReport, days: TrafficReport, hours: TrafficReport) {
         self.init(
             requests: report.usage.requests, days: report.days.map(Day.init), secrets: report.secrets.map(Secret.init))
         lastUsedAt = report.usage.lastUsedAt?.description
         lastAddress = report.usage.lastAddress
         lastAgent = report.usage.lastAgent
+        traffic = TrafficJSON(days.total)
+        self.hours = TrafficJSON.points(hours).reversed()
     }
 }
 

@@ -47,6 +47,8 @@ enum MetricHelp {
         "keyward_reconciliation_differences_total":
             "Keys that differed between memory and database without a change in the feed.",
         "keyward_reconciliation_passes_total": "Comparisons of all keys in memory with the database.",
+        "keyward_request_rollup_write_failures_total": "Attempts to write the roll-ups of requests that failed.",
+        "keyward_request_rollup_write_seconds": "Time that a write of the roll-ups of requests takes.",
         "keyward_share_refusals_total": "Requests that were refused because their key already has its share.",
         "keyward_unknown_key_statements_total": "Statements that look up keys that are not in memory.",
         "keyward_upstream_connections_total": "Connections to upstreams that were opened.",

@@ -1,3 +1,4 @@
+import AuthKeys
 import Metrics
 import Synchronization
 
@@ -55,23 +56,19 @@ final class PrometheusGauge: PrometheusSeries, MeterHandler, RecorderHandler {
 
 /// A histogram of durations in seconds, with buckets from a quarter of a millisecond to ten seconds.
 final class PrometheusHistogram: PrometheusSeries, TimerHandler, RecorderHandler {
-    private static let bounds: [Double] = [
-        0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
-    ]
-
     private final class Cell: Sendable {
         let count = Atomic<Int64>(0)
     }
 
-    /// One cell for each bound, and one for values beyond the last.
-    private let cells = (0...PrometheusHistogram.bounds.count).map { _ in Cell() }
+    private let cells = (0..<DurationBuckets.count).map { _ in Cell() }
     private let nanoseconds = Atomic<Int64>(0)
 
     var kind: String { "histogram" }
 
     func recordNanoseconds(_ duration: Int64) {
-        let seconds = Double(duration) / 1e9
-        let bucket = Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count
+        // Rounded up: a bucket includes its bound, and nothing beyond it.
+        let (whole, rest) = duration.quotientAndRemainder(dividingBy: 1_000)
+        let bucket = DurationBuckets.index(ofMicroseconds: rest > 0 ? whole + 1 : whole)
         cells[bucket].count.wrappingAdd(1, ordering: .relaxed)
         nanoseconds.wrappingAdd(duration, ordering: .relaxed)
     }
@@ -85,7 +82,7 @@ final class PrometheusHistogram: PrometheusSeries, TimerHandler, RecorderHandler
     func render(name: String, labels: String, into text: inout String) {
         var total: Int64 = 0
         let prefix = labels.isEmpty ? "" : labels + ","
-        for (cell, bound) in zip(cells, Self.bounds.map { "\($0)" } + ["+Inf"]) {
+        for (cell, bound) in zip(cells, DurationBuckets.bounds.map { "\(Double($0) / 1e6)" } + ["+Inf"]) {
             total += cell.count.load(ordering: .relaxed)
             text += "\(name)_bucket{\(prefix)le=\"\(bound)\"} \(total)\n"
         }

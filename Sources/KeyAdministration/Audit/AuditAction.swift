@@ -18,7 +18,7 @@ public enum AuditAction: String, Sendable, CaseIterable {
     case adminKeyDeactivate = "admin_key.deactivate"
     case auditRead = "audit.read"
     case auditExport = "audit.export"
-    /// Reading the request log: only refused attempts are in the trail.
+    /// Reading requests and their statistics: only refused attempts are in the trail.
     case requestRead = "request.read"
     case requestExport = "request.export"
     /// The trail continues in another database cluster than it began in, because it was restored.

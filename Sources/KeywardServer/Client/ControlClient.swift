@@ -63,8 +63,14 @@ struct ControlClient {
         try await send(.GET, "\(Self.path)/\(PercentEncoding.encode(id))/explain" + Self.text(query))
     }
 
-    func usage(_ id: String, days: Int) async throws -> Answer {
-        try await send(.GET, "\(Self.path)/\(PercentEncoding.encode(id))/usage?days=\(days)")
+    /// - Parameter hours: nil for the listener's own default.
+    func usage(_ id: String, days: Int, hours: Int?) async throws -> Answer {
+        let hours = hours.map { "&hours=\($0)" } ?? ""
+        return try await send(.GET, "\(Self.path)/\(PercentEncoding.encode(id))/usage?days=\(days)\(hours)")
+    }
+
+    func requestStatistics(query: [(String, String)]) async throws -> Answer {
+        try await send(.GET, "/admin/api/v1/requests/stats" + Self.text(query))
     }
 
     func rotate(_ id: String, graceSeconds: Int64?, idempotencyKey: String?) async throws -> Answer {

@@ -56,7 +56,10 @@ enum KeyTable {
     }
 
     /// Returns one key as text, one line per field.
-    static func details(_ key: KeyJSON) -> [String] {
+    /// - Parameters:
+    ///   - hours: the key's latest hours with requests; nil if they are not known.
+    ///   - now: the current time, which tells the current hour from the last one.
+    static func details(_ key: KeyJSON, hours: [TrafficJSON.Point]? = nil, at now: Timestamp = .now) -> [String] {
         var fields = [
             ("id", key.id), ("name", TextTable.printable(key.name)), ("key", key.redactedValue), ("status", key.status),
         ]
@@ -80,6 +83,13 @@ enum KeyTable {
         }
         if let expiresAt = key.expiresAt { fields.append(("expires", moment(expiresAt))) }
         if let use = use(of: key) { fields += [("last used", use), ("requests", String(key.requests ?? 0))] }
+        if let hours {
+            let current = now.microseconds / 3_600_000_000 * 3_600_000_000
+            for (name, start) in [("this hour", current), ("last hour", current - 3_600_000_000)] {
+                let hour = hours.first { (try? Timestamp(rfc3339: $0.at))?.microseconds == start }
+                fields.append((name, TrafficTable.line(hour?.traffic ?? TrafficJSON())))
+            }
+        }
         if let deactivatedAt = key.deactivatedAt { fields.append(("deactivated", moment(deactivatedAt))) }
         fields += [("created", moment(key.createdAt)), ("updated", moment(key.updatedAt))]
         return TextTable.aligned(fields.map { [$0.0, $0.1] })
@@ -102,12 +112,15 @@ enum KeyTable {
 
     /// Returns the use of a key as text, one line per secret and one per day.
     static func lines(_ usage: UsageJSON) -> [String] {
-        if usage.requests == 0 { return ["not used yet"] }
+        let hours = usage.hours ?? []
+        if usage.requests == 0, hours.isEmpty, usage.traffic?.requests ?? 0 == 0 { return ["not used yet"] }
         let secrets = usage.secrets.map { [$0.redactedValue, moment($0.lastUsedAt), String($0.requests)] }
         return TextTable.aligned([["SECRET", "LAST USED", "REQUESTS"]] + secrets)
             + (usage.days.isEmpty
                 ? ["not used in this period"]
                 : TextTable.aligned([["DAY", "REQUESTS"]] + usage.days.map { [$0.day, String($0.requests)] }))
+            + (hours.isEmpty ? [] : TrafficTable.table(hours, total: nil).lines(width: nil).lines)
+            + (usage.traffic.map { $0.requests > 0 ? ["in this period: \(TrafficTable.line($0))"] : [] } ?? [])
     }
 
     /// Returns the result of a key's verification as text, one line per field.

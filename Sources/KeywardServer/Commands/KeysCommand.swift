@@ -96,15 +96,24 @@ struct KeysCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await Console.failing {
-                let answer = try await client.connect().show(id)
-                try client.print(key: answer)
+                let connection = try await client.connect()
+                let answer = try await connection.show(id)
+                if client.json { return try client.print(key: answer) }
+                let key = try ControlClient.decode(KeyJSON.self, answer)
+                let usage = try ControlClient.decode(
+                    UsageJSON.self, try await connection.usage(id, days: 1, hours: 2))
+                try Console.out(KeyTable.details(key, hours: usage.hours, at: .now))
             }
         }
     }
 
     struct Usage: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show the use of a key by secret and by day. New requests are included within a minute."
+            abstract: "Show the use of a key by secret, by day and by hour.",
+            discussion: """
+                New requests are included within a minute, in hours and outcomes within about five minutes. Hours and outcomes \
+                include refused requests.
+                """
         )
 
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
@@ -113,11 +122,14 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(help: "The number of days, 1 to 400.")
         var days = 30
 
+        @Option(help: "The number of hours, at most 744. Default: 24.")
+        var hours: Int?
+
         @OptionGroup var client: ClientOptions
 
         func run() async throws {
             try await Console.failing {
-                let answer = try await client.connect().usage(id, days: days)
+                let answer = try await client.connect().usage(id, days: days, hours: hours)
                 let usage = try ControlClient.decode(UsageJSON.self, answer)
                 if client.json { return try client.print(answer) }
                 try Console.out(KeyTable.lines(usage))

@@ -56,7 +56,6 @@ struct KeywardCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, MigrateCommand.self, KeysCommand.self, AdminKeysCommand.self, AuditCommand.self,
             RequestsCommand.self, VerifyCommand.self, StatusCommand.self, HealthCommand.self, InstancesCommand.self,
-            DoctorCommand.self,
-            OpenAPICommand.self, CompletionsCommand.self,
+            DoctorCommand.self, OpenAPICommand.self, CompletionsCommand.self,
         ])
 }

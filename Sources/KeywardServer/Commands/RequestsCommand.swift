@@ -9,7 +9,7 @@ import RequestLog
 struct RequestsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "requests", abstract: "Search and follow the request log.",
-        subcommands: [List.self, Show.self, Tail.self, Export.self])
+        subcommands: [List.self, Show.self, Tail.self, RequestStatsCommand.self, Export.self])
 
     /// The properties of requests that a command selects.
     struct Filter: ParsableArguments {

@@ -11,6 +11,8 @@ public final class RequestLog: Sendable {
     public let rows: PageQueue?
     /// Pages for the access log; nil without one.
     public let access: PageQueue?
+    /// Receives the counts of all requests, whatever sampling omits; nil if requests are not counted.
+    public let traffic: TrafficRecorder?
     public let upstreams = UpstreamNames()
     public let privacy: LogPrivacy
     /// The part of admitted requests that get a line, 0 to 1.
@@ -26,13 +28,15 @@ public final class RequestLog: Sendable {
     /// - Parameters:
     ///   - capacity: the maximum size of the pages that wait for a writer, in bytes.
     ///   - ratio: the part of admitted requests that get a line, 0 to 1.
+    ///   - traffic: receives the counts of all requests.
     public init(
         writesRows: Bool = true, writesAccessLog: Bool = false, capacity: Int = 64 << 20, ratio: Double = 1,
-        privacy: LogPrivacy = LogPrivacy()
+        privacy: LogPrivacy = LogPrivacy(), traffic: TrafficRecorder? = nil
     ) {
         rows = writesRows ? PageQueue(capacity: capacity) : nil
         access = writesAccessLog ? PageQueue(capacity: capacity) : nil
         self.ratio = ratio
+        self.traffic = traffic
         self.privacy = privacy
         shared.withLock { $0 = RequestLogger(log: self, producers: 1) }
     }

@@ -6,16 +6,24 @@ public struct RequestLogger: Sendable {
     private let log: RequestLog
     private var page = RequestPage()
     private var sampler: LogSampler
+    /// The requests of all lines, for the roll-ups.
+    private var ledger = TrafficLedger()
+    private let counts: Bool
+    private let writes: Bool
 
     /// - Parameter producers: the number of loggers that share the budgets of the instance.
     public init(log: RequestLog, producers: Int) {
         self.log = log
+        counts = log.traffic != nil
+        writes = log.rows != nil || log.access != nil
         sampler = LogSampler(ratio: log.ratio, producers: producers)
     }
 
-    /// Adds the line of a request, unless sampling omits it.
+    /// Counts a request, and adds its line unless sampling omits it.
     @inline(__always)
     public mutating func log(_ line: RequestLine) {
+        if counts { ledger.count(line) }
+        guard writes else { return }
         if log.privacy.skips(method: line.method, path: line.path) { return }
         let kind: LogSampler.Class =
             switch line.outcome {
@@ -34,16 +42,23 @@ public struct RequestLogger: Sendable {
         _ = page.append(line)
     }
 
-    /// Hands over a page whose first line is older than a second.
+    /// Hands over a page whose first line is older than a second, and counts whose first request is older than
+    /// `TrafficRecorder.handOverInterval`.
     public mutating func tick(at now: Timestamp) {
-        guard let began = page.began else { return }
-        // A clock that was set back must not hold a page.
-        if now >= began.advanced(by: .seconds(1)) || now < began { handOver() }
+        if Self.isOver(.seconds(1), since: page.began, at: now) { handOver() }
+        if Self.isOver(TrafficRecorder.handOverInterval, since: ledger.began, at: now) { handOverCounts() }
+    }
+
+    private static func isOver(_ interval: Duration, since began: Timestamp?, at now: Timestamp) -> Bool {
+        guard let began else { return false }
+        // A clock that was set back must not hold anything.
+        return now >= began.advanced(by: interval) || now < began
     }
 
     /// Hands over everything. The requests that sampling omitted last count as lost lines.
     public mutating func close() {
         handOver()
+        handOverCounts()
         let omitted = sampler.takeOmitted()
         log.countOmitted(omitted)
         log.countLost(omitted)
@@ -53,5 +68,10 @@ public struct RequestLogger: Sendable {
         guard !page.isEmpty else { return }
         log.hand(over: page)
         page = RequestPage()
+    }
+
+    private mutating func handOverCounts() {
+        guard !ledger.isEmpty else { return }
+        log.traffic?.add(ledger.take())
     }
 }
