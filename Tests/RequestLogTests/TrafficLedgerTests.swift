@@ -79,7 +79,8 @@ struct TrafficLedgerTests {
         var ledger = TrafficLedger()
         let hour: Int64 = 3_600_000_000
         for (at, duration) in [(hour - 2, Int64(1)), (hour - 1, 1), (hour - 1, 0), (0, hour)] {
-            TestLine(at: Timestamp(microseconds: at), microseconds: duration).with { ledger.count($0) }
+            let line = TestLine.with { ($0.at, $0.microseconds) = (Timestamp(microseconds: at), duration) }
+            line.with { ledger.count($0) }
         }
         let counts = ledger.take()
         #expect(counts.minutes.map(\.group.minute) == [59, 60] && counts.minutes.map(\.sum.requests) == [2, 2])

@@ -60,9 +60,11 @@ struct TrafficRecorderTests {
     private func counts(keys: Range<UInt64>, hour: Int64 = 0) -> TrafficCounts {
         var ledger = TrafficLedger()
         for key in keys {
-            TestLine(
-                at: Timestamp(microseconds: hour * 3_600_000_000), keyID: KeyID(high: 0, low: key), microseconds: 0
-            ).with { ledger.count($0) }
+            let line = TestLine.with {
+                ($0.at, $0.microseconds) = (Timestamp(microseconds: hour * 3_600_000_000), 0)
+                $0.keyID = KeyID(high: 0, low: key)
+            }
+            line.with { ledger.count($0) }
         }
         return ledger.take()
     }
@@ -180,7 +182,7 @@ struct TrafficRecorderTests {
             traffic: recorder)
         var logger = RequestLogger(log: log, producers: 1)
         for number in 0..<1_000 {
-            var line = TestLine(at: Timestamp(microseconds: 0), microseconds: 0)
+            var line = TestLine.with { ($0.at, $0.microseconds) = (Timestamp(microseconds: 0), 0) }
             if number.isMultiple(of: 2) { line.path = "/health" }
             line.with { logger.log($0) }
             line.with { log.note($0) }
