@@ -20,7 +20,7 @@ source = open(bench.ROOT + "/Sources/AuthKeysPostgres/Instances/InstanceSQL.swif
 statement = re.search(r'static let record = """\n(.*?)\n *"""', source, re.DOTALL).group(1)
 statement = re.sub(
     r'\\\(isLive\("o.seen"\)\)',
-    "o.seen BETWEEN clock_timestamp() - interval '10 seconds' AND clock_timestamp() + interval '10 seconds'", statement)
+    "o.seen BETWEEN statement_timestamp() - interval '10 seconds' AND statement_timestamp() + interval '10 seconds'", statement)
 if "\\(" in statement:
     raise SystemExit("the statement has another form: " + statement)
 

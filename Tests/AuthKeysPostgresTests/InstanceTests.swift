@@ -258,7 +258,7 @@ struct InstanceTests {
                     #expect(ContinuousClock.now - start < .seconds(4))
                     try await Task.sleep(for: .seconds(6))
                 }
-                #expect(verification.freshness.status == .ready)
+                try await eventually("fresh keys") { verification.freshness.status == .ready }
                 #expect(lines().count == 1, "\(lines())")
                 try await fixture.admin.execute(script: "ROLLBACK")
                 try await eventually("the heartbeat") { log.all.contains { $0.contains("can be written again") } }
@@ -267,19 +267,34 @@ struct InstanceTests {
         }
     }
 
-    @Test("without the table there is no heartbeat, and one line tells")
-    func missing() async throws {
-        try await StoreFixture.alone { fixture in
-            let log = LogLines()
-            @Sendable func lines() -> [String] { log.all.filter { $0.contains("cannot be written") } }
-            try await Self.run(fixture.connectionString, as: try Self.identity("one"), log: log) { verification in
-                try await fixture.sql("ALTER TABLE instances RENAME TO other")
-                try await eventually("the line") { lines().count == 1 }
-                try await Task.sleep(for: .seconds(6))
-                #expect(lines().count == 1 && verification.freshness.status == .ready && log.errors.isEmpty)
-                try await fixture.sql("ALTER TABLE other RENAME TO instances")
-                try await eventually("the heartbeat") { log.all.contains { $0.contains("can be written again") } }
-            }
+    @Test("an instance on an older schema says once that it is not listed, and is listed after the migration")
+    func migration() async throws {
+        let database = try await TestDatabase.create()
+        let connection = try await PostgresConnection.connect(
+            to: try PostgresTarget(database.connectionString), logger: StoreFixture.logger)
+        let older = MigrationCatalogue.all.filter { $0.version < 3 }
+        try await MigrationRunner(migrations: older, logger: StoreFixture.logger).up(on: connection)
+        let verification = PostgresVerification(
+            target: try PostgresTarget(database.connectionString), maxStaleness: .seconds(3_600), usageInterval: nil,
+            logger: StoreFixture.logger)
+        let log = LogLines()
+        let heartbeat = InstanceHeartbeat(
+            store: verification.instances, logger: Logger(label: "test") { _ in log.handler }
+        ) { Self.start }
+        let identity = try Self.identity("one")
+        try await verification.withConnections {
+            let running = Task { await heartbeat.run(as: identity) }
+            try await eventually("the line") { log.all.contains { $0.contains("cannot be written") } }
+            try await Task.sleep(for: .seconds(6))
+            #expect(log.all.count == 1 && heartbeat.liveInstances == nil, "\(log.all)")
+            try await MigrationRunner(logger: StoreFixture.logger).up(on: connection)
+            try await eventually("the heartbeat") { heartbeat.liveInstances == 1 }
+            running.cancel()
+            await running.value
+            await heartbeat.end()
+            #expect(try await verification.instances.instances().isEmpty)
         }
+        await connection.close()
+        try await database.drop()
     }
 }

@@ -56,9 +56,9 @@ struct InstanceRouteTests {
             #expect(instance["name"] as? String == "gw \u{202E}3" && instance["version"] as? String == "0.1.0")
             #expect(instance["kind"] as? String == "middleware" && instance["live"] as? Bool == true)
             #expect(instance["index_age_seconds"] as? Double == 0.412 && instance["lag"] as? Int == 0)
-            let (started, seen) = (instance["started_at"] as? String, instance["seen_at"] as? String)
-            let times = (started.flatMap { Timestamp(rfc3339: $0) }, seen.flatMap { Timestamp(rfc3339: $0) })
-            #expect(try #require(times.1).microseconds - #require(times.0).microseconds == 60_000_000)
+            let started = try Timestamp(rfc3339: try #require(instance["started_at"] as? String))
+            let seen = try Timestamp(rfc3339: try #require(instance["seen_at"] as? String))
+            #expect(seen.microseconds - started.microseconds == 60_000_000)
             #expect(answer.text.contains(#""figures":{"keys":3,"more":{"a":[1]}}"#), "\(answer.text)")
         }
     }

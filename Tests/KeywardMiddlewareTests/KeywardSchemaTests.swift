@@ -148,7 +148,7 @@ struct KeywardSchemaTests {
             #expect(try await instances().isEmpty)
             for statement in [
                 "UPDATE instances SET name = 'x'", "UPDATE instances SET id = gen_random_uuid()",
-                "UPDATE instances SET started = now()", "TRUNCATE instances", "DROP TABLE instances",
+                "UPDATE instances SET started = now()", "TRUNCATE instances",
                 "UPDATE auth_keys SET enabled = true", "INSERT INTO auth_keys DEFAULT VALUES", "DELETE FROM auth_keys",
                 "DELETE FROM auth_key_secrets", "DELETE FROM auth_key_usage", "TRUNCATE auth_key_usage",
                 "UPDATE auth_key_usage SET terms = 0", "UPDATE auth_key_usage SET is_deactivated = true",

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Records every 5 s in the database that this instance runs, and counts the live instances.
 ///
-/// Verification does not depend on it. A heartbeat that cannot be written is counted, logged once until the next success,
-/// and retried with the next one.
+/// Verification does not depend on it. A heartbeat that cannot be written is counted, and the next one follows as
+/// usual. The first failure after a success is logged.
 public final class InstanceHeartbeat: Sendable {
     /// The time between two heartbeats.
     public static let interval = Duration.seconds(5)

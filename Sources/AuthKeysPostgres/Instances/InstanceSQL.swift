@@ -3,11 +3,12 @@ import AuthKeys
 /// The statements about instances. The table is unlogged: a heartbeat waits for no disk.
 enum InstanceSQL {
     /// Inserts or updates the row of an instance. Returns the number of live instances. The statement does not see its
-    /// own row, hence the 1.
+    /// own row, hence the 1. `statement_timestamp()` is the same throughout, so that `seen - synced` is the reported
+    /// age.
     static let record = """
         INSERT INTO instances (id, name, version, kind, started, seen, synced, applied, live)
-        VALUES ($1, $2, $3, $4, clock_timestamp() - make_interval(secs => $5), clock_timestamp(),
-            clock_timestamp() - make_interval(secs => $6), $7, $8)
+        VALUES ($1, $2, $3, $4, statement_timestamp() - make_interval(secs => $5), statement_timestamp(),
+            statement_timestamp() - make_interval(secs => $6), $7, $8)
         ON CONFLICT (id) DO UPDATE SET
             seen = excluded.seen, synced = excluded.synced, applied = excluded.applied, live = excluded.live
         RETURNING 1 + (SELECT count(*) FROM instances o WHERE o.id <> $1 AND \(isLive("o.seen")))
@@ -18,7 +19,7 @@ enum InstanceSQL {
     /// A row from the future was written before the clock of the database was set back.
     static let removeOld = """
         DELETE FROM instances
-        WHERE seen NOT BETWEEN clock_timestamp() - interval '5 minutes' AND clock_timestamp() + interval '5 minutes'
+        WHERE seen NOT BETWEEN statement_timestamp() - interval '5 minutes' AND statement_timestamp() + interval '5 minutes'
         """
 
     /// Returns the instances. The changes that an instance lacked are those between its last read and its heartbeat, of
@@ -37,9 +38,10 @@ enum InstanceSQL {
         FROM instances i ORDER BY is_live DESC, name, started, id LIMIT \(InstanceRecord.listLimit)
         """
 
-    /// The condition that a heartbeat is recent. A time far in the future is not: the clock of the database was set back.
+    /// The condition that a heartbeat is recent. A time far in the future is not: the clock of the database was set
+    /// back.
     private static func isLive(_ seen: String) -> String {
         let interval = "interval '\(InstanceHeartbeat.liveTime.components.seconds) seconds'"
-        return "\(seen) BETWEEN clock_timestamp() - \(interval) AND clock_timestamp() + \(interval)"
+        return "\(seen) BETWEEN statement_timestamp() - \(interval) AND statement_timestamp() + \(interval)"
     }
 }

@@ -10,7 +10,7 @@ public struct PostgresInstances: InstanceStore {
 
     private let pool: PostgresPool
 
-    /// - Parameter pool: connections of which neither lookups nor reads of the changes depend.
+    /// - Parameter pool: connections on which neither lookups nor reads of the changes depend.
     public init(pool: PostgresPool) {
         self.pool = pool
     }
