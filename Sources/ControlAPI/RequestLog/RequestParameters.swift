@@ -80,7 +80,7 @@ struct RequestParameters {
     /// Reads a time, or a duration before now.
     private static func moment(_ text: String?, param: String, now: Timestamp) throws(APIError) -> Timestamp? {
         guard let text = try ListParameters.text(text, param: param, limit: FieldRules.nameLimit) else { return nil }
-        if let age = Duration(setting: text) { return now.advanced(by: .zero - age) }
+        if let age = Duration(setting: text), age > .zero { return now.advanced(by: .zero - age) }
         do {
             return try AuditParameters.moment(text, param: param)
         } catch {
