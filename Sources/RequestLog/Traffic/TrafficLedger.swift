@@ -17,7 +17,7 @@ public struct TrafficLedger: Sendable {
     private var minutes: [MinuteCount] = []
     /// The indexes of the last entries in `minutes` by entry point and outcome.
     private var shortcuts = [Int32](repeating: 0, count: TrafficLedger.shortcutCount)
-    private var hours: [HourCount] = []
+    private var hours: [HourEntry] = []
     /// A hash table with open addressing by key and hour: indexes in `hours` plus one; 0 for a free slot.
     private var slots: [UInt32] = []
     /// The time of the first request since the last `take`.
@@ -33,12 +33,14 @@ public struct TrafficLedger: Sendable {
         let ended = line.at.microseconds &+ line.microseconds
         if began == nil { began = Timestamp(microseconds: ended) }
         count(line, inMinute: ended / Self.microsecondsPerMinute)
-        if let keyID = line.keyID { count(line, of: keyID, inHour: ended / Self.microsecondsPerHour) }
+        if let keyID = line.keyID {
+            count(line, of: keyID, inHour: Int32(truncatingIfNeeded: ended / Self.microsecondsPerHour))
+        }
     }
 
     /// Returns the counts and clears them.
     public mutating func take() -> TrafficCounts {
-        let counts = TrafficCounts(minutes: minutes, hours: hours)
+        let counts = TrafficCounts(minutes: minutes, entries: hours)
         minutes = []
         hours = []
         slots = []
@@ -84,32 +86,33 @@ public struct TrafficLedger: Sendable {
     // MARK: - Hours
 
     @inline(__always)
-    private mutating func count(_ line: RequestLine, of keyID: KeyID, inHour hour: Int64) {
+    private mutating func count(_ line: RequestLine, of keyID: KeyID, inHour hour: Int32) {
         if (hours.count + 1) * 2 > slots.count { grow() }
-        let group = HourCount.Group(keyID: keyID, hour: hour)
-        let slot = slot(of: group)
+        let slot = slot(of: keyID, hour)
         if slots[slot] == 0 {
-            hours.append(HourCount(group))
+            hours.append(HourEntry(keyID: keyID, hour: hour))
             slots[slot] = UInt32(hours.count)
         }
-        let entry = Int(slots[slot]) - 1
-        hours[entry].totals.sum.count(line)
-        hours[entry].totals.outcomes[line.outcome] &+= 1
+        hours[Int(slots[slot]) - 1].count(line)
     }
 
-    /// Returns the slot of a group in `slots`, used or free. A free slot always exists.
+    /// Returns the slot of a key and hour in `slots`, used or free. A free slot always exists.
     @inline(__always)
-    private func slot(of group: HourCount.Group) -> Int {
+    private func slot(of keyID: KeyID, _ hour: Int32) -> Int {
         // The low half of a key's id is random; the product spreads the hours.
-        let hash = group.keyID.low ^ UInt64(truncatingIfNeeded: group.hour) &* 0x9E37_79B9_7F4A_7C15
+        let hash = keyID.low ^ UInt64(truncatingIfNeeded: hour) &* 0x9E37_79B9_7F4A_7C15
         var slot = Int(truncatingIfNeeded: hash ^ hash >> 32) & (slots.count - 1)
-        while slots[slot] != 0, hours[Int(slots[slot]) - 1].group != group { slot = (slot + 1) & (slots.count - 1) }
+        while slots[slot] != 0 {
+            let entry = Int(slots[slot]) - 1
+            if hours[entry].keyID == keyID, hours[entry].hour == hour { break }
+            slot = (slot + 1) & (slots.count - 1)
+        }
         return slot
     }
 
     @inline(never)
     private mutating func grow() {
         slots = Array(repeating: 0, count: max(64, slots.count * 2))
-        for (number, entry) in hours.enumerated() { slots[slot(of: entry.group)] = UInt32(number + 1) }
+        for (number, entry) in hours.enumerated() { slots[slot(of: entry.keyID, entry.hour)] = UInt32(number + 1) }
     }
 }
