@@ -148,8 +148,8 @@ let package = Package(
             name: "KeywardServer",
             dependencies: [
                 "AuthKeys", "AuthKeysPostgres", "ControlAPI", "ControlBodies", "EmbeddedPostgres", "Gateway",
-                "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ",
-                crypto, hummingbird, lifecycle, logging, metrics,
+                "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ", "RequestLog",
+                "RequestLogPostgres", crypto, hummingbird, lifecycle, logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -161,7 +161,10 @@ let package = Package(
         .executableTarget(name: "keyward", dependencies: ["KeywardServer"], swiftSettings: strict),
         .executableTarget(
             name: "KeyBenchmark",
-            dependencies: ["AuthKeys", "AuthKeysPostgres", "EmbeddedPostgres", "LibPQ", crypto, logging],
+            dependencies: [
+                "AuthKeys", "AuthKeysPostgres", "EmbeddedPostgres", "HTTPCredentials", "LibPQ", "RequestLog",
+                "RequestLogPostgres", crypto, logging,
+            ],
             path: "Benchmarks/KeyBenchmark",
             swiftSettings: strict
         ),
@@ -247,7 +250,8 @@ let package = Package(
         .testTarget(
             name: "KeywardServerTests",
             dependencies: [
-                "AuthKeys", "ControlAPI", "Gateway", "KeywardServer", "keyward", "TestSupport", subprocess, system,
+                "AuthKeys", "ControlAPI", "Gateway", "KeywardServer", "RequestLog", "RequestLogPostgres", "keyward",
+                "TestSupport", subprocess, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),

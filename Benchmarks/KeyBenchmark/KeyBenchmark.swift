@@ -1,6 +1,6 @@
 import Glibc
 
-/// The commands `KeyBenchmark verify [keys …]` and `KeyBenchmark load [keys]`; see Benchmarks/README.md.
+/// The commands `KeyBenchmark verify [keys …]`, `load [keys]` and `requestlog [lines]`; see Benchmarks/README.md.
 @main
 enum KeyBenchmark {
     static func main() async throws {
@@ -9,8 +9,9 @@ enum KeyBenchmark {
         switch arguments.first {
         case "verify", nil: VerifyBenchmark.run(counts.isEmpty ? [1, 1_000_000, 10_000_000] : counts)
         case "load": try await LoadBenchmark.run(counts.first ?? 1_000_000)
+        case "requestlog": try await RequestLogBenchmark.run(counts.first ?? 2_000_000)
         default:
-            print("usage: KeyBenchmark verify [keys ...] | load [keys]")
+            print("usage: KeyBenchmark verify [keys ...] | load [keys] | requestlog [lines]")
             exit(64)
         }
     }
