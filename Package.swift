@@ -156,8 +156,7 @@ let package = Package(
             dependencies: [
                 "AuthKeys", "AuthKeysPostgres", "ControlAPI", "ControlBodies", "EmbeddedPostgres", "Gateway",
                 "HTTPCredentials", "KeyAdministration", "KeyAdministrationPostgres", "LibPQ", "RequestLog",
-                "RequestLogPostgres",
-                crypto, hummingbird, lifecycle, logging, metrics,
+                "RequestLogPostgres", crypto, hummingbird, lifecycle, logging, metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -170,8 +169,8 @@ let package = Package(
         .executableTarget(
             name: "KeyBenchmark",
             dependencies: [
-                "AuthKeys", "AuthKeysPostgres", "EmbeddedPostgres", "HTTPCredentials", "LibPQ", "RequestLog", crypto,
-                logging,
+                "AuthKeys", "AuthKeysPostgres", "EmbeddedPostgres", "HTTPCredentials", "LibPQ", "RequestLog",
+                "RequestLogPostgres", crypto, logging,
             ],
             path: "Benchmarks/KeyBenchmark",
             swiftSettings: strict
@@ -262,7 +261,7 @@ let package = Package(
             name: "KeywardServerTests",
             dependencies: [
                 "AuthKeys", "ControlAPI", "ControlBodies", "Gateway", "HTTPCredentials", "KeywardServer", "keyward",
-                "RequestLog", "TestSupport", logging, subprocess, system,
+                "RequestLog", "RequestLogPostgres", "TestSupport", logging, subprocess, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),

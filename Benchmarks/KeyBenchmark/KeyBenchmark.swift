@@ -1,6 +1,6 @@
 import Glibc
 
-/// The commands `KeyBenchmark verify [keys …]`, `KeyBenchmark load [keys]` and `KeyBenchmark traffic [keys …]`; see
+/// The commands `KeyBenchmark verify [keys …]`, `load [keys]`, `traffic [keys …]` and `requestlog [lines]`; see
 /// Benchmarks/README.md.
 @main
 enum KeyBenchmark {
@@ -11,8 +11,9 @@ enum KeyBenchmark {
         case "verify", nil: VerifyBenchmark.run(counts.isEmpty ? [1, 1_000_000, 10_000_000] : counts)
         case "load": try await LoadBenchmark.run(counts.first ?? 1_000_000)
         case "traffic": TrafficBenchmark.run(counts.isEmpty ? [1, 1_000, 100_000] : counts)
+        case "requestlog": try await RequestLogBenchmark.run(counts.first ?? 2_000_000)
         default:
-            print("usage: KeyBenchmark verify [keys ...] | load [keys] | traffic [keys ...]")
+            print("usage: KeyBenchmark verify [keys ...] | load [keys] | traffic [keys ...] | requestlog [lines]")
             exit(64)
         }
     }

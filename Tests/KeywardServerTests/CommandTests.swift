@@ -190,6 +190,16 @@ struct CommandTests {
                 ["doctor", "--upstream", upstream] + ports, environment: environment)
             #expect(tried.output.contains(says) && tried.status == (says.hasPrefix("ok") ? 0 : 1), "\(tried.output)")
         }
+        for (arguments, says) in [
+            (
+                [],
+                "ok    request log: 0 MB in 4 partitions, about 0 lines and 0 MB a day; lines are deleted after 7 days"
+            ),
+            (["--request-log", "off"], "ok    request log: KEYWARD_REQUEST_LOG turns it off"),
+        ] {
+            let printed = try await KeywardProcess.run(["doctor"] + arguments + ports, environment: environment)
+            #expect(printed.output.contains(says) && printed.status == 0, "\(printed.output)")
+        }
         let files = try await KeywardProcess.run(
             ["doctor", "--gateway-certificate-file", "/none.pem", "--gateway-key-file", "/none.pem"] + ports,
             environment: environment)

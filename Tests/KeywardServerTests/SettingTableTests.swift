@@ -2,6 +2,8 @@ import ArgumentParser
 import ControlAPI
 import Foundation
 import Gateway
+import RequestLog
+import RequestLogPostgres
 import TestSupport
 import Testing
 
@@ -42,8 +44,7 @@ struct SettingTableTests {
     func parsed(_ setting: Setting) throws {
         let flag = try #require(setting.flag)
         func values(_ arguments: [String]) throws -> [Setting: String] {
-            let options = try SettingsOptions.parse(arguments)
-            return options.server.values.merging(options.gateway.values) { $1 }.merging(options.control.values) { $1 }
+            try SettingsOptions.parse(arguments).values
         }
         #expect(try values([]).isEmpty)
         switch setting.accepts {
@@ -62,6 +63,38 @@ struct SettingTableTests {
         #expect(settings.gateway.credentials == gateway.credentials)
         #expect(settings.gateway.host == gateway.host && settings.gateway.port == gateway.port)
         #expect(settings.connections == ConnectionLimits())
+        #expect(settings.requestLog.mode == .on && settings.requestLog.retention == RequestLogRetention())
+        #expect(settings.requestLog.buffer == 64 << 20 && settings.requestLog.ratio == 1)
+    }
+
+    @Test("values of the request log are read from a file, and invalid ones are refused with the setting's name")
+    func requestLog() throws {
+        func settings(_ values: [String: String]) throws -> RequestLogSettings {
+            try Settings(SettingsSource(flags: [:], environment: values, file: nil)).requestLog
+        }
+        let all = try settings([
+            "KEYWARD_REQUEST_LOG": "off", "KEYWARD_REQUEST_LOG_DAYS": "0", "KEYWARD_REQUEST_LOG_BYTES": "0",
+            "KEYWARD_REQUEST_LOG_SAMPLE": "0.25", "KEYWARD_REQUEST_LOG_SKIP": "GET /health, * /static/**",
+            "KEYWARD_REQUEST_LOG_QUERY": "names", "KEYWARD_REQUEST_LOG_ADDRESS": "network",
+            "KEYWARD_REQUEST_LOG_WRITERS": "4",
+        ])
+        #expect(all.mode == .off && all.makeLog() == nil && all.retention == RequestLogRetention(days: 0, bytes: 0))
+        #expect(all.ratio == 0.25 && all.privacy.queries == .names && all.privacy.addresses == .network)
+        #expect(all.writers == 4)
+        for (name, text) in [
+            ("", "yes"), ("_DAYS", "-1"), ("_BYTES", "1MB"), ("_SAMPLE", "1.01"), ("_SAMPLE", "nan"), ("_SKIP", "GET"),
+            ("_SKIP", "GET health"), ("_SKIP", "G/T /health"), ("_SKIP", "GET /a,,GET /b"), ("_QUERY", "all"),
+            ("_ADDRESS", "some"), ("_WRITERS", "5"),
+        ] {
+            let error = #expect(throws: SettingsError.self) { try settings(["KEYWARD_REQUEST_LOG\(name)": text]) }
+            #expect("\(error.map { "\($0)" } ?? "")".hasPrefix("KEYWARD_REQUEST_LOG\(name) "))
+        }
+        let folder = try TestFolder.make("settings")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Data("{\"request_log_sample\": 0.5, \"request_log_days\": 3}".utf8).write(
+            to: URL(filePath: folder + "/file"))
+        let file = try Settings(SettingsSource(flags: [:], environment: [:], file: folder + "/file")).requestLog
+        #expect(file.ratio == 0.5 && file.retention.days == 3)
     }
 
     @Test(
@@ -71,6 +104,14 @@ struct SettingTableTests {
             (Setting.maxTunnels, ["1", "65536"], ["0", "65537"]),
             (Setting.usageInterval, ["1s", "60s", "1m"], ["0", "999ms", "61s", "60"]),
             (Setting.reconcileInterval, ["1s", "24h", "1d"], ["0", "25h"]),
+            (
+                Setting.requestLogBytes, ["0", "100MB", "20GB", "20gib", "1000TB"],
+                ["99MB", "-1", "1PB", "1.5GB", "GB", "1 GB"]
+            ),
+            (
+                Setting.requestLogBuffer, ["1MiB", "1048576", "1048576B", "16GiB"],
+                ["0", "1MB", "17GiB", "99999999999999999999"]
+            ),
             (Setting.maxStaleness, ["0", "10s"], ["10"]), (Setting.connectTimeout, ["1ms"], ["0", "0s", "1"]),
         ])
     func limits(_ setting: Setting, _ accepted: [String], _ refused: [String]) {

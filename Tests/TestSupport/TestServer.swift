@@ -19,6 +19,8 @@ public final class TestServer: Sendable {
 
     private let configuration: EmbeddedPostgresConfiguration
     private let server: Mutex<EmbeddedPostgres>
+    /// The roles that were admitted.
+    private let roles = Mutex<[String]>([])
 
     private init(_ configuration: EmbeddedPostgresConfiguration, _ server: EmbeddedPostgres) {
         self.configuration = configuration
@@ -54,7 +56,11 @@ public final class TestServer: Sendable {
 
     /// Creates a role without privileges, allows it to connect, and returns its connection string.
     public func admit(role: String) async throws -> String {
-        let rules = "local all keyward peer map=keyward\nlocal all \(role) trust\n"
+        let roles = roles.withLock { roles in
+            roles.append(role)
+            return roles
+        }
+        let rules = "local all keyward peer map=keyward\n" + roles.map { "local all \($0) trust\n" }.joined()
         try Data(rules.utf8).write(to: URL(filePath: directory + "/pg_hba.conf"))
         try await Psql.run("CREATE ROLE \(role) LOGIN", "SELECT pg_reload_conf()", on: connectionString)
         let theirs = connectionString.split(separator: " ").map { $0.hasPrefix("user=") ? "user=\(role)" : String($0) }

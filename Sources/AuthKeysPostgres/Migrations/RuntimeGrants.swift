@@ -53,7 +53,9 @@ public enum RuntimeGrants {
 
     /// The functions that statements and triggers call. Every role may call them, unless the privilege was revoked from
     /// `PUBLIC`.
-    private static let functions = ["auth_key_terms(text[], jsonb)", wholeness]
+    private static let functions = [
+        "auth_key_terms(text[], jsonb)", "request_log_tend(integer, integer, bigint)", wholeness,
+    ]
 
     private static let wholeness = "require_whole_database(regclass)"
 
@@ -74,7 +76,16 @@ public enum RuntimeGrants {
         // An instance writes its row, and removes it and those of instances that no longer run.
         (instances, "SELECT, INSERT, UPDATE (seen, synced, applied, live), DELETE"),
         ("keyward_migrations", "SELECT"),
+        ("request_hours", "SELECT, INSERT, UPDATE"),
+        ("request_log", "INSERT"),
+        // A writer that lost the result of a commit looks for its first line.
+        ("request_log", "SELECT (at, id)"),
+        ("request_log_names", "SELECT, INSERT"),
+        ("request_minutes", "SELECT, INSERT, UPDATE"),
     ]
+
+    /// The tables of the request log and its roll-ups. A role may verify keys without them.
+    static let logTables: Set = ["request_hours", "request_log", "request_log_names", "request_minutes"]
 
     /// The role name is not valid.
     public struct BadRole: Error, CustomStringConvertible {

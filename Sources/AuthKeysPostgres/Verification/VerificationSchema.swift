@@ -32,6 +32,13 @@ public enum VerificationSchema {
         guard missing.isEmpty else { throw .denied(missing.map(\.text)) }
     }
 
+    /// Returns the privileges that the role lacks to write the request log and its roll-ups, as in `GRANT`. The role
+    /// has none of them if its privileges were granted before the log existed.
+    public static func missingForLog(on connection: PostgresConnection) async throws(PostgresError) -> [String] {
+        try await MissingRight.all(.verify, on: connection).filter { RuntimeGrants.logTables.contains($0.table) }
+            .map(\.text)
+    }
+
     private static func missing(
         on connection: PostgresConnection, recordsUse: Bool
     ) async throws(VerificationSchemaError) -> [MissingRight] {
@@ -39,6 +46,7 @@ public enum VerificationSchema {
             // Without the table of instances, or a right on it, an instance only is missing from their list.
             return try await MissingRight.all(.verify, on: connection) { recordsUse || $0 == "SELECT" }
                 .filter { $0.table != RuntimeGrants.instances }
+                .filter { !RuntimeGrants.logTables.contains($0.table) }
         } catch {
             throw .database(reason: "\(error)")
         }

@@ -25,6 +25,11 @@ struct ControlFlags: SettingFlags {
     var values: [Setting: String] = [:]
 }
 
+struct RequestLogFlags: SettingFlags {
+    static let group = Setting.Group.requestLog
+    var values: [Setting: String] = [:]
+}
+
 extension SettingFlags {
     private static var settings: [Setting] { Setting.allCases.filter { $0.group == group } }
 

@@ -15,13 +15,21 @@ struct SettingsOptions: ParsableArguments {
     @OptionGroup(title: "Control listener")
     var control: ControlFlags
 
+    @OptionGroup(title: "Request log")
+    var requestLog: RequestLogFlags
+
+    /// The values of the flags that were given, by setting.
+    var values: [Setting: String] {
+        [server.values, gateway.values, control.values, requestLog.values].reduce(into: [:]) { all, values in
+            all.merge(values) { $1 }
+        }
+    }
+
     /// Returns the settings from flags, environment and file.
     func source() throws(SettingsError) -> SettingsSource {
         let environment = ProcessInfo.processInfo.environment
         return try SettingsSource(
-            flags: server.values.merging(gateway.values) { $1 }.merging(control.values) { $1 },
-            environment: environment,
-            file: try configFile(environment))
+            flags: values, environment: environment, file: try configFile(environment))
     }
 
     private func configFile(_ environment: [String: String]) throws(SettingsError) -> String? {

@@ -3,6 +3,7 @@ import AuthKeysPostgres
 import ControlAPI
 import EmbeddedPostgres
 import Gateway
+import Glibc
 import HTTPCredentials
 import KeyAdministration
 import KeyAdministrationPostgres
@@ -10,6 +11,7 @@ import LibPQ
 import Logging
 import Metrics
 import NIOCore
+import RequestLog
 import ServiceLifecycle
 
 /// One running Keyward. It migrates the database, loads the keys and listens. Shutdown releases everything in reverse
@@ -115,6 +117,10 @@ struct Instance: Service {
             RunsUntilShutdown { await administration.credentials.run() },
             RunsUntilShutdown { await AuditSealer(trail: store, logger: logger).run() },
         ]
+        if let log {
+            // Before the listeners in the list, so that it stops after them.
+            services.append(requestLog(log, on: database, gateway: gatewayAddress))
+        }
         if let embedded = database.embedded { services.insert(EmbeddedWatch(embedded: embedded), at: 0) }
         if let echo { services.append(echo) }
         services += [gateway, listener]
@@ -133,6 +139,23 @@ struct Instance: Service {
         }
         await administration.refusals.close()
         await verification.end()
+    }
+
+    private func requestLog(
+        _ log: RequestLog, on database: Database, gateway: ListenAddress
+    ) -> RequestLogService {
+        let service = RequestLogService(
+            log: log, settings: settings.requestLog, database: database, isPooled: settings.listenDatabase != nil,
+            instance: "\(Self.hostName):\(gateway.port)", drain: settings.gateway.timeouts.drain, logger: logger)
+        service.observe(in: metrics)
+        return service
+    }
+
+    /// The name of this machine.
+    private static var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     /// Removes old rows from the database every hour, until shutdown.

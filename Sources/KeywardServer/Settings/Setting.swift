@@ -5,7 +5,7 @@
 struct Setting: CaseIterable, Hashable, Sendable {
     /// A group of flags in the help. A `command` talks to the control listener, and is not the server.
     enum Group: Sendable {
-        case server, gateway, control, command
+        case server, gateway, control, requestLog, command
     }
 
     /// The name in a configuration file.

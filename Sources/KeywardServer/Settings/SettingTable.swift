@@ -1,6 +1,7 @@
 import AuthKeys
 import KeyAdministration
 import Logging
+import RequestLog
 
 /// The settings of the server, one line each, in the order of `keyward serve --help`.
 ///
@@ -184,4 +185,40 @@ struct SettingTable: Sendable {
     let controlIdleTimeout = Setting(
         .control, "control_idle_timeout", .timeout, default: "60s",
         "Timeout for the next request on a connection, and for a response that the client does not read")
+
+    // MARK: The request log
+    let requestLog = Setting(
+        .requestLog, "request_log",
+        .text(
+            "on, off (roll-ups alone) or none (neither)", suggestions: RequestLogSettings.Mode.allCases.map(\.rawValue)),
+        default: "on", "The log of requests in the database: on, off (roll-ups alone) or none (neither)")
+    let requestLogDays = Setting(
+        .requestLog, "request_log_days", .number(0...3_650), default: "7",
+        "Days for which lines are kept; 0 for no limit")
+    let requestLogBytes = Setting(
+        .requestLog, "request_log_bytes", .size(100_000_000...1_000_000_000_000_000, orZero: true), default: "20GB",
+        "Size of the log in the database, beyond which the oldest days are deleted; 0 for no limit")
+    let requestLogBuffer = Setting(
+        .requestLog, "request_log_buffer", .size(1 << 20...1 << 34), default: "64MiB",
+        "Memory for lines that are not written yet; lines are sampled from a half of it on")
+    let requestLogSample = Setting(
+        .requestLog, "request_log_sample", .text("a number from 0 to 1"), default: "1",
+        "The part of admitted requests that get a line, 0 to 1")
+    let requestLogSkip = Setting(
+        .requestLog, "request_log_skip",
+        .list(of: "requests such as 'GET /health' or '* /static/**': a method or *, and a path pattern"),
+        "Requests without a line, such as 'GET /health' or '* /static/**'; repeatable")
+    let requestLogQuery = Setting(
+        .requestLog, "request_log_query",
+        .text("none, names (without values) or full", suggestions: LogPrivacy.Queries.allCases.map(\.rawValue)),
+        default: "none", "The part of queries that lines keep: none, names (without values) or full")
+    let requestLogAddress = Setting(
+        .requestLog, "request_log_address",
+        .text(
+            "full, network (/24 of IPv4, /48 of IPv6) or none",
+            suggestions: LogPrivacy.Addresses.allCases.map(\.rawValue)), default: "full",
+        "The part of client addresses that lines keep: full, network (/24 of IPv4, /48 of IPv6) or none")
+    let requestLogWriters = Setting(
+        .requestLog, "request_log_writers", .number(1...4), default: "1",
+        "Connections that write lines; more than one does not keep their order")
 }

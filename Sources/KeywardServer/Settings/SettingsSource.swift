@@ -120,6 +120,8 @@ struct SettingsSource {
                 text = flag ? "true" : "false"
             } else if let number = try? container.decode(Int.self) {
                 text = String(number)
+            } else if let number = try? container.decode(Double.self) {
+                text = String(number)
             } else {
                 text = try container.decode(String.self)
             }

@@ -41,6 +41,8 @@ extension SQLState {
     public static let notNullViolation: SQLState = "23502"
     /// unique_violation
     public static let uniqueViolation: SQLState = "23505"
+    /// check_violation
+    public static let checkViolation: SQLState = "23514"
     /// read_only_sql_transaction
     static let readOnlySQLTransaction: SQLState = "25006"
     /// in_failed_sql_transaction

@@ -1,3 +1,4 @@
+public import AuthKeys
 import Synchronization
 
 /// Pages that wait for their writer, limited in bytes. Appending takes a lock for a moment, once a page.
@@ -6,7 +7,9 @@ public final class PageQueue: Sendable {
         var pages: [RequestPage] = []
         var bytes = 0
         var isClosed = false
-        var waiter: CheckedContinuation<Void, Never>?
+        /// Those that wait for a page, the longest waiting first.
+        var waiters: [(id: Int, continuation: CheckedContinuation<Void, Never>)] = []
+        var lastWaiter = 0
     }
 
     /// The maximum size of the waiting pages, in bytes.
@@ -23,6 +26,10 @@ public final class PageQueue: Sendable {
     public var bytes: Int { state.withLock { $0.bytes } }
     /// The size of the waiting pages in eighths of the capacity.
     public var eighths: Int { level.load(ordering: .relaxed) }
+    /// True if the queue accepts no more pages.
+    public var isClosed: Bool { state.withLock { $0.isClosed } }
+    /// The time of the first line of the page that waits longest; nil if no page waits.
+    public var began: Timestamp? { state.withLock { $0.pages.first?.began } }
 
     /// Appends a page. Returns false, without it, if the queue is full or closed.
     public func append(_ page: RequestPage) -> Bool {
@@ -30,8 +37,7 @@ public final class PageQueue: Sendable {
             guard !state.isClosed, state.bytes + page.size <= capacity else { return (false, nil) }
             state.pages.append(page)
             change(&state, by: page.size)
-            defer { state.waiter = nil }
-            return (true, state.waiter)
+            return (true, state.waiters.isEmpty ? nil : state.waiters.removeFirst().continuation)
         }
         waiter?.resume()
         return isAppended
@@ -68,21 +74,24 @@ public final class PageQueue: Sendable {
         }
     }
 
-    /// Waits until there is a page, or the queue is closed, or the task is cancelled. One caller may wait at a time.
+    /// Waits until there is a page, or the queue is closed, or the task is cancelled. A page wakes one caller.
     public func wait() async {
+        let id = state.withLock { state in
+            state.lastWaiter += 1
+            return state.lastWaiter
+        }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isReady = state.withLock { state in
                     if !state.pages.isEmpty || state.isClosed || Task.isCancelled { return true }
-                    state.waiter = continuation
+                    state.waiters.append((id, continuation))
                     return false
                 }
                 if isReady { continuation.resume() }
             }
         } onCancel: {
             let waiter = state.withLock { state in
-                defer { state.waiter = nil }
-                return state.waiter
+                state.waiters.firstIndex { $0.id == id }.map { state.waiters.remove(at: $0).continuation }
             }
             waiter?.resume()
         }
@@ -90,12 +99,12 @@ public final class PageQueue: Sendable {
 
     /// Accepts no more pages. Those that wait can still be taken.
     public func close() {
-        let waiter = state.withLock { state in
+        let waiters = state.withLock { state in
             state.isClosed = true
-            defer { state.waiter = nil }
-            return state.waiter
+            defer { state.waiters = [] }
+            return state.waiters
         }
-        waiter?.resume()
+        for waiter in waiters { waiter.continuation.resume() }
     }
 
     private func change(_ state: inout State, by bytes: Int) {

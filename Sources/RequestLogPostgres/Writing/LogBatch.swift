@@ -1,0 +1,127 @@
+import AuthKeys
+import HTTPCredentials
+import LibPQ
+import RequestLog
+
+/// The lines of one transaction.
+struct LogBatch: Sendable {
+    /// The columns by which a writer recognizes a line.
+    struct LineKey: Sendable, Hashable {
+        let at: Timestamp
+        let id: RequestID
+    }
+
+    private(set) var pages: [RequestPage]
+    /// The number of requests whose lines were lost before this batch. They get a line of their own.
+    let lost: Int
+    private let gap: LineKey
+    /// The days that the log has partitions for; nil for all days.
+    private(set) var days: LogDays?
+
+    init(pages: [RequestPage], lost: Int, at now: Timestamp = .now) {
+        self.pages = pages
+        self.lost = lost
+        var ids = RequestIDSource()
+        gap = LineKey(at: now, id: ids.next(at: now))
+    }
+
+    /// The time of the first line.
+    var began: Timestamp? { pages.first?.began }
+
+    /// The number of lines.
+    var count: Int {
+        var count = 0
+        withLines { _ in count += 1 }
+        return count
+    }
+
+    /// The key of the first line; nil if there is none.
+    var first: LineKey? {
+        var first: LineKey?
+        withLines { line in if first == nil { first = LineKey(at: line.at, id: line.id) } }
+        return first
+    }
+
+    /// Calls `body` with each line.
+    func withLines(_ body: (RequestLine) throws -> Void) rethrows {
+        for page in pages {
+            try page.forEach({ line in if days?.contains(line.at) ?? true { try body(line) } })
+        }
+        guard days?.contains(gap.at) ?? true else { return }
+        // The weight of a line is limited.
+        var left = lost
+        while left > 0 {
+            var line = RequestLine(
+                at: gap.at, id: gap.id, surface: .gateway, outcome: .failed, status: 0, code: RequestLine.gapCode)
+            line.weight = UInt32(min(left, Int(Int32.max)))
+            left -= Int(line.weight)
+            try body(line)
+        }
+    }
+
+    /// The number of lines of requests, and of the requests that they stand for.
+    var requestLines: (lines: Int, requests: Int) { Self.count(pages) { days?.contains($0.at) ?? true } }
+
+    /// Returns the number of lines that a condition holds for, and of the requests that they stand for.
+    static func count(
+        _ pages: [RequestPage], where isCounted: (RequestLine) -> Bool = { _ in true }
+    ) -> (lines: Int, requests: Int) {
+        var (lines, requests) = (0, 0)
+        for page in pages {
+            page.forEach({ line in
+                guard isCounted(line) else { return }
+                lines += 1
+                requests += Int(line.weight)
+            })
+        }
+        return (lines, requests)
+    }
+
+    /// Removes the pages that began before a time, and returns them.
+    mutating func removePages(before time: Timestamp) -> [RequestPage] {
+        let old = pages.filter { $0.began.map { $0 < time } ?? false }
+        if !old.isEmpty { pages.removeAll { $0.began.map { $0 < time } ?? false } }
+        return old
+    }
+
+    /// Omits the lines of other days. Returns their number, and the number of requests that they stand for.
+    mutating func keep(only days: LogDays) -> (lines: Int, requests: Int) {
+        var omitted = Self.count(pages) { !days.contains($0.at) && self.days?.contains($0.at) ?? true }
+        // The next batch gets the line of the gap.
+        if !days.contains(gap.at), self.days?.contains(gap.at) ?? true { omitted.requests += lost }
+        self.days = days
+        return omitted
+    }
+}
+
+/// The times that the log has partitions for.
+struct LogDays: Sendable {
+    private let ranges: [Range<Timestamp>]
+    /// The clock of the database.
+    let now: Timestamp
+
+    /// Reads the partitions of the log.
+    init(on pool: PostgresPool) async throws(PostgresError) {
+        let result = try await pool.query(
+            """
+            SELECT clock_timestamp(), b.texts IS NOT NULL,
+                coalesce(b.texts[1]::timestamptz, clock_timestamp()), coalesce(b.texts[2]::timestamptz, clock_timestamp())
+            FROM (SELECT) one LEFT JOIN pg_inherits i ON i.inhparent = to_regclass('request_log')
+            LEFT JOIN pg_class c ON c.oid = i.inhrelid
+            CROSS JOIN LATERAL (SELECT regexp_match(
+                pg_get_expr(c.relpartbound, c.oid), $re$^FOR VALUES FROM \\('([^']+)'\\) TO \\('([^']+)'\\)$re$) AS texts) b
+            """)
+        var ranges: [Range<Timestamp>] = []
+        var now = Timestamp.now
+        for row in result.rows {
+            now = Timestamp(microseconds: try row.timestamp(0))
+            guard try row.bool(1) else { continue }
+            let (lower, upper) = (try row.timestamp(2), try row.timestamp(3))
+            ranges.append(Timestamp(microseconds: lower)..<Timestamp(microseconds: max(lower, upper)))
+        }
+        self.ranges = ranges
+        self.now = now
+    }
+
+    func contains(_ time: Timestamp) -> Bool { ranges.contains { $0.contains(time) } }
+}
