@@ -105,12 +105,11 @@ enum RequestLogBenchmark {
         producer.close()
         log.close()
         let database = RequestLogDatabase(
-            log: log, target: target, isPooled: false, instance: "benchmark:1",
-            retention: RequestLogRetention(days: 0, bytes: 0),
-            logger: logger)
+            target: target, isPooled: false, instance: "benchmark:1",
+            retention: RequestLogRetention(days: 0, bytes: 0), logger: logger)
         let (before, own) = (processorSeconds(of: server), ownProcessorSeconds)
         let start = ContinuousClock.now
-        await database.run()
+        await database.run(log, within: .seconds(3_600)) { _ in }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         print("\(rounded((ownProcessorSeconds - own) / Double(count) * 1e9)) ns of CPU of the writer a line")
         return (seconds, processorSeconds(of: server) - before)

@@ -3,7 +3,6 @@ import AuthKeysPostgres
 import ControlAPI
 import EmbeddedPostgres
 import Gateway
-import Glibc
 import HTTPCredentials
 import KeyAdministration
 import KeyAdministrationPostgres
@@ -12,6 +11,7 @@ import Logging
 import Metrics
 import NIOCore
 import RequestLog
+import RequestLogPostgres
 import ServiceLifecycle
 
 /// One running Keyward. It migrates the database, loads the keys and listens. Shutdown releases everything in reverse
@@ -78,11 +78,18 @@ struct Instance: Service {
 
         let echo = settings.gateway.routes.isEmpty ? EchoUpstream() : nil
         let (gatewayConfiguration, connectionLimits) = try await limits(echo: echo)
+        let name = BoundInstanceName()
+        let logDatabase = RequestLogDatabase(
+            target: database.target, isPooled: settings.listenDatabase != nil, instance: name.text,
+            retention: settings.requestLog.retention, writers: settings.requestLog.writers, logger: logger)
+        let log = settings.requestLog.makeLog(logDatabase.traffic)
         let gateway = Gateway(
-            configuration: gatewayConfiguration, verifier: verifier, usage: usage, logger: logger)
+            configuration: gatewayConfiguration, verifier: verifier, usage: usage, log: log, logger: logger)
         let gatewayAddress = try await bind(gateway)
         let identity = InstanceIdentity(
             name: settings.instanceName ?? InstanceName(onThisHostWith: "\(gatewayAddress.port)"), kind: .serve)
+        name.set(identity.name)
+        let accessLog = try accessLog(of: log, identity)
         if settings.isIssuerUnreachable {
             logger.warning(
                 "clients of introspection cannot reach the control listener by its issuer: set \(Setting.issuer.environment)",
@@ -97,7 +104,7 @@ struct Instance: Service {
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
                 passesPreflights: settings.gateway.passesPreflights, usage: usage),
-            issuer: settings.issuer, proxies: settings.gateway.trustedProxies, limits: connectionLimits)
+            log: log, issuer: settings.issuer, proxies: settings.gateway.trustedProxies, limits: connectionLimits)
         let report = StartReport(
             identity: identity, migrated: migrated, keys: index.count, isPrivate: database.embedded != nil,
             adminKeyPath: adminKeyPath,
@@ -119,8 +126,12 @@ struct Instance: Service {
         ]
         if let log {
             // Before the listeners in the list, so that it stops after them.
-            services.append(requestLog(log, on: database, gateway: gatewayAddress))
+            services.append(
+                RequestLogService(
+                    log: log, accessLog: accessLog, database: logDatabase, drain: settings.gateway.timeouts.drain,
+                    metrics: metrics))
         }
+        if let accessLog { services.append(AccessLogReopening(accessLog: accessLog)) }
         if let embedded = database.embedded { services.insert(EmbeddedWatch(embedded: embedded), at: 0) }
         if let echo { services.append(echo) }
         services += [gateway, listener]
@@ -141,21 +152,14 @@ struct Instance: Service {
         await verification.end()
     }
 
-    private func requestLog(
-        _ log: RequestLog, on database: Database, gateway: ListenAddress
-    ) -> RequestLogService {
-        let service = RequestLogService(
-            log: log, settings: settings.requestLog, database: database, isPooled: settings.listenDatabase != nil,
-            instance: "\(Self.hostName):\(gateway.port)", drain: settings.gateway.timeouts.drain, logger: logger)
-        service.observe(in: metrics)
-        return service
-    }
-
-    /// The name of this machine.
-    private static var hostName: String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
-        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    /// Opens the access log, if there is one.
+    private func accessLog(of log: RequestLog?, _ identity: InstanceIdentity) throws -> AccessLog? {
+        guard let destination = settings.requestLog.accessLog, let log, let queue = log.access else { return nil }
+        do {
+            return try AccessLog(destination, of: log, queue: queue, instance: identity.name, logger: logger)
+        } catch {
+            throw SettingsError(Setting.accessLog, cannot: "cannot open \(error.path): \(error.reason)")
+        }
     }
 
     /// Removes old rows from the database every hour, until shutdown.

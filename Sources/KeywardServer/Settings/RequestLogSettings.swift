@@ -21,6 +21,8 @@ struct RequestLogSettings: Sendable {
     let ratio: Double
     let privacy: LogPrivacy
     let writers: Int
+    /// Nil without an access log.
+    let accessLog: AccessLog.Destination?
 
     init(_ source: SettingsSource) throws(SettingsError) {
         mode = try source.value(Setting.requestLog) { Mode(rawValue: $0) }
@@ -35,11 +37,16 @@ struct RequestLogSettings: Sendable {
             addresses: try source.value(Setting.requestLogAddress) { LogPrivacy.Addresses(rawValue: $0) },
             skipping: try source.list(Setting.requestLogSkip) { LogPrivacy.Skip($0) })
         writers = try source.number(Setting.requestLogWriters)
+        accessLog = source.text(Setting.accessLog).map { $0 == "-" ? .standardOutput : .file($0) }
     }
 
-    /// Returns the log of an instance; nil if requests have no lines.
-    func makeLog() -> RequestLog? {
-        mode == .on ? RequestLog(capacity: buffer, ratio: ratio, privacy: privacy) : nil
+    /// Returns the log of an instance; nil if requests are neither logged nor counted.
+    /// - Parameter traffic: receives the counts of requests.
+    func makeLog(_ traffic: TrafficRecorder) -> RequestLog? {
+        if mode == .none, accessLog == nil { return nil }
+        return RequestLog(
+            writesRows: mode == .on, writesAccessLog: accessLog != nil, capacity: buffer, ratio: ratio, privacy: privacy,
+            traffic: mode == .none ? nil : traffic)
     }
 }
 

@@ -221,4 +221,7 @@ struct SettingTable: Sendable {
     let requestLogWriters = Setting(
         .requestLog, "request_log_writers", .number(1...4), default: "1",
         "Connections that write lines; more than one does not keep their order")
+    let accessLog = Setting(
+        .requestLog, "access_log", .text("a file, or - for standard output"), unset: "no access log",
+        "A file that gets a JSON line for each request, or - for standard output; reopened on SIGUSR1")
 }

@@ -7,7 +7,7 @@ import Synchronization
 /// The roll-ups in PostgreSQL, as one process writes them.
 public final class PostgresTrafficStore: TrafficStore {
     private let pool: PostgresPool
-    private let instance: String
+    private let instance: @Sendable () -> String
     /// Identifies this process among those that write roll-ups.
     private let writer: PostgresUUID
     /// The number of the instance's name in the database.
@@ -15,8 +15,8 @@ public final class PostgresTrafficStore: TrafficStore {
 
     /// - Parameters:
     ///   - pool: connections for the writes. The caller runs it.
-    ///   - instance: the name of the instance, 1 to 512 bytes.
-    public init(pool: PostgresPool, instance: String) {
+    ///   - instance: the name of the instance, 1 to 512 bytes. Evaluated at the first write.
+    public init(pool: PostgresPool, instance: @autoclosure @escaping @Sendable () -> String) {
         self.pool = pool
         self.instance = instance
         writer = PostgresUUID(KeyID.generate())
@@ -45,7 +45,7 @@ public final class PostgresTrafficStore: TrafficStore {
         _ = try await pool.query(RollupSQL.forgetWriters)
         while true {
             for sql in [RollupSQL.findInstance, RollupSQL.addInstance] {
-                guard let row = try await pool.query(sql, [.text(instance)]).rows.first else { continue }
+                guard let row = try await pool.query(sql, [.text(instance())]).rows.first else { continue }
                 let number = try row.int32(0)
                 instanceNumber.withLock { $0 = number }
                 return number

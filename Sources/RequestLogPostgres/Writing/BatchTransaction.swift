@@ -89,7 +89,7 @@ final class BatchTransaction: Sendable {
 
     private func begin(_ transaction: PostgresTransaction) async throws {
         let result = try await transaction.query(
-            "SELECT pg_current_xact_id() FROM set_config('synchronous_commit', 'off', true)")
+            "SELECT pg_current_xact_id()")
         if let row = result.rows.first { transactionID.store(try row.xid8(0), ordering: .relaxed) }
     }
 

@@ -45,7 +45,7 @@ struct LogBatch: Sendable {
     /// Calls `body` with each line.
     func withLines(_ body: (RequestLine) throws -> Void) rethrows {
         for page in pages {
-            try page.forEach({ line in if days?.contains(line.at) ?? true { try body(line) } })
+            try page.forEachLine { line in if days?.contains(line.at) ?? true { try body(line) } }
         }
         guard days?.contains(gap.at) ?? true else { return }
         // The weight of a line is limited.
@@ -68,11 +68,11 @@ struct LogBatch: Sendable {
     ) -> (lines: Int, requests: Int) {
         var (lines, requests) = (0, 0)
         for page in pages {
-            page.forEach({ line in
+            page.forEachLine { line in
                 guard isCounted(line) else { return }
                 lines += 1
                 requests += Int(line.weight)
-            })
+            }
         }
         return (lines, requests)
     }
