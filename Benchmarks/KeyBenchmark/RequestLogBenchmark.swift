@@ -8,8 +8,8 @@ import Logging
 import RequestLog
 import RequestLogPostgres
 
-/// Measures the writer of the request log: lines per second in one session, CPU of PostgreSQL and bytes per line, and the
-/// longest transaction while partitions are made and dropped.
+/// Measures the writer of the request log: lines per second in one session, CPU of PostgreSQL and bytes per line, and
+/// the longest transaction while partitions are made and dropped.
 enum RequestLogBenchmark {
     private static let owners = 2_000
     private static let keys = 100_000
@@ -57,7 +57,7 @@ enum RequestLogBenchmark {
                         """)
                 try await connection.execute(script: "SELECT request_log_tend(\(calls % 14), 7, 0)")
                 calls += 1
-                try await Task.sleep(for: .milliseconds(200))
+                try? await Task.sleep(for: .milliseconds(200))
             }
             return calls
         }

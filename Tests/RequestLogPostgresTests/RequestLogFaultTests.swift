@@ -86,7 +86,7 @@ struct RequestLogFaultTests {
         }
     }
 
-    @Test("a commit with a lost result is neither repeated nor lost", arguments: LossyProxy.Fault.allCases)
+    @Test("the lines of a commit with a lost result are written once", arguments: LossyProxy.Fault.allCases)
     func lostResult(_ fault: LossyProxy.Fault) async throws {
         try await LogFixture.with { fixture in
             try await fixture.tend()

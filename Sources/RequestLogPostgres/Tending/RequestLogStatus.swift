@@ -13,8 +13,8 @@ public struct RequestLogStatus: Sendable {
     /// True if the role may run `request_log_tend`.
     public let mayTend: Bool
 
-    /// Reads the state from the catalogues and statistics of PostgreSQL. The number of lines is an estimate. Returns nil
-    /// if there is no log.
+    /// Reads the state from the catalogues and statistics of PostgreSQL. The number of lines is an estimate. Returns
+    /// nil if there is no log.
     public init?(on connection: PostgresConnection) async throws(PostgresError) {
         let result = try await connection.query(
             """
