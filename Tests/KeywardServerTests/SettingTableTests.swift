@@ -78,7 +78,9 @@ struct SettingTableTests {
             "KEYWARD_REQUEST_LOG_QUERY": "names", "KEYWARD_REQUEST_LOG_ADDRESS": "network",
             "KEYWARD_REQUEST_LOG_WRITERS": "4",
         ])
-        #expect(all.mode == .off && all.makeLog() == nil && all.retention == RequestLogRetention(days: 0, bytes: 0))
+        #expect(all.mode == .off && all.retention == RequestLogRetention(days: 0, bytes: 0) && all.accessLog == nil)
+        #expect(try settings(["KEYWARD_ACCESS_LOG": "-"]).accessLog == .standardOutput)
+        #expect(try settings(["KEYWARD_ACCESS_LOG": "/a"]).accessLog == .file("/a"))
         #expect(all.ratio == 0.25 && all.privacy.queries == .names && all.privacy.addresses == .network)
         #expect(all.writers == 4)
         for (name, text) in [
