@@ -134,7 +134,8 @@ let package = Package(
         .target(
             name: "KeywardMiddleware",
             dependencies: [
-                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeywardGuard", "LibPQ", lifecycle, logging,
+                "AuthKeys", "AuthKeysPostgres", "HTTPCredentials", "KeywardGuard", "LibPQ", "RequestLog",
+                "RequestLogPostgres", lifecycle, logging,
             ],
             swiftSettings: strict
         ),

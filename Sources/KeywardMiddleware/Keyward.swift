@@ -4,6 +4,8 @@ public import HTTPCredentials
 public import KeywardGuard
 import LibPQ
 public import Logging
+import RequestLog
+import RequestLogPostgres
 import ServiceLifecycle
 
 /// A service that verifies keys in the process of an app. It reads them from the PostgreSQL of `keyward serve`.
@@ -17,6 +19,9 @@ public final class Keyward: KeyVerification {
     public let requests: RequestVerifier
     private let verification: PostgresVerification
     private let direct: PostgresTarget
+    /// Nil if requests leave no lines.
+    private let log: RequestLog?
+    private let logDatabase: RequestLogDatabase
     private let databaseWait: Duration
     private let allowsNewerSchema: Bool
     private let identity: InstanceIdentity
@@ -30,6 +35,8 @@ public final class Keyward: KeyVerification {
     ///   - maxStaleness: the time for which keys stay valid while the database cannot be read; zero for not at all.
     ///   - databaseWait: the timeout for reaching the database at start.
     ///   - usageInterval: the interval of writing usage counts to the database; nil to write none.
+    ///   - logsRequests: true to write a line for each request into the request log, without its query.
+    ///   - logsAddresses: false to keep the addresses of clients out of these lines.
     ///   - instanceName: the name of this app in the list of instances, 1 to 64 printable characters, which should stay
     ///     the same after a restart; nil for the names of the host and of the program.
     ///   - allowsNewerSchema: true to start on the tables of a newer Keyward. Its keys may have limits that this build
@@ -37,7 +44,7 @@ public final class Keyward: KeyVerification {
     public init(
         database: String, listenDatabase: String? = nil, options: KeywardOptions = KeywardOptions(),
         maxStaleness: Duration = .seconds(3_600), databaseWait: Duration = .seconds(30),
-        usageInterval: Duration? = .seconds(30), instanceName: String? = nil, allowsNewerSchema: Bool = false,
+        usageInterval: Duration? = .seconds(30), logsRequests: Bool = true, logsAddresses: Bool = true, instanceName: String? = nil, allowsNewerSchema: Bool = false,
         logger: Logger
     ) throws(KeywardError) {
         let target = try Self.target(database, "database")
@@ -50,7 +57,14 @@ public final class Keyward: KeyVerification {
         verification = PostgresVerification(
             target: target, direct: listen, maxStaleness: maxStaleness, usageInterval: usageInterval, logger: logger)
         direct = listen ?? target
+        logDatabase = RequestLogDatabase(
+            target: target, isPooled: listen != nil, instance: identity.name, tends: false, logger: logger)
+        log = logsRequests
+            ? RequestLog(privacy: LogPrivacy(addresses: logsAddresses ? .full : .none), traffic: logDatabase.traffic)
+            : nil
+        if let traffic = log?.traffic { verification.heartbeat.addFigures { traffic.live.figures() } }
         requests = options.requests(verifiedBy: verification.verifier, usage: verification.usage)
+            .recording(to: log.map { SurfaceRecorder(log: $0, surface: .middleware) })
         self.options = options
         self.databaseWait = databaseWait
         self.allowsNewerSchema = allowsNewerSchema
@@ -98,8 +112,30 @@ public final class Keyward: KeyVerification {
             }
         }
         startup.end()
-        await cancelWhenGracefulShutdown { await self.verification.follow(from: watermark, as: self.identity) }
+        if let log {
+            await logDatabase.run(log, within: Self.drain) { _ in
+                await self.follow(from: watermark)
+                log.close()
+            }
+        } else {
+            await follow(from: watermark)
+        }
         await verification.end()
+    }
+
+    /// The maximum time for which shutdown waits for lines and counts of requests to be written.
+    private static let drain = Duration.seconds(10)
+
+    /// Follows the changes of keys until graceful shutdown begins.
+    private func follow(from watermark: Watermark) async {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.verification.follow(from: watermark, as: self.identity) }
+                group.addTask {
+                    while (try? await Task.sleep(for: .seconds(1))) != nil { self.log?.tick(at: .now) }
+                }
+            }
+        }
     }
 
     private func checkSchema() async throws {
@@ -112,11 +148,23 @@ public final class Keyward: KeyVerification {
         do {
             try await VerificationSchema.check(
                 on: connection, recordsUse: verification.usage != nil, allowsNewer: allowsNewerSchema)
+            await checkLog(on: connection)
             await connection.close()
         } catch {
             await connection.close()
             throw KeywardError(error)
         }
+    }
+
+    /// Closes the log if the role may not write it. Verification does not depend on it.
+    private func checkLog(on connection: PostgresConnection) async {
+        guard let log, let missing = try? await VerificationSchema.missingForLog(on: connection), !missing.isEmpty else {
+            return
+        }
+        log.close()
+        logger.notice(
+            "requests leave no line in the request log, because this role lacks rights",
+            metadata: ["rights": "\(missing.joined(separator: ", "))"])
     }
 
     private static func name(_ text: String?) throws(KeywardError) -> InstanceName {

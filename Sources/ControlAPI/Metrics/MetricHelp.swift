@@ -47,6 +47,8 @@ enum MetricHelp {
         "keyward_reconciliation_differences_total":
             "Keys that differed between memory and database without a change in the feed.",
         "keyward_reconciliation_passes_total": "Comparisons of all keys in memory with the database.",
+        "keyward_access_log_dropped_total": "Requests that are missing from the access log.",
+        "keyward_access_log_lines_total": "Lines of the access log that were written.",
         "keyward_request_rollup_write_failures_total": "Attempts to write the roll-ups of requests that failed.",
         "keyward_request_rollup_write_seconds": "Time that a write of the roll-ups of requests takes.",
         "keyward_request_log_buffered_bytes": "Memory of the lines of the request log that are not written yet.",

@@ -83,6 +83,7 @@ struct Instance: Service {
             target: database.target, isPooled: settings.listenDatabase != nil, instance: name.text,
             retention: settings.requestLog.retention, writers: settings.requestLog.writers, logger: logger)
         let log = settings.requestLog.makeLog(logDatabase.traffic)
+        if let traffic = log?.traffic { verification.heartbeat.addFigures { traffic.live.figures() } }
         let gateway = Gateway(
             configuration: gatewayConfiguration, verifier: verifier, usage: usage, log: log, logger: logger)
         let gatewayAddress = try await bind(gateway)

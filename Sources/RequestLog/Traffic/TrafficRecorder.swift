@@ -17,6 +17,9 @@ public actor TrafficRecorder {
     /// bytes.
     static let groupsLimit = 200_000
 
+    /// The requests of the last seconds.
+    public nonisolated let live: LiveTraffic
+
     private let store: any TrafficStore
     private let tick: Duration
     private let minuteInterval: Duration
@@ -41,6 +44,7 @@ public actor TrafficRecorder {
         store: any TrafficStore, tick: Duration = .seconds(10), minuteInterval: Duration = .seconds(60),
         hourInterval: Duration = .seconds(300), time: TimeSource = .system, logger: Logger
     ) {
+        live = LiveTraffic(time: time)
         self.store = store
         self.tick = tick
         self.minuteInterval = minuteInterval
@@ -51,7 +55,9 @@ public actor TrafficRecorder {
 
     /// Adds counts. Takes a lock for a moment.
     public nonisolated func add(_ counts: TrafficCounts) {
-        if !counts.isEmpty { handedOver.withLock { $0.append(counts) } }
+        if counts.isEmpty { return }
+        live.add(counts)
+        handedOver.withLock { $0.append(counts) }
     }
 
     /// Writes at the intervals until the task is cancelled.
