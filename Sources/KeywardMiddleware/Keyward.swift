@@ -53,7 +53,8 @@ public final class Keyward: KeyVerification {
         if let usageInterval, usageInterval <= .zero {
             throw KeywardError(.option, "usageInterval takes a duration longer than zero, or nil")
         }
-        identity = InstanceIdentity(name: try Self.name(instanceName), kind: .middleware)
+        let identity = InstanceIdentity(name: try Self.name(instanceName), kind: .middleware)
+        self.identity = identity
         verification = PostgresVerification(
             target: target, direct: listen, maxStaleness: maxStaleness, usageInterval: usageInterval, logger: logger)
         direct = listen ?? target

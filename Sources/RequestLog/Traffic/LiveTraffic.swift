@@ -28,9 +28,9 @@ public final class LiveTraffic: Sendable {
         let now = time.uptime()
         let counts = recent.withLock { recent in recent.filter { now - $0.at <= Self.window }.map(\.counts) }
         var all = TrafficTotals()
-        for minute in counts.joined(\.minutes) { all.add(minute.sum, outcome: minute.group.outcome) }
+        for minute in counts.map(\.minutes).joined() { all.add(minute.sum, outcome: minute.group.outcome) }
         var keys: [KeyID: Int64] = [:]
-        for hour in counts.joined(\.hours) { keys[hour.group.keyID, default: 0] += hour.totals.sum.requests }
+        for hour in counts.map(\.hours).joined() { keys[hour.group.keyID, default: 0] += hour.totals.sum.requests }
         var requests: [String: JSONValue] = [:]
         for outcome in RequestOutcome.allCases { requests[outcome.name] = .integer(all.outcomes[outcome]) }
         var figures: [String: JSONValue] = [
@@ -48,11 +48,5 @@ public final class LiveTraffic: Sendable {
 
     private static func busiest(_ keys: [KeyID: Int64]) -> [(KeyID, Int64)] {
         keys.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(busiestLimit).map { ($0.key, $0.value) }
-    }
-}
-
-extension [TrafficCounts] {
-    fileprivate func joined<Element>(_ part: (TrafficCounts) -> [Element]) -> FlattenSequence<[[Element]]> {
-        map(part).joined()
     }
 }
