@@ -44,7 +44,8 @@ public final class Keyward: KeyVerification {
     public init(
         database: String, listenDatabase: String? = nil, options: KeywardOptions = KeywardOptions(),
         maxStaleness: Duration = .seconds(3_600), databaseWait: Duration = .seconds(30),
-        usageInterval: Duration? = .seconds(30), logsRequests: Bool = true, logsAddresses: Bool = true, instanceName: String? = nil, allowsNewerSchema: Bool = false,
+        usageInterval: Duration? = .seconds(30), logsRequests: Bool = true, logsAddresses: Bool = true,
+        instanceName: String? = nil, allowsNewerSchema: Bool = false,
         logger: Logger
     ) throws(KeywardError) {
         let target = try Self.target(database, "database")
@@ -60,7 +61,8 @@ public final class Keyward: KeyVerification {
         direct = listen ?? target
         logDatabase = RequestLogDatabase(
             target: target, isPooled: listen != nil, instance: identity.name, tends: false, logger: logger)
-        log = logsRequests
+        log =
+            logsRequests
             ? RequestLog(privacy: LogPrivacy(addresses: logsAddresses ? .full : .none), traffic: logDatabase.traffic)
             : nil
         if let traffic = log?.traffic { verification.heartbeat.addFigures { traffic.live.figures() } }
@@ -159,7 +161,8 @@ public final class Keyward: KeyVerification {
 
     /// Closes the log if the role may not write it. Verification does not depend on it.
     private func checkLog(on connection: PostgresConnection) async {
-        guard let log, let missing = try? await VerificationSchema.missingForLog(on: connection), !missing.isEmpty else {
+        guard let log, let missing = try? await VerificationSchema.missingForLog(on: connection), !missing.isEmpty
+        else {
             return
         }
         log.close()

@@ -81,13 +81,16 @@ struct RequestLogServiceTests {
         for path in ["/\(token)", "/x/\(encoded)", "/a?key=\(token)&b", "/a?\(encoded)"] {
             let answer = try await instance.send(
                 .POST, instance.gateway + path, key: token,
-                fields: [("User-Agent", token), ("Referer", "https://a/\(token)"), ("Cookie", "k=\(token)"), ("X-C", body)],
+                fields: [
+                    ("User-Agent", token), ("Referer", "https://a/\(token)"), ("Cookie", "k=\(token)"), ("X-C", body),
+                ],
                 body: body + token)
             #expect(answer.status == 200)
         }
         let requests = instance.control + "/admin/api/v1/requests"
         try await eventually("the lines") {
-            try await instance.send(.GET, requests, key: instance.adminKey).text.components(separatedBy: "request_id").count == 5
+            try await instance.send(.GET, requests, key: instance.adminKey).text.components(separatedBy: "request_id")
+                .count == 5
         }
         let shown = try await instance.send(.GET, requests, key: instance.adminKey).text
         #expect(try await instance.stop() == 0)
@@ -140,7 +143,9 @@ struct RequestLogServiceTests {
         let instance = try await KeywardProcess.start(
             database: database.connectionString, arguments: ["--access-log", path, "--request-log", "none"])
         #expect(try await instance.call(nil, path: "/one").status == 401)
-        try await eventually("the line") { (try? String(contentsOfFile: path, encoding: .utf8))?.contains("/one") ?? false }
+        try await eventually("the line") {
+            (try? String(contentsOfFile: path, encoding: .utf8))?.contains("/one") ?? false
+        }
         try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
         kill(instance.processID, SIGUSR1)
         try await eventually("the new file") { FileManager.default.fileExists(atPath: path) }
@@ -150,7 +155,9 @@ struct RequestLogServiceTests {
         let refused = try await KeywardProcess.run(
             ["serve", "--access-log", folder + "/none/access.log"],
             environment: ["KEYWARD_DATABASE_URL": database.connectionString, "KEYWARD_ADMIN_KEY": instance.adminKey])
-        #expect(refused.status != 0 && refused.error.contains("--access-log") || refused.error.contains("KEYWARD_ACCESS_LOG"))
+        #expect(
+            refused.status != 0 && refused.error.contains("--access-log")
+                || refused.error.contains("KEYWARD_ACCESS_LOG"))
         try await database.drop()
     }
 

@@ -72,9 +72,9 @@ public struct DurationCounts: Sendable, Equatable {
     /// Returns an estimate of the duration that a part of the durations does not exceed, in microseconds; nil without
     /// durations.
     ///
-    /// The bucket of the percentile is exact, and the estimate assumes that its durations are uniformly distributed. The
-    /// error is thus smaller than the width of the bucket. The last bucket has no width: its estimate is its lower bound,
-    /// ten seconds, and the true percentile is longer.
+    /// The bucket of the percentile is exact, and the estimate assumes that its durations are uniformly distributed.
+    /// The error is thus smaller than the width of the bucket. The last bucket has no width: its estimate is its lower
+    /// bound, ten seconds, and the true percentile is longer.
     /// - Parameter part: 0 to 1, such as 0.95.
     public func percentile(_ part: Double) -> Double? {
         let total = total

@@ -34,7 +34,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
     /// True if the action only reads.
     public var isRead: Bool {
         switch self {
-        case .keyRead, .keyVerify, .adminKeyRead, .auditRead, .auditExport, .instancesRead, .requestRead, .requestExport:
+        case .keyRead, .keyVerify, .adminKeyRead, .auditRead, .auditExport, .instancesRead, .requestRead,
+            .requestExport:
             true
         case .keyCreate, .keyUpdate, .keyRotate, .keyEndPreviousSecret, .keyDeactivate, .keyDelete, .keyImport,
             .adminKeyCreate, .adminKeyUpdate, .adminKeyDeactivate, .auditRestored, .auditOmitted,

@@ -37,8 +37,8 @@ public struct TrafficQuery: Sendable, Equatable {
 
     /// - Parameters:
     ///   - since: a time in the first point.
-    ///   - until: a time after the first point's beginning. The last point is the one before it, or the one that it lies
-    ///     in.
+    ///   - until: a time after the first point's beginning. The last point is the one before it, or the one that
+    ///     contains it.
     /// - Throws: `.invalid` for an empty period, or one with too many points.
     public init(step: Step, since: Timestamp, until: Timestamp) throws(AuthKeyError) {
         let length = step.microseconds

@@ -10,11 +10,6 @@ import Synchronization
 /// A thread of its own writes, so that a slow disk or reader holds up neither an event loop nor a task. Requests wait
 /// in the queue of `RequestLog`, which counts those that find no space.
 final class AccessLog: Sendable {
-    enum Destination: Sendable, Equatable {
-        case standardOutput
-        case file(String)
-    }
-
     private struct State {
         var descriptor: Int32
         /// True after a write that failed, and may have ended within a line.
@@ -26,7 +21,7 @@ final class AccessLog: Sendable {
 
     private let log: RequestLog
     private let queue: PageQueue
-    private let destination: Destination
+    private let destination: AccessLogDestination
     private let instance: String
     private let logger: Logger
     private let state: Mutex<State>
@@ -38,7 +33,7 @@ final class AccessLog: Sendable {
     ///   - queue: the pages of `log` for the access log.
     ///   - instance: the name of this instance.
     init(
-        _ destination: Destination, of log: RequestLog, queue: PageQueue, instance: String, logger: Logger
+        _ destination: AccessLogDestination, of log: RequestLog, queue: PageQueue, instance: String, logger: Logger
     ) throws(OpenFailure) {
         self.destination = destination
         self.log = log
@@ -117,7 +112,7 @@ final class AccessLog: Sendable {
             metadata: ["error": "\(String(cString: strerror(failure.error)))"])
     }
 
-    private static func open(_ destination: Destination) throws(OpenFailure) -> Int32 {
+    private static func open(_ destination: AccessLogDestination) throws(OpenFailure) -> Int32 {
         guard case .file(let path) = destination else { return STDOUT_FILENO }
         let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw OpenFailure(path: path, reason: String(cString: strerror(errno))) }

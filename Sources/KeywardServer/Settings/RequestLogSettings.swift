@@ -2,6 +2,12 @@ import AuthKeys
 import RequestLog
 import RequestLogPostgres
 
+/// The place that the access log is written to.
+enum AccessLogDestination: Sendable, Equatable {
+    case standardOutput
+    case file(String)
+}
+
 /// The settings of the request log.
 struct RequestLogSettings: Sendable {
     enum Mode: String, Sendable, CaseIterable {
@@ -22,7 +28,7 @@ struct RequestLogSettings: Sendable {
     let privacy: LogPrivacy
     let writers: Int
     /// Nil without an access log.
-    let accessLog: AccessLog.Destination?
+    let accessLog: AccessLogDestination?
 
     init(_ source: SettingsSource) throws(SettingsError) {
         mode = try source.value(Setting.requestLog) { Mode(rawValue: $0) }
@@ -45,7 +51,8 @@ struct RequestLogSettings: Sendable {
     func makeLog(_ traffic: TrafficRecorder) -> RequestLog? {
         if mode == .none, accessLog == nil { return nil }
         return RequestLog(
-            writesRows: mode == .on, writesAccessLog: accessLog != nil, capacity: buffer, ratio: ratio, privacy: privacy,
+            writesRows: mode == .on, writesAccessLog: accessLog != nil, capacity: buffer, ratio: ratio,
+            privacy: privacy,
             traffic: mode == .none ? nil : traffic)
     }
 }

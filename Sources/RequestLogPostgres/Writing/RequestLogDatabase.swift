@@ -43,8 +43,8 @@ public struct RequestLogDatabase: Sendable {
         self.logger = logger
     }
 
-    /// Writes a log and its roll-ups while `body` runs, and then what is left, for at most the given time each. The rest
-    /// is dropped and counted.
+    /// Writes a log and its roll-ups while `body` runs, and then what is left, for at most the given time each. The
+    /// rest is dropped and counted.
     /// - Parameter body: gets the writer. Must close the log before it returns, after all of its loggers.
     public func run(_ log: RequestLog, within limit: Duration, _ body: (RequestLogWriter) async -> Void) async {
         let writer = RequestLogWriter(
