@@ -61,9 +61,11 @@ public final class Keyward: KeyVerification {
         direct = listen ?? target
         logDatabase = RequestLogDatabase(
             target: target, isPooled: listen != nil, instance: identity.name, tends: false, logger: logger)
+        var privacy = LogPrivacy(addresses: logsAddresses ? .full : .none)
+        privacy.schemes = verification.index.schemes
         log =
             logsRequests
-            ? RequestLog(privacy: LogPrivacy(addresses: logsAddresses ? .full : .none), traffic: logDatabase.traffic)
+            ? RequestLog(privacy: privacy, traffic: logDatabase.traffic)
             : nil
         if let traffic = log?.traffic { verification.heartbeat.addFigures { traffic.live.figures() } }
         requests = options.requests(verifiedBy: verification.verifier, usage: verification.usage)

@@ -25,6 +25,9 @@ struct LogPrivacyTests {
             ("/kw%255f\(token.dropFirst(3))", "/\(redacted)"),
             ("/" + token.utf8.map { "%" + String($0, radix: 16) }.joined(), "/\(redacted)"),
             ("/my_own_prefix_\(token.dropFirst(3))", "/my_own_prefix_..." + token.suffix(4)),
+            ("/a?x_\(String(repeating: "Z", count: 49))&u=kw%255f\(token.dropFirst(3))", "/a?x_...ZZZZ&u=\(redacted)"),
+            ("/kw%C1%9F\(token.dropFirst(3))", "/kw%C1%9F...\(token.suffix(4))"),
+            ("/kw-\(token.dropFirst(3))", "/kw-...\(token.suffix(4))"),
             // A checksum that does not match may be a typing error.
             ("/\(token.dropLast(5))00000", "/kw_...0000"),
         ])
@@ -89,5 +92,42 @@ struct LogPrivacyTests {
         }
         #expect(skips("GET", "/health") && skips("PUT", "/static/a/b"))
         #expect(!skips("POST", "/health") && !skips("GET", "/healthy") && !skips("GET", "/statics"))
+    }
+
+    @Test("a text that is encoded more often than anyone needs is omitted")
+    func nested() {
+        let text = "/" + Self.token.replacing("_", with: "%2525252525255f")
+        #expect(clean(.with { $0.path = text }).path == "...")
+    }
+
+    @Test("a token that the end of a cut text hides in part is redacted")
+    func cutToken() {
+        let line = TestLine.with {
+            ($0.path, $0.flags) = ("/x/" + Self.token.dropLast(9), .cut)
+        }
+        #expect(clean(line).path.hasPrefix("/x/kw_...") && clean(line).path.utf8.count == 13)
+    }
+
+    @Test(
+        "tokens with the prefix of an imported scheme are redacted, other texts are not",
+        arguments: [
+            ("/dl/sk_live_4f1b2c9e7a60d853", "/dl/sk_live_...d853"), ("/a;k=sk_live_4f1b2c9e,b", "/a;k=sk_live_...2c9e,b"),
+            ("/sk%5flive_4f1b2c9e7a60d853", "/sk_live_...d853"), ("/desk_live_4f1b2c9e7a60d853", "/desk_live_4f1b2c9e7a60d853"),
+            ("/sk_live_short", "/sk_live_short"),
+        ])
+    func imported(path: String, expected: String) throws {
+        let schemes = TokenSchemes()
+        schemes.add([try #require(TokenScheme(prefix: "sk_live_", algorithm: .sha256, part: .token))])
+        var privacy = LogPrivacy()
+        privacy.schemes = schemes
+        #expect(clean(.with { $0.path = path }, privacy).path == expected)
+    }
+
+    @Test("methods and names of programs that may be parts of keys are not kept")
+    func methods() {
+        #expect(clean(.with { $0.method = "kw_FTFp86vljPmxGXWTsouvjpOt28H" }).method == "OTHER")
+        #expect(clean(.with { $0.method = "M-SEARCH" }).method == "M-SEARCH")
+        #expect(clean(.with { $0.agent = "a-kw_FTFp86vljPmxGXWTsouvj" }).agent == "")
+        #expect(clean(.with { $0.agent = "python-requests" }).agent == "python-requests")
     }
 }

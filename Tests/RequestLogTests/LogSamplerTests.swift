@@ -57,4 +57,17 @@ struct LogSamplerTests {
         #expect(weights(&sampler, .admitted, 100, second: 2, pressure: 6).count == 1)
         #expect(weights(&sampler, .refused, 100, second: 2, pressure: 8).count == 10)
     }
+
+    @Test("requests that a busy second omitted last are lost with it, and not added to a later request")
+    func lost() {
+        var sampler = LogSampler()
+        let budget = LogSampler.budgets[LogSampler.Class.anonymous.rawValue]
+        #expect(weights(&sampler, .anonymous, budget + 40).count == budget)
+        #expect(sampler.takeLost(in: 0) == 0 && sampler.takeLost(in: 1) == 40 && sampler.takeLost(in: 2) == 0)
+        #expect(weights(&sampler, .anonymous, 1, second: 9) == [1])
+        // A ratio omits requests in every second, and the next line stands for them.
+        var usual = LogSampler(ratio: 0.1)
+        #expect(weights(&usual, .admitted, 9) == [] && usual.takeLost(in: 1) == 0)
+        #expect(weights(&usual, .admitted, 1, second: 1) == [10])
+    }
 }

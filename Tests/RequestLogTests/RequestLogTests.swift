@@ -90,4 +90,16 @@ struct RequestLogTests {
         #expect(names.number(of: "a:1") == 1 && names.number(of: "b:1") == 2 && names.number(of: "a:1") == 1)
         #expect(names.name(2) == "b:1" && names.name(0) == nil && names.name(3) == nil)
     }
+
+    @Test("a waiting page takes the memory of its lines")
+    func memory() throws {
+        let log = RequestLog(capacity: 1 << 20)
+        let rows = try #require(log.rows)
+        for second in 1...100 {
+            line(at: Int64(second)).with { log.note($0) }
+            log.tick(at: Timestamp(microseconds: Int64(second + 1) * 1_000_000))
+        }
+        #expect(rows.bytes < 100 * 1_000)
+        #expect(rows.takeLines().count == 100 && rows.bytes == 0)
+    }
 }

@@ -10,6 +10,7 @@ struct StatisticsRoutes: AdminRoutes {
     static let noun = "request"
 
     let service: AuthKeyService
+    let searches: RequestSearches
 
     var routes: [AdminRoute] {
         [
@@ -22,7 +23,7 @@ struct StatisticsRoutes: AdminRoutes {
         _ request: Request, _ context: ControlContext, _ call: AdminCall
     ) async throws -> Response {
         let query = try context.ask(try StatisticsParameters(request.uri), at: service.now)
-        let report = try await service.traffic(query, for: call.admin)
+        let report = try await searches.computeStatistics { try await service.traffic(query, for: call.admin) }
         return try JSONBody.response(StatisticsJSON(report, of: query))
     }
 }

@@ -20,7 +20,7 @@ extension FrontConnection {
         headBytes.withUnsafeReadableBytes { bytes in
             holder.withOwner { owner in
                 line.owner = owner
-                if record.hasHead { describeHead(in: bytes, for: &line) }
+                if record.hasHead { describeHead(in: bytes, for: &line) } else { line.address = forwarded.peer }
                 loop.requestLog?.log(line)
             }
         }

@@ -8,7 +8,8 @@ import NIOCore
 /// Keyward writes them itself. If the peer is a trusted proxy, its addresses come first, back to the first invalid one.
 /// Its protocol and host are used if they are valid.
 struct Forwarded {
-    private let peer: IPAddress?
+    /// The address of the other end of the connection.
+    let peer: IPAddress?
     private let proxies: [IPNetwork]
     private let isTrusted: Bool
     private let isSecure: Bool

@@ -42,7 +42,7 @@ public enum AuthKeyError: Error, Sendable, Equatable {
 
     /// A kind of operations whose number at a time is bounded.
     public enum Concurrent: String, Sendable {
-        case searches, exports, tails
+        case searches, exports, tails, statistics
     }
 
     /// The effect of repeating a request whose outcome is unknown.

@@ -9,6 +9,8 @@ public final class RequestSearches: Sendable {
     /// The maximum number of exports at a time. They leave slots to searches.
     public static let exportLimit = 2
     public static let tailLimit = 8
+    /// The maximum number of statistics at a time. Each uses a connection for some seconds at most.
+    public static let statisticsLimit = 2
     /// The longest time of a search.
     public static let budget = Duration.seconds(2)
     /// The number of lines that an export reads at a time.
@@ -20,6 +22,7 @@ public final class RequestSearches: Sendable {
     let slots = SearchSlots(searchLimit)
     private let exports = SearchSlots(exportLimit)
     private let tails = SearchSlots(tailLimit)
+    private let statistics = SearchSlots(statisticsLimit)
 
     public init(log: any RequestLogReader, trail: any AuditTrail, budget: Duration = RequestSearches.budget) {
         self.log = log
@@ -67,6 +70,13 @@ public final class RequestSearches: Sendable {
     ) throws(AuthKeyError) -> RequestTail {
         guard let slot = tails.take() else { throw .tooMany(.tails) }
         return RequestTail(searches: self, slot: slot, query: query, scope: admin.owners, after: position)
+    }
+
+    /// Computes statistics unless too many are being computed.
+    public func computeStatistics<Report>(_ compute: () async throws -> Report) async throws -> Report {
+        guard let slot = statistics.take() else { throw AuthKeyError.tooMany(.statistics) }
+        defer { withExtendedLifetime(slot) {} }
+        return try await compute()
     }
 
     static let cancelled = AuthKeyError.store(StoreError(.unavailable, detail: "the call was cancelled"))

@@ -49,7 +49,8 @@ struct RequestFollower {
         }
         guard event.type == nil, !event.data.isEmpty else { return }
         let line = try ControlClient.decode(RequestJSON.self, ControlClient.Answer(body: event.data))
-        guard remember(line.requestID) else { return }
+        // The questions of a batch share their id.
+        guard remember(line.at + line.requestID) else { return }
         try Console.out(client.json ? String(decoding: event.data, as: UTF8.self) : RequestTable.line(line))
     }
 

@@ -82,7 +82,7 @@ struct Instance: Service {
         let logDatabase = RequestLogDatabase(
             target: database.target, isPooled: settings.listenDatabase != nil, instance: name.text,
             retention: settings.requestLog.retention, writers: settings.requestLog.writers, logger: logger)
-        let log = settings.requestLog.makeLog(logDatabase.traffic)
+        let log = settings.requestLog.makeLog(logDatabase.traffic, schemes: index.schemes)
         if let traffic = log?.traffic { verification.heartbeat.addFigures { traffic.live.figures() } }
         let gateway = Gateway(
             configuration: gatewayConfiguration, verifier: verifier, usage: usage, log: log, logger: logger)

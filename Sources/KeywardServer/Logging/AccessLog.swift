@@ -114,8 +114,13 @@ final class AccessLog: Sendable {
 
     private static func open(_ destination: AccessLogDestination) throws(OpenFailure) -> Int32 {
         guard case .file(let path) = destination else { return STDOUT_FILENO }
-        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else { throw OpenFailure(path: path, reason: String(cString: strerror(errno))) }
+        // Without waiting for the reader of a named pipe.
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o640)
+        guard descriptor >= 0 else {
+            let reason = errno == ENXIO ? "no program reads this pipe" : String(cString: strerror(errno))
+            throw OpenFailure(path: path, reason: reason)
+        }
+        _ = fcntl(descriptor, F_SETFL, O_APPEND)
         return descriptor
     }
 }

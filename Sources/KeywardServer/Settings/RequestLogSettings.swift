@@ -47,9 +47,13 @@ struct RequestLogSettings: Sendable {
     }
 
     /// Returns the log of an instance; nil if requests are neither logged nor counted.
-    /// - Parameter traffic: receives the counts of requests.
-    func makeLog(_ traffic: TrafficRecorder) -> RequestLog? {
+    /// - Parameters:
+    ///   - traffic: receives the counts of requests.
+    ///   - schemes: the schemes of imported tokens, which lines must not contain.
+    func makeLog(_ traffic: TrafficRecorder, schemes: TokenSchemes) -> RequestLog? {
         if mode == .none, accessLog == nil { return nil }
+        var privacy = privacy
+        privacy.schemes = schemes
         return RequestLog(
             writesRows: mode == .on, writesAccessLog: accessLog != nil, capacity: buffer, ratio: ratio,
             privacy: privacy,

@@ -22,7 +22,7 @@ public struct RequestPage: Sendable {
     private var used = 0
     /// The number of lines.
     public private(set) var count = 0
-    /// The time of the first line.
+    /// The end of the first request, which is the time at which its line was appended.
     public private(set) var began: Timestamp?
 
     public init() {}
@@ -43,7 +43,7 @@ public struct RequestPage: Sendable {
         let length = Layout.fixed + method + path + query + agent + owner + code
         guard used + length <= Self.capacity else { return false }
         if bytes.isEmpty { bytes = [UInt8](repeating: 0, count: Self.capacity) }
-        if count == 0 { began = line.at }
+        if count == 0 { began = Timestamp(microseconds: line.at.microseconds &+ line.microseconds) }
         var flags = line.flags
         if path < line.path.count || query < line.query.count { flags.insert(.cut) }
         bytes.withUnsafeMutableBytes { all in
@@ -99,6 +99,18 @@ public struct RequestPage: Sendable {
         count += 1
         return true
     }
+
+    /// Returns the page without the unused part of its memory, for waiting in a queue.
+    func compacted() -> RequestPage {
+        guard used < bytes.count / 2 else { return self }
+        var page = self
+        page.bytes = Array(bytes[..<used])
+        return page
+    }
+
+    /// The memory of the page in bytes.
+    var footprint: Int { bytes.count + Self.overhead }
+    private static let overhead = 256
 
     /// Calls `body` with each line, in the order in which they were appended.
     public func forEachLine(_ body: (RequestLine) throws -> Void) rethrows {

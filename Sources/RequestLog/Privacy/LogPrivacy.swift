@@ -35,10 +35,17 @@ public struct LogPrivacy: Sendable {
     static let pathLimit = 512
     static let queryLimit = 512
     private static let agentLimit = 32
+    /// The longest run of letters and digits in the name of a program; a longer one may be a part of a key.
+    private static let agentRunLimit = 20
+    /// The length of the longest method that is kept; registered ones have at most 17 characters.
+    private static let methodLimit = 20
+    private static let otherMethod: StaticString = "OTHER"
 
     public let queries: Queries
     public let addresses: Addresses
     private let skipped: [Skip]
+    /// The schemes of imported tokens, whose prefixes reveal a token in a text.
+    public var schemes: TokenSchemes?
 
     public init(queries: Queries = .none, addresses: Addresses = .full, skipping skipped: [Skip] = []) {
         self.queries = queries
@@ -65,15 +72,25 @@ public struct LogPrivacy: Sendable {
     public func clean(_ line: RequestLine, using buffer: inout [UInt8], _ body: (RequestLine) throws -> Void) rethrows {
         buffer.removeAll(keepingCapacity: true)
         var line = line
-        line.flags.formUnion(LogText.append(line.path, limit: Self.pathLimit, to: &buffer))
+        let text = LogText(
+            prefixes: schemes?.all.compactMap { $0.prefix.isEmpty ? nil : Array($0.prefix.utf8) } ?? [])
+        let isCut = line.flags.contains(.cut)
+        line.flags.formUnion(text.append(line.path, isCut: isCut, limit: Self.pathLimit, to: &buffer))
         let path = buffer.count
         switch queries {
         case .none: break
-        case .names: line.flags.formUnion(appendNames(line.query, to: &buffer))
-        case .full: line.flags.formUnion(LogText.append(line.query, limit: Self.queryLimit, to: &buffer))
+        case .names: line.flags.formUnion(appendNames(line.query, isCut: isCut, text, to: &buffer))
+        case .full:
+            line.flags.formUnion(text.append(line.query, isCut: isCut, limit: Self.queryLimit, to: &buffer))
         }
         let query = buffer.count
-        line.flags.formUnion(LogText.append(line.agent, limit: Self.agentLimit, to: &buffer))
+        if Self.isName(line.agent) {
+            line.flags.formUnion(text.append(line.agent, limit: Self.agentLimit, to: &buffer))
+        }
+        if !Self.isMethod(line.method) {
+            line.method = UnsafeRawBufferPointer(
+                start: Self.otherMethod.utf8Start, count: Self.otherMethod.utf8CodeUnitCount)
+        }
         line.address = line.address.flatMap { address in
             switch addresses {
             case .full: address
@@ -90,7 +107,9 @@ public struct LogPrivacy: Sendable {
     }
 
     /// Appends a query with `…` for each value.
-    private func appendNames(_ query: UnsafeRawBufferPointer, to buffer: inout [UInt8]) -> RequestFlags {
+    private func appendNames(
+        _ query: UnsafeRawBufferPointer, isCut: Bool, _ text: LogText, to buffer: inout [UInt8]
+    ) -> RequestFlags {
         var names: [UInt8] = []
         var isValue = false
         for byte in query {
@@ -101,7 +120,26 @@ public struct LogPrivacy: Sendable {
             isValue = true
             names += Self.omitted
         }
-        return names.withUnsafeBytes { LogText.append($0, limit: Self.queryLimit, to: &buffer) }
+        return names.withUnsafeBytes { text.append($0, isCut: isCut, limit: Self.queryLimit, to: &buffer) }
+    }
+
+    /// True for methods as they are registered: upper-case letters and hyphens.
+    private static func isMethod(_ method: UnsafeRawBufferPointer) -> Bool {
+        method.count <= methodLimit
+            && method.allSatisfy { (0x41...0x5A).contains($0) || $0 == UInt8(ascii: "-") }
+    }
+
+    /// True for the name of a program without a part that may be of a key.
+    private static func isName(_ agent: UnsafeRawBufferPointer) -> Bool {
+        var run = 0
+        for byte in agent {
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: run += 1
+            default: run = 0
+            }
+            if run > agentRunLimit { return false }
+        }
+        return true
     }
 
     /// Stands for a value. ASCII, as the rest of the text.

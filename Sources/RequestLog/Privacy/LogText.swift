@@ -1,26 +1,41 @@
 import AuthKeys
 
 /// Rewrites texts of requests for the log: without secrets, in printable ASCII, and bounded.
-enum LogText {
-    /// Percent-encoding is undone so many times to find a token behind it.
-    private static let decodings = 3
+///
+/// A secret is a part with the form of a token, valid or not; any run of as many letters and digits as a token has,
+/// unless it is hexadecimal; and a text that begins with the prefix of imported tokens. Its last four characters stay.
+struct LogText {
+    /// Percent-encoding is undone so many times to find a secret behind it. A text that is encoded more often is
+    /// omitted.
+    private static let decodings = 5
+    /// The least number of characters after the prefix of an imported token.
+    private static let importedLength = 8
+    /// The least number of characters of a token that the end of a cut text hides.
+    private static let cutLength = 12
+
+    /// The prefixes of imported tokens.
+    let prefixes: [[UInt8]]
 
     /// Appends a text to `out`, and returns the flags that the line gets.
     ///
-    /// Whatever has the form of a token, valid or not, is written as `prefix_...last4`, as elsewhere. If
-    /// percent-encoding hides it, the decoded text is written. Bytes outside printable ASCII are percent-encoded.
-    /// - Parameter limit: the maximum number of bytes to append.
-    static func append(_ text: UnsafeRawBufferPointer, limit: Int, to out: inout [UInt8]) -> RequestFlags {
+    /// If percent-encoding hides a secret, the decoded text is written. Bytes outside printable ASCII are
+    /// percent-encoded.
+    /// - Parameters:
+    ///   - isCut: true if the end of the text is missing.
+    ///   - limit: the maximum number of bytes to append.
+    func append(
+        _ text: UnsafeRawBufferPointer, isCut: Bool = false, limit: Int, to out: inout [UInt8]
+    ) -> RequestFlags {
         var flags: RequestFlags = []
         let end = out.count + limit
         func write(_ text: UnsafeRawBufferPointer) {
             var start = 0
-            while let token = firstToken(in: text, from: start) {
+            while let secret = firstSecret(in: text, from: start, isCut: isCut) {
                 flags.insert(.redacted)
-                put(UnsafeRawBufferPointer(rebasing: text[start...token.separator]))
+                put(UnsafeRawBufferPointer(rebasing: text[start..<secret.lowerBound]))
                 for _ in 0..<3 { put(UInt8(ascii: ".")) }
-                put(UnsafeRawBufferPointer(rebasing: text[(token.end - 4)..<token.end]))
-                start = token.end
+                put(UnsafeRawBufferPointer(rebasing: text[(secret.upperBound - 4)..<secret.upperBound]))
+                start = secret.upperBound
             }
             put(UnsafeRawBufferPointer(rebasing: text[start...]))
         }
@@ -32,50 +47,75 @@ enum LogText {
             } else {
                 guard out.count + 3 <= end else { return flags.formUnion(.cut) }
                 out.append(UInt8(ascii: "%"))
-                out.append(hexDigit(byte >> 4))
-                out.append(hexDigit(byte & 0xF))
+                out.append(Self.hexDigit(byte >> 4))
+                out.append(Self.hexDigit(byte & 0xF))
             }
         }
-        if let decoded = hidingToken(text) {
-            decoded.withUnsafeBytes { write($0) }
-        } else {
-            write(text)
+        switch Self.decoded(text) {
+        case .plain: write(text)
+        case .decoded(let decoded):
+            decoded.withUnsafeBytes { decoded in
+                write(firstSecret(in: decoded, from: 0, isCut: isCut) == nil ? text : decoded)
+            }
+        case .nested:
+            flags.insert(.redacted)
+            for _ in 0..<3 { put(UInt8(ascii: ".")) }
         }
         return flags
     }
 
-    /// True if a text has a part with the form of a token.
-    static func holdsToken(_ text: UnsafeRawBufferPointer) -> Bool { firstToken(in: text, from: 0) != nil }
-
-    /// Returns the first part that has the form of a token: an underscore, and at least 49 characters of base62.
-    /// The checksum is ignored, because a mistyped token resembles a secret.
-    private static func firstToken(
-        in text: UnsafeRawBufferPointer, from start: Int
-    ) -> (separator: Int, end: Int)? {
+    /// Returns the first secret without what identifies its kind: `kw_` or another prefix.
+    private func firstSecret(in text: UnsafeRawBufferPointer, from start: Int, isCut: Bool) -> Range<Int>? {
         var position = start
-        while position + TokenFormat.tailDigits < text.count {
-            guard text[position] == UInt8(ascii: "_") else {
+        while position < text.count {
+            if let imported = importedSecret(in: text, at: position) { return imported }
+            guard Self.isBase62(text[position]) else {
                 position += 1
                 continue
             }
             var end = position + 1
-            while end < text.count, isBase62(text[end]) { end += 1 }
-            if end - position > TokenFormat.tailDigits { return (position, end) }
+            while end < text.count, Self.isBase62(text[end]) {
+                if let imported = importedSecret(in: text, at: end) { return imported }
+                end += 1
+            }
+            let run = position..<end
+            let follows = position > 0 && text[position - 1] == UInt8(ascii: "_")
+            if run.count >= TokenFormat.tailDigits, follows || !Self.isHexadecimal(text[run]) { return run }
+            if isCut, end == text.count, follows, run.count >= Self.cutLength { return run }
             position = end
         }
         return nil
     }
 
-    /// Returns the decoded text if percent-encoding hides a token in it.
-    private static func hidingToken(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
-        guard text.contains(UInt8(ascii: "%")) else { return nil }
-        var decoded = Array(text)
-        for _ in 0..<decodings {
-            guard let next = decodeOnce(decoded) else { return nil }
-            decoded = next
-            if decoded.withUnsafeBytes({ holdsToken($0) }) { return decoded }
+    /// Returns the part after the prefix of an imported token that begins at a position.
+    private func importedSecret(in text: UnsafeRawBufferPointer, at position: Int) -> Range<Int>? {
+        guard !prefixes.isEmpty, position == 0 || !Self.isTokenByte(text[position - 1]) else { return nil }
+        for prefix in prefixes where text[position...].starts(with: prefix) {
+            let begin = position + prefix.count
+            var end = begin
+            while end < text.count, Self.isTokenByte(text[end]) { end += 1 }
+            if end - begin >= Self.importedLength { return begin..<end }
         }
         return nil
+    }
+
+    private enum Decoding {
+        /// Nothing is encoded.
+        case plain
+        case decoded([UInt8])
+        /// More levels than `decodings`.
+        case nested
+    }
+
+    /// Undoes percent-encoding as often as there is any.
+    private static func decoded(_ text: UnsafeRawBufferPointer) -> Decoding {
+        guard text.contains(UInt8(ascii: "%")) else { return .plain }
+        var decoded = Array(text)
+        for level in 0...decodings {
+            guard let next = decodeOnce(decoded) else { return level == 0 ? .plain : .decoded(decoded) }
+            decoded = next
+        }
+        return .nested
     }
 
     /// Undoes percent-encoding once; returns nil if there is none.
@@ -101,6 +141,17 @@ enum LogText {
         case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
         default: false
         }
+    }
+
+    /// True for the characters of tokens in general (RFC 6750 section 2.1, `b64token`, without `/` and `=`).
+    private static func isTokenByte(_ byte: UInt8) -> Bool {
+        isBase62(byte) || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+            || byte == UInt8(ascii: "~") || byte == UInt8(ascii: "+")
+    }
+
+    /// True for digests and identifiers in hexadecimal, which are long and no secrets.
+    private static func isHexadecimal(_ run: Slice<UnsafeRawBufferPointer>) -> Bool {
+        run.allSatisfy { Hex.value(of: $0) != nil }
     }
 
     private static func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x41 + value - 10 }

@@ -12,17 +12,17 @@ public final class PageQueue: Sendable {
         var lastWaiter = 0
     }
 
-    /// The maximum size of the waiting pages, in bytes.
+    /// The maximum memory of the waiting pages, in bytes.
     public let capacity: Int
     private let state = Mutex(State())
     /// The size of the waiting pages in eighths of the capacity, for samplers, which read it without the lock.
     private let level = Atomic<Int>(0)
 
     public init(capacity: Int) {
-        self.capacity = max(capacity, RequestPage.capacity)
+        self.capacity = max(capacity, 2 * RequestPage.capacity)
     }
 
-    /// The size of the waiting pages, in bytes.
+    /// The memory of the waiting pages, in bytes.
     public var bytes: Int { state.withLock { $0.bytes } }
     /// The size of the waiting pages in eighths of the capacity.
     public var eighths: Int { level.load(ordering: .relaxed) }
@@ -34,9 +34,9 @@ public final class PageQueue: Sendable {
     /// Appends a page. Returns false, without it, if the queue is full or closed.
     public func append(_ page: RequestPage) -> Bool {
         let (isAppended, waiter) = state.withLock { state -> (Bool, CheckedContinuation<Void, Never>?) in
-            guard !state.isClosed, state.bytes + page.size <= capacity else { return (false, nil) }
+            guard !state.isClosed, state.bytes + page.footprint <= capacity else { return (false, nil) }
             state.pages.append(page)
-            change(&state, by: page.size)
+            change(&state, by: page.footprint)
             return (true, state.waiters.isEmpty ? nil : state.waiters.removeFirst().continuation)
         }
         waiter?.resume()
@@ -48,12 +48,12 @@ public final class PageQueue: Sendable {
         state.withLock { state in
             var size = 0
             let count = state.pages.prefix { page in
-                size += page.size
-                return size <= bytes || size == page.size
+                size += page.footprint
+                return size <= bytes || size == page.footprint
             }.count
             let pages = Array(state.pages.prefix(count))
             state.pages.removeFirst(count)
-            change(&state, by: -pages.reduce(0) { $0 + $1.size })
+            change(&state, by: -pages.reduce(0) { $0 + $1.footprint })
             return pages
         }
     }
@@ -64,8 +64,8 @@ public final class PageQueue: Sendable {
         state.withLock { state in
             var kept: [RequestPage] = []
             var size = state.bytes
-            for page in pages where size + page.size <= capacity {
-                size += page.size
+            for page in pages where size + page.footprint <= capacity {
+                size += page.footprint
                 kept.append(page)
             }
             state.pages.insert(contentsOf: kept, at: 0)

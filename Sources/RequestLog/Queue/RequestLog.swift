@@ -69,8 +69,9 @@ public final class RequestLog: Sendable {
         lost.wrappingAdd(requests, ordering: .relaxed)
     }
 
-    /// The size of the waiting pages in eighths of the limit: the larger of both queues.
-    var pressure: Int { max(rows?.eighths ?? 0, access?.eighths ?? 0) }
+    /// The size of the pages that wait for the database, in eighths of the limit. A reader of the access log that stops
+    /// must not thin out the log in the database.
+    var pressure: Int { rows?.eighths ?? access?.eighths ?? 0 }
 
     func hand(over page: RequestPage) {
         if let access, !access.append(page) { countDroppedAccess(page.count) }

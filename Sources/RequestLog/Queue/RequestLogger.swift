@@ -45,6 +45,11 @@ public struct RequestLogger: Sendable {
     /// Hands over a page whose first line is older than a second, and counts whose first request is older than
     /// `TrafficRecorder.handOverInterval`.
     public mutating func tick(at now: Timestamp) {
+        let lost = sampler.takeLost(in: now.microseconds / 1_000_000)
+        if lost > 0 {
+            log.countOmitted(lost)
+            log.countLost(lost)
+        }
         if Self.isOver(.seconds(1), since: page.began, at: now) { handOver() }
         if Self.isOver(TrafficRecorder.handOverInterval, since: ledger.began, at: now) { handOverCounts() }
     }
@@ -66,7 +71,7 @@ public struct RequestLogger: Sendable {
 
     private mutating func handOver() {
         guard !page.isEmpty else { return }
-        log.hand(over: page)
+        log.hand(over: page.compacted())
         page = RequestPage()
     }
 

@@ -21,10 +21,14 @@ public struct LogSampler: Sendable {
         var budget = 0
         var kept = 0
         var omitted: UInt32 = 0
+        /// True if the class had to share lines more than usual in this second.
+        var isThinned = false
     }
 
     private var counts: [Count]
     private var second: Int64 = .min
+    /// Requests of past seconds that no line stands for.
+    private var lost = 0
     /// Of so many admitted requests one gets a line; 0 if none does.
     private let admittedInterval: UInt32
 
@@ -46,22 +50,37 @@ public struct LogSampler: Sendable {
         let index = kind.rawValue
         let interval = interval(of: kind, isOverBudget: counts[index].kept >= counts[index].budget, pressure: pressure)
         counts[index].omitted &+= 1
+        if interval != usual(kind) { counts[index].isThinned = true }
         guard interval > 0, counts[index].omitted >= interval else { return nil }
         defer { counts[index].omitted = 0 }
         counts[index].kept += 1
         return counts[index].omitted
     }
 
-    /// Returns the number of requests without a line that no line stands for yet, and forgets them.
+    /// Returns the number of requests that no line will stand for, and forgets them: those that were omitted last in a
+    /// second with too many requests. A line of a later second would be the wrong one.
+    public mutating func takeLost(in second: Int64) -> Int {
+        if second != self.second { begin(second) }
+        defer { lost = 0 }
+        return lost
+    }
+
+    /// Returns the number of all requests that no line stands for yet, and forgets them.
     public mutating func takeOmitted() -> Int {
-        let omitted = counts.reduce(0) { $0 + Int($1.omitted) }
+        let omitted = counts.reduce(lost) { $0 + Int($1.omitted) }
         for index in counts.indices { counts[index].omitted = 0 }
+        lost = 0
         return omitted
     }
 
     private mutating func begin(_ second: Int64) {
         self.second = second
-        for index in counts.indices { counts[index].kept = 0 }
+        for index in counts.indices {
+            counts[index].kept = 0
+            guard counts[index].isThinned else { continue }
+            lost += Int(counts[index].omitted)
+            (counts[index].omitted, counts[index].isThinned) = (0, false)
+        }
     }
 
     @inline(__always)
@@ -72,7 +91,10 @@ public struct LogSampler: Sendable {
         case 4..<6: least = kind == .admitted ? 10 : 1
         default: least = kind == .admitted ? 100 : 10
         }
-        let usual = kind == .admitted ? admittedInterval : 1
+        let usual = usual(kind)
         return usual == 0 ? 0 : max(usual, least, isOverBudget ? Self.overflowInterval : 1)
     }
+
+    @inline(__always)
+    private func usual(_ kind: Class) -> UInt32 { kind == .admitted ? admittedInterval : 1 }
 }
