@@ -148,7 +148,8 @@ public struct ControlAPI: Sendable {
             AuthKeyRoutes(service: service), ImportRoute(service: service, timeouts: importTimeouts),
             ExportRoute(service: service), AdminKeyRoutes(service: administration.keys),
             AuditRoutes(trail: administration.trail), RequestRoutes(searches: searches),
-            StatisticsRoutes(service: service, searches: searches), InstanceRoutes(service: service, instances: instances),
+            StatisticsRoutes(service: service, searches: searches),
+            InstanceRoutes(service: service, instances: instances),
             UnkeyKeyRoutes(service: service),
         ]
     }

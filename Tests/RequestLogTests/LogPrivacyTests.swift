@@ -111,8 +111,10 @@ struct LogPrivacyTests {
     @Test(
         "tokens with the prefix of an imported scheme are redacted, other texts are not",
         arguments: [
-            ("/dl/sk_live_4f1b2c9e7a60d853", "/dl/sk_live_...d853"), ("/a;k=sk_live_4f1b2c9e,b", "/a;k=sk_live_...2c9e,b"),
-            ("/sk%5flive_4f1b2c9e7a60d853", "/sk_live_...d853"), ("/desk_live_4f1b2c9e7a60d853", "/desk_live_4f1b2c9e7a60d853"),
+            ("/dl/sk_live_4f1b2c9e7a60d853", "/dl/sk_live_...d853"),
+            ("/a;k=sk_live_4f1b2c9e,b", "/a;k=sk_live_...2c9e,b"),
+            ("/sk%5flive_4f1b2c9e7a60d853", "/sk_live_...d853"),
+            ("/desk_live_4f1b2c9e7a60d853", "/desk_live_4f1b2c9e7a60d853"),
             ("/sk_live_short", "/sk_live_short"),
         ])
     func imported(path: String, expected: String) throws {
