@@ -66,24 +66,6 @@ struct RequestLogTests {
         #expect(!queue.append(one))
     }
 
-    @Test("pages that are put back come first, as far as there is space")
-    func putBack() {
-        func page(_ path: String) -> RequestPage {
-            var page = RequestPage()
-            _ = line(at: 1, path: path).with { page.append($0) }
-            return page
-        }
-        let queue = PageQueue(capacity: RequestPage.capacity)
-        for path in ["/1", "/2", "/3"] { #expect(queue.append(page(path))) }
-        let taken = queue.take(upTo: 2 * page("/1").size)
-        #expect(paths(taken) == ["/1", "/2"])
-        #expect(queue.putBack(taken) == 0)
-        #expect(paths(queue.take(upTo: .max)) == ["/1", "/2", "/3"])
-        let small = PageQueue(capacity: 1)
-        let many = (0..<700).map { page("/\($0)") }
-        #expect(small.putBack(many) == 700 - paths(small.take(upTo: .max)).count)
-    }
-
     @Test("names of upstreams are numbered once")
     func names() {
         let names = UpstreamNames()

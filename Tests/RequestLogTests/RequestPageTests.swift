@@ -34,7 +34,7 @@ struct RequestPageTests {
             #expect(isAppended)
         }
         #expect(page.lines == [usual, least, most])
-        #expect(page.count == 3 && page.began == usual.at)
+        #expect(page.count == 3 && page.began == usual.at.advanced(by: .microseconds(usual.microseconds)))
     }
 
     @Test("longer paths and queries are cut, and the line is flagged")

@@ -43,7 +43,10 @@ public struct RequestPage: Sendable {
         let length = Layout.fixed + method + path + query + agent + owner + code
         guard used + length <= Self.capacity else { return false }
         if bytes.isEmpty { bytes = [UInt8](repeating: 0, count: Self.capacity) }
-        if count == 0 { began = Timestamp(microseconds: line.at.microseconds &+ line.microseconds) }
+        if count == 0 {
+            let (end, overflow) = line.at.microseconds.addingReportingOverflow(max(0, line.microseconds))
+            began = overflow ? line.at : Timestamp(microseconds: end)
+        }
         var flags = line.flags
         if path < line.path.count || query < line.query.count { flags.insert(.cut) }
         bytes.withUnsafeMutableBytes { all in

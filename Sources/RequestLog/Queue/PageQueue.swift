@@ -58,22 +58,6 @@ public final class PageQueue: Sendable {
         }
     }
 
-    /// Puts pages back to the front that could not be written. Returns the number of lines that the queue has no space
-    /// for, which are dropped from the end of these pages.
-    public func putBack(_ pages: [RequestPage]) -> Int {
-        state.withLock { state in
-            var kept: [RequestPage] = []
-            var size = state.bytes
-            for page in pages where size + page.footprint <= capacity {
-                size += page.footprint
-                kept.append(page)
-            }
-            state.pages.insert(contentsOf: kept, at: 0)
-            change(&state, by: size - state.bytes)
-            return pages.reduce(0) { $0 + $1.count } - kept.reduce(0) { $0 + $1.count }
-        }
-    }
-
     /// Waits until there is a page, or the queue is closed, or the task is cancelled. A page wakes one caller.
     public func wait() async {
         let id = state.withLock { state in
