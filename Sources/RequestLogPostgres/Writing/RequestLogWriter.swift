@@ -192,10 +192,3 @@ extension RequestLogWriter {
 private struct MissingName: Error, CustomStringConvertible {
     let description = "request_log_names does not keep the name of this instance"
 }
-
-extension Duration {
-    fileprivate var nanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-    }
-}
