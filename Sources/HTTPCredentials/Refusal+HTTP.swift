@@ -7,6 +7,7 @@ extension Refusal.Kind {
         case .request: 400
         case .authentication: 401
         case .permission: 403
+        case .limit: 429
         }
     }
 
@@ -16,6 +17,7 @@ extension Refusal.Kind {
         case .request: "invalid_request_error"
         case .authentication: "authentication_error"
         case .permission: "permission_error"
+        case .limit: "rate_limit_error"
         }
     }
 }
@@ -36,13 +38,19 @@ extension Refusal {
         case .methodAmbiguous: "the method differs from a known one in case: send it in capitals"
         case .pathAmbiguous: "the path is ambiguous: send it without empty, dot and encoded segments"
         case .scopeMissing: "the API key lacks a scope that this request needs"
+        case .rateLimited: "the API key has reached a rate limit"
+        case .quotaExceeded: "the API key has reached a quota"
+        case .creditsExhausted: "the API key has too few credits for this request"
+        case .concurrencyExceeded: "too many requests of the API key are under way"
         }
     }
 
     /// The `error` of RFC 6750 section 3.1; nil if the section requires none (no credential was sent), or defines none.
     public var bearerError: String? {
         switch self {
-        case .missing, .methodAmbiguous, .pathAmbiguous, .ipNotAllowed, .methodNotAllowed, .pathNotAllowed: nil
+        case .missing, .methodAmbiguous, .pathAmbiguous, .ipNotAllowed, .methodNotAllowed, .pathNotAllowed,
+            .rateLimited, .quotaExceeded, .creditsExhausted, .concurrencyExceeded:
+            nil
         case .malformed, .unknown, .expired, .inactive, .notYetValid: "invalid_token"
         case .scopeMissing: "insufficient_scope"
         }

@@ -22,14 +22,20 @@ public struct KeyAttributes: Sendable, Equatable {
     public var allowedPaths: [String]
     /// Networks (`IPNetwork`) that the key may be used from; empty for any.
     public var allowedCIDRs: [String]
-    /// Names of the rules (`PolicyRule`) that report requests instead of refusing them.
+    /// The key's own limits.
+    public var limits: [LimitRule]
+    /// The name of the plan whose limits the key has; nil for none. A limit of the key replaces the plan's limit of the
+    /// same name.
+    public var plan: String?
+    /// Names of the rules (`KeyPolicy.rule`) that report requests instead of refusing them.
     public var reportOnly: [String]
 
     public init(
         name: String, description: String = "", owner: String? = nil, scopes: [String] = [],
         labels: [String: String] = [:], metadata: [String: JSONValue] = [:], enabled: Bool = true,
         expiresAt: Timestamp? = nil, notBefore: Timestamp? = nil, allowedMethods: [String] = [],
-        allowedPaths: [String] = [], allowedCIDRs: [String] = [], reportOnly: [String] = []
+        allowedPaths: [String] = [], allowedCIDRs: [String] = [], limits: [LimitRule] = [], plan: String? = nil,
+        reportOnly: [String] = []
     ) {
         self.name = name
         self.description = description
@@ -43,6 +49,8 @@ public struct KeyAttributes: Sendable, Equatable {
         self.allowedMethods = allowedMethods
         self.allowedPaths = allowedPaths
         self.allowedCIDRs = allowedCIDRs
+        self.limits = limits
+        self.plan = plan
         self.reportOnly = reportOnly
     }
 
@@ -57,7 +65,7 @@ public struct KeyAttributes: Sendable, Equatable {
     ) -> KeyEntry {
         let policy = KeyPolicy(
             expiresAt: reportsExpiry ? expiresAt : nil, notBefore: notBefore, cidrs: allowedCIDRs,
-            methods: allowedMethods, paths: allowedPaths, reportOnly: reportOnly)
+            methods: allowedMethods, paths: allowedPaths, limits: limits, plan: plan, reportOnly: reportOnly)
         let ownEnd = reportsExpiry ? nil : expiresAt
         return KeyEntry(
             digest: digest, keyID: id, version: version,
@@ -90,6 +98,8 @@ public struct KeyPatch: Sendable, Equatable {
     public var allowedMethods = Change<[String]>.unchanged
     public var allowedPaths = Change<[String]>.unchanged
     public var allowedCIDRs = Change<[String]>.unchanged
+    public var limits = Change<[LimitRule]>.unchanged
+    public var plan = Change<String>.unchanged
     public var reportOnly = Change<[String]>.unchanged
 
     public init() {}
@@ -107,6 +117,8 @@ public struct KeyPatch: Sendable, Equatable {
         Self.apply(allowedMethods, to: &result.allowedMethods, cleared: [])
         Self.apply(allowedPaths, to: &result.allowedPaths, cleared: [])
         Self.apply(allowedCIDRs, to: &result.allowedCIDRs, cleared: [])
+        Self.apply(limits, to: &result.limits, cleared: [])
+        Self.apply(plan, to: &result.plan)
         Self.apply(reportOnly, to: &result.reportOnly, cleared: [])
         switch labels {
         case .unchanged: break

@@ -11,16 +11,19 @@ public struct AccessRequest {
     public var address: IPAddress?
     /// The scopes that the request needs.
     public var scopes: ScopeRequirement
+    /// The units that the request takes from the limits of its key.
+    public var spending: Spending
 
     public init(
         method: UnsafeRawBufferPointer = .init(start: nil, count: 0),
         path: UnsafeRawBufferPointer = .init(start: nil, count: 0), address: IPAddress? = nil,
-        scopes: ScopeRequirement = .none
+        scopes: ScopeRequirement = .none, spending: Spending = .one
     ) {
         self.method = method
         self.path = path
         self.address = address
         self.scopes = scopes
+        self.spending = spending
     }
 
     /// A request without attributes, as for keys without a policy.

@@ -6,6 +6,9 @@ public enum PolicyRule: String, Sendable, CaseIterable {
     case allowedMethods = "allowed_methods"
     case allowedPaths = "allowed_paths"
     case scopes
+    /// The rate limits, quotas and concurrency limits. A single one is named `limits.NAME` among the report-only rules.
+    case limits
+    case credits
 }
 
 /// A set of rules.
@@ -24,6 +27,8 @@ public struct PolicyRules: OptionSet, Sendable, Hashable {
         case .allowedMethods: rawValue = 8
         case .allowedPaths: rawValue = 16
         case .scopes: rawValue = 32
+        case .limits: rawValue = 64
+        case .credits: rawValue = 128
         }
     }
 

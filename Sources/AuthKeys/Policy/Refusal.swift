@@ -23,6 +23,14 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
     case pathAmbiguous = "path_ambiguous"
     /// The key is valid, but lacks a scope that the request needs.
     case scopeMissing = "scope_missing"
+    /// A rate limit has no room for the request.
+    case rateLimited = "rate_limited"
+    /// A quota has no room for the request.
+    case quotaExceeded = "quota_exceeded"
+    /// The key has fewer credits than the request costs.
+    case creditsExhausted = "credits_exhausted"
+    /// Too many requests of the key are under way.
+    case concurrencyExceeded = "concurrency_exceeded"
 
     public var code: String { rawValue }
 
@@ -34,6 +42,8 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
         case authentication
         /// The credential is valid for other requests.
         case permission
+        /// The credential is valid, but a limit has no room for the request.
+        case limit
     }
 
     public var kind: Kind {
@@ -41,6 +51,7 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
         case .missing, .malformed, .unknown, .expired, .inactive, .notYetValid: .authentication
         case .ipNotAllowed, .methodNotAllowed, .pathNotAllowed, .scopeMissing: .permission
         case .methodAmbiguous, .pathAmbiguous: .request
+        case .rateLimited, .quotaExceeded, .creditsExhausted, .concurrencyExceeded: .limit
         }
     }
 }
