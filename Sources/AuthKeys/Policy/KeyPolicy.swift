@@ -59,7 +59,7 @@ public struct KeyPolicy: Sendable, Hashable {
             }
         }
         // A single limit that reports has its own mark in `LimitBytes`.
-        let reports = PolicyRules(zip(reporting, reportOnly).filter { $0.rawValue == $1 }.map(\.0))
+        let reports = PolicyRules(zip(reporting, reportOnly).filter { $0.rawValue == $1 }.map { $0.0 })
         bytes = rules.isEmpty && reports.isEmpty ? [] : [rules.rawValue, reports.rawValue] + body
     }
 

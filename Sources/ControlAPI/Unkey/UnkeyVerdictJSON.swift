@@ -47,6 +47,8 @@ extension UnkeyVerdictJSON {
         case insufficientPermissions = "INSUFFICIENT_PERMISSIONS"
         case disabled = "DISABLED"
         case expired = "EXPIRED"
+        case rateLimited = "RATE_LIMITED"
+        case usageExceeded = "USAGE_EXCEEDED"
 
         /// - Parameter profile: the profile of the key, if it is known.
         init(_ refusal: Refusal, _ profile: KeyProfile?) {
@@ -56,6 +58,8 @@ extension UnkeyVerdictJSON {
                 case .inactive: profile?.state == .disabled ? .disabled : .notFound
                 case .expired: .expired
                 case .scopeMissing: .insufficientPermissions
+                case .rateLimited, .quotaExceeded, .concurrencyExceeded: .rateLimited
+                case .creditsExhausted: .usageExceeded
                 case .notYetValid, .ipNotAllowed, .methodNotAllowed, .pathNotAllowed, .methodAmbiguous, .pathAmbiguous:
                     .forbidden
                 }

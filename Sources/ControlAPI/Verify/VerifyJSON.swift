@@ -101,6 +101,10 @@ extension VerifyJSON {
         case methodAmbiguous = "METHOD_AMBIGUOUS"
         case pathAmbiguous = "PATH_AMBIGUOUS"
         case scopeMissing = "SCOPE_MISSING"
+        case rateLimited = "RATE_LIMITED"
+        case quotaExceeded = "QUOTA_EXCEEDED"
+        case creditsExhausted = "CREDITS_EXHAUSTED"
+        case concurrencyExceeded = "CONCURRENCY_EXCEEDED"
         /// A result in a batch that requires a lookup while the database is unavailable.
         case unavailable = "UNAVAILABLE"
 
@@ -119,6 +123,10 @@ extension VerifyJSON {
                 case .methodAmbiguous: .methodAmbiguous
                 case .pathAmbiguous: .pathAmbiguous
                 case .scopeMissing: .scopeMissing
+                case .rateLimited: .rateLimited
+                case .quotaExceeded: .quotaExceeded
+                case .creditsExhausted: .creditsExhausted
+                case .concurrencyExceeded: .concurrencyExceeded
                 }
         }
     }
