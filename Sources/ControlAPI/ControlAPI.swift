@@ -22,6 +22,7 @@ public struct ControlAPI: Sendable {
     private let verifier: RequestVerifier
     private let log: RequestLog?
     private let proxies: [IPNetwork]
+    private let limitFields: LimitFieldMode
     private let issuer: String
     private let importTimeouts: ImportTimeouts
     private let limits: ConnectionLimits
@@ -37,11 +38,12 @@ public struct ControlAPI: Sendable {
     ///   - computing: runs long computations.
     ///   - limits: the limits of connections; bodies of imports have `importTimeouts` instead.
     ///   - proxies: the networks whose forwarded addresses are trusted, in addition to the calling proxy.
+    ///   - limitFields: the responses of forward-auth that state the limits of the key.
     public init(
         service: AuthKeyService, administration: Administration, searches: RequestSearches, index: KeyIndex,
         freshness: IndexFreshness, writes: WriteAvailability = WriteAvailability(), instances: any InstanceStore,
         metrics: PrometheusRegistry, verifier: RequestVerifier, log: RequestLog? = nil, issuer: String,
-        proxies: [IPNetwork] = [],
+        proxies: [IPNetwork] = [], limitFields: LimitFieldMode = .always,
         importTimeouts: ImportTimeouts = ImportTimeouts(), limits: ConnectionLimits = ConnectionLimits(),
         computing: ComputeExecutor = .shared
     ) {
@@ -55,6 +57,7 @@ public struct ControlAPI: Sendable {
         self.log = log
         self.issuer = issuer
         self.proxies = proxies
+        self.limitFields = limitFields
         self.service = service
         self.administration = administration
         self.searches = searches
@@ -134,7 +137,9 @@ public struct ControlAPI: Sendable {
         verifier.recording(to: log.map { SurfaceRecorder(log: $0, surface: surface) })
     }
 
-    private var forwardAuth: ForwardAuth { ForwardAuth(verifier: verifier(for: .forwardAuth), proxies: proxies) }
+    private var forwardAuth: ForwardAuth {
+        ForwardAuth(verifier: verifier(for: .forwardAuth), proxies: proxies, limitFields: limitFields)
+    }
     private var verify: VerifyRoutes {
         VerifyRoutes(verifier: verifier(for: .verify), authenticator: verifyAuthenticator)
     }

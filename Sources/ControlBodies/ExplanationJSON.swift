@@ -6,8 +6,24 @@ package struct ExplanationJSON: Codable, Sendable {
         package let outcome: String
         package let code: String?
         package let message: String?
+        /// The units of a limit, those that are left, and the seconds until all are back.
+        package let limit: Int64?
+        package let remaining: Int64?
+        package let resetSeconds: Int64?
 
-        package init(rule: String, outcome: String, code: String?, message: String?) {
+        enum CodingKeys: String, CodingKey {
+            case rule, outcome, code, message, limit, remaining
+            case resetSeconds = "reset_seconds"
+        }
+
+        package init(
+            rule: String, outcome: String, code: String?, message: String?, limit: Int64? = nil,
+            remaining: Int64? = nil,
+            resetSeconds: Int64? = nil
+        ) {
+            self.limit = limit
+            self.remaining = remaining
+            self.resetSeconds = resetSeconds
             self.rule = rule
             self.outcome = outcome
             self.code = code

@@ -9,6 +9,15 @@ public enum ErrorText {
         """
     }
 
+    /// Returns problem details (RFC 9457), with the members of `body`. The arguments must not need escaping in JSON.
+    public static func problem(status: Int, title: String, message: String, code: String) -> String {
+        """
+        {"type":"urn:keyward:error:\(code)","title":"\(title)","status":\(status),"detail":"\(message)","code":"\(code)","param":null}
+        """
+    }
+
+    public static let problemType = "application/problem+json"
+
     /// More than one credential: 400.
     public static let ambiguous = (
         type: "invalid_request_error", code: "ambiguous_credentials",

@@ -14,10 +14,12 @@ public struct IncomingRequest: Sendable {
     public var isPreflight: Bool
     /// Needed scopes, in addition to those of the rules.
     public var scopes: ScopeRequirement
+    /// The units that the request takes from the limits of its key.
+    public var spending: Spending
 
     public init(
         credential: Credential<String>, method: String = "", path: String = "", address: IPAddress? = nil,
-        agent: String? = nil, isPreflight: Bool = false, scopes: ScopeRequirement = .none
+        agent: String? = nil, isPreflight: Bool = false, scopes: ScopeRequirement = .none, spending: Spending = .one
     ) {
         self.credential = credential
         self.method = method
@@ -26,6 +28,7 @@ public struct IncomingRequest: Sendable {
         self.agent = agent
         self.isPreflight = isPreflight
         self.scopes = scopes
+        self.spending = spending
     }
 
     /// Calls `body` with the request as bytes.
@@ -36,7 +39,7 @@ public struct IncomingRequest: Sendable {
                 path.withUTF8 { path in
                     let access = AccessRequest(
                         method: UnsafeRawBufferPointer(method), path: UnsafeRawBufferPointer(path),
-                        address: address, scopes: scopes)
+                        address: address, scopes: scopes, spending: spending)
                     return body(RequestView(credential: credential, isPreflight: isPreflight, access: access))
                 }
             }

@@ -38,6 +38,7 @@ extension Refusal {
         case .methodAmbiguous: "the method differs from a known one in case: send it in capitals"
         case .pathAmbiguous: "the path is ambiguous: send it without empty, dot and encoded segments"
         case .scopeMissing: "the API key lacks a scope that this request needs"
+        case .limitUnknown: "the API key lacks a limit that the request names"
         case .rateLimited: "the API key has reached a rate limit"
         case .quotaExceeded: "the API key has reached a quota"
         case .creditsExhausted: "the API key has too few credits for this request"
@@ -49,7 +50,7 @@ extension Refusal {
     public var bearerError: String? {
         switch self {
         case .missing, .methodAmbiguous, .pathAmbiguous, .ipNotAllowed, .methodNotAllowed, .pathNotAllowed,
-            .rateLimited, .quotaExceeded, .creditsExhausted, .concurrencyExceeded:
+            .limitUnknown, .rateLimited, .quotaExceeded, .creditsExhausted, .concurrencyExceeded:
             nil
         case .malformed, .unknown, .expired, .inactive, .notYetValid: "invalid_token"
         case .scopeMissing: "insufficient_scope"

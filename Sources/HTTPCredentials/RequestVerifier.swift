@@ -34,11 +34,11 @@ public struct RequestVerifier: Sendable {
         self.time = time
     }
 
-    /// Decides about a request on its bytes. Calls `note` with its key, and with true if it is accepted, while the
-    /// index is locked: it must be short, and must not keep the view.
+    /// Decides about a request on its bytes. Calls `note` with its key, with true if it is accepted, and with the
+    /// limits that applied, while the index is locked: it must be short, and must not keep the view.
     /// - Parameter answer: the result of the lookup, if one was made. The verdict is then never `unresolved`.
     public func decide(
-        _ request: RequestView, after answer: UnknownKeyLookup.Answer? = nil, note: (KeyView, Bool) -> Void
+        _ request: RequestView, after answer: UnknownKeyLookup.Answer? = nil, note: (KeyView, Bool, LimitUses) -> Void
     ) -> Outcome<Void> {
         decide(request) { token, access in
             verifier.verify(token, for: access, at: time.now(), after: answer, note: note)
@@ -65,7 +65,7 @@ public struct RequestVerifier: Sendable {
     ) -> Outcome<KeyProfile> {
         request.withView { request in
             decide(request) { token, access in
-                verifier.verifyWithProfile(token, for: access, at: time.now(), after: answer).limited(to: owners)
+                verifier.verifyWithProfile(token, for: access, at: time.now(), after: answer, owners: owners)
             }
         }
     }
@@ -107,9 +107,9 @@ public struct RequestVerifier: Sendable {
     /// Returns a request with the scopes that it needs by the rules and by itself. Throws the refusal of an ambiguous
     /// one.
     private func withNeededScopes(_ request: AccessRequest) throws(Refusal) -> AccessRequest {
-        let needed = try rules.requirement(method: request.method, path: request.path).union(request.scopes)
-        return AccessRequest(
-            method: request.method, path: request.path, address: request.address, scopes: needed)
+        var request = request
+        request.scopes = try rules.requirement(method: request.method, path: request.path).union(request.scopes)
+        return request
     }
 
     /// Returns a verifier whose decisions are recorded.

@@ -10,7 +10,7 @@ public struct KeyVerificationError: HTTPResponseError {
     private let type: String
     let code: String
     private let message: String
-    private let headers: HTTPFields
+    private var headers: HTTPFields
     /// The refused key; nil if it is unknown.
     private(set) var key: Principal?
 
@@ -19,8 +19,10 @@ public struct KeyVerificationError: HTTPResponseError {
         switch outcome {
         case .verdict(.admitted, _), .preflight: return nil
         case .verdict(.refused(let refusal, let profile), let needed):
-            self.init(refusal, needing: needed)
+            let limited = profile.flatMap { LimitRefusal($0.limits) }
+            self.init(refusal, needing: needed, limited: limited)
             key = profile?.principal
+            if let profile { headers.add(profile.limits) }
         case .ambiguousCredentials:
             let text = ErrorText.ambiguous
             self.init(status: .badRequest, type: text.type, code: text.code, message: text.message, headers: [:])
@@ -32,11 +34,13 @@ public struct KeyVerificationError: HTTPResponseError {
         }
     }
 
-    init(_ refusal: Refusal, needing needed: ScopeRequirement = .none) {
+    init(_ refusal: Refusal, needing needed: ScopeRequirement = .none, limited: LimitRefusal? = nil) {
+        var headers = HTTPFields()
+        headers[.wwwAuthenticate] = refusal.challenge(needing: needed)
+        headers[.retryAfter] = limited?.retryAfter.map(String.init)
         self.init(
             status: .init(code: refusal.kind.status), type: refusal.kind.type, code: refusal.code,
-            message: refusal.message(needing: needed),
-            headers: refusal.challenge(needing: needed).map { [.wwwAuthenticate: $0] } ?? [:])
+            message: limited?.message ?? refusal.message(needing: needed), headers: headers)
     }
 
     private init(status: HTTPResponse.Status, type: String, code: String, message: String, headers: HTTPFields) {
@@ -54,5 +58,14 @@ public struct KeyVerificationError: HTTPResponseError {
         headers[.contentType] = "application/json"
         headers[.contentLength] = String(body.readableBytes)
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
+    }
+}
+
+extension HTTPFields {
+    /// Adds the fields that state the limits of a key after a request.
+    mutating func add(_ limits: [LimitStatus]) {
+        for (name, value) in LimitFields.fields(limits) {
+            if let name = HTTPField.Name(name) { append(HTTPField(name: name, value: value)) }
+        }
     }
 }

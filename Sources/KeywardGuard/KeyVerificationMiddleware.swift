@@ -8,8 +8,9 @@ import NIOCore
 /// does.
 ///
 /// `KeyVerification` creates it. Handlers read the caller from `context.principal`. They get the request unchanged,
-/// with its credential. If a request passes several of these middlewares, each decides, and the first counts the use of
-/// the key.
+/// with its credential. If a request passes several of these middlewares, each decides. Only the first counts the use
+/// of the key, and takes units from its limits. Responses of the app get the fields that state what is left. Responses
+/// that the app throws as errors do not.
 public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMiddleware {
     private let requests: RequestVerifier
     private let scopes: ScopeRequirement
@@ -37,8 +38,8 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
     ) async throws -> Response {
         let incoming = incoming(request, context)
         guard requests.isRecording, !Recording.isUnderWay else {
-            let (_, context) = try await admit(incoming, context)
-            return try await next(request, context)
+            let admitted = try await admit(incoming, context)
+            return admitted.stated(in: try await next(request, admitted.context))
         }
         // The first middleware of a request records it.
         let began = Timestamp.now
@@ -53,7 +54,7 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
                 try await next(request, admitted.context)
             }
             record(decision, status: response.status.code)
-            return response
+            return admitted.stated(in: response)
         } catch let error as KeyVerificationError {
             record(
                 RequestDecision(status: error.status.code, code: error.code, key: error.key ?? decision.key),
@@ -65,20 +66,39 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
         }
     }
 
-    /// Decides about a request, and counts the use of its key unless an earlier middleware has.
+    /// An admitted request.
+    private struct Admitted {
+        var decision = RequestDecision(status: 200)
+        var context: Context
+        /// The limits of the key, after the request.
+        var limits: [LimitStatus] = []
+
+        /// Returns a response with the fields that state the limits.
+        func stated(in response: Response) -> Response {
+            if limits.isEmpty { return response }
+            var response = response
+            response.headers.add(limits)
+            return response
+        }
+    }
+
+    /// Decides about a request. Counts the use of its key, and takes units from its limits, unless an earlier
+    /// middleware has.
     /// - Throws: `KeyVerificationError` if the request is refused.
-    private func admit(
-        _ incoming: IncomingRequest, _ context: Context
-    ) async throws -> (decision: RequestDecision, context: Context) {
-        if isOptional, incoming.credential == .none { return (RequestDecision(status: 200), context) }
+    private func admit(_ incoming: IncomingRequest, _ context: Context) async throws -> Admitted {
+        var admitted = Admitted(context: context)
+        if isOptional, incoming.credential == .none { return admitted }
+        var incoming = incoming
+        if context.principal != nil { incoming.spending = .none }
         let outcome = await requests.decide(incoming)
         if let error = KeyVerificationError(outcome) { throw error }
-        var context = context
         if case .verdict(.admitted(let key, let profile), _) = outcome {
             if context.principal == nil { requests.countUse(of: key, by: incoming) }
-            context.principal = profile.principal
+            admitted.context.principal = profile.principal
+            admitted.limits = profile.limits
         }
-        return (RequestDecision(outcome), context)
+        admitted.decision = RequestDecision(outcome)
+        return admitted
     }
 
     private func incoming(_ request: Request, _ context: Context) -> IncomingRequest {

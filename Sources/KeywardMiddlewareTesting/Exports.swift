@@ -1,3 +1,4 @@
 @_exported public import KeywardGuard
 
 @_exported public import struct AuthKeys.KeyAttributes
+@_exported public import struct AuthKeys.LimitRule

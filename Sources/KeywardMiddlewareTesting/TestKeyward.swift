@@ -30,7 +30,8 @@ public final class TestKeyward: KeyVerification {
         freshness.recordSync(startedAt: .zero)
         let verifier = KeyVerifier(
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: EmptyFinder(), index: index),
-            time: clock.time, logger: Logger(label: "keyward.test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            limiter: Limiter(time: clock.shifted), time: clock.time,
+            logger: Logger(label: "keyward.test", factory: { _ in SwiftLogNoOpLogHandler() }))
         requests = options.requests(verifiedBy: verifier, time: clock.time)
     }
 
@@ -38,17 +39,18 @@ public final class TestKeyward: KeyVerification {
     /// - Parameters:
     ///   - expiresIn: the time from now until the key expires; nil for never. A key with a negative time has expired.
     ///   - notBefore: the time from now during which the key grants no access yet.
+    ///   - limits: the limits of the key, whose units `advance(by:)` brings back.
     public func issue(
         name: String = "test", owner: String? = nil, scopes: [String] = [], expiresIn: Duration? = nil,
         notBefore: Duration? = nil, allowedMethods: [String] = [], allowedPaths: [String] = [],
-        allowedCIDRs: [String] = [], reportOnly: [String] = []
+        allowedCIDRs: [String] = [], limits: [LimitRule] = [], reportOnly: [String] = []
     ) throws -> TestKey {
         let now = clock.now
         let attributes = try FieldRules.checked(
             KeyAttributes(
                 name: name, owner: owner, scopes: scopes, expiresAt: expiresIn.map { now.advanced(by: $0) },
                 notBefore: notBefore.map { now.advanced(by: $0) }, allowedMethods: allowedMethods,
-                allowedPaths: allowedPaths, allowedCIDRs: allowedCIDRs, reportOnly: reportOnly))
+                allowedPaths: allowedPaths, allowedCIDRs: allowedCIDRs, limits: limits, reportOnly: reportOnly))
         let token = Token.generate()
         let key = TestKey(id: .generate(at: now), token: token.value, digest: token.digest)
         records.withLock { $0[key.id] = Record(attributes: attributes) }
@@ -115,6 +117,13 @@ private final class Clock: Sendable {
 
     var time: TimeSource {
         TimeSource(now: { self.now }, uptime: TimeSource.system.uptime, sleep: TimeSource.system.sleep)
+    }
+
+    /// The clock of the limits: its uptime advances too.
+    var shifted: TimeSource {
+        TimeSource(
+            now: { self.now }, uptime: { TimeSource.system.uptime() + self.offset.withLock(\.self) },
+            sleep: TimeSource.system.sleep)
     }
 
     func advance(by duration: Duration) {

@@ -106,6 +106,23 @@ struct ControlServer: Sendable {
         return Answer(status: Int(response.status.code), headers: response.headers, text: text)
     }
 
+    /// Puts a key with limits into the index.
+    func limitedKey(_ limits: [LimitRule], owner: String? = nil, reportOnly: [String] = []) -> (
+        id: KeyID, token: String
+    ) {
+        let (token, id) = (Token.generate(), KeyID.generate())
+        let attributes = KeyAttributes(name: "limited", owner: owner, limits: limits, reportOnly: reportOnly)
+        index.apply(attributes.entry(of: token.digest, id: id, version: 1))
+        return (id, token.value)
+    }
+
+    /// A limit of so many requests in an hour.
+    static func hourly(_ name: String = "hour", _ limit: Int64 = 2, isAsked: Bool = false) throws -> LimitRule {
+        guard let rule = LimitRule(name, .rate(period: .seconds(3_600), burst: limit), limit: limit, isAsked: isAsked)
+        else { throw HTTPError(.badRequest) }
+        return rule
+    }
+
     func create(
         _ body: String, admin: String? = adminKey, headers: [(String, String)] = []
     ) async throws -> Answer {

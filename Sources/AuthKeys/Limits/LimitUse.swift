@@ -34,6 +34,9 @@ public struct LimitUses {
     /// A request that no limit applied to.
     public static var none: LimitUses { LimitUses(UnsafeBufferPointer(start: nil, count: 0)) }
 
+    /// The slots that the request holds. They must be given back when the request ends (`Limiter.release`).
+    public var ticket: LimitTicket { LimitTicket() }
+
     public var isEmpty: Bool { uses.isEmpty }
     public var count: Int { uses.count }
 
@@ -41,4 +44,11 @@ public struct LimitUses {
 
     /// The limit that refuses the request; nil if none does.
     public var refusing: LimitUse? { uses.first { $0.refusal != nil && !$0.isReportOnly } }
+}
+
+/// The slots that a request holds in concurrency limits.
+public struct LimitTicket: Sendable {
+    public init() {}
+
+    public var isEmpty: Bool { true }
 }

@@ -83,7 +83,9 @@ public struct KeyPolicy: Sendable, Hashable {
         }
         withUnsafeBytes(of: id.littleEndian) { part += $0 }
         let reportsAll = reportOnly.contains(PolicyRule.limits.rawValue)
-        LimitBytes.append(limits, to: &part) { reportsAll || reportOnly.contains("\(PolicyRule.limits.rawValue).\($0)") }
+        LimitBytes.append(limits, to: &part) {
+            reportsAll || reportOnly.contains("\(PolicyRule.limits.rawValue).\($0)")
+        }
         guard let length = UInt16(exactly: part.count) else { return nil }
         return withUnsafeBytes(of: length.littleEndian) { Array($0) } + part
     }
@@ -102,6 +104,12 @@ struct PolicyView {
 
     /// True if requests spend credits of the key.
     var hasCredits: Bool { bytes.count >= 2 && PolicyRules(rawValue: bytes[0]).contains(.credits) }
+
+    /// True if requests take units from limits or credits of the key.
+    @inline(__always)
+    var isLimited: Bool {
+        bytes.count >= 2 && !PolicyRules(rawValue: bytes[0]).isDisjoint(with: [.init(.limits), .init(.credits)])
+    }
 
     /// The plan of the key and its own limits, as `LimitBytes`; nil if it has neither.
     var limits: (plan: PlanID?, limits: UnsafeRawBufferPointer)? {

@@ -23,6 +23,8 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
     case pathAmbiguous = "path_ambiguous"
     /// The key is valid, but lacks a scope that the request needs.
     case scopeMissing = "scope_missing"
+    /// The request names a limit that the key lacks.
+    case limitUnknown = "limit_unknown"
     /// A rate limit has no room for the request.
     case rateLimited = "rate_limited"
     /// A quota has no room for the request.
@@ -50,7 +52,7 @@ public enum Refusal: String, Error, Sendable, CaseIterable {
         switch self {
         case .missing, .malformed, .unknown, .expired, .inactive, .notYetValid: .authentication
         case .ipNotAllowed, .methodNotAllowed, .pathNotAllowed, .scopeMissing: .permission
-        case .methodAmbiguous, .pathAmbiguous: .request
+        case .methodAmbiguous, .pathAmbiguous, .limitUnknown: .request
         case .rateLimited, .quotaExceeded, .creditsExhausted, .concurrencyExceeded: .limit
         }
     }

@@ -6,23 +6,27 @@ public struct KeyProfile: Sendable, Equatable {
     public let notBefore: Timestamp?
     /// The operator's JSON object, as text; empty for none.
     public let metadata: String
+    /// The limits that applied to the request, after it.
+    public let limits: [LimitStatus]
 
     public init(
-        principal: Principal, state: KeyEntry.State = .active, notBefore: Timestamp? = nil, metadata: String = ""
+        principal: Principal, state: KeyEntry.State = .active, notBefore: Timestamp? = nil, metadata: String = "",
+        limits: [LimitStatus] = []
     ) {
         self.principal = principal
         self.state = state
         self.notBefore = notBefore
         self.metadata = metadata
+        self.limits = limits
     }
 }
 
 extension KeyView {
-    /// A copy that may outlive the call.
-    var profile: KeyProfile {
+    /// Returns a copy that may outlive the call.
+    func profile(_ uses: LimitUses) -> KeyProfile {
         let texts = texts
         return KeyProfile(
             principal: principal, state: state, notBefore: PolicyView(texts.policy).notBefore,
-            metadata: String(decoding: texts.metadata, as: UTF8.self))
+            metadata: String(decoding: texts.metadata, as: UTF8.self), limits: LimitStatus.all(uses))
     }
 }

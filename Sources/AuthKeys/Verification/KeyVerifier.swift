@@ -3,22 +3,27 @@ public import Logging
 /// Decides whether a token is accepted, for every entry point.
 ///
 /// `verify` holds no lock for long and does no input or output. It allocates nothing of its own, unless a report-only
-/// rule reports.
+/// rule reports. A key without limits costs one test of a bit more than no limits at all.
 public final class KeyVerifier: Sendable {
     public let index: KeyIndex
     private let freshness: IndexFreshness
     private let lookup: UnknownKeyLookup
     private let reads: ReadWaiters
+    private let limiter: Limiter
     private let time: TimeSource
     private let metrics = VerificationMetrics()
     private let reports: PolicyReports
 
-    /// - Parameter reads: the follower's reads, which a suspended instance waits for after it wakes up.
+    /// - Parameters:
+    ///   - reads: the follower's reads, which a suspended instance waits for after it wakes up.
+    ///   - limiter: decides about the limits of keys.
     public init(
         index: KeyIndex, freshness: IndexFreshness, lookup: UnknownKeyLookup, reads: ReadWaiters = ReadWaiters(),
-        time: TimeSource = .system, logger: Logger = Logger(label: "keyward.policy")
+        limiter: Limiter = Limiter(), time: TimeSource = .system,
+        logger: Logger = Logger(label: "keyward.policy")
     ) {
         self.reads = reads
+        self.limiter = limiter
         self.time = time
         reports = PolicyReports(metrics: metrics, logger: logger, time: time)
         self.index = index
@@ -26,52 +31,75 @@ public final class KeyVerifier: Sendable {
         self.lookup = lookup
     }
 
-    /// Verifies a token for a request. Calls `note` with the key, and with true if it is accepted, while the index is
-    /// locked: it must be short, and must not keep the view.
+    /// Verifies a token for a request, and takes the request's units from the limits of its key. Calls `note` with the
+    /// key, with true if it is accepted, and with the limits that applied, while the index is locked: it must be short,
+    /// and must not keep the view.
     /// - Parameter answer: the result of the lookup, if one was made. The verdict is then never `unresolved`.
     public func verify(
         _ token: UnsafeRawBufferPointer, for request: AccessRequest = .unknown, at now: Timestamp,
-        after answer: UnknownKeyLookup.Answer? = nil, note: (KeyView, Bool) -> Void = { _, _ in }
+        after answer: UnknownKeyLookup.Answer? = nil, note: (KeyView, Bool, LimitUses) -> Void = { _, _, _ in }
     ) -> Verdict<Void> {
-        decide(token, for: request, at: now, after: answer, describe: note)
+        decide(token, for: request, at: now, after: answer, spends: { _ in true }, describe: note)
     }
 
     /// Does the same as `verify`, and describes the key, valid or not.
+    /// - Parameter owners: the owners whose keys the caller may see; keys of others are unknown, and spend nothing.
     public func verifyWithProfile(
         _ token: UnsafeRawBufferPointer, for request: AccessRequest, at now: Timestamp,
-        after answer: UnknownKeyLookup.Answer? = nil
+        after answer: UnknownKeyLookup.Answer? = nil, owners: OwnerScope = .all
     ) -> Verdict<KeyProfile> {
-        decide(token, for: request, at: now, after: answer) { key, _ in key.profile }
+        decide(
+            token, for: request, at: now, after: answer,
+            spends: { owners == .all || owners.contains($0.principal.owner) },
+            describe: { key, _, uses in key.profile(uses) }
+        ).limited(to: owners)
     }
 
     /// Decides about a token.
-    /// - Parameter describe: reads the key while the index is locked, and gets whether it is admitted.
+    /// - Parameters:
+    ///   - spends: returns false for a key that spends nothing.
+    ///   - describe: reads the key while the index is locked, and gets whether it is admitted, and its limits.
     @inline(__always)
     private func decide<Profile: Sendable>(
         _ token: UnsafeRawBufferPointer, for request: AccessRequest, at now: Timestamp,
-        after answer: UnknownKeyLookup.Answer?, describe: (KeyView, Bool) -> Profile
+        after answer: UnknownKeyLookup.Answer?, spends: (KeyView) -> Bool,
+        describe: (KeyView, Bool, LimitUses) -> Profile
     ) -> Verdict<Profile> {
         let service = freshness.service(at: now)
         if service == .stopped { return unavailable() }
         let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
         if service == .asleep { return undecided(firstDigest(of: token, own: own), after: answer) }
         if !index.schemes.isEmpty {
-            return decideAmongSchemes(token, own: own, for: request, at: now, after: answer, describe: describe)
+            return decideAmongSchemes(
+                token, own: own, for: request, at: now, after: answer, spends: spends, describe: describe)
         }
         guard let own else { return refused(.malformed) }
-        return evaluate(own, for: request, at: now, after: answer, describe: describe)
+        return evaluate(own, for: request, at: now, after: answer, spends: spends, describe: describe)
+    }
+
+    /// The decision about a known key.
+    private struct Found<Profile: Sendable>: Sendable {
+        let refusal: Refusal?
+        let reported: PolicyRules
+        let id: KeyID
+        let expiresAt: Timestamp?
+        let profile: Profile
     }
 
     /// Decides about the key of a digest.
     @inline(__always)
     private func evaluate<Profile: Sendable>(
         _ digest: SecretDigest, for request: AccessRequest, at now: Timestamp, after answer: UnknownKeyLookup.Answer?,
-        describe: (KeyView, Bool) -> Profile
+        spends: (KeyView) -> Bool, describe: (KeyView, Bool, LimitUses) -> Profile
     ) -> Verdict<Profile> {
         let found = index.withKey(for: digest) { key in
             let (refusal, reported) = key.evaluate(request, at: now)
-            let profile = describe(key, refusal == nil)
-            return (refusal: refusal, reported: reported, id: key.id, expiresAt: key.expiresAt, profile: profile)
+            if refusal == nil, isLimited(key, for: request), spends(key) {
+                return spend(from: key, for: request, reported: reported, describe: describe)
+            }
+            return Found(
+                refusal: refusal, reported: reported, id: key.id, expiresAt: key.expiresAt,
+                profile: describe(key, refusal == nil, .none))
         }
         guard let found else { return absent(digest, after: answer) }
         if let refusal = found.refusal { return refused(refusal, found.profile) }
@@ -81,15 +109,55 @@ public final class KeyVerifier: Sendable {
         return .admitted(key, found.profile)
     }
 
+    /// Returns true if a limit or the credits of the key may apply to the request.
+    @inline(__always)
+    private func isLimited(_ key: KeyView, for request: AccessRequest) -> Bool {
+        let isLimitedElsewhere = limiter.hasOwnerLimits || !request.spending.asked.isEmpty
+        guard key.hasPolicy || isLimitedElsewhere, !request.spending.isNone, limiter.options.mode != .off else {
+            return false
+        }
+        return isLimitedElsewhere || PolicyView(key.texts.policy).isLimited
+    }
+
+    /// Takes the units of a request from the limits of a key that is valid for it.
+    /// - Parameter reported: the report-only rules that would have refused the request.
+    @inline(never)
+    private func spend<Profile: Sendable>(
+        from key: KeyView, for request: AccessRequest, reported: PolicyRules,
+        describe: (KeyView, Bool, LimitUses) -> Profile
+    ) -> Found<Profile> {
+        let policy = PolicyView(key.texts.policy)
+        let own = policy.limits
+        let owner = key.texts.owner
+        return AskedLimits.withLimits(of: own?.limits, for: request.spending) {
+            limiter.defines($0, plan: own?.plan, owner: owner)
+        } _: { limits in
+            guard let limits else {
+                return Found(
+                    refusal: .limitUnknown, reported: [], id: key.id, expiresAt: key.expiresAt,
+                    profile: describe(key, false, .none))
+            }
+            return limiter.take(
+                plan: own?.plan, limits: limits, hasCredits: policy.hasCredits, key: key.id, owner: owner,
+                for: request, version: key.version, reportOnly: policy.reportOnly
+            ) { refusal, uses in
+                Found(
+                    refusal: refusal, reported: refusal == nil ? reported.union(uses.reported) : [], id: key.id,
+                    expiresAt: key.expiresAt, profile: describe(key, refusal == nil, uses))
+            }
+        }
+    }
+
     /// Decides about a token while schemes of other systems are known.
     ///
     /// A token that was imported under several schemes is accepted only while each of its keys is, so that revoking one
-    /// key revokes the token. It represents the first key: that of its own format, or of the longest prefix. If the
-    /// index holds none, that digest is the one to look up.
+    /// key revokes the token. It represents the first key: that of its own format, or of the longest prefix. Only that
+    /// key's limits are spent. If the index holds none, that digest is the one to look up.
     @inline(never)
     private func decideAmongSchemes<Profile: Sendable>(
         _ token: UnsafeRawBufferPointer, own: SecretDigest?, for request: AccessRequest, at now: Timestamp,
-        after answer: UnknownKeyLookup.Answer?, describe: (KeyView, Bool) -> Profile
+        after answer: UnknownKeyLookup.Answer?, spends: (KeyView) -> Bool,
+        describe: (KeyView, Bool, LimitUses) -> Profile
     ) -> Verdict<Profile> {
         var unknown = own
         var found: SecretDigest?
@@ -114,7 +182,7 @@ public final class KeyVerifier: Sendable {
             }
             deciding = refusing ?? deciding
         }
-        return evaluate(deciding, for: request, at: now, after: answer, describe: describe)
+        return evaluate(deciding, for: request, at: now, after: answer, spends: spends, describe: describe)
     }
 
     /// Decides about a digest without a key in the index. A deleted key needs no lookup, since deletion is permanent.
@@ -175,11 +243,17 @@ public final class KeyVerifier: Sendable {
     /// True if keys can be verified now.
     public var isServing: Bool { freshness.isServing }
 
-    /// Evaluates a key again for an exchange that it was admitted for. Does not count as a verification.
+    /// Evaluates a key again for an exchange that it was admitted for. Does not count as a verification, and spends
+    /// nothing.
     public func recheck(_ digest: SecretDigest, for request: AccessRequest, at now: Timestamp) -> Status {
         index.withKey(for: digest) { key in
             key.evaluate(request, at: now).refusal.map { .refused($0) } ?? .valid(expiresAt: key.expiresAt)
         } ?? .refused(.unknown)
+    }
+
+    /// Gives back the slots of a request that was admitted and has ended.
+    public func release(_ ticket: inout LimitTicket) {
+        limiter.release(&ticket)
     }
 
     /// The key that a token belongs to.
@@ -202,7 +276,7 @@ public final class KeyVerifier: Sendable {
                 let own = TokenFormat.isWellFormed(token) ? SecretDigest(hashing: token) : nil
                 var (found, unknown): (KeyProfile?, SecretDigest?) = (nil, nil)
                 forEachDigest(of: token, own: own) { digest in
-                    found = found ?? index.withKey(for: digest) { $0.profile }
+                    found = found ?? index.withKey(for: digest) { $0.profile(.none) }
                     unknown = unknown ?? digest
                 }
                 return (found, unknown)

@@ -11,6 +11,8 @@ public struct PostgresVerification: Sendable {
     /// Nil if usage is not recorded.
     public let usage: UsageRecorder?
     public let verifier: KeyVerifier
+    /// Decides about the limits of keys.
+    public let limiter: Limiter
     /// The list of instances.
     public let instances: any InstanceStore
     /// The heartbeat of this instance, which `follow` writes.
@@ -25,9 +27,10 @@ public struct PostgresVerification: Sendable {
     ///   - reconciliation: the duration of a comparison of the index with the table; nil for none.
     ///   - writesBack: true if revocations and expiries that the database lost are written back.
     ///   - usageInterval: the interval at which usage is recorded; nil if it is not recorded.
+    ///   - limits: the options of limits.
     public init(
         target: PostgresTarget, direct: PostgresTarget? = nil, maxStaleness: Duration, usageInterval: Duration?,
-        reconciliation: Duration? = nil, writesBack: Bool = false, logger: Logger
+        reconciliation: Duration? = nil, writesBack: Bool = false, limits: LimitOptions = LimitOptions(), logger: Logger
     ) {
         var connections = ConnectionSettings()
         connections.isPooled = direct != nil
@@ -52,9 +55,10 @@ public struct PostgresVerification: Sendable {
         heartbeat.addFigures { [index] in ["keys": .integer(Int64(index.count))] }
         usage =
             if let usageInterval { UsageRecorder(store: feed, interval: usageInterval, logger: logger) } else { nil }
+        limiter = Limiter(options: limits, logger: logger)
         verifier = KeyVerifier(
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: feed, index: index, reads: reads),
-            reads: reads, logger: logger)
+            reads: reads, limiter: limiter, logger: logger)
     }
 
     /// Runs `body` with open connections, and closes them afterwards.

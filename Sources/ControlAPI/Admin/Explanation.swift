@@ -38,7 +38,8 @@ extension ExplanationJSON {
             decision: explanation.steps.map { step in
                 Step(
                     rule: step.rule, outcome: step.refusal == nil ? "pass" : step.reportsOnly ? "report" : "refuse",
-                    code: step.refusal?.code, message: step.refusal?.message)
+                    code: step.refusal?.code, message: step.refusal?.message, limit: step.limit?.limit,
+                    remaining: step.limit?.remaining, resetSeconds: step.limit?.reset?.wholeSeconds)
             })
     }
 }

@@ -80,6 +80,12 @@ extension APIError {
         .serviceUnavailable, .unavailable, ErrorText.unavailable.message, code: ErrorText.unavailable.code,
         headers: [.retryAfter: "1"])
 
+    /// The request names a limit that the key lacks.
+    /// - Parameter param: the member that names limits.
+    static func limitUnknown(_ param: String) -> APIError {
+        .validation("\(param) names a limit that the key lacks", param: param)
+    }
+
     static let authKey = "auth key"
 
     static func permissionMissing(_ permission: AdminPermission) -> APIError {

@@ -105,13 +105,15 @@ extension IncomingRequest {
             if let ip { address = try DescribedRequest.address(ip) }
             self.init(
                 credential: .token(token), method: method, path: try DescribedRequest.path(path), address: address,
-                scopes: try DescribedRequest.scopes(scope.split(separator: " ").map(String.init)))
+                scopes: try DescribedRequest.scopes(scope.split(separator: " ").map(String.init)),
+                // RFC 7662 asks about a token. It is no use of the key.
+                spending: .none)
         } catch {
             let name =
                 switch error.part {
                 case .address: "ip"
                 case .path: "path"
-                case .scopes: "scope"
+                case .scopes, .cost, .limits: "scope"
                 }
             throw .invalidRequest("\(name) \(error.reason)")
         }

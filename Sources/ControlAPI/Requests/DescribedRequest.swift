@@ -6,7 +6,7 @@ import HTTPCredentials
 enum DescribedRequest {
     struct Fault: Error {
         enum Part {
-            case address, path, scopes
+            case address, path, scopes, cost, limits
         }
 
         let part: Part
@@ -29,6 +29,21 @@ enum DescribedRequest {
             throw Fault(part: .scopes, reason: reason)
         }
         return scopes
+    }
+
+    /// - Parameters:
+    ///   - cost: nil for one unit.
+    ///   - credits: nil for the cost.
+    static func spending(
+        _ cost: Int64? = nil, credits: Int64? = nil, limits: [Spending.Asked]
+    ) throws(Fault) -> Spending {
+        guard limits.count <= LimitRule.countLimit, Set(limits.map(\.name)).count == limits.count else {
+            throw Fault(part: .limits, reason: "must have at most \(LimitRule.countLimit) limits with different names")
+        }
+        guard let spending = Spending(cost: cost ?? 1, credits: credits, asked: limits) else {
+            throw Fault(part: .cost, reason: "must be 0 to \(LimitRule.unitLimit)")
+        }
+        return spending
     }
 
     /// Returns a percent-encoded path; empty if it is unknown.

@@ -12,14 +12,43 @@ struct UnkeyVerdictJSON: Encodable {
     let enabled: Bool?
     let permissions: [String]?
     let identity: UnkeyIdentity?
+    /// The credits that are left.
+    let credits: Int64?
+    let ratelimits: [Ratelimit]?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case valid, code, name, meta, expires, enabled, permissions, identity
+        case valid, code, name, meta, expires, enabled, permissions, identity, credits, ratelimits
         case keyID = "keyId"
     }
 
+    /// The state of a rate limit or a quota after the request.
+    struct Ratelimit: Encodable {
+        /// The name, since limits have no identifiers of their own.
+        let id: String
+        let name: String
+        let limit: Int64
+        /// In milliseconds.
+        let duration: Int64
+        /// The time at which all units are back, in milliseconds since 1970.
+        let reset: Int64
+        let remaining: Int64
+        let exceeded: Bool
+        /// False if the request named the limit.
+        let autoApply: Bool
+
+        /// Returns nil for credits and for a concurrency limit.
+        init?(_ state: LimitStatus, of request: IncomingRequest, at now: Timestamp) {
+            guard state.kind != .credits, let window = state.window else { return nil }
+            (id, name, limit) = (state.name, state.name, state.limit)
+            duration = window.nanoseconds / 1_000_000
+            reset = now.advanced(by: state.reset ?? .zero).milliseconds
+            (remaining, exceeded) = (state.remaining, state.refusal != nil)
+            autoApply = !request.spending.asked.contains { $0.name.elementsEqual(state.name.utf8) }
+        }
+    }
+
     /// Returns nil while keys cannot be verified.
-    init?(_ outcome: RequestVerifier.Outcome<KeyProfile>) {
+    init?(_ outcome: RequestVerifier.Outcome<KeyProfile>, of request: IncomingRequest, at now: Timestamp = .now) {
         let known: KeyProfile?
         switch outcome {
         case .verdict(.unavailable, _), .verdict(.unresolved, _), .preflight, .ambiguousCredentials: return nil
@@ -34,6 +63,9 @@ struct UnkeyVerdictJSON: Encodable {
         enabled = key.map { $0.state == .active }
         permissions = key.flatMap { $0.principal.scopes.isEmpty ? nil : $0.principal.scopes }
         identity = key?.principal.owner.map { UnkeyIdentity($0) }
+        credits = key?.limits.first { $0.kind == .credits }?.remaining
+        let limits = key?.limits.compactMap { Ratelimit($0, of: request, at: now) } ?? []
+        ratelimits = limits.isEmpty ? nil : limits
     }
 }
 
@@ -60,7 +92,9 @@ extension UnkeyVerdictJSON {
                 case .scopeMissing: .insufficientPermissions
                 case .rateLimited, .quotaExceeded, .concurrencyExceeded: .rateLimited
                 case .creditsExhausted: .usageExceeded
-                case .notYetValid, .ipNotAllowed, .methodNotAllowed, .pathNotAllowed, .methodAmbiguous, .pathAmbiguous:
+                // The route refuses a request that names an unknown limit.
+                case .notYetValid, .ipNotAllowed, .methodNotAllowed, .pathNotAllowed, .methodAmbiguous, .pathAmbiguous,
+                    .limitUnknown:
                     .forbidden
                 }
         }

@@ -11,7 +11,7 @@ struct UnkeyVerifyBody: Decodable {
     }
 
     private struct Credits: Decodable {
-        let cost: Int
+        let cost: Int64
 
         enum CodingKeys: CodingKey, CaseIterable {
             case cost
@@ -19,22 +19,69 @@ struct UnkeyVerifyBody: Decodable {
 
         init(from decoder: any Decoder) throws {
             try decoder.refuseMembers(beyond: CodingKeys.self)
-            cost = try decoder.container(keyedBy: CodingKeys.self).decode(Int.self, forKey: .cost)
+            cost = try decoder.container(keyedBy: CodingKeys.self).decode(Int64.self, forKey: .cost)
+        }
+    }
+
+    /// A limit of the key that the request names, or with `limit` and `duration` one that it defines itself.
+    private struct Ratelimit: Decodable {
+        let asked: Spending.Asked
+
+        enum CodingKeys: CodingKey, CaseIterable {
+            case name, cost, limit, duration
+        }
+
+        init(from decoder: any Decoder) throws {
+            let members = try UnkeyMembers(decoder, CodingKeys.self)
+            func fault(_ name: CodingKeys, _ reason: String) -> APIError {
+                let param = decoder.member(name)
+                return .validation("\(param) \(reason)", param: param)
+            }
+            let name = try members.container.decode(String.self, forKey: .name)
+            guard LimitRule.isName(name) else {
+                throw fault(.name, "must have 1 to \(LimitRule.nameLimit) of the characters a-z, 0-9 and -")
+            }
+            let cost = try members.container.wholeNumber(forKey: .cost) ?? 1
+            let limit = try members.container.wholeNumber(forKey: .limit)
+            let duration = try members.container.wholeNumber(forKey: .duration)
+            let units = LimitRule.unitLimit
+            guard (0...units).contains(cost) else { throw fault(.cost, "must be 0 to \(units)") }
+            guard limit != nil || duration != nil else {
+                guard let asked = Spending.Asked(name, cost: cost) else { throw fault(.name, "is invalid") }
+                self.asked = asked
+                return
+            }
+            guard let limit, (1...units).contains(limit) else {
+                throw fault(.limit, "must be 1 to \(units), together with duration")
+            }
+            guard let rule = duration.flatMap({ Self.rule(name, limit, milliseconds: $0) }),
+                let asked = Spending.Asked(rule, cost: cost)
+            else { throw fault(.duration, "must be 1000 to 3600000 milliseconds, together with limit") }
+            self.asked = asked
+        }
+
+        private static func rule(_ name: String, _ limit: Int64, milliseconds: Int64) -> LimitRule? {
+            LimitRule(name, .rate(period: .milliseconds(milliseconds), burst: limit), limit: limit, isAsked: true)
         }
     }
 
     init(from decoder: any Decoder) throws {
         let members = try UnkeyMembers(decoder, CodingKeys.self)
         try members.refuse(.keyspaces, "Keyward has no keyspaces")
-        try members.refuse(.ratelimits, "Keyward has no rate limits")
         try members.refuse(.migrationID, "keys are imported at \(ImportRoute.path)")
-        if let credits = try members.value(.credits, Credits.self), credits.cost != 0 {
-            throw UnkeyMembers.fault(CodingKeys.credits, "is not supported with a cost: Keyward has no credits")
-        }
+        let credits = try members.value(.credits, Credits.self)?.cost
+        let asked = try members.value(.ratelimits, [Ratelimit].self)?.map(\.asked) ?? []
         _ = try members.value(.tags, [String].self)
         let key = try members.text(.key)
         let needed = try members.value(.permissions).map { try UnkeyPermissionQuery.scopes($0) }
-        request = IncomingRequest(credential: .token(key), scopes: needed ?? ScopeRequirement.none)
+        let spending: Spending
+        do throws(DescribedRequest.Fault) {
+            spending = try DescribedRequest.spending(credits: credits, limits: asked)
+        } catch {
+            throw UnkeyMembers.fault(error.part == .cost ? CodingKeys.credits : .ratelimits, error.reason)
+        }
+        request = IncomingRequest(
+            credential: .token(key), scopes: needed ?? ScopeRequirement.none, spending: spending)
     }
 }
 

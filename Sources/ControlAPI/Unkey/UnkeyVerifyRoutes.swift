@@ -21,7 +21,10 @@ struct UnkeyVerifyRoutes: Sendable {
             let body = try await authenticator.read(UnkeyVerifyBody.self, of: request)
             let outcome = await verifier.decide(body.request, owners: admin.owners)
             verifier.count(outcome, of: body.request, id: context.identifier, began: context.began)
-            guard let verdict = UnkeyVerdictJSON(outcome) else { throw APIError.verificationUnavailable }
+            if case .verdict(.refused(.limitUnknown, _), _) = outcome { throw APIError.limitUnknown("ratelimits") }
+            guard let verdict = UnkeyVerdictJSON(outcome, of: body.request) else {
+                throw APIError.verificationUnavailable
+            }
             return try UnkeyAnswer.response(verdict, context)
         }
         router.post(RouterPath(Self.whoamiPath)) { request, context in

@@ -17,6 +17,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
     let verifier: RequestVerifier
     /// The trusted proxies in front of the calling proxy.
     let proxies: [IPNetwork]
+    let limitFields: LimitFieldMode
 
     var pattern: String { Self.path }
     var readsBody: Bool { false }
@@ -33,18 +34,18 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
                 id: context.identifier, began: context.began)
         }
         do throws(APIError) {
-            guard let incoming = try incoming(request.head) else {
+            guard let question = try question(request.head) else {
                 recordRefusal(Self.ambiguousCode)
                 return Self.ambiguous.response
             }
-            let outcome = await verifier.decide(incoming)
-            verifier.count(outcome, of: incoming, id: context.identifier, began: context.began)
-            return answer(outcome).response
+            let outcome = await verifier.decide(question.request)
+            verifier.count(outcome, of: question.request, id: context.identifier, began: context.began)
+            return answer(outcome, to: question).response
         } catch {
             recordRefusal(error.shortName)
             return Self.refusal(
-                type: error.kind.rawValue, code: error.shortName, message: error.message,
-                status: .forbidden
+                type: error.kind.rawValue, code: error.shortName, message: error.message, status: .forbidden,
+                asProblem: Self.prefersProblem(request.head)
             ).response
         }
     }
@@ -58,34 +59,56 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
     }
 
     func answerNow(_ head: HTTPRequest, body: ByteBuffer, as request: DirectRequest) -> DirectAnswer? {
-        guard let incoming = try? incoming(head), let outcome = verifier.decideNow(incoming) else { return nil }
-        verifier.count(outcome, of: incoming, id: request.id, began: request.began)
-        return answer(outcome)
+        guard let question = try? question(head), let outcome = verifier.decideNow(question.request) else { return nil }
+        verifier.count(outcome, of: question.request, id: request.id, began: request.began)
+        return answer(outcome, to: question)
     }
 
     /// Returns the part of a target after this route's path.
     private static func rest(of target: String) -> Substring.UTF8View { target.utf8.dropFirst(path.utf8.count) }
 
-    private func answer(_ outcome: RequestVerifier.Outcome<KeyProfile>) -> DirectAnswer {
+    /// The request that a proxy describes, and the form of the response to it.
+    private struct Question {
+        let request: IncomingRequest
+        let options: Options
+        let prefersProblem: Bool
+    }
+
+    private func answer(_ outcome: RequestVerifier.Outcome<KeyProfile>, to question: Question) -> DirectAnswer {
         switch outcome {
         case .preflight: return DirectAnswer(status: .ok, headers: Self.identity(nil))
         case .verdict(.admitted(_, let profile), _):
-            return DirectAnswer(status: .ok, headers: Self.identity(profile.principal))
-        case .verdict(.refused(let refused, _), let needed):
+            var headers = Self.identity(profile.principal)
+            if limitFields == .always { Self.add(profile.limits, to: &headers) }
+            return DirectAnswer(status: .ok, headers: headers)
+        case .verdict(.refused(let refused, let profile), let needed):
             var headers = HTTPFields()
             headers[.wwwAuthenticate] = refused.challenge(needing: needed)
-            // Proxies treat 401 and 403 as refusals, and any other status as a failure of Keyward.
+            let limited = profile.flatMap { LimitRefusal($0.limits) }
+            if limitFields != .never, let profile { Self.add(profile.limits, to: &headers) }
+            headers[.retryAfter] = limited?.retryAfter.map(String.init)
+            // Proxies treat 401 and 403 as refusals, and many treat another status as a failure of Keyward.
+            let status: HTTPResponse.Status =
+                switch refused.kind {
+                case .authentication: .unauthorized
+                case .permission, .request: .forbidden
+                case .limit: question.options.hidesLimited ? .forbidden : .tooManyRequests
+                }
+            if refused.kind == .limit { headers[Name.status] = String(refused.kind.status) }
             return Self.refusal(
-                type: refused.kind.type, code: refused.code, message: refused.message(needing: needed),
-                status: refused.kind == .authentication ? .unauthorized : .forbidden, headers: headers)
+                type: refused.kind.type, code: refused.code,
+                message: limited?.message ?? refused.message(needing: needed), status: status, headers: headers,
+                asProblem: question.prefersProblem)
         case .ambiguousCredentials:
             let text = ErrorText.ambiguous
-            return Self.refusal(type: text.type, code: text.code, message: text.message, status: .forbidden)
+            return Self.refusal(
+                type: text.type, code: text.code, message: text.message, status: .forbidden,
+                asProblem: question.prefersProblem)
         case .verdict(.unresolved, _), .verdict(.unavailable, _):
             let text = ErrorText.unavailable
             return Self.refusal(
                 type: text.type, code: text.code, message: text.message, status: .serviceUnavailable,
-                headers: [.retryAfter: "1"])
+                headers: [.retryAfter: "1"], asProblem: question.prefersProblem)
         }
     }
 
@@ -97,7 +120,7 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         status: .forbidden)
 
     /// Returns the request that the proxy describes; nil if the description is incomplete or contradicts itself.
-    private func incoming(_ head: HTTPRequest) throws(APIError) -> IncomingRequest? {
+    private func question(_ head: HTTPRequest) throws(APIError) -> Question? {
         let headers = head.headerFields
         let rest = Self.rest(of: head.path ?? "")
         // The path and query of the described request, if they follow this route's path.
@@ -120,14 +143,25 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
             target.utf8.count <= PlainHeads.targetLimit, target.utf8.first == UInt8(ascii: "/") || target == "*",
             let address = address(headers)
         else { return nil }
-        return IncomingRequest(
+        let options = original == nil && !rest.isEmpty ? try Options(QueryParameters(URI(head.path ?? ""))) : Options()
+        let request = IncomingRequest(
             credential: Credential(
                 authorization: headers[values: .authorization], apiKey: headers[values: Name.apiKey],
                 places: verifier.places),
             method: method, path: target, address: address.known, agent: headers[.userAgent],
             isPreflight: method == "OPTIONS" && headers[values: .origin].count == 1
                 && headers[values: .accessControlRequestMethod].count == 1,
-            scopes: original == nil && !rest.isEmpty ? try Self.scopes(QueryParameters(URI(head.path ?? ""))) : .none)
+            scopes: options.scopes, spending: options.spending)
+        return Question(request: request, options: options, prefersProblem: Self.prefersProblem(head))
+    }
+
+    /// Returns true if the client, whose `Accept` the proxy passes on, prefers problem details.
+    private static func prefersProblem(_ head: HTTPRequest) -> Bool {
+        var types = AcceptedTypes()
+        for value in head.headerFields[values: .accept] where value.utf8.count >= ErrorText.problemType.utf8.count {
+            Array(value.utf8).withUnsafeBytes { types.add($0) }
+        }
+        return types.prefersProblem
     }
 
     /// Returns the values of equivalent fields.
@@ -169,23 +203,53 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         return real.allSatisfy { $0 == last } ? Address(known: last) : nil
     }
 
-    /// Reads `?scope=`, repeated or separated by spaces. Any other parameter and an empty scope are mistakes in the
-    /// proxy's configuration, and must not remove a protection.
-    private static func scopes(_ query: QueryParameters) throws(APIError) -> ScopeRequirement {
-        var names: [String] = []
-        for pair in query.pairs {
-            let asked = pair.value.split(separator: " ").map(String.init)
-            guard pair.name == "scope", !asked.isEmpty else { throw invalidQuery }
-            names += asked
-        }
-        guard let scopes = ScopeRequirement(names) else { throw invalidQuery }
-        return scopes
-    }
+    /// The options in the query of this route.
+    private struct Options {
+        var scopes = ScopeRequirement.none
+        var spending = Spending.one
+        /// True for a proxy that knows only 401 and 403: a refusal by a limit is then 403.
+        var hidesLimited = false
 
-    private static var invalidQuery: APIError {
-        .validation(
-            "the only query parameter is scope: at most \(ScopeRequirement.countLimit) scopes without wildcards, separated by spaces",
-            param: "scope")
+        init() {}
+
+        /// Reads `?scope=`, repeated or separated by spaces, `?cost=` and `?limited=403`. Any other parameter and an
+        /// empty scope are mistakes in the proxy's configuration, and must not remove a protection.
+        init(_ query: QueryParameters) throws(APIError) {
+            var names: [String] = []
+            var (hasCost, hasLimited) = (false, false)
+            for pair in query.pairs {
+                switch pair.name {
+                case "scope":
+                    let asked = pair.value.split(separator: " ").map(String.init)
+                    guard !asked.isEmpty else { throw Self.invalidScope }
+                    names += asked
+                case "cost":
+                    guard !hasCost, let cost = Int64(pair.value), let spending = Spending(cost: cost) else {
+                        throw .validation(
+                            "cost must be given once, as a whole number from 0 to \(LimitRule.unitLimit)", param: "cost"
+                        )
+                    }
+                    (self.spending, hasCost) = (spending, true)
+                case "limited":
+                    guard !hasLimited, pair.value == "403" || pair.value == "429" else {
+                        throw .validation("limited must be given once, as 403 or 429", param: "limited")
+                    }
+                    (hidesLimited, hasLimited) = (pair.value == "403", true)
+                default:
+                    throw .validation(
+                        "the query has an unknown parameter: the parameters are scope, cost and limited", param: "scope"
+                    )
+                }
+            }
+            guard let scopes = ScopeRequirement(names) else { throw Self.invalidScope }
+            self.scopes = scopes
+        }
+
+        private static var invalidScope: APIError {
+            .validation(
+                "scope must be at most \(ScopeRequirement.countLimit) scopes without wildcards, separated by spaces",
+                param: "scope")
+        }
     }
 
     /// Returns all identity fields, including empty ones. A proxy that copies them thus overwrites the client's fields
@@ -199,12 +263,22 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         return headers
     }
 
+    private static func add(_ limits: [LimitStatus], to headers: inout HTTPFields) {
+        for (name, value) in LimitFields.fields(limits) {
+            if let name = HTTPField.Name(name) { headers[name] = value }
+        }
+    }
+
     private static func refusal(
-        type: String, code: String, message: String, status: HTTPResponse.Status, headers: HTTPFields = [:]
+        type: String, code: String, message: String, status: HTTPResponse.Status, headers: HTTPFields = [:],
+        asProblem: Bool = false
     ) -> DirectAnswer {
         var headers = headers
-        let body = ErrorText.body(type: type, message: message, code: code)
-        headers[.contentType] = "application/json"
+        let body =
+            asProblem
+            ? ErrorText.problem(status: status.code, title: status.reasonPhrase, message: message, code: code)
+            : ErrorText.body(type: type, message: message, code: code)
+        headers[.contentType] = asProblem ? ErrorText.problemType : "application/json"
         // nginx keeps only the header fields of a refusal.
         headers[Name.error] = body
         return DirectAnswer(status: status, headers: headers, body: ByteBuffer(string: body))
@@ -217,6 +291,8 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         static let realIP = named("X-Real-IP")[0]
         static let apiKey = named("X-API-Key")[0]
         static let error = named("X-Keyward-Error")[0]
+        /// The status for the client, if the status of the response is another one.
+        static let status = named("X-Keyward-Status")[0]
         static let keyID = named("X-Keyward-Key-Id")[0]
         static let keyName = named("X-Keyward-Key-Name")[0]
         static let owner = named("X-Keyward-Owner")[0]

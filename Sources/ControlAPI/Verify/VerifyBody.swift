@@ -7,7 +7,7 @@ struct VerifyBody: Decodable {
     let request: IncomingRequest
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case key, method, path, ip, scopes, cost
+        case key, method, path, ip, scopes, cost, limits
         case userAgent = "user_agent"
     }
 
@@ -20,18 +20,20 @@ struct VerifyBody: Decodable {
         values.ip = try members.decodeIfPresent(String.self, forKey: .ip)
         values.scopes = try members.decodeIfPresent([String].self, forKey: .scopes)
         values.cost = try members.wholeNumber(forKey: .cost)
+        values.limits = try members.decodeIfPresent([AskedLimitBody].self, forKey: .limits)?.map(\.limit) ?? []
         values.agent = try members.decodeIfPresent(String.self, forKey: .userAgent)
         let (member, reason): (CodingKeys, String)
         do throws(DescribedRequest.Fault) {
             self = try VerifyBody(values)
-            guard let cost = values.cost, cost < 0 else { return }
-            (member, reason) = (.cost, "must be at least 0")
+            return
         } catch {
             member =
                 switch error.part {
                 case .address: .ip
                 case .path: .path
                 case .scopes: .scopes
+                case .cost: .cost
+                case .limits: .limits
                 }
             reason = error.reason
         }
@@ -70,6 +72,7 @@ struct VerifyBody: Decodable {
         var ip: String?
         var scopes: [String]?
         var cost: Int64?
+        var limits: [Spending.Asked] = []
         var agent: String?
     }
 
@@ -79,7 +82,33 @@ struct VerifyBody: Decodable {
         request = IncomingRequest(
             credential: .token(values.key), method: values.method ?? "", path: try DescribedRequest.path(values.path),
             address: address, agent: values.agent,
-            scopes: try DescribedRequest.scopes(values.scopes ?? [], isList: true))
+            scopes: try DescribedRequest.scopes(values.scopes ?? [], isList: true),
+            spending: try DescribedRequest.spending(values.cost, limits: values.limits))
+    }
+}
+
+/// A limit that a request names, and the units that it takes from it.
+private struct AskedLimitBody: Decodable {
+    let limit: Spending.Asked
+
+    enum CodingKeys: CodingKey, CaseIterable {
+        case name, cost
+    }
+
+    init(from decoder: any Decoder) throws {
+        try decoder.refuseMembers(beyond: CodingKeys.self)
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        let name = try members.decode(String.self, forKey: .name)
+        let cost = try members.wholeNumber(forKey: .cost) ?? 1
+        guard LimitRule.isName(name) else {
+            let param = decoder.member(CodingKeys.name)
+            throw APIError.validation("\(param) must be the name of a limit", param: param)
+        }
+        guard let limit = Spending.Asked(name, cost: cost) else {
+            let param = decoder.member(CodingKeys.cost)
+            throw APIError.validation("\(param) must be 0 to \(LimitRule.unitLimit)", param: param)
+        }
+        self.limit = limit
     }
 }
 

@@ -17,9 +17,15 @@ struct VerifyJSON {
     /// The metadata, as a JSON object.
     let metadata: String?
     let expiresAt: String?
+    /// The limits that applied, and the key's credits, after the request.
+    let limits: [LimitStatus]
+    let credits: LimitStatus?
+    /// The seconds after which a refused request fits its limits.
+    let retryAfter: Int?
 
     init(_ outcome: RequestVerifier.Outcome<KeyProfile>) {
         let profile: KeyProfile?
+        var limited: LimitRefusal?
         switch outcome {
         // The caller's request is about a token: it is never a preflight, and its credential is never ambiguous.
         case .verdict(.unavailable, _), .verdict(.unresolved, _), .preflight, .ambiguousCredentials:
@@ -35,8 +41,12 @@ struct VerifyJSON {
             code = Code(refusal, known)
             status = refusal.kind.status
             wwwAuthenticate = refusal.challenge(needing: needed)
-            message = refusal.message(needing: needed)
+            limited = known.flatMap { LimitRefusal($0.limits) }
+            message = limited?.message ?? refusal.message(needing: needed)
         }
+        limits = profile?.limits.filter { $0.kind != .credits } ?? []
+        credits = profile?.limits.first { $0.kind == .credits }
+        retryAfter = limited?.retryAfter
         keyID = profile?.principal.keyID.description
         name = profile?.principal.name
         owner = profile?.principal.owner
@@ -49,10 +59,12 @@ struct VerifyJSON {
 
 extension VerifyJSON {
     enum Member: String, CaseIterable {
-        case code
+        case code, credits
         case expiresAt = "expires_at"
         case keyID = "key_id"
-        case message, metadata, name, owner, scopes, status, valid
+        case limits, message, metadata, name, owner
+        case retryAfter = "retry_after"
+        case scopes, status, valid
         case wwwAuthenticate = "www_authenticate"
     }
 
@@ -71,12 +83,15 @@ extension VerifyJSON {
     private func value(of member: Member) -> String? {
         switch member {
         case .code: "\"\(code.rawValue)\""
+        case .credits: credits.map { "{\"exceeded\":\($0.refusal != nil),\"remaining\":\($0.remaining)}" }
         case .expiresAt: expiresAt.map(JSONValue.quoted)
         case .keyID: keyID.map(JSONValue.quoted)
+        case .limits: limits.isEmpty ? nil : "[" + limits.map(Self.text).joined(separator: ",") + "]"
         case .message: message.map(JSONValue.quoted)
         case .metadata: metadata
         case .name: name.map(JSONValue.quoted)
         case .owner: owner.map(JSONValue.quoted)
+        case .retryAfter: retryAfter.map(String.init)
         case .scopes: scopes.map { "[" + $0.map(JSONValue.quoted).joined(separator: ",") + "]" }
         case .status: String(status)
         case .valid: String(valid)
@@ -86,6 +101,16 @@ extension VerifyJSON {
 }
 
 extension VerifyJSON {
+    /// Returns a limit as JSON. Its name needs no escaping.
+    private static func text(_ limit: LimitStatus) -> String {
+        let reset = limit.reset.map { ",\"reset_seconds\":\($0.wholeSeconds)" } ?? ""
+        let report = limit.isReportOnly ? ",\"report_only\":true" : ""
+        return """
+            {"exceeded":\(limit.refusal != nil),"limit":\(limit.limit),"name":"\(limit.name)",\
+            "remaining":\(limit.remaining)\(report)\(reset)}
+            """
+    }
+
     /// The result, for machines.
     enum Code: String, CaseIterable {
         case valid = "VALID"
@@ -105,6 +130,8 @@ extension VerifyJSON {
         case quotaExceeded = "QUOTA_EXCEEDED"
         case creditsExhausted = "CREDITS_EXHAUSTED"
         case concurrencyExceeded = "CONCURRENCY_EXCEEDED"
+        /// A result in a batch for a request that names a limit which the key lacks.
+        case limitUnknown = "LIMIT_UNKNOWN"
         /// A result in a batch that requires a lookup while the database is unavailable.
         case unavailable = "UNAVAILABLE"
 
@@ -123,6 +150,7 @@ extension VerifyJSON {
                 case .methodAmbiguous: .methodAmbiguous
                 case .pathAmbiguous: .pathAmbiguous
                 case .scopeMissing: .scopeMissing
+                case .limitUnknown: .limitUnknown
                 case .rateLimited: .rateLimited
                 case .quotaExceeded: .quotaExceeded
                 case .creditsExhausted: .creditsExhausted

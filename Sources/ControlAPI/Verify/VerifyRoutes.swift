@@ -18,7 +18,11 @@ struct VerifyRoutes: DirectRoute {
             let admin = try await authenticator.admit(request, context)
             let question = try await authenticator.read(VerifyBody.self, of: request)
             let verdict = await verdict(on: question, for: admin, context)
-            guard verdict.code != .unavailable else { throw APIError.verificationUnavailable }
+            switch verdict.code {
+            case .unavailable: throw APIError.verificationUnavailable
+            case .limitUnknown: throw APIError.limitUnknown("limits")
+            default: break
+            }
             return DirectAnswer(json: verdict.text).response
         }
         router.post(RouterPath(Self.path + "/batch")) { request, context in

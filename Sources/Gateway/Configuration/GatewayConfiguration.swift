@@ -82,6 +82,8 @@ public struct GatewayConfiguration: Sendable {
     public var passesPreflights = true
     /// The scopes that requests need, by method and path.
     public var scopes = ScopeRules()
+    /// The responses that state the limits of the request's key.
+    public var limitFields = LimitFieldMode.always
     public var timeouts = Timeouts()
     public var limits = Limits()
     /// The number of event loops, each with its own thread; at least 1.

@@ -47,7 +47,8 @@ extension FrontConnection {
         if record.outcome == .allowed { record.end(RequestOutcome(refusalWithStatus: record.status), row.error.code) }
         let context = AnswerWriter.Context(
             id: record.id, isToHead: record.isToHead, hasOrigin: record.hasOrigin, version: record.version,
-            persists: reply.then == .next)
+            persists: reply.then == .next, limits: limits.lines,
+            prefersProblem: record.hasHead && head.prefersProblem(in: headBytes))
         outlet.append { record.bytesOut += AnswerWriter.write(reply.answer, context: context, to: &$0) }
         endExchange()
         proceed(reply.then)
@@ -134,6 +135,7 @@ extension FrontConnection {
         record.isCounted = false
         loop.shared.requestEnded()
         leaveAccount()
+        if !limits.ticket.isEmpty { loop.gate.verifier.release(&limits.ticket) }
         let duration = (NIODeadline.now() - record.began).nanoseconds
         loop.metrics.request(status: record.status, nanoseconds: duration)
         if loop.keepsLog { writeLine(nanoseconds: duration) }

@@ -145,8 +145,7 @@ extension FrontConnection: Downstream {
             bytes.withUnsafeReadableBytes { bytes in
                 ResponseRewriter.write(
                     head, bytes: bytes, id: record.id, version: record.version, delimiter: delimiter,
-                    persists: persists,
-                    to: &out)
+                    persists: persists, limits: persists == nil ? nil : limits.lines, to: &out)
             }
         }
     }

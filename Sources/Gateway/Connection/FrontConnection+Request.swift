@@ -91,7 +91,8 @@ extension FrontConnection {
         if !record.isAdmitted { return .answer(.overloaded) }
         return headBytes.withUnsafeReadableBytes { bytes in
             let decision = loop.gate.decide(
-                head, bytes: bytes, from: forwarded, after: answer, identity: &identity, holder: &holder)
+                head, bytes: bytes, from: forwarded, after: answer, identity: &identity, holder: &holder,
+                limits: &limits)
             record.keyID = holder.keyID
             switch decision {
             case .answer(let answer):
@@ -119,6 +120,7 @@ extension FrontConnection {
         record.id = loop.requestIDs.next(at: record.at)
         record.flags = connectionFlags
         holder.clear()
+        limits.clear()
         record.began = now
         record.isCounted = true
         record.isAdmitted = underWay <= loop.configuration.limits.requestsInFlight

@@ -29,6 +29,8 @@ final class FrontConnection: ChannelInboundHandler {
     var upstreamHead = ByteBuffer()
     var identity = ByteBuffer()
     var holder = KeyHolder()
+    /// The limits of the request's key, for its response.
+    var limits = LimitBuffer()
     /// Describes the client to the upstream.
     let forwarded: Forwarded
     /// The position of a tunnel's output within its WebSocket frames.

@@ -7,6 +7,7 @@ enum Answer: Equatable, Sendable {
     case refused(Refusal)
     /// The key lacks one of these scopes.
     case scopeMissing(ScopeRequirement)
+    case limited(LimitRefusal)
     case ambiguousCredentials
     /// Keys cannot be verified now.
     case verificationUnavailable
@@ -45,6 +46,7 @@ extension Answer {
         switch self {
         case .refused(let refusal): Row(refusal)
         case .scopeMissing: Row(.scopeMissing)
+        case .limited(let limited): Row(limited.refusal, retryAfter: limited.retryAfter)
         case .ambiguousCredentials: Row(status: .badRequest, error: ErrorText.ambiguous)
         case .verificationUnavailable: Row(status: .serviceUnavailable, error: ErrorText.unavailable, retryAfter: 1)
         case .overloaded:
@@ -85,13 +87,23 @@ extension Answer {
         // Prepared, because frequent refusals must not cost more than admissions.
         if case .refused(let refusal) = self { return refusal.body }
         let error = row.error
-        let message =
-            switch self {
-            case .scopeMissing(let needed): Refusal.scopeMissing.message(needing: needed)
-            case .malformedRequest(let fault?): fault.message
-            default: error.message
-            }
         return ErrorText.body(type: error.type, message: message, code: error.code)
+    }
+
+    /// The body as problem details.
+    var problem: String {
+        let row = row
+        return ErrorText.problem(
+            status: Int(row.status.code), title: row.status.reasonPhrase, message: message, code: row.error.code)
+    }
+
+    private var message: String {
+        switch self {
+        case .scopeMissing(let needed): Refusal.scopeMissing.message(needing: needed)
+        case .limited(let limited): limited.message
+        case .malformedRequest(let fault?): fault.message
+        default: row.error.message
+        }
     }
 
     /// The value of `WWW-Authenticate`.
@@ -116,8 +128,10 @@ extension Answer.Row {
         self.init(status: status, error: ("invalid_request_error", code, message), losesFraming: true)
     }
 
-    fileprivate init(_ refusal: Refusal) {
+    fileprivate init(_ refusal: Refusal, retryAfter: Int? = nil) {
         let kind = refusal.kind
-        self.init(HTTPResponseStatus(statusCode: kind.status), kind.type, refusal.code, refusal.message)
+        self.init(
+            HTTPResponseStatus(statusCode: kind.status), kind.type, refusal.code, refusal.message,
+            retryAfter: retryAfter)
     }
 }

@@ -1,4 +1,5 @@
 import HTTPCredentials
+import NIOCore
 
 /// A request's head, parsed once and strictly: the ranges of its parts, and their meaning to a gateway.
 ///
@@ -49,6 +50,18 @@ struct RequestHead {
     var isPreflight: Bool { method == .options && hasOrigin && asksForMethod && !asksUnclearly && !hasBody }
 
     var hasBody: Bool { framing != .none }
+
+    /// True if the client prefers problem details (RFC 9457) to Keyward's own errors. Other values of `Accept` are too
+    /// short to name them.
+    func prefersProblem(in bytes: ByteBuffer) -> Bool {
+        bytes.withUnsafeReadableBytes { bytes in
+            var types = AcceptedTypes()
+            for field in fields.lines where field.name.count == 6 && bytes.part(field.name).equals("accept") {
+                if field.value.count >= ErrorText.problemType.utf8.count { types.add(bytes.part(field.value)) }
+            }
+            return types.prefersProblem
+        }
+    }
 
     /// Returns the value of the first `User-Agent`.
     func userAgent(in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {

@@ -11,14 +11,21 @@ enum AnswerWriter {
         var hasOrigin: Bool
         var version: HTTPVersion
         var persists: Bool
+        /// Complete field lines about the limits of the request's key.
+        var limits = ByteBuffer()
+        /// True if the client prefers problem details (RFC 9457).
+        var prefersProblem = false
     }
 
     /// Appends a whole response, and returns the number of bytes of its body.
     static func write(_ answer: Answer, context: Context, to out: inout ByteBuffer) -> Int {
         let row = answer.row
-        let body = answer.body
+        let body = context.prefersProblem ? answer.problem : answer.body
         out.writeString("HTTP/1.1 \(row.status.code) \(row.status.reasonPhrase)\r\n")
-        out.writeStaticString("Content-Type: application/json\r\nContent-Length: ")
+        out.writeStaticString(
+            context.prefersProblem
+                ? "Content-Type: application/problem+json\r\nContent-Length: "
+                : "Content-Type: application/json\r\nContent-Length: ")
         out.writeString("\(body.utf8.count)\r\nDate: \(HTTPDate.now())\r\nX-Request-Id: ")
         context.id.write(to: &out)
         out.writeStaticString("\r\n")
@@ -27,11 +34,16 @@ enum AnswerWriter {
             out.writeString(challenge)
             out.writeStaticString("\r\n")
         }
+        out.writeImmutableBuffer(context.limits)
         if let seconds = row.retryAfter { out.writeString("Retry-After: \(seconds)\r\n") }
         if answer == .methodNotAllowed {
             out.writeStaticString("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
         }
-        if context.hasOrigin { out.writeStaticString("Access-Control-Allow-Origin: *\r\n") }
+        if context.hasOrigin {
+            out.writeStaticString(
+                "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: RateLimit, RateLimit-Policy, Retry-After\r\n"
+            )
+        }
         if !context.persists {
             out.writeStaticString("Connection: close\r\n")
         } else if context.version == .http10 {

@@ -16,11 +16,13 @@ struct Gate {
     /// True if the path selects the route or follows a base path. An ambiguous path is then refused; otherwise every
     /// path belongs to the upstream.
     private let refusesDotSegments: Bool
+    private let limitFields: LimitFieldMode
 
     init(verifier: KeyVerifier, time: TimeSource, configuration: GatewayConfiguration) {
         requests = RequestVerifier(
             verifier: verifier, places: configuration.credentials, rules: configuration.scopes,
             passesPreflights: configuration.passesPreflights, time: time)
+        limitFields = configuration.limitFields
         refusesDotSegments = configuration.routes.contains { route in
             !route.prefix.isEmpty || route.upstreams.contains { !$0.basePath.isEmpty }
         }
@@ -30,14 +32,17 @@ struct Gate {
 
     /// Decides about a request. For an admitted one, writes the identity fields for the upstream.
     ///
-    /// Writes the key and its owner into `holder` if the key exists, valid or not.
+    /// Writes the key and its owner into `holder` if the key exists, valid or not, and the limits that applied into
+    /// `limits`.
     /// - Parameter answer: the result of the lookup, if one was made. The decision is then never `resolve`.
     func decide(
         _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded,
-        after answer: UnknownKeyLookup.Answer? = nil, identity: inout ByteBuffer, holder: inout KeyHolder
+        after answer: UnknownKeyLookup.Answer? = nil, identity: inout ByteBuffer, holder: inout KeyHolder,
+        limits: inout LimitBuffer
     ) -> Decision {
         identity.clear()
         holder.clear()
+        limits.clear()
         if head.method == .connect || head.method == .trace { return .answer(.methodNotAllowed) }
         if refusesDotSegments && PathPattern.hasDotSegment(bytes.part(head.path)) {
             verifier.countRefusal(.pathAmbiguous)
@@ -46,8 +51,9 @@ struct Gate {
         let request = RequestView(
             credential: Credential(in: head, bytes: bytes, places: requests.places), isPreflight: head.isPreflight,
             access: access(head, bytes: bytes, from: forwarded))
-        let outcome = requests.decide(request, after: answer) { key, isAdmitted in
+        let outcome = requests.decide(request, after: answer) { key, isAdmitted, uses in
             holder.set(key)
+            limits.set(uses, isAdmitted: isAdmitted, mode: limitFields)
             if isAdmitted { Identity.write(key, to: &identity) }
         }
         switch outcome {
@@ -55,7 +61,8 @@ struct Gate {
         case .ambiguousCredentials: return .answer(.ambiguousCredentials)
         case .verdict(.admitted(let key, _), _): return .forward(key)
         case .verdict(.refused(.scopeMissing, _), let needed): return .answer(.scopeMissing(needed))
-        case .verdict(.refused(let refusal, _), _): return .answer(.refused(refusal))
+        case .verdict(.refused(let refusal, _), _):
+            return .answer(limits.refusal.map { .limited($0) } ?? .refused(refusal))
         case .verdict(.unresolved(let digest), _): return .resolve(digest)
         case .verdict(.unavailable, _): return .answer(.verificationUnavailable)
         }
@@ -77,8 +84,15 @@ struct Gate {
             method: bytes.part(head.methodText),
             // An absolute form may be without a path.
             path: head.path.isEmpty ? Self.root : bytes.part(head.path),
-            address: forwarded.client(head, bytes: bytes))
+            address: forwarded.client(head, bytes: bytes), spending: Self.spending)
     }
+
+    /// One unit, and a slot for the time of the exchange.
+    private static let spending = {
+        var spending = Spending.one
+        spending.holdsSlots = true
+        return spending
+    }()
 
     private static var root: UnsafeRawBufferPointer {
         let text: StaticString = "/"

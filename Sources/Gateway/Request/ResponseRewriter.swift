@@ -21,10 +21,12 @@ enum ResponseRewriter {
     }
 
     /// Appends a head.
-    /// - Parameter persists: true if the client's connection continues after it; nil for an interim response.
+    /// - Parameters:
+    ///   - persists: true if the client's connection continues after it; nil for an interim response.
+    ///   - limits: complete field lines.
     static func write(
         _ head: borrowing ResponseHead, bytes: UnsafeRawBufferPointer, id: RequestID, version: HTTPVersion,
-        delimiter: Delimiter, persists: Bool?, to out: inout ByteBuffer
+        delimiter: Delimiter, persists: Bool?, limits: ByteBuffer? = nil, to out: inout ByteBuffer
     ) {
         out.reserveCapacity(minimumWritableBytes: bytes.count + 256)
         out.writeStaticString("HTTP/1.1 ")
@@ -34,6 +36,7 @@ enum ResponseRewriter {
         out.writeStaticString("X-Request-Id: ")
         id.write(to: &out)
         out.writeStaticString("\r\n")
+        if let limits, limits.readableBytes > 0 { out.writeImmutableBuffer(limits) }
         if head.isUpgrade { out.writeStaticString("Connection: Upgrade\r\nUpgrade: websocket\r\n") }
         if delimiter == .chunks { out.writeStaticString("Transfer-Encoding: chunked\r\n") }
         switch persists {

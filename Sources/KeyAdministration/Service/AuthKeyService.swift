@@ -10,14 +10,17 @@ public struct AuthKeyService: Sendable {
     private let rules: ScopeRules
     /// Provides usage that is not stored yet.
     private let usage: UsageRecorder?
+    /// Decides about limits, for explanations.
+    private let limiter: Limiter?
     let time: TimeSource
     let importTurn = ImportTurn()
 
     public init(
         store: any Store, index: KeyIndex, lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(),
-        usage: UsageRecorder? = nil, time: TimeSource = .system
+        usage: UsageRecorder? = nil, limiter: Limiter? = nil, time: TimeSource = .system
     ) {
         self.usage = usage
+        self.limiter = limiter
         self.rules = rules
         self.store = store
         self.index = index
@@ -130,7 +133,8 @@ public struct AuthKeyService: Sendable {
             return Explanation(ambiguous: error)
         }
         return Explanation(
-            key, method: method, path: path, address: address, scopes: ruled.union(scopes), at: time.now())
+            key, method: method, path: path, address: address, scopes: ruled.union(scopes), limiter: limiter,
+            at: time.now())
     }
 
     /// Returns the usage of a key by day.

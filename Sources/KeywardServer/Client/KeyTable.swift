@@ -95,9 +95,15 @@ enum KeyTable {
         return TextTable.aligned(fields.map { [$0.0, $0.1] })
     }
 
+    /// Returns what is left of the limit of a step; empty for other rules.
+    private static func left(_ step: ExplanationJSON.Step) -> String {
+        guard let remaining = step.remaining else { return "" }
+        return step.limit.map { "\(remaining) of \($0) left" } ?? "\(remaining) left"
+    }
+
     /// Returns the explanation of a decision as text, one line per rule.
     static func lines(_ explanation: ExplanationJSON) -> [String] {
-        let steps = explanation.decision.map { [$0.rule, $0.outcome, $0.message ?? ""] }
+        let steps = explanation.decision.map { [$0.rule, $0.outcome, $0.message ?? left($0)] }
         return TextTable.aligned(steps)
             + [explanation.allowed ? "allowed" : "refused: \(explanation.status) \(explanation.code ?? "")"]
     }
@@ -125,11 +131,13 @@ enum KeyTable {
 
     /// Returns the result of a key's verification as text, one line per field.
     static func lines(_ verdict: VerdictJSON) -> [String] {
-        let fields: [(String, String?)] = [
-            ("code", verdict.code), ("message", verdict.message), ("id", verdict.keyID), ("name", verdict.name),
-            ("owner", verdict.owner), ("scopes", verdict.scopes?.joined(separator: " ")),
-            ("expires", verdict.expiresAt.map(TextTable.moment)),
-        ]
+        let fields: [(String, String?)] =
+            [
+                ("code", verdict.code), ("message", verdict.message), ("id", verdict.keyID), ("name", verdict.name),
+                ("owner", verdict.owner), ("scopes", verdict.scopes?.joined(separator: " ")),
+                ("expires", verdict.expiresAt.map(TextTable.moment)),
+                ("credits", verdict.credits.map { "\($0.remaining)" }),
+            ] + (verdict.limits ?? []).map { ("limits.\($0.name)", "\($0.remaining) of \($0.limit) left") }
         return TextTable.aligned(
             fields.compactMap { name, value in value.map { [name, TextTable.printable($0)] } })
     }
