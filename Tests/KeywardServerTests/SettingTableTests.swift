@@ -1,4 +1,5 @@
 import ArgumentParser
+import AuthKeys
 import ControlAPI
 import Foundation
 import Gateway
@@ -62,6 +63,7 @@ struct SettingTableTests {
         #expect("\(settings.gateway.limits)" == "\(gateway.limits)")
         #expect(settings.gateway.credentials == gateway.credentials)
         #expect(settings.gateway.host == gateway.host && settings.gateway.port == gateway.port)
+        #expect(settings.gateway.limitFields == gateway.limitFields && settings.limits == LimitOptions())
         #expect(settings.connections == ConnectionLimits())
         #expect(settings.requestLog.mode == .on && settings.requestLog.retention == RequestLogRetention())
         #expect(settings.requestLog.buffer == 64 << 20 && settings.requestLog.ratio == 1)

@@ -52,7 +52,7 @@ struct Instance: Service {
         let verification = PostgresVerification(
             target: database.target, direct: settings.listenDatabase, maxStaleness: settings.maxStaleness,
             usageInterval: settings.usageInterval, reconciliation: settings.reconcileInterval, writesBack: true,
-            logger: logger)
+            limits: settings.limits, logger: logger)
         try await verification.withConnections {
             try await serve(from: database, verification: verification, migrated: migrated.count)
         }
@@ -99,13 +99,14 @@ struct Instance: Service {
         let control = ControlAPI(
             service: AuthKeyService(
                 store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes,
-                usage: usage),
+                usage: usage, limiter: verification.limiter),
             administration: administration, searches: RequestSearches(log: store, trail: store), index: index,
             freshness: freshness, writes: feed.writes, instances: verification.instances, metrics: metrics,
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
                 passesPreflights: settings.gateway.passesPreflights, usage: usage),
-            log: log, issuer: settings.issuer, proxies: settings.gateway.trustedProxies, limits: connectionLimits)
+            log: log, issuer: settings.issuer, proxies: settings.gateway.trustedProxies,
+            limitFields: settings.gateway.limitFields, limits: connectionLimits)
         let report = StartReport(
             identity: identity, migrated: migrated, keys: index.count, isPrivate: database.embedded != nil,
             adminKeyPath: adminKeyPath,

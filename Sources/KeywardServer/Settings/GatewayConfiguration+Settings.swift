@@ -16,6 +16,7 @@ extension GatewayConfiguration {
         scopes = ScopeRules(try source.list(Setting.require) { ScopeRules.Rule($0) })
         forwardsCredentials = try source.boolean(Setting.forwardCredentials)
         passesPreflights = try source.boolean(Setting.passPreflights)
+        limitFields = try source.value(Setting.limitHeaders) { LimitFieldMode(rawValue: $0) }
         cutsRevoked = try source.boolean(Setting.cutRevoked)
         try readTimeouts(source)
         try readLimits(source)

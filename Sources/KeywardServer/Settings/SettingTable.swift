@@ -1,4 +1,5 @@
 import AuthKeys
+import HTTPCredentials
 import KeyAdministration
 import Logging
 import RequestLog
@@ -45,6 +46,24 @@ struct SettingTable: Sendable {
     let usageInterval = Setting(
         .server, "usage_interval", .interval(.seconds(1) ... .seconds(60)), default: "30s",
         "The interval of writing usage counts to the database, 1s to 60s")
+    let limits = Setting(
+        .server, "limits",
+        .text(
+            "enforce, report (refuse nothing) or off (neither evaluated nor spent)",
+            suggestions: LimitOptions.Mode.allCases.map(\.rawValue)),
+        default: "enforce", "The effect of the limits and credits of keys: enforce, report or off")
+    let limitsAway = Setting(
+        .server, "limits_away",
+        .text(
+            "share (of each limit), open (refuse nothing) or closed",
+            suggestions: LimitOptions.Away.allCases.map(\.rawValue)),
+        default: "share", "The effect of limits while the database is away: share, open or closed")
+    let limitsRows = Setting(
+        .server, "limits_rows", .number(100...1_000_000), default: "5000",
+        "Rows of limits that this instance writes in a second at most")
+    let limitsCells = Setting(
+        .server, "limits_cells", .number(1_000...100_000_000), default: "200000",
+        "Limits that this instance keeps in memory at most")
     let keyDefaultLifetime = Setting(
         .server, "key_default_lifetime", .duration(such: "720h"), unset: "the maximum, or no limit",
         "The lifetime of keys that are created without an expiry")
@@ -114,6 +133,12 @@ struct SettingTable: Sendable {
         The scopes that requests to a path need, such as 'GET /v1/documents/*=documents:read'; repeatable. \
         The first rule that matches applies
         """)
+    let limitHeaders = Setting(
+        .gateway, "limit_headers",
+        .text(
+            "always, limited (with a 429 alone) or never", suggestions: LimitFieldMode.allCases.map(\.rawValue)),
+        default: "always",
+        "The responses that state the limits of the key in RateLimit and RateLimit-Policy: always, limited or never")
     let connectTimeout = Setting(
         .gateway, "connect_timeout", .timeout, default: "5s", "Timeout for connecting to an upstream")
     let responseTimeout = Setting(

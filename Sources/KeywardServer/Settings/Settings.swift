@@ -39,6 +39,8 @@ struct Settings: Sendable {
     var lifetimes: KeyLifetimes
     /// The interval of writing usage counts to the database.
     var usageInterval: Duration
+    /// The options of the limits of keys.
+    var limits: LimitOptions
     var requestLog: RequestLogSettings
     /// The warnings about files with secrets that other users can read, for the log.
     var warnings: [String]
@@ -65,6 +67,7 @@ struct Settings: Sendable {
         endsWithTerminal = gateway.certificate == nil && isatty(STDIN_FILENO) == 1 && !Self.ignoresHangUp
         lifetimes = try Self.lifetimes(source)
         usageInterval = try source.duration(Setting.usageInterval)
+        limits = try LimitOptions(source)
         requestLog = try RequestLogSettings(source)
         if gateway.port != 0, gateway.host == control.host, gateway.port == control.port {
             throw SettingsError(Setting.controlAddress, cannot: "the gateway has the same address")
