@@ -285,7 +285,8 @@ let package = Package(
         .testTarget(
             name: "ClientTests",
             dependencies: [
-                "HTTPCredentials", "keyward", "TestSupport", .product(name: "NIOHTTP1", package: "swift-nio"),
+                "AuthKeys", "HTTPCredentials", "keyward", "TestSupport",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             exclude: ["Python"], swiftSettings: strict),
         .testTarget(
