@@ -4,6 +4,8 @@ local check_url = "http://127.0.0.1:9090/v1/forward-auth"
 local identity = { "x-keyward-key-id", "x-keyward-key-name", "x-keyward-owner", "x-keyward-scopes" }
 -- The client fields that Keyward gets. A client cannot set the other fields of the check.
 local request_fields = { "authorization", "x-api-key", "user-agent", "origin", "access-control-request-method" }
+-- The fields about the limits of the key, which the client gets with each response.
+local limit_fields = { ["ratelimit"] = "txn.keyward_limits", ["ratelimit-policy"] = "txn.keyward_policy" }
 -- The fields of Keyward's refusal that the client gets.
 local refusal_fields = { "content-type", "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy", "x-request-id", "cache-control" }
 
@@ -43,6 +45,9 @@ core.register_action("keyward", { "http-req" }, function(txn)
         for _, name in ipairs(identity) do
             local value = fields[name] and fields[name][0] or ""
             if value ~= "" then txn.http:req_set_header(name, value) end
+        end
+        for name, variable in pairs(limit_fields) do
+            if fields[name] then txn:set_var(variable, fields[name][0]) end
         end
         txn:set_var("txn.keyward", "passed")
     elseif answer and (answer.status == 401 or answer.status == 403 or answer.status == 429) then
