@@ -78,6 +78,29 @@ struct DecisionTests {
     }
 }
 
+extension DecisionTests {
+    /// The gateway, forward-auth, verify and Unkey's API are entry points of one instance, and share its limits.
+    @Test("a key with a rate limit is refused at every entry point once its units are taken", .timeLimit(.minutes(5)))
+    func limits() async throws {
+        try await EntryPoints.open { entryPoints, _ in
+            let limit = #","limits":[{"name":"hour","limit":4,"per":"1h"}],"scopes":["documents:*"]"#
+            let key = try await entryPoints.keyward.create("limited", limit)
+            let free = try await entryPoints.keyward.create("free", #","scopes":["documents:*"]"#)
+            try await entryPoints.settle(known: [free.value])
+            let bearer = [("Authorization", "Bearer \(key.value)")]
+            // Introspection and explanations take nothing.
+            for _ in 0..<5 { #expect(try await entryPoints.isActive(key.value)) }
+            let explained = try await entryPoints.keyward.admin(.GET, "/\(key.id)/explain?method=POST&path=/v1/things")
+            let step = (explained.object["decision"] as? [[String: Any]])?.last
+            #expect(step?["rule"] as? String == "limits.hour" && step?["remaining"] as? Int == 4, "\(explained.text)")
+            // Each of the others takes one unit.
+            #expect(try await entryPoints.statuses(of: bearer, token: key.value) == [200, 200, 200, 200])
+            #expect(try await entryPoints.statuses(of: bearer, token: key.value) == [429, 429, 429, 429])
+            #expect(try await entryPoints.isActive(key.value))
+        }
+    }
+}
+
 /// All entry points to one set of keys.
 struct EntryPoints: Sendable {
     let keyward: KeywardProcess
@@ -162,6 +185,35 @@ struct EntryPoints: Sendable {
             [admin, ("Content-Type", "application/x-www-form-urlencoded")], body: form.joined(separator: "&"))
         let isActive = introspected.object["active"] as? Bool
         #expect(isActive == (verdict == .admitted), "introspection, \(name)", sourceLocation: location)
+    }
+
+    /// Sends a request to each entry point of the instance that takes units. Returns the statuses that the client would
+    /// get: of the gateway, forward-auth, verify and Unkey's API.
+    func statuses(of fields: [(String, String)], token: String) async throws -> [Int] {
+        let admin = ("Authorization", "Bearer \(keyward.adminKey)")
+        let described = [("X-Forwarded-Method", "POST"), ("X-Forwarded-Uri", "/v1/things")]
+        let atGateway = try await send("POST", keyward.gateway + "/v1/things", fields)
+        let forwarded = try await send("GET", keyward.control + "/v1/forward-auth", fields + described)
+        let verified = try await send(
+            "POST", keyward.control + "/v1/verify", [admin],
+            body: #"{"key":"\#(token)","method":"POST","path":"/v1/things"}"#)
+        let unkey = try await send(
+            "POST", keyward.control + "/v2/keys.verifyKey", [admin], body: #"{"key":"\#(token)"}"#)
+        let code = (unkey.object["data"] as? [String: Any])?["code"] as? String
+        return [
+            atGateway.status, forwarded.status, verified.object["status"] as? Int ?? 0,
+            code == "VALID" ? 200 : code == "RATE_LIMITED" ? 429 : 0,
+        ]
+    }
+
+    func isActive(_ token: String) async throws -> Bool {
+        let answer = try await send(
+            "POST", keyward.control + "/v1/introspect",
+            [
+                ("Authorization", "Bearer \(keyward.adminKey)"),
+                ("Content-Type", "application/x-www-form-urlencoded"),
+            ], body: "token=\(token)&method=POST&path=/v1/things")
+        return answer.object["active"] as? Bool ?? false
     }
 
     private func send(
