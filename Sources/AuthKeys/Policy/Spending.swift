@@ -17,6 +17,9 @@ public struct Spending: Sendable, Equatable {
     /// of 0 takes nothing, but the request is still refused if a limit has no room for one unit.
     public let cost: Int64
     public let asked: [Asked]
+    /// True if the caller gives slots back when the request ends (`Limiter.release`). Otherwise, concurrency limits do
+    /// not apply.
+    public var holdsSlots = false
     /// True if limits are neither evaluated nor reported.
     let isNone: Bool
 
