@@ -1,90 +1,135 @@
 public import Logging
+import Metrics
 import Synchronization
 
 /// Decides whether the limits of a key have room for a request, and takes its units from them.
+///
+/// `take` does no input or output. `LimitSync` exchanges units with the database.
 public final class Limiter: Sendable {
-    private struct Bucket {
-        var definition: LimitDefinition
-        var level = 0.0
-        var at: Duration
-    }
-
     let options: LimitOptions
-    private let time: TimeSource
-    private let buckets = Mutex<[LimitID: Bucket]>([:])
+    let time: TimeSource
+    let metrics = LimitMetrics()
+    let limits: CellShards<LimitCell>
+    let credits: CellShards<CreditCell>
+    let slots: CellShards<SlotCell>
+    private let overflow = OverflowBuckets()
+    private let table = Mutex(PlanTable.empty)
+    private let ownersExist = Atomic(false)
+    /// The number of instances, and the number of the away mode in the upper half.
+    private let shared = Atomic<UInt64>(1)
+    private let planReports: PlanReports
+    let wakes: LimitWakes
 
     public init(
         options: LimitOptions = LimitOptions(), time: TimeSource = .system,
         logger: Logger = Logger(label: "keyward.limits")
     ) {
+        let wakes = LimitWakes()
         self.options = options
         self.time = time
+        self.wakes = wakes
+        planReports = PlanReports(logger: logger)
+        limits = CellShards(limit: options.cells) { wakes.wake() }
+        credits = CellShards(limit: options.cells) { wakes.wake() }
+        slots = CellShards(limit: options.cells) { wakes.wake() }
+    }
+
+    /// The uptime in seconds.
+    @inline(__always)
+    var now: Double { Double(time.uptime().attoseconds) * 1e-18 }
+
+    var circumstances: LimitCircumstances {
+        let number = shared.load(ordering: .relaxed)
+        return LimitCircumstances(
+            instances: Double(number & 0xFFFF_FFFF),
+            away: number >> 32 == 0 ? nil : LimitOptions.Away.allCases[Int(number >> 32) - 1])
+    }
+
+    func accept(_ circumstances: LimitCircumstances) {
+        let code = circumstances.away.flatMap { LimitOptions.Away.allCases.firstIndex(of: $0) }.map { $0 + 1 } ?? 0
+        let instances = UInt64(circumstances.instances.clamped(1, 1e6))
+        shared.store(UInt64(code) << 32 | instances, ordering: .relaxed)
     }
 
     /// True if any owner has limits, so that the limits of keys without a policy have to be looked up too.
-    public var hasOwnerLimits: Bool { false }
+    public var hasOwnerLimits: Bool { ownersExist.load(ordering: .relaxed) }
 
-    /// Returns true if a plan or an owner has a limit of this name.
-    func defines(_ name: [UInt8], plan: PlanID?, owner: UnsafeRawBufferPointer) -> Bool { false }
+    /// Replaces the definitions of plans and owner limits.
+    public func accept(_ definitions: LimitDefinitions) {
+        let new = PlanTable(definitions)
+        table.withLock { $0 = new }
+        ownersExist.store(!new.owners.isEmpty, ordering: .relaxed)
+    }
+
+    // MARK: - Taking
 
     /// Takes the units of a request from all limits that apply to it, or from none of them.
     ///
     /// Calls `body` once, with the refusal of the first enforced limit without room, or nil, and with the state of each
-    /// limit that applies. The index is locked meanwhile.
+    /// limit that applies. The index is locked meanwhile. A request of a key whose plan does not exist or is invalid is
+    /// refused as that of an inactive key.
     /// - Parameters:
     ///   - plan: the plan of the key.
     ///   - limits: the key's own limits (`LimitBytes`).
     ///   - hasCredits: true if the request spends credits of the key.
     ///   - version: the version of the key's entry. If it changes, the key may have other credits.
     ///   - reportOnly: the report-only rules of the key.
-    func take<R>(
+    package func take<R>(
         plan: PlanID?, limits: UnsafeRawBufferPointer, hasCredits: Bool, key: KeyID, owner: UnsafeRawBufferPointer,
         for request: AccessRequest, version: UInt32 = 0, reportOnly: PolicyRules = [],
         _ body: (Refusal?, LimitUses) -> R
     ) -> R {
         guard options.mode != .off, !request.spending.isNone else { return body(nil, .none) }
-        let now = time.uptime()
-        let path = PathPattern.unambiguous(request.path)
-        let reports = options.mode == .report || reportOnly.contains(.limits)
-        return withUnsafeTemporaryAllocation(of: LimitUse.self, capacity: Int(limits.first ?? 0)) { uses in
-            var used = 0
-            var refusal: Refusal?
-            LimitBytes.forEach(in: limits) { limit in
-                let asked = request.spending.asked.first { limit.name.elementsEqual($0.name) }
-                guard !limit.isAsked || asked != nil, limit.matches(method: request.method, path: path) else { return }
-                let use = take(
-                    limit, key: key, cost: asked?.cost ?? request.spending.cost, reports: reports, at: now)
-                if !use.isReportOnly { refusal = refusal ?? use.refusal }
-                uses.initializeElement(at: used, to: use)
-                used += 1
+        return withLimits(of: key, plan: plan, own: limits, owner: owner) { applicable, missing in
+            if let missing {
+                planReports.report(missing, at: now)
+                return body(.inactive, .none)
             }
-            return body(refusal, LimitUses(UnsafeBufferPointer(rebasing: uses[..<used])))
+            return withUnsafeTemporaryAllocation(of: LimitRecord.self, capacity: applicable.count + 1) { records in
+                var taking = LimitTaking(
+                    self, request, key: key, version: version, records: records,
+                    reportOnly: options.mode == .report ? [.init(.limits), .init(.credits)] : reportOnly)
+                taking.take(applicable)
+                if hasCredits { taking.takeCredits() }
+                if request.spending.holdsSlots { taking.takeSlots(applicable) }
+                taking.finish()
+                return body(taking.refusal, taking.uses)
+            }
         }
-    }
-
-    private func take(_ limit: LimitView, key: KeyID, cost: Int64, reports: Bool, at now: Duration) -> LimitUse {
-        let definition = limit.definition
-        let seconds = definition.rate == nil ? 3_600.0 : Double(definition.period) / 1_000_000
-        let rate = Double(definition.limit) / seconds
-        let (level, room, fits) = buckets.withLock { buckets in
-            var bucket = buckets[LimitID(key) ^ limit.id] ?? Bucket(definition: definition, at: now)
-            bucket.level = max(0, bucket.level - rate * ((now - bucket.at) / .seconds(1)))
-            bucket.at = now
-            let room = Double(definition.burst) - bucket.level
-            let fits = room >= Double(max(1, cost))
-            if fits { bucket.level += Double(cost) }
-            buckets[LimitID(key) ^ limit.id] = bucket
-            return (bucket.level, room, fits)
-        }
-        return LimitUse(
-            name: limit.name, limit: definition.limit, window: .seconds(seconds),
-            remaining: Int64(max(0, Double(definition.burst) - level)), reset: .seconds(level / rate),
-            retryAfter: fits ? nil : .seconds((Double(max(1, cost)) - room) / rate),
-            refusal: fits ? nil : .rateLimited, isReportOnly: limit.isReportOnly || reports, kind: .rate)
     }
 
     /// Gives back the slots of a request that ended. The ticket is empty then, so that it gives nothing back twice.
     public func release(_ ticket: inout LimitTicket) {
-        ticket = LimitTicket()
+        ticket.drain { id in _ = slots.withExistingCell(id) { $0.release() } }
+    }
+
+    /// Calls `body` with the limits of a key, or with the plan if it does not exist or is invalid.
+    @inline(__always)
+    func withLimits<R>(
+        of key: KeyID, plan: PlanID?, own: UnsafeRawBufferPointer, owner: UnsafeRawBufferPointer,
+        _ body: (ApplicableLimits, PlanReports.Missing?) -> R
+    ) -> R {
+        let none = UnsafeRawBufferPointer(start: nil, count: 0)
+        // Most keys have only limits of their own, and need no lock here.
+        guard plan != nil || hasOwnerLimits else {
+            return body(ApplicableLimits(key: key, own: own, plan: none, owner: none, owners: .none), nil)
+        }
+        let table = table.withLock { $0 }
+        guard let plan else {
+            return body(ApplicableLimits(key: key, own: own, plan: none, owner: owner, owners: table.owners), nil)
+        }
+        let found = table[plan]
+        return (found?.limits ?? []).withUnsafeBytes { limits in
+            let applicable = ApplicableLimits(key: key, own: own, plan: limits, owner: owner, owners: table.owners)
+            return body(applicable, found?.isValid == true ? nil : .init(plan: plan, name: found?.name))
+        }
+    }
+
+    /// Serves a limit that the table has no room for.
+    func takeFromOverflow(
+        _ cost: Double, of id: LimitID, terms: LimitTerms, at now: Double, in circumstances: LimitCircumstances
+    ) -> (remaining: Double, wait: Double) {
+        metrics.overflowed.increment()
+        return overflow.take(cost, of: id, terms: terms, at: now, in: circumstances)
     }
 }

@@ -4,11 +4,11 @@
 /// (16 bytes), its kind, flags, `limit`, `burst`, the period in microseconds or the number of the calendar period (8
 /// bytes each), the length of the name and the number of patterns (a byte each), the name, and the patterns: the length
 /// of the method (a byte, 0 for any), the length of the path (two bytes), both texts. Numbers are little-endian.
-enum LimitBytes {
+package enum LimitBytes {
     private static let fixedSize = 16 + 1 + 1 + 8 + 8 + 8 + 1 + 1
 
     /// - Parameter isReportOnly: returns true for the name of a limit that only reports.
-    static func append(_ limits: [LimitRule], to bytes: inout [UInt8], isReportOnly: (String) -> Bool) {
+    package static func append(_ limits: [LimitRule], to bytes: inout [UInt8], isReportOnly: (String) -> Bool) {
         bytes.append(UInt8(clamping: limits.count))
         for limit in limits {
             let id = LimitID(of: limit.kind, named: limit.name)
@@ -75,6 +75,9 @@ struct LimitView {
     var isAsked: Bool { bytes[17] & 1 != 0 }
     var isReportOnly: Bool { bytes[17] & 2 != 0 }
     var name: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[44..<44 + Int(bytes[42])]) }
+
+    /// True if the limit applies only to some requests.
+    var hasPatterns: Bool { bytes[43] != 0 }
 
     /// The number of bytes of this limit.
     var size: Int {

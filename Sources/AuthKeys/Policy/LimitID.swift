@@ -50,7 +50,7 @@ public struct LimitID: Sendable, Hashable, Comparable {
 
 /// The identifier of a plan: the first eight bytes of the SHA-256 of its name, so that a key names its plan in eight
 /// bytes. Never zero.
-struct PlanID: Sendable, Hashable {
+package struct PlanID: Sendable, Hashable {
     let number: UInt64
 
     init(_ name: String) {

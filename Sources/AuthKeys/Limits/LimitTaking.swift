@@ -1,0 +1,175 @@
+import Metrics
+
+/// The decision about one request: takes from one limit after the other, and gives all back if one refuses.
+struct LimitTaking {
+    private let limiter: Limiter
+    private let request: AccessRequest
+    private let key: KeyID
+    private let version: UInt32
+    private let reportOnly: PolicyRules
+    private let records: UnsafeMutableBufferPointer<LimitRecord>
+    private let now: Double
+    private let circumstances: LimitCircumstances
+    private var count = 0
+    private var ticket = LimitTicket()
+    /// The unambiguous path, once a limit needs it.
+    private var path: UnsafeRawBufferPointer??
+    /// The refusal of the first enforced limit without room.
+    private(set) var refusal: Refusal?
+
+    /// - Parameter records: memory for a record of each limit.
+    init(
+        _ limiter: Limiter, _ request: AccessRequest, key: KeyID, version: UInt32,
+        records: UnsafeMutableBufferPointer<LimitRecord>, reportOnly: PolicyRules
+    ) {
+        self.limiter = limiter
+        self.request = request
+        self.key = key
+        self.version = version
+        self.records = records
+        self.reportOnly = reportOnly
+        now = limiter.now
+        circumstances = limiter.circumstances
+    }
+
+    var uses: LimitUses {
+        LimitUses(UnsafeBufferPointer(rebasing: records[..<count]), ticket: ticket)
+    }
+
+    // MARK: - Rates and quotas
+
+    @inline(__always)
+    mutating func take(_ limits: ApplicableLimits) {
+        limits.visit { limit, id, _ in
+            let definition = limit.definition
+            guard let terms = LimitTerms(definition), let cost = cost(of: limit) else { return }
+            add(take(limit, definition, terms, id: id, cost: cost))
+        }
+    }
+
+    /// Returns the units that the request takes from a limit; nil if the limit does not apply to it.
+    @inline(__always)
+    private mutating func cost(of limit: LimitView) -> Int64? {
+        guard let cost = request.spending.cost(of: limit) else { return nil }
+        guard limit.hasPatterns else { return cost }
+        if path == nil { path = .some(PathPattern.unambiguous(request.path)) }
+        return limit.matches(method: request.method, path: path ?? nil) ? cost : nil
+    }
+
+    private mutating func add(_ record: LimitRecord) {
+        records.initializeElement(at: count, to: record)
+        count += 1
+        if !record.use.isReportOnly { refusal = refusal ?? record.use.refusal }
+    }
+
+    @inline(__always)
+    private func take(
+        _ limit: LimitView, _ definition: LimitDefinition, _ terms: LimitTerms, id: LimitID, cost: Int64
+    ) -> LimitRecord {
+        let state: LimitState
+        if cost == 0 || refusal != nil {
+            state = limiter.peek(id, terms: terms, cost: cost, at: now, in: circumstances)
+        } else {
+            state = limiter.take(id, terms: terms, cost: cost, at: now, in: circumstances)
+        }
+        let isQuota = terms.period != nil
+        let use = LimitUse(
+            name: limit.name, limit: definition.limit,
+            window: terms.period?.nominalSeconds ?? Double(definition.period) / 1e6,
+            remaining: state.units(missing: max(1, cost)), reset: state.reset, retryAfter: state.retryAfter,
+            refusal: state.fits ? nil : isQuota ? .quotaExceeded : .rateLimited,
+            isReportOnly: limit.isReportOnly || reportOnly.contains(.limits), kind: isQuota ? .quota : .rate)
+        return LimitRecord(
+            use: use, id: id, cost: cost, taken: state.taken ?? LimitCell.Taken(), hasTaken: state.taken != nil)
+    }
+
+    // MARK: - Credits
+
+    mutating func takeCredits() {
+        let cost = request.spending.cost
+        let peeks = cost == 0 || refusal != nil
+        let firstUse = limiter.options.firstUse
+        let state = limiter.credits.withCell(
+            LimitID(key), at: now, in: circumstances, orCreate: { CreditCell(key: key, version: version, at: now) }
+        ) { cell in
+            cell.accept(version: version)
+            let fits =
+                peeks
+                ? cell.fits(max(1, cost), trusting: firstUse, in: circumstances)
+                : cell.take(cost, trusting: firstUse, in: circumstances)
+            return (
+                fits: fits, left: cell.left, reset: cell.refillsIn(at: now),
+                retryAfter: fits ? nil : cell.retryAfter(max(1, cost), at: now)
+            )
+        }
+        // A key that the table has no room for cannot spend: nothing would be debited.
+        let fits = state?.fits ?? false
+        let use = LimitUse(
+            name: UnsafeRawBufferPointer(start: nil, count: 0), limit: state?.left ?? -1, window: nil,
+            remaining: state?.left ?? -1, reset: state?.reset, retryAfter: limiter.jittered(state?.retryAfter),
+            refusal: fits ? nil : .creditsExhausted, isReportOnly: reportOnly.contains(.credits), kind: .credits)
+        add(
+            LimitRecord(
+                use: use, id: LimitID(key), cost: cost, taken: LimitCell.Taken(), hasTaken: fits && !peeks))
+    }
+
+    // MARK: - Concurrency
+
+    mutating func takeSlots(_ limits: ApplicableLimits) {
+        limits.visit { limit, id, _ in
+            let definition = limit.definition
+            guard definition.isConcurrency, let cost = cost(of: limit) else { return }
+            let peeks = cost == 0 || refusal != nil
+            let state = limiter.slots.withCell(
+                id, at: now, in: circumstances, orCreate: { SlotCell(id: id, limit: definition.limit) }
+            ) { cell in
+                cell.adapt(to: definition.limit)
+                let fits = peeks ? cell.free(in: circumstances) > 0 : cell.take(in: circumstances)
+                return (fits: fits, free: cell.free(in: circumstances))
+            }
+            let fits = state?.fits ?? false
+            let use = LimitUse(
+                name: limit.name, limit: definition.limit, window: nil as Double?, remaining: state?.free ?? 0,
+                reset: nil, retryAfter: nil, refusal: fits ? nil : .concurrencyExceeded,
+                isReportOnly: limit.isReportOnly || reportOnly.contains(.limits), kind: .concurrent)
+            add(LimitRecord(use: use, id: id, cost: cost, taken: LimitCell.Taken(), hasTaken: fits && !peeks))
+            if fits, !peeks { ticket.add(id) }
+        }
+    }
+
+    // MARK: - The outcome
+
+    /// Gives everything back if the request is refused, and counts the decision.
+    mutating func finish() {
+        if refusal != nil {
+            giveBack()
+            limiter.metrics.limited.increment()
+            return
+        }
+        var reports = false
+        for record in records[..<count] {
+            if record.use.refusal != nil { reports = true }
+            if record.use.kind == .credits, record.hasTaken { limiter.metrics.creditsSpent.increment(by: record.cost) }
+        }
+        (reports ? limiter.metrics.reported : limiter.metrics.allowed).increment()
+    }
+
+    @inline(never)
+    private mutating func giveBack() {
+        for index in 0..<count where records[index].hasTaken {
+            let record = records[index]
+            records[index].hasTaken = false
+            switch record.use.kind {
+            case .rate, .quota:
+                _ = limiter.limits.withExistingCell(record.id) {
+                    $0.giveBack(record.taken, cost: Double(record.cost))
+                }
+            case .credits: _ = limiter.credits.withExistingCell(record.id) { $0.giveBack(record.cost) }
+            case .concurrent: break
+            }
+            if record.use.kind == .concurrent || record.use.remaining < 0 { continue }
+            records[index].use = record.use.with(remaining: record.use.remaining + record.cost)
+        }
+        limiter.release(&ticket)
+    }
+}
