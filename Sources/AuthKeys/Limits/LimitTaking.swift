@@ -86,7 +86,7 @@ struct LimitTaking {
     // MARK: - Credits
 
     mutating func takeCredits() {
-        let cost = request.spending.cost
+        let cost = request.spending.credits
         let peeks = cost == 0 || refusal != nil
         let firstUse = limiter.options.firstUse
         let state = limiter.credits.withCell(
