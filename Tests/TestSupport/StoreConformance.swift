@@ -403,7 +403,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
                 name: "limited", expiresAt: Timestamp(microseconds: 4_000_000_000_000_000),
                 notBefore: Timestamp(microseconds: 1_000_000), allowedMethods: ["GET", "POST"],
                 allowedPaths: ["/a/*", "/b c/**"], allowedCIDRs: ["10.0.0.0/8", "2001:db8::/32"],
-                reportOnly: ["expires_at", "scopes"])
+                limits: try limits, plan: "gold", credits: credits, reportOnly: ["expires_at", "scopes", "limits.day"])
             let secret = newKey().secret
             let key = NewKey(id: .generate(), attributes: attributes, secret: secret)
             _ = try await store.create(key, claim: nil)
@@ -540,6 +540,26 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
                 name: name, description: description, owner: owner, scopes: scopes, labels: labels,
                 expiresAt: expiresAt),
             secret: NewSecret(digest: digest ?? token.digest, prefix: token.prefix, lastFour: token.lastFour))
+    }
+
+    /// A limit of each kind, with all members.
+    static var limits: [LimitRule] {
+        get throws {
+            let pattern = RequestPattern("POST /v1/images/**")
+            let all = [
+                LimitRule("minute", .rate(period: .seconds(90), burst: 100), limit: 600),
+                LimitRule("day", .quota(.day), limit: 50_000, match: [pattern].compactMap(\.self)),
+                LimitRule("at-a-time", .concurrent, limit: 20), LimitRule("export", .quota(.week), limit: 5, isAsked: true),
+            ].compactMap(\.self)
+            guard all.count == 4, pattern != nil else { throw broken("limits") }
+            return all
+        }
+    }
+
+    /// Credits with a refill of all members.
+    static var credits: KeyCredits? {
+        KeyCredits(
+            remaining: 12_400, refill: KeyCredits.Refill(50_000, every: .month, day: 31, adds: true, maximum: 90_000))
     }
 
     /// Returns the keys of all pages in sequence.

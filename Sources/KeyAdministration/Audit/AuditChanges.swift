@@ -63,6 +63,7 @@ extension KeyAttributes {
             "metadata": .object(metadata), "enabled": .bool(enabled), "expires_at": JSONValue(expiresAt?.description),
             "not_before": JSONValue(notBefore?.description), "allowed_methods": JSONValue(allowedMethods),
             "allowed_paths": JSONValue(allowedPaths), "allowed_cidrs": JSONValue(allowedCIDRs),
+            "limits": LimitRule.json(limits), "plan": JSONValue(plan), "credits": credits?.json ?? .null,
             "report_only": JSONValue(reportOnly),
         ]
     }

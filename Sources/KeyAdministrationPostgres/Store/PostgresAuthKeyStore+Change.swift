@@ -20,10 +20,12 @@ extension PostgresAuthKeyStore {
             }
             let changes = AuditChanges(from: key.attributes, to: wanted)
             if !changes.members.isEmpty {
-                _ = try await transaction.pipeline([
-                    PostgresStatement(KeySQL.update, [.uuid(PostgresUUID(id))] + AttributeColumn.parameters(wanted)),
-                    AuditSQL.append([NewAuditEvent(call, .keyUpdate, of: key, changes)]),
-                ])
+                _ = try await transaction.pipeline(
+                    [
+                        PostgresStatement(
+                            KeySQL.update, [.uuid(PostgresUUID(id))] + AttributeColumn.parameters(wanted)),
+                        AuditSQL.append([NewAuditEvent(call, .keyUpdate, of: key, changes)]),
+                    ] + KeySQL.creditChanges(of: id, from: key.credits, to: wanted.credits))
             }
             return .updated(try await changed(id, in: transaction))
         }
