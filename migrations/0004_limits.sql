@@ -27,6 +27,7 @@ CREATE INDEX auth_keys_plan ON auth_keys (plan) WHERE plan IS NOT NULL;
 -- Limits that all keys of an owner share.
 CREATE TABLE owner_limits (
     owner text COLLATE "C" PRIMARY KEY CHECK (char_length(owner) BETWEEN 1 AND 519 AND octet_length(owner) <= 1600),
+    description text NOT NULL DEFAULT '' CHECK (char_length(description) <= 2000),
     limits jsonb NOT NULL CHECK (jsonb_typeof(limits) = 'array'),
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -14,6 +14,8 @@ public enum FieldRules {
     public static let metadataLimit = 4_096
     /// The maximum nesting of the metadata, which is one level deeper in the body of a request.
     public static let metadataDepthLimit = JSONRules.depthLimit - 1
+    /// The maximum number of limits of an owner.
+    public static let ownerLimitsLimit = 4
     public static let graceLimit = Duration.seconds(90 * 86_400)
     public static let defaultGrace = Duration.seconds(86_400)
 

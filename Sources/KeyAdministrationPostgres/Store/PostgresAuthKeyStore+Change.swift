@@ -127,7 +127,7 @@ extension PostgresAuthKeyStore {
 
     /// Returns the key with its row locked until the end of the transaction; nil if there is none that the admin may
     /// see.
-    private static func hold(
+    static func hold(
         _ id: KeyID, for admin: Admin, in transaction: PostgresTransaction
     ) async throws -> AuthKey? {
         let row = try await transaction.query(KeySQL.hold, [.uuid(PostgresUUID(id))]).rows.first
@@ -135,7 +135,7 @@ extension PostgresAuthKeyStore {
         return key
     }
 
-    private static func changed(_ id: KeyID, in transaction: PostgresTransaction) async throws -> ChangedKey {
+    static func changed(_ id: KeyID, in transaction: PostgresTransaction) async throws -> ChangedKey {
         guard let row = try await transaction.query(KeySQL.key, [.uuid(PostgresUUID(id))]).rows.first else {
             throw StoreError(.failed, detail: "a key disappeared while its row was locked")
         }
