@@ -85,14 +85,13 @@ public struct PostgresLimitStore: LimitStore {
                 [PostgresStatement(LimitSQL.plans), PostgresStatement(LimitSQL.owners)], timeout: Self.timeout)
             var plans: [String: PlanDefinition] = [:]
             var owners: [String: [LimitRule]] = [:]
-            for row in results.first?.rows ?? [] {
+            guard results.count == 2 else { throw StoreError(.failed, detail: "a definition of limits is missing") }
+            for row in results[0].rows {
                 let limits = LimitText.limits(try row.text(1))
                 plans[try row.text(0)] = PlanDefinition(limits: limits ?? [], isValid: limits != nil)
             }
-            for row in results.last?.rows ?? [] {
-                // Admins cannot write anything else. Keys have no state in which an owner closes them.
-                owners[try row.text(0)] = LimitText.limits(try row.text(1)) ?? []
-            }
+            // Corrupt limits of an owner are left out: they have no way to close the keys of the owner.
+            for row in results[1].rows { owners[try row.text(0)] = LimitText.limits(try row.text(1)) ?? [] }
             return LimitDefinitions(plans: plans, owners: owners)
         }
     }
