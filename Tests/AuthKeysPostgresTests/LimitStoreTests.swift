@@ -128,9 +128,12 @@ struct LimitStoreTests {
     func monthDays() async throws {
         try await with { _, fixture in
             for (day, time, start, end) in [
-                (1, "2026-03-01 00:00:00", "2026-03-01", "2026-04-01"), (31, "2026-03-30 12:00:00", "2026-02-28", "2026-03-31"),
-                (31, "2026-02-28 00:00:00", "2026-02-28", "2026-03-31"), (31, "2028-02-28 23:59:59", "2028-01-31", "2028-02-29"),
-                (15, "2026-12-20 00:00:00", "2026-12-15", "2027-01-15"), (15, "2027-01-01 00:00:00", "2026-12-15", "2027-01-15"),
+                (1, "2026-03-01 00:00:00", "2026-03-01", "2026-04-01"),
+                (31, "2026-03-30 12:00:00", "2026-02-28", "2026-03-31"),
+                (31, "2026-02-28 00:00:00", "2026-02-28", "2026-03-31"),
+                (31, "2028-02-28 23:59:59", "2028-01-31", "2028-02-29"),
+                (15, "2026-12-20 00:00:00", "2026-12-15", "2027-01-15"),
+                (15, "2027-01-01 00:00:00", "2026-12-15", "2027-01-15"),
                 (30, "2026-05-29 23:59:59", "2026-04-30", "2026-05-30"),
             ] {
                 let at = "timestamptz '\(time)Z'"
@@ -224,7 +227,9 @@ struct LimitStoreTests {
     func prune() async throws {
         try await with { store, fixture in
             _ = try await store.settle([question(id(1), debit: 5), question(id(2), debit: 5)])
-            _ = try await store.settle([question(id(1), period: .day, debit: 5), question(id(2), period: .day, debit: 5)])
+            _ = try await store.settle([
+                question(id(1), period: .day, debit: 5), question(id(2), period: .day, debit: 5),
+            ])
             let instance = KeyID.generate()
             _ = try await store.renewSlots([SlotQuestion(id: id(3), limit: 2, want: 1)], of: instance)
             _ = try await store.renewSlots([SlotQuestion(id: id(4), limit: 2, want: 1)], of: instance)
@@ -330,16 +335,24 @@ struct LimitStoreTests {
             let back = try await lease(store, id, want: -1_139)
             #expect(back.granted == -1_139 && back.remaining == 10_000 && back.refillsIn == nil)
             // No more is given back than was leased or spent.
-            #expect(try await lease(store, id, debit: 4, want: -100) == CreditAnswer(key: id, granted: -4, remaining: 10_000, refillsIn: nil))
+            #expect(
+                try await lease(store, id, debit: 4, want: -100)
+                    == CreditAnswer(key: id, granted: -4, remaining: 10_000, refillsIn: nil))
             let large = try await credits(fixture, "1000000")
             #expect(try await lease(store, large, want: 500_000).granted == 10_000)
             let last = try await credits(fixture, "1")
-            #expect(try await lease(store, last, want: 5, share: 0.1) == CreditAnswer(key: last, granted: 1, remaining: 0, refillsIn: nil))
+            #expect(
+                try await lease(store, last, want: 5, share: 0.1)
+                    == CreditAnswer(key: last, granted: 1, remaining: 0, refillsIn: nil))
             #expect(try await lease(store, last, want: 5).granted == 0)
             // What was spent already is debited in any case.
-            #expect(try await lease(store, last, debit: 3, want: 5) == CreditAnswer(key: last, granted: 0, remaining: -3, refillsIn: nil))
+            #expect(
+                try await lease(store, last, debit: 3, want: 5)
+                    == CreditAnswer(key: last, granted: 0, remaining: -3, refillsIn: nil))
             let unknown = KeyID.generate()
-            #expect(try await lease(store, unknown, debit: 3, want: 5) == CreditAnswer(key: unknown, granted: 0, remaining: 0, refillsIn: nil))
+            #expect(
+                try await lease(store, unknown, debit: 3, want: 5)
+                    == CreditAnswer(key: unknown, granted: 0, remaining: 0, refillsIn: nil))
         }
     }
 
@@ -375,7 +388,8 @@ struct LimitStoreTests {
                         var spent: Int64 = 0
                         for _ in 0..<20 {
                             let questions = keys.map { CreditQuestion(key: $0, debit: 1, want: 7, share: 0.5) }
-                            let answers = try await store.leaseCredits(session % 2 == 0 ? questions : questions.reversed())
+                            let answers = try await store.leaseCredits(
+                                session % 2 == 0 ? questions : questions.reversed())
                             spent += answers.reduce(2) { $0 + $1.granted }
                         }
                         return spent

@@ -29,7 +29,8 @@ struct AdminKeyRefusalTests {
         Attempt(method: .GET, path: "/admin/api/v1/instances", action: "instances.read", poor: .verify),
         Attempt(method: .GET, path: "/admin/api/v1/plans", action: "limits.read", poor: .verify),
         Attempt(
-            method: .PUT, path: "/admin/api/v1/plans/gold", action: "plan.set", body: #"{"limits":[]}"#, poor: .keysWrite),
+            method: .PUT, path: "/admin/api/v1/plans/gold", action: "plan.set", body: #"{"limits":[]}"#,
+            poor: .keysWrite),
         Attempt(
             method: .PUT, path: "/admin/api/v1/owners/acme/limits", action: "owner_limits.set",
             body: #"{"limits":[]}"#, poor: .keysWrite),

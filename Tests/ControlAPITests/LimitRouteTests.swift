@@ -78,7 +78,11 @@ struct LimitRouteTests {
             ("plans/gold", #"{"limits":[{"name":"a","concurrent":1}],"credits":{}}"#, "credits"),
             ("owners/a%2F/limits", #"{"limits":[{"name":"a","concurrent":1}]}"#, "owner"),
             ("owners/%FF/limits", #"{"limits":[{"name":"a","concurrent":1}]}"#, "owner"),
-            ("owners/a/limits", "{\"limits\":[\((1...5).map { "{\"name\":\"n\($0)\",\"concurrent\":1}" }.joined(separator: ","))]}", "limits"),
+            (
+                "owners/a/limits",
+                "{\"limits\":[\((1...5).map { "{\"name\":\"n\($0)\",\"concurrent\":1}" }.joined(separator: ","))]}",
+                "limits"
+            ),
         ])
     func invalid(_ path: String, _ body: String, _ param: String) async throws {
         try await ControlServer.with { server in
@@ -95,9 +99,10 @@ struct LimitRouteTests {
                 body: #"{"limits":[{"name":"minute","limit":600,"per":"60s"},{"name":"day","limit":5,"per":"day"}]}"#)
             _ = try await server.send(
                 .PUT, "/admin/api/v1/owners/acme/limits", body: #"{"limits":[{"name":"all","concurrent":9}]}"#)
-            let id = try await server.create(
-                #"{"name":"n","owner":"acme","plan":"gold","limits":[{"name":"day","limit":7,"per":"day"}],"credits":{"remaining":3}}"#
-            ).object["id"] ?? ""
+            let id =
+                try await server.create(
+                    #"{"name":"n","owner":"acme","plan":"gold","limits":[{"name":"day","limit":7,"per":"day"}],"credits":{"remaining":3}}"#
+                ).object["id"] ?? ""
             let shown = try await server.send(.GET, "\(Self.keys)/\(id)/limits").object
             let limits = try #require(shown["limits"] as? [[String: Any]])
             #expect(limits.map { $0["name"] as? String } == ["day", "minute", "all"])
@@ -129,7 +134,8 @@ struct LimitRouteTests {
             let id = try await server.create(#"{"name":"n","credits":{"remaining":3}}"#).object["id"] ?? ""
             func send(_ body: String, _ key: String? = nil) async throws -> ControlServer.Answer {
                 try await server.send(
-                    .POST, "\(Self.keys)/\(id)/credits", body: body, headers: key.map { [("Idempotency-Key", $0)] } ?? [])
+                    .POST, "\(Self.keys)/\(id)/credits", body: body,
+                    headers: key.map { [("Idempotency-Key", $0)] } ?? [])
             }
             func remaining(_ answer: ControlServer.Answer) -> Int? {
                 (answer.object["credits"] as? [String: Any])?["remaining"] as? Int

@@ -45,7 +45,8 @@ struct PolicyRouteTests {
             (#""report_only":["everything"]"#, "report_only"), (#""report_only":["limits."]"#, "report_only"),
             (#""limits":[{"name":"a","limit":1,"per":"1m","burst":0}]"#, "limits[0].burst"),
             (#""limits":"a""#, "limits"), (#""plan":"Gold""#, "plan"), (#""plan":"""#, "plan"),
-            (#""credits":{"remaining":-1}"#, "credits.remaining"), (#""credits":{"refill":{}}"#, "credits.refill.amount"),
+            (#""credits":{"remaining":-1}"#, "credits.remaining"),
+            (#""credits":{"refill":{}}"#, "credits.refill.amount"),
             (#""not_before":"soon""#, "not_before"),
             (#""not_before":"2031-01-01T00:00:00Z","expires_at":"2030-01-01T00:00:00Z""#, "not_before"),
         ])

@@ -110,7 +110,8 @@ struct EmptyOptionTests {
         #expect(members.allSatisfy { less[$0] != nil })
         let shown = try await KeywardProcess.run(["keys", "show", id], environment: environment)
         for line in [
-            "minute=600/1m,burst=100", "at-a-time=20,match=POST /v1/**,asked", "gold", "500, plus 500 every month (day 15)",
+            "minute=600/1m,burst=100", "at-a-time=20,match=POST /v1/**,asked", "gold",
+            "500, plus 500 every month (day 15)",
         ] {
             #expect(shown.output.contains(line), "\(shown)")
         }

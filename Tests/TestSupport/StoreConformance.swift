@@ -444,24 +444,31 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             for holder in holders {
                 try expect(try await store.limits(of: holder) == nil, "none before")
                 try expect(
-                    try await store.setLimits(of: holder, version: 1, to: content, by: .test) == .outdated, "no version yet")
-                guard case .created(let made) = try await store.setLimits(of: holder, version: nil, to: content, by: .test)
+                    try await store.setLimits(of: holder, version: 1, to: content, by: .test) == .outdated,
+                    "no version yet")
+                guard
+                    case .created(let made) = try await store.setLimits(
+                        of: holder, version: nil, to: content, by: .test)
                 else { throw broken("created") }
                 try expect(made.content == content && made.version == 1 && made.holder == holder, "made")
                 try expect(
-                    try await store.setLimits(of: holder, version: 1, to: content, by: .test) == .updated(made), "equal")
+                    try await store.setLimits(of: holder, version: 1, to: content, by: .test) == .updated(made), "equal"
+                )
                 let less = SharedLimits.Content(limits: [])
-                guard case .updated(let changed) = try await store.setLimits(of: holder, version: 1, to: less, by: .test)
+                guard
+                    case .updated(let changed) = try await store.setLimits(of: holder, version: 1, to: less, by: .test)
                 else { throw broken("updated") }
                 try expect(changed.content == less && changed.version == 2, "changed")
                 try expect(try await store.limits(of: holder) == changed, "read")
-                try expect(try await store.setLimits(of: holder, version: 1, to: content, by: .test) == .outdated, "old")
+                try expect(
+                    try await store.setLimits(of: holder, version: 1, to: content, by: .test) == .outdated, "old")
                 try expect(try await store.removeLimits(of: holder, version: 1, by: .test) == .outdated, "old removal")
             }
             try expect(try await store.plans().map(\.holder) == [.plan("gold")], "plans")
             let actions = try await trail(of: store).map(\.action)
             try expect(
-                actions.count { $0 == "plan.set" } == 2 && actions.count { $0 == "owner_limits.set" } == 2, "\(actions)")
+                actions.count { $0 == "plan.set" } == 2 && actions.count { $0 == "owner_limits.set" } == 2, "\(actions)"
+            )
             for holder in holders {
                 try expect(try await store.removeLimits(of: holder, version: 2, by: .test) == .removed, "removed")
                 try expect(try await store.removeLimits(of: holder, version: nil, by: .test) == .unknown, "gone")
@@ -471,7 +478,8 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
         },
         StoreConformance(description: "a plan that an active key names is not removed") { store in
             let plan = LimitHolder.plan("gold")
-            _ = try await store.setLimits(of: plan, version: nil, to: SharedLimits.Content(limits: try limits), by: .test)
+            _ = try await store.setLimits(
+                of: plan, version: nil, to: SharedLimits.Content(limits: try limits), by: .test)
             let key = NewKey(
                 id: .generate(), attributes: KeyAttributes(name: "n", plan: "gold"), secret: newKey().secret)
             _ = try await store.create(key, claim: nil)
@@ -498,7 +506,8 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             guard case .changed(let set) = try await change(.set(1)) else { throw broken("set") }
             try expect(set.key.credits?.remaining == 1, "set")
             try expect(
-                try await store.changeCredits(of: bare.id, .add(1), claim: nil, by: .test) == .without, "without credits")
+                try await store.changeCredits(of: bare.id, .add(1), claim: nil, by: .test) == .without,
+                "without credits")
             try expect(
                 try await store.changeCredits(of: .generate(), .add(1), claim: nil, by: .test) == .unknown, "unknown")
             let actions = try await trail(of: store).map(\.action)
@@ -630,7 +639,8 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             let all = [
                 LimitRule("minute", .rate(period: .seconds(90), burst: 100), limit: 600),
                 LimitRule("day", .quota(.day), limit: 50_000, match: [pattern].compactMap(\.self)),
-                LimitRule("at-a-time", .concurrent, limit: 20), LimitRule("export", .quota(.week), limit: 5, isAsked: true),
+                LimitRule("at-a-time", .concurrent, limit: 20),
+                LimitRule("export", .quota(.week), limit: 5, isAsked: true),
             ].compactMap(\.self)
             guard all.count == 4, pattern != nil else { throw broken("limits") }
             return all

@@ -33,7 +33,8 @@ public struct KeyCredits: Sendable, Hashable {
         public let maximum: Int64?
 
         /// Returns nil if a value is out of range.
-        public init?(_ amount: Int64, every: CalendarPeriod, day: Int16 = 1, adds: Bool = false, maximum: Int64? = nil) {
+        public init?(_ amount: Int64, every: CalendarPeriod, day: Int16 = 1, adds: Bool = false, maximum: Int64? = nil)
+        {
             let units = 1...LimitRule.unitLimit
             guard units.contains(amount), every != .hour, (1...31).contains(day), day == 1 || every == .month,
                 maximum.map({ adds && units.contains($0) }) ?? true

@@ -27,7 +27,7 @@ package enum CreditSQL {
             extract(epoch FROM \(CalendarSQL.end("c.refill_every", day: "c.refill_day", at: "d.now")) - d.now)::float8
         """
 
-    /// What is left of a row after the refills that are due.
+    /// The units that are left in a row after the refills that are due.
     /// - Parameters:
     ///   - row: the name of a row of `auth_key_credits`.
     ///   - now: an expression of the current time.

@@ -102,7 +102,8 @@ extension AuthKeyService {
                 param: name, message: "\(name) must be a whole number from \(least) to \(LimitRule.unitLimit)")
         }
         let claim = IdempotencyClaim(
-            idempotencyKey: idempotencyKey, by: call.admin.actor, fields: ["credits", keyID.description, name, "\(units)"])
+            idempotencyKey: idempotencyKey, by: call.admin.actor,
+            fields: ["credits", keyID.description, name, "\(units)"])
         let repetition: AuthKeyError.Repetition =
             if case .set = change { .harmless } else { claim == nil ? .duplicating : .sameIdempotencyKey }
         let outcome = try await ask(

@@ -124,7 +124,8 @@ public protocol SharedLimitStore: Sendable {
 
     /// Gives a key back all units of one of its limits. Instances learn it with their next report.
     /// - Returns: false if there is no such key.
-    func reset(_ level: LimitID, of rule: LimitRule, for key: KeyID, by call: AdminCall) async throws(StoreError) -> Bool
+    func reset(_ level: LimitID, of rule: LimitRule, for key: KeyID, by call: AdminCall) async throws(StoreError)
+        -> Bool
 
     /// Changes what is left of a key's credits. At most one change is ever carried out for a claim.
     func changeCredits(

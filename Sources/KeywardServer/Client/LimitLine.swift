@@ -24,11 +24,14 @@ enum LimitLine {
 
     /// Returns what is left of credits, and the next refills.
     static func text(ofCredits credits: JSONValue) -> String {
-        guard case .object(let members) = credits, case .integer(let remaining) = members["remaining"] else { return "" }
+        guard case .object(let members) = credits, case .integer(let remaining) = members["remaining"] else {
+            return ""
+        }
         guard case .object(let refill) = members["refill"], case .integer(let amount) = refill["amount"],
             case .string(let every) = refill["every"]
         else { return String(remaining) }
         let day: String = if case .integer(let day) = refill["day"], day != 1 { " (day \(day))" } else { "" }
-        return "\(remaining), \(refill["mode"] == .string("add") ? "plus " : "refilled to ")\(amount) every \(every)\(day)"
+        return
+            "\(remaining), \(refill["mode"] == .string("add") ? "plus " : "refilled to ")\(amount) every \(every)\(day)"
     }
 }

@@ -37,7 +37,8 @@ enum LimitTable {
             [
                 TextTable.printable(level.name), TextTable.printable(LimitLine.text(level.limit)),
                 TextTable.printable(level.plan.map { "plan \($0)" } ?? level.owner.map { "owner \($0)" } ?? "key"),
-                number(level.used), number(level.remaining), level.resetSeconds.map { "\(number($0.rounded(.up)))s" } ?? "-",
+                number(level.used), number(level.remaining),
+                level.resetSeconds.map { "\(number($0.rounded(.up)))s" } ?? "-",
             ]
         }
         return TextTable.aligned([["NAME", "LIMIT", "OF", "USED", "REMAINING", "RESET"]] + rows) + credits

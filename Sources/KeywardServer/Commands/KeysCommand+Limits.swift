@@ -7,12 +7,14 @@ extension KeysCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show the levels of the limits of a key, its plan and its owner.",
             discussion:
-                "Instances report within about a second, and what they have leased counts as used. --reset gives all units back.")
+                "Instances report within about a second, and what they have leased counts as used. --reset gives all units back."
+        )
 
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)
         var id: String
 
-        @Option(help: "The name of a limit of the key or its plan, to give the key back all its units.",
+        @Option(
+            help: "The name of a limit of the key or its plan, to give the key back all its units.",
             transform: GivenText.nonEmpty)
         var reset: String?
 
@@ -49,7 +51,9 @@ extension KeysCommand {
         @OptionGroup var client: ClientOptions
 
         func validate() throws {
-            guard (add == nil) != (set == nil) else { throw ValidationError("--add or --set is required, and not both") }
+            guard (add == nil) != (set == nil) else {
+                throw ValidationError("--add or --set is required, and not both")
+            }
         }
 
         func run() async throws {

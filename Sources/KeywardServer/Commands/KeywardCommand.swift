@@ -55,7 +55,8 @@ struct KeywardCommand: AsyncParsableCommand {
         version: KeywardVersion.description,
         subcommands: [
             ServeCommand.self, MigrateCommand.self, KeysCommand.self, PlansCommand.self, OwnersCommand.self,
-            AdminKeysCommand.self, AuditCommand.self, RequestsCommand.self, VerifyCommand.self, StatusCommand.self, HealthCommand.self, InstancesCommand.self,
+            AdminKeysCommand.self, AuditCommand.self, RequestsCommand.self, VerifyCommand.self, StatusCommand.self,
+            HealthCommand.self, InstancesCommand.self,
             DoctorCommand.self, OpenAPICommand.self, CompletionsCommand.self,
         ])
 }

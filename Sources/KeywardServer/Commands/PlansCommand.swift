@@ -1,4 +1,5 @@
 import ArgumentParser
+import AuthKeys
 import ControlBodies
 
 /// The limits of a plan or an owner, as options.

@@ -28,10 +28,12 @@ struct LimitJSONTests {
             """#
         let limits = try LimitRule.list(try json(text))
         #expect(LimitRule.json(limits) == (try json(text)))
-        #expect(limits.map(\.kind) == [
-            .rate(period: .seconds(60), burst: 100), .quota(.day), .rate(period: .seconds(1), burst: 10), .concurrent,
-            .rate(period: .seconds(3_600), burst: 5), .rate(period: .milliseconds(1_500), burst: 5),
-        ])
+        #expect(
+            limits.map(\.kind) == [
+                .rate(period: .seconds(60), burst: 100), .quota(.day), .rate(period: .seconds(1), burst: 10),
+                .concurrent,
+                .rate(period: .seconds(3_600), burst: 5), .rate(period: .milliseconds(1_500), burst: 5),
+            ])
         #expect(limits.map(\.limit) == [600, 50_000, 10, 20, 5, 5] && limits[4].isAsked && limits[2].match.count == 1)
     }
 
@@ -47,7 +49,8 @@ struct LimitJSONTests {
         arguments: [
             ("{}", "limits"), ("[1]", "limits[0]"), ("[{}]", "limits[0].name"),
             (#"[{"name":"A","limit":1,"per":"1m"}]"#, "limits[0].name"),
-            (#"[{"name":"a","per":"1m"}]"#, "limits[0].limit"), (#"[{"name":"a","limit":0,"per":"1m"}]"#, "limits[0].limit"),
+            (#"[{"name":"a","per":"1m"}]"#, "limits[0].limit"),
+            (#"[{"name":"a","limit":0,"per":"1m"}]"#, "limits[0].limit"),
             (#"[{"name":"a","limit":1.5,"per":"1m"}]"#, "limits[0].limit"),
             (#"[{"name":"a","limit":1000000000001,"per":"1m"}]"#, "limits[0].limit"),
             (#"[{"name":"a","limit":1}]"#, "limits[0].per"), (#"[{"name":"a","limit":1,"per":"2h"}]"#, "limits[0].per"),
@@ -93,7 +96,8 @@ struct LimitJSONTests {
     @Test(
         "invalid credits are refused by the name of their member",
         arguments: [
-            ("1", "credits"), ("{}", "credits"), (#"{"remaining":-1}"#, "credits.remaining"), (#"{"left":1}"#, "credits.left"),
+            ("1", "credits"), ("{}", "credits"), (#"{"remaining":-1}"#, "credits.remaining"),
+            (#"{"left":1}"#, "credits.left"),
             (#"{"refill":{"every":"day"}}"#, "credits.refill.amount"),
             (#"{"refill":{"amount":1,"every":"hour"}}"#, "credits.refill.every"),
             (#"{"refill":{"amount":1,"every":"day","day":1}}"#, "credits.refill.day"),
