@@ -155,6 +155,7 @@ public struct ControlAPI: Sendable {
             AuditRoutes(trail: administration.trail), RequestRoutes(searches: searches),
             StatisticsRoutes(service: service, searches: searches),
             InstanceRoutes(service: service, instances: instances),
+            KeyLimitRoutes(service: service), PlanRoutes(service: service), OwnerLimitRoutes(service: service),
             UnkeyKeyRoutes(service: service),
         ]
     }

@@ -16,6 +16,10 @@ package struct KeyJSON: Codable, Sendable {
     package var allowedMethods: [String]?
     package var allowedPaths: [String]?
     package var allowedCIDRs: [String]?
+    /// The key's own limits, each an object as in a request.
+    package var limits: [JSONValue]?
+    package var plan: String?
+    package var credits: JSONValue?
     package var reportOnly: [String]?
     package var deactivatedAt: String?
     package let createdAt: String
@@ -56,7 +60,7 @@ package struct KeyJSON: Codable, Sendable {
 
     package enum CodingKeys: String, CodingKey, CaseIterable {
         case id, name, description, owner, scopes, labels, metadata, enabled, active, version, value
-        case requests
+        case requests, limits, plan, credits
         case lastUsedAt = "last_used_at"
         case lastAddress = "last_address"
         case lastAgent = "last_agent"

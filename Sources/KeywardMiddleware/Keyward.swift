@@ -154,6 +154,7 @@ public final class Keyward: KeyVerification {
             try await VerificationSchema.check(
                 on: connection, recordsUse: verification.usage != nil, allowsNewer: allowsNewerSchema)
             await checkLog(on: connection)
+            await checkLimits(on: connection)
             await connection.close()
         } catch {
             await connection.close()
@@ -170,6 +171,16 @@ public final class Keyward: KeyVerification {
         log.close()
         logger.notice(
             "requests leave no line in the request log, because this role lacks rights",
+            metadata: ["rights": "\(missing.joined(separator: ", "))"])
+    }
+
+    /// Logs if the role lacks the rights for limits. Verification does not depend on them.
+    private func checkLimits(on connection: PostgresConnection) async {
+        guard let missing = try? await VerificationSchema.missingForLimits(on: connection), !missing.isEmpty else {
+            return
+        }
+        logger.notice(
+            "limits hold in this process alone, and plans are unknown, because this role lacks rights",
             metadata: ["rights": "\(missing.joined(separator: ", "))"])
     }
 

@@ -147,7 +147,7 @@ struct ChangeFeedTests {
     @Test("the lists of a key arrive in the feed, and lists that Keyward never writes disable their keys")
     func lists() async throws {
         try await StoreFixture.with { fixture in
-            let names = ["none", "limited", "null", "nested", "empty text"]
+            let names = ["none", "limited", "null", "nested", "empty text", "limits", "plan"]
             let keys = names.map { StoreConformance.newKey(name: $0) }
             for key in keys { try await fixture.create(key) }
             try await fixture.sql(
@@ -157,15 +157,17 @@ struct ChangeFeedTests {
                 UPDATE auth_keys SET allowed_cidrs = '{NULL}' WHERE name = 'null';
                 UPDATE auth_keys SET allowed_methods = '{{GET},{POST}}' WHERE name = 'nested';
                 UPDATE auth_keys SET allowed_paths = '{""}' WHERE name = 'empty text';
+                UPDATE auth_keys SET limits = '[{"name":"a","limit":0,"per":"1m"}]' WHERE name = 'limits';
+                UPDATE auth_keys SET plan = 'No Plan' WHERE name = 'plan';
                 """)
             let (entries, batch) = try await fixture.changes(since: nil)
             let byName = Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0) })
             #expect(
                 byName.mapValues(\.state) == [
                     "none": .active, "limited": .active, "null": .disabled, "nested": .disabled,
-                    "empty text": .disabled,
+                    "empty text": .disabled, "limits": .disabled, "plan": .disabled,
                 ])
-            #expect(batch.skipped == 3)
+            #expect(batch.skipped == 5)
             #expect(byName["none"]?.policy == KeyPolicy.none)
             #expect(
                 byName["limited"]?.policy

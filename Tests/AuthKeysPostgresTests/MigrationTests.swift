@@ -255,6 +255,47 @@ struct MigrationTests {
         }
     }
 
+    @Test("the deletion of a key deletes its credits")
+    func credits() async throws {
+        try await StoreFixture.with { fixture in
+            let (kept, gone) = (StoreConformance.newKey(), StoreConformance.newKey())
+            for key in [kept, gone] {
+                try await fixture.create(key)
+                try await fixture.sql("INSERT INTO auth_key_credits (key_id, remaining) VALUES ('\(key.id)', 5)")
+            }
+            try await fixture.sql("UPDATE auth_keys SET deactivated_at = clock_timestamp()")
+            #expect(try await count(fixture.admin, "SELECT count(*) FROM auth_key_credits") == 2)
+            try await fixture.sql("DELETE FROM auth_keys WHERE id = '\(gone.id)'")
+            let left = try await fixture.admin.query("SELECT key_id FROM auth_key_credits").rows.map { try $0.uuid(0) }
+            #expect(left == [PostgresUUID(kept.id)])
+        }
+    }
+
+    @Test("each change of a plan or of an owner's limits gets a version and a transaction id")
+    func stampedLimits() async throws {
+        try await StoreFixture.with { fixture in
+            for (table, column) in [("limit_plans", "name"), ("owner_limits", "owner")] {
+                try await fixture.sql("INSERT INTO \(table) (\(column), limits) VALUES ('gold', '[]')")
+                let before = try #require(try await fixture.admin.query("SELECT changed_xid FROM \(table)").rows.first)
+                try await fixture.sql("UPDATE \(table) SET limits = '[]', version = 1")
+                let after = try #require(
+                    try await fixture.admin.query("SELECT changed_xid, version FROM \(table)").rows.first)
+                #expect(try after.xid8(0) > before.xid8(0) && after.int64(1) == 2, "\(table)")
+            }
+        }
+    }
+
+    @Test("a database that lacks a table of limits is incomplete")
+    func incomplete() async throws {
+        for table in ["limit_plans", "owner_limits", "limit_quotas", "auth_key_credits"] {
+            try await StoreFixture.with { fixture in
+                try await fixture.sql("DROP TABLE \(table)")
+                let error = await #expect(throws: StoreError.self) { _ = try await fixture.changes(since: nil) }
+                #expect(error?.kind == .unavailable, "\(table)")
+            }
+        }
+    }
+
     @Test("a migration acquires its locks first, and releases them while other sessions hold them")
     func locks() async throws {
         let database = try await TestDatabase.create()

@@ -27,6 +27,13 @@ struct AdminKeyRefusalTests {
             method: .POST, path: "/admin/api/v1/auth-keys", action: "key.create", body: #"{"name":"n"}"#, poor: .verify),
         Attempt(method: .GET, path: "/admin/api/v1/audit-events", action: "audit.read", poor: .verify),
         Attempt(method: .GET, path: "/admin/api/v1/instances", action: "instances.read", poor: .verify),
+        Attempt(method: .GET, path: "/admin/api/v1/plans", action: "limits.read", poor: .verify),
+        Attempt(
+            method: .PUT, path: "/admin/api/v1/plans/gold", action: "plan.set", body: #"{"limits":[]}"#,
+            poor: .keysWrite),
+        Attempt(
+            method: .PUT, path: "/admin/api/v1/owners/acme/limits", action: "owner_limits.set",
+            body: #"{"limits":[]}"#, poor: .keysWrite),
         Attempt(method: .GET, path: "/admin/api/v1/requests/stats", action: "request.read", poor: .auditRead),
         Attempt(
             method: .POST, path: "/v2/keys.createKey", action: "key.create", body: #"{"apiId":"a"}"#, poor: .verify),

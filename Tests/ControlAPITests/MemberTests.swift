@@ -63,7 +63,9 @@ struct MemberTests {
     @Test("every line of an export is an import line when its secret is added")
     func exportedLines() async throws {
         try await ControlServer.with { server in
-            let limits = #""allowed_methods":["GET"],"allowed_paths":["/v1"],"allowed_cidrs":["10.0.0.0/8"]"#
+            let limits =
+                #""allowed_methods":["GET"],"allowed_paths":["/v1"],"allowed_cidrs":["10.0.0.0/8"],"plan":"gold","#
+                + #""limits":[{"name":"day","limit":5,"per":"day"}],"credits":{"remaining":5}"#
             let made = try await server.create(
                 #"{"name":"all","owner":"o","description":"d","scopes":["a"],"labels":{"a":"b"},"metadata":{"n":{"m":1}},"#
                     + #""expires_at":"2099-01-01T00:00:00Z","not_before":"2020-01-01T00:00:00Z","report_only":["scopes"],\#(limits)}"#
@@ -232,7 +234,7 @@ struct MemberTests {
         "an empty value of a limit is refused on create, update and import; null is accepted",
         arguments: [
             ("expires_at", #""""#), ("not_before", #""""#), ("owner", #""""#), ("owner", #""  ""#),
-            ("allowed_methods", "[]"), ("allowed_paths", "[]"), ("allowed_cidrs", "[]"),
+            ("allowed_methods", "[]"), ("allowed_paths", "[]"), ("allowed_cidrs", "[]"), ("limits", "[]"),
         ])
     func emptyLimits(_ member: String, _ value: String) async throws {
         try await ControlServer.with { server in

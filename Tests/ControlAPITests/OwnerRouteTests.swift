@@ -14,7 +14,7 @@ import Testing
     private static let admin = "acme/café"
 
     /// An owner, and true if an admin key for `admin` reaches it.
-    private static let owners: [(owner: String, isReached: Bool)] = [
+    private static let reach: [(owner: String, isReached: Bool)] = [
         ("acme", false), (admin, true), ("\(admin)/alice", true), ("\(admin)/alice/ci", true), ("acme/billing", false),
         ("\(admin)2", false), ("\(admin)-x", false), ("\(admin)0", false), ("ACME/café", false),
         ("acme/cafe\u{301}", false), ("acme/cafe", false), ("other", false), ("other/\(admin)", false),
@@ -29,6 +29,8 @@ import Testing
         let token: String
         let adminKeyID: String
         let requestID: String
+
+        var ownerLimits: String { "/admin/api/v1/owners/\(PercentEncoding.encode(owner))/limits" }
 
         func send(_ method: HTTPMethod, _ path: String, _ body: [String: Any]? = nil) async throws
             -> ControlServer.Answer
@@ -47,9 +49,9 @@ import Testing
         }
 
         /// Returns true if the request is permitted.
-        func may(_ method: HTTPMethod, _ path: String, _ body: [String: Any]) async throws -> Bool {
+        func may(_ method: HTTPMethod, _ path: String, _ body: [String: Any]? = nil) async throws -> Bool {
             let answer = try await send(method, path, body)
-            #expect([200, 201, 403].contains(answer.status), "\(method) \(path): \(answer.text)")
+            #expect([200, 201, 204, 403].contains(answer.status), "\(method) \(path): \(answer.text)")
             return answer.status != 403
         }
 
@@ -65,6 +67,9 @@ import Testing
     private static let adminKeys = "/admin/api/v1/admin-keys"
     private static let audit = "/admin/api/v1/audit-events"
     private static let requests = ControlServer.requests
+    private static let plans = "/admin/api/v1/plans"
+    private static let owners = "/admin/api/v1/owners"
+    private static let limits: [String: [[String: any Sendable]]] = ["limits": [["name": "a", "concurrent": 1]]]
 
     /// Each request about a key or an admin key, with its result: true if the admin reaches it.
     private static let routes: [String: @Sendable (Target) async throws -> Bool] = [
@@ -79,6 +84,20 @@ import Testing
         "POST \(keys)/{id}/rotate": { try await $0.finds(.POST, "\(keys)/\($0.id)/rotate", [:]) },
         "DELETE \(keys)/{id}/previous-secret": { try await $0.finds(.DELETE, "\(keys)/\($0.id)/previous-secret") },
         "POST \(keys)/{id}/deactivate": { try await $0.finds(.POST, "\(keys)/\($0.id)/deactivate") },
+        "GET \(keys)/{id}/limits": { try await $0.finds(.GET, "\(keys)/\($0.id)/limits") },
+        "POST \(keys)/{id}/limits/{name}/reset": { target in
+            let answer = try await target.send(.POST, "\(keys)/\(target.id)/limits/minute/reset")
+            #expect(answer.status == 404, "\(answer.text)")
+            return answer.errorText("code") == "limit_not_found"
+        },
+        "POST \(keys)/{id}/credits": { try await $0.finds(.POST, "\(keys)/\($0.id)/credits", ["add": 1]) },
+        "GET \(owners)/{owner}/limits": { try await $0.may(.GET, $0.ownerLimits) },
+        "PUT \(owners)/{owner}/limits": { try await $0.may(.PUT, $0.ownerLimits, limits) },
+        "DELETE \(owners)/{owner}/limits": { target in
+            _ = try await target.server.send(
+                .PUT, target.ownerLimits, body: #"{"limits":[{"name":"a","concurrent":1}]}"#)
+            return try await target.may(.DELETE, target.ownerLimits)
+        },
         "GET \(adminKeys)": { try await $0.lists($0.adminKeyID, "\(adminKeys)?limit=1000") },
         "POST \(adminKeys)": {
             try await $0.may(.POST, adminKeys, ["name": "n", "permissions": ["verify"], "owner": $0.owner])
@@ -153,17 +172,19 @@ import Testing
         "POST \(keys)/import": (.POST, "\(keys)/import", ""),
         "GET \(audit)/verify": (.GET, "\(audit)/verify", ""),
         "GET /admin/api/v1/instances": (.GET, "/admin/api/v1/instances", ""),
+        "PUT \(plans)/{name}": (.PUT, "\(plans)/gold", #"{"limits":[{"name":"a","concurrent":1}]}"#),
+        "DELETE \(plans)/{name}": (.DELETE, "\(plans)/gold", ""),
         "POST /admin/api/v1/instances/resync": (.POST, "/admin/api/v1/instances/resync", "{}"),
     ]
 
     /// Requests without an admin key, or about no key.
     private static let withoutOwner = [
         "GET /v1/forward-auth", "GET /.well-known/oauth-authorization-server", "GET /healthz", "GET /readyz",
-        "GET /metrics", "GET /openapi.json", "GET /docs",
+        "GET /metrics", "GET /openapi.json", "GET /docs", "GET \(plans)", "GET \(plans)/{name}",
     ]
 
     private static let permissions =
-        "\"permissions\":[\"keys:read\",\"keys:write\",\"audit:read\",\"requests:read\",\"admin\",\"verify\"]"
+        "\"permissions\":[\"keys:read\",\"keys:write\",\"limits:write\",\"audit:read\",\"requests:read\",\"admin\",\"verify\"]"
 
     private func target(_ owner: String, asking admin: String, on server: ControlServer) async throws -> Target {
         let key = try await server.unkeyKey(["externalId": owner])
@@ -179,7 +200,7 @@ import Testing
     @Test("an admin key for an owner reaches that owner and all below it, and no other") func reach() async throws {
         try await ControlServer.with { server in
             let admin = try await server.adminKey("\"owner\":\"\(Self.admin)\",\(Self.permissions)")
-            for (owner, isReached) in Self.owners {
+            for (owner, isReached) in Self.reach {
                 for (route, reaches) in Self.routes {
                     let target = try await target(owner, asking: admin, on: server)
                     #expect(try await reaches(target) == isReached, "\(route) for \(owner)")

@@ -42,13 +42,46 @@ struct PolicyRouteTests {
             (#""allowed_methods":["G T"]"#, "allowed_methods"), (#""allowed_methods":"GET""#, "allowed_methods"),
             (#""allowed_paths":["v1"]"#, "allowed_paths"), (#""allowed_paths":["/a/../b"]"#, "allowed_paths"),
             (#""allowed_cidrs":["10.0.0.1/8"]"#, "allowed_cidrs"), (#""allowed_cidrs":["host"]"#, "allowed_cidrs"),
-            (#""report_only":["everything"]"#, "report_only"), (#""not_before":"soon""#, "not_before"),
+            (#""report_only":["everything"]"#, "report_only"), (#""report_only":["limits."]"#, "report_only"),
+            (#""limits":[{"name":"a","limit":1,"per":"1m","burst":0}]"#, "limits[0].burst"),
+            (#""limits":"a""#, "limits"), (#""plan":"Gold""#, "plan"), (#""plan":"""#, "plan"),
+            (#""credits":{"remaining":-1}"#, "credits.remaining"),
+            (#""credits":{"refill":{}}"#, "credits.refill.amount"),
+            (#""not_before":"soon""#, "not_before"),
             (#""not_before":"2031-01-01T00:00:00Z","expires_at":"2030-01-01T00:00:00Z""#, "not_before"),
         ])
     func refused(_ members: String, _ param: String) async throws {
         try await ControlServer.with { server in
             let answer = try await server.create("{\"name\":\"n\",\(members)}")
             #expect(answer.status == 400 && answer.errorText("param") == param, "\(answer.text)")
+        }
+    }
+
+    @Test("limits, plan and credits are set at creation, changed and cleared")
+    func limits() async throws {
+        try await ControlServer.with { server in
+            let made = try await server.create(
+                #"{"name":"n","limits":[{"name":"minute","limit":600,"per":"60s"}],"plan":"gold","#
+                    + #""credits":{"refill":{"amount":9,"every":"week"}},"report_only":["limits.minute","credits"]}"#)
+            #expect(made.status == 201, "\(made.text)")
+            let key = made.object
+            #expect((key["limits"] as? [[String: Any]])?.first?["per"] as? String == "1m")
+            #expect(key["plan"] as? String == "gold")
+            #expect((key["credits"] as? [String: Any])?["remaining"] as? Int == 9)
+            #expect(key["report_only"] as? [String] == ["limits.minute", "credits"])
+            let target = "\(path)/\(try #require(key["id"] as? String))"
+            let more = try await server.send(
+                .PATCH, target, body: #"{"limits":[{"name":"a","concurrent":2}],"credits":{"remaining":3}}"#
+            ).object
+            #expect((more["limits"] as? [[String: Any]])?.map { $0["name"] as? String } == ["a"])
+            let credits = more["credits"] as? [String: Any]
+            #expect(credits?["remaining"] as? Int == 3 && credits?["refill"] != nil)
+            let bare = try await server.send(.PATCH, target, body: #"{"limits":null,"plan":null,"credits":null}"#)
+            #expect(bare.status == 200)
+            #expect(["limits", "plan", "credits"].allSatisfy { bare.object[$0] == nil }, "\(bare.text)")
+            let event = try await server.send(.GET, "/admin/api/v1/audit-events?action=key.update").objects.first
+            let changes = event?["changes"] as? [String: Any]
+            #expect(["limits", "plan", "credits"].allSatisfy { changes?[$0] != nil }, "\(event ?? [:])")
         }
     }
 

@@ -58,6 +58,7 @@ struct KeywardSchemaTests {
         let oldest = MigrationCatalogue.all.filter { $0.version <= VerificationSchema.oldest }
         let database = try await TestDatabase.create()
         try await KeyDatabase.with(database.connectionString, migrations: oldest) { database in
+            try await Psql.run("DROP TABLE instances", on: database.connectionString)
             let token = Token.generate()
             let digest = token.digest.bytes.map { "\\" + "\($0 >> 6)\($0 >> 3 & 7)\($0 & 7)" }.joined()
             try await Psql.run(
@@ -152,6 +153,9 @@ struct KeywardSchemaTests {
                 "UPDATE auth_keys SET enabled = true", "INSERT INTO auth_keys DEFAULT VALUES", "DELETE FROM auth_keys",
                 "DELETE FROM auth_key_secrets", "DELETE FROM auth_key_usage", "TRUNCATE auth_key_usage",
                 "UPDATE auth_key_usage SET terms = 0", "UPDATE auth_key_usage SET is_deactivated = true",
+                "UPDATE limit_plans SET limits = '[]'", "DELETE FROM limit_plans", "DELETE FROM owner_limits",
+                "INSERT INTO auth_key_credits DEFAULT VALUES", "DELETE FROM auth_key_credits",
+                "UPDATE auth_key_credits SET refill_amount = 1",
                 "SELECT FROM admin_keys", "SELECT FROM audit_events", "SELECT FROM audit_seals",
                 "SELECT FROM idempotency_claims", "DELETE FROM keyward_migrations", "CREATE TABLE x ()",
             ] {
@@ -163,7 +167,10 @@ struct KeywardSchemaTests {
                 }
             }
             try await Psql.run(
-                "REVOKE ALL ON instances FROM \(role)", on: server.connectionString)
+                """
+                REVOKE ALL ON instances, limit_levels, limit_quotas, limit_slots, limit_plans, owner_limits, auth_key_credits
+                FROM \(role)
+                """, on: server.connectionString)
             #expect(try await refusal(theirs) == nil)
             try await Psql.run(
                 "REVOKE INSERT, UPDATE ON auth_key_usage, auth_key_secret_usage, auth_key_usage_days FROM \(role)",

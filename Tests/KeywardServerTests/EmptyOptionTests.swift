@@ -97,16 +97,24 @@ struct EmptyOptionTests {
             "keys", "create", "--name", "n", "--owner", "o", "--description", "d", "--scope", "a", "--label", "env=a",
             "--label", "tier=1", "--metadata", #"{"a":1}"#, "--expires-at", "2100-01-01T00:00:00Z", "--not-before",
             "2020-01-01T00:00:00Z", "--allow-method", "GET", "--allow-path", "/v1", "--allow-cidr", "10.0.0.0/8",
-            "--report-only", "scopes",
+            "--limit", "minute=600/1m,burst=100", "--limit", "at-a-time=20,match=POST /v1/**,asked", "--plan", "gold",
+            "--credits", "500/month,day=15,add,maximum=900", "--report-only", "limits.minute",
         ])
         let id = try #require(made["id"] as? String)
         let less = try await object(["keys", "update", id, "--clear-label", "env", "--clear", "expires_at"])
         #expect(less["labels"] as? [String: String] == ["tier": "1"] && less["expires_at"] == nil)
         let members = [
             "owner", "description", "scopes", "labels", "metadata", "not_before", "allowed_methods", "allowed_paths",
-            "allowed_cidrs", "report_only",
+            "allowed_cidrs", "limits", "plan", "credits", "report_only",
         ]
         #expect(members.allSatisfy { less[$0] != nil })
+        let shown = try await KeywardProcess.run(["keys", "show", id], environment: environment)
+        for line in [
+            "minute=600/1m,burst=100", "at-a-time=20,match=POST /v1/**,asked", "gold",
+            "500, plus 500 every month (day 15)",
+        ] {
+            #expect(shown.output.contains(line), "\(shown)")
+        }
         let bare = try await object(["keys", "update", id] + members.flatMap { ["--clear", $0] })
         #expect(members.allSatisfy { bare[$0] == nil }, "\(bare)")
 

@@ -63,6 +63,7 @@ public final class InMemoryStore: Store, ChangeHints {
         var schemes: [TokenScheme] = []
         var trail = InMemoryTrail()
         var traffic = TrafficCounts()
+        var limits: [Key: SharedLimits] = [:]
         var adminKeys: [KeyID: (digest: SecretDigest, key: AdminKey)] = [:]
 
         func holds(_ digest: SecretDigest) -> Bool {
@@ -594,7 +595,7 @@ public final class InMemoryStore: Store, ChangeHints {
             requests: total?.requests ?? 0)
     }
 
-    private static func authKey(_ row: Row, now: Timestamp) -> AuthKey {
+    static func authKey(_ row: Row, now: Timestamp) -> AuthKey {
         let newest = row.secrets.last
         let before = row.secrets.dropLast().last
         let previous = before.flatMap { before in
@@ -613,7 +614,7 @@ public final class InMemoryStore: Store, ChangeHints {
             version: row.version)
     }
 
-    private static func entries(_ row: Row) -> [KeyEntry] {
+    static func entries(_ row: Row) -> [KeyEntry] {
         row.secrets.map { secret in
             row.attributes.entry(
                 of: secret.digest, id: row.id, version: UInt32(clamping: row.version),

@@ -403,7 +403,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
                 name: "limited", expiresAt: Timestamp(microseconds: 4_000_000_000_000_000),
                 notBefore: Timestamp(microseconds: 1_000_000), allowedMethods: ["GET", "POST"],
                 allowedPaths: ["/a/*", "/b c/**"], allowedCIDRs: ["10.0.0.0/8", "2001:db8::/32"],
-                reportOnly: ["expires_at", "scopes"])
+                limits: try limits, plan: "gold", credits: credits, reportOnly: ["expires_at", "scopes", "limits.day"])
             let secret = newKey().secret
             let key = NewKey(id: .generate(), attributes: attributes, secret: secret)
             _ = try await store.create(key, claim: nil)
@@ -422,6 +422,96 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             let entry = wanted.entry(of: key.digest, id: key.id, version: 2)
             try expect(changed.entries == [entry] && entry.expiresAt == wanted.expiresAt, "the entry")
             try expect(try await store.find([key.digest]) == [entry], "found again")
+        },
+        StoreConformance(description: "credits are changed, removed and added again") { store in
+            let key = newKey()
+            _ = try await store.create(key, claim: nil)
+            for (version, credits) in [credits, KeyCredits(remaining: 7), nil, KeyCredits(remaining: 3)].enumerated() {
+                let outcome = try await store.update(key.id, version: Int64(version + 1)) { attributes in
+                    var attributes = attributes
+                    attributes.credits = credits
+                    return attributes
+                }
+                guard case .updated(let changed) = outcome else { throw broken("updated") }
+                try expect(changed.key.credits == credits, "changed")
+                try expect(try await store.list(KeyQuery()).first?.credits == credits, "in a list")
+                try expect(changed.entries.first?.policy == KeyPolicy(hasCredits: credits != nil), "the entry")
+            }
+        },
+        StoreConformance(description: "limits of plans and owners are created, replaced and removed") { store in
+            let content = SharedLimits.Content(description: "d", limits: try limits)
+            let holders = [LimitHolder.plan("gold"), .owner("acme/a")]
+            for holder in holders {
+                try expect(try await store.limits(of: holder) == nil, "none before")
+                try expect(
+                    try await store.setLimits(of: holder, version: 1, to: content, by: .test) == .outdated,
+                    "no version yet")
+                guard
+                    case .created(let made) = try await store.setLimits(
+                        of: holder, version: nil, to: content, by: .test)
+                else { throw broken("created") }
+                try expect(made.content == content && made.version == 1 && made.holder == holder, "made")
+                try expect(
+                    try await store.setLimits(of: holder, version: 1, to: content, by: .test) == .updated(made), "equal"
+                )
+                let less = SharedLimits.Content(limits: [])
+                guard
+                    case .updated(let changed) = try await store.setLimits(of: holder, version: 1, to: less, by: .test)
+                else { throw broken("updated") }
+                try expect(changed.content == less && changed.version == 2, "changed")
+                try expect(try await store.limits(of: holder) == changed, "read")
+                try expect(
+                    try await store.setLimits(of: holder, version: 1, to: content, by: .test) == .outdated, "old")
+                try expect(try await store.removeLimits(of: holder, version: 1, by: .test) == .outdated, "old removal")
+            }
+            try expect(try await store.plans().map(\.holder) == [.plan("gold")], "plans")
+            let actions = try await trail(of: store).map(\.action)
+            try expect(
+                actions.count { $0 == "plan.set" } == 2 && actions.count { $0 == "owner_limits.set" } == 2, "\(actions)"
+            )
+            for holder in holders {
+                try expect(try await store.removeLimits(of: holder, version: 2, by: .test) == .removed, "removed")
+                try expect(try await store.removeLimits(of: holder, version: nil, by: .test) == .unknown, "gone")
+            }
+            let last = try await trail(of: store).map(\.action)
+            try expect(last.contains("plan.delete") && last.contains("owner_limits.delete"), "\(last)")
+        },
+        StoreConformance(description: "a plan that an active key names is not removed") { store in
+            let plan = LimitHolder.plan("gold")
+            _ = try await store.setLimits(
+                of: plan, version: nil, to: SharedLimits.Content(limits: try limits), by: .test)
+            let key = NewKey(
+                id: .generate(), attributes: KeyAttributes(name: "n", plan: "gold"), secret: newKey().secret)
+            _ = try await store.create(key, claim: nil)
+            try expect(try await store.removeLimits(of: plan, version: nil, by: .test) == .inUse, "in use")
+            _ = try await store.deactivate(key.id)
+            try expect(try await store.removeLimits(of: plan, version: nil, by: .test) == .removed, "removed")
+        },
+        StoreConformance(description: "credits are added and set, once for each claim") { store in
+            let key = NewKey(
+                id: .generate(), attributes: KeyAttributes(name: "n", credits: KeyCredits(remaining: 5)),
+                secret: newKey().secret)
+            let bare = newKey()
+            for key in [key, bare] { _ = try await store.create(key, claim: nil) }
+            func change(_ change: CreditChange, claim: IdempotencyClaim? = nil) async throws -> CreditOutcome {
+                try await store.changeCredits(of: key.id, change, claim: claim, by: .test)
+            }
+            let claim = IdempotencyClaim(key: Token.generate().digest, request: Token.generate().digest)
+            guard case .changed(let changed) = try await change(.add(3), claim: claim) else { throw broken("added") }
+            try expect(changed.key.credits?.remaining == 8 && changed.key.version == 2, "added")
+            try expect(changed.entries.map(\.version) == [2], "the entry is stamped")
+            try expect(try await change(.add(3), claim: claim) == .replayed(changed.key), "replayed")
+            let other = IdempotencyClaim(key: claim.key, request: Token.generate().digest)
+            try expect(try await change(.add(4), claim: other) == .claimedOtherwise, "another request")
+            guard case .changed(let set) = try await change(.set(1)) else { throw broken("set") }
+            try expect(set.key.credits?.remaining == 1, "set")
+            try expect(
+                try await store.changeCredits(of: bare.id, .add(1), claim: nil, by: .test) == .without,
+                "without credits")
+            try expect(
+                try await store.changeCredits(of: .generate(), .add(1), claim: nil, by: .test) == .unknown, "unknown")
+            let actions = try await trail(of: store).map(\.action)
+            try expect(actions.count { $0 == "key.change_credits" } == 2, "\(actions)")
         },
         StoreConformance(description: "usage is summed by key, secret and day") { store in
             let (one, two) = (newKey(name: "one"), newKey(name: "two"))
@@ -540,6 +630,27 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
                 name: name, description: description, owner: owner, scopes: scopes, labels: labels,
                 expiresAt: expiresAt),
             secret: NewSecret(digest: digest ?? token.digest, prefix: token.prefix, lastFour: token.lastFour))
+    }
+
+    /// A limit of each kind, with all members.
+    static var limits: [LimitRule] {
+        get throws {
+            let pattern = RequestPattern("POST /v1/images/**")
+            let all = [
+                LimitRule("minute", .rate(period: .seconds(90), burst: 100), limit: 600),
+                LimitRule("day", .quota(.day), limit: 50_000, match: [pattern].compactMap(\.self)),
+                LimitRule("at-a-time", .concurrent, limit: 20),
+                LimitRule("export", .quota(.week), limit: 5, isAsked: true),
+            ].compactMap(\.self)
+            guard all.count == 4, pattern != nil else { throw broken("limits") }
+            return all
+        }
+    }
+
+    /// Credits with a refill of all members.
+    static var credits: KeyCredits? {
+        KeyCredits(
+            remaining: 12_400, refill: KeyCredits.Refill(50_000, every: .month, day: 31, adds: true, maximum: 90_000))
     }
 
     /// Returns the keys of all pages in sequence.

@@ -27,6 +27,8 @@ public struct KeyAttributes: Sendable, Equatable {
     /// The name of the plan whose limits the key has; nil for none. A limit of the key replaces the plan's limit of the
     /// same name.
     public var plan: String?
+    /// The units that the key may spend; nil if it spends none.
+    public var credits: KeyCredits?
     /// Names of the rules (`KeyPolicy.rule`) that report requests instead of refusing them.
     public var reportOnly: [String]
 
@@ -35,7 +37,7 @@ public struct KeyAttributes: Sendable, Equatable {
         labels: [String: String] = [:], metadata: [String: JSONValue] = [:], enabled: Bool = true,
         expiresAt: Timestamp? = nil, notBefore: Timestamp? = nil, allowedMethods: [String] = [],
         allowedPaths: [String] = [], allowedCIDRs: [String] = [], limits: [LimitRule] = [], plan: String? = nil,
-        reportOnly: [String] = []
+        credits: KeyCredits? = nil, reportOnly: [String] = []
     ) {
         self.name = name
         self.description = description
@@ -51,6 +53,7 @@ public struct KeyAttributes: Sendable, Equatable {
         self.allowedCIDRs = allowedCIDRs
         self.limits = limits
         self.plan = plan
+        self.credits = credits
         self.reportOnly = reportOnly
     }
 
@@ -65,7 +68,8 @@ public struct KeyAttributes: Sendable, Equatable {
     ) -> KeyEntry {
         let policy = KeyPolicy(
             expiresAt: reportsExpiry ? expiresAt : nil, notBefore: notBefore, cidrs: allowedCIDRs,
-            methods: allowedMethods, paths: allowedPaths, limits: limits, plan: plan, reportOnly: reportOnly)
+            methods: allowedMethods, paths: allowedPaths, limits: limits, plan: plan,
+            hasCredits: credits != nil, reportOnly: reportOnly)
         let ownEnd = reportsExpiry ? nil : expiresAt
         return KeyEntry(
             digest: digest, keyID: id, version: version,
@@ -100,6 +104,7 @@ public struct KeyPatch: Sendable, Equatable {
     public var allowedCIDRs = Change<[String]>.unchanged
     public var limits = Change<[LimitRule]>.unchanged
     public var plan = Change<String>.unchanged
+    public var credits = Change<CreditsPatch>.unchanged
     public var reportOnly = Change<[String]>.unchanged
 
     public init() {}
@@ -120,6 +125,11 @@ public struct KeyPatch: Sendable, Equatable {
         Self.apply(limits, to: &result.limits, cleared: [])
         Self.apply(plan, to: &result.plan)
         Self.apply(reportOnly, to: &result.reportOnly, cleared: [])
+        switch credits {
+        case .unchanged: break
+        case .cleared: result.credits = nil
+        case .set(let change): result.credits = change.applied(to: result.credits)
+        }
         switch labels {
         case .unchanged: break
         case .cleared: result.labels = [:]

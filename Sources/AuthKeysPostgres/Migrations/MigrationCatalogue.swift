@@ -32,6 +32,9 @@ public enum MigrationCatalogue {
         Migration(version: 1, name: "keyward", sql: text(PackageResources._001_keyward_sql)),
         Migration(version: 2, name: "request_log", sql: text(PackageResources._002_request_log_sql)),
         Migration(version: 3, name: "instances", sql: text(PackageResources._003_instances_sql)),
+        Migration(
+            version: 4, name: "limits", locks: "LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE",
+            sql: text(PackageResources._004_limits_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

@@ -34,6 +34,7 @@ public enum RuntimeGrants {
         ("audit_events", "SELECT, INSERT (\(auditColumns))"),
         ("audit_seals", "SELECT, INSERT"),
         ("auth_keys", "SELECT, INSERT, UPDATE, DELETE"),
+        ("auth_key_credits", "SELECT, INSERT, UPDATE, DELETE"),
         ("auth_key_schemes", "SELECT, INSERT"),
         ("auth_key_secret_usage", "SELECT, INSERT, UPDATE, DELETE"),
         ("auth_key_secrets", "SELECT, INSERT, UPDATE, DELETE"),
@@ -44,6 +45,11 @@ public enum RuntimeGrants {
         ("idempotency_claims", "SELECT, INSERT, UPDATE, DELETE"),
         (instances, "SELECT, INSERT, UPDATE, DELETE"),
         ("keyward_migrations", "SELECT"),
+        ("limit_levels", "SELECT, INSERT, UPDATE, DELETE"),
+        ("limit_plans", "SELECT, INSERT, UPDATE, DELETE"),
+        ("limit_quotas", "SELECT, INSERT, UPDATE, DELETE"),
+        ("limit_slots", "SELECT, INSERT, UPDATE, DELETE"),
+        ("owner_limits", "SELECT, INSERT, UPDATE, DELETE"),
         ("request_hours", "SELECT, INSERT, UPDATE"),
         ("request_log", "SELECT, INSERT"),
         ("request_log_names", "SELECT, INSERT"),
@@ -64,6 +70,8 @@ public enum RuntimeGrants {
 
     private static let verificationTables: [(name: String, rights: String)] = [
         ("auth_keys", "SELECT"),
+        // Without the columns that define a refill.
+        ("auth_key_credits", "SELECT, UPDATE (remaining, spent, refilled_at)"),
         ("auth_key_schemes", "SELECT"),
         ("auth_key_secret_usage", "SELECT, INSERT, UPDATE"),
         ("auth_key_secrets", "SELECT"),
@@ -76,6 +84,11 @@ public enum RuntimeGrants {
         // An instance writes its row, and removes it and those of instances that no longer run.
         (instances, "SELECT, INSERT, UPDATE (seen, synced, applied, live), DELETE"),
         ("keyward_migrations", "SELECT"),
+        ("limit_levels", "SELECT, INSERT, UPDATE, DELETE"),
+        ("limit_plans", "SELECT"),
+        ("limit_quotas", "SELECT, INSERT, UPDATE, DELETE"),
+        ("limit_slots", "SELECT, INSERT, UPDATE, DELETE"),
+        ("owner_limits", "SELECT"),
         ("request_hours", "SELECT, INSERT, UPDATE"),
         ("request_log", "INSERT"),
         // A writer that lost the result of a commit looks for its first line.
@@ -88,6 +101,12 @@ public enum RuntimeGrants {
     /// The tables of the request log and its roll-ups. A role may verify keys without them.
     static let logTables: Set = [
         "request_hours", "request_log", "request_log_names", "request_minutes", "request_rollup_writers",
+    ]
+
+    /// The tables of limits and credits. A role may verify keys without them: its limits then hold in its own process
+    /// only.
+    static let limitTables: Set = [
+        "auth_key_credits", "limit_levels", "limit_plans", "limit_quotas", "limit_slots", "owner_limits",
     ]
 
     /// The role name is not valid.

@@ -32,6 +32,9 @@ package struct EntryRow {
         Column("text[]", "NULLIF(k.allowed_methods, '{}')"),
         Column("text[]", "NULLIF(k.allowed_paths, '{}')"),
         Column("text[]", "NULLIF(k.allowed_cidrs, '{}')"),
+        Column("text", "NULLIF(k.limits, '[]')::text"),
+        Column("text", "k.plan"),
+        Column("bool", "NULLIF(k.has_credits, false)"),
         Column("text[]", "NULLIF(k.report_only, '{}')"),
         Column("text", "NULLIF(k.metadata, '{}')::text"),
     ]
@@ -96,16 +99,21 @@ package struct EntryRow {
     /// Returns nil if the columns are not a valid policy.
     private static func policy(_ row: inout RowCursor) throws(PostgresError) -> KeyPolicy? {
         let (expiresAt, notBefore) = (try row.nextOptionalMoment(), try row.nextOptionalMoment())
-        let lists = (methods: list(&row), paths: list(&row), cidrs: list(&row), reportOnly: list(&row))
-        guard let methods = lists.methods, let paths = lists.paths, let cidrs = lists.cidrs,
-            let reportOnly = lists.reportOnly
+        let lists = (methods: list(&row), paths: list(&row), cidrs: list(&row))
+        let (limitText, plan) = (try row.nextOptionalText(), try row.nextOptionalText())
+        let hasCredits = try row.nextOptionalBool() ?? false
+        let reportOnly = list(&row)
+        guard let methods = lists.methods, let paths = lists.paths, let cidrs = lists.cidrs, let reportOnly,
+            let limits = limitText.map(LimitText.limits) ?? []
         else { return nil }
-        if expiresAt == nil, notBefore == nil, methods.isEmpty, paths.isEmpty, cidrs.isEmpty, reportOnly.isEmpty {
+        if expiresAt == nil, notBefore == nil, methods.isEmpty, paths.isEmpty, cidrs.isEmpty, limits.isEmpty,
+            plan == nil, !hasCredits, reportOnly.isEmpty
+        {
             return KeyPolicy.none
         }
         return KeyPolicy(
-            expiresAt: expiresAt, notBefore: notBefore, cidrs: cidrs, methods: methods, paths: paths,
-            reportOnly: reportOnly)
+            expiresAt: expiresAt, notBefore: notBefore, cidrs: cidrs, methods: methods, paths: paths, limits: limits,
+            plan: plan, hasCredits: hasCredits, reportOnly: reportOnly)
     }
 
     /// Returns nil for an array with NULLs or of several dimensions, which Keyward never writes.

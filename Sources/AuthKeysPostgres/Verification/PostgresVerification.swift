@@ -17,7 +17,10 @@ public struct PostgresVerification: Sendable {
     public let instances: any InstanceStore
     /// The heartbeat of this instance, which `follow` writes.
     public let heartbeat: InstanceHeartbeat
+    /// The levels, credits and slots that instances share.
+    public let limits: PostgresLimitStore
     private let feedPool: PostgresPool
+    private let limitPool: PostgresPool
     private let hints: PostgresChangeHints
     private let follower: IndexFollower
 
@@ -37,6 +40,10 @@ public struct PostgresVerification: Sendable {
         feedPool = PostgresPool(
             target: target, settings: connections, configuration: PoolConfiguration(maximumConnections: 2),
             logger: logger)
+        limitPool = PostgresPool(
+            target: target, settings: connections, configuration: PoolConfiguration(maximumConnections: 1),
+            logger: logger)
+        limits = PostgresLimitStore(pool: limitPool)
         connections.queryTimeout = .seconds(10)
         pool = PostgresPool(target: target, settings: connections, logger: logger)
         feed = PostgresKeyFeed(pool: pool, feedPool: feedPool, logger: logger)
@@ -66,15 +73,21 @@ public struct PostgresVerification: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run() }
             group.addTask { await feedPool.run() }
+            group.addTask { await limitPool.run() }
             do {
                 try await body()
             } catch {
-                await feed.close()
+                await close()
                 throw error
             }
-            await feed.close()
+            await close()
             try await group.waitForAll()
         }
+    }
+
+    private func close() async {
+        await feed.close()
+        await limitPool.close()
     }
 
     /// Loads all keys and returns the watermark from which to follow the changes.

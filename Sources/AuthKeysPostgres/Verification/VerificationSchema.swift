@@ -4,7 +4,7 @@ import Logging
 /// Checks that the schema of a database suits verification alone, which applies no migrations.
 public enum VerificationSchema {
     /// The latest migration on which the reads and writes of verification depend.
-    static let oldest: Int32 = 1
+    static let oldest: Int32 = 4
 
     /// - Parameters:
     ///   - recordsUse: true if usage is recorded.
@@ -39,6 +39,13 @@ public enum VerificationSchema {
             .map(\.text)
     }
 
+    /// Returns the privileges that the role lacks to count limits and credits together with other instances, as in
+    /// `GRANT`.
+    public static func missingForLimits(on connection: PostgresConnection) async throws(PostgresError) -> [String] {
+        try await MissingRight.all(.verify, on: connection).filter { RuntimeGrants.limitTables.contains($0.table) }
+            .map(\.text)
+    }
+
     private static func missing(
         on connection: PostgresConnection, recordsUse: Bool
     ) async throws(VerificationSchemaError) -> [MissingRight] {
@@ -47,6 +54,7 @@ public enum VerificationSchema {
             return try await MissingRight.all(.verify, on: connection) { recordsUse || $0 == "SELECT" }
                 .filter { $0.table != RuntimeGrants.instances }
                 .filter { !RuntimeGrants.logTables.contains($0.table) }
+                .filter { !RuntimeGrants.limitTables.contains($0.table) }
         } catch {
             throw .database(reason: "\(error)")
         }

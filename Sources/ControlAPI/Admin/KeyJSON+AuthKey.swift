@@ -18,6 +18,9 @@ extension KeyJSON {
         allowedMethods = list(key.allowedMethods)
         allowedPaths = list(key.allowedPaths)
         allowedCIDRs = list(key.allowedCIDRs)
+        limits = key.limits.isEmpty ? nil : key.limits.map(\.json)
+        plan = key.plan
+        credits = key.credits?.json
         reportOnly = list(key.reportOnly)
         deactivatedAt = key.deactivatedAt?.description
         secretLastUsedAt = key.secretLastUsedAt?.description

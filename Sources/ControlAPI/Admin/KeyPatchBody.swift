@@ -8,7 +8,7 @@ struct KeyPatchBody: Decodable {
     private(set) var patch = KeyPatch()
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, description, owner, scopes, labels, metadata, enabled
+        case name, description, owner, scopes, labels, metadata, enabled, limits, plan, credits
         case expiresAt = "expires_at"
         case notBefore = "not_before"
         case allowedMethods = "allowed_methods"
@@ -41,6 +41,9 @@ struct KeyPatchBody: Decodable {
         patch.allowedMethods = try limit(.allowedMethods)
         patch.allowedPaths = try limit(.allowedPaths)
         patch.allowedCIDRs = try limit(.allowedCIDRs)
+        patch.limits = try members.limits(.limits)
+        patch.plan = try change(.plan)
+        patch.credits = try members.change(of: .credits) { json throws(LimitFault) in try CreditsPatch(json: json) }
         patch.reportOnly = try change(.reportOnly)
     }
 
@@ -64,6 +67,29 @@ struct UpdateKeyBody: Decodable {
 }
 
 extension KeyedDecodingContainer {
+    /// Returns the change of a list of limits. An empty list would remove all limits, as an unset variable of a script
+    /// does; null removes them explicitly.
+    func limits(_ member: Key, upTo count: Int = LimitRule.countLimit) throws -> KeyPatch.Change<[LimitRule]> {
+        let limits = try change(of: member) { json throws(LimitFault) in
+            try LimitRule.list(json, at: member.stringValue, upTo: count)
+        }
+        guard limits != .set([]) else { throw APIError.empty(member.stringValue) }
+        return limits
+    }
+
+    /// Returns the change that a merge patch makes to a member, which `read` converts.
+    func change<Value>(
+        of member: Key, _ read: (JSONValue) throws(LimitFault) -> Value
+    ) throws -> KeyPatch.Change<Value> {
+        let change: KeyPatch.Change<JSONValue> = try change(of: member)
+        guard case .set(let json) = change else { return change == .cleared ? .cleared : .unchanged }
+        do throws(LimitFault) {
+            return .set(try read(json))
+        } catch {
+            throw APIError.validation(error.message, param: error.param)
+        }
+    }
+
     /// Returns the change that a merge patch makes to a member.
     func change<Value: Decodable>(of member: Key) throws -> KeyPatch.Change<Value> {
         guard contains(member) else { return .unchanged }

@@ -131,6 +131,18 @@ extension APIError {
                 "this Idempotency-Key has already carried out rotation \(id), and its secret is not stored; "
                     + "if it is lost, rotate again with a new Idempotency-Key",
                 param: "Idempotency-Key", code: "idempotency_replayed")
+        case .limitNotFound(let name):
+            self.init(
+                .notFound, .notFound, "neither the \(noun) nor its plan has a limit \(name.shown)",
+                code: "limit_not_found")
+        case .conflict(.planInUse):
+            self.init(
+                .conflict, .conflict, "active auth keys name this plan: give them another plan first",
+                code: "plan_in_use")
+        case .conflict(.withoutCredits):
+            self.init(
+                .conflict, .conflict, "the auth key spends no credits: set its member credits first",
+                code: "credits_missing")
         case .conflict(.notDeactivated):
             self.init(
                 .conflict, .conflict, "only a deactivated auth key can be deleted: deactivate it first",

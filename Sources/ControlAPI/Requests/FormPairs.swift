@@ -65,13 +65,18 @@ struct FormPairs {
         decodedBytes(bytes).flatMap(text)
     }
 
+    /// Decodes a segment of a path; nil unless it is Stream-Safe Text in UTF-8.
+    static func segment(_ text: some StringProtocol) -> String? {
+        decodedBytes(Array(text.utf8)[...], plusIsSpace: false).flatMap(self.text)
+    }
+
     private static func text(_ bytes: [UInt8]) -> String? {
         String(validating: bytes, as: UTF8.self).flatMap { StreamSafeText.contains($0) ? $0 : nil }
     }
 
-    /// Decodes percent-encoded bytes, in which a plus sign is a space; nil if two digits are missing after a percent
-    /// sign.
-    static func decodedBytes(_ bytes: ArraySlice<UInt8>) -> [UInt8]? {
+    /// Decodes percent-encoded bytes; nil if two digits are missing after a percent sign.
+    /// - Parameter plusIsSpace: true in forms and queries, false in paths.
+    static func decodedBytes(_ bytes: ArraySlice<UInt8>, plusIsSpace: Bool = true) -> [UInt8]? {
         var decoded: [UInt8] = []
         decoded.reserveCapacity(bytes.count)
         var index = bytes.startIndex
@@ -79,7 +84,7 @@ struct FormPairs {
             let byte = bytes[index]
             index += 1
             switch byte {
-            case UInt8(ascii: "+"): decoded.append(0x20)
+            case UInt8(ascii: "+") where plusIsSpace: decoded.append(0x20)
             case UInt8(ascii: "%"):
                 guard index + 1 < bytes.endIndex, let high = Hex.value(of: bytes[index]),
                     let low = Hex.value(of: bytes[index + 1])

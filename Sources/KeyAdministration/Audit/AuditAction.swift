@@ -12,6 +12,15 @@ public enum AuditAction: String, Sendable, CaseIterable {
     case keyDelete = "key.delete"
     /// Many keys in one import; the event has their number.
     case keyImport = "key.import"
+    /// A change of what is left of a key's credits, apart from an update of the key.
+    case keyChangeCredits = "key.change_credits"
+    case keyResetLimit = "key.reset_limit"
+    /// Reading plans and the limits of owners: only refused attempts are in the trail.
+    case limitsRead = "limits.read"
+    case planSet = "plan.set"
+    case planDelete = "plan.delete"
+    case ownerLimitsSet = "owner_limits.set"
+    case ownerLimitsDelete = "owner_limits.delete"
     case adminKeyRead = "admin_key.read"
     case adminKeyCreate = "admin_key.create"
     case adminKeyUpdate = "admin_key.update"
@@ -35,9 +44,10 @@ public enum AuditAction: String, Sendable, CaseIterable {
     public var isRead: Bool {
         switch self {
         case .keyRead, .keyVerify, .adminKeyRead, .auditRead, .auditExport, .instancesRead, .requestRead,
-            .requestExport:
+            .requestExport, .limitsRead:
             true
         case .keyCreate, .keyUpdate, .keyRotate, .keyEndPreviousSecret, .keyDeactivate, .keyDelete, .keyImport,
+            .keyChangeCredits, .keyResetLimit, .planSet, .planDelete, .ownerLimitsSet, .ownerLimitsDelete,
             .adminKeyCreate, .adminKeyUpdate, .adminKeyDeactivate, .auditRestored, .auditOmitted,
             .instancesResync:
             false

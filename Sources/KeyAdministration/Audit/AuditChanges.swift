@@ -25,6 +25,13 @@ public struct AuditChanges: Sendable, Equatable {
             absent: KeyAttributes(name: "").auditMembers)
     }
 
+    /// The difference between limits of a plan or an owner; nil before creation and after deletion.
+    init(from before: SharedLimits.Content?, to after: SharedLimits.Content?) {
+        self.init(
+            from: before.map(\.auditMembers), to: after.map(\.auditMembers),
+            absent: SharedLimits.Content(limits: []).auditMembers)
+    }
+
     /// The change of a key's secret by a rotation.
     public init(of key: AuthKey, by rotation: Rotation) {
         setSecret(from: key.redactedValue, to: rotation.secret.redactedValue)
@@ -63,8 +70,15 @@ extension KeyAttributes {
             "metadata": .object(metadata), "enabled": .bool(enabled), "expires_at": JSONValue(expiresAt?.description),
             "not_before": JSONValue(notBefore?.description), "allowed_methods": JSONValue(allowedMethods),
             "allowed_paths": JSONValue(allowedPaths), "allowed_cidrs": JSONValue(allowedCIDRs),
+            "limits": LimitRule.json(limits), "plan": JSONValue(plan), "credits": credits?.json ?? .null,
             "report_only": JSONValue(reportOnly),
         ]
+    }
+}
+
+extension SharedLimits.Content {
+    fileprivate var auditMembers: [String: JSONValue] {
+        ["description": .string(description), "limits": LimitRule.json(limits)]
     }
 }
 

@@ -36,6 +36,24 @@ public struct NewAuditEvent: Sendable, Equatable {
             changes: changes)
     }
 
+    /// A change of the limits of a plan or an owner. Its changes name the plan.
+    /// - Parameters:
+    ///   - before: nil for new limits.
+    ///   - after: nil for removed limits.
+    public init(
+        _ call: AdminCall, settingLimitsOf holder: LimitHolder, from before: SharedLimits.Content?,
+        to after: SharedLimits.Content?
+    ) {
+        var changes = AuditChanges(from: before, to: after)
+        switch holder {
+        case .plan(let name):
+            changes.set("plan", from: before == nil ? .null : .string(name), to: after == nil ? .null : .string(name))
+            self.init(call, after == nil ? .planDelete : .planSet, changes: changes)
+        case .owner(let owner):
+            self.init(call, after == nil ? .ownerLimitsDelete : .ownerLimitsSet, owner: owner, changes: changes)
+        }
+    }
+
     /// An action of an admin on a key.
     public init(_ call: AdminCall, _ action: AuditAction, of key: AuthKey, _ changes: AuditChanges) {
         self.init(call, action, subject: key.id, owner: key.owner, changes: changes)

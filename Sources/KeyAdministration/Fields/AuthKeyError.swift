@@ -6,6 +6,8 @@ public enum AuthKeyError: Error, Sendable, Equatable {
     case invalid(param: String?, message: String)
     /// No key has this id, which is quoted as the caller wrote it.
     case notFound(id: String)
+    /// Neither the key nor its plan has a limit of this name.
+    case limitNotFound(name: String)
     /// The caller is limited to one owner's keys, and the request concerns another owner.
     case otherOwner
     /// The request concerns the keys of all owners, and the caller is limited to an owner.
@@ -36,6 +38,10 @@ public enum AuthKeyError: Error, Sendable, Equatable {
         case ended
         /// Another import is running on this instance.
         case importRunning
+        /// Active keys name the plan.
+        case planInUse
+        /// The key has no credits to change.
+        case withoutCredits
         /// No admin key could administer admin keys any more, or only until an expiry.
         case lastAdminCredential
     }

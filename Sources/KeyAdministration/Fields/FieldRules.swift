@@ -14,6 +14,8 @@ public enum FieldRules {
     public static let metadataLimit = 4_096
     /// The maximum nesting of the metadata, which is one level deeper in the body of a request.
     public static let metadataDepthLimit = JSONRules.depthLimit - 1
+    /// The maximum number of limits of an owner.
+    public static let ownerLimitsLimit = 4
     public static let graceLimit = Duration.seconds(90 * 86_400)
     public static let defaultGrace = Duration.seconds(86_400)
 
@@ -39,7 +41,10 @@ public enum FieldRules {
         attributes.reportOnly = try list(
             raw.reportOnly, param: "report_only",
             takes: "names of rules: " + PolicyRule.allCases.map(\.rawValue).joined(separator: ", ")
-        ) { PolicyRule(rawValue: $0)?.rawValue }
+                + ", or limits.NAME for one limit"
+        ) { KeyPolicy.rule($0) == nil ? nil : $0 }
+        try limits(raw.limits, upTo: LimitRule.countLimit)
+        try plan(raw.plan)
         if let notBefore = raw.notBefore, let expiresAt = raw.expiresAt, notBefore >= expiresAt {
             throw .invalid(param: "not_before", message: "not_before must be before expires_at")
         }
@@ -174,6 +179,24 @@ public enum FieldRules {
                     message: "names of labels must be 1 to \(labelLimit) letters, digits or any of - _ . /")
             }
             try check(value, param: "labels", limit: nameLimit)
+        }
+    }
+
+    /// Validates a list of limits, each of which is valid by itself.
+    static func limits(_ limits: [LimitRule], upTo count: Int) throws(AuthKeyError) {
+        guard limits.count <= count else {
+            throw .invalid(param: "limits", message: "limits must be at most \(count)")
+        }
+        guard Set(limits.map(\.name)).count == limits.count else {
+            throw .invalid(param: "limits", message: "limits must have different names")
+        }
+    }
+
+    /// Validates the name of a plan. The plan need not exist: until it does, it closes the keys that name it.
+    static func plan(_ name: String?) throws(AuthKeyError) {
+        guard name.map({ LimitRule.isName($0) }) ?? true else {
+            throw .invalid(
+                param: "plan", message: "plan must be 1 to \(LimitRule.nameLimit) characters of a-z, 0-9 and -")
         }
     }
 

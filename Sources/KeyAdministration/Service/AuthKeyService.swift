@@ -206,7 +206,7 @@ public struct AuthKeyService: Sendable {
     }
 
     /// Refuses a key of another owner for an admin of one owner's keys.
-    private static func check(_ owner: String?, isOf admin: Admin) throws(AuthKeyError) {
+    static func check(_ owner: String?, isOf admin: Admin) throws(AuthKeyError) {
         guard admin.sees(owner: owner) else { throw .otherOwner }
     }
 

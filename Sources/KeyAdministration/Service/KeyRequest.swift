@@ -48,6 +48,9 @@ public struct KeyRequest: Sendable, Equatable {
             ("allowed_cidrs", it.allowedCIDRs), ("report_only", it.reportOnly),
         ]
         for (name, list) in lists where !list.isEmpty { fields += [name, String(list.count)] + list }
+        if !it.limits.isEmpty { fields += ["limits", LimitRule.json(it.limits).canonical] }
+        if let plan = it.plan { fields += ["plan", plan] }
+        if let credits = it.credits { fields += ["credits", credits.json.canonical] }
         if !it.metadata.isEmpty { fields += ["metadata", JSONValue.object(it.metadata).canonical] }
         return IdempotencyClaim(idempotencyKey: idempotencyKey, by: actor, fields: fields)
     }

@@ -5,7 +5,7 @@ public import AuthKeys
 /// A confirmed change is durable. Every later call sees it, and so does `changes` on every instance. Each change writes
 /// its audit event in its own transaction; a call that changes nothing writes none. For an admin who is limited to one
 /// owner's keys, other keys are unknown.
-public protocol Store: KeyFeed, UsageStore, TrafficReader {
+public protocol Store: KeyFeed, UsageStore, TrafficReader, SharedLimitStore {
     /// Returns a page of keys.
     func list(_ query: KeyQuery) async throws(StoreError) -> [AuthKey]
 

@@ -39,6 +39,9 @@ struct AttributeColumn: Sendable {
         AttributeColumn("allowed_methods", .list { $0.allowedMethods }),
         AttributeColumn("allowed_paths", .list { $0.allowedPaths }),
         AttributeColumn("allowed_cidrs", .list { $0.allowedCIDRs }),
+        AttributeColumn("limits", .json { LimitRule.json($0.limits) }),
+        AttributeColumn("plan", .text { $0.plan }),
+        AttributeColumn("has_credits", .flag { $0.credits != nil }),
         AttributeColumn("report_only", .list { $0.reportOnly }),
     ]
 
@@ -110,14 +113,24 @@ struct AttributeColumn: Sendable {
 }
 
 extension KeyAttributes {
-    /// Reads `AttributeColumn.ofKey`.
+    /// Reads `AttributeColumn.ofKey`. The credits are in another table; they begin with nothing left.
+    ///
+    /// Limits that were corrupted by hand are an error: an update of the key would otherwise remove them.
     init(row: inout RowCursor) throws(PostgresError) {
+        func limits(_ text: String) throws(PostgresError) -> [LimitRule] {
+            guard let limits = LimitText.limits(text) else {
+                throw PostgresError(decoding: "the limits of a key are corrupt")
+            }
+            return limits
+        }
         self.init(
             name: try row.nextText(), description: try row.nextText(), owner: try row.nextOptionalText(),
             scopes: try row.nextTextArray(), labels: JSONText.decode([String: String].self, try row.nextJsonb()),
             metadata: JSONText.decode([String: JSONValue].self, try row.nextJsonb()), enabled: try row.nextBool(),
             expiresAt: try row.nextOptionalMoment(), notBefore: try row.nextOptionalMoment(),
             allowedMethods: try row.nextTextArray(), allowedPaths: try row.nextTextArray(),
-            allowedCIDRs: try row.nextTextArray(), reportOnly: try row.nextTextArray())
+            allowedCIDRs: try row.nextTextArray(), limits: try limits(try row.nextJsonb()),
+            plan: try row.nextOptionalText(), credits: try row.nextBool() ? KeyCredits.empty : nil,
+            reportOnly: try row.nextTextArray())
     }
 }

@@ -5,8 +5,11 @@ import LibPQ
 extension AuthKey {
     /// Reads `KeySQL.keyColumns`.
     init(row: inout RowCursor) throws(PostgresError) {
+        let id = try row.nextID()
+        var attributes = try KeyAttributes(row: &row)
+        if let credits = try KeyCredits(row: &row), attributes.credits != nil { attributes.credits = credits }
         self.init(
-            id: try row.nextID(), attributes: try KeyAttributes(row: &row),
+            id: id, attributes: attributes,
             prefix: try row.nextOptionalText() ?? "", lastFour: try row.nextOptionalText() ?? "",
             previous: try PreviousSecret(row: &row), secretLastUsedAt: try row.nextOptionalMoment(),
             usage: try KeyUsage(row: &row), deactivatedAt: try row.nextOptionalMoment(),

@@ -7,14 +7,16 @@ extension KeySQL {
         SET LOCAL idle_in_transaction_session_timeout = 0;
         CREATE TEMPORARY TABLE import_stage (
             line int8, id uuid, digest bytea, prefix text, last_four text, is_token text, created_at timestamptz,
-            updated_at timestamptz, deactivated_at timestamptz, \(AttributeColumn.batchTable)
+            updated_at timestamptz, deactivated_at timestamptz, credits text,
+            \(AttributeColumn.batchTable)
         ) ON COMMIT DROP;
         CREATE TEMPORARY TABLE import_elsewhere (line int8, digest bytea) ON COMMIT DROP
         """
 
     static let stage = """
         INSERT INTO import_stage SELECT * FROM unnest($1::int8[], $2::uuid[], $3::bytea[], $4::text[], $5::text[],
-            $6::text[], $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], \(AttributeColumn.batchArrays(from: 10)))
+            $6::text[], $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::text[],
+            \(AttributeColumn.batchArrays(from: 11)))
         """
 
     static let stageElsewhere = "INSERT INTO import_elsewhere SELECT * FROM unnest($1::int8[], $2::bytea[])"
@@ -59,6 +61,8 @@ extension KeySQL {
         INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, created_at, whole_prefix)
         SELECT digest, id, prefix, last_four, LEAST(created_at, clock_timestamp()), true FROM import_stage ORDER BY digest
         """
+
+    static let keepCredits = createCredits("import_stage") + " ORDER BY id"
 
     static let keepSchemes = """
         INSERT INTO auth_key_schemes (prefix, algorithm, part) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])

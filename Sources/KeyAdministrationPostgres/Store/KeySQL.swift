@@ -4,7 +4,7 @@ import AuthKeysPostgres
 enum KeySQL {
     /// One row per key, with its newest secret, and the previous one while it is valid.
     static let keyColumns = """
-        k.id, \(AttributeColumn.ofKey), s.prefix, s.last_four, p.expires_at, p.prefix, p.last_four, p.last_used_at, \
+        k.id, \(AttributeColumn.ofKey), \(creditColumns), s.prefix, s.last_four, p.expires_at, p.prefix, p.last_four, p.last_used_at, \
         s.last_used_at, u.last_used_at, u.last_address, u.last_agent, u.requests, k.deactivated_at, k.created_at, \
         k.updated_at, k.version
         """
@@ -22,6 +22,7 @@ enum KeySQL {
             WHERE auth_key_secrets.key_id = k.id ORDER BY created_at DESC OFFSET 1 LIMIT 1
         ) p ON p.expires_at > clock_timestamp()
         LEFT JOIN LATERAL (SELECT * FROM auth_key_usage WHERE key_id = k.id OFFSET 0) u ON true
+        LEFT JOIN LATERAL (SELECT * FROM auth_key_credits WHERE key_id = k.id AND k.has_credits OFFSET 0) c ON true
         """
 
     static let key = "SELECT \(keyColumns) FROM auth_keys k \(secretsOfKey) WHERE k.id = $1"
@@ -33,8 +34,9 @@ enum KeySQL {
         WITH input AS MATERIALIZED (
             SELECT *, clock_timestamp() AS at
             FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                $9::text[], \(AttributeColumn.batchArrays(from: 10)))
-                AS t (id, digest, prefix, last_four, actor, actor_name, address, request_id, changes, \(AttributeColumn.names))
+                $9::text[], $10::text[], \(AttributeColumn.batchArrays(from: 11)))
+                AS t (id, digest, prefix, last_four, actor, actor_name, address, request_id, changes, credits,
+                    \(AttributeColumn.names))
         ), keys AS (
             INSERT INTO auth_keys (id, created_at, updated_at, \(AttributeColumn.names))
             SELECT id, at, at, \(AttributeColumn.batchValues) FROM input
@@ -42,6 +44,8 @@ enum KeySQL {
         ), secrets AS (
             INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, created_at)
             SELECT digest, id, prefix, last_four, at FROM input
+        ), credits AS (
+            \(createCredits("input"))
         ), trail AS (
             INSERT INTO audit_events (actor, actor_name, address, request_id, action, key_id, owner, outcome, changes)
             SELECT actor, actor_name, address, request_id, 'key.create', id, owner, 'done', changes::jsonb FROM input

@@ -20,10 +20,12 @@ extension PostgresAuthKeyStore {
             }
             let changes = AuditChanges(from: key.attributes, to: wanted)
             if !changes.members.isEmpty {
-                _ = try await transaction.pipeline([
-                    PostgresStatement(KeySQL.update, [.uuid(PostgresUUID(id))] + AttributeColumn.parameters(wanted)),
-                    AuditSQL.append([NewAuditEvent(call, .keyUpdate, of: key, changes)]),
-                ])
+                _ = try await transaction.pipeline(
+                    [
+                        PostgresStatement(
+                            KeySQL.update, [.uuid(PostgresUUID(id))] + AttributeColumn.parameters(wanted)),
+                        AuditSQL.append([NewAuditEvent(call, .keyUpdate, of: key, changes)]),
+                    ] + KeySQL.creditChanges(of: id, from: key.credits, to: wanted.credits))
             }
             return .updated(try await changed(id, in: transaction))
         }
@@ -125,7 +127,7 @@ extension PostgresAuthKeyStore {
 
     /// Returns the key with its row locked until the end of the transaction; nil if there is none that the admin may
     /// see.
-    private static func hold(
+    static func hold(
         _ id: KeyID, for admin: Admin, in transaction: PostgresTransaction
     ) async throws -> AuthKey? {
         let row = try await transaction.query(KeySQL.hold, [.uuid(PostgresUUID(id))]).rows.first
@@ -133,7 +135,7 @@ extension PostgresAuthKeyStore {
         return key
     }
 
-    private static func changed(_ id: KeyID, in transaction: PostgresTransaction) async throws -> ChangedKey {
+    static func changed(_ id: KeyID, in transaction: PostgresTransaction) async throws -> ChangedKey {
         guard let row = try await transaction.query(KeySQL.key, [.uuid(PostgresUUID(id))]).rows.first else {
             throw StoreError(.failed, detail: "a key disappeared while its row was locked")
         }

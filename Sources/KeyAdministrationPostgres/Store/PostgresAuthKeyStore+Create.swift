@@ -66,6 +66,7 @@ extension PostgresAuthKeyStore {
                 .textArray(creations.map(\.call.admin.actor.text)), .textArray(creations.map(\.call.admin.actor.name)),
                 .textArray(creations.map(\.call.origin.address)), .textArray(creations.map(\.call.origin.requestID)),
                 .textArray(creations.map { $0.changes.json.text }),
+                .textArray(keys.map { $0.credits?.json.text }),
             ] + AttributeColumn.batchParameters(keys.map(\.attributes)))
         return try created(keys, rows: result.rows)
     }

@@ -26,6 +26,9 @@ public final class PostgresAuthKeyStore: Store {
     var pool: PostgresPool { feed.pool }
     private var notifier: ChangeNotifier { feed.notifier }
 
+    /// Hints to all instances that something changed.
+    func notifyChange() { notifier.changed() }
+
     func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {
         try await feed.calls.attempt(body)
     }

@@ -30,6 +30,7 @@ struct PostgresImportStage: ImportStage {
                     .timestampArray(keys.map(\.createdAt.microseconds)),
                     .timestampArray(keys.map(\.updatedAt.microseconds)),
                     .timestampArray(keys.map { $0.deactivatedAt?.microseconds }),
+                    .textArray(keys.map { $0.attributes.credits?.json.text }),
                 ] + AttributeColumn.batchParameters(keys.map(\.attributes)))
             let elsewhere = keys.flatMap { key in key.elsewhere.map { (Int64(key.line), $0.bytes) } }
             if elsewhere.isEmpty { return }
@@ -67,6 +68,7 @@ struct PostgresImportStage: ImportStage {
                 ])
             let kept = try await transaction.query(KeySQL.keepKeys, timeout: Self.timeout)
             _ = try await transaction.query(KeySQL.keepSecrets, timeout: Self.timeout)
+            _ = try await transaction.query(KeySQL.keepCredits, timeout: Self.timeout)
             let event = NewAuditEvent(call, .keyImport, changes: AuditChanges(importing: Int(kept.affectedRows)))
             _ = try await transaction.pipeline([AuditSQL.append([event])])
             return Int(kept.affectedRows)

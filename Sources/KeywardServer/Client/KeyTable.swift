@@ -81,6 +81,11 @@ enum KeyTable {
         for (name, list) in lists {
             if let list { fields.append((name, TextTable.printable(list.joined(separator: " ")))) }
         }
+        if let plan = key.plan { fields.append(("plan", TextTable.printable(plan))) }
+        for limit in key.limits ?? [] { fields.append(("limit", TextTable.printable(LimitLine.text(limit)))) }
+        if let credits = key.credits {
+            fields.append(("credits", TextTable.printable(LimitLine.text(ofCredits: credits))))
+        }
         if let expiresAt = key.expiresAt { fields.append(("expires", moment(expiresAt))) }
         if let use = use(of: key) { fields += [("last used", use), ("requests", String(key.requests ?? 0))] }
         if let hours {

@@ -47,6 +47,31 @@ struct AttributeOptions: ParsableArguments {
     var allowedCIDRs: [String] = []
 
     @Option(
+        name: .customLong("limit"),
+        help: ArgumentHelp(
+            "A limit, such as minute=600/1m,burst=100 or day=50000/day or at-a-time=20; repeatable.",
+            discussion: """
+                NAME=UNITS/PERIOD is a rate (1s to 1h) or a quota (hour, day, week, month). NAME=UNITS limits requests \
+                under way. After it, separated by commas: burst=UNITS, match=METHOD PATH (repeatable), asked. An update \
+                replaces all limits.
+                """),
+        transform: GivenText.nonEmpty)
+    var limits: [String] = []
+
+    @Option(help: "The plan whose limits the key has.", transform: GivenText.nonEmpty)
+    var plan: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The units that the key may spend, such as 1000 or 50000/month.",
+            discussion: """
+                UNITS/PERIOD refills them at the beginning of each day, week or month (UTC). After it, separated by \
+                commas: day=DAY of a month; add to keep what is left; maximum=UNITS with add.
+                """),
+        transform: GivenText.nonEmpty)
+    var credits: String?
+
+    @Option(
         name: .customLong("report-only"),
         help: "A rule that reports requests instead of refusing them, such as allowed_paths; repeatable.",
         completion: .list(PolicyRule.allCases.map(\.rawValue)), transform: GivenText.nonEmpty)
@@ -61,6 +86,7 @@ struct AttributeOptions: ParsableArguments {
         var members: [String: ControlClient.Member] = [:]
         for (name, text) in [
             ("description", description), ("owner", owner), ("not_before", notBefore), ("expires_at", expiry.moment),
+            ("plan", plan),
         ] {
             members[name] = text.map { .text($0) }
         }
@@ -72,6 +98,8 @@ struct AttributeOptions: ParsableArguments {
         }
         if !labels.isEmpty { members["labels"] = .texts(try Self.labels(labels)) }
         if let metadata { members["metadata"] = .json(try Self.object(metadata)) }
+        if !limits.isEmpty { members["limits"] = .json(.array(try limits.map(LimitOption.limit))) }
+        if let credits { members["credits"] = .json(try LimitOption.credits(credits)) }
         return members
     }
 

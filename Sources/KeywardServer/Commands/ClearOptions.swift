@@ -11,6 +11,7 @@ struct ClearOptions: ParsableArguments {
         case allowedMethods = "allowed_methods"
         case allowedPaths = "allowed_paths"
         case allowedCIDRs = "allowed_cidrs"
+        case limits, plan, credits
         case reportOnly = "report_only"
     }
 

@@ -9,7 +9,7 @@ struct KeysCommand: AsyncParsableCommand {
         commandName: "keys", abstract: "Manage keys through the control listener of a running instance.",
         subcommands: [
             Create.self, List.self, Show.self, Explain.self, Usage.self, Update.self, Rotate.self, Deactivate.self,
-            Delete.self, Import.self, Export.self,
+            Delete.self, Limits.self, Credits.self, Import.self, Export.self,
         ])
 
     struct Create: AsyncParsableCommand {

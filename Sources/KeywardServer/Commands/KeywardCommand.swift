@@ -54,8 +54,9 @@ struct KeywardCommand: AsyncParsableCommand {
         abstract: "Issue, verify and revoke API keys that are stored in PostgreSQL.",
         version: KeywardVersion.description,
         subcommands: [
-            ServeCommand.self, MigrateCommand.self, KeysCommand.self, AdminKeysCommand.self, AuditCommand.self,
-            RequestsCommand.self, VerifyCommand.self, StatusCommand.self, HealthCommand.self, InstancesCommand.self,
+            ServeCommand.self, MigrateCommand.self, KeysCommand.self, PlansCommand.self, OwnersCommand.self,
+            AdminKeysCommand.self, AuditCommand.self, RequestsCommand.self, VerifyCommand.self, StatusCommand.self,
+            HealthCommand.self, InstancesCommand.self,
             DoctorCommand.self, OpenAPICommand.self, CompletionsCommand.self,
         ])
 }

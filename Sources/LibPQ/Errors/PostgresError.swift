@@ -59,6 +59,11 @@ public struct PostgresError: Error, Sendable {
         }
     }
 
+    /// A value that the caller cannot use.
+    package init(decoding detail: String) {
+        self.init(.decoding, detail: detail)
+    }
+
     /// Boxed, so that a throwing decoder on a hot path returns one word.
     private let storage: Storage
 

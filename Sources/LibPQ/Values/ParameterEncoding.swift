@@ -73,6 +73,10 @@ private struct ParameterEncoder {
             try append(array: values, of: PostgresType.int8) { (encoder, value) throws(PostgresError) in
                 encoder.append(integer: value)
             }
+        case .doubleArray(let values):
+            try append(array: values, of: PostgresType.float8) { (encoder, value) throws(PostgresError) in
+                encoder.append(integer: value.bitPattern)
+            }
         case .timestampArray(let values):
             try append(array: values, of: PostgresType.timestamptz) { (encoder, value) throws(PostgresError) in
                 try encoder.append(timestamp: value)

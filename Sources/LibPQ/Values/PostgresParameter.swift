@@ -32,6 +32,8 @@ public enum PostgresParameter: Hashable, Sendable {
     case uuidArray([PostgresUUID?])
     /// `bigint[]`.
     case int64Array([Int64?])
+    /// `double precision[]`.
+    case doubleArray([Double?])
     /// `timestamptz[]`, each in microseconds since the Unix epoch.
     case timestampArray([Int64?])
 }
@@ -56,6 +58,7 @@ extension PostgresParameter: CustomStringConvertible, CustomReflectable {
         case .bytesArray: "bytes array"
         case .uuidArray: "uuid array"
         case .int64Array: "int64 array"
+        case .doubleArray: "double array"
         case .timestampArray: "timestamp array"
         }
     }
@@ -81,6 +84,7 @@ extension PostgresParameter: CustomStringConvertible, CustomReflectable {
         case .bytesArray: PostgresType.byteaArray
         case .uuidArray: PostgresType.uuidArray
         case .int64Array: PostgresType.int8Array
+        case .doubleArray: PostgresType.float8Array
         case .timestampArray: PostgresType.timestamptzArray
         }
     }

@@ -14,6 +14,7 @@ enum PostgresType {
     static let textArray: UInt32 = 1009
     static let varcharArray: UInt32 = 1015
     static let int8Array: UInt32 = 1016
+    static let float8Array: UInt32 = 1022
     static let bpchar: UInt32 = 1042
     static let varchar: UInt32 = 1043
     static let timestamptz: UInt32 = 1184

@@ -74,6 +74,9 @@ extension RowCursor {
     /// Reads a `boolean`.
     public mutating func nextBool() throws(PostgresError) -> Bool { try next(BoolFormat.self) }
 
+    /// Reads like `nextBool`, with nil for NULL.
+    public mutating func nextOptionalBool() throws(PostgresError) -> Bool? { try nextOptional(BoolFormat.self) }
+
     /// Reads a `smallint`.
     public mutating func nextInt16() throws(PostgresError) -> Int16 { try next(IntegerFormat<Int16>.self) }
 
@@ -87,6 +90,12 @@ extension RowCursor {
     public mutating func nextOptionalInt64() throws(PostgresError) -> Int64? {
         try nextOptional(IntegerFormat<Int64>.self)
     }
+
+    /// Reads a `double precision`.
+    public mutating func nextDouble() throws(PostgresError) -> Double { try next(DoubleFormat.self) }
+
+    /// Reads like `nextDouble`, with nil for NULL.
+    public mutating func nextOptionalDouble() throws(PostgresError) -> Double? { try nextOptional(DoubleFormat.self) }
 
     /// Reads a `text`, `varchar`, `char(n)` or `name`.
     public mutating func nextText() throws(PostgresError) -> String { try next(TextFormat.self) }

@@ -27,6 +27,16 @@ enum IntegerFormat<Value: FixedWidthInteger>: WireFormat {
     }
 }
 
+enum DoubleFormat: WireFormat {
+    static var types: [UInt32] { [PostgresType.float8] }
+
+    @inline(__always)
+    static func decode(_ bytes: UnsafeRawBufferPointer) -> Double? {
+        guard bytes.count == 8 else { return nil }
+        return Double(bitPattern: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)))
+    }
+}
+
 enum BoolFormat: WireFormat {
     static var types: [UInt32] { [PostgresType.bool] }
 
