@@ -40,6 +40,14 @@ final class CellShards<Cell: SharedCell>: Sendable {
 
     var count: Int { shards.reduce(0) { sum, shard in sum + shard.state.withLock { $0.table.count } } }
 
+    /// The identifier of a cell; nil if there is none.
+    var any: LimitID? {
+        for shard in shards {
+            if let id = shard.state.withLock({ $0.table.first }) { return id }
+        }
+        return nil
+    }
+
     @inline(__always)
     private func shard(of id: LimitID) -> Shard {
         shards[Int(truncatingIfNeeded: CellTable<Cell>.hash(id) >> 58)]

@@ -73,6 +73,11 @@ struct CellTable<Cell: SharedCell>: ~Copyable, @unchecked Sendable {
         return nil
     }
 
+    /// The identifier of a cell; nil if there is none.
+    var first: LimitID? {
+        (0..<slots).first { ids[$0] != Self.free }.map { ids[$0] }
+    }
+
     /// Adds a cell that the table lacks.
     mutating func insert(_ cell: Cell) -> UnsafeMutablePointer<Cell> {
         if count >= slots / 4 * 3 { grow() }

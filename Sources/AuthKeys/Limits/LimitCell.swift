@@ -275,6 +275,13 @@ struct LimitCell: SharedCell {
         return question
     }
 
+    /// A question that takes nothing and reports nothing.
+    var probe: LimitQuestion {
+        LimitQuestion(
+            id: id, period: terms.period, rate: terms.rate, burst: terms.burst, tau: terms.tau, debit: 0, want: 0,
+            asked: 0, demand: 0, isKnown: !lacksRow)
+    }
+
     mutating func answer(_ answer: LimitAnswer, at now: Double, in circumstances: LimitCircumstances) {
         refresh(at: now, in: circumstances)
         isAsking = false

@@ -1,0 +1,346 @@
+public import Logging
+import Metrics
+import Synchronization
+
+/// Exchanges units, credits and slots with the database, and reads the definitions of plans and owner limits.
+///
+/// One call is under way at a time. If the database does not respond for a second, or a call fails, the limiter serves
+/// from what it knows. A call for one limit, four times a second, then finds out when the database responds again.
+public final class LimitSync: Sendable {
+    /// The time between two visits, and between two attempts while the database does not respond.
+    static let interval = Duration.milliseconds(250)
+    /// The time without a response after which the database counts as absent.
+    static let timeout = 1.0
+    /// The maximum age of the definitions.
+    static let definitionAge = Duration.seconds(10)
+    /// The time between two removals of full rows.
+    static let pruneInterval = 600.0
+
+    private struct State {
+        /// The start of the call under way.
+        var callStart: Double?
+        var lastInstances = 1
+        var turn = 0
+        var nextPrune = LimitSync.pruneInterval
+        var hasFailed = false
+        var definitionsFailed = false
+    }
+
+    private let limiter: Limiter
+    private let store: any LimitStore
+    private let instance: KeyID
+    private let instances: @Sendable () -> Int?
+    private let logger: Logger
+    private let state = Mutex(State())
+    private let budget: Mutex<TokenBucket>
+    private let refreshes: AsyncStream<Void>
+    private let refresh: AsyncStream<Void>.Continuation
+
+    private var time: TimeSource { limiter.time }
+    private var metrics: LimitMetrics { limiter.metrics }
+
+    /// - Parameters:
+    ///   - instance: the identifier of this instance.
+    ///   - instances: returns the number of live instances; nil if unknown.
+    public init(
+        limiter: Limiter, store: any LimitStore, instance: KeyID, logger: Logger,
+        instances: @escaping @Sendable () -> Int?
+    ) {
+        self.limiter = limiter
+        self.store = store
+        self.instance = instance
+        self.instances = instances
+        self.logger = logger
+        let rows = max(1, limiter.options.rows)
+        budget = Mutex(TokenBucket(perSecond: rows, burst: rows, now: limiter.time.uptime()))
+        (refreshes, refresh) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    // MARK: - Definitions
+
+    /// Requests a read of the definitions, because a plan or an owner's limits may have changed.
+    public func refreshDefinitions() { refresh.yield() }
+
+    /// Reads the definitions. An instance must not serve before the first read: keys of plans would be refused. A
+    /// failure keeps the previous ones.
+    public func readDefinitions() async throws(StoreError) {
+        limiter.accept(try await store.definitions())
+    }
+
+    private func followDefinitions() async {
+        for await _ in refreshes {
+            do throws(StoreError) {
+                try await readDefinitions()
+                state.withLock { $0.definitionsFailed = false }
+            } catch {
+                let isFirst = state.withLock { state in
+                    defer { state.definitionsFailed = true }
+                    return !state.definitionsFailed
+                }
+                if isFirst, !Task.isCancelled {
+                    logger.warning("plans and owner limits could not be read", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+
+    // MARK: - Running
+
+    /// Runs until the task is cancelled. `end` gives everything back then.
+    public func run() async {
+        guard limiter.options.mode != .off else {
+            await followDefinitions()
+            return
+        }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.followDefinitions() }
+            group.addTask { await self.tick(every: Self.definitionAge) { self.refresh.yield() } }
+            group.addTask {
+                await self.tick(every: Self.interval) {
+                    self.observe()
+                    self.limiter.wakes.wake()
+                }
+            }
+            for await _ in limiter.wakes.stream {
+                limiter.wakes.accept()
+                guard let next = await exchange() else { continue }
+                // A listed cell is due before the next visit.
+                let pause = Duration.seconds(max(0.001, next - limiter.now))
+                guard pause < Self.interval else { continue }
+                group.addTask {
+                    if (try? await self.time.sleep(pause)) != nil { self.limiter.wakes.wake() }
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func tick(every interval: Duration, _ body: () -> Void) async {
+        while !Task.isCancelled {
+            body()
+            do { try await time.sleep(interval) } catch { return }
+        }
+    }
+
+    /// Learns the number of instances, and notices a call without a response.
+    func observe() {
+        let now = limiter.now
+        var circumstances = limiter.circumstances
+        let (count, isLate) = state.withLock { state in
+            state.lastInstances = max(1, instances() ?? state.lastInstances)
+            return (state.lastInstances, state.callStart.map { now - $0 >= Self.timeout } ?? false)
+        }
+        circumstances.instances = Double(count)
+        limiter.accept(circumstances)
+        if isLate { setAway(true) }
+        metrics.cells.record(limiter.limits.count)
+    }
+
+    private func setAway(_ isAway: Bool) {
+        var circumstances = limiter.circumstances
+        guard isAway != (circumstances.away != nil) else { return }
+        circumstances.away = isAway ? limiter.options.away : nil
+        limiter.accept(circumstances)
+        metrics.away.record(isAway ? 1 : 0)
+        if isAway {
+            logger.warning("limits are served from memory, because the database does not respond")
+        } else {
+            logger.info("limits are exchanged with the database again")
+        }
+    }
+
+    // MARK: - Exchanging
+
+    /// Makes one round of calls. Returns the moment at which the next listed cell is due.
+    func exchange() async -> Double? {
+        let now = limiter.now
+        if limiter.circumstances.away != nil {
+            guard await responds() else { return nil }
+        }
+        let turn = state.withLock { state in
+            state.turn += 1
+            return state.turn
+        }
+        sweep(turn: turn, at: now)
+        let circumstances = limiter.circumstances
+        var (limits, next) = limiter.limits.collect(at: now, in: circumstances)
+        let credits = limiter.credits.collect(at: now, in: circumstances)
+        let slots = limiter.slots.collect(at: now, in: circumstances)
+        next = min(next, credits.next, slots.next)
+        let affordable = afford(limits.count)
+        if affordable < limits.count {
+            limits.sort { ($0.urgency, $1.since) > ($1.urgency, $0.since) }
+            limiter.limits.list(limits[affordable...])
+            next = now + 0.05
+        }
+        let oldest = limits.lazy.map(\.since).filter { $0 > -.infinity }.min() ?? now
+        metrics.lag.record(max(0, now - oldest))
+        await settle(limits[..<affordable])
+        await leaseCredits(credits.due)
+        await renewSlots(slots.due)
+        await pruneIfDue()
+        return next < .infinity ? next : nil
+    }
+
+    /// Takes up to so many rows from the budget of this second.
+    private func afford(_ count: Int) -> Int {
+        let now = time.uptime()
+        return budget.withLock { budget in
+            var most = count
+            while most > 0, !budget.take(Double(most), now: now) { most /= 2 }
+            return most
+        }
+    }
+
+    private func sweep(turn: Int, at now: Double) {
+        let circumstances = limiter.circumstances
+        limiter.limits.sweep(turn: turn, at: now, in: circumstances)
+        limiter.credits.sweep(turn: turn, at: now, in: circumstances)
+        limiter.slots.sweep(turn: turn, at: now, in: circumstances)
+    }
+
+    private func settle(_ due: ArraySlice<CellShards<LimitCell>.Due>) async {
+        await inBatches(of: limiter.limits, due) { questions throws(StoreError) in
+            let questions = questions.sorted { $0.id < $1.id }
+            metrics.overdrawn.increment(by: questions.reduce(0) { $0 + $1.debit })
+            let answers = try await store.settle(questions)
+            let now = limiter.now
+            let circumstances = limiter.circumstances
+            for answer in answers {
+                _ = limiter.limits.withExistingCell(answer.id) { $0.answer(answer, at: now, in: circumstances) }
+            }
+            return answers.map(\.id)
+        }
+    }
+
+    private func leaseCredits(_ due: [CellShards<CreditCell>.Due]) async {
+        await inBatches(of: limiter.credits, due[...]) { questions throws(StoreError) in
+            let answers = try await store.leaseCredits(questions.sorted { $0.key < $1.key })
+            let now = limiter.now
+            let circumstances = limiter.circumstances
+            for answer in answers {
+                _ = limiter.credits.withExistingCell(LimitID(answer.key)) {
+                    $0.answer(answer, at: now, in: circumstances)
+                }
+            }
+            return answers.map { LimitID($0.key) }
+        }
+    }
+
+    private func renewSlots(_ due: [CellShards<SlotCell>.Due]) async {
+        await inBatches(of: limiter.slots, due[...]) { questions throws(StoreError) in
+            let answers = try await store.renewSlots(questions.sorted { $0.id < $1.id }, of: instance)
+            let circumstances = limiter.circumstances
+            for answer in answers {
+                _ = limiter.slots.withExistingCell(answer.id) { $0.answer(answer, in: circumstances) }
+            }
+            return answers.map(\.id)
+        }
+    }
+
+    /// Asks the questions of cells, a statement's worth at a time. `call` returns the cells that have an answer.
+    private func inBatches<Cell: SharedCell>(
+        of cells: CellShards<Cell>, _ due: ArraySlice<CellShards<Cell>.Due>,
+        _ call: ([Cell.Question]) async throws(StoreError) -> [LimitID]
+    ) async {
+        var rest = due
+        while !rest.isEmpty {
+            let batch = rest.prefix(LimitQuestion.countLimit)
+            rest = rest.dropFirst(batch.count)
+            let start = limiter.now
+            let questions = cells.questions(of: batch, at: start, in: limiter.circumstances)
+            let ids = Set(batch.map(\.id))
+            do throws(StoreError) {
+                let answered = try await measured(questions.count) { () throws(StoreError) in try await call(questions) }
+                cells.fail(ids.subtracting(answered), lacksRow: true)
+            } catch {
+                // Cells must not count a debt twice: it is restored before they begin to serve alone.
+                cells.fail(ids, lacksRow: false)
+                failed(error)
+                cells.list(rest)
+                return
+            }
+        }
+    }
+
+    /// Measures a call, and notices that the database responds.
+    private func measured<R>(_ rows: Int, _ call: () async throws(StoreError) -> R) async throws(StoreError) -> R {
+        let start = limiter.now
+        state.withLock { $0.callStart = start }
+        defer { state.withLock { $0.callStart = nil } }
+        metrics.statements.increment()
+        metrics.rows.increment(by: rows)
+        let result = try await call()
+        setAway(false)
+        metrics.sync.recordNanoseconds(Int64((limiter.now - start) * 1e9))
+        return result
+    }
+
+    private func failed(_ error: StoreError) {
+        // Shutdown cancels the statement.
+        if Task.isCancelled { return }
+        setAway(true)
+        logger.debug("limits could not be exchanged", metadata: ["error": "\(error)"])
+    }
+
+    /// Returns true if the database responds: one limit is asked about, without taking anything.
+    private func responds() async -> Bool {
+        guard let id = limiter.limits.any else {
+            setAway(false)
+            return true
+        }
+        let question = limiter.limits.withExistingCell(id) { $0.probe }
+        do throws(StoreError) {
+            if let question {
+                _ = try await measured(1) { () throws(StoreError) in try await store.settle([question]) }
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func pruneIfDue() async {
+        let now = limiter.now
+        let isDue = state.withLock { state in
+            guard now >= state.nextPrune else { return false }
+            state.nextPrune = now + Self.pruneInterval
+            return true
+        }
+        guard isDue else { return }
+        do throws(StoreError) {
+            try await store.prune()
+        } catch {
+            logger.debug("full limits could not be removed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Reports everything, and gives leases and slots back. Call it after `run` has ended.
+    public func end() async {
+        guard limiter.options.mode != .off else { return }
+        let (now, circumstances) = (limiter.now, limiter.circumstances)
+        let limits = limiter.limits.finalQuestions(at: now, in: circumstances).sorted { $0.id < $1.id }
+        let credits = limiter.credits.finalQuestions(at: now, in: circumstances).sorted { $0.key < $1.key }
+        let slots = limiter.slots.finalQuestions(at: now, in: circumstances).sorted { $0.id < $1.id }
+        do throws(StoreError) {
+            // Credits first: those of a lost lease are lost.
+            try await inBatches(credits) { (batch) throws(StoreError) in _ = try await store.leaseCredits(batch) }
+            try await inBatches(limits) { (batch) throws(StoreError) in _ = try await store.settle(batch) }
+            try await inBatches(slots) { (batch) throws(StoreError) in
+                _ = try await store.renewSlots(batch, of: instance)
+            }
+        } catch {
+            logger.warning("leases of limits and credits could not be given back", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func inBatches<Question>(
+        _ questions: [Question], _ call: ([Question]) async throws(StoreError) -> Void
+    ) async throws(StoreError) {
+        var rest = questions[...]
+        while !rest.isEmpty {
+            try await call(Array(rest.prefix(LimitQuestion.countLimit)))
+            rest = rest.dropFirst(LimitQuestion.countLimit)
+        }
+    }
+}
