@@ -54,10 +54,11 @@ public final class Keyward: KeyVerification {
         if let usageInterval, usageInterval <= .zero {
             throw KeywardError(.option, "usageInterval takes a duration longer than zero, or nil")
         }
-        let identity = InstanceIdentity(name: try Self.name(instanceName), kind: .middleware)
-        self.identity = identity
+        let name = try Self.name(instanceName)
         verification = PostgresVerification(
             target: target, direct: listen, maxStaleness: maxStaleness, usageInterval: usageInterval, logger: logger)
+        let identity = InstanceIdentity(id: verification.instanceID, name: name, kind: .middleware)
+        self.identity = identity
         direct = listen ?? target
         logDatabase = RequestLogDatabase(
             target: target, isPooled: listen != nil, instance: identity.name, tends: false, logger: logger)

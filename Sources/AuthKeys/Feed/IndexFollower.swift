@@ -24,6 +24,7 @@ public final class IndexFollower: Sendable {
     private let state = Mutex(State())
 
     private struct State {
+        var onRead: [@Sendable () -> Void] = []
         var wake: AsyncStream<Void>.Continuation?
         var writes: AsyncStream<Void>.Continuation?
         var resync: FeedReading.Order?
@@ -80,6 +81,12 @@ public final class IndexFollower: Sendable {
 
     /// Records that the index has all changes up to a position.
     func noteApplied(_ watermark: Watermark) { state.withLock { $0.applied = watermark } }
+
+    /// Adds a function to call after each successful read of the changes, for what may have changed with the keys. It
+    /// must return at once.
+    public func addObserver(_ onRead: @escaping @Sendable () -> Void) {
+        state.withLock { $0.onRead.append(onRead) }
+    }
 
     /// Loads all keys again with the next read.
     /// - Parameter order: whether the database is accepted where it reactivates a key.
@@ -151,6 +158,7 @@ public final class IndexFollower: Sendable {
             // Before the waiters resume, which verify with the freshness that the read gave.
             freshness.recordSync(startedAt: start)
             reads.end(number, worked: true)
+            for observer in state.withLock({ $0.onRead }) { observer() }
             syncs.recordNanoseconds((time.uptime() - start).nanoseconds)
             if index.disputedEndCount > 0 { _ = state.withLock { $0.writes }?.yield() }
             return reached ?? watermark

@@ -19,10 +19,14 @@ public struct PostgresVerification: Sendable {
     public let heartbeat: InstanceHeartbeat
     /// The levels, credits and slots that instances share.
     public let limits: PostgresLimitStore
+    /// The identifier of this instance.
+    public let instanceID = KeyID.generate()
     private let feedPool: PostgresPool
     private let limitPool: PostgresPool
     private let hints: PostgresChangeHints
     private let follower: IndexFollower
+    private let limitSync: LimitSync
+    private let logger: Logger
 
     /// Creates the components. They connect only in `withConnections`.
     /// - Parameters:
@@ -33,8 +37,10 @@ public struct PostgresVerification: Sendable {
     ///   - limits: the options of limits.
     public init(
         target: PostgresTarget, direct: PostgresTarget? = nil, maxStaleness: Duration, usageInterval: Duration?,
-        reconciliation: Duration? = nil, writesBack: Bool = false, limits: LimitOptions = LimitOptions(), logger: Logger
+        reconciliation: Duration? = nil, writesBack: Bool = false, limits options: LimitOptions = LimitOptions(),
+        logger: Logger
     ) {
+        self.logger = logger
         var connections = ConnectionSettings()
         connections.isPooled = direct != nil
         feedPool = PostgresPool(
@@ -62,7 +68,11 @@ public struct PostgresVerification: Sendable {
         heartbeat.addFigures { [index] in ["keys": .integer(Int64(index.count))] }
         usage =
             if let usageInterval { UsageRecorder(store: feed, interval: usageInterval, logger: logger) } else { nil }
-        limiter = Limiter(options: limits, logger: logger)
+        limiter = Limiter(options: options, logger: logger)
+        limitSync = LimitSync(limiter: limiter, store: limits, instance: instanceID, logger: logger) { [heartbeat] in
+            heartbeat.liveInstances
+        }
+        follower.addObserver { [limitSync] in limitSync.refreshDefinitions() }
         verifier = KeyVerifier(
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: feed, index: index, reads: reads),
             reads: reads, limiter: limiter, logger: logger)
@@ -92,7 +102,13 @@ public struct PostgresVerification: Sendable {
 
     /// Loads all keys and returns the watermark from which to follow the changes.
     public func load() async throws(StoreError) -> Watermark {
-        try await follower.load()
+        do throws(StoreError) {
+            try await limitSync.readDefinitions()
+        } catch {
+            // Verification does not depend on them, but for keys of plans, which are refused until they are read.
+            logger.warning("plans and owner limits could not be read", metadata: ["error": "\(error)"])
+        }
+        return try await follower.load()
     }
 
     /// Reloads all keys as soon as possible.
@@ -100,8 +116,8 @@ public struct PostgresVerification: Sendable {
         follower.resync(order)
     }
 
-    /// Follows the changes from a watermark on, records usage and writes heartbeats, until the task is cancelled. Call
-    /// `end` afterwards.
+    /// Follows the changes from a watermark on, exchanges limits, records usage and writes heartbeats, until the task is
+    /// cancelled. Call `end` afterwards.
     /// - Parameter identity: the identity of this instance; nil if it writes no heartbeats.
     public func follow(from watermark: Watermark, as identity: InstanceIdentity? = nil) async {
         await withTaskGroup(of: Void.self) { group in
@@ -109,11 +125,14 @@ public struct PostgresVerification: Sendable {
             group.addTask { await hints.run() }
             group.addTask { await follower.follow(from: watermark) }
             group.addTask { await usage?.run() }
+            group.addTask { await limitSync.run() }
         }
     }
 
-    /// Writes the usage that is not stored yet, and removes this instance from the list of instances.
+    /// Writes the usage that is not stored yet, gives back what limits and credits lent, and removes this instance from
+    /// the list of instances.
     public func end() async {
+        await limitSync.end()
         await usage?.flush()
         await heartbeat.end()
     }

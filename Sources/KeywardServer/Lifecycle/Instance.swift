@@ -88,6 +88,7 @@ struct Instance: Service {
             configuration: gatewayConfiguration, verifier: verifier, usage: usage, log: log, logger: logger)
         let gatewayAddress = try await bind(gateway)
         let identity = InstanceIdentity(
+            id: verification.instanceID,
             name: settings.instanceName ?? InstanceName(onThisHostWith: "\(gatewayAddress.port)"), kind: .serve)
         name.set(identity.name)
         let accessLog = try accessLog(of: log, identity)
