@@ -329,7 +329,10 @@ struct LimitCell: SharedCell {
     mutating func fail(lacksRow: Bool) {
         isAsking = false
         hasRolledWhileAsking = false
-        self.lacksRow = lacksRow || self.lacksRow
+        if lacksRow {
+            self.lacksRow = true
+            expires = -.infinity
+        }
         // While the database is absent, the bucket has it already.
         if !isAway { debt += sentDebt }
         sentDebt = 0
