@@ -374,7 +374,9 @@ struct LimitCell: SharedCell {
     }
 
     /// The seconds until a refused request fits, at least 1; nil if it never does.
-    func retryAfter(_ cost: Double, at now: Double, remaining: Double, in circumstances: LimitCircumstances) -> Double? {
+    func retryAfter(
+        _ cost: Double, at now: Double, remaining: Double, in circumstances: LimitCircumstances
+    ) -> Double? {
         guard cost <= terms.burst else { return nil }
         if terms.period != nil, remaining < cost { return periodEnd < .infinity ? max(1, periodEnd - now) : 1 }
         // The units must return to the limit, and then reach the share of this instance: by time, or by its next

@@ -83,7 +83,9 @@ public struct KeyPolicy: Sendable, Hashable {
         }
         withUnsafeBytes(of: id.littleEndian) { part += $0 }
         let reportsAll = reportOnly.contains(PolicyRule.limits.rawValue)
-        LimitBytes.append(limits, to: &part) { reportsAll || reportOnly.contains("\(PolicyRule.limits.rawValue).\($0)") }
+        LimitBytes.append(limits, to: &part) {
+            reportsAll || reportOnly.contains("\(PolicyRule.limits.rawValue).\($0)")
+        }
         guard let length = UInt16(exactly: part.count) else { return nil }
         return withUnsafeBytes(of: length.littleEndian) { Array($0) } + part
     }
