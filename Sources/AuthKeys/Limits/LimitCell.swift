@@ -156,8 +156,8 @@ struct LimitCell: SharedCell {
         return max(1, isKnown ? Self.overdraftPart * terms.burst * share : terms.burst / circumstances.instances)
     }
 
-    /// True if there is no other instance. The cell then is the limit itself, and leases nothing. If that is wrong for a
-    /// moment, the row's answers correct the cell.
+    /// True if there is no other instance. The cell then is the limit itself, and leases nothing. If that is wrong for
+    /// a moment, the row's answers correct the cell.
     @inline(__always)
     private func isAlone(_ circumstances: LimitCircumstances) -> Bool { circumstances.instances <= 1 }
 
