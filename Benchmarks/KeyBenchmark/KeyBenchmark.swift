@@ -1,7 +1,7 @@
 import Glibc
 
-/// The commands `KeyBenchmark verify [keys …]`, `load [keys]`, `traffic [keys …]` and `requestlog [lines]`; see
-/// Benchmarks/README.md.
+/// The commands `KeyBenchmark verify [keys …]`, `load [keys]`, `traffic [keys …]`, `limits [keys …]` and
+/// `requestlog [lines]`; see Benchmarks/README.md.
 @main
 enum KeyBenchmark {
     static func main() async throws {
@@ -11,9 +11,12 @@ enum KeyBenchmark {
         case "verify", nil: VerifyBenchmark.run(counts.isEmpty ? [1, 1_000_000, 10_000_000] : counts)
         case "load": try await LoadBenchmark.run(counts.first ?? 1_000_000)
         case "traffic": TrafficBenchmark.run(counts.isEmpty ? [1, 1_000, 100_000] : counts)
+        case "limits": LimitBenchmark.run(counts.isEmpty ? [1, 100_000] : counts)
         case "requestlog": try await RequestLogBenchmark.run(counts.first ?? 2_000_000)
         default:
-            print("usage: KeyBenchmark verify [keys ...] | load [keys] | traffic [keys ...] | requestlog [lines]")
+            print(
+                "usage: KeyBenchmark verify [keys ...] | load [keys] | traffic [keys ...] | limits [keys ...] "
+                    + "| requestlog [lines]")
             exit(64)
         }
     }

@@ -69,6 +69,9 @@ public final class InMemoryLimits: LimitStore {
         state.withLock { $0.slots.mapValues { $0.values.reduce(0) { $0 + $1.count } } }
     }
 
+    /// Loses all levels, as a crash of the database does.
+    public func removeRows() { state.withLock { $0.rows = [:] } }
+
     public subscript(credits key: KeyID) -> Credits? {
         get { state.withLock { $0.credits[key] } }
         set { state.withLock { $0.credits[key] = newValue } }

@@ -54,10 +54,10 @@ final class CellShards<Cell: SharedCell>: Sendable {
     }
 
     /// Calls `body` with a cell at the present. Returns nil if it does not exist, and the table is full.
-    /// - Parameter create: returns the cell if it does not exist yet.
+    /// - Parameter create: the cell if it does not exist yet.
     @inline(__always)
     func withCell<R>(
-        _ id: LimitID, at now: Double, in circumstances: LimitCircumstances, orCreate create: () -> Cell,
+        _ id: LimitID, at now: Double, in circumstances: LimitCircumstances, orCreate create: @autoclosure () -> Cell,
         _ body: (inout Cell) -> R
     ) -> R? {
         var result: R?
@@ -132,7 +132,9 @@ final class CellShards<Cell: SharedCell>: Sendable {
     }
 
     /// Begins the questions of cells.
-    func questions(of due: some Sequence<Due>, at now: Double, in circumstances: LimitCircumstances) -> [Cell.Question] {
+    func questions(
+        of due: some Sequence<Due>, at now: Double, in circumstances: LimitCircumstances
+    ) -> [Cell.Question] {
         due.compactMap { due in withExistingCell(due.id) { $0.question(at: now, in: circumstances) } }
     }
 

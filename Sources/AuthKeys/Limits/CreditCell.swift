@@ -88,7 +88,8 @@ struct CreditCell: SharedCell {
 
     /// Returns true if a request of this cost would be admitted.
     func fits(_ cost: Int64, trusting firstUse: LimitOptions.FirstUse, in circumstances: LimitCircumstances) -> Bool {
-        lease >= cost || circumstances.away == .open || (isKnown ? remaining >= cost : !hasTrusted && firstUse == .trust)
+        if lease >= cost || circumstances.away == .open { return true }
+        return isKnown ? remaining >= cost : !hasTrusted && firstUse == .trust
     }
 
     /// Gives back what a request took that another limit refused.

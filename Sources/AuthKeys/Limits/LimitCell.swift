@@ -156,8 +156,8 @@ struct LimitCell: SharedCell {
         return max(1, isKnown ? Self.overdraftPart * terms.burst * share : terms.burst / circumstances.instances)
     }
 
-    /// True if there is no other instance. The cell then is the limit itself, and leases nothing. If that is wrong for a
-    /// moment, the row's answers correct the cell.
+    /// True if there is no other instance. The cell then is the limit itself, and leases nothing. If that is wrong for
+    /// a moment, the row's answers correct the cell.
     @inline(__always)
     private func isAlone(_ circumstances: LimitCircumstances) -> Bool { circumstances.instances <= 1 }
 
@@ -329,7 +329,10 @@ struct LimitCell: SharedCell {
     mutating func fail(lacksRow: Bool) {
         isAsking = false
         hasRolledWhileAsking = false
-        self.lacksRow = lacksRow || self.lacksRow
+        if lacksRow {
+            self.lacksRow = true
+            expires = -.infinity
+        }
         // While the database is absent, the bucket has it already.
         if !isAway { debt += sentDebt }
         sentDebt = 0
@@ -371,7 +374,9 @@ struct LimitCell: SharedCell {
     }
 
     /// The seconds until a refused request fits, at least 1; nil if it never does.
-    func retryAfter(_ cost: Double, at now: Double, remaining: Double, in circumstances: LimitCircumstances) -> Double? {
+    func retryAfter(
+        _ cost: Double, at now: Double, remaining: Double, in circumstances: LimitCircumstances
+    ) -> Double? {
         guard cost <= terms.burst else { return nil }
         if terms.period != nil, remaining < cost { return periodEnd < .infinity ? max(1, periodEnd - now) : 1 }
         // The units must return to the limit, and then reach the share of this instance: by time, or by its next

@@ -51,8 +51,8 @@ extension Limiter {
             applicable.visit { limit, id, source in
                 var cost: Int64 = 1
                 if let request {
-                    guard let own = request.spending.isNone ? (limit.isAsked ? nil : 1) : request.spending.cost(of: limit),
-                        limit.matches(method: request.method, path: path)
+                    let stated = request.spending.isNone ? (limit.isAsked ? nil : 1) : request.spending.cost(of: limit)
+                    guard let own = stated, limit.matches(method: request.method, path: path)
                     else { return }
                     cost = max(1, own)
                 }
@@ -87,7 +87,7 @@ extension Limiter {
             )
             if !state.fits { refusal = isQuota ? .quotaExceeded : .rateLimited }
         } else {
-            let free = slots.withExistingCell(id) { $0.free(in: circumstances) } ?? definition.limit
+            let free = peekSlots(of: id, limit: definition.limit, in: circumstances)
             level = (.concurrent, free, nil, nil, nil)
             if free < 1 { refusal = .concurrencyExceeded }
         }
@@ -101,17 +101,11 @@ extension Limiter {
     private func creditLevel(
         of key: KeyID, cost: Int64, isReportOnly: Bool, at now: Double, in circumstances: LimitCircumstances
     ) -> LimitLevel {
-        let state = credits.withExistingCell(LimitID(key)) { cell in
-            cell.refresh(at: now, in: circumstances)
-            return (
-                left: cell.left, reset: cell.refillsIn(at: now),
-                fits: cell.fits(cost, trusting: options.firstUse, in: circumstances)
-            )
-        }
+        let state = peekCredits(of: key, cost: cost, at: now, in: circumstances)
         return LimitLevel(
-            name: "", source: .key, kind: .credits, limit: (state?.left ?? nil) ?? 0, window: nil,
-            remaining: state?.left ?? nil, reset: (state?.reset ?? nil).map { .seconds($0) }, retryAfter: nil,
-            isAsked: false, isReportOnly: isReportOnly, refusal: state?.fits == false ? .creditsExhausted : nil)
+            name: "", source: .key, kind: .credits, limit: state.left ?? 0, window: nil, remaining: state.left,
+            reset: state.reset.map { .seconds($0) }, retryAfter: state.retryAfter.map { .seconds($0) }, isAsked: false,
+            isReportOnly: isReportOnly, refusal: state.fits ? nil : .creditsExhausted)
     }
 
     /// Returns the levels of a key's limits, without taking units.

@@ -27,7 +27,7 @@ extension Limiter {
         let cost = Double(cost)
         let found = limits.withCell(
             id, at: now, in: circumstances,
-            orCreate: { LimitCell(id: id, terms: terms, opening: cost, at: now, in: circumstances) }
+            orCreate: LimitCell(id: id, terms: terms, opening: cost, at: now, in: circumstances)
         ) { cell in
             cell.adapt(to: terms, in: circumstances)
             let taken = cell.take(cost, in: circumstances)

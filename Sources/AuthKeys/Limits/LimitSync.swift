@@ -251,7 +251,9 @@ public final class LimitSync: Sendable {
             let questions = cells.questions(of: batch, at: start, in: limiter.circumstances)
             let ids = Set(batch.map(\.id))
             do throws(StoreError) {
-                let answered = try await measured(questions.count) { () throws(StoreError) in try await call(questions) }
+                let answered = try await measured(questions.count) { () throws(StoreError) in
+                    try await call(questions)
+                }
                 cells.fail(ids.subtracting(answered), lacksRow: true)
             } catch {
                 // Cells must not count a debt twice: it is restored before they begin to serve alone.

@@ -88,29 +88,17 @@ struct LimitTaking {
     mutating func takeCredits() {
         let cost = request.spending.credits
         let peeks = cost == 0 || refusal != nil
-        let firstUse = limiter.options.firstUse
-        let state = limiter.credits.withCell(
-            LimitID(key), at: now, in: circumstances, orCreate: { CreditCell(key: key, version: version, at: now) }
-        ) { cell in
-            cell.accept(version: version)
-            let fits =
-                peeks
-                ? cell.fits(max(1, cost), trusting: firstUse, in: circumstances)
-                : cell.take(cost, trusting: firstUse, in: circumstances)
-            return (
-                fits: fits, left: cell.left, reset: cell.refillsIn(at: now),
-                retryAfter: fits ? nil : cell.retryAfter(max(1, cost), at: now)
-            )
-        }
-        // A key that the table has no room for cannot spend: nothing would be debited.
-        let fits = state?.fits ?? false
+        let state =
+            peeks
+            ? limiter.peekCredits(of: key, cost: max(1, cost), at: now, in: circumstances)
+            : limiter.takeCredits(cost, of: key, version: version, at: now, in: circumstances)
         let use = LimitUse(
-            name: UnsafeRawBufferPointer(start: nil, count: 0), limit: state?.left ?? -1, window: nil,
-            remaining: state?.left ?? -1, reset: state?.reset, retryAfter: limiter.jittered(state?.retryAfter),
-            refusal: fits ? nil : .creditsExhausted, isReportOnly: reportOnly.contains(.credits), kind: .credits)
+            name: UnsafeRawBufferPointer(start: nil, count: 0), limit: state.left ?? -1, window: nil,
+            remaining: state.left ?? -1, reset: state.reset, retryAfter: limiter.jittered(state.retryAfter),
+            refusal: state.fits ? nil : .creditsExhausted, isReportOnly: reportOnly.contains(.credits), kind: .credits)
         add(
             LimitRecord(
-                use: use, id: LimitID(key), cost: cost, taken: LimitCell.Taken(), hasTaken: fits && !peeks))
+                use: use, id: LimitID(key), cost: cost, taken: LimitCell.Taken(), hasTaken: state.fits && !peeks))
     }
 
     // MARK: - Concurrency
@@ -120,16 +108,16 @@ struct LimitTaking {
             let definition = limit.definition
             guard definition.isConcurrency, let cost = cost(of: limit) else { return }
             let peeks = cost == 0 || refusal != nil
-            let state = limiter.slots.withCell(
-                id, at: now, in: circumstances, orCreate: { SlotCell(id: id, limit: definition.limit) }
-            ) { cell in
-                cell.adapt(to: definition.limit)
-                let fits = peeks ? cell.free(in: circumstances) > 0 : cell.take(in: circumstances)
-                return (fits: fits, free: cell.free(in: circumstances))
+            let free: Int64
+            let fits: Bool
+            if peeks {
+                free = limiter.peekSlots(of: id, limit: definition.limit, in: circumstances)
+                fits = free > 0
+            } else {
+                (free, fits) = limiter.takeSlot(of: id, limit: definition.limit, at: now, in: circumstances)
             }
-            let fits = state?.fits ?? false
             let use = LimitUse(
-                name: limit.name, limit: definition.limit, window: nil as Double?, remaining: state?.free ?? 0,
+                name: limit.name, limit: definition.limit, window: nil as Double?, remaining: free,
                 reset: nil, retryAfter: nil, refusal: fits ? nil : .concurrencyExceeded,
                 isReportOnly: limit.isReportOnly || reportOnly.contains(.limits), kind: .concurrent)
             add(LimitRecord(use: use, id: id, cost: cost, taken: LimitCell.Taken(), hasTaken: fits && !peeks))

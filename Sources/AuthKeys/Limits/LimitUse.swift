@@ -9,7 +9,7 @@ public struct LimitUse {
     public let name: UnsafeRawBufferPointer
     /// The units of a period, or under way. For credits, the same as `remaining`.
     public let limit: Int64
-    /// The units that are left, at least 0.
+    /// The units that are left, at least 0. For credits, -1 if the instance does not know them yet.
     public let remaining: Int64
     // Times are numbers of microseconds, -1 for nil, so that the records of seven limits fit on the stack.
     private let windowMicroseconds: Int64

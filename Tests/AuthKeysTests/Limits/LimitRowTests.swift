@@ -52,8 +52,8 @@ struct LimitRowTests {
         #expect(answer.available == 10)
     }
 
-    /// A statement reads the time before it waits for the lock of the row. A row that went back in time once granted 3 %
-    /// too much.
+    /// A statement reads the time before it waits for the lock of the row. A row that went back in time once granted
+    /// 3 % too much.
     @Test("the time of a row never goes back")
     func time() {
         var row = LimitRow(at: 0)

@@ -84,7 +84,7 @@ struct LimitSimulationTests {
     }
 
     /// Instances that reported all units of an outage once refused every request for as long as the outage lasted.
-    @Test("an outage of the database is neither free nor paid for afterwards", arguments: [2, 8])
+    @Test("units of an outage are limited, and not owed afterwards", arguments: [2, 8])
     func outage(instances: Int) {
         for load in [3.0, 0.8] {
             let setup = LimitSimulation.Setup(

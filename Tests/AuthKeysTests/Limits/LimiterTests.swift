@@ -267,6 +267,18 @@ struct LimiterTests {
         #expect(fixture.take(hasCredits: true).refusal == nil)
     }
 
+    @Test("a question about credits changes nothing, and needs no version of the entry")
+    func creditPeek() async {
+        let fixture = LimitFixture()
+        fixture.store[credits: key] = .init(remaining: 1)
+        #expect(fixture.take(hasCredits: true, spending: .cost(0), version: 0).uses.map(\.remaining) == [-1])
+        #expect(fixture.limiter.credits.count == 0)
+        fixture.take(hasCredits: true)
+        await fixture.exchange()
+        #expect(fixture.take(hasCredits: true, spending: .cost(0), version: 0).refusal == .creditsExhausted)
+        #expect(fixture.take(hasCredits: true).refusal == .creditsExhausted)
+    }
+
     @Test("a refused request spends no credits")
     func creditsOfRefused() async {
         let fixture = LimitFixture()

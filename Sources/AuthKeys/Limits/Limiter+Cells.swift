@@ -1,0 +1,71 @@
+/// The state of the credits of a key after a request, or without one. Times are in seconds.
+struct CreditState {
+    /// True if the cost fits, or fitted.
+    var fits: Bool
+    /// The credits that are left; nil if unknown.
+    var left: Int64?
+    /// The time until the refill; nil without one.
+    var reset: Double?
+    /// Nil if the cost fits, or if only an admin can make it fit.
+    var retryAfter: Double?
+
+    init(fits: Bool) {
+        self.fits = fits
+    }
+
+    init(_ cell: CreditCell, fits: Bool, cost: Int64, at now: Double) {
+        self.fits = fits
+        left = cell.left
+        reset = cell.refillsIn(at: now)
+        retryAfter = fits ? nil : cell.retryAfter(cost, at: now)
+    }
+}
+
+extension Limiter {
+    func takeCredits(
+        _ cost: Int64, of key: KeyID, version: UInt32, at now: Double, in circumstances: LimitCircumstances
+    ) -> CreditState {
+        let found = credits.withCell(
+            LimitID(key), at: now, in: circumstances, orCreate: CreditCell(key: key, version: version, at: now)
+        ) { cell in
+            cell.accept(version: version)
+            let fits = cell.take(cost, trusting: options.firstUse, in: circumstances)
+            return CreditState(cell, fits: fits, cost: cost, at: now)
+        }
+        // A key that the table has no room for cannot spend: nothing would be debited.
+        return found ?? CreditState(fits: false)
+    }
+
+    /// Returns the state of the credits of a key without taking any. Unknown credits suffice.
+    func peekCredits(
+        of key: KeyID, cost: Int64, at now: Double, in circumstances: LimitCircumstances
+    ) -> CreditState {
+        let found = credits.withExistingCell(LimitID(key)) { cell in
+            cell.refresh(at: now, in: circumstances)
+            let fits = cell.fits(cost, trusting: options.firstUse, in: circumstances)
+            return CreditState(cell, fits: fits, cost: cost, at: now)
+        }
+        return found ?? CreditState(fits: true)
+    }
+
+    /// Takes a slot of a concurrency limit. Returns the slots that are left.
+    func takeSlot(
+        of id: LimitID, limit: Int64, at now: Double, in circumstances: LimitCircumstances
+    ) -> (free: Int64, fits: Bool) {
+        let found = slots.withCell(id, at: now, in: circumstances, orCreate: SlotCell(id: id, limit: limit)) { cell in
+            cell.adapt(to: limit)
+            let fits = cell.take(in: circumstances)
+            return (free: cell.free(in: circumstances), fits: fits)
+        }
+        return found ?? (0, false)
+    }
+
+    /// Returns the free slots of a concurrency limit.
+    func peekSlots(of id: LimitID, limit: Int64, in circumstances: LimitCircumstances) -> Int64 {
+        let found = slots.withExistingCell(id) { cell in
+            cell.adapt(to: limit)
+            return cell.free(in: circumstances)
+        }
+        return found ?? SlotCell(id: id, limit: limit).free(in: circumstances)
+    }
+}
