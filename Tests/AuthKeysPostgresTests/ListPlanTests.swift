@@ -258,13 +258,15 @@ struct ListPlanTests {
     private static func fill(_ fixture: StoreFixture) async throws {
         try await fixture.sql(
             """
-            INSERT INTO auth_keys (id, name, owner, scopes, labels, enabled, expires_at, deactivated_at, created_at)
+            INSERT INTO auth_keys (id, name, owner, scopes, labels, enabled, expires_at, deactivated_at, created_at,
+                has_credits)
             SELECT gen_random_uuid(), 'key ' || n, CASE WHEN n % 10 = 6 THEN 'one in ten' ELSE 'owner ' || n % 1000 END,
                 CASE WHEN n % 500 = 1 THEN ARRAY['admin'] ELSE ARRAY['read'] END,
                 CASE WHEN n % 500 = 2 THEN '{"rare": "1"}' ELSE jsonb_build_object('tenant', (n % 1000)::text) END,
                 n % 500 <> 3, now() + (n - 40) * interval '1 hour', CASE WHEN n % 500 = 4 THEN now() END,
-                now() - n * interval '1 second'
+                now() - n * interval '1 second', n % 10 = 5
             FROM generate_series(1, 20000) n;
+            INSERT INTO auth_key_credits (key_id, remaining) SELECT id, 1 FROM auth_keys WHERE has_credits;
             INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four)
             SELECT sha256(id::text::bytea), id, CASE WHEN name LIKE '%777' THEN 'rare' WHEN name LIKE '%5' THEN 'tenth' ELSE 'kw' END,
                 lpad((hashtext(name) & 4095)::text, 4, '0') FROM auth_keys;

@@ -1,3 +1,4 @@
+import AuthKeys
 import Foundation
 import KeyAdministration
 import LibPQ

@@ -351,23 +351,4 @@ struct LimiterTests {
     }
 
     // MARK: - Levels
-
-    @Test("levels are read without spending")
-    func levels() throws {
-        let fixture = LimitFixture()
-        let limits: [LimitRule] = [.rate("rate", 10), .quota("day", 100, per: .day), .concurrent("at-a-time", 3)]
-        fixture.take(limits, spending: .cost(4))
-        let policy = try #require(KeyPolicy(limits: limits))
-        for _ in 0..<3 {
-            guard case .levels(let levels) = fixture.limiter.levels(of: policy, key: key, owner: nil) else {
-                Issue.record("the plan is missing")
-                return
-            }
-            #expect(levels.map(\.name) == ["rate", "day", "at-a-time"])
-            #expect(levels.map(\.remaining) == [6, 96, 3])
-            #expect(levels.map(\.kind) == [.rate, .quota, .concurrent])
-        }
-        let open = try #require(KeyPolicy(limits: [], plan: "none"))
-        #expect(fixture.limiter.levels(of: open, key: key, owner: nil) == .missingPlan)
-    }
 }
