@@ -349,6 +349,4 @@ struct LimiterTests {
         let fixture = LimitFixture()
         for _ in 0..<5 { #expect(fixture.take([.concurrent("at-a-time", 1)]).refusal == nil) }
     }
-
-    // MARK: - Levels
 }
