@@ -19,7 +19,7 @@ struct LimitFieldSyntaxTests {
         let longest = String(repeating: "a-9", count: 10)
         let states = [
             state("minute", 600, 60, remaining: 288, reset: 31),
-            state(longest, LimitRule.unitLimit, 2_678_400, remaining: .max, reset: .max / 4, kind: .quota),
+            state(longest, LimitRule.unitLimit, 2_678_400, remaining: .max, reset: 2_678_400, kind: .quota),
             state("at-a-time", 20, nil, remaining: 0, reset: nil, kind: .concurrent),
             state("0", 1, 1, remaining: 0, reset: 0),
         ]
@@ -44,7 +44,7 @@ struct LimitFieldSyntaxTests {
                     ["q": 20, "qu": "concurrent-requests"], ["q": 1, "w": 1],
                 ],
                 [
-                    ["r": 288, "t": 31], ["r": 999_999_999_999_999, "t": 999_999_999_999_999], ["r": 0],
+                    ["r": 288, "t": 31], ["r": 999_999_999_999_999, "t": 2_678_400], ["r": 0],
                     ["r": 0, "t": 0],
                 ],
             ])

@@ -123,9 +123,9 @@ def main():
         (lambda: keys.create_key(api_id="a", expires=1000), "body.expires"),
         (lambda: keys.get_key(key_id=NEVER, decrypt=True), "body.decrypt"),
         (lambda: keys.verify_key(key="k", permissions="a OR b"), "body.permissions"),
-        (lambda: keys.verify_key(key="k", credits={"cost": 1}), "body.credits"),
+        (lambda: keys.verify_key(key="k", credits={"cost": 2_000_000_000_000}), "body.credits"),
         (lambda: keys.verify_key(key="k", keyspaces=["ks_1"]), "body.keyspaces"),
-        (lambda: keys.verify_key(key="k", ratelimits=[{"name": "requests"}]), "body.ratelimits"),
+        (lambda: keys.verify_key(key="k", ratelimits=[{"name": "a request"}]), "body.ratelimits[0].name"),
         (lambda: keys.reroll_key(key_id=NEVER, expiration=None), "body.expiration"),
         (lambda: apis.list_keys(api_id="a", cursor="x"), "body.cursor"),
     ]:
