@@ -45,7 +45,7 @@ enum LimitTable {
     }
 
     private static func limits(_ shared: SharedLimitsJSON) -> String {
-        shared.limits.map(LimitLine.text).joined(separator: " ")
+        shared.limits.map { LimitLine.text($0) }.joined(separator: " ")
     }
 
     private static func number(_ number: Double) -> String {
