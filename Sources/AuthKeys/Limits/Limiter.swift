@@ -103,7 +103,7 @@ public final class Limiter: Sendable {
         ticket.drain { id in _ = slots.withExistingCell(id) { $0.release() } }
     }
 
-    /// Calls `body` with the limits of a key, or with the plan if it does not exist or is invalid.
+    /// Calls `body` with the limits of a key, or with the plan or owner whose limits are missing or invalid.
     @inline(__always)
     func withLimits<R>(
         of key: KeyID, plan: PlanID?, own: UnsafeRawBufferPointer, owner: UnsafeRawBufferPointer,
@@ -115,13 +115,14 @@ public final class Limiter: Sendable {
             return body(ApplicableLimits(key: key, own: own, plan: none, owner: none, owners: .none), nil)
         }
         let table = table.withLock { $0 }
+        let invalid = table.owners.invalidOwner(of: owner).map { PlanReports.Missing.owner($0) }
         guard let plan else {
-            return body(ApplicableLimits(key: key, own: own, plan: none, owner: owner, owners: table.owners), nil)
+            return body(ApplicableLimits(key: key, own: own, plan: none, owner: owner, owners: table.owners), invalid)
         }
         let found = table[plan]
         return (found?.limits ?? []).withUnsafeBytes { limits in
             let applicable = ApplicableLimits(key: key, own: own, plan: limits, owner: owner, owners: table.owners)
-            return body(applicable, found?.isValid == true ? nil : .init(plan: plan, name: found?.name))
+            return body(applicable, found?.isValid == true ? invalid : .plan(plan, name: found?.name))
         }
     }
 
