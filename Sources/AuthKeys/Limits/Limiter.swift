@@ -36,7 +36,11 @@ public final class Limiter: Sendable {
 
     /// The uptime in seconds.
     @inline(__always)
-    var now: Double { Double(time.uptime().attoseconds) * 1e-18 }
+    var now: Double {
+        // Much faster than the conversion of a 128-bit number.
+        let (seconds, attoseconds) = time.uptime().components
+        return Double(seconds) + Double(attoseconds) * 1e-18
+    }
 
     var circumstances: LimitCircumstances {
         let number = shared.load(ordering: .relaxed)
