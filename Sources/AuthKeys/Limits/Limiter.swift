@@ -19,6 +19,8 @@ public final class Limiter: Sendable {
     private let shared = Atomic<UInt64>(1)
     private let planReports: PlanReports
     let wakes: LimitWakes
+    /// The exchanges with the database, which callers can wait for.
+    let exchanges: ReadWaiters
 
     public init(
         options: LimitOptions = LimitOptions(), time: TimeSource = .system,
@@ -28,6 +30,7 @@ public final class Limiter: Sendable {
         self.options = options
         self.time = time
         self.wakes = wakes
+        exchanges = ReadWaiters(time: time)
         planReports = PlanReports(logger: logger)
         limits = CellShards(limit: options.cells) { wakes.wake() }
         credits = CellShards(limit: options.cells) { wakes.wake() }
@@ -99,6 +102,18 @@ public final class Limiter: Sendable {
                 taking.finish()
                 return body(taking.refusal, taking.uses)
             }
+        }
+    }
+
+    /// True while the database responds.
+    var isInTouch: Bool { circumstances.away == nil }
+
+    /// Waits until credits of a key are leased, for at most a few seconds. Returns at once while the database does not
+    /// respond.
+    func leaseCredits(of key: KeyID) async {
+        // The cell asks a moment after its last question, which may be after the next exchange.
+        for _ in 0..<2 where isInTouch && credits.withExistingCell(LimitID(key), { $0.isAwaited }) ?? false {
+            _ = await exchanges.next()
         }
     }
 
