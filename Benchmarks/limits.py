@@ -10,7 +10,7 @@ away        the requests admitted while PostgreSQL is suspended, and refused aft
 cost        the CPU of a proxied request of a key with three limits beside a key without one, in one run.
 credits     the balance after rounds of kill -9 under load: initial = spent + remaining + what killed instances had leased.
 Environment: INSTANCES (8), SECONDS (60; 60 for away), LIMITS_PER (list of limit/period, "10/1m 600/1m 10/1s 100/1s 1000/1s 10000/1s"),
-TRAFFIC ("even uneven bursty shifting"), ROUNDS (20 for credits, 7 for cost), AWAIT (wait to let credits wait for their lease).
+TRAFFIC ("even uneven bursty shifting"), ROUNDS (20 for credits, 7 for cost), AWAIT (set to let the first use of credits wait for its lease).
 """
 import json
 import os
@@ -293,7 +293,7 @@ def cost():
 
 def credits():
     rounds = int(os.environ.get("ROUNDS", "20"))
-    settings = {"KEYWARD_CREDITS": os.environ["AWAIT"]} if "AWAIT" in os.environ else {}
+    settings = {"KEYWARD_CREDITS_FIRST_USE": "wait"} if "AWAIT" in os.environ else {}
     postgres, instances = fleet(**settings)
     worst = 0
     for number in range(rounds):

@@ -295,7 +295,7 @@ struct LimitStoreTests {
         }
     }
 
-    @Test("definitions have all plans and owners, and mark corrupt plans")
+    @Test("definitions have all plans and owners, and mark corrupt ones")
     func definitions() async throws {
         try await with { store, fixture in
             #expect(try await store.definitions() == LimitDefinitions())
@@ -303,7 +303,8 @@ struct LimitStoreTests {
                 """
                 INSERT INTO limit_plans (name, limits) VALUES ('gold', '[{"name":"day","limit":5,"per":"day"}]'),
                     ('none', '[]'), ('broken', '[{"name":"day"}]');
-                INSERT INTO owner_limits (owner, limits) VALUES ('acme/a', '[{"name":"all","concurrent":5}]')
+                INSERT INTO owner_limits (owner, limits) VALUES ('acme/a', '[{"name":"all","concurrent":5}]'),
+                    ('acme/b', '[{"concurrent":5}]')
                 """)
             let day = try #require(LimitRule("day", .quota(.day), limit: 5))
             let all = try #require(LimitRule("all", .concurrent, limit: 5))
@@ -311,9 +312,12 @@ struct LimitStoreTests {
                 try await store.definitions()
                     == LimitDefinitions(
                         plans: [
-                            "gold": PlanDefinition(limits: [day]), "none": PlanDefinition(limits: []),
-                            "broken": PlanDefinition(limits: [], isValid: false),
-                        ], owners: ["acme/a": [all]]))
+                            SharedDefinition("broken", limits: nil), SharedDefinition("gold", limits: [day]),
+                            SharedDefinition("none", limits: []),
+                        ],
+                        owners: [
+                            SharedDefinition("acme/a", limits: [all]), SharedDefinition("acme/b", limits: nil),
+                        ]))
         }
     }
 

@@ -94,7 +94,7 @@ struct LimitRouteTests {
         }
     }
 
-    @Test("the levels are those of the key, its plan and its owner; a key's limit replaces the plan's")
+    @Test("the levels are those of the key, its plan, its owner and those above it; a key's limit replaces the plan's")
     func levels() async throws {
         try await ControlServer.with { server in
             _ = try await server.send(
@@ -104,7 +104,7 @@ struct LimitRouteTests {
                 .PUT, "/admin/api/v1/owners/acme/limits", body: #"{"limits":[{"name":"all","concurrent":9}]}"#)
             let id =
                 try await server.create(
-                    #"{"name":"n","owner":"acme","plan":"gold","limits":[{"name":"day","limit":7,"per":"day"}],"credits":{"remaining":3}}"#
+                    #"{"name":"n","owner":"acme/pay","plan":"gold","limits":[{"name":"day","limit":7,"per":"day"}],"credits":{"remaining":3}}"#
                 ).object["id"] ?? ""
             let shown = try await server.send(.GET, "\(Self.keys)/\(id)/limits").object
             let limits = try #require(shown["limits"] as? [[String: Any]])

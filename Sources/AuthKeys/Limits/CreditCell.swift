@@ -100,6 +100,12 @@ struct CreditCell: SharedCell {
         lease += cost - owed
     }
 
+    /// Returns true if a question may lease this many credits, as far as the instance knows.
+    func mayLease(_ cost: Int64) -> Bool { !isKnown || remaining >= cost }
+
+    /// True if a refused request may fit after the next lease.
+    var isAwaited: Bool { refusedCost > 0 && mayLease(refusedCost) || isAsking }
+
     /// The credits that are left; nil if unknown.
     var left: Int64? { isKnown ? max(0, remaining + lease - debt - sentDebt) : nil }
 

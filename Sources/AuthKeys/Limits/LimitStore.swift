@@ -153,23 +153,24 @@ public struct SlotAnswer: Sendable, Equatable {
 
 /// The limits of all plans by name, and of all owners that have limits.
 public struct LimitDefinitions: Sendable, Equatable {
-    public let plans: [String: PlanDefinition]
-    public let owners: [String: [LimitRule]]
+    public let plans: [SharedDefinition]
+    public let owners: [SharedDefinition]
 
-    public init(plans: [String: PlanDefinition] = [:], owners: [String: [LimitRule]] = [:]) {
+    public init(plans: [SharedDefinition] = [], owners: [SharedDefinition] = []) {
         self.plans = plans
         self.owners = owners
     }
 }
 
-/// The limits of a plan.
-public struct PlanDefinition: Sendable, Equatable {
-    public let limits: [LimitRule]
-    /// False if the row is unreadable. Keys of the plan are then refused.
-    public let isValid: Bool
+/// The limits of a plan or an owner.
+public struct SharedDefinition: Sendable, Equatable {
+    /// The name of the plan, or the path of the owner. Owners differ if their bytes differ (`OwnerPath`).
+    public let holder: String
+    /// Nil if the row is unreadable. Keys of the plan, or of the owner and those below it, are then refused.
+    public let limits: [LimitRule]?
 
-    public init(limits: [LimitRule], isValid: Bool = true) {
+    public init(_ holder: String, limits: [LimitRule]?) {
+        self.holder = holder
         self.limits = limits
-        self.isValid = isValid
     }
 }

@@ -92,12 +92,15 @@ public final class LimitSync: Sendable {
             await followDefinitions()
             return
         }
+        limiter.exchanges.follow(true)
+        defer { limiter.exchanges.follow(false) }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.followDefinitions() }
             group.addTask { await self.tick(every: Self.definitionAge) { self.refresh.yield() } }
             group.addTask {
                 await self.tick(every: Self.interval) {
                     self.observe()
+                    self.limiter.exchanges.expire()
                     self.limiter.wakes.wake()
                 }
             }
@@ -153,6 +156,13 @@ public final class LimitSync: Sendable {
 
     /// Makes one round of calls. Returns the moment at which the next listed cell is due.
     func exchange() async -> Double? {
+        let number = limiter.exchanges.begin()
+        let next = await exchangeAll()
+        limiter.exchanges.end(number, worked: limiter.isInTouch)
+        return next
+    }
+
+    private func exchangeAll() async -> Double? {
         let now = limiter.now
         if limiter.circumstances.away != nil {
             guard await responds() else { return nil }

@@ -98,7 +98,8 @@ struct LimitTaking {
             refusal: state.fits ? nil : .creditsExhausted, isReportOnly: reportOnly.contains(.credits), kind: .credits)
         add(
             LimitRecord(
-                use: use, id: LimitID(key), cost: cost, taken: LimitCell.Taken(), hasTaken: state.fits && !peeks))
+                use: use, id: LimitID(key), cost: cost, taken: LimitCell.Taken(), hasTaken: state.fits && !peeks,
+                awaitsLease: !peeks && state.awaitsLease))
     }
 
     // MARK: - Concurrency
@@ -130,8 +131,9 @@ struct LimitTaking {
     /// Gives everything back if the request is refused, and counts the decision.
     mutating func finish() {
         if refusal != nil {
+            // A request that waits for a lease is decided a second time.
+            if !uses.awaitsLease { limiter.metrics.limited.increment() }
             giveBack()
-            limiter.metrics.limited.increment()
             return
         }
         var reports = false

@@ -103,7 +103,13 @@ public struct LimitUses {
     public subscript(position: Int) -> LimitUse { records[position].use }
 
     /// The limit that refuses the request; nil if none does.
-    public var refusing: LimitUse? { records.first { $0.use.refusal != nil && !$0.use.isReportOnly }?.use }
+    public var refusing: LimitUse? { refusingRecord?.use }
+
+    /// True if the request is refused only because this instance has leased too few credits, although the key may have
+    /// more.
+    var awaitsLease: Bool { refusingRecord?.awaitsLease ?? false }
+
+    private var refusingRecord: LimitRecord? { records.first { $0.use.refusal != nil && !$0.use.isReportOnly } }
 }
 
 /// The use of one limit, and what the request took from it.
@@ -114,6 +120,8 @@ struct LimitRecord {
     let taken: LimitCell.Taken
     /// True if the request took units, credits or a slot.
     var hasTaken: Bool
+    /// True for credits that the key may have, but that this instance has not leased yet.
+    var awaitsLease = false
 }
 
 /// The slots that a request holds in concurrency limits.

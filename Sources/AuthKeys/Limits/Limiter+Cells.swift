@@ -8,6 +8,8 @@ struct CreditState {
     var reset: Double?
     /// Nil if the cost fits, or if only an admin can make it fit.
     var retryAfter: Double?
+    /// True if the cost does not fit, but the key may have credits that this instance has not leased yet.
+    var awaitsLease = false
 
     init(fits: Bool) {
         self.fits = fits
@@ -18,6 +20,7 @@ struct CreditState {
         left = cell.left
         reset = cell.refillsIn(at: now)
         retryAfter = fits ? nil : cell.retryAfter(cost, at: now)
+        awaitsLease = !fits && cell.mayLease(cost)
     }
 }
 

@@ -6,25 +6,36 @@ struct OwnerLimits: Sendable {
         let id: LimitID
         /// `LimitBytes`
         let limits: [UInt8]
+        /// False if the limits are unreadable.
+        let isValid: Bool
     }
 
     /// By the hash of the owner.
     private let entries: [UInt64: [Entry]]
 
-    static let none = OwnerLimits([:])
+    static let none = OwnerLimits([])
 
     var isEmpty: Bool { entries.isEmpty }
 
-    init(_ limits: [String: [LimitRule]]) {
+    init(_ definitions: [SharedDefinition]) {
         var entries: [UInt64: [Entry]] = [:]
-        for (owner, rules) in limits where !rules.isEmpty {
-            let owner = Array(owner.utf8)
+        for definition in definitions {
+            let owner = Array(definition.holder.utf8)
             var bytes: [UInt8] = []
-            LimitBytes.append(rules, to: &bytes) { _ in false }
+            LimitBytes.append(definition.limits ?? [], to: &bytes) { _ in false }
             let hash = owner.reduce(Self.start, Self.mix)
-            entries[hash, default: []].append(Entry(owner: owner, id: LimitID(owner: owner), limits: bytes))
+            entries[hash, default: []].append(
+                Entry(
+                    owner: owner, id: LimitID(owner: owner), limits: bytes, isValid: definition.limits != nil))
         }
         self.entries = entries
+    }
+
+    /// Returns the owner with unreadable limits that the path is, or lies below; nil if there is none.
+    func invalidOwner(of path: UnsafeRawBufferPointer) -> [UInt8]? {
+        var invalid: [UInt8]?
+        withEntries(of: path) { if !$0.isValid { invalid = $0.owner } }
+        return invalid
     }
 
     // FNV-1a: the hash of a path continues that of the owner above it.

@@ -1,12 +1,12 @@
 import Logging
 import Synchronization
 
-/// Logs, at most once a minute, that keys are refused because their plan does not exist or is invalid.
+/// Logs, at most once a minute, that keys are refused because the limits of their plan or owner are missing or invalid.
 final class PlanReports: Sendable {
-    struct Missing {
-        let plan: PlanID
-        /// Nil if the plan does not exist.
-        let name: String?
+    enum Missing {
+        /// `name`: nil if the plan does not exist.
+        case plan(PlanID, name: String?)
+        case owner([UInt8])
     }
 
     private let logger: Logger
@@ -24,8 +24,15 @@ final class PlanReports: Sendable {
             return true
         }
         guard isDue else { return }
-        logger.error(
-            "keys are refused because their plan does not exist or is invalid",
-            metadata: ["plan": "\(missing.name ?? String(missing.plan.number, radix: 16))"])
+        switch missing {
+        case .plan(let plan, let name):
+            logger.error(
+                "keys are refused because their plan does not exist or is invalid",
+                metadata: ["plan": "\(name ?? String(plan.number, radix: 16))"])
+        case .owner(let owner):
+            logger.error(
+                "keys are refused because the limits of their owner are invalid",
+                metadata: ["owner": "\(String(decoding: owner, as: UTF8.self))"])
+        }
     }
 }

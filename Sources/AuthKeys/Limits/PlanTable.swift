@@ -15,10 +15,10 @@ final class PlanTable: Sendable {
 
     init(_ definitions: LimitDefinitions) {
         var plans: [PlanID: Plan] = [:]
-        for (name, definition) in definitions.plans {
+        for plan in definitions.plans {
             var limits: [UInt8] = []
-            LimitBytes.append(definition.limits, to: &limits) { _ in false }
-            plans[PlanID(name)] = Plan(name: name, limits: limits, isValid: definition.isValid)
+            LimitBytes.append(plan.limits ?? [], to: &limits) { _ in false }
+            plans[PlanID(plan.holder)] = Plan(name: plan.holder, limits: limits, isValid: plan.limits != nil)
         }
         self.plans = plans
         owners = OwnerLimits(definitions.owners)

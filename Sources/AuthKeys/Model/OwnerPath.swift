@@ -22,6 +22,14 @@ public enum OwnerPath {
         }
         return [nil, separator].contains(other.next())
     }
+
+    /// Returns all owners above an owner, and the owner itself, from the top; empty for nil.
+    package static func withAncestors(_ path: String?) -> [String] {
+        guard let path else { return [] }
+        let bytes = path.utf8
+        let ends = bytes.indices.filter { bytes[$0] == separator } + [bytes.endIndex]
+        return ends.map { String(path[..<$0]) }
+    }
 }
 
 /// A filter of owners: one owner, or one and all below it. Its text is `acme` or `acme/**`.

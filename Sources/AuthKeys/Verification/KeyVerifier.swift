@@ -83,6 +83,8 @@ public final class KeyVerifier: Sendable {
         let reported: PolicyRules
         let id: KeyID
         let expiresAt: Timestamp?
+        /// True if the request was refused only because too few credits of the key are leased.
+        var awaitsLease = false
         let profile: Profile
     }
 
@@ -102,6 +104,7 @@ public final class KeyVerifier: Sendable {
                 profile: describe(key, refusal == nil, .none))
         }
         guard let found else { return absent(digest, after: answer) }
+        if found.awaitsLease, answer == nil { return .unresolved(digest) }
         if let refusal = found.refusal { return refused(refusal, found.profile) }
         metrics.admitted()
         if !found.reported.isEmpty { reports.note(found.reported, of: found.id) }
@@ -143,7 +146,8 @@ public final class KeyVerifier: Sendable {
             ) { refusal, uses in
                 Found(
                     refusal: refusal, reported: refusal == nil ? reported.union(uses.reported) : [], id: key.id,
-                    expiresAt: key.expiresAt, profile: describe(key, refusal == nil, uses))
+                    expiresAt: key.expiresAt, awaitsLease: uses.awaitsLease && limiter.isInTouch,
+                    profile: describe(key, refusal == nil, uses))
             }
         }
     }
@@ -301,14 +305,18 @@ public final class KeyVerifier: Sendable {
         metrics.refused(refusal)
     }
 
-    /// Waits until a suspended instance has read the changes. Then looks up a digest that the index lacks in the
+    /// Waits until a suspended instance has read the changes, and until credits of the key are leased. Looks up a digest that the index lacks in the
     /// database, bounded, and shared with other callers for the same digest.
     public func resolve(_ digest: SecretDigest) async -> UnknownKeyLookup.Answer {
         // A failed read ends the suspended state too: then the instance serves from memory, as far as allowed. The next
         // read may have begun before the wake-up was noticed; the one after it has not.
         for _ in 0..<2 where freshness.service(at: time.now()) == .asleep { _ = await reads.next() }
         guard freshness.service(at: time.now()) == .serving else { return .unavailable }
-        if index.holds(digest) { return .found }
+        if index.holds(digest) {
+            let key = index.withKey(for: digest) { PolicyView($0.texts.policy).hasCredits ? $0.id : nil } ?? nil
+            if let key { await limiter.leaseCredits(of: key) }
+            return .found
+        }
         let answer = await lookup.resolve(digest)
         return answer == .absent && freshness.status != .ready ? .unavailable : answer
     }

@@ -119,6 +119,6 @@ enum LimitSQL {
     /// The time for which slots count after their renewal.
     private static let slotSeconds = 10
 
-    static let plans = "SELECT name, limits::text FROM limit_plans"
-    static let owners = "SELECT owner, limits::text FROM owner_limits"
+    static let plans = "SELECT name, limits::text FROM limit_plans ORDER BY name"
+    static let owners = "SELECT owner, limits::text FROM owner_limits ORDER BY owner"
 }

@@ -83,16 +83,11 @@ public struct PostgresLimitStore: LimitStore {
         try await attempt {
             let results = try await pool.pipeline(
                 [PostgresStatement(LimitSQL.plans), PostgresStatement(LimitSQL.owners)], timeout: Self.timeout)
-            var plans: [String: PlanDefinition] = [:]
-            var owners: [String: [LimitRule]] = [:]
             guard results.count == 2 else { throw StoreError(.failed, detail: "a definition of limits is missing") }
-            for row in results[0].rows {
-                let limits = LimitText.limits(try row.text(1))
-                plans[try row.text(0)] = PlanDefinition(limits: limits ?? [], isValid: limits != nil)
+            let definitions = try results.map { result in
+                try result.rows.map { SharedDefinition(try $0.text(0), limits: LimitText.limits(try $0.text(1))) }
             }
-            // Corrupt limits of an owner are left out: they have no way to close the keys of the owner.
-            for row in results[1].rows { owners[try row.text(0)] = LimitText.limits(try row.text(1)) ?? [] }
-            return LimitDefinitions(plans: plans, owners: owners)
+            return LimitDefinitions(plans: definitions[0], owners: definitions[1])
         }
     }
 

@@ -121,7 +121,7 @@ extension AuthKeyService {
 
     private typealias Applied = (id: LimitID, rule: LimitRule, holder: LimitHolder?, isShared: Bool)
 
-    /// Returns the limits of a key, of its plan, and of its owner. A limit of the key replaces the plan's limit of the
+    /// Returns the limits of a key, of its plan, and of its owner and all owners above it. A limit of the key replaces the plan's limit of the
     /// same name.
     private func applied(to key: AuthKey) async throws(AuthKeyError) -> [Applied] {
         var found = key.limits.map { Applied(.level(of: $0, for: key.id), $0, nil, false) }
@@ -132,7 +132,7 @@ extension AuthKeyService {
                 found.append((.level(of: rule, for: key.id), rule, holder, false))
             }
         }
-        if let owner = key.owner {
+        for owner in OwnerPath.withAncestors(key.owner) {
             let holder = LimitHolder.owner(owner)
             let limits = try await ask(await store.limits(of: holder))?.content.limits ?? []
             found += limits.map { Applied(.level(of: $0, forOwner: owner), $0, holder, true) }

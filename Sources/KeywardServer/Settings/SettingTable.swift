@@ -58,6 +58,12 @@ struct SettingTable: Sendable {
             "share (of each limit), open (refuse nothing) or closed",
             suggestions: LimitOptions.Away.allCases.map(\.rawValue)),
         default: "share", "The effect of limits while the database is away: share, open or closed")
+    let creditsFirstUse = Setting(
+        .server, "credits_first_use",
+        .text(
+            "trust (admit it, and debit it at once) or wait (for leased credits)",
+            suggestions: LimitOptions.FirstUse.allCases.map(\.rawValue)),
+        default: "trust", "The first request of a key whose credits this instance does not know: trust or wait")
     let limitsRows = Setting(
         .server, "limits_rows", .number(100...1_000_000), default: "5000",
         "Rows of limits that this instance writes in a second at most")

@@ -77,10 +77,11 @@ struct LimitSimulationTests {
     /// rate. The debt grew without end.
     @Test("an instance gets an opening only for a limit that is full", arguments: [8, 32])
     func openings(instances: Int) {
+        // Each instance gets a request so rarely that it forgets the limit, if it is allowed to.
         let setup = LimitSimulation.Setup(
-            instances: instances, traffic: .shifting, load: 3, rate: 1, window: 60, seconds: 400, seed: 1, step: 0.02)
+            instances: instances, traffic: .even, load: 3, rate: 1, seconds: 300, seed: 1, step: 0.01)
         let result = LimitSimulation.run(setup)
-        #expect(result.admitted <= setup.burst + setup.rate * setup.seconds * 1.05)
+        #expect(result.admitted <= Double(instances) + setup.rate * setup.seconds * 1.05)
     }
 
     /// Instances that reported all units of an outage once refused every request for as long as the outage lasted.

@@ -129,7 +129,7 @@ struct LimitSyncTests {
     func definitions() async throws {
         let fixture = LimitFixture()
         let task = Task { await fixture.sync.run() }
-        fixture.store.current = LimitDefinitions(owners: ["acme": [.rate("all", 3)]])
+        fixture.store.current = LimitDefinitions(owners: [SharedDefinition("acme", limits: [.rate("all", 3)])])
         fixture.sync.refreshDefinitions()
         try await eventually("the definitions are read") { fixture.limiter.hasOwnerLimits }
         fixture.store.failure = failure

@@ -158,7 +158,7 @@ struct LimiterTests {
     func plans() async throws {
         let fixture = LimitFixture()
         fixture.store.current = LimitDefinitions(plans: [
-            "gold": PlanDefinition(limits: [.rate("minute", 5), .rate("second", 3)])
+            SharedDefinition("gold", limits: [.rate("minute", 5), .rate("second", 3)])
         ])
         try await fixture.sync.readDefinitions()
         let outcome = fixture.take([.rate("minute", 100)], plan: "gold")
@@ -171,7 +171,7 @@ struct LimiterTests {
     @Test("a plan that does not exist or is invalid closes its keys")
     func missingPlan() async throws {
         let fixture = LimitFixture()
-        fixture.store.current = LimitDefinitions(plans: ["bad": PlanDefinition(limits: [], isValid: false)])
+        fixture.store.current = LimitDefinitions(plans: [SharedDefinition("bad", limits: nil)])
         try await fixture.sync.readDefinitions()
         #expect(fixture.take(plan: "bad").refusal == .inactive)
         #expect(fixture.take([.rate("rate", 5)], plan: "none").refusal == .inactive)
@@ -182,7 +182,9 @@ struct LimiterTests {
     func owners() async throws {
         let fixture = LimitFixture()
         fixture.store.current = LimitDefinitions(owners: [
-            "acme": [.rate("all", 3)], "acme/pay": [.rate("pay", 2)], "acm": [.rate("other", 1)],
+            SharedDefinition("acme", limits: [.rate("all", 3)]),
+            SharedDefinition("acme/pay", limits: [.rate("pay", 2)]),
+            SharedDefinition("acm", limits: [.rate("other", 1)]),
         ])
         #expect(!fixture.limiter.hasOwnerLimits)
         try await fixture.sync.readDefinitions()
@@ -196,6 +198,29 @@ struct LimiterTests {
         #expect(take("acme", 4).refusal == nil)
         #expect(take("acme/ship", 5).refusal == .rateLimited)
         #expect(take("acmes", 6).uses.isEmpty)
+    }
+
+    @Test("an owner whose limits are unreadable closes its keys, and those of the owners below it")
+    func invalidOwner() async throws {
+        let fixture = LimitFixture()
+        fixture.store.current = LimitDefinitions(owners: [SharedDefinition("acme", limits: nil)])
+        try await fixture.sync.readDefinitions()
+        #expect(fixture.take(owner: "acme").refusal == .inactive)
+        #expect(fixture.take([.rate("rate", 5)], owner: "acme/pay").refusal == .inactive)
+        #expect(fixture.take([.rate("rate", 5)], owner: "acmes").refusal == nil)
+    }
+
+    @Test("owners that differ in their bytes have different limits, even if Unicode calls them equal")
+    func equivalentOwners() async throws {
+        let fixture = LimitFixture()
+        let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+        fixture.store.current = LimitDefinitions(owners: [
+            SharedDefinition(composed, limits: [.rate("one", 3)]),
+            SharedDefinition(decomposed, limits: [.rate("other", 3)]),
+        ])
+        try await fixture.sync.readDefinitions()
+        #expect(fixture.take(owner: composed).uses.map(\.name) == ["one"])
+        #expect(fixture.take(owner: decomposed).uses.map(\.name) == ["other"])
     }
 
     // MARK: - Credits

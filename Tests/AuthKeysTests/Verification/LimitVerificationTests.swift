@@ -225,4 +225,40 @@ struct LimitVerificationTests {
             #expect(explain().steps.last?.limit?.remaining == 1)
         }
     }
+
+    @Test("a request waits until its credits are leased, and is refused only if there are none", arguments: [1, 0])
+    func awaitedLease(remaining: Int64) async throws {
+        let store = InMemoryLimits()
+        let limiter = Limiter(options: LimitOptions(firstUse: .wait))
+        let sync = LimitSync(
+            limiter: limiter, store: store, instance: .generate(), logger: Logger(label: "test") { _ in lines.handler }
+        ) { 1 }
+        let (token, id) = (Token.generate(), KeyID.generate())
+        let key = KeyAttributes(name: "n", credits: KeyCredits(remaining: remaining))
+        index.apply(key.entry(of: token.digest, id: id, version: 1))
+        store[credits: id] = .init(remaining: remaining)
+        let verifier = verifier(limiter)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await sync.run() }
+            #expect(try await ask(verifier, token).refusal == (remaining > 0 ? nil : .creditsExhausted))
+            #expect(try await ask(verifier, token).refusal == .creditsExhausted)
+            group.cancelAll()
+        }
+        #expect(store[credits: id]?.remaining == 0)
+    }
+
+    @Test("no request waits for a lease while the database does not respond")
+    func absentDatabase() async throws {
+        let store = InMemoryLimits()
+        store.failure = StoreError(.unavailable, detail: "away")
+        let limiter = Limiter(options: LimitOptions(firstUse: .wait))
+        let sync = LimitSync(
+            limiter: limiter, store: store, instance: .generate(), logger: Logger(label: "test") { _ in lines.handler }
+        ) { 1 }
+        let token = put(KeyAttributes(name: "n", credits: KeyCredits(remaining: 5)))
+        let verifier = verifier(limiter)
+        #expect(try await ask(verifier, token).refusal == .creditsExhausted)
+        _ = await sync.exchange()
+        #expect(try await ask(verifier, token).refusal == .creditsExhausted)
+    }
 }
