@@ -9,6 +9,15 @@ struct LogBatch: Sendable {
     struct LineKey: Sendable, Hashable {
         let at: Timestamp
         let id: RequestID
+
+        init(at: Timestamp, id: RequestID) {
+            self.at = at
+            self.id = id
+        }
+
+        init(_ line: RequestLine) {
+            self.init(at: line.at, id: line.id)
+        }
     }
 
     private(set) var pages: [RequestPage]
@@ -28,19 +37,8 @@ struct LogBatch: Sendable {
     /// The time of the first line.
     var began: Timestamp? { pages.first?.began }
 
-    /// The number of lines.
-    var count: Int {
-        var count = 0
-        withLines { _ in count += 1 }
-        return count
-    }
-
-    /// The key of the first line; nil if there is none.
-    var first: LineKey? {
-        var first: LineKey?
-        withLines { line in if first == nil { first = LineKey(at: line.at, id: line.id) } }
-        return first
-    }
+    /// True if the batch has no lines, of any day.
+    var isEmpty: Bool { lost == 0 && pages.allSatisfy(\.isEmpty) }
 
     /// Calls `body` with each line.
     func withLines(_ body: (RequestLine) throws -> Void) rethrows {
