@@ -65,7 +65,9 @@ struct StatisticsRouteTests {
         try await ControlServer.with { server in
             for (query, param, text) in [
                 ("step=week", "step", "minute, hour or day"), ("since=yesterday", "since", "such as 15m"),
-                ("until=2030-13-01T00:00:00Z", "until", "RFC 3339"), ("key_id=x", "key_id", "id of a key"),
+                ("since=0s", "since", "such as 15m"), ("until=0", "until", "such as 15m"),
+                ("until=2030-13-01T00:00:00Z", "until", "does not exist"), ("until=2030-01-01", "until", "RFC 3339"),
+                ("key_id=x", "key_id", "id of a key"),
                 ("owner=acme/*", "owner", "acme/**"), ("label=", "label", "empty"), ("steps=hour", "steps", "step"),
                 ("since=2030-01-02T00:00:00Z&until=2030-01-02T00:00:00Z", "since", "before until"),
                 ("step=minute&since=2d", "since", "at most 1500"),
