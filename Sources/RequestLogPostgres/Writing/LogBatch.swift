@@ -91,35 +91,3 @@ struct LogBatch: Sendable {
         return omitted
     }
 }
-
-/// The times that the log has partitions for.
-struct LogDays: Sendable {
-    private let ranges: [Range<Timestamp>]
-    /// The clock of the database.
-    let now: Timestamp
-
-    /// Reads the partitions of the log.
-    init(on pool: PostgresPool) async throws(PostgresError) {
-        let result = try await pool.query(
-            """
-            SELECT clock_timestamp(), b.texts IS NOT NULL,
-                coalesce(b.texts[1]::timestamptz, clock_timestamp()), coalesce(b.texts[2]::timestamptz, clock_timestamp())
-            FROM (SELECT) one LEFT JOIN pg_inherits i ON i.inhparent = to_regclass('request_log')
-            LEFT JOIN pg_class c ON c.oid = i.inhrelid
-            CROSS JOIN LATERAL (SELECT regexp_match(
-                pg_get_expr(c.relpartbound, c.oid), $re$^FOR VALUES FROM \\('([^']+)'\\) TO \\('([^']+)'\\)$re$) AS texts) b
-            """)
-        var ranges: [Range<Timestamp>] = []
-        var now = Timestamp.now
-        for row in result.rows {
-            now = Timestamp(microseconds: try row.timestamp(0))
-            guard try row.bool(1) else { continue }
-            let (lower, upper) = (try row.timestamp(2), try row.timestamp(3))
-            ranges.append(Timestamp(microseconds: lower)..<Timestamp(microseconds: max(lower, upper)))
-        }
-        self.ranges = ranges
-        self.now = now
-    }
-
-    func contains(_ time: Timestamp) -> Bool { ranges.contains { $0.contains(time) } }
-}

@@ -134,7 +134,6 @@ public final class RequestLogWriter: Sendable {
 extension RequestLogWriter {
     private func read(_ names: inout LogNames?) async throws {
         if names == nil { names = try await LogNames(instance: instance, on: pool) }
-        guard names != nil else { throw MissingName() }
         try await names?.add(log.upstreams, on: pool)
     }
 
@@ -187,9 +186,4 @@ extension RequestLogWriter {
             "the request log cannot be written: lines wait in memory, and are sampled or dropped if that is full",
             metadata: ["error": "\(reason)"])
     }
-}
-
-/// The name of the instance was deleted right after its insertion.
-private struct MissingName: Error, CustomStringConvertible {
-    let description = "request_log_names does not keep the name of this instance"
 }
