@@ -16,6 +16,7 @@ public struct PostgresVerification: Sendable {
     /// The heartbeat of this instance, which `follow` writes.
     public let heartbeat: InstanceHeartbeat
     private let feedPool: PostgresPool
+    private let heartbeatPool: PostgresPool
     private let hints: PostgresChangeHints
     private let follower: IndexFollower
 
@@ -44,9 +45,15 @@ public struct PostgresVerification: Sendable {
         follower = IndexFollower(
             store: feed, hints: hints, index: index, freshness: freshness, reads: reads, writesBack: writesBack,
             reconciliation: reconciliation, logger: logger)
-        // Not on the connections of the feed: no heartbeat may delay a lookup or a revocation.
+        // A connection of its own: no heartbeat may delay a lookup or a revocation, and no call of an admin may delay a
+        // heartbeat, which logs its failures itself.
+        heartbeatPool = PostgresPool(
+            target: target, settings: connections, configuration: PoolConfiguration(maximumConnections: 1),
+            logger: Logger(label: logger.label) { _ in SwiftLogNoOpLogHandler() })
         instances = PostgresInstances(pool: pool)
-        heartbeat = InstanceHeartbeat(store: instances, logger: logger) { [follower, freshness] in
+        heartbeat = InstanceHeartbeat(
+            store: PostgresInstances(pool: heartbeatPool), logger: logger
+        ) { [follower, freshness] in
             InstanceProgress(applied: follower.applied?.position, indexAge: freshness.age)
         }
         heartbeat.addFigures { [index] in ["keys": .integer(Int64(index.count))] }
@@ -62,15 +69,21 @@ public struct PostgresVerification: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run() }
             group.addTask { await feedPool.run() }
+            group.addTask { await heartbeatPool.run() }
             do {
                 try await body()
             } catch {
-                await feed.close()
+                await close()
                 throw error
             }
-            await feed.close()
+            await close()
             try await group.waitForAll()
         }
+    }
+
+    private func close() async {
+        await feed.close()
+        await heartbeatPool.close()
     }
 
     /// Loads all keys and returns the watermark from which to follow the changes.
