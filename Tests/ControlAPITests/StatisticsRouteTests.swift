@@ -55,6 +55,9 @@ struct StatisticsRouteTests {
                 let answer = try await server.send(.GET, Self.path + query)
                 let series = try #require(answer.object["series"] as? [Object], "\(answer.text)")
                 #expect(series.count == count, "\(query)")
+                let ofKey = try await server.send(
+                    .GET, "\(Self.path)\(query.isEmpty ? "?" : query + "&")key_id=\(KeyID.generate())")
+                #expect((ofKey.object["series"] as? [Object])?.count == count, "\(ofKey.text)")
                 #expect((answer.object["total"] as? Object)?["requests"] as? Int == 1, "\(query)")
             }
         }
@@ -71,7 +74,7 @@ struct StatisticsRouteTests {
                 ("owner=acme/*", "owner", "acme/**"), ("label=", "label", "empty"), ("steps=hour", "steps", "step"),
                 ("since=2030-01-02T00:00:00Z&until=2030-01-02T00:00:00Z", "since", "before until"),
                 ("step=minute&since=2d", "since", "at most 1500"),
-                ("step=minute&key_id=\(KeyID.generate())", "step", "hour or day"),
+                ("step=minute&key_id=\(KeyID.generate())&since=7h", "since", "at most 6 hours"),
                 ("step=minute&owner=acme", "step", "hour or day"), ("step=minute&label=a", "step", "hour or day"),
             ] {
                 let answer = try await server.send(.GET, "\(Self.path)?\(query)")
@@ -112,6 +115,9 @@ struct StatisticsRouteTests {
                     #expect((answer.object["breakdown"] != nil) == (query.isEmpty && admin.name == "all"))
                 }
             }
+            let byMinute = "step=minute&since=6h&key_id=\(ids["acme/a"] ?? "")"
+            let longest = try await server.send(.GET, "\(Self.path)?\(byMinute)", admin: admins[1].key)
+            #expect((longest.object["series"] as? [Object])?.count == 361, "\(longest.text)")
             let minutes = try await server.send(.GET, "\(Self.path)?step=minute", admin: admins[1].key)
             #expect(minutes.status == 400 && minutes.errorText("param") == "step")
         }
