@@ -239,6 +239,32 @@ struct InstanceTests {
         await server.destroy()
     }
 
+    @Test("calls of admins that hold all connections delay no heartbeat")
+    func busy() async throws {
+        try await StoreFixture.with { fixture in
+            @Sendable func seen() async throws -> Timestamp? {
+                try await PostgresInstances(pool: fixture.pool).instances().first?.seenAt
+            }
+            try await Self.run(fixture.connectionString, as: try Self.identity("one")) { verification in
+                let pool = verification.pool
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<pool.statistics.maximum {
+                        group.addTask {
+                            try await pool.withConnection { _ in
+                                while !Task.isCancelled { try? await Task.sleep(for: .seconds(60)) }
+                            }
+                        }
+                    }
+                    try await eventually("the calls") { pool.statistics.leased == pool.statistics.maximum }
+                    let before = try #require(try await seen())
+                    try await eventually("a heartbeat") { try await seen().map { $0 > before } ?? false }
+                    group.cancelAll()
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
     @Test("while heartbeats hang, revocations and lookups do not wait, and one line tells")
     func locked() async throws {
         try await StoreFixture.alone { fixture in

@@ -110,6 +110,52 @@ struct TrafficStatisticsTests {
         }
     }
 
+    @Test("the minutes of a key are those of the lines of the request log, with their weights")
+    func minutesOfKey() async throws {
+        try await StoreFixture.with { fixture in
+            let log = try await RequestLogFixture.make(fixture)
+            var random = SeededRandom(state: 7)
+            // All kinds of durations, and those at the bounds of the buckets.
+            let lines = (0..<2_000).map { number in
+                let age = Int64.random(in: 0..<7_200_000_000, using: &random)
+                var line = log.line(at: Timestamp(microseconds: Timestamp.now.microseconds - age), &random)
+                line.keyID = log.keys[number % log.keys.count].id
+                let bound = DurationBuckets.bounds.randomElement(using: &random) ?? 0
+                line.microseconds = [bound, bound + 1, line.microseconds].randomElement(using: &random) ?? 0
+                return line
+            }
+            try await log.insert(lines)
+            for key in log.keys {
+                var query = try TrafficQuery(
+                    step: .minute, since: Timestamp.now.advanced(by: .seconds(-5_400)),
+                    until: Timestamp.now.advanced(by: .seconds(-600)))
+                query.keyID = key.id
+                var points: [Int64: TrafficTotals] = [:]
+                for line in lines where line.keyID == key.id && line.at >= query.since && line.at < query.until {
+                    var sum = TrafficSum()
+                    let weight = Int64(line.weight)
+                    sum.requests = weight
+                    (sum.bytesIn, sum.bytesOut) = (line.bytesIn * weight, line.bytesOut * weight)
+                    sum.microseconds = line.microseconds * weight
+                    var counts = [Int64](repeating: 0, count: DurationBuckets.count)
+                    counts[DurationBuckets.index(ofMicroseconds: line.microseconds)] = weight
+                    sum.durations = DurationCounts(counts)
+                    let minute = line.at.microseconds / 60_000_000 * 60_000_000
+                    points[minute, default: TrafficTotals()].add(sum, outcome: try #require(line.outcome))
+                }
+                let wanted = points.sorted { $0.key < $1.key }.map {
+                    TrafficReport.Point(at: Timestamp(microseconds: $0.key), totals: $0.value)
+                }
+                #expect(try await fixture.store.traffic(query) == TrafficReport(points: wanted))
+                #expect(wanted.count > 20)
+                // The owner is the current one of the key.
+                query.owner = OwnerFilter(key.owner ?? "acme")
+                let isOwned = key.name != nil && key.owner != nil
+                #expect(try await fixture.store.traffic(query) == TrafficReport(points: isOwned ? wanted : []))
+            }
+        }
+    }
+
     @Test("statistics that take too long are refused, and their session has no timeout afterwards")
     func timeout() async throws {
         try await StoreFixture.with { fixture in

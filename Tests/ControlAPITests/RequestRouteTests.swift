@@ -311,9 +311,11 @@ private final class OpenTails: Sendable {
             for _ in 0..<20 { #expect(try await server.send(.HEAD, Self.path + "/tail").status == 200) }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let open = OpenTails()
+                let share = RequestSearches.tailLimit / 2
+                let other = try await server.adminKey("\"permissions\":[\"requests:read\"]")
                 for number in 0..<RequestSearches.tailLimit {
                     group.addTask {
-                        _ = try await server.tail { text in
+                        _ = try await server.tail(admin: number < share ? ControlServer.adminKey : other) { text in
                             open.insert(number)
                             return text.contains("stop")
                         }
@@ -321,8 +323,12 @@ private final class OpenTails: Sendable {
                 }
                 let areOpen = await eventually { open.count == RequestSearches.tailLimit }
                 #expect(areOpen)
-                let refused = try await server.tail()
-                #expect(refused.status == 429 && refused.text.contains("too_many_tails"), "\(refused.text)")
+                let third = try await server.adminKey("\"permissions\":[\"requests:read\"]")
+                for (admin, text) in [(other, "its share of the tails"), (third, "too many tails")] {
+                    let refused = try await server.tail(admin: admin)
+                    #expect(refused.status == 429 && refused.text.contains("too_many_tails"), "\(refused.text)")
+                    #expect(refused.text.contains(text), "\(refused.text)")
+                }
                 server.addLine { $0.path = "/stop" }
                 try await group.waitForAll()
             }

@@ -55,6 +55,9 @@ struct StatisticsRouteTests {
                 let answer = try await server.send(.GET, Self.path + query)
                 let series = try #require(answer.object["series"] as? [Object], "\(answer.text)")
                 #expect(series.count == count, "\(query)")
+                let ofKey = try await server.send(
+                    .GET, "\(Self.path)\(query.isEmpty ? "?" : query + "&")key_id=\(KeyID.generate())")
+                #expect((ofKey.object["series"] as? [Object])?.count == count, "\(ofKey.text)")
                 #expect((answer.object["total"] as? Object)?["requests"] as? Int == 1, "\(query)")
             }
         }
@@ -65,11 +68,13 @@ struct StatisticsRouteTests {
         try await ControlServer.with { server in
             for (query, param, text) in [
                 ("step=week", "step", "minute, hour or day"), ("since=yesterday", "since", "such as 15m"),
-                ("until=2030-13-01T00:00:00Z", "until", "RFC 3339"), ("key_id=x", "key_id", "id of a key"),
+                ("since=0s", "since", "such as 15m"), ("until=0", "until", "such as 15m"),
+                ("until=2030-13-01T00:00:00Z", "until", "does not exist"), ("until=2030-01-01", "until", "RFC 3339"),
+                ("key_id=x", "key_id", "id of a key"),
                 ("owner=acme/*", "owner", "acme/**"), ("label=", "label", "empty"), ("steps=hour", "steps", "step"),
                 ("since=2030-01-02T00:00:00Z&until=2030-01-02T00:00:00Z", "since", "before until"),
                 ("step=minute&since=2d", "since", "at most 1500"),
-                ("step=minute&key_id=\(KeyID.generate())", "step", "hour or day"),
+                ("step=minute&key_id=\(KeyID.generate())&since=7h", "since", "at most 6 hours"),
                 ("step=minute&owner=acme", "step", "hour or day"), ("step=minute&label=a", "step", "hour or day"),
             ] {
                 let answer = try await server.send(.GET, "\(Self.path)?\(query)")
@@ -110,6 +115,9 @@ struct StatisticsRouteTests {
                     #expect((answer.object["breakdown"] != nil) == (query.isEmpty && admin.name == "all"))
                 }
             }
+            let byMinute = "step=minute&since=6h&key_id=\(ids["acme/a"] ?? "")"
+            let longest = try await server.send(.GET, "\(Self.path)?\(byMinute)", admin: admins[1].key)
+            #expect((longest.object["series"] as? [Object])?.count == 361, "\(longest.text)")
             let minutes = try await server.send(.GET, "\(Self.path)?step=minute", admin: admins[1].key)
             #expect(minutes.status == 400 && minutes.errorText("param") == "step")
         }

@@ -4,6 +4,12 @@ import Testing
 
 @testable import LibPQ
 
+extension CopyWriter {
+    fileprivate mutating func append(copying field: some Collection<UInt8>) {
+        Array(field).withUnsafeBytes { append(bytes: $0) }
+    }
+}
+
 @Suite("COPY FROM STDIN") struct CopyInTests {
     /// A stream of one row and of 200 MB of further rows. `taken` counts the chunks that were taken.
     private struct Chunks: Sequence, Sendable {
@@ -25,7 +31,7 @@ import Testing
         for value in range {
             writer.beginRow(fields: 2)
             writer.append(value)
-            writer.append(bytes: "row \(value)".utf8)
+            writer.append(copying: "row \(value)".utf8)
         }
         writer.finish()
         return writer.bytes
@@ -71,11 +77,11 @@ import Testing
                 writer.append(Int16(sign * 7))
                 writer.append(Int32(sign * 70_000))
                 writer.append(sign * 7_000_000_000)
-                writer.append(bytes: "ü\t\n".utf8)
+                writer.append(copying: "ü\t\n".utf8)
                 writer.append(PostgresUUID(high: 1, low: 2))
                 writer.append(timestamp: sign * 1_500_000)
                 writer.appendNull()
-                writer.append(bytes: [0, 255])
+                writer.append(copying: [0, 255])
             }
             writer.finish()
             #expect(try await connection.copyIn("COPY t FROM STDIN (FORMAT binary)", chunks: [writer.bytes]) == 2)

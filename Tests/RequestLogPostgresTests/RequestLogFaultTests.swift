@@ -107,6 +107,34 @@ struct RequestLogFaultTests {
     }
 
     @Test(
+        "the lines of a commit with a lost result are written once if the database refuses the first of them",
+        arguments: [LossyProxy.Fault.disconnect, .silence])
+    func lostResultAfterRefusal(_ fault: LossyProxy.Fault) async throws {
+        try await LogFixture.with { fixture in
+            try await fixture.tend()
+            _ = try await fixture.sql("ALTER TABLE request_log ADD CONSTRAINT c CHECK (path <> '/lost0')")
+            let proxy = try await LossyProxy.start(to: fixture.connectionString)
+            let log = RequestLog()
+            try await fixture.writing(
+                log, as: PostgresTarget(proxy.connectionString), settings: ConnectionSettings(queryTimeout: .seconds(2))
+            ) {
+                proxy.set(fault, after: "/lost3")
+                log.note(0..<10, prefix: "lost")
+                // All lines are refused together, and those that were accepted one by one are committed.
+                try await eventually("the commit") {
+                    try await proxy.faults > 0 && fixture.count("path LIKE '/lost%'") > 0
+                }
+                proxy.set(nil)
+                log.note(0..<10, prefix: "other")
+            }
+            // One line was refused, and one has the number of the refused ones.
+            try await expectOnce(fixture, 20)
+            #expect(try await fixture.count("code = 'log_gap'") == 1)
+            await proxy.stop()
+        }
+    }
+
+    @Test(
         "lines wait while the table is missing, the role lacks a right, or the database is read-only",
         arguments: [
             ("ALTER TABLE request_log RENAME TO r", "ALTER TABLE r RENAME TO request_log"),

@@ -23,6 +23,7 @@ public struct PostgresVerification: Sendable {
     public let instanceID = KeyID.generate()
     private let feedPool: PostgresPool
     private let limitPool: PostgresPool
+    private let heartbeatPool: PostgresPool
     private let hints: PostgresChangeHints
     private let follower: IndexFollower
     private let limitSync: LimitSync
@@ -60,9 +61,15 @@ public struct PostgresVerification: Sendable {
         follower = IndexFollower(
             store: feed, hints: hints, index: index, freshness: freshness, reads: reads, writesBack: writesBack,
             reconciliation: reconciliation, logger: logger)
-        // Not on the connections of the feed: no heartbeat may delay a lookup or a revocation.
+        // A connection of its own: no heartbeat may delay a lookup or a revocation, and no call of an admin may delay a
+        // heartbeat, which logs its failures itself.
+        heartbeatPool = PostgresPool(
+            target: target, settings: connections, configuration: PoolConfiguration(maximumConnections: 1),
+            logger: Logger(label: logger.label) { _ in SwiftLogNoOpLogHandler() })
         instances = PostgresInstances(pool: pool)
-        heartbeat = InstanceHeartbeat(store: instances, logger: logger) { [follower, freshness] in
+        heartbeat = InstanceHeartbeat(
+            store: PostgresInstances(pool: heartbeatPool), logger: logger
+        ) { [follower, freshness] in
             InstanceProgress(applied: follower.applied?.position, indexAge: freshness.age)
         }
         heartbeat.addFigures { [index] in ["keys": .integer(Int64(index.count))] }
@@ -84,6 +91,7 @@ public struct PostgresVerification: Sendable {
             group.addTask { await pool.run() }
             group.addTask { await feedPool.run() }
             group.addTask { await limitPool.run() }
+            group.addTask { await heartbeatPool.run() }
             do {
                 try await body()
             } catch {
@@ -98,6 +106,7 @@ public struct PostgresVerification: Sendable {
     private func close() async {
         await feed.close()
         await limitPool.close()
+        await heartbeatPool.close()
     }
 
     /// Loads all keys and returns the watermark from which to follow the changes.

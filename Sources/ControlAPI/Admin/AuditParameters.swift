@@ -46,15 +46,10 @@ struct AuditParameters {
         }
         query.owner = try ListParameters.owner(given("owner", limit: ListParameters.ownerLimit))
         query.requestID = try given("request_id")
-        query.since = try given("since").map { text throws(APIError) in try Self.moment(text, param: "since") }
-        query.until = try given("until").map { text throws(APIError) in try Self.moment(text, param: "until") }
+        query.since = try given("since").map { text throws(APIError) in try Timestamp(inQuery: text, param: "since") }
+        query.until = try given("until").map { text throws(APIError) in try Timestamp(inQuery: text, param: "until") }
         asked = query
         self.items = items
-    }
-
-    /// Reads a time with an offset such as +02:00. An unencoded plus sign is a space in a query, and is restored.
-    static func moment(_ text: String, param: String) throws(APIError) -> Timestamp {
-        try Timestamp(text.replacing(/[ ](?=\d\d:\d\d$)/, with: "+"), param: param)
     }
 
     /// Returns the query limited to the events that the admin may read; nil if there are none.

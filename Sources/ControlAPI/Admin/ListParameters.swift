@@ -95,6 +95,18 @@ struct ListParameters {
         return raw
     }
 
+    /// Reads a time, or a duration before now that is longer than zero.
+    static func moment(_ text: String?, param: String, now: Timestamp) throws(APIError) -> Timestamp? {
+        guard let text = try Self.text(text, param: param, limit: FieldRules.nameLimit) else { return nil }
+        if let age = Duration(setting: text), age > .zero { return now.advanced(by: .zero - age) }
+        do {
+            return try Timestamp(inQuery: text, param: param)
+        } catch {
+            throw .validation(
+                "\(error.message); a duration before now, such as 15m, is accepted too", param: param)
+        }
+    }
+
     /// The maximum length of a filter by owner, which may end in `/**`.
     static let ownerLimit = OwnerPath.lengthLimit + 3
 

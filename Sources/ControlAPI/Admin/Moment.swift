@@ -39,6 +39,11 @@ extension Timestamp {
             }
         }
     }
+
+    /// Reads a time in a query. An unencoded plus sign of an offset such as +02:00 is a space there, and is restored.
+    init(inQuery text: String, param: String) throws(APIError) {
+        try self.init(text.replacing(/[ ](?=\d\d:\d\d$)/, with: "+"), param: param)
+    }
 }
 
 extension Decoder {

@@ -172,10 +172,18 @@ extension APIError {
                 "expires_at must be no later than that of the calling admin key, which cannot change its own",
                 param: "expires_at", code: "expiry_not_allowed")
         case .permissionMissing(let permission): self = .permissionMissing(permission)
-        case .tooMany(let operations):
+        case .tooMany(let operations, let share):
+            let message =
+                if let share {
+                    """
+                    this admin key has its share of the \(operations.rawValue) of requests on this instance (\(share)): end \
+                    one, or retry later
+                    """
+                } else {
+                    "too many \(operations.rawValue) of requests are in progress on this instance: retry later"
+                }
             self.init(
-                .tooManyRequests, .rateLimit,
-                "too many \(operations.rawValue) of requests are in progress on this instance: retry later",
+                .tooManyRequests, .rateLimit, message,
                 code: "too_many_\(operations.rawValue)", headers: [.retryAfter: "1"])
         case .store(let error, let repetition):
             self.init(error.kind, repetition, about: noun, requestID: requestID)

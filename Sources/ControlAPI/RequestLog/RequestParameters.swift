@@ -63,8 +63,8 @@ struct RequestParameters {
             "min_ms", "a number of milliseconds from \(Self.milliseconds.lowerBound) to \(Self.milliseconds.upperBound)"
         ) { Int64($0).flatMap { Self.milliseconds.contains($0) ? $0 : nil } }
         query.instance = try given("instance")
-        query.since = try Self.moment(parameters["since"], param: "since", now: now)
-        query.until = try Self.moment(parameters["until"], param: "until", now: now)
+        query.since = try ListParameters.moment(parameters["since"], param: "since", now: now)
+        query.until = try ListParameters.moment(parameters["until"], param: "until", now: now)
         // As times, so that all pages have the same bounds.
         for (param, moment) in [("since", query.since), ("until", query.until)] {
             if let moment { items.append("\(param)=\(PercentEncoding.encode("\(moment)"))") }
@@ -75,17 +75,6 @@ struct RequestParameters {
 
     func link(to next: RequestCursor) -> String {
         ListParameters.link(RequestRoutes.path, ["limit=\(query.limit)", "cursor=\(next.encoded)"] + items)
-    }
-
-    /// Reads a time, or a duration before now.
-    private static func moment(_ text: String?, param: String, now: Timestamp) throws(APIError) -> Timestamp? {
-        guard let text = try ListParameters.text(text, param: param, limit: FieldRules.nameLimit) else { return nil }
-        if let age = Duration(setting: text), age > .zero { return now.advanced(by: .zero - age) }
-        do {
-            return try AuditParameters.moment(text, param: param)
-        } catch {
-            throw .validation("\(error.message), or a duration before now, such as 15m", param: param)
-        }
     }
 
     private static func code(_ text: String) -> String? {

@@ -20,8 +20,9 @@ public enum AuthKeyError: Error, Sendable, Equatable {
     case outdated
     /// The request conflicts with the current state.
     case conflict(Conflict)
-    /// As many operations of this kind run on this instance as may run at a time.
-    case tooMany(Concurrent)
+    /// As many operations of this kind run on this instance as may run at a time, or `share` of them run for the admin,
+    /// who may have no more.
+    case tooMany(Concurrent, share: Int? = nil)
     /// The store failed. The repetition counts if the outcome of a change is unknown.
     case store(StoreError, Repetition = .harmless)
 

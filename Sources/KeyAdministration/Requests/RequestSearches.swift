@@ -2,11 +2,11 @@ import AuthKeys
 import HTTPCredentials
 
 /// The searches of the request log on one instance. Their number is bounded, so that they leave connections of the
-/// database to other requests.
+/// database to other requests. One admin has at most half of the exports and tails, so that others can have some.
 public final class RequestSearches: Sendable {
-    /// The maximum number of searches that use the database at a time.
+    /// The maximum number of searches that use the database at a time. Exports and tails have at most half of them.
     public static let searchLimit = 4
-    /// The maximum number of exports at a time. They leave slots to searches.
+    /// The maximum number of exports at a time.
     public static let exportLimit = 2
     public static let tailLimit = 8
     /// The maximum number of statistics at a time. Each uses a connection for some seconds at most.
@@ -32,7 +32,7 @@ public final class RequestSearches: Sendable {
 
     /// Returns a page of the lines that the admin may see.
     public func search(_ query: RequestQuery, for admin: Admin) async throws(AuthKeyError) -> SearchPage {
-        guard let slot = slots.take() else { throw .tooMany(.searches) }
+        let slot = try begin(.searches, in: slots)
         defer { withExtendedLifetime(slot) {} }
         return try await ask(await log.search(query, in: admin.owners, budget: budget))
     }
@@ -49,7 +49,7 @@ public final class RequestSearches: Sendable {
     /// Begins an export, and records it in the audit trail. Reads the first page, so that a failure of the database is
     /// known before the first line is sent.
     public func export(_ query: RequestQuery, by call: AdminCall) async throws(AuthKeyError) -> RequestExport {
-        guard let slot = exports.take() else { throw .tooMany(.exports) }
+        let slot = try begin(.exports, in: exports, for: call.admin)
         var query = query
         query.limit = Self.exportPage
         let first = try await exportPage(query, for: call.admin)
@@ -68,15 +68,27 @@ public final class RequestSearches: Sendable {
     public func tail(
         _ query: RequestQuery, after position: RequestCursor?, for admin: Admin
     ) throws(AuthKeyError) -> RequestTail {
-        guard let slot = tails.take() else { throw .tooMany(.tails) }
+        let slot = try begin(.tails, in: tails, for: admin)
         return RequestTail(searches: self, slot: slot, query: query, scope: admin.owners, after: position)
     }
 
     /// Computes statistics unless too many are being computed.
     public func computeStatistics<Report>(_ compute: () async throws -> Report) async throws -> Report {
-        guard let slot = statistics.take() else { throw AuthKeyError.tooMany(.statistics) }
+        let slot = try begin(.statistics, in: statistics)
         defer { withExtendedLifetime(slot) {} }
         return try await compute()
+    }
+
+    /// Returns a slot for an operation.
+    /// - Parameter admin: the admin that has a share of the slots; nil if there are no shares.
+    private func begin(
+        _ operation: AuthKeyError.Concurrent, in slots: SearchSlots, for admin: Admin? = nil
+    ) throws(AuthKeyError) -> SearchSlots.Slot {
+        do {
+            return try slots.take(for: admin.map { SearchSlots.Holder.admin($0.actor.text) })
+        } catch {
+            throw .tooMany(operation, share: error == .share ? slots.share : nil)
+        }
     }
 
     static let cancelled = AuthKeyError.store(StoreError(.unavailable, detail: "the call was cancelled"))

@@ -17,6 +17,8 @@ public struct TrafficQuery: Sendable, Equatable {
 
     /// The maximum number of points of a series.
     public static let pointsLimit = 1_500
+    /// The longest period of the requests of a key by minute, in hours. They are counted line by line in the log.
+    public static let hoursByMinuteLimit: Int64 = 6
     /// The maximum number of parts in a breakdown.
     public static let partsLimit = 100
     /// The longest time that the database may work on a query.
@@ -60,6 +62,9 @@ public struct TrafficQuery: Sendable, Equatable {
 
     /// True if the query is about all requests, with and without a key.
     public var isAboutAllRequests: Bool { keyID == nil && owner == nil && labelName == nil }
+
+    /// True if the requests are those of one key by minute.
+    public var isAboutMinutesOfKey: Bool { step == .minute && keyID != nil }
 
     /// The beginnings of all points.
     public var points: StrideTo<Int64> {

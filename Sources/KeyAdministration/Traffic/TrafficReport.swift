@@ -48,6 +48,6 @@ public struct TrafficReport: Sendable, Equatable {
 /// The roll-ups of requests as statistics read them.
 public protocol TrafficReader: Sendable {
     /// Returns the statistics; nil if they would take longer than `TrafficQuery.timeout`. Queries about all requests
-    /// have points of any step, others of hours and days.
+    /// and about one key have points of any step, others of hours and days.
     func traffic(_ query: TrafficQuery) async throws(StoreError) -> TrafficReport?
 }

@@ -41,10 +41,12 @@ enum TrafficSQL {
             bindings.parameters)
     }
 
-    /// Returns the points of keys: rows of time, requests by outcome, and sums.
+    /// Returns the points of keys: rows of time, requests by outcome, and sums. Minutes are those of the lines of the
+    /// request log, and hours those of the roll-up.
     static func pointsOfKeys(_ query: TrafficQuery) -> PostgresStatement {
         var bindings = Bindings()
-        var conditions = [period("hour", query, &bindings)]
+        let source = query.isAboutMinutesOfKey ? lines : hours
+        var conditions = [period(source.time, query, &bindings)]
         if let keyID = query.keyID { conditions.append("h.key_id = \(bindings.add(.uuid(PostgresUUID(keyID))))") }
         let ofRows = conditions.count
         if let owner = query.owner {
@@ -59,14 +61,39 @@ enum TrafficSQL {
             }
         }
         let keys = conditions.count > ofRows ? "JOIN auth_keys k ON k.id = h.key_id" : ""
-        let outcomes = RequestOutcome.allCases.map { "sum(\($0.name))::int8" }.joined(separator: ", ")
         return PostgresStatement(
             """
-            SELECT \(start("hour", query.step)) AS at, \(outcomes), \(sums) FROM request_hours h \(keys)
+            SELECT \(start(source.time, query.step)), \(source.sums) FROM \(source.table) h \(keys)
             WHERE \(conditions.joined(separator: " AND ")) GROUP BY 1 ORDER BY 1
             """,
             bindings.parameters)
     }
+
+    /// A table with the requests of keys.
+    private struct Source {
+        let table: String
+        /// The column of the time.
+        let time: String
+        /// The requests by outcome, and the sums of bytes, durations and their buckets.
+        let sums: String
+    }
+
+    private static let hours = Source(
+        table: "request_hours", time: "hour",
+        sums: (RequestOutcome.allCases.map { "sum(\($0.name))::int8" } + [sums]).joined(separator: ", "))
+
+    /// A line stands for as many requests as its weight, and has the time at which they began.
+    private static let lines: Source = {
+        func count(_ condition: String) -> String { "coalesce(sum(weight) FILTER (WHERE \(condition)), 0)::int8" }
+        let outcomes = RequestOutcome.allCases.map { count("outcome = \($0.rawValue)") }
+        let sums = ["bytes_in", "bytes_out", "micros"].map { "sum(\($0) * weight)::int8" }
+        let bounds = DurationBuckets.bounds
+        let buckets = (0..<DurationBuckets.count).map { bucket in
+            let lower = bucket > 0 ? "micros > \(bounds[bucket - 1])" : "true"
+            return count(bucket < bounds.count ? "\(lower) AND micros <= \(bounds[bucket])" : lower)
+        }
+        return Source(table: "request_log", time: "at", sums: (outcomes + sums + buckets).joined(separator: ", "))
+    }()
 
     /// The sums of bytes, durations and their buckets.
     private static let sums: String = {

@@ -27,9 +27,10 @@ enum GivenDuration {
         Timestamp.now.advanced(by: duration).description
     }
 
-    /// Returns a time in the API's format, from a time or from a duration before now. The API validates times.
+    /// Returns a time in the API's format, from a time or from a duration before now that is longer than zero. The API
+    /// refuses other texts.
     static func momentOrAge(_ text: String) throws -> String {
-        guard let age = Duration(setting: try GivenText.nonEmpty(text)) else { return text }
+        guard let age = Duration(setting: try GivenText.nonEmpty(text)), age > .zero else { return text }
         return Timestamp.now.advanced(by: .zero - age).description
     }
 }

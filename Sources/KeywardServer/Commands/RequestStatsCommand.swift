@@ -11,7 +11,9 @@ struct RequestStatsCommand: AsyncParsableCommand {
             """)
 
     @Option(
-        help: "The length of a line: minute, hour or day. With a filter: hour or day. Default: hour.",
+        help: """
+            The length of a line: minute, hour or day. With a filter: hour or day, and with --key minute, too. Default: hour.
+            """,
         completion: .list(["minute", "hour", "day"]), transform: GivenText.nonEmpty)
     var step: String?
 

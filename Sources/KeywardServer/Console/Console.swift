@@ -95,11 +95,19 @@ enum Console {
         throw OutputError(name, errno)
     }
 
-    /// Writes all bytes. Waits for a slow reader if the descriptor is non-blocking.
-    /// - Returns: nil, or the `errno` of the failure.
+    /// Writes all bytes, as below.
     static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Int32? {
+        var count = 0
+        return write(bytes, to: descriptor, count: &count)
+    }
+
+    /// Writes all bytes, and adds the number of those that were written to `count`. Waits for a slow reader if the
+    /// descriptor is non-blocking.
+    /// - Returns: nil, or the `errno` of the failure.
+    static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32, count: inout Int) -> Int32? {
         let bytes = ContiguousArray(bytes)
         var offset = 0
+        defer { count += offset }
         while offset < bytes.count {
             let written = bytes.withUnsafeBytes {
                 Glibc.write(descriptor, $0.baseAddress?.advanced(by: offset), bytes.count - offset)

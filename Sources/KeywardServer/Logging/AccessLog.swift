@@ -11,8 +11,8 @@ import Synchronization
 /// in the queue of `RequestLog`, which counts those that find no space.
 final class AccessLog: Sendable {
     private struct State {
-        var descriptor: Int32
-        /// True after a write that failed, and may have ended within a line.
+        var file: LineFile
+        /// True after a write that failed.
         var hasFailed = false
     }
 
@@ -40,11 +40,11 @@ final class AccessLog: Sendable {
         self.queue = queue
         self.instance = instance
         self.logger = logger
-        state = Mutex(State(descriptor: try Self.open(destination)))
+        state = Mutex(State(file: try Self.open(destination)))
     }
 
     deinit {
-        state.withLock { state in if case .file = destination { close(state.descriptor) } }
+        state.withLock { state in if case .file = destination { close(state.file.descriptor) } }
     }
 
     /// A destination that cannot be opened.
@@ -60,8 +60,8 @@ final class AccessLog: Sendable {
             let new = try Self.open(destination)
             // After the write under way: the mutex is held during writes.
             let old = state.withLock { state in
-                defer { (state.descriptor, state.hasFailed) = (new, false) }
-                return state.descriptor
+                defer { state = State(file: new) }
+                return state.file.descriptor
             }
             close(old)
             logger.notice("access log reopened")
@@ -89,7 +89,6 @@ final class AccessLog: Sendable {
     private func write(_ pages: [RequestPage]) {
         var bytes: [UInt8] = []
         var buffer: [UInt8] = []
-        var count = 0
         for page in pages {
             page.forEachLine { line in
                 log.privacy.clean(line, using: &buffer) { line in
@@ -97,23 +96,23 @@ final class AccessLog: Sendable {
                         line, upstream: log.upstreams.name(line.upstream), instance: instance, to: &bytes)
                 }
             }
-            count += page.count
         }
-        let failure = state.withLock { state -> (error: Int32, isNew: Bool)? in
-            let error = Console.write(state.hasFailed ? [0x0A] + bytes : bytes, to: state.descriptor)
-            defer { state.hasFailed = error != nil }
-            return error.map { ($0, !state.hasFailed) }
+        let (result, isNew) = state.withLock { state in
+            let result = state.file.append(bytes)
+            defer { state.hasFailed = result.failure != nil }
+            return (result, !state.hasFailed)
         }
-        guard let failure else { return lines.increment(by: count) }
-        log.countDroppedAccess(count)
-        guard failure.isNew else { return }
+        lines.increment(by: result.written)
+        guard let failure = result.failure else { return }
+        log.countDroppedAccess(result.lost)
+        guard isNew else { return }
         logger.error(
             "the access log cannot be written, requests are missing from it",
-            metadata: ["error": "\(String(cString: strerror(failure.error)))"])
+            metadata: ["error": "\(String(cString: strerror(failure)))"])
     }
 
-    private static func open(_ destination: AccessLogDestination) throws(OpenFailure) -> Int32 {
-        guard case .file(let path) = destination else { return STDOUT_FILENO }
+    private static func open(_ destination: AccessLogDestination) throws(OpenFailure) -> LineFile {
+        guard case .file(let path) = destination else { return LineFile(STDOUT_FILENO, isShared: true) }
         // Without waiting for the reader of a named pipe.
         let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o640)
         guard descriptor >= 0 else {
@@ -121,6 +120,6 @@ final class AccessLog: Sendable {
             throw OpenFailure(path: path, reason: reason)
         }
         _ = fcntl(descriptor, F_SETFL, O_APPEND)
-        return descriptor
+        return LineFile(descriptor, isShared: false)
     }
 }

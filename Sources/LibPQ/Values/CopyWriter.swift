@@ -39,9 +39,7 @@ public struct CopyWriter: Sendable {
     /// Appends a `uuid`.
     @inline(__always)
     public mutating func append(_ value: PostgresUUID) {
-        append(integer: Int32(16))
-        append(integer: value.high)
-        append(integer: value.low)
+        appendField(UInt128(value.high) << 64 | UInt128(value.low))
     }
 
     /// Appends a `timestamptz` of microseconds since the Unix epoch. `Int64.max` is `infinity`, and `Int64.min` is
@@ -54,15 +52,20 @@ public struct CopyWriter: Sendable {
 
     /// Appends a `text`, `bytea`, `jsonb` or `inet` from its bytes in the binary format of the type.
     @inline(__always)
-    public mutating func append(bytes field: some Collection<UInt8>) {
+    public mutating func append(bytes field: UnsafeRawBufferPointer) {
         append(integer: Int32(truncatingIfNeeded: field.count))
         bytes.append(contentsOf: field)
     }
 
+    /// Appends the size and the value in one step, which takes half of the time of two.
     @inline(__always)
-    private mutating func appendField(_ value: some FixedWidthInteger) {
-        append(integer: Int32(value.bitWidth / 8))
-        append(integer: value)
+    private mutating func appendField<Value: FixedWidthInteger>(_ value: Value) {
+        let size = MemoryLayout<Value>.size
+        withUnsafeTemporaryAllocation(byteCount: 4 + size, alignment: 1) { field in
+            field.storeBytes(of: Int32(size).bigEndian, as: Int32.self)
+            field.storeBytes(of: value.bigEndian, toByteOffset: 4, as: Value.self)
+            bytes.append(contentsOf: UnsafeRawBufferPointer(field))
+        }
     }
 
     @inline(__always)

@@ -28,8 +28,6 @@ public struct RequestPage: Sendable {
     public init() {}
 
     public var isEmpty: Bool { count == 0 }
-    /// The size of the lines in bytes.
-    public var size: Int { used }
 
     /// Appends a line; returns false if the page lacks the space for it. An empty page has space for every line.
     ///

@@ -15,7 +15,7 @@ public final class PostgresTrafficStore: TrafficStore {
 
     /// - Parameters:
     ///   - pool: connections for the writes. The caller runs it.
-    ///   - instance: the name of the instance, 1 to 512 bytes. Evaluated at the first write.
+    ///   - instance: the name of the instance. Evaluated at the first write.
     public init(pool: PostgresPool, instance: @autoclosure @escaping @Sendable () -> String) {
         self.pool = pool
         self.instance = instance
@@ -43,15 +43,9 @@ public final class PostgresTrafficStore: TrafficStore {
     private func number() async throws -> Int32 {
         if let known = instanceNumber.withLock({ $0 }) { return known }
         _ = try await pool.query(RollupSQL.forgetWriters)
-        while true {
-            for sql in [RollupSQL.findInstance, RollupSQL.addInstance] {
-                guard let row = try await pool.query(sql, [.text(instance())]).rows.first else { continue }
-                let number = try row.int32(0)
-                instanceNumber.withLock { $0 = number }
-                return number
-            }
-            try Task.checkCancellation()
-        }
+        let number = try await LogNames(instance: instance(), on: pool).instance
+        instanceNumber.withLock { $0 = number }
+        return number
     }
 
     private func minutes(_ counts: [MinuteCount], _ batch: Int64, instance: Int32) -> PostgresStatement {

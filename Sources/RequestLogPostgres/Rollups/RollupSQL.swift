@@ -7,13 +7,6 @@ enum RollupSQL {
     /// one.
     static let requireWhole = "SELECT require_whole_database('auth_keys'::regclass)"
 
-    static let findInstance = "SELECT id FROM request_log_names WHERE kind = 'instance' AND name = $1"
-
-    /// Adds the name of an instance. Returns no row if another session has added it meanwhile.
-    static let addInstance = """
-        INSERT INTO request_log_names (kind, name) VALUES ('instance', $1) ON CONFLICT DO NOTHING RETURNING id
-        """
-
     /// Deletes the numbers of processes that ended long ago.
     static let forgetWriters = "DELETE FROM request_rollup_writers WHERE written_at < now() - interval '400 days'"
 

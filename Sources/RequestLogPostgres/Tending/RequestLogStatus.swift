@@ -19,13 +19,7 @@ public struct RequestLogStatus: Sendable {
         let result = try await connection.query(
             """
             WITH partitions AS (
-                SELECT c.oid, pg_total_relation_size(c.oid) AS bytes,
-                    greatest(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid), 0) AS lines,
-                    b.texts[1]::timestamptz AS lower, b.texts[2]::timestamptz AS upper
-                FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-                CROSS JOIN LATERAL (SELECT regexp_match(
-                    pg_get_expr(c.relpartbound, c.oid), $re$^FOR VALUES FROM \\('([^']+)'\\) TO \\('([^']+)'\\)$re$) AS texts) b
-                WHERE i.inhparent = to_regclass('request_log')
+                SELECT lines, lower, upper, pg_total_relation_size(oid) AS bytes FROM (\(LogPartition.query)) p
             ), days AS (
                 SELECT bytes, lines, extract(epoch FROM least(upper, now()) - lower) / 86400 AS days, upper <= now() AS is_whole
                 FROM partitions WHERE lower < now() AND lines > 0

@@ -17,57 +17,67 @@ final class BatchTransaction: Sendable {
         var state = ""
     }
 
-    private let batch: LogBatch
-    private let names: LogNames
-    private let privacy: LogPrivacy
-    private let first: LogBatch.LineKey
-    private let transactionID = Atomic<UInt64>(0)
-    private let refusals = Mutex(Refused())
-
-    /// Returns nil if the batch has no lines.
-    init?(_ batch: LogBatch, _ names: LogNames, _ privacy: LogPrivacy) {
-        guard let first = batch.first else { return nil }
-        self.first = first
-        self.batch = batch
-        self.names = names
-        self.privacy = privacy
+    private struct Progress {
+        var written = 0
+        var refused = Refused()
+        /// A row that the log has if the transaction was committed.
+        var proof: LogBatch.LineKey?
     }
 
-    var refused: Refused { refusals.withLock { $0 } }
+    private let rows: LogRows
+    private let transactionID = Atomic<UInt64>(0)
+    private let progress = Mutex(Progress())
 
-    /// Writes all rows, and returns their number.
+    init(_ batch: LogBatch, _ names: LogNames, _ privacy: LogPrivacy) {
+        rows = LogRows(batch, names, privacy)
+    }
+
+    /// The number of rows that the database accepted.
+    var written: Int { progress.withLock { $0.written } }
+    var refused: Refused { progress.withLock { $0.refused } }
+
+    /// Writes all rows.
     /// - Parameter oneByOne: true to use a COPY for each row, and to omit the rows that the database refuses because of
     ///   their values.
-    func write(on pool: PostgresPool, oneByOne: Bool) async throws -> Int {
+    func write(on pool: PostgresPool, oneByOne: Bool) async throws {
         try await pool.transaction { transaction in
             try await self.begin(transaction)
             if oneByOne { return try await self.copyOneByOne(transaction) }
-            return try await transaction.copyIn(
-                CopyLine.statement, chunks: LogRows(self.batch, self.names, self.privacy))
+            let written = try await transaction.copyIn(CopyLine.statement, chunks: LateChunk { self.makeStream() })
+            self.progress.withLock { $0.written = written }
         }
     }
 
-    private func copyOneByOne(_ transaction: PostgresTransaction) async throws -> Int {
-        var written = 0
-        for row in LogRows(batch, names, privacy).single() {
+    private func makeStream() -> [UInt8] {
+        let (stream, first) = rows.stream()
+        progress.withLock { $0.proof = first }
+        return stream
+    }
+
+    private func copyOneByOne(_ transaction: PostgresTransaction) async throws {
+        for row in rows.single() {
             try await transaction.execute(script: "SAVEPOINT \(Self.savepoint)")
             do throws(PostgresError) {
-                written += try await transaction.copyIn(CopyLine.statement, chunks: CollectionOfOne(row.stream))
+                let written = try await transaction.copyIn(CopyLine.statement, chunks: CollectionOfOne(row.stream))
+                progress.withLock { progress in
+                    progress.written += written
+                    if progress.proof == nil { progress.proof = row.key }
+                }
             } catch {
                 guard error.concernsData else { throw error }
-                refusals.withLock { refused in
-                    refused.rows += 1
-                    refused.requests += row.weight
-                    refused.state = error.sqlState?.rawValue ?? ""
+                progress.withLock { progress in
+                    progress.refused.rows += 1
+                    progress.refused.requests += row.weight
+                    progress.refused.state = error.sqlState?.rawValue ?? ""
                 }
                 try await transaction.execute(script: "ROLLBACK TO SAVEPOINT \(Self.savepoint)")
             }
             try await transaction.execute(script: "RELEASE SAVEPOINT \(Self.savepoint)")
         }
-        return written
     }
 
-    /// Returns true if the transaction was committed, although its result was lost. Waits until it has ended.
+    /// Returns true if the transaction was committed, although its result was lost. Waits until it has ended. Returns
+    /// false if no row was accepted, because nothing can be written twice then.
     func isCommitted(on pool: PostgresPool) async throws(PostgresError) -> Bool {
         while try await isRunning(on: pool) {
             do {
@@ -76,13 +86,14 @@ final class BatchTransaction: Sendable {
                 return false
             }
         }
+        guard let proof = progress.withLock({ $0.proof }) else { return false }
         // The status of the transaction does not suffice: after a crash of PostgreSQL, another transaction may have its
         // number.
         return try await !pool.query(
             "SELECT FROM request_log WHERE at = $1 AND id = $2 LIMIT 1",
             [
-                .timestamp(microsecondsSinceUnixEpoch: first.at.microseconds),
-                .uuid(PostgresUUID(high: first.id.high, low: first.id.low)),
+                .timestamp(microsecondsSinceUnixEpoch: proof.at.microseconds),
+                .uuid(PostgresUUID(high: proof.id.high, low: proof.id.low)),
             ]
         ).rows.isEmpty
     }

@@ -61,11 +61,23 @@ enum CopyLine {
 
     /// Appends a text. PostgreSQL refuses NUL and invalid UTF-8, and with them the whole COPY, so both are replaced.
     private static func append(text: UnsafeRawBufferPointer, to writer: inout CopyWriter) {
-        if text.allSatisfy({ $0 != 0 && $0 < 0x80 }) { return writer.append(bytes: text) }
+        if isPlain(text) { return writer.append(bytes: text) }
         let repaired = String(decoding: text, as: UTF8.self).unicodeScalars.map { $0 == "\0" ? "\u{FFFD}" : $0 }
         var scalars = String.UnicodeScalarView()
         scalars.append(contentsOf: repaired)
-        writer.append(bytes: String(scalars).utf8)
+        var valid = String(scalars)
+        valid.withUTF8 { writer.append(bytes: UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Returns true if a text has only ASCII characters, and no NUL. The loop has no exit, so that the compiler can use
+    /// vector instructions.
+    private static func isPlain(_ text: UnsafeRawBufferPointer) -> Bool {
+        var (all, least): (UInt8, UInt8) = (0, .max)
+        for byte in text {
+            all |= byte
+            least = min(least, byte)
+        }
+        return all < 0x80 && least > 0
     }
 
     /// Appends an `inet`: family (2 or 3), bits of the network, 0, number of bytes, bytes (PostgreSQL,

@@ -9,6 +9,15 @@ struct LogBatch: Sendable {
     struct LineKey: Sendable, Hashable {
         let at: Timestamp
         let id: RequestID
+
+        init(at: Timestamp, id: RequestID) {
+            self.at = at
+            self.id = id
+        }
+
+        init(_ line: RequestLine) {
+            self.init(at: line.at, id: line.id)
+        }
     }
 
     private(set) var pages: [RequestPage]
@@ -28,19 +37,8 @@ struct LogBatch: Sendable {
     /// The time of the first line.
     var began: Timestamp? { pages.first?.began }
 
-    /// The number of lines.
-    var count: Int {
-        var count = 0
-        withLines { _ in count += 1 }
-        return count
-    }
-
-    /// The key of the first line; nil if there is none.
-    var first: LineKey? {
-        var first: LineKey?
-        withLines { line in if first == nil { first = LineKey(at: line.at, id: line.id) } }
-        return first
-    }
+    /// True if the batch has no lines, of any day.
+    var isEmpty: Bool { lost == 0 && pages.allSatisfy(\.isEmpty) }
 
     /// Calls `body` with each line.
     func withLines(_ body: (RequestLine) throws -> Void) rethrows {
@@ -92,36 +90,4 @@ struct LogBatch: Sendable {
         self.days = days
         return omitted
     }
-}
-
-/// The times that the log has partitions for.
-struct LogDays: Sendable {
-    private let ranges: [Range<Timestamp>]
-    /// The clock of the database.
-    let now: Timestamp
-
-    /// Reads the partitions of the log.
-    init(on pool: PostgresPool) async throws(PostgresError) {
-        let result = try await pool.query(
-            """
-            SELECT clock_timestamp(), b.texts IS NOT NULL,
-                coalesce(b.texts[1]::timestamptz, clock_timestamp()), coalesce(b.texts[2]::timestamptz, clock_timestamp())
-            FROM (SELECT) one LEFT JOIN pg_inherits i ON i.inhparent = to_regclass('request_log')
-            LEFT JOIN pg_class c ON c.oid = i.inhrelid
-            CROSS JOIN LATERAL (SELECT regexp_match(
-                pg_get_expr(c.relpartbound, c.oid), $re$^FOR VALUES FROM \\('([^']+)'\\) TO \\('([^']+)'\\)$re$) AS texts) b
-            """)
-        var ranges: [Range<Timestamp>] = []
-        var now = Timestamp.now
-        for row in result.rows {
-            now = Timestamp(microseconds: try row.timestamp(0))
-            guard try row.bool(1) else { continue }
-            let (lower, upper) = (try row.timestamp(2), try row.timestamp(3))
-            ranges.append(Timestamp(microseconds: lower)..<Timestamp(microseconds: max(lower, upper)))
-        }
-        self.ranges = ranges
-        self.now = now
-    }
-
-    func contains(_ time: Timestamp) -> Bool { ranges.contains { $0.contains(time) } }
 }

@@ -1,13 +1,19 @@
 import LibPQ
 import RequestLog
 
-/// The rows of a batch as the chunks of a COPY.
-///
-/// They are made when they are sent, on the queue of the connection and not on the threads that all tasks share.
-struct LogRows: Sequence, Sendable {
-    let batch: LogBatch
-    let names: LogNames
-    let privacy: LogPrivacy
+/// The rows of a batch in the format of COPY.
+struct LogRows: Sendable {
+    /// A row as a stream of its own.
+    struct Row {
+        let key: LogBatch.LineKey
+        /// The number of requests that the row stands for.
+        let weight: Int
+        let stream: [UInt8]
+    }
+
+    private let batch: LogBatch
+    private let names: LogNames
+    private let privacy: LogPrivacy
 
     init(_ batch: LogBatch, _ names: LogNames, _ privacy: LogPrivacy) {
         self.batch = batch
@@ -15,34 +21,48 @@ struct LogRows: Sequence, Sendable {
         self.privacy = privacy
     }
 
-    func makeIterator() -> AnyIterator<[UInt8]> {
-        var isDone = false
-        return AnyIterator {
-            guard !isDone else { return nil }
-            isDone = true
-            return stream()
-        }
-    }
-
-    /// Returns all rows as one stream.
-    private func stream() -> [UInt8] {
+    /// Returns all rows as one stream, and the key of the first one.
+    func stream() -> (stream: [UInt8], first: LogBatch.LineKey?) {
         var writer = CopyWriter(reservingCapacity: batch.pages.reduce(64) { $0 + $1.count * CopyLine.usualSize })
         var buffer: [UInt8] = []
-        batch.withLines { line in privacy.clean(line, using: &buffer) { CopyLine.append($0, names, to: &writer) } }
+        var first: LogBatch.LineKey?
+        batch.withLines { line in
+            if first == nil { first = LogBatch.LineKey(line) }
+            privacy.clean(line, using: &buffer) { CopyLine.append($0, names, to: &writer) }
+        }
         writer.finish()
-        return writer.bytes
+        return (writer.bytes, first)
     }
 
-    /// Returns a stream for each row, with the number of requests that the row stands for.
-    func single() -> [(stream: [UInt8], weight: Int)] {
-        var streams: [(stream: [UInt8], weight: Int)] = []
+    /// Returns each row.
+    func single() -> [Row] {
+        var rows: [Row] = []
         var buffer: [UInt8] = []
         batch.withLines { line in
             var writer = CopyWriter(reservingCapacity: CopyLine.usualSize)
             privacy.clean(line, using: &buffer) { CopyLine.append($0, names, to: &writer) }
             writer.finish()
-            streams.append((writer.bytes, Int(line.weight)))
+            rows.append(Row(key: LogBatch.LineKey(line), weight: Int(line.weight), stream: writer.bytes))
         }
-        return streams
+        return rows
+    }
+}
+
+/// A chunk of a COPY that is made when it is sent: on the queue of the connection, and not on the threads that all
+/// tasks share.
+struct LateChunk: Sequence, Sendable {
+    private let make: @Sendable () -> [UInt8]
+
+    init(_ make: @escaping @Sendable () -> [UInt8]) {
+        self.make = make
+    }
+
+    func makeIterator() -> AnyIterator<[UInt8]> {
+        var isDone = false
+        return AnyIterator {
+            guard !isDone else { return nil }
+            isDone = true
+            return make()
+        }
     }
 }

@@ -95,17 +95,18 @@ public final class RequestLogWriter: Sendable {
         while !Task.isCancelled {
             do {
                 if let transaction = uncertain, try await transaction.isCommitted(on: pool) {
-                    return succeeded(transaction, rows: batch.count - transaction.refused.rows)
+                    return succeeded(transaction)
                 }
                 uncertain = nil
                 if let oldest = retention.oldest(at: .now) { drop(batch.removePages(before: oldest), reason: "time") }
                 try await read(&names)
-                guard let names, let transaction = BatchTransaction(batch, names, log.privacy) else { return }
+                guard let names, !batch.isEmpty else { return }
+                let transaction = BatchTransaction(batch, names, log.privacy)
                 let start = ContinuousClock.now
                 do {
-                    let rows = try await transaction.write(on: pool, oneByOne: isOneByOne)
+                    try await transaction.write(on: pool, oneByOne: isOneByOne)
                     seconds.recordNanoseconds((ContinuousClock.now - start).nanoseconds)
-                    return succeeded(transaction, rows: rows)
+                    return succeeded(transaction)
                 } catch let error as PostgresError where error.isOutcomeUnknown {
                     uncertain = transaction
                     throw error
@@ -133,7 +134,6 @@ public final class RequestLogWriter: Sendable {
 extension RequestLogWriter {
     private func read(_ names: inout LogNames?) async throws {
         if names == nil { names = try await LogNames(instance: instance, on: pool) }
-        guard names != nil else { throw MissingName() }
         try await names?.add(log.upstreams, on: pool)
     }
 
@@ -157,8 +157,8 @@ extension RequestLogWriter {
         log.countLost(lines.requests)
     }
 
-    private func succeeded(_ transaction: BatchTransaction, rows count: Int) {
-        rows.increment(by: count)
+    private func succeeded(_ transaction: BatchTransaction) {
+        rows.increment(by: transaction.written)
         let refused = transaction.refused
         if refused.rows > 0 {
             dropped((refused.rows, refused.requests), reason: "database")
@@ -186,9 +186,4 @@ extension RequestLogWriter {
             "the request log cannot be written: lines wait in memory, and are sampled or dropped if that is full",
             metadata: ["error": "\(reason)"])
     }
-}
-
-/// The name of the instance was deleted right after its insertion.
-private struct MissingName: Error, CustomStringConvertible {
-    let description = "request_log_names does not keep the name of this instance"
 }

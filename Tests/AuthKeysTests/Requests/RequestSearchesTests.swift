@@ -1,9 +1,10 @@
 import AuthKeys
 import HTTPCredentials
-import KeyAdministration
 import RequestLog
 import TestSupport
 import Testing
+
+@testable import KeyAdministration
 
 @Suite("Limits of searches of the request log") struct RequestSearchesTests {
     private static func lines(_ count: Int) -> [LoggedRequest] {
@@ -33,7 +34,7 @@ import Testing
             group.addTask {
                 try await searches.export(RequestQuery(), by: .test).page.lines.count
             }
-            let cancelled = Task { try await searches.export(RequestQuery(), by: .test) }
+            let cancelled = Task { try await searches.export(RequestQuery(), by: .of("other")) }
             cancelled.cancel()
             await #expect(throws: AuthKeyError.self) { try await cancelled.value }
             log.setHeld(false)
@@ -54,11 +55,58 @@ import Testing
         let events = try await store.events(AuditQuery(action: .requestExport))
         #expect(events.count == 1 && events.first?.actorName == "exporter")
 
-        let other = try await searches.export(RequestQuery(), by: .test)
+        let other = try await searches.export(RequestQuery(), by: .of("other"))
         await #expect(throws: AuthKeyError.tooMany(.exports)) {
-            try await searches.export(RequestQuery(), by: .test)
+            try await searches.export(RequestQuery(), by: .of("third"))
         }
         _ = (export, other)
+    }
+
+    @Test("an admin key has at most half of the exports and tails, until one of its own ends")
+    func shares() async throws {
+        let searches = RequestSearches(log: InMemoryRequestLog(Self.lines(3)), trail: InMemoryStore())
+        let (one, other) = (AdminCall.of("one"), AdminCall.of("other"))
+        let export = try await searches.export(RequestQuery(), by: one)
+        await #expect(throws: AuthKeyError.tooMany(.exports, share: 1)) {
+            try await searches.export(RequestQuery(), by: one)
+        }
+        _ = try await searches.export(RequestQuery(), by: other)
+        let share = RequestSearches.tailLimit / 2
+        var tails = try (0..<share).map { _ in try searches.tail(RequestQuery(), after: nil, for: one.admin) }
+        #expect(throws: AuthKeyError.tooMany(.tails, share: share)) {
+            try searches.tail(RequestQuery(), after: nil, for: one.admin)
+        }
+        _ = try searches.tail(RequestQuery(), after: nil, for: other.admin)
+        tails.removeLast()
+        _ = try searches.tail(RequestQuery(), after: nil, for: one.admin)
+        _ = (export, tails)
+    }
+
+    @Test("exports and tails leave half of the slots to searches, however many of them wait")
+    func background() async throws {
+        let log = InMemoryRequestLog(Self.lines(3))
+        let searches = RequestSearches(log: log, trail: InMemoryStore())
+        let background = RequestSearches.searchLimit / 2
+        log.setHeld(true)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<RequestSearches.tailLimit {
+                let admin = AdminCall.of("\(number)").admin
+                group.addTask {
+                    var tail = try searches.tail(RequestQuery(), after: nil, for: admin)
+                    _ = try await tail.poll()
+                }
+            }
+            let isFull = await eventually { log.waiting == background && searches.slots.waiting > 0 }
+            #expect(isFull)
+            for _ in background..<RequestSearches.searchLimit {
+                group.addTask { _ = try await searches.search(RequestQuery(), for: .bootstrap) }
+            }
+            let areServed = await eventually { log.waiting == RequestSearches.searchLimit }
+            #expect(areServed)
+            log.setHeld(false)
+            try await group.waitForAll()
+        }
+        #expect(searches.slots.waiting == 0)
     }
 
     @Test("a request is found by its id within the scope of the admin only") func request() async throws {

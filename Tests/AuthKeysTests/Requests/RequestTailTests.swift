@@ -111,14 +111,14 @@ import Testing
 
     @Test("a tail beyond the limit is refused until another one ends") func limit() async throws {
         let searches = Self.searches(InMemoryRequestLog())
-        var tails = try (0..<RequestSearches.tailLimit).map { _ in
-            try searches.tail(RequestQuery(), after: nil, for: .bootstrap)
+        var tails = try (0..<RequestSearches.tailLimit).map { number in
+            try searches.tail(RequestQuery(), after: nil, for: AdminCall.of("\(number)").admin)
         }
         #expect(throws: AuthKeyError.tooMany(.tails)) {
-            try searches.tail(RequestQuery(), after: nil, for: .bootstrap)
+            try searches.tail(RequestQuery(), after: nil, for: AdminCall.of("another").admin)
         }
         tails.removeLast()
-        _ = try searches.tail(RequestQuery(), after: nil, for: .bootstrap)
+        _ = try searches.tail(RequestQuery(), after: nil, for: AdminCall.of("another").admin)
         #expect(tails.count == RequestSearches.tailLimit - 1)
     }
 }
