@@ -41,6 +41,7 @@ struct LimitSurfaceTests {
             let problem = try await check(token, server, [("Accept", "application/problem+json")])
             #expect(problem.headers["Content-Type"] == ["application/problem+json"])
             #expect(problem.object["status"] as? Int == 429 && problem.object["code"] as? String == "rate_limited")
+            server.requestLog.close()
             let lines = try #require(server.requestLog.rows).takeLines()
             #expect(lines.map(\.outcome) == [.allowed, .allowed, .limited, .limited, .limited, .limited])
             #expect(

@@ -10,8 +10,8 @@ import Testing
 
 /// A file that cannot grow beyond a limit, as on a full disk.
 ///
-/// The limit is one of the process, so the file begins beyond the size of any other file. The beginning has no blocks on
-/// the disk.
+/// The limit is one of the process, so the file begins beyond the size of any other file. The beginning has no blocks
+/// on the disk.
 private struct LimitedFile {
     private static let start: off_t = 1 << 40
 

@@ -42,8 +42,8 @@ struct LineFile {
 
     private static func count(_ bytes: ArraySlice<UInt8>) -> Int { bytes.count { $0 == lineFeed } }
 
-    /// Removes the last bytes that were written. Returns false if that is impossible: for a pipe, and if another process
-    /// has appended to the file since.
+    /// Removes the last bytes that were written. Returns false if that is impossible: for a pipe, and if another
+    /// process has appended to the file since.
     private func removeLast(_ count: Int) -> Bool {
         // The offset of the descriptor is the end of its last write.
         let end = isShared ? -1 : lseek(descriptor, 0, SEEK_CUR)
