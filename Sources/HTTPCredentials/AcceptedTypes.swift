@@ -13,8 +13,8 @@ public struct AcceptedTypes: Sendable {
 
     public init() {}
 
-    /// True if the client names `application/problem+json`, and prefers it to `application/json`. Of two equal ones, the
-    /// client prefers the one that it names first.
+    /// True if the client names `application/problem+json`, and prefers it to `application/json`. Of two equal ones,
+    /// the client prefers the one that it names first.
     public var prefersProblem: Bool {
         problem.specificity == 2 && problem.quality > 0
             && (problem.quality, -problem.offset) > (json.quality, -json.offset)

@@ -125,8 +125,8 @@ public struct PostgresVerification: Sendable {
         follower.resync(order)
     }
 
-    /// Follows the changes from a watermark on, exchanges limits, records usage and writes heartbeats, until the task is
-    /// cancelled. Call `end` afterwards.
+    /// Follows the changes from a watermark on, exchanges limits, records usage and writes heartbeats, until the task
+    /// is cancelled. Call `end` afterwards.
     /// - Parameter identity: the identity of this instance; nil if it writes no heartbeats.
     public func follow(from watermark: Watermark, as identity: InstanceIdentity? = nil) async {
         await withTaskGroup(of: Void.self) { group in

@@ -121,8 +121,8 @@ extension AuthKeyService {
 
     private typealias Applied = (id: LimitID, rule: LimitRule, holder: LimitHolder?, isShared: Bool)
 
-    /// Returns the limits of a key, of its plan, and of its owner and all owners above it. A limit of the key replaces the plan's limit of the
-    /// same name.
+    /// Returns the limits of a key, of its plan, and of its owner and all owners above it. A limit of the key replaces
+    /// the plan's limit of the same name.
     private func applied(to key: AuthKey) async throws(AuthKeyError) -> [Applied] {
         var found = key.limits.map { Applied(.level(of: $0, for: key.id), $0, nil, false) }
         if let plan = key.plan {
