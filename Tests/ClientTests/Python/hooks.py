@@ -51,6 +51,10 @@ def filter_case(context, case):
         return False
     if "address" in query and not is_network(query["address"]):
         return False
+    # The limits that a request names or defines have different names.
+    questions = [body, *(part for part in body.get("requests") or [] if isinstance(part, dict))]
+    if not all(map(have_different_names, questions)):
+        return False
     # The number of steps is limited, and depends on three parameters.
     if case.path.endswith("/requests/stats") and ("since" in query or "until" in query):
         return False
@@ -63,6 +67,11 @@ def moment(text):
         return datetime.datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
     except (AttributeError, ValueError):
         return None
+
+
+def have_different_names(question):
+    names = [limit.get("name") for limit in question.get("limits") or question.get("ratelimits") or []]
+    return len(set(names)) == len(names)
 
 
 def is_network(text):
