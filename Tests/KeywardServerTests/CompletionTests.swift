@@ -51,7 +51,7 @@ struct CompletionTests {
     /// Command lines, and the suggestions at the end of each.
     static let lines: [(line: String, offered: Set<String>)] = [
         ("keyward key", ["keys"]),
-        ("keyward keys cr", ["create"]),
+        ("keyward keys cr", ["create", "credits"]),
         ("keyward keys create --own", ["--owner"]),
         ("keyward keys list --status ", ["active", "disabled", "deactivated", "expired"]),
         ("keyward keys list --sort -na", ["-name"]),

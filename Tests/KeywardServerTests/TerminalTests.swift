@@ -181,7 +181,7 @@ struct TerminalTests {
         #expect(events?.count == 6, "\(listed)")
         // It may be meant as everything.
         let empty = try await KeywardProcess.run(["audit", "list", "--since", "0", "--json"], environment: environment)
-        #expect(empty.status == 2 && empty.output.isEmpty, "\(empty)")
+        #expect(empty.status == 4 && empty.output.isEmpty && empty.error.contains("since must be"), "\(empty)")
         _ = try await instance.stop()
         try await database.drop()
     }
