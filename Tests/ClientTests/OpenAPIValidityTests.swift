@@ -107,8 +107,18 @@ struct OpenAPIValidityTests {
                     } else if command.contains("/requests/") {
                         try await Self.request(in: database)
                     } else {
-                        try await keyward.create("of a command").id
+                        // The shell makes {name} the name of a limit, or of a plan.
+                        try await keyward.create(
+                            "of a command",
+                            #","limits":[{"name":"name","limit":5,"per":"1m"}],"credits":{"remaining":5}"#
+                        ).id
                     }
+                if command.hasPrefix("curl \""), command.contains("/plans/{name}") {
+                    let plan = try await keyward.send(
+                        .PUT, keyward.control + "/admin/api/v1/plans/name", key: keyward.adminKey,
+                        body: #"{"limits":[]}"#)
+                    #expect(plan.status == 201, "\(plan.text)")
+                }
                 if command.contains("-X DELETE"), !command.contains("previous-secret") {
                     _ = try await keyward.admin(.POST, "/\(id)/deactivate")
                 }
