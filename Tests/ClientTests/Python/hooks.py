@@ -55,6 +55,13 @@ def filter_case(context, case):
     questions = [body, *(part for part in body.get("requests") or [] if isinstance(part, dict))]
     if not all(map(have_different_names, questions)):
         return False
+    if not all(map(is_limit, body.get("limits") or [])):
+        return False
+    # The day is that of a month, and only a refill that adds has a maximum.
+    credits = body.get("credits") if isinstance(body.get("credits"), dict) else {}
+    refill = credits.get("refill") or {}
+    if "maximum" in refill and refill.get("mode") != "add" or "day" in refill and refill.get("every") != "month":
+        return False
     # The number of steps is limited, and depends on three parameters.
     if case.path.endswith("/requests/stats") and ("since" in query or "until" in query):
         return False
@@ -67,6 +74,18 @@ def moment(text):
         return datetime.datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
     except (AttributeError, ValueError):
         return None
+
+
+def is_limit(limit):
+    """Returns true unless the members of a limit exclude each other, or its period or a pattern is out of range."""
+    if not all(re.fullmatch(r"(\*|[A-Z-]{1,32}) /[a-z0-9/]*(/\*\*)?", text) for text in limit.get("match") or []):
+        return False
+    if "concurrent" in limit:
+        return not {"limit", "per", "burst"} & limit.keys()
+    period = re.fullmatch(r"([0-9]+)(ms|s|m|h)", limit.get("per", ""))
+    if not period:
+        return "burst" not in limit
+    return 1 <= int(period[1]) * SECONDS[period[2]] <= 3_600
 
 
 def have_different_names(question):
