@@ -95,8 +95,7 @@ struct RequestLogFaultTests {
             try await fixture.writing(
                 log, as: PostgresTarget(proxy.connectionString), settings: ConnectionSettings(queryTimeout: .seconds(2))
             ) {
-                // The last line: the proxy does not pass the response that begins another COPY.
-                proxy.set(fault, after: "/lost9")
+                proxy.set(fault, after: "/lost3")
                 log.note(0..<10, prefix: "lost")
                 try await eventually("the fault") { proxy.faults > 0 }
                 proxy.set(nil)
@@ -119,12 +118,13 @@ struct RequestLogFaultTests {
             try await fixture.writing(
                 log, as: PostgresTarget(proxy.connectionString), settings: ConnectionSettings(queryTimeout: .seconds(2))
             ) {
-                proxy.set(fault, after: "/lost3")
+                // The last line: the proxy does not pass the response that begins another COPY.
+                proxy.set(fault, after: "/lost9")
                 log.note(0..<10, prefix: "lost")
                 // All lines are refused together, and those that were accepted one by one are committed.
                 try await eventually("the commit") {
-                    let written = try await fixture.count("path LIKE '/lost%'")
-                    return proxy.faults > 0 && written > 0
+                    let count = try await fixture.count("path LIKE '/lost%'")
+                    return count > 0 && proxy.faults > 0
                 }
                 proxy.set(nil)
                 log.note(0..<10, prefix: "other")
