@@ -3,12 +3,6 @@ import Glibc
 /// The limits of a key: its own, those of its plan, and those of its owner and of all owners above it. Borrowed for the
 /// duration of a call.
 struct ApplicableLimits {
-    /// The place where a limit is defined.
-    enum Source {
-        case key, plan
-        case owner([UInt8])
-    }
-
     private let key: LimitID
     private let own: UnsafeRawBufferPointer
     private let plan: UnsafeRawBufferPointer
@@ -36,15 +30,15 @@ struct ApplicableLimits {
         return count
     }
 
-    /// Calls `body` with each limit, the identifier of its level, and its source. A limit of the key replaces the
-    /// plan's limit of the same name.
+    /// Calls `body` with each limit and the identifier of its level. A limit of the key replaces the plan's limit of
+    /// the same name.
     @inline(__always)
-    func visit(_ body: (LimitView, LimitID, Source) -> Void) {
-        LimitBytes.forEach(in: own) { body($0, key ^ $0.id, .key) }
-        if !plan.isEmpty { visitPlan { body($0, key ^ $0.id, .plan) } }
+    func visit(_ body: (LimitView, LimitID) -> Void) {
+        LimitBytes.forEach(in: own) { body($0, key ^ $0.id) }
+        if !plan.isEmpty { visitPlan { body($0, key ^ $0.id) } }
         owners.withEntries(of: owner) { entry in
             entry.limits.withUnsafeBytes { limits in
-                _ = LimitBytes.forEach(in: limits) { body($0, entry.id ^ $0.id, .owner(entry.owner)) }
+                _ = LimitBytes.forEach(in: limits) { body($0, entry.id ^ $0.id) }
             }
         }
     }

@@ -40,7 +40,7 @@ struct LimitTaking {
 
     @inline(__always)
     mutating func take(_ limits: ApplicableLimits) {
-        limits.visit { limit, id, _ in
+        limits.visit { limit, id in
             let definition = limit.definition
             guard let terms = LimitTerms(definition), let cost = cost(of: limit) else { return }
             add(take(limit, definition, terms, id: id, cost: cost))
@@ -105,7 +105,7 @@ struct LimitTaking {
     // MARK: - Concurrency
 
     mutating func takeSlots(_ limits: ApplicableLimits) {
-        limits.visit { limit, id, _ in
+        limits.visit { limit, id in
             let definition = limit.definition
             guard definition.isConcurrency, let cost = cost(of: limit) else { return }
             let peeks = cost == 0 || refusal != nil
