@@ -95,6 +95,27 @@ BEGIN
 END
 $$;
 
+-- One row, which every change of a plan or of an owner's limits gives another value. Instances read all plans and owner limits only if it
+-- has changed. The value is random: after a restore, it equals an earlier one only if the limits do.
+CREATE TABLE limit_revision (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    value uuid NOT NULL
+);
+INSERT INTO limit_revision (value) VALUES (gen_random_uuid());
+
+CREATE FUNCTION limits_revise() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM set_config('search_path', format('pg_catalog, %I, pg_temp', TG_TABLE_SCHEMA), true);
+    INSERT INTO limit_revision (value) VALUES (gen_random_uuid()) ON CONFLICT (single) DO UPDATE SET value = excluded.value;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER limit_plans_revise AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON limit_plans
+    FOR EACH STATEMENT EXECUTE FUNCTION limits_revise();
+CREATE TRIGGER owner_limits_revise AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON owner_limits
+    FOR EACH STATEMENT EXECUTE FUNCTION limits_revise();
 CREATE TRIGGER limit_plans_stamp BEFORE UPDATE ON limit_plans FOR EACH ROW EXECUTE FUNCTION limits_stamp();
 CREATE TRIGGER owner_limits_stamp BEFORE UPDATE ON owner_limits FOR EACH ROW EXECUTE FUNCTION limits_stamp();
 
@@ -127,7 +148,7 @@ BEGIN
             ('auth_key_secrets', 'auth_key_secrets_stamp'), ('auth_key_tombstones', 'auth_key_tombstones_refuse_truncate'),
             ('audit_events', 'audit_events_refuse'), ('audit_events', 'audit_events_stamp'), ('audit_seals', 'audit_seals_check'),
             ('audit_seals', 'audit_seals_refuse'), ('admin_keys', 'admin_keys_stamp'), ('limit_plans', 'limit_plans_stamp'),
-            ('owner_limits', 'owner_limits_stamp')
+            ('owner_limits', 'owner_limits_stamp'), ('limit_plans', 'limit_plans_revise'), ('owner_limits', 'owner_limits_revise')
         ) wanted (relation, name)
         LEFT JOIN pg_class c ON c.relname = wanted.relation AND c.relnamespace = room
         LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = wanted.name AND t.tgenabled IN ('O', 'A')
@@ -143,7 +164,7 @@ BEGIN
             ('admin_keys', 'admin_keys_digest_key'), ('feed_epochs', 'feed_epochs_pkey'),
             ('keyward_migrations', 'keyward_migrations_pkey'), ('limit_plans', 'limit_plans_pkey'),
             ('owner_limits', 'owner_limits_pkey'), ('limit_quotas', 'limit_quotas_pkey'),
-            ('auth_key_credits', 'auth_key_credits_pkey')
+            ('auth_key_credits', 'auth_key_credits_pkey'), ('limit_revision', 'limit_revision_pkey')
         ) wanted (relation, name)
         LEFT JOIN pg_class c ON c.relname = wanted.relation AND c.relnamespace = room
         LEFT JOIN pg_constraint k ON k.conrelid = c.oid AND k.conname = wanted.name AND k.convalidated

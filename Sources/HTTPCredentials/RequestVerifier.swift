@@ -139,6 +139,9 @@ public struct RequestVerifier: Sendable {
     /// True if decisions are recorded.
     public var isRecording: Bool { recorder != nil }
 
+    /// Gives back the slots of a request that ended.
+    public func release(_ slots: inout LimitTicket) { verifier.release(&slots) }
+
     /// Counts the use of a key by a request that it admitted.
     public func countUse(of key: AdmittedKey, by request: IncomingRequest) {
         usage?.count(key.digest, of: key.id, at: key.verifiedAt, address: request.address, agent: request.agent)

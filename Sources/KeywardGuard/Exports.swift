@@ -1,4 +1,5 @@
 @_exported public import struct AuthKeys.KeyID
+@_exported public import struct AuthKeys.LimitOptions
 @_exported public import struct AuthKeys.Principal
 @_exported public import struct AuthKeys.ScopeRequirement
 @_exported public import struct AuthKeys.Timestamp

@@ -9,8 +9,8 @@ import NIOCore
 ///
 /// `KeyVerification` creates it. Handlers read the caller from `context.principal`. They get the request unchanged,
 /// with its credential. If a request passes several of these middlewares, each decides. Only the first counts the use
-/// of the key, and takes units from its limits. Responses of the app get the fields that state what is left. Responses
-/// that the app throws as errors do not.
+/// of the key, and takes units from its limits. It holds a slot of concurrency limits until the body of the response is
+/// sent. Responses of the app get the fields that state what is left. Responses that the app throws as errors do not.
 public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMiddleware {
     private let requests: RequestVerifier
     private let scopes: ScopeRequirement
@@ -72,12 +72,22 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
         var context: Context
         /// The limits of the key, after the request.
         var limits: [LimitStatus] = []
+        /// The slots that the request holds; nil for none.
+        var slots: HeldSlots?
 
-        /// Returns a response with the fields that state the limits.
+        /// Returns a response with the fields that state the limits. The request holds its slots until the body of the
+        /// response is sent.
         func stated(in response: Response) -> Response {
             if limits.isEmpty { return response }
             var response = response
             response.headers.add(limits)
+            if let slots {
+                let body = response.body
+                response.body = ResponseBody(contentLength: body.contentLength) { writer in
+                    defer { slots.release() }
+                    try await body.write(writer)
+                }
+            }
             return response
         }
     }
@@ -89,6 +99,7 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
         var admitted = Admitted(context: context)
         if isOptional, incoming.credential == .none { return admitted }
         var incoming = incoming
+        incoming.spending.holdsSlots = true
         if context.principal != nil { incoming.spending = .none }
         let outcome = await requests.decide(incoming)
         if let error = KeyVerificationError(outcome) { throw error }
@@ -96,6 +107,7 @@ public struct KeyVerificationMiddleware<Context: KeyedRequestContext>: RouterMid
             if context.principal == nil { requests.countUse(of: key, by: incoming) }
             admitted.context.principal = profile.principal
             admitted.limits = profile.limits
+            if !profile.slots.isEmpty { admitted.slots = HeldSlots(profile.slots, of: requests) }
         }
         admitted.decision = RequestDecision(outcome)
         return admitted

@@ -1,4 +1,4 @@
-import AuthKeys
+public import AuthKeys
 import AuthKeysPostgres
 public import HTTPCredentials
 public import KeywardGuard
@@ -37,6 +37,7 @@ public final class Keyward: KeyVerification {
     ///   - usageInterval: the interval of writing usage counts to the database; nil to write none.
     ///   - logsRequests: true to write a line for each request into the request log, without its query.
     ///   - logsAddresses: false to keep the addresses of clients out of these lines.
+    ///   - limits: the options of limits, as the settings `KEYWARD_LIMITS` and others of `keyward serve`.
     ///   - instanceName: the name of this app in the list of instances, 1 to 64 printable characters, which should stay
     ///     the same after a restart; nil for the names of the host and of the program.
     ///   - allowsNewerSchema: true to start on the tables of a newer Keyward. Its keys may have limits that this build
@@ -45,7 +46,7 @@ public final class Keyward: KeyVerification {
         database: String, listenDatabase: String? = nil, options: KeywardOptions = KeywardOptions(),
         maxStaleness: Duration = .seconds(3_600), databaseWait: Duration = .seconds(30),
         usageInterval: Duration? = .seconds(30), logsRequests: Bool = true, logsAddresses: Bool = true,
-        instanceName: String? = nil, allowsNewerSchema: Bool = false,
+        limits: LimitOptions = LimitOptions(), instanceName: String? = nil, allowsNewerSchema: Bool = false,
         logger: Logger
     ) throws(KeywardError) {
         let target = try Self.target(database, "database")
@@ -56,7 +57,8 @@ public final class Keyward: KeyVerification {
         }
         let name = try Self.name(instanceName)
         verification = PostgresVerification(
-            target: target, direct: listen, maxStaleness: maxStaleness, usageInterval: usageInterval, logger: logger)
+            target: target, direct: listen, maxStaleness: maxStaleness, usageInterval: usageInterval, limits: limits,
+            logger: logger)
         let identity = InstanceIdentity(id: verification.instanceID, name: name, kind: .middleware)
         self.identity = identity
         direct = listen ?? target

@@ -298,7 +298,8 @@ struct LimitStoreTests {
     @Test("definitions have all plans and owners, and mark corrupt ones")
     func definitions() async throws {
         try await with { store, fixture in
-            #expect(try await store.definitions() == LimitDefinitions())
+            let empty = try #require(try await store.definitions(unless: nil))
+            #expect(empty.plans.isEmpty && empty.owners.isEmpty)
             try await fixture.sql(
                 """
                 INSERT INTO limit_plans (name, limits) VALUES ('gold', '[{"name":"day","limit":5,"per":"day"}]'),
@@ -308,16 +309,38 @@ struct LimitStoreTests {
                 """)
             let day = try #require(LimitRule("day", .quota(.day), limit: 5))
             let all = try #require(LimitRule("all", .concurrent, limit: 5))
+            let found = try #require(try await store.definitions(unless: empty.revision))
             #expect(
-                try await store.definitions()
-                    == LimitDefinitions(
-                        plans: [
-                            SharedDefinition("broken", limits: nil), SharedDefinition("gold", limits: [day]),
-                            SharedDefinition("none", limits: []),
-                        ],
-                        owners: [
-                            SharedDefinition("acme/a", limits: [all]), SharedDefinition("acme/b", limits: nil),
-                        ]))
+                found.plans == [
+                    SharedDefinition("broken", limits: nil), SharedDefinition("gold", limits: [day]),
+                    SharedDefinition("none", limits: []),
+                ])
+            #expect(
+                found.owners == [
+                    SharedDefinition("acme/a", limits: [all]), SharedDefinition("acme/b", limits: nil),
+                ])
+        }
+    }
+
+    @Test(
+        "each change of plans and owner limits changes the revision",
+        arguments: [
+            "UPDATE limit_plans SET description = 'x'", "DELETE FROM limit_plans", "TRUNCATE owner_limits",
+            "INSERT INTO owner_limits (owner, limits) VALUES ('b', '[]')",
+        ])
+    func revision(_ statement: String) async throws {
+        try await with { store, fixture in
+            try await fixture.sql(
+                """
+                INSERT INTO limit_plans (name, limits) VALUES ('gold', '[]');
+                INSERT INTO owner_limits (owner, limits) VALUES ('a', '[]')
+                """)
+            let first = try #require(try await store.definitions(unless: nil)?.revision)
+            #expect(try await store.definitions(unless: first) == nil)
+            try await fixture.sql(statement)
+            let second = try #require(try await store.definitions(unless: first)?.revision)
+            #expect(second != first)
+            #expect(try await store.definitions(unless: second) == nil)
         }
     }
 

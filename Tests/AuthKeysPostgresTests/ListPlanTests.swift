@@ -213,7 +213,7 @@ struct ListPlanTests {
         (KeyQuery(status: .disabled), ["auth_keys_disabled"]),
         (KeyQuery(status: .expired), ["auth_keys_end", "auth_key_usage_end_month"]),
         (KeyQuery(expiringWithin: .seconds(3_600)), ["auth_keys_end", "auth_key_usage_end_month"]),
-        (KeyQuery(unusedFor: .seconds(60)), ["auth_key_usage_latest"]),
+        (KeyQuery(unusedFor: .seconds(3_600)), ["auth_key_usage_latest"]),
         (KeyQuery(owner: OwnerFilter("owner 7")), ["auth_keys_owner"]),
         (KeyQuery(status: .active, owner: OwnerFilter("owner 7")), ["auth_keys_owner"]),
         (KeyQuery(owner: OwnerFilter("owner 7", includesBelow: true)), ["auth_keys_owner"]),

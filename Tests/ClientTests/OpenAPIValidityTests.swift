@@ -116,7 +116,7 @@ struct OpenAPIValidityTests {
                 if command.hasPrefix("curl \""), command.contains("/plans/{name}") {
                     let plan = try await keyward.send(
                         .PUT, keyward.control + "/admin/api/v1/plans/name", key: keyward.adminKey,
-                        body: #"{"limits":[]}"#)
+                        body: #"{"limits":[{"name":"minute","limit":5,"per":"1m"}]}"#)
                     #expect(plan.status == 201, "\(plan.text)")
                 }
                 if command.contains("-X DELETE"), !command.contains("previous-secret") {

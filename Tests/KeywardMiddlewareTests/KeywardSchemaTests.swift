@@ -168,7 +168,7 @@ struct KeywardSchemaTests {
             }
             try await Psql.run(
                 """
-                REVOKE ALL ON instances, limit_levels, limit_quotas, limit_slots, limit_plans, owner_limits, auth_key_credits
+                REVOKE ALL ON instances, limit_levels, limit_quotas, limit_revision, limit_slots, limit_plans, owner_limits, auth_key_credits
                 FROM \(role)
                 """, on: server.connectionString)
             #expect(try await refusal(theirs) == nil)

@@ -39,4 +39,43 @@ struct MiddlewareLimitTests {
             }
         }
     }
+
+    @Test("a request holds a slot until its response is sent, and gives it back if the app throws")
+    func slots() async throws {
+        let keyward = TestKeyward()
+        let limit = try #require(LimitRule("at-a-time", .concurrent, limit: 1))
+        let key = try keyward.issue(limits: [limit])
+        let router = Router(context: AppContext.self)
+        let (began, begin) = AsyncStream.makeStream(of: Void.self)
+        let (mayEnd, end) = AsyncStream.makeStream(of: Void.self)
+        router.add(middleware: keyward.keys())
+        router.get("now") { _, _ in "now" }
+        router.get("throws") { _, _ -> String in throw HTTPError(.conflict) }
+        router.get("slow") { _, _ in
+            Response(
+                status: .ok,
+                body: ResponseBody { writer in
+                    begin.yield()
+                    for await _ in mayEnd { break }
+                    try await writer.finish(nil)
+                })
+        }
+        let application = Application(responder: router.buildResponder(), logger: silent)
+        try await application.test(.router) { client in
+            func status(_ path: String) async throws -> HTTPResponse.Status {
+                try await client.execute(uri: path, method: .get, headers: key.headers) { $0.status }
+            }
+            for _ in 0..<3 {
+                #expect(try await status("/now") == .ok)
+                #expect(try await status("/throws") == .conflict)
+            }
+            async let slow = status("/slow")
+            for await _ in began { break }
+            #expect(try await status("/now") == .tooManyRequests)
+            end.yield()
+            let first = try await slow
+            #expect(first == .ok)
+            #expect(try await status("/now") == .ok)
+        }
+    }
 }

@@ -72,6 +72,9 @@ public final class InMemoryLimits: LimitStore {
     /// Loses all levels, as a crash of the database does.
     public func removeRows() { state.withLock { $0.rows = [:] } }
 
+    /// Gives all units of a limit back, as a reset by an admin does.
+    public func reset(_ id: LimitID) { state.withLock { $0.rows[id]?.reset() } }
+
     public subscript(credits key: KeyID) -> Credits? {
         get { state.withLock { $0.credits[key] } }
         set { state.withLock { $0.credits[key] = newValue } }
@@ -163,7 +166,7 @@ public final class InMemoryLimits: LimitStore {
         }
     }
 
-    public func definitions() async throws(StoreError) -> LimitDefinitions {
+    public func definitions(unless known: KeyID?) async throws(StoreError) -> LimitDefinitions? {
         try await attempt { $0.definitions }
     }
 

@@ -59,10 +59,10 @@ extension InMemoryStore {
 
     public func reset(
         _ level: LimitID, of rule: LimitRule, for key: KeyID, by call: AdminCall
-    ) async throws(StoreError) -> Bool {
+    ) async throws(StoreError) -> ChangedKey? {
         let now = time.now()
         return try read { state in
-            guard var row = state.row(key, for: call) else { return false }
+            guard var row = state.row(key, for: call) else { return nil }
             state.keep(&row, now: now)
             var changes = AuditChanges()
             changes.set("limit", to: .string(rule.name))
@@ -71,7 +71,7 @@ extension InMemoryStore {
                     NewAuditEvent(
                         call, .keyResetLimit, subject: key, owner: row.attributes.owner, changes: changes)
                 ], now: now)
-            return true
+            return ChangedKey(key: Self.authKey(row, now: now), entries: Self.entries(row))
         }
     }
 

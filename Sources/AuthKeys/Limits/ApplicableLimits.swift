@@ -30,15 +30,15 @@ struct ApplicableLimits {
         return count
     }
 
-    /// Calls `body` with each limit and the identifier of its level. A limit of the key replaces the plan's limit of
-    /// the same name.
+    /// Calls `body` with each limit, the identifier of its level, and true if other keys share the level. A limit of
+    /// the key replaces the plan's limit of the same name.
     @inline(__always)
-    func visit(_ body: (LimitView, LimitID) -> Void) {
-        LimitBytes.forEach(in: own) { body($0, key ^ $0.id) }
-        if !plan.isEmpty { visitPlan { body($0, key ^ $0.id) } }
+    func visit(_ body: (LimitView, LimitID, Bool) -> Void) {
+        LimitBytes.forEach(in: own) { body($0, key ^ $0.id, false) }
+        if !plan.isEmpty { visitPlan { body($0, key ^ $0.id, false) } }
         owners.withEntries(of: owner) { entry in
             entry.limits.withUnsafeBytes { limits in
-                _ = LimitBytes.forEach(in: limits) { body($0, entry.id ^ $0.id) }
+                _ = LimitBytes.forEach(in: limits) { body($0, entry.id ^ $0.id, true) }
             }
         }
     }

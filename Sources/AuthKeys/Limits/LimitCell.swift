@@ -59,13 +59,22 @@ struct LimitCell: SharedCell {
     /// True if the row may be missing.
     private var lacksRow = true
     private(set) var isAway = false
+    /// The version of the key that has the limit; 0 for a limit that keys share. A reset of the limit raises it.
+    private var version: UInt32
+    /// True from a change of the key until an answer to a question after it.
+    private(set) var isOutdated = false
+    /// True if the key changed while a question was under way.
+    private var hasChangedWhileAsking = false
     /// True while the table lists the cell as one that is to ask.
     var isListed = false
 
     /// Creates the cell of a limit that is full as far as this instance can know.
     /// - Parameter cost: the cost of the first request, which fits if the burst allows it.
-    init(id: LimitID, terms: LimitTerms, opening cost: Double = 1, at now: Double, in circumstances: LimitCircumstances)
-    {
+    init(
+        id: LimitID, terms: LimitTerms, version: UInt32 = 0, opening cost: Double = 1, at now: Double,
+        in circumstances: LimitCircumstances
+    ) {
+        self.version = version
         self.id = id
         self.terms = terms
         overdraft = max(1, min(cost, terms.burst), terms.burst / circumstances.instances)
@@ -187,6 +196,20 @@ struct LimitCell: SharedCell {
         sentAt = -.infinity
     }
 
+    /// Learns the version of the key. After a change, the row may have been reset, and the cell asks at once.
+    @inline(__always)
+    mutating func accept(version: UInt32) {
+        if version != self.version { follow(version) }
+    }
+
+    @inline(never)
+    private mutating func follow(_ version: UInt32) {
+        self.version = version
+        isOutdated = true
+        hasChangedWhileAsking = isAsking
+        sentAt = -.infinity
+    }
+
     /// The overdraft after an answer: a part of the share of what is left, without what is overdrawn already.
     private func permittedOverdraft(in circumstances: LimitCircumstances) -> Double {
         if isAlone(circumstances) { return min(available, terms.burst - lease) - debt }
@@ -231,6 +254,7 @@ struct LimitCell: SharedCell {
     /// The moment from which the cell has a question; infinite for none.
     func asksAt(in circumstances: LimitCircumstances) -> Double {
         if isAsking || isAway { return .infinity }
+        if isOutdated { return sentAt + LimitTerms.gap }
         if isQuiet(circumstances) {
             return terms.period != nil && debt > 0 ? expires - terms.hold + Self.quietTime : .infinity
         }
@@ -286,6 +310,8 @@ struct LimitCell: SharedCell {
         refresh(at: now, in: circumstances)
         isAsking = false
         lacksRow = false
+        isOutdated = hasChangedWhileAsking
+        hasChangedWhileAsking = false
         let isOfPast = acceptPeriod(of: answer, at: now, in: circumstances)
         sentDebt = 0
         if isOfPast { return }
@@ -329,6 +355,7 @@ struct LimitCell: SharedCell {
     mutating func fail(lacksRow: Bool) {
         isAsking = false
         hasRolledWhileAsking = false
+        hasChangedWhileAsking = false
         if lacksRow {
             self.lacksRow = true
             expires = -.infinity
@@ -359,6 +386,10 @@ struct LimitCell: SharedCell {
     }
 
     // MARK: - The state for responses
+
+    /// The units that this instance took and has not reported, without those that it leased and has not taken. Call
+    /// `refresh` before.
+    var beyondRow: Double { debt + sentDebt - lease }
 
     /// The units that are left, as far as the instance knows. Below zero if the limit is overdrawn. Call `refresh`
     /// before.

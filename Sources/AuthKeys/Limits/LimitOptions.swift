@@ -23,7 +23,7 @@ public struct LimitOptions: Sendable, Equatable {
     public enum FirstUse: String, Sendable, CaseIterable {
         /// The request is admitted and debited at once. Credits are overspent by at most one request per instance.
         case trust
-        /// The request is refused until credits are leased. The caller may try again.
+        /// The request waits until credits are leased. They are never overspent.
         case wait
     }
 

@@ -42,6 +42,9 @@ package struct LimitRow: Sendable, Equatable {
             periodEnds: period.map { $0.upperBound - now })
     }
 
+    /// Gives all units back, as a reset by an admin does. The demand stays.
+    package mutating func reset() { level = 0 }
+
     /// Returns the units to lease: at most the share of what is left, but at least one.
     private static func grant(_ want: Double, of available: Double, share: Double, level: Double) -> Double {
         if want < 0 { return max(want, -level) }

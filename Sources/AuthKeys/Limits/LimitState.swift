@@ -9,6 +9,8 @@ struct LimitState {
     var reset: Double?
     /// Nil if the cost fits now or never, or if that time is unknown.
     var retryAfter: Double?
+    /// True if the cost does not fit, but an admin may have reset the limit.
+    var awaitsAnswer = false
 
     /// Returns the whole units that are left: fewer than the cost that does not fit.
     func units(missing cost: Int64) -> Int64 {
@@ -20,16 +22,20 @@ struct LimitState {
 
 extension Limiter {
     /// Takes units of one limit.
+    /// - Parameter version: the version of the key that has the limit; nil for a limit that keys share.
     @inline(__always)
     func take(
-        _ id: LimitID, terms: LimitTerms, cost: Int64, at now: Double, in circumstances: LimitCircumstances
+        _ id: LimitID, terms: LimitTerms, version: UInt32? = nil, cost: Int64, at now: Double,
+        in circumstances: LimitCircumstances
     ) -> LimitState {
         let cost = Double(cost)
         let found = limits.withCell(
             id, at: now, in: circumstances,
-            orCreate: LimitCell(id: id, terms: terms, opening: cost, at: now, in: circumstances)
+            orCreate: LimitCell(
+                id: id, terms: terms, version: version ?? 0, opening: cost, at: now, in: circumstances)
         ) { cell in
             cell.adapt(to: terms, in: circumstances)
+            if let version { cell.accept(version: version) }
             let taken = cell.take(cost, in: circumstances)
             return state(of: cell, taken: taken, fits: taken != nil, cost: cost, at: now, in: circumstances)
         }
@@ -44,12 +50,14 @@ extension Limiter {
 
     /// Returns the state of one limit without taking units. An unknown limit is full.
     func peek(
-        _ id: LimitID, terms: LimitTerms, cost: Int64, at now: Double, in circumstances: LimitCircumstances
+        _ id: LimitID, terms: LimitTerms, version: UInt32? = nil, cost: Int64, at now: Double,
+        in circumstances: LimitCircumstances
     ) -> LimitState {
         let cost = Double(max(1, cost))
         let found = limits.withExistingCell(id) { cell in
             cell.refresh(at: now, in: circumstances)
             cell.adapt(to: terms, in: circumstances)
+            if let version { cell.accept(version: version) }
             let fits = cell.fits(cost, in: circumstances) || circumstances.away == .open
             return state(of: cell, taken: nil, fits: fits, cost: cost, at: now, in: circumstances)
         }
@@ -66,7 +74,8 @@ extension Limiter {
         return LimitState(
             taken: taken, fits: fits, remaining: remaining, reset: cell.reset(at: now, remaining: remaining),
             retryAfter: fits
-                ? nil : jittered(cell.retryAfter(cost, at: now, remaining: remaining, in: circumstances)))
+                ? nil : jittered(cell.retryAfter(cost, at: now, remaining: remaining, in: circumstances)),
+            awaitsAnswer: !fits && cell.isOutdated)
     }
 
     /// Adds up to a tenth, at most 10 s, so that clients that were refused together do not return together.

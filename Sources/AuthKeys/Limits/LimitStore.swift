@@ -12,7 +12,9 @@ public protocol LimitStore: Sendable {
     /// Renews the slots of an instance in concurrency limits. They become void unless renewed within 10 s.
     func renewSlots(_ questions: [SlotQuestion], of instance: KeyID) async throws(StoreError) -> [SlotAnswer]
     /// Returns all plans and all owner limits.
-    func definitions() async throws(StoreError) -> LimitDefinitions
+    /// - Parameter known: the revision that the caller knows; nil to read them in any case.
+    /// - Returns: nil if they still have that revision.
+    func definitions(unless known: KeyID?) async throws(StoreError) -> LimitDefinitions?
     /// Removes the rows of limits that are full.
     func prune() async throws(StoreError)
 }
@@ -155,10 +157,13 @@ public struct SlotAnswer: Sendable, Equatable {
 public struct LimitDefinitions: Sendable, Equatable {
     public let plans: [SharedDefinition]
     public let owners: [SharedDefinition]
+    /// A value that differs after each change; nil if the store has none.
+    public let revision: KeyID?
 
-    public init(plans: [SharedDefinition] = [], owners: [SharedDefinition] = []) {
+    public init(plans: [SharedDefinition] = [], owners: [SharedDefinition] = [], revision: KeyID? = nil) {
         self.plans = plans
         self.owners = owners
+        self.revision = revision
     }
 }
 

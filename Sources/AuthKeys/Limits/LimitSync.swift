@@ -11,8 +11,10 @@ public final class LimitSync: Sendable {
     static let interval = Duration.milliseconds(250)
     /// The time without a response after which the database counts as absent.
     static let timeout = 1.0
-    /// The maximum age of the definitions.
+    /// The maximum time between two looks for changed definitions.
     static let definitionAge = Duration.seconds(10)
+    /// The number of looks after which the definitions are read in any case.
+    private static let looksBetweenReads = 30
     /// The time between two removals of full rows.
     static let pruneInterval = 600.0
 
@@ -24,9 +26,12 @@ public final class LimitSync: Sendable {
         var nextPrune = LimitSync.pruneInterval
         var hasFailed = false
         var definitionsFailed = false
+        /// The number of the last look for changed definitions, and that of the look that gave the present ones.
+        var looks = (last: 0, accepted: 0)
+        var revision: KeyID?
     }
 
-    private let limiter: Limiter
+    public let limiter: Limiter
     private let store: any LimitStore
     private let instance: KeyID
     private let instances: @Sendable () -> Int?
@@ -61,10 +66,24 @@ public final class LimitSync: Sendable {
     /// Requests a read of the definitions, because a plan or an owner's limits may have changed.
     public func refreshDefinitions() { refresh.yield() }
 
-    /// Reads the definitions. An instance must not serve before the first read: keys of plans would be refused. A
-    /// failure keeps the previous ones.
+    /// Reads the definitions if they have changed. An instance must not serve before the first read: keys of plans would
+    /// be refused. A failure keeps the previous ones.
+    ///
+    /// Changes that were committed before the call are in effect after it.
     public func readDefinitions() async throws(StoreError) {
-        limiter.accept(try await store.definitions())
+        let (number, known) = state.withLock { state in
+            state.looks.last += 1
+            let isPeriodic = state.looks.last % Self.looksBetweenReads == 0
+            return (state.looks.last, isPeriodic ? nil : state.revision)
+        }
+        guard let definitions = try await store.definitions(unless: known) else { return }
+        state.withLock { state in
+            // A look that began later has read later definitions.
+            guard number > state.looks.accepted else { return }
+            state.looks.accepted = number
+            state.revision = definitions.revision
+            limiter.accept(definitions)
+        }
     }
 
     private func followDefinitions() async {

@@ -40,10 +40,10 @@ struct LimitTaking {
 
     @inline(__always)
     mutating func take(_ limits: ApplicableLimits) {
-        limits.visit { limit, id in
+        limits.visit { limit, id, isShared in
             let definition = limit.definition
             guard let terms = LimitTerms(definition), let cost = cost(of: limit) else { return }
-            add(take(limit, definition, terms, id: id, cost: cost))
+            add(take(limit, definition, terms, id: id, isShared: isShared, cost: cost))
         }
     }
 
@@ -64,14 +64,15 @@ struct LimitTaking {
 
     @inline(__always)
     private func take(
-        _ limit: LimitView, _ definition: LimitDefinition, _ terms: LimitTerms, id: LimitID, cost: Int64
+        _ limit: LimitView, _ definition: LimitDefinition, _ terms: LimitTerms, id: LimitID, isShared: Bool, cost: Int64
     ) -> LimitRecord {
-        let state: LimitState
-        if cost == 0 || refusal != nil {
-            state = limiter.peek(id, terms: terms, cost: cost, at: now, in: circumstances)
-        } else {
-            state = limiter.take(id, terms: terms, cost: cost, at: now, in: circumstances)
-        }
+        let peeks = cost == 0 || refusal != nil
+        // Only a key's own level can be reset.
+        let version = isShared ? nil : version
+        let state =
+            peeks
+            ? limiter.peek(id, terms: terms, version: version, cost: cost, at: now, in: circumstances)
+            : limiter.take(id, terms: terms, version: version, cost: cost, at: now, in: circumstances)
         let isQuota = terms.period != nil
         let use = LimitUse(
             name: limit.name, limit: definition.limit,
@@ -80,7 +81,8 @@ struct LimitTaking {
             refusal: state.fits ? nil : isQuota ? .quotaExceeded : .rateLimited,
             isReportOnly: limit.isReportOnly || reportOnly.contains(.limits), kind: isQuota ? .quota : .rate)
         return LimitRecord(
-            use: use, id: id, cost: cost, taken: state.taken ?? LimitCell.Taken(), hasTaken: state.taken != nil)
+            use: use, id: id, cost: cost, taken: state.taken ?? LimitCell.Taken(), hasTaken: state.taken != nil,
+            awaitsAnswer: !peeks && state.awaitsAnswer)
     }
 
     // MARK: - Credits
@@ -99,13 +101,13 @@ struct LimitTaking {
         add(
             LimitRecord(
                 use: use, id: LimitID(key), cost: cost, taken: LimitCell.Taken(), hasTaken: state.fits && !peeks,
-                awaitsLease: !peeks && state.awaitsLease))
+                awaitsAnswer: !peeks && state.awaitsAnswer))
     }
 
     // MARK: - Concurrency
 
     mutating func takeSlots(_ limits: ApplicableLimits) {
-        limits.visit { limit, id in
+        limits.visit { limit, id, _ in
             let definition = limit.definition
             guard definition.isConcurrency, let cost = cost(of: limit) else { return }
             let peeks = cost == 0 || refusal != nil
@@ -131,8 +133,8 @@ struct LimitTaking {
     /// Gives everything back if the request is refused, and counts the decision.
     mutating func finish() {
         if refusal != nil {
-            // A request that waits for a lease is decided a second time.
-            if !uses.awaitsLease { limiter.metrics.limited.increment() }
+            // A request that waits for an answer is decided a second time.
+            if !uses.awaitsAnswer { limiter.metrics.limited.increment() }
             giveBack()
             return
         }

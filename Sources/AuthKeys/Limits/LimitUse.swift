@@ -105,9 +105,9 @@ public struct LimitUses {
     /// The limit that refuses the request; nil if none does.
     public var refusing: LimitUse? { refusingRecord?.use }
 
-    /// True if the request is refused only because this instance has leased too few credits, although the key may have
-    /// more.
-    var awaitsLease: Bool { refusingRecord?.awaitsLease ?? false }
+    /// True if the request is refused only until the database has answered a question of this instance: about credits
+    /// that it has not leased yet, or about a limit that an admin may have reset.
+    var awaitsAnswer: Bool { refusingRecord?.awaitsAnswer ?? false }
 
     private var refusingRecord: LimitRecord? { records.first { $0.use.refusal != nil && !$0.use.isReportOnly } }
 }
@@ -120,12 +120,12 @@ struct LimitRecord {
     let taken: LimitCell.Taken
     /// True if the request took units, credits or a slot.
     var hasTaken: Bool
-    /// True for credits that the key may have, but that this instance has not leased yet.
-    var awaitsLease = false
+    /// True if the next answer of the database may have room for the request.
+    var awaitsAnswer = false
 }
 
 /// The slots that a request holds in concurrency limits.
-public struct LimitTicket: Sendable {
+public struct LimitTicket: Sendable, Equatable {
     private var slots: (LimitID?, LimitID?, LimitID?, LimitID?) = (nil, nil, nil, nil)
     /// Slots beyond the fourth.
     private var more: [LimitID] = []
@@ -133,6 +133,10 @@ public struct LimitTicket: Sendable {
     public init() {}
 
     public var isEmpty: Bool { slots.0 == nil }
+
+    public static func == (left: LimitTicket, right: LimitTicket) -> Bool {
+        left.slots == right.slots && left.more == right.more
+    }
 
     mutating func add(_ id: LimitID) {
         if slots.0 == nil {

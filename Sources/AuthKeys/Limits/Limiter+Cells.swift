@@ -9,7 +9,7 @@ struct CreditState {
     /// Nil if the cost fits, or if only an admin can make it fit.
     var retryAfter: Double?
     /// True if the cost does not fit, but the key may have credits that this instance has not leased yet.
-    var awaitsLease = false
+    var awaitsAnswer = false
 
     init(fits: Bool) {
         self.fits = fits
@@ -20,7 +20,7 @@ struct CreditState {
         left = cell.left
         reset = cell.refillsIn(at: now)
         retryAfter = fits ? nil : cell.retryAfter(cost, at: now)
-        awaitsLease = !fits && cell.mayLease(cost)
+        awaitsAnswer = !fits && cell.mayLease(cost)
     }
 }
 

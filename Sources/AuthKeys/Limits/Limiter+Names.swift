@@ -4,7 +4,7 @@ extension Limiter {
         var isDefined = false
         let none = UnsafeRawBufferPointer(start: nil, count: 0)
         withLimits(of: KeyID(high: 0, low: 0), plan: plan, own: none, owner: owner) { limits, _ in
-            limits.visit { limit, _ in isDefined = isDefined || limit.name.elementsEqual(name) }
+            limits.visit { limit, _, _ in isDefined = isDefined || limit.name.elementsEqual(name) }
         }
         return isDefined
     }

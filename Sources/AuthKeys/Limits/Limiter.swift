@@ -108,13 +108,40 @@ public final class Limiter: Sendable {
     /// True while the database responds.
     var isInTouch: Bool { circumstances.away == nil }
 
-    /// Waits until credits of a key are leased, for at most a few seconds. Returns at once while the database does not
-    /// respond.
-    func leaseCredits(of key: KeyID) async {
-        // The cell asks a moment after its last question, which may be after the next exchange.
-        for _ in 0..<2 where isInTouch && credits.withExistingCell(LimitID(key), { $0.isAwaited }) ?? false {
-            _ = await exchanges.next()
+    /// Returns the cells of a key for whose answers a request may wait.
+    package func awaited(
+        plan: PlanID?, limits own: UnsafeRawBufferPointer, hasCredits: Bool, key: KeyID, owner: UnsafeRawBufferPointer
+    ) -> AwaitedCells {
+        var found = AwaitedCells()
+        withLimits(of: key, plan: plan, own: own, owner: owner) { applicable, _ in
+            applicable.visit { _, id, isShared in if !isShared { found.limits.append(id) } }
         }
+        if hasCredits { found.credits = LimitID(key) }
+        return found
+    }
+
+    /// Waits until the database has answered the questions of cells, for at most a few seconds. Returns at once while
+    /// the database does not respond.
+    package func answers(of cells: AwaitedCells) async {
+        // A cell asks a moment after its last question, which may be after the next exchange.
+        for _ in 0..<2 where isInTouch && isAwaiting(cells) { _ = await exchanges.next() }
+    }
+
+    private func isAwaiting(_ cells: AwaitedCells) -> Bool {
+        cells.limits.contains { limits.withExistingCell($0) { $0.isOutdated } ?? false }
+            || cells.credits.flatMap { credits.withExistingCell($0) { $0.isAwaited } } ?? false
+    }
+
+    /// Returns the units of a limit that this instance has taken and the database does not know of. Negative for units
+    /// that it leased and has not taken.
+    package func beyondRow(_ id: LimitID, of rule: LimitRule) -> Double {
+        let (now, circumstances) = (now, circumstances)
+        if rule.kind == .concurrent { return slots.withExistingCell(id) { Double($0.beyondRow) } ?? 0 }
+        let units = limits.withExistingCell(id) { cell in
+            cell.refresh(at: now, in: circumstances)
+            return cell.beyondRow
+        }
+        return units ?? 0
     }
 
     /// Gives back the slots of a request that ended. The ticket is empty then, so that it gives nothing back twice.

@@ -56,6 +56,9 @@ struct SlotCell: SharedCell {
         return max(0, min(limit, isKnown ? granted : opening) - used)
     }
 
+    /// The slots in use that the rows do not show yet. Negative for slots that are held and not in use.
+    var beyondRow: Int64 { used - (isKnown ? granted : 0) }
+
     // MARK: - Questions
 
     var urgency: Double { refused > 0 ? 2 : 1 }

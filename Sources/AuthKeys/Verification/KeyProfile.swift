@@ -8,16 +8,19 @@ public struct KeyProfile: Sendable, Equatable {
     public let metadata: String
     /// The limits that applied to the request, after it.
     public let limits: [LimitStatus]
+    /// The slots that the request holds, if it asked for some. They must be given back (`KeyVerifier.release`).
+    public let slots: LimitTicket
 
     public init(
         principal: Principal, state: KeyEntry.State = .active, notBefore: Timestamp? = nil, metadata: String = "",
-        limits: [LimitStatus] = []
+        limits: [LimitStatus] = [], slots: LimitTicket = LimitTicket()
     ) {
         self.principal = principal
         self.state = state
         self.notBefore = notBefore
         self.metadata = metadata
         self.limits = limits
+        self.slots = slots
     }
 }
 
@@ -27,6 +30,7 @@ extension KeyView {
         let texts = texts
         return KeyProfile(
             principal: principal, state: state, notBefore: PolicyView(texts.policy).notBefore,
-            metadata: String(decoding: texts.metadata, as: UTF8.self), limits: LimitStatus.all(uses))
+            metadata: String(decoding: texts.metadata, as: UTF8.self), limits: LimitStatus.all(uses),
+            slots: uses.ticket)
     }
 }

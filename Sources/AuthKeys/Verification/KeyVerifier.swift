@@ -83,8 +83,8 @@ public final class KeyVerifier: Sendable {
         let reported: PolicyRules
         let id: KeyID
         let expiresAt: Timestamp?
-        /// True if the request was refused only because too few credits of the key are leased.
-        var awaitsLease = false
+        /// True if the request was refused only until the database has answered about a limit or the credits.
+        var awaitsAnswer = false
         let profile: Profile
     }
 
@@ -104,7 +104,7 @@ public final class KeyVerifier: Sendable {
                 profile: describe(key, refusal == nil, .none))
         }
         guard let found else { return absent(digest, after: answer) }
-        if found.awaitsLease, answer == nil { return .unresolved(digest) }
+        if found.awaitsAnswer, answer == nil { return .unresolved(digest) }
         if let refusal = found.refusal { return refused(refusal, found.profile) }
         metrics.admitted()
         if !found.reported.isEmpty { reports.note(found.reported, of: found.id) }
@@ -146,7 +146,7 @@ public final class KeyVerifier: Sendable {
             ) { refusal, uses in
                 Found(
                     refusal: refusal, reported: refusal == nil ? reported.union(uses.reported) : [], id: key.id,
-                    expiresAt: key.expiresAt, awaitsLease: uses.awaitsLease && limiter.isInTouch,
+                    expiresAt: key.expiresAt, awaitsAnswer: uses.awaitsAnswer && limiter.isInTouch,
                     profile: describe(key, refusal == nil, uses))
             }
         }
@@ -305,16 +305,23 @@ public final class KeyVerifier: Sendable {
         metrics.refused(refusal)
     }
 
-    /// Waits until a suspended instance has read the changes, and until credits of the key are leased. Looks up a
-    /// digest that the index lacks in the database, bounded, and shared with other callers for the same digest.
+    /// Waits until a suspended instance has read the changes, and until the database has answered about the key's limits
+    /// and credits. Looks up a digest that the index lacks in the database, bounded, and shared with other callers for
+    /// the same digest.
     public func resolve(_ digest: SecretDigest) async -> UnknownKeyLookup.Answer {
         // A failed read ends the suspended state too: then the instance serves from memory, as far as allowed. The next
         // read may have begun before the wake-up was noticed; the one after it has not.
         for _ in 0..<2 where freshness.service(at: time.now()) == .asleep { _ = await reads.next() }
         guard freshness.service(at: time.now()) == .serving else { return .unavailable }
         if index.holds(digest) {
-            let key = index.withKey(for: digest) { PolicyView($0.texts.policy).hasCredits ? $0.id : nil } ?? nil
-            if let key { await limiter.leaseCredits(of: key) }
+            let cells = index.withKey(for: digest) { key in
+                let policy = PolicyView(key.texts.policy)
+                let own = policy.limits
+                return limiter.awaited(
+                    plan: own?.plan, limits: own?.limits ?? UnsafeRawBufferPointer(start: nil, count: 0),
+                    hasCredits: policy.hasCredits, key: key.id, owner: key.texts.owner)
+            }
+            if let cells { await limiter.answers(of: cells) }
             return .found
         }
         let answer = await lookup.resolve(digest)

@@ -38,6 +38,10 @@ enum InstanceSQL {
         FROM instances i ORDER BY is_live DESC, name, started, id LIMIT \(InstanceRecord.listLimit)
         """
 
+    static let live = """
+        SELECT name, version FROM instances WHERE \(isLive("seen")) ORDER BY name, id LIMIT \(InstanceRecord.listLimit)
+        """
+
     /// The condition that a heartbeat is recent. A time far in the future is not: the clock of the database was set
     /// back.
     private static func isLive(_ seen: String) -> String {

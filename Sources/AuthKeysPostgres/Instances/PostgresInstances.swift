@@ -46,6 +46,11 @@ public struct PostgresInstances: InstanceStore {
         }
     }
 
+    /// Returns the names and versions of the live instances.
+    public static func live(on connection: PostgresConnection) async throws -> [(name: String, version: String)] {
+        try await connection.query(InstanceSQL.live).rows.map { (try $0.text(0), try $0.text(1)) }
+    }
+
     /// Runs a call, and converts its errors. Unlike `DatabaseCalls`, it does not conclude from a refused heartbeat that
     /// keys cannot be changed: an app may well verify from a read-only database.
     private func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {

@@ -119,6 +119,7 @@ enum LimitSQL {
     /// The time for which slots count after their renewal.
     private static let slotSeconds = 10
 
+    static let revision = "SELECT value FROM limit_revision"
     static let plans = "SELECT name, limits::text FROM limit_plans ORDER BY name"
     static let owners = "SELECT owner, limits::text FROM owner_limits ORDER BY owner"
 }

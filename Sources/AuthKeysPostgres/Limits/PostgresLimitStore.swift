@@ -79,16 +79,30 @@ public struct PostgresLimitStore: LimitStore {
         }
     }
 
-    public func definitions() async throws(StoreError) -> LimitDefinitions {
+    public func definitions(unless known: KeyID?) async throws(StoreError) -> LimitDefinitions? {
         try await attempt {
+            if let known, try await revision() == known { return nil }
+            // One transaction: a value that is read before the definitions is never newer than they are.
             let results = try await pool.pipeline(
-                [PostgresStatement(LimitSQL.plans), PostgresStatement(LimitSQL.owners)], timeout: Self.timeout)
-            guard results.count == 2 else { throw StoreError(.failed, detail: "a definition of limits is missing") }
-            let definitions = try results.map { result in
+                [
+                    PostgresStatement(LimitSQL.revision), PostgresStatement(LimitSQL.plans),
+                    PostgresStatement(LimitSQL.owners),
+                ], timeout: Self.timeout)
+            guard results.count == 3 else { throw StoreError(.failed, detail: "a definition of limits is missing") }
+            let definitions = try results[1...].map { result in
                 try result.rows.map { SharedDefinition(try $0.text(0), limits: LimitText.limits(try $0.text(1))) }
             }
-            return LimitDefinitions(plans: definitions[0], owners: definitions[1])
+            return LimitDefinitions(
+                plans: definitions[0], owners: definitions[1], revision: try Self.revision(in: results[0]))
         }
+    }
+
+    private func revision() async throws -> KeyID? {
+        try Self.revision(in: try await pool.query(LimitSQL.revision, [], timeout: Self.timeout))
+    }
+
+    private static func revision(in result: PostgresResult) throws -> KeyID? {
+        try result.rows.first?.read { row throws(PostgresError) in try row.nextID() }
     }
 
     public func prune() async throws(StoreError) {

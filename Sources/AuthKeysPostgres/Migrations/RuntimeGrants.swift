@@ -48,6 +48,7 @@ public enum RuntimeGrants {
         ("limit_levels", "SELECT, INSERT, UPDATE, DELETE"),
         ("limit_plans", "SELECT, INSERT, UPDATE, DELETE"),
         ("limit_quotas", "SELECT, INSERT, UPDATE, DELETE"),
+        ("limit_revision", "SELECT, INSERT, UPDATE"),
         ("limit_slots", "SELECT, INSERT, UPDATE, DELETE"),
         ("owner_limits", "SELECT, INSERT, UPDATE, DELETE"),
         ("request_hours", "SELECT, INSERT, UPDATE"),
@@ -87,6 +88,7 @@ public enum RuntimeGrants {
         ("limit_levels", "SELECT, INSERT, UPDATE, DELETE"),
         ("limit_plans", "SELECT"),
         ("limit_quotas", "SELECT, INSERT, UPDATE, DELETE"),
+        ("limit_revision", "SELECT"),
         ("limit_slots", "SELECT, INSERT, UPDATE, DELETE"),
         ("owner_limits", "SELECT"),
         ("request_hours", "SELECT, INSERT, UPDATE"),
@@ -106,7 +108,8 @@ public enum RuntimeGrants {
     /// The tables of limits and credits. A role may verify keys without them: its limits then hold in its own process
     /// only.
     static let limitTables: Set = [
-        "auth_key_credits", "limit_levels", "limit_plans", "limit_quotas", "limit_slots", "owner_limits",
+        "auth_key_credits", "limit_levels", "limit_plans", "limit_quotas", "limit_revision", "limit_slots",
+        "owner_limits",
     ]
 
     /// The role name is not valid.

@@ -13,6 +13,8 @@ public struct PostgresVerification: Sendable {
     public let verifier: KeyVerifier
     /// Decides about the limits of keys.
     public let limiter: Limiter
+    /// Exchanges limits with the database.
+    public let limitSync: LimitSync
     /// The list of instances.
     public let instances: any InstanceStore
     /// The heartbeat of this instance, which `follow` writes.
@@ -26,7 +28,6 @@ public struct PostgresVerification: Sendable {
     private let heartbeatPool: PostgresPool
     private let hints: PostgresChangeHints
     private let follower: IndexFollower
-    private let limitSync: LimitSync
     private let logger: Logger
 
     /// Creates the components. They connect only in `withConnections`.

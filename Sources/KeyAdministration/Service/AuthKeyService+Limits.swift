@@ -40,6 +40,7 @@ extension AuthKeyService {
         try FieldRules.limits(content.limits, upTo: holder.countLimit)
         let wanted = content
         let outcome = try await ask(await store.setLimits(of: holder, version: version, to: wanted, by: call))
+        await applyDefinitions()
         switch outcome {
         case .created(let limits): return (limits, true)
         case .updated(let limits): return (limits, false)
@@ -53,6 +54,7 @@ extension AuthKeyService {
     ) async throws(AuthKeyError) {
         let holder = try Self.changeable(holder, by: call.admin)
         let outcome = try await ask(await store.removeLimits(of: holder, version: version, by: call))
+        await applyDefinitions()
         switch outcome {
         case .removed, .created, .updated: return
         case .unknown: throw .notFound(id: holder.name)
@@ -61,7 +63,19 @@ extension AuthKeyService {
         }
     }
 
-    /// Returns the limits that apply to a key, with their levels as instances reported them.
+    /// Applies changed limits of plans and owners to this instance, so that they hold for its next request. Other
+    /// instances learn of them as of changed keys.
+    private func applyDefinitions() async {
+        do throws(StoreError) {
+            try await limits?.readDefinitions()
+        } catch {
+            // The task that follows the definitions reads them again, and logs failures.
+            limits?.refreshDefinitions()
+        }
+    }
+
+    /// Returns the limits that apply to a key, with their levels: as instances reported them, and as this instance
+    /// knows.
     public func limits(
         ofKey id: String, for admin: Admin
     ) async throws(AuthKeyError) -> (key: AuthKey, limits: [KeyLimit]) {
@@ -69,7 +83,11 @@ extension AuthKeyService {
         let found = try await applied(to: key)
         let levels = try await ask(await store.levels(of: found.map { ($0.id, $0.rule) }))
         return (
-            key, zip(found, levels).map { KeyLimit(rule: $0.rule, holder: $0.holder, level: $1) }
+            key,
+            zip(found, levels).map { limit, level in
+                let beyondRow = limits?.limiter.beyondRow(limit.id, of: limit.rule) ?? 0
+                return KeyLimit(rule: limit.rule, holder: limit.holder, level: level.adding(beyondRow, of: limit.rule))
+            }
         )
     }
 
@@ -81,9 +99,10 @@ extension AuthKeyService {
         guard found.rule.kind != .concurrent else {
             throw .invalid(param: "name", message: "a limit of requests under way cannot be reset")
         }
-        guard try await ask(await store.reset(found.id, of: found.rule, for: key.id, by: call)) else {
+        guard let changed = try await ask(await store.reset(found.id, of: found.rule, for: key.id, by: call)) else {
             throw .notFound(id: id)
         }
+        for entry in changed.entries { index.apply(entry) }
     }
 
     /// Changes what is left of a key's credits.

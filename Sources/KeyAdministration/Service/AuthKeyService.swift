@@ -10,17 +10,17 @@ public struct AuthKeyService: Sendable {
     private let rules: ScopeRules
     /// Provides usage that is not stored yet.
     private let usage: UsageRecorder?
-    /// Decides about limits, for explanations.
-    private let limiter: Limiter?
+    /// The limits of this instance; nil if it serves no requests.
+    let limits: LimitSync?
     let time: TimeSource
     let importTurn = ImportTurn()
 
     public init(
         store: any Store, index: KeyIndex, lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(),
-        usage: UsageRecorder? = nil, limiter: Limiter? = nil, time: TimeSource = .system
+        usage: UsageRecorder? = nil, limits: LimitSync? = nil, time: TimeSource = .system
     ) {
         self.usage = usage
-        self.limiter = limiter
+        self.limits = limits
         self.rules = rules
         self.store = store
         self.index = index
@@ -133,7 +133,7 @@ public struct AuthKeyService: Sendable {
             return Explanation(ambiguous: error)
         }
         return Explanation(
-            key, method: method, path: path, address: address, scopes: ruled.union(scopes), limiter: limiter,
+            key, method: method, path: path, address: address, scopes: ruled.union(scopes), limiter: limits?.limiter,
             at: time.now())
     }
 

@@ -70,7 +70,7 @@ public enum SharedLimitsOutcome: Sendable, Equatable {
 
 /// The level of a limit.
 public struct LimitLevel: Sendable, Equatable {
-    /// The units that are taken and not back yet, or under way. Leases of instances count as taken.
+    /// The units that are taken and not back yet, or under way. Leases of other instances count as taken.
     public let used: Double
     /// The time until all units are back; nil for a concurrency limit.
     public let reset: Duration?
@@ -78,6 +78,13 @@ public struct LimitLevel: Sendable, Equatable {
     public init(used: Double, reset: Duration?) {
         self.used = used
         self.reset = reset
+    }
+
+    /// Returns the level after units are added, or removed if they are negative.
+    func adding(_ units: Double, of rule: LimitRule) -> LimitLevel {
+        let sum = max(0, used + units)
+        guard case .rate(let period, _) = rule.kind else { return LimitLevel(used: sum, reset: reset) }
+        return LimitLevel(used: sum, reset: period * (sum / Double(rule.limit)))
     }
 }
 
@@ -122,10 +129,10 @@ public protocol SharedLimitStore: Sendable {
     /// Returns the levels of limits, in their order.
     func levels(of limits: [(id: LimitID, rule: LimitRule)]) async throws(StoreError) -> [LimitLevel]
 
-    /// Gives a key back all units of one of its limits. Instances learn it with their next report.
-    /// - Returns: false if there is no such key.
+    /// Gives a key back all units of one of its limits, and raises the version of the key, so that instances learn it.
+    /// - Returns: nil if there is no such key.
     func reset(_ level: LimitID, of rule: LimitRule, for key: KeyID, by call: AdminCall) async throws(StoreError)
-        -> Bool
+        -> ChangedKey?
 
     /// Changes what is left of a key's credits. At most one change is ever carried out for a claim.
     func changeCredits(

@@ -98,10 +98,10 @@ extension PostgresAuthKeyStore {
 
     public func reset(
         _ level: LimitID, of rule: LimitRule, for key: KeyID, by call: AdminCall
-    ) async throws(StoreError) -> Bool {
-        let isKnown = try await change {
-            try await self.pool.transaction { transaction in
-                guard let held = try await Self.hold(key, for: call.admin, in: transaction) else { return false }
+    ) async throws(StoreError) -> ChangedKey? {
+        let changed = try await change {
+            try await self.pool.transaction { transaction -> ChangedKey? in
+                guard let held = try await Self.hold(key, for: call.admin, in: transaction) else { return nil }
                 var changes = AuditChanges()
                 changes.set("limit", to: .string(rule.name))
                 _ = try await transaction.pipeline([
@@ -110,11 +110,11 @@ extension PostgresAuthKeyStore {
                         SharedLimitSQL.reset(rule.kind), [.uuid(PostgresUUID(high: level.high, low: level.low))]),
                     AuditSQL.append([NewAuditEvent(call, .keyResetLimit, of: held, changes)]),
                 ])
-                return true
+                return try await Self.changed(key, in: transaction)
             }
         }
         notifyChange()
-        return isKnown
+        return changed
     }
 
     public func changeCredits(

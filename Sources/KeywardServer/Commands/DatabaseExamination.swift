@@ -95,6 +95,7 @@ struct DatabaseExamination {
                 "\(applied.count) applied, \(plan.pending.count) pending, \(plan.newer.count) of a newer build")
             if plan.pending.isEmpty {
                 try await checkTables(connection, &report)
+                try await InstanceExamination().run(on: connection, &report)
                 try await RequestLogExamination(settings: settings.requestLog).run(on: connection, &report)
             } else {
                 try await checkCreation(connection, &report)

@@ -100,7 +100,7 @@ struct Instance: Service {
         let control = ControlAPI(
             service: AuthKeyService(
                 store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes,
-                usage: usage, limiter: verification.limiter),
+                usage: usage, limits: verification.limitSync),
             administration: administration, searches: RequestSearches(log: store, trail: store), index: index,
             freshness: freshness, writes: feed.writes, instances: verification.instances, metrics: metrics,
             verifier: RequestVerifier(

@@ -125,6 +125,26 @@ struct LimitSyncTests {
         #expect(fixture.store.slots.values.allSatisfy { $0 == 0 })
     }
 
+    @Test("an instance asks about a limit at once after a change of its key, which may be a reset")
+    func reset() async throws {
+        let fixture = LimitFixture(instances: 2)
+        let limits: [LimitRule] = [.rate("hour", 6, per: .seconds(3_600))]
+        for _ in 0..<20 {
+            for instance in 0..<2 { fixture.take(limits, instance: instance) }
+            await fixture.pass(0.25)
+        }
+        for instance in 0..<2 { #expect(fixture.take(limits, instance: instance).refusal == .rateLimited) }
+        await fixture.exchange()
+        let id = try #require(fixture.store.levels.keys.first)
+        fixture.store.reset(id)
+        #expect(fixture.take(limits, instance: 1).refusal == .rateLimited)
+        for instance in 0..<2 {
+            #expect(fixture.take(limits, version: 2, instance: instance).refusal == .rateLimited)
+            await fixture.exchange()
+            #expect(fixture.take(limits, version: 2, instance: instance).refusal == nil)
+        }
+    }
+
     @Test("definitions are read at a hint, and a failure keeps the previous ones")
     func definitions() async throws {
         let fixture = LimitFixture()

@@ -44,7 +44,7 @@ def filter_case(context, case):
     if expires and (expires <= datetime.datetime.now(datetime.timezone.utc) or begins and begins >= expires):
         return False
     # The expiry in Unkey's format, in milliseconds.
-    if isinstance(body.get("expires"), int) and body["expires"] <= time.time() * 1_000:
+    if isinstance(body.get("expires"), (int, float)) and body["expires"] <= time.time() * 1_000:
         return False
     # The bits of a network after its prefix must be zero.
     if not all(map(is_network, body.get("allowed_cidrs") or [])):
@@ -55,7 +55,8 @@ def filter_case(context, case):
     questions = [body, *(part for part in body.get("requests") or [] if isinstance(part, dict))]
     if not all(map(have_different_names, questions)):
         return False
-    if not all(map(is_limit, body.get("limits") or [])):
+    limits = body.get("limits")
+    if isinstance(limits, list) and not all(is_limit(limit) for limit in limits if isinstance(limit, dict)):
         return False
     # The day is that of a month, and only a refill that adds has a maximum.
     credits = body.get("credits") if isinstance(body.get("credits"), dict) else {}
@@ -89,7 +90,9 @@ def is_limit(limit):
 
 
 def have_different_names(question):
-    names = [limit.get("name") for limit in question.get("limits") or question.get("ratelimits") or []]
+    limits = question.get("limits") or question.get("ratelimits")
+    # Unknown members, which some routes ignore, have any type.
+    names = [limit.get("name") for limit in limits if isinstance(limit, dict)] if isinstance(limits, list) else []
     return len(set(names)) == len(names)
 
 

@@ -1,0 +1,118 @@
+import AuthKeysPostgres
+import HTTPCredentials
+import KeyAdministrationPostgres
+import LibPQ
+import TestSupport
+import Testing
+
+@testable import AuthKeys
+@testable import KeyAdministration
+
+@Suite("Changes of limits in PostgreSQL", .timeLimit(.minutes(10)))
+struct LimitChangeTests {
+    /// An instance with an admin's service.
+    private struct Instance: Sendable {
+        let verification: PostgresVerification
+        let service: AuthKeyService
+
+        init(_ fixture: StoreFixture, name: String) throws {
+            verification = PostgresVerification(
+                target: try PostgresTarget(fixture.connectionString), maxStaleness: .seconds(3_600),
+                usageInterval: nil, logger: StoreFixture.logger)
+            service = AuthKeyService(
+                store: PostgresAuthKeyStore(feed: verification.feed), index: verification.index,
+                limits: verification.limitSync)
+        }
+
+        func verify(_ token: String) async -> Refusal? {
+            let request = IncomingRequest(credential: .token(token), method: "GET", path: "/", spending: .one)
+            switch await RequestVerifier(verifier: verification.verifier).decide(request, owners: .all) {
+            case .verdict(.admitted, _): return nil
+            case .verdict(.refused(let refusal, _), _): return refusal
+            default: return .unknown
+            }
+        }
+
+        /// Verifies a key until it is refused, and returns the number of requests that were admitted.
+        func exhaust(_ token: String) async -> Int {
+            for count in 0..<1_000 where await verify(token) != nil { return count }
+            return 1_000
+        }
+    }
+
+    private static func withTwo(
+        _ body: @escaping @Sendable (_ one: Instance, _ other: Instance) async throws -> Void
+    ) async throws {
+        try await StoreFixture.with { fixture in
+            let instances = [try Instance(fixture, name: "one"), try Instance(fixture, name: "other")]
+            try await run(instances[...]) { try await body(instances[0], instances[1]) }
+        }
+    }
+
+    private static func run(
+        _ instances: ArraySlice<Instance>, _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        guard let first = instances.first else { return try await body() }
+        let verification = first.verification
+        let identity = InstanceIdentity(
+            name: try #require(InstanceName("i\(instances.count)")), kind: .serve)
+        try await verification.withConnections {
+            let watermark = try await verification.load()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await verification.follow(from: watermark, as: identity) }
+                defer { group.cancelAll() }
+                try await eventually("the heartbeat") { verification.heartbeat.liveInstances != nil }
+                try await run(instances.dropFirst(), body)
+            }
+            await verification.end()
+        }
+    }
+
+    private static func hourly(_ limit: Int64) throws -> LimitRule {
+        try #require(LimitRule("hour", .rate(period: .seconds(3_600), burst: limit), limit: limit))
+    }
+
+    @Test("a reset limit has room from the next request, on the admin's instance at once")
+    func reset() async throws {
+        try await Self.withTwo { one, other in
+            let issued = try await one.service.create(
+                KeyRequest(attributes: KeyAttributes(name: "n", limits: [try Self.hourly(6)])), by: .test)
+            let token = issued.token.value
+            try await eventually("the key on the other instance") { await other.verify(token) == nil }
+            try await eventually("a whole limit is taken") {
+                _ = await (one.exhaust(token), other.exhaust(token))
+                let level = try await one.service.limits(ofKey: issued.key.id.description, for: .bootstrap)
+                return (level.limits.first?.level.used ?? 0) > 5.9
+            }
+            try await one.service.resetLimit("hour", ofKey: issued.key.id.description, by: .test)
+            #expect(await one.verify(token) == nil)
+            try await eventually("the other instance has room") { await other.verify(token) == nil }
+        }
+    }
+
+    @Test("a changed plan and changed limits of an owner hold for the next request on the admin's instance")
+    func definitions() async throws {
+        try await Self.withTwo { one, other in
+            let (plan, owner) = (LimitHolder.plan("gold"), LimitHolder.owner("acme"))
+            func set(_ holder: LimitHolder, _ limit: Int64) async throws {
+                _ = try await one.service.setLimits(
+                    of: holder, version: nil, to: .init(limits: [try Self.hourly(limit)]), by: .test)
+            }
+            try await set(plan, 2)
+            let issued = try await one.service.create(
+                KeyRequest(attributes: KeyAttributes(name: "n", owner: "acme", plan: "gold")), by: .test)
+            let token = issued.token.value
+            #expect(await one.exhaust(token) <= 2)
+            try await set(plan, 100)
+            #expect(await one.verify(token) == nil)
+            try await set(owner, 1)
+            #expect(await one.exhaust(token) <= 1)
+            try await set(owner, 100)
+            #expect(await one.verify(token) == nil)
+            try await eventually("the other instance knows both") { await other.verify(token) == nil }
+            try await one.service.removeLimits(of: owner, version: nil, by: .test)
+            #expect(!one.verification.limiter.hasOwnerLimits)
+            try await eventually("the other instance knows it") { !other.verification.limiter.hasOwnerLimits }
+        }
+    }
+}
