@@ -39,7 +39,7 @@ struct PgBouncer: Sendable {
         let pooler = PgBouncer(folder: folder)
         let result: Result<Void, any Error>
         do {
-            let isUp = await eventually(within: .seconds(30)) {
+            let isUp = await eventually {
                 (try? await Psql.run("SELECT 1", on: pooler.address(of: database.name))) != nil
             }
             guard isUp else { throw TestSupportError("pgbouncer did not start: \(process.log.text)") }

@@ -332,7 +332,7 @@ private final class OpenTails: Sendable {
                 server.addLine { $0.path = "/stop" }
                 try await group.waitForAll()
             }
-            let isFree = try await eventually(within: .seconds(60)) { try await server.tail().status == 200 }
+            let isFree = try await eventually { try await server.tail().status == 200 }
             #expect(isFree)
         }
     }

@@ -205,7 +205,7 @@ struct DocumentStage {
 
     private func waitForSeals() async throws {
         let database = server.connectionString(database: "documented")
-        let isSealed = try await eventually(within: .seconds(20)) {
+        let isSealed = try await eventually {
             try await Psql.run(
                 "SELECT (SELECT count(*) FROM audit_seals) = (SELECT count(*) FROM audit_events)", on: database) == "t"
         }

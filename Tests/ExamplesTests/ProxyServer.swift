@@ -65,7 +65,7 @@ struct ProxyServer {
             let folder = try TestFolder.make(kind.rawValue)
             try copyExample(kind, to: folder, ports: [9090: keyward, 3000: api, 8000: port], check: check)
             let process = ChildProcess(program, arguments, environment: ["HOME": folder], folder: folder)
-            let isUp = await eventually(within: .seconds(30)) {
+            let isUp = await eventually {
                 if process.hasEnded { return true }
                 return (try? await Exchange.send(.GET, "/", to: port).status) == 401
             }

@@ -62,7 +62,7 @@ struct AdminCommandTests {
         _ = try await instance.admin(.PATCH, "/\(key.id)", body: #"{"name":"second"}"#)
         _ = try await instance.admin(.POST, "/\(key.id)/deactivate")
         // The instance seals the events within seconds.
-        let sealed = try await eventually(within: .seconds(20)) {
+        let sealed = try await eventually {
             try await Psql.run("SELECT count(*) FROM audit_seals", on: database.connectionString) == "3"
         }
         #expect(sealed)
@@ -135,7 +135,7 @@ struct AdminCommandTests {
         let gone = try await instance.send(
             .POST, instance.control + "/admin/api/v1/admin-keys/\(id)/deactivate", key: instance.adminKey)
         #expect(gone.status == 204)
-        let sealed = try await eventually(within: .seconds(20)) {
+        let sealed = try await eventually {
             try await Psql.run("SELECT count(*) FROM audit_seals", on: server.connectionString) == "8"
         }
         #expect(sealed)

@@ -52,7 +52,7 @@ struct OutageTests {
         let instance = try await KeywardProcess.start(database: server.connectionString)
         let key = try await instance.create()
         await server.pause()
-        let degraded = await eventually(within: .seconds(20)) {
+        let degraded = await eventually {
             guard (try? await instance.call(key.value).status) == 200 else { return true }
             return (try? await instance.ready().object["status"] as? String) == "degraded"
         }

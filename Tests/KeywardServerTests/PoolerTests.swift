@@ -36,7 +36,7 @@ private struct Pooler {
             (isSwitched ? ["--reuid=\(owner)", "--regid=\(group)", "--clear-groups", program] : [])
                 + [folder + "/pgbouncer.ini"])
         let url = "host=\(folder) port=6432 dbname=keyward user=keyward"
-        let isUp = await eventually(within: .seconds(30)) { (try? await Psql.run("SELECT 1", on: url)) == "1" }
+        let isUp = await eventually { (try? await Psql.run("SELECT 1", on: url)) == "1" }
         guard isUp else { throw TestSupportError("pgbouncer does not start: \(process.log.text)") }
         return Pooler(url: url, process: process)
     }

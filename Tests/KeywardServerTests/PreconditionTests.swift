@@ -117,7 +117,7 @@ struct PreconditionTests {
         try await Psql.run(
             "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()",
             on: server.connectionString)
-        let isSaid = await eventually(within: .seconds(30)) {
+        let isSaid = await eventually {
             let answer = try? await instance.ready()
             return answer?.object["reason"] as? String == "database_read_only"
                 && answer?.object["status"] as? String == "degraded" && answer?.status == 200
@@ -130,7 +130,7 @@ struct PreconditionTests {
         #expect(lines.count == 1, "\(instance.logText)")
         try await Psql.run(
             "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()", on: server.connectionString)
-        let isOver = await eventually(within: .seconds(30)) {
+        let isOver = await eventually {
             guard let answer = try? await instance.ready(), answer.object["reason"] == nil else { return false }
             return (try? await instance.create()) != nil
         }
@@ -149,7 +149,7 @@ struct PreconditionTests {
             "SET default_transaction_read_only = off",
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'keyward'",
             on: server.connectionString)
-        let isRefused = await eventually(within: .seconds(20)) {
+        let isRefused = await eventually {
             let answer = try? await instance.admin(.POST, body: #"{"name":"n"}"#)
             let readiness = try? await instance.ready()
             return answer?.status == 503 && readiness?.object["reason"] as? String == "database_read_only"
@@ -158,7 +158,7 @@ struct PreconditionTests {
         try await Psql.run(
             "SET default_transaction_read_only = off", "ALTER DATABASE keyward RESET default_transaction_read_only",
             on: server.connectionString)
-        let isOver = await eventually(within: .seconds(30)) {
+        let isOver = await eventually {
             guard (try? await instance.create()) != nil else { return false }
             return (try? await instance.ready())?.object["reason"] == nil
         }
@@ -177,7 +177,7 @@ struct PreconditionTests {
                 "BEGIN; LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)",
                 on: database.connectionString + " application_name=holder")
         }
-        let isHeld = try await eventually(within: .seconds(30)) {
+        let isHeld = try await eventually {
             try await Psql.run(
                 "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holder' AND wait_event = 'PgSleep'",
                 on: database.connectionString) == "1"

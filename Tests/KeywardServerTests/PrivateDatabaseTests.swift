@@ -23,7 +23,7 @@ struct PrivateDatabaseTests {
         let folder = try TestFolder.make("serve") + "/data"
         let instance = try await KeywardProcess.start(dataDirectory: folder)
         // The addresses come first, and the example commands after them.
-        let isReported = await eventually(within: .seconds(30)) {
+        let isReported = await eventually {
             instance.outputText.contains("curl -i") && instance.outputText.contains("\(folder)/admin-key")
         }
         #expect(isReported, "\(instance.outputText)")

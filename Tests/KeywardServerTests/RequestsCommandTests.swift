@@ -110,7 +110,7 @@ struct RequestsCommandTests {
             KeywardProcess.executable, ["requests", "tail", "--status", "2xx", "--json"], environment: environment)
         // Lines that arrive before the tails have begun are not printed.
         var sent: [String] = []
-        let haveBegun = try await eventually(within: .seconds(60)) {
+        let haveBegun = try await eventually {
             sent.append(try await Stage(instance: instance, database: database).insert())
             try await Task.sleep(for: .milliseconds(300))
             return !text.output.all.isEmpty && !json.output.all.isEmpty
@@ -127,7 +127,7 @@ struct RequestsCommandTests {
         instance = try await KeywardProcess.start(
             database: database.connectionString, arguments: ["--control", "127.0.0.1:\(port)"])
         let after = try await Stage(instance: instance, database: database).insert()
-        let haveAll = await eventually(within: .seconds(60)) {
+        let haveAll = await eventually {
             [text, json].allSatisfy { $0.output.text.contains(missed) && $0.output.text.contains(after) }
         }
         #expect(haveAll, "\(text.output.text) \(text.log.text)")

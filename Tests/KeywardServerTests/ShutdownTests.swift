@@ -44,7 +44,7 @@ struct ShutdownTests {
         }
         let waiting =
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        let areWaiting = try await eventually(within: .seconds(20)) { try await Psql.run(waiting, on: url) == "3" }
+        let areWaiting = try await eventually { try await Psql.run(waiting, on: url) == "3" }
         #expect(areWaiting)
         #expect(try await instance.stop() == 0)
         for line in instance.logText.split(separator: "\n") {

@@ -129,7 +129,7 @@ struct TrafficStoreTests {
                 }
                 recording.cancel()
                 await recording.value
-                #expect(await eventually(within: .seconds(60)) { await recorder.flush() })
+                #expect(await eventually { await recorder.flush() })
                 #expect(try await fixture.requests() == [requests, requests])
             }
         }

@@ -1,6 +1,6 @@
 /// Waits until a condition holds, polling every few milliseconds. Returns false if it does not hold in time.
 public func eventually(
-    within limit: Duration = .seconds(30), _ condition: () async throws -> Bool
+    within limit: Duration = .seconds(120), _ condition: () async throws -> Bool
 ) async rethrows -> Bool {
     let deadline = ContinuousClock.now + limit
     while true {
@@ -13,7 +13,7 @@ public func eventually(
 
 /// Waits until a condition holds. Throws if it does not hold in time.
 package func eventually(
-    _ what: String, within limit: Duration = .seconds(30), _ condition: () async throws -> Bool
+    _ what: String, within limit: Duration = .seconds(120), _ condition: () async throws -> Bool
 ) async throws {
     guard try await eventually(within: limit, condition) else {
         throw TestSupportError("timed out waiting for \(what)")

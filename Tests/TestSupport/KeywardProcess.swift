@@ -41,7 +41,7 @@ package final class KeywardProcess: Sendable {
         let process = ChildProcess(
             "/bin/sh", ["-c", limit + pipe + "exec \"$0\" \"$@\"" + log, executable] + all + arguments,
             environment: environment)
-        let listening = await eventually(within: .seconds(60)) {
+        let listening = await eventually {
             address("control", process) != nil || process.hasEnded
         }
         guard listening, let gateway = address("gateway", process), let control = address("control", process) else {

@@ -118,7 +118,7 @@ public final class TestServer: Sendable {
     /// Throws if the server runs, since its open files must not be replaced.
     private func checkStopped() async throws {
         let cluster = directory + "/cluster"
-        let isStopped = await eventually(within: .seconds(20)) {
+        let isStopped = await eventually {
             ClusterProcesses(cluster: cluster)?.running.isEmpty ?? true
         }
         guard isStopped else { throw TestSupportError("the server is still running") }

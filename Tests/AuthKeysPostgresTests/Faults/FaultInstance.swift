@@ -80,7 +80,7 @@ struct FaultInstance: Sendable {
     func sql(_ statements: String...) async throws {
         for statement in statements {
             var last: (any Error)?
-            let isDone = await eventually(within: .seconds(20)) {
+            let isDone = await eventually {
                 do {
                     try await Psql.run(statement, on: server.connectionString(database: database))
                     return true

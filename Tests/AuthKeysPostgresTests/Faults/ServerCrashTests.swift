@@ -68,7 +68,7 @@ struct ServerCrashTests {
         await victim.close()
         var after = highest
         // The postmaster detects the death of a backend with a delay. The recovery ends with a checkpoint.
-        let isBack = await eventually(within: .seconds(60)) {
+        let isBack = await eventually {
             let text = try? await Psql.run(
                 """
                 SELECT pg_snapshot_xmax(pg_current_snapshot()) FROM pg_control_checkpoint()
@@ -80,7 +80,7 @@ struct ServerCrashTests {
         }
         #expect(isBack)
         for key in keys.prefix(3) {
-            #expect(await eventually(within: .seconds(20)) { (try? await store.deactivate(key.id)) != nil })
+            #expect(await eventually { (try? await store.deactivate(key.id)) != nil })
         }
         // Other transactions use ids, so that the numbers do not seem to have gone back.
         let used = Array(repeating: "BEGIN; SELECT pg_current_xact_id(); ROLLBACK", count: 60).joined(separator: ";")
@@ -95,7 +95,7 @@ struct ServerCrashTests {
 
     /// Lets the instance read, and waits until a read that began after this call has succeeded.
     private func read(_ clock: ManualClock, _ reads: ReadWaiters) async {
-        let hasRead = await eventually(within: .seconds(30)) {
+        let hasRead = await eventually {
             async let outcome = reads.next()
             let ticking = Task {
                 while (try? await Task.sleep(for: .milliseconds(5))) != nil { clock.advance(by: .milliseconds(100)) }
