@@ -65,6 +65,8 @@ struct LimitCell: SharedCell {
     private(set) var isOutdated = false
     /// True if the key changed while a question was under way.
     private var hasChangedWhileAsking = false
+    /// True if a refused request waits for the next answer.
+    private var hasWaiter = false
     /// True while the table lists the cell as one that is to ask.
     var isListed = false
 
@@ -107,6 +109,24 @@ struct LimitCell: SharedCell {
         overdraft -= rest
         if !isAway { debt += rest }
         return Taken(lease: taken, overdraft: rest)
+    }
+
+    /// True if a request waits for the next answer.
+    var isAwaited: Bool { isOutdated || hasWaiter }
+
+    /// Decides if a request that was refused waits for the next answer instead.
+    ///
+    /// It does if the row may have units that this instance does not know of: after a change of the key, and for the
+    /// first request after some time without one, because the share of an idle instance is small. So a client that
+    /// comes from another instance is not refused while the limit has room, and a flood never waits.
+    mutating func beginWait(for cost: Double, at now: Double, in circumstances: LimitCircumstances) -> Bool {
+        if isAway { return false }
+        if isOutdated { return true }
+        guard isKnown, !isAsking, !hasWaiter, asked <= cost, asksAt(in: circumstances) <= now,
+            remaining(at: now, in: circumstances) + Self.epsilon >= cost
+        else { return false }
+        hasWaiter = true
+        return true
     }
 
     /// Returns true if a request of this cost fits. Call `refresh` before.
@@ -312,6 +332,7 @@ struct LimitCell: SharedCell {
         lacksRow = false
         isOutdated = hasChangedWhileAsking
         hasChangedWhileAsking = false
+        hasWaiter = false
         let isOfPast = acceptPeriod(of: answer, at: now, in: circumstances)
         sentDebt = 0
         if isOfPast { return }
@@ -356,6 +377,7 @@ struct LimitCell: SharedCell {
         isAsking = false
         hasRolledWhileAsking = false
         hasChangedWhileAsking = false
+        hasWaiter = false
         if lacksRow {
             self.lacksRow = true
             expires = -.infinity

@@ -9,7 +9,7 @@ struct LimitState {
     var reset: Double?
     /// Nil if the cost fits now or never, or if that time is unknown.
     var retryAfter: Double?
-    /// True if the cost does not fit, but an admin may have reset the limit.
+    /// True if the cost does not fit, but may fit after the next answer of the database.
     var awaitsAnswer = false
 
     /// Returns the whole units that are left: fewer than the cost that does not fit.
@@ -37,7 +37,9 @@ extension Limiter {
             cell.adapt(to: terms, in: circumstances)
             if let version { cell.accept(version: version) }
             let taken = cell.take(cost, in: circumstances)
-            return state(of: cell, taken: taken, fits: taken != nil, cost: cost, at: now, in: circumstances)
+            var found = state(of: cell, taken: taken, fits: taken != nil, cost: cost, at: now, in: circumstances)
+            if taken == nil { found.awaitsAnswer = cell.beginWait(for: cost, at: now, in: circumstances) }
+            return found
         }
         if let found { return found }
         let served = takeFromOverflow(cost, of: id, terms: terms, at: now, in: circumstances)
@@ -74,8 +76,7 @@ extension Limiter {
         return LimitState(
             taken: taken, fits: fits, remaining: remaining, reset: cell.reset(at: now, remaining: remaining),
             retryAfter: fits
-                ? nil : jittered(cell.retryAfter(cost, at: now, remaining: remaining, in: circumstances)),
-            awaitsAnswer: !fits && cell.isOutdated)
+                ? nil : jittered(cell.retryAfter(cost, at: now, remaining: remaining, in: circumstances)))
     }
 
     /// Adds up to a tenth, at most 10 s, so that clients that were refused together do not return together.

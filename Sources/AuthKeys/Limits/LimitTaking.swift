@@ -134,10 +134,12 @@ struct LimitTaking {
     mutating func finish() {
         if refusal != nil {
             // A request that waits for an answer is decided a second time.
-            if !uses.awaitsAnswer { limiter.metrics.limited.increment() }
+            if !uses.awaitsAnswer, !request.spending.isPeek { limiter.metrics.limited.increment() }
             giveBack()
             return
         }
+        // An explanation is not a request.
+        if request.spending.isPeek { return }
         var reports = false
         for record in records[..<count] {
             if record.use.refusal != nil { reports = true }

@@ -128,7 +128,7 @@ public final class Limiter: Sendable {
     }
 
     private func isAwaiting(_ cells: AwaitedCells) -> Bool {
-        cells.limits.contains { limits.withExistingCell($0) { $0.isOutdated } ?? false }
+        cells.limits.contains { limits.withExistingCell($0) { $0.isAwaited } ?? false }
             || cells.credits.flatMap { credits.withExistingCell($0) { $0.isAwaited } } ?? false
     }
 

@@ -36,6 +36,9 @@ public struct Spending: Sendable, Equatable {
     /// True if limits are neither evaluated nor reported.
     let isNone: Bool
 
+    /// True for a question that takes no unit of anything.
+    var isPeek: Bool { cost == 0 && credits == 0 && asked.allSatisfy { $0.cost == 0 } }
+
     private init(cost: Int64, credits: Int64, asked: [Asked], isNone: Bool) {
         self.cost = cost
         self.credits = credits

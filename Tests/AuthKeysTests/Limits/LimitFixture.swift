@@ -59,6 +59,7 @@ struct LimitFixture {
 
         let refusal: Refusal?
         let uses: [Use]
+        let awaitsAnswer: Bool
         var ticket: LimitTicket
 
         subscript(name: String) -> Use? { uses.first { $0.name == name } }
@@ -96,7 +97,7 @@ struct LimitFixture {
                                         name: String(decoding: use.name, as: UTF8.self), limit: use.limit,
                                         remaining: use.remaining, reset: use.reset, retryAfter: use.retryAfter,
                                         refusal: use.refusal, isReportOnly: use.isReportOnly)
-                                }, ticket: uses.ticket)
+                                }, awaitsAnswer: uses.awaitsAnswer, ticket: uses.ticket)
                         }
                     }
                 }

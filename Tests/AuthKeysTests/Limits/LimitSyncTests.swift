@@ -139,10 +139,31 @@ struct LimitSyncTests {
         fixture.store.reset(id)
         #expect(fixture.take(limits, instance: 1).refusal == .rateLimited)
         for instance in 0..<2 {
-            #expect(fixture.take(limits, version: 2, instance: instance).refusal == .rateLimited)
+            #expect(fixture.take(limits, version: 2, instance: instance).awaitsAnswer)
             await fixture.exchange()
             #expect(fixture.take(limits, version: 2, instance: instance).refusal == nil)
         }
+    }
+
+    @Test("a request at an idle instance waits for an answer while the limit has room, and a flood does not")
+    func idle() async throws {
+        let fixture = LimitFixture(instances: 8)
+        let limits: [LimitRule] = [.rate("rate", 120, per: .seconds(60))]
+        // The first instance takes all units, and another one has hardly any share of them.
+        for second in 0..<60 {
+            if second % 5 == 0 { fixture.take(limits, instance: 5) }
+            for _ in 0..<20 { fixture.take(limits) }
+            await fixture.pass(1)
+        }
+        await fixture.pass(4)
+        let first = fixture.take(limits, instance: 5)
+        #expect(first.refusal == .rateLimited && first.awaitsAnswer)
+        for _ in 0..<10 {
+            let next = fixture.take(limits, instance: 5)
+            #expect(next.refusal == .rateLimited && !next.awaitsAnswer)
+        }
+        await fixture.exchange()
+        #expect(fixture.take(limits, instance: 5).refusal == nil)
     }
 
     @Test("definitions are read at a hint, and a failure keeps the previous ones")
