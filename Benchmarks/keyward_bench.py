@@ -42,7 +42,8 @@ class Instance:
 
     def __init__(self, database=None, *arguments, environment=None, log=FOLDER + "/log"):
         env = {k: v for k, v in os.environ.items() if not k.startswith("KEYWARD")}
-        env.update({"KEYWARD_ADMIN_KEY": ADMIN_KEY, "KEYWARD_LOG_LEVEL": "warning", **(environment or {})})
+        env.update({"KEYWARD_ADMIN_KEY": ADMIN_KEY, "KEYWARD_LOG_LEVEL": "warning", "KEYWARD_FAILED_ATTEMPTS": "off",
+                    **(environment or {})})
         if database:
             env["KEYWARD_DATABASE_URL"] = database
         self.process = subprocess.Popen(

@@ -20,6 +20,7 @@ public struct ControlAPI: Sendable {
     private let instances: any InstanceStore
     private let metrics: PrometheusRegistry
     private let verifier: RequestVerifier
+    private let attempts: FailedAttempts?
     private let log: RequestLog?
     private let proxies: [IPNetwork]
     private let limitFields: LimitFieldMode
@@ -33,6 +34,7 @@ public struct ControlAPI: Sendable {
 
     /// - Parameters:
     ///   - verifier: decides about keys for callers of the verification routes.
+    ///   - attempts: limits the attempts of each network to send an unknown admin key; nil for no limit.
     ///   - log: gets a line for each verification; nil for no log.
     ///   - issuer: the URL of this listener for clients of introspection, without a trailing slash.
     ///   - computing: runs long computations.
@@ -42,8 +44,8 @@ public struct ControlAPI: Sendable {
     public init(
         service: AuthKeyService, administration: Administration, searches: RequestSearches, index: KeyIndex,
         freshness: IndexFreshness, writes: WriteAvailability = WriteAvailability(), instances: any InstanceStore,
-        metrics: PrometheusRegistry, verifier: RequestVerifier, log: RequestLog? = nil, issuer: String,
-        proxies: [IPNetwork] = [], limitFields: LimitFieldMode = .always,
+        metrics: PrometheusRegistry, verifier: RequestVerifier, attempts: FailedAttempts? = nil,
+        log: RequestLog? = nil, issuer: String, proxies: [IPNetwork] = [], limitFields: LimitFieldMode = .always,
         importTimeouts: ImportTimeouts = ImportTimeouts(), limits: ConnectionLimits = ConnectionLimits(),
         computing: ComputeExecutor = .shared
     ) {
@@ -54,6 +56,7 @@ public struct ControlAPI: Sendable {
         metrics.gauge("keyward_control_connections") { [connections] in Double(connections.count) }
         self.importTimeouts = importTimeouts
         self.verifier = verifier
+        self.attempts = attempts
         self.log = log
         self.issuer = issuer
         self.proxies = proxies
@@ -124,13 +127,15 @@ public struct ControlAPI: Sendable {
         UnkeyVerifyRoutes(verifier: verifier(for: .unkey), service: service, authenticator: verifyAuthenticator).add(
             to: router)
         let authenticator = AdminAuthenticator(
-            credentials: administration.credentials, refusals: administration.refusals, computing: computing)
+            credentials: administration.credentials, refusals: administration.refusals, attempts: attempts,
+            computing: computing)
         for group in adminRoutes { authenticator.add(group, to: router) }
     }
 
     private var verifyAuthenticator: VerifyAuthenticator {
         VerifyAuthenticator(
-            credentials: administration.credentials, refusals: administration.refusals, computing: computing)
+            credentials: administration.credentials, refusals: administration.refusals, attempts: attempts,
+            computing: computing)
     }
     /// Returns the verifier of an entry point, whose decisions are logged.
     private func verifier(for surface: RequestSurface) -> RequestVerifier {

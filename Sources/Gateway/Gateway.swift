@@ -22,6 +22,7 @@ public final class Gateway: Service {
 
     private let configuration: GatewayConfiguration
     private let verifier: KeyVerifier
+    private let attempts: FailedAttempts?
     private let logger: Logger
     private let time: TimeSource
     private let usage: UsageRecorder?
@@ -31,12 +32,14 @@ public final class Gateway: Service {
     private let serverTLS = Mutex<NIOSSLContext?>(nil)
 
     /// - Parameters:
+    ///   - attempts: limits the attempts of each network to send a key that does not exist; nil for no limit.
     ///   - usage: records the use of each key; nil to record none.
     ///   - log: gets a line for each request; nil for no log.
     public init(
-        configuration: GatewayConfiguration, verifier: KeyVerifier, usage: UsageRecorder? = nil,
-        log: RequestLog? = nil, logger: Logger, time: TimeSource = .system
+        configuration: GatewayConfiguration, verifier: KeyVerifier, attempts: FailedAttempts? = nil,
+        usage: UsageRecorder? = nil, log: RequestLog? = nil, logger: Logger, time: TimeSource = .system
     ) {
+        self.attempts = attempts
         self.usage = usage
         self.log = log
         self.configuration = configuration
@@ -116,10 +119,10 @@ public final class Gateway: Service {
         let upstreamTLS = isSecure ? try TLSContexts.client(configuration.upstreamTrust) : nil
         var loops: [NIOLoopBound<GatewayLoop>] = []
         for eventLoop in group.makeIterator() {
-            let loop = eventLoop.submit { [configuration, verifier, usage, log, time, logger] in
+            let loop = eventLoop.submit { [configuration, verifier, attempts, usage, log, time, logger] in
                 let loop = GatewayLoop(
-                    eventLoop: eventLoop, configuration: configuration, verifier: verifier, usage: usage, log: log,
-                    time: time,
+                    eventLoop: eventLoop, configuration: configuration, verifier: verifier, attempts: attempts,
+                    usage: usage, log: log, time: time,
                     upstreamTLS: upstreamTLS, metrics: metrics, shared: shared, logger: logger)
                 loop.start()
                 return NIOLoopBound(loop, eventLoop: eventLoop)

@@ -24,6 +24,12 @@ public enum ErrorText {
         message: "the request carries more than one credential: send the API key once"
     )
 
+    /// The client's network has sent too many keys that do not exist: 429.
+    public static let tooManyFailedAttempts = (
+        type: Refusal.Kind.limit.type, code: "too_many_failed_attempts",
+        message: "too many invalid API keys came from this network: try again later"
+    )
+
     /// Keys cannot be verified now: 503.
     public static let unavailable = (
         type: "unavailable_error", code: "verification_unavailable",

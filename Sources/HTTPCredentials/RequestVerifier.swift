@@ -7,6 +7,9 @@ public struct RequestVerifier: Sendable {
         /// Admitted without a key.
         case preflight
         case ambiguousCredentials
+        /// The credential does not exist, and the client's network has sent too many of those. `retryAfter`: the
+        /// seconds until the network may make another attempt.
+        case tooManyFailedAttempts(retryAfter: Int)
         /// `needing`: the scopes that the request needs.
         case verdict(Verdict<Profile>, needing: ScopeRequirement)
     }
@@ -15,21 +18,25 @@ public struct RequestVerifier: Sendable {
     public let places: CredentialPlaces
     private let rules: ScopeRules
     private let passesPreflights: Bool
+    private let attempts: FailedAttempts?
     private let usage: UsageRecorder?
     private var recorder: (any RequestRecorder)?
     private let time: TimeSource
 
     /// - Parameters:
     ///   - rules: the scopes that requests need.
+    ///   - attempts: limits the attempts of each network to send a key that does not exist; nil for no limit.
     ///   - usage: records what `countUse` counts; nil to record nothing.
     public init(
         verifier: KeyVerifier, places: CredentialPlaces = [.authorization, .xAPIKey], rules: ScopeRules = ScopeRules(),
-        passesPreflights: Bool = false, usage: UsageRecorder? = nil, time: TimeSource = .system
+        passesPreflights: Bool = false, attempts: FailedAttempts? = nil, usage: UsageRecorder? = nil,
+        time: TimeSource = .system
     ) {
         self.verifier = verifier
         self.places = places
         self.rules = rules
         self.passesPreflights = passesPreflights
+        self.attempts = attempts
         self.usage = usage
         self.time = time
     }
@@ -85,7 +92,27 @@ public struct RequestVerifier: Sendable {
         switch request.credential {
         case .ambiguous: return .ambiguousCredentials
         case .none: return refused(.missing, needing: access.scopes)
-        case .token(let token): return .verdict(verify(token, access), needing: access.scopes)
+        case .token(let token):
+            let verdict = verify(token, access)
+            if let seconds = secondsToWait(after: verdict, from: access.address) {
+                return .tooManyFailedAttempts(retryAfter: seconds)
+            }
+            return .verdict(verdict, needing: access.scopes)
+        }
+    }
+
+    /// Counts a failed attempt, if a verdict is one. Returns the seconds to wait, if the client's network has made too
+    /// many.
+    ///
+    /// A key that has expired, is inactive or over its limits is not a guess. A credential that is yet to be looked up
+    /// is none either, so that a new key is admitted whatever its network has sent before.
+    @inline(__always)
+    private func secondsToWait<Profile>(after verdict: Verdict<Profile>, from address: IPAddress?) -> Int? {
+        switch verdict {
+        case .refused(.malformed, _), .refused(.unknown, _):
+            guard let attempts, let address else { return nil }
+            return attempts.count(from: address)
+        case .admitted, .refused, .unresolved, .unavailable: return nil
         }
     }
 
@@ -153,6 +180,8 @@ extension RequestDecision {
         switch outcome {
         case .preflight: self.init(status: 200, isPreflight: true)
         case .ambiguousCredentials: self.init(status: 400, code: ErrorText.ambiguous.code)
+        case .tooManyFailedAttempts:
+            self.init(status: Refusal.Kind.limit.status, code: ErrorText.tooManyFailedAttempts.code)
         case .verdict(.admitted(_, let profile), _): self.init(status: 200, key: profile.principal)
         case .verdict(.refused(let refusal, let profile), _):
             self.init(status: refusal.kind.status, code: refusal.code, key: profile?.principal)

@@ -26,6 +26,11 @@ public struct KeyVerificationError: HTTPResponseError {
         case .ambiguousCredentials:
             let text = ErrorText.ambiguous
             self.init(status: .badRequest, type: text.type, code: text.code, message: text.message, headers: [:])
+        case .tooManyFailedAttempts(let seconds):
+            let text = ErrorText.tooManyFailedAttempts
+            self.init(
+                status: .tooManyRequests, type: text.type, code: text.code, message: text.message,
+                headers: [.retryAfter: String(seconds)])
         case .verdict(.unresolved, _), .verdict(.unavailable, _):
             let text = ErrorText.unavailable
             self.init(

@@ -49,6 +49,7 @@ struct ControlServer: Sendable {
         lifetimes: KeyLifetimes = KeyLifetimes(), rules: ScopeRules = ScopeRules(), proxies: [IPNetwork] = [],
         hasBootstrapKey: Bool = true, importTimeouts: ImportTimeouts = ImportTimeouts(),
         limits: ConnectionLimits = ConnectionLimits(), computing: ComputeExecutor = .shared, log: LogLines = LogLines(),
+        attempts: FailedAttempts? = nil, adminAttempts: FailedAttempts? = nil,
         _ body: @escaping @Sendable (ControlServer) async throws -> Void
     ) async throws {
         let store = InMemoryStore()
@@ -70,8 +71,9 @@ struct ControlServer: Sendable {
             service: service, administration: administration,
             searches: RequestSearches(log: requests, trail: store), index: index, freshness: freshness, writes: writes,
             instances: instances, metrics: metrics,
-            verifier: RequestVerifier(verifier: verifier, rules: rules, passesPreflights: true, usage: usage),
-            log: requestLog, issuer: Self.issuer, proxies: proxies,
+            verifier: RequestVerifier(
+                verifier: verifier, rules: rules, passesPreflights: true, attempts: attempts, usage: usage),
+            attempts: adminAttempts, log: requestLog, issuer: Self.issuer, proxies: proxies,
             importTimeouts: importTimeouts, limits: limits, computing: computing)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let application = api.application(

@@ -156,6 +156,10 @@ import Testing
         "POST /v2/keys.rerollKey": {
             try await $0.finds(.POST, "/v2/keys.rerollKey", ["keyId": $0.id, "expiration": 0])
         },
+        "POST /v2/keys.updateCredits": {
+            try await $0.finds(
+                .POST, "/v2/keys.updateCredits", ["keyId": $0.id, "operation": "set", "value": 5])
+        },
         "POST /v2/keys.addPermissions": {
             try await $0.finds(.POST, "/v2/keys.addPermissions", ["keyId": $0.id, "permissions": ["a"]])
         },

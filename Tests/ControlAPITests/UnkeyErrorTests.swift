@@ -47,6 +47,9 @@ struct UnkeyErrorTests {
             let id = try await server.unkeyKey().id
             func key(_ members: [String: Any]) -> [String: Any] { members.merging(["keyId": id]) { $1 } }
             func new(_ members: [String: Any]) -> [String: Any] { members.merging(["apiId": "a"]) { $1 } }
+            func rate(_ name: String, _ duration: Int = 60_000) -> [String: Any] {
+                ["name": name, "limit": 5, "duration": duration]
+            }
             let long = String(repeating: "x", count: 5_000)
             let cases: [(String, [String: Any], String)] = [
                 ("createKey", [:], "apiId"), ("createKey", ["apiId": ""], "apiId"),
@@ -60,12 +63,36 @@ struct UnkeyErrorTests {
                 ("createKey", new(["meta": ["a": long]]), "meta"),
                 ("createKey", new(["permissions": ["a b"]]), "permissions"),
                 ("createKey", new(["roles": ["r"]]), "roles"), ("createKey", new(["recoverable": true]), "recoverable"),
-                ("createKey", new(["credits": ["remaining": 0]]), "credits"),
-                ("createKey", new(["ratelimits": [["name": "r"]]]), "ratelimits"),
+                ("createKey", new(["credits": ["remaining": -1]]), "credits"),
+                ("createKey", new(["credits": ["refill": ["interval": "weekly", "amount": 1]]]), "credits"),
+                ("createKey", new(["ratelimits": [["name": "r"]]]), "ratelimits[0].limit"),
+                ("createKey", new(["ratelimits": [rate("per_minute")]]), "ratelimits[0].name"),
+                ("createKey", new(["ratelimits": [rate("API")]]), "ratelimits[0].name"),
+                ("createKey", new(["ratelimits": [rate("r", 999)]]), "ratelimits[0].duration"),
+                ("createKey", new(["ratelimits": [rate("r", 7_200_000)]]), "ratelimits[0].duration"),
+                ("createKey", new(["ratelimits": [rate("r"), rate("r")]]), "ratelimits"),
+                ("createKey", new(["ratelimits": (0..<9).map { rate("r\($0)") }]), "ratelimits"),
                 ("createKey", new(["ownerId": "o"]), "ownerId"), ("getKey", [:], "keyId"),
                 ("getKey", key(["decrypt": true]), "decrypt"), ("updateKey", key(["expires": 1]), "expires"),
                 ("updateKey", key(["credits": ["refill": ["amount": 1]]]), "credits"),
-                ("updateKey", key(["ratelimits": [["name": "r"]]]), "ratelimits"),
+                (
+                    "updateKey",
+                    key(["credits": ["remaining": NSNull(), "refill": ["interval": "daily", "amount": 1]]]), "credits"
+                ),
+                (
+                    "updateKey", key(["credits": ["refill": ["interval": "daily", "amount": 1, "refillDay": 2]]]),
+                    "credits"
+                ),
+                (
+                    "updateKey", key(["credits": ["refill": ["interval": "monthly", "amount": 1, "refillDay": 32]]]),
+                    "credits"
+                ),
+                ("updateKey", key(["ratelimits": [["limit": 1]]]), "ratelimits[0].name"),
+                ("updateKey", key(["ratelimits": [rate("r").merging(["burst": 1]) { $1 }]]), "ratelimits[0].burst"),
+                ("updateCredits", key(["operation": "double", "value": 1]), "operation"),
+                ("updateCredits", key(["operation": "increment"]), "value"),
+                ("updateCredits", key(["operation": "set", "value": -1]), "value"),
+                ("updateCredits", key(["operation": "increment", "value": 1]), "operation"),
                 ("updateKey", key(["roles": ["r"]]), "roles"), ("updateKey", key(["permissions": [""]]), "permissions"),
                 ("deleteKey", key(["permanent": "yes"]), "permanent"), ("rerollKey", key([:]), "expiration"),
                 ("rerollKey", key(["expiration": NSNull()]), "expiration"),
@@ -118,8 +145,9 @@ struct UnkeyErrorTests {
         try await ControlServer.with { server in
             for (operation, reason) in [
                 ("apis.createApi", "no APIs"), ("identities.createIdentity", "no identities"),
-                ("permissions.createRole", "no roles"), ("keys.addRoles", "no roles"), ("ratelimit.limit", "no rate"),
-                ("keys.updateCredits", "no credits"), ("keys.migrateKeys", "/auth-keys/import"),
+                ("permissions.createRole", "no roles"), ("keys.addRoles", "no roles"),
+                ("ratelimit.limit", "keys alone"),
+                ("keys.migrateKeys", "/auth-keys/import"),
                 ("rootKeys.createKey", "/admin-keys"), ("domains.listDomains", "no equivalent"),
             ] {
                 let answer = try await server.unkey(operation, [:])

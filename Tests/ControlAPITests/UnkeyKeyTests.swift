@@ -227,7 +227,7 @@ struct UnkeyKeyTests {
             let (other, otherToken) = try await server.unkeyKey(["externalId": "else"])
             for (operation, members) in [
                 ("getKey", [:]), ("updateKey", ["name": "m"]), ("rerollKey", ["expiration": 0]), ("deleteKey", [:]),
-                ("setPermissions", ["permissions": ["x"]]),
+                ("setPermissions", ["permissions": ["x"]]), ("updateCredits", ["operation": "set", "value": 1]),
             ] as [(String, [String: Any])] {
                 let body = members.merging(["keyId": other]) { $1 }
                 let answer = try await server.unkey("keys.\(operation)", body, admin: admin)

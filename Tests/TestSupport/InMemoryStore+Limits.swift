@@ -88,6 +88,7 @@ extension InMemoryStore {
             let units =
                 switch change {
                 case .add(let units): min(LimitRule.unitLimit, before.remaining + units)
+                case .subtract(let units): max(0, before.remaining - units)
                 case .set(let units): units
                 }
             row.attributes.credits = KeyCredits(remaining: units, refill: before.refill)

@@ -505,13 +505,18 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
             try expect(try await change(.add(4), claim: other) == .claimedOtherwise, "another request")
             guard case .changed(let set) = try await change(.set(1)) else { throw broken("set") }
             try expect(set.key.credits?.remaining == 1, "set")
+            _ = try await change(.set(9))
+            guard case .changed(let less) = try await change(.subtract(4)) else { throw broken("subtracted") }
+            try expect(less.key.credits?.remaining == 5, "subtracted")
+            guard case .changed(let none) = try await change(.subtract(6)) else { throw broken("subtracted more") }
+            try expect(none.key.credits?.remaining == 0, "never below zero")
             try expect(
                 try await store.changeCredits(of: bare.id, .add(1), claim: nil, by: .test) == .without,
                 "without credits")
             try expect(
                 try await store.changeCredits(of: .generate(), .add(1), claim: nil, by: .test) == .unknown, "unknown")
             let actions = try await trail(of: store).map(\.action)
-            try expect(actions.count { $0 == "key.change_credits" } == 2, "\(actions)")
+            try expect(actions.count { $0 == "key.change_credits" } == 5, "\(actions)")
         },
         StoreConformance(description: "usage is summed by key, secret and day") { store in
             let (one, two) = (newKey(name: "one"), newKey(name: "two"))

@@ -66,6 +66,7 @@ extension AdminRoutes {
 struct AdminAuthenticator: Sendable {
     let credentials: AdminCredentials
     let refusals: RefusalLog
+    let attempts: FailedAttempts?
     let computing: ComputeExecutor
 
     func add<Routes: AdminRoutes>(_ group: Routes, to router: Router<ControlContext>) {
@@ -83,6 +84,7 @@ struct AdminAuthenticator: Sendable {
         do throws(CredentialRefusal) {
             admin = try await authenticate(request.head, for: route, context)
         } catch {
+            let error = error.counted(in: attempts, from: context)
             if error.error.status.code < 500 {
                 context.checkedCredential(isValid: false)
                 let subject = await AdminRoute.subjectInPath(request, context)

@@ -1,5 +1,6 @@
 import AuthKeys
 import KeyAdministration
+import NIOCore
 
 /// A refused admin credential.
 struct CredentialRefusal: Error {
@@ -16,6 +17,18 @@ struct CredentialRefusal: Error {
         let reason = refusal == .expired ? "has expired" : "is not active"
         return CredentialRefusal(
             error: .unauthorized(refusal, message: "the admin key \(reason)"), admin: admin)
+    }
+
+    /// Counts a failed attempt, if the credential is unknown. Returns the refusal that the caller gets.
+    /// - Parameter attempts: the failed attempts of each network; nil for no limit.
+    func counted(
+        in attempts: FailedAttempts?, from context: ControlContext
+    ) -> CredentialRefusal {
+        guard let attempts, error == Self.unknown.error,
+            let peer = context.channel.remoteAddress?.ipAddress.flatMap({ IPAddress($0) }),
+            let seconds = attempts.count(from: peer)
+        else { return self }
+        return CredentialRefusal(error: .tooManyFailedAttempts(retryAfter: seconds))
     }
 }
 

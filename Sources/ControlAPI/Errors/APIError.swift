@@ -75,6 +75,13 @@ extension APIError {
             .unauthorized, .authentication, message, code: refusal.code, headers: [.wwwAuthenticate: challenge])
     }
 
+    /// The caller's network has sent too many admin keys that do not exist.
+    static func tooManyFailedAttempts(retryAfter seconds: Int) -> APIError {
+        APIError(
+            .tooManyRequests, .rateLimit, "too many invalid admin keys came from this network: try again later",
+            code: ErrorText.tooManyFailedAttempts.code, headers: [.retryAfter: String(seconds)])
+    }
+
     /// The error while keys cannot be verified.
     static let verificationUnavailable = APIError(
         .serviceUnavailable, .unavailable, ErrorText.unavailable.message, code: ErrorText.unavailable.code,

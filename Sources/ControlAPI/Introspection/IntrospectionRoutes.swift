@@ -64,7 +64,8 @@ struct IntrospectionRoutes: DirectRoute {
     private func answer(_ outcome: RequestVerifier.Outcome<KeyProfile>) -> IntrospectionJSON? {
         switch outcome {
         case .verdict(.admitted(_, let profile), _): return IntrospectionJSON(profile, issuer: issuer)
-        case .verdict(.refused, _): return .inactive
+        // RFC 7662 has one response for every token that grants no access.
+        case .verdict(.refused, _), .tooManyFailedAttempts: return .inactive
         case .verdict(.unavailable, _), .verdict(.unresolved, _), .preflight, .ambiguousCredentials: return nil
         }
     }

@@ -39,9 +39,9 @@ struct OAuthError: Error {
             self.init(
                 status: .forbidden, error: "insufficient_scope", description: refusal.message,
                 headers: Self.challenge("\(Self.bearer), error=\"insufficient_scope\""))
-        case .serviceUnavailable:
+        case .serviceUnavailable, .tooManyRequests:
             self.init(
-                status: .serviceUnavailable, error: "temporarily_unavailable", description: refusal.message,
+                status: refusal.status, error: "temporarily_unavailable", description: refusal.message,
                 headers: refusal.headers)
         default: self = .invalidRequest(refusal.message)
         }

@@ -24,6 +24,9 @@ enum MetricHelp {
         "keyward_ends_written_back_total": "Revocations lost by the database that were written back.",
         "keyward_exchanges_cut_total": "Running exchanges that were cut because their key was revoked or expired.",
         "keyward_exchanges_evicted_total": "Stalled exchanges that were closed in favour of others.",
+        "keyward_failed_attempts_limited_total":
+            "Attempts with an invalid credential that were refused because their network sends too many, by kind.",
+        "keyward_failed_attempts_networks": "Client networks whose invalid credentials are refused with 429 now.",
         "keyward_feed_failures_total": "Reads of the change feed that failed.",
         "keyward_feed_full_loads_total": "Loads of all keys from the database.",
         "keyward_feed_rereads_total": "Reads of the change feed that restarted at an earlier point.",

@@ -20,8 +20,6 @@ struct UnkeyCreateBody: Decodable {
     init(from decoder: any Decoder) throws {
         let members = try UnkeyMembers(decoder, CodingKeys.self)
         try members.refuse(.roles, "Keyward has no roles, only permissions")
-        try members.refuse(.credits, "Keyward has no credits")
-        try members.refuse(.ratelimits, "Keyward has no rate limits")
         try members.refuse(.recoverable, "Keyward stores no key, only its digest")
         if let length = try members.value(.byteLength, Int.self), !Self.byteLengths.contains(length) {
             throw UnkeyMembers.fault(CodingKeys.byteLength, "is not supported: every key has 32 bytes of randomness")
@@ -34,7 +32,9 @@ struct UnkeyCreateBody: Decodable {
             labels: [UnkeyNames.apiLabel: try members.text(.apiID)],
             metadata: try members.value(.meta) ?? [:],
             enabled: try members.value(.enabled) ?? true,
-            expiresAt: try members.value(.expires).map { try Timestamp(milliseconds: $0, param: "expires") })
+            expiresAt: try members.value(.expires).map { try Timestamp(milliseconds: $0, param: "expires") },
+            limits: try members.value(.ratelimits, [UnkeyRatelimitBody].self)?.map(\.rule) ?? [],
+            credits: try members.value(.credits, UnkeyCreditsBody.self)?.credits)
     }
 
     /// Returns the request for the domain, which validates it.

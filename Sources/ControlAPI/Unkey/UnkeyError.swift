@@ -76,13 +76,11 @@ struct UnkeyError: Encodable {
         case "permissions":
             return "Keyward has no list of permissions and no roles: a key's permissions are its scopes"
         case "ratelimit":
-            return "Keyward has no rate limits"
+            return "Keyward has rate limits of keys alone: keys.verifyKey takes their units"
         case "rootKeys":
             return "admin keys are created at \(AdminKeyRoutes.path)"
         case "keys" where operation == "keys.migrateKeys":
             return "keys are imported at \(ImportRoute.path)"
-        case "keys" where operation == "keys.updateCredits":
-            return "Keyward has no credits"
         case "keys" where operation.hasSuffix("Roles"):
             return "Keyward has no roles: a key's permissions are its scopes"
         default:

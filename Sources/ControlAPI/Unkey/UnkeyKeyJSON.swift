@@ -15,9 +15,12 @@ struct UnkeyKeyJSON: Encodable {
     let expires: Int64?
     let permissions: [String]?
     let identity: UnkeyIdentity?
+    let credits: UnkeyCreditsJSON?
+    let ratelimits: [UnkeyRatelimitJSON]?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case start, enabled, createdAt, name, meta, updatedAt, lastUsedAt, expires, permissions, identity
+        case start, enabled, createdAt, name, meta, updatedAt, lastUsedAt, expires, permissions, identity, credits
+        case ratelimits
         case keyID = "keyId"
     }
 
@@ -33,6 +36,9 @@ struct UnkeyKeyJSON: Encodable {
         expires = key.expiresAt?.milliseconds
         permissions = key.scopes.isEmpty ? nil : key.scopes
         identity = key.owner.map { UnkeyIdentity($0) }
+        credits = key.credits.map { UnkeyCreditsJSON($0) }
+        let limits = key.limits.compactMap { UnkeyRatelimitJSON($0) }
+        ratelimits = limits.isEmpty ? nil : limits
     }
 }
 

@@ -21,6 +21,9 @@ struct UnkeyKeyRoutes: AdminRoutes {
             AdminRoute(
                 .post, "/keys.rerollKey", needs: .keysRotate, .keysWrite, as: .keyRotate, about: Self.subject,
                 use: reroll),
+            AdminRoute(
+                .post, "/keys.updateCredits", needs: .keysWrite, as: .keyChangeCredits, about: Self.subject,
+                use: updateCredits),
             permissions("/keys.addPermissions") { $0 + $1 },
             permissions("/keys.removePermissions") { scopes, removed in scopes.filter { !removed.contains($0) } },
             permissions("/keys.setPermissions") { $1 },
@@ -67,6 +70,26 @@ struct UnkeyKeyRoutes: AdminRoutes {
         let body = try await read(UnkeyUpdateBody.self, of: request)
         _ = try await change(body.keyID, call) { body.applied(to: $0) }
         return try UnkeyAnswer.response(UnkeyNothing(), context)
+    }
+
+    private func updateCredits(
+        _ request: Request, _ context: ControlContext, _ call: AdminCall
+    ) async throws -> Response {
+        let body = try await read(UnkeyCreditsChangeBody.self, of: request)
+        let kept = try await service.keptKey(body.keyID, for: call.admin)
+        let key: AuthKey
+        switch body.change {
+        case .unlimited: key = try await change(body.keyID, call) { $0.with(credits: nil) }
+        case .some(.set(let units)) where kept.credits == nil:
+            key = try await change(body.keyID, call) { $0.with(credits: KeyCredits(remaining: units)) }
+        case .some where kept.credits == nil:
+            throw APIError.validation("operation must be set: the key's credits are unlimited", param: "operation")
+        case .some(.add(0)), .some(.subtract(0)): key = kept
+        case .some(let change):
+            key = try await service.changeCredits(
+                ofKey: body.keyID, change, idempotencyKey: request.headers[.idempotencyKey], by: call)
+        }
+        return try UnkeyAnswer.response(UnkeyCreditsJSON(key.credits), context)
     }
 
     private func permissions(
@@ -122,6 +145,14 @@ struct UnkeyKeyRoutes: AdminRoutes {
 
     private func read<Body: Decodable>(_ type: Body.Type, of request: Request) async throws -> Body {
         try JSONBody.decode(type, from: try await request.body.collect(upTo: .max))
+    }
+}
+
+extension KeyAttributes {
+    fileprivate func with(credits: KeyCredits?) -> KeyAttributes {
+        var result = self
+        result.credits = credits
+        return result
     }
 }
 

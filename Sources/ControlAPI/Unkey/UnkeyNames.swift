@@ -15,6 +15,7 @@ enum UnkeyNames {
         case "metadata": "meta"
         case "labels": "apiId"
         case "expires_at": "expires"
+        case "limits": "ratelimits"
         default: name
         }
     }

@@ -5,6 +5,9 @@ struct UnkeyUpdateBody: Decodable {
     let keyID: String
     private let patch: KeyPatch
     private let metadata: [String: JSONValue]?
+    private let credits: KeyPatch.Change<UnkeyCreditsBody>
+    /// The limits that replace those of Unkey's kinds; nil to change none.
+    private let limits: [LimitRule]?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case name, meta, expires, credits, ratelimits, enabled, roles, permissions
@@ -15,8 +18,6 @@ struct UnkeyUpdateBody: Decodable {
     init(from decoder: any Decoder) throws {
         let members = try UnkeyMembers(decoder, CodingKeys.self)
         try members.refuse(.roles, "Keyward has no roles, only permissions")
-        try members.refuse(.credits, "Keyward has no credits")
-        try members.refuse(.ratelimits, "Keyward has no rate limits")
         keyID = try members.text(.keyID)
         var patch = KeyPatch()
         patch.name = try members.container.change(of: .name)
@@ -32,6 +33,10 @@ struct UnkeyUpdateBody: Decodable {
         if let enabled = try members.value(.enabled, Bool.self) { patch.enabled = .set(enabled) }
         if let permissions = try members.value(.permissions, [String].self) { patch.scopes = .set(permissions) }
         self.patch = patch
+        credits = try members.container.change(of: .credits)
+        limits =
+            members.has(.ratelimits)
+            ? try members.value(.ratelimits, [UnkeyRatelimitBody].self)?.map(\.rule) ?? [] : nil
         metadata = members.has(.meta) ? try members.value(.meta) ?? [:] : nil
     }
 
@@ -39,6 +44,12 @@ struct UnkeyUpdateBody: Decodable {
     func applied(to attributes: KeyAttributes) -> KeyAttributes {
         var result = patch.applied(to: attributes)
         if let metadata { result.metadata = metadata }
+        switch credits {
+        case .unchanged: break
+        case .cleared: result.credits = nil
+        case .set(let change): change.apply(to: &result)
+        }
+        if let limits { result.limits = limits + result.limits.filter { $0.unkeyDuration == nil } }
         return result
     }
 }

@@ -52,6 +52,7 @@ struct UnkeyVerdictJSON: Encodable {
         let known: KeyProfile?
         switch outcome {
         case .verdict(.unavailable, _), .verdict(.unresolved, _), .preflight, .ambiguousCredentials: return nil
+        case .tooManyFailedAttempts: (valid, code, known) = (false, .rateLimited, nil)
         case .verdict(.admitted(_, let key), _): (valid, code, known) = (true, .valid, key)
         case .verdict(.refused(let refusal, let key), _): (valid, code, known) = (false, Code(refusal, key), key)
         }

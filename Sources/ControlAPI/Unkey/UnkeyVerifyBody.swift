@@ -39,7 +39,7 @@ struct UnkeyVerifyBody: Decodable {
             }
             let name = try members.container.decode(String.self, forKey: .name)
             guard LimitRule.isName(name) else {
-                throw fault(.name, "must have 1 to \(LimitRule.nameLimit) of the characters a-z, 0-9 and -")
+                throw fault(.name, UnkeyRatelimitBody.nameRule)
             }
             let cost = try members.container.wholeNumber(forKey: .cost) ?? 1
             let limit = try members.container.wholeNumber(forKey: .limit)

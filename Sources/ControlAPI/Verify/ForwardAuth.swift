@@ -92,12 +92,19 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
                 switch refused.kind {
                 case .authentication: .unauthorized
                 case .permission, .request: .forbidden
-                case .limit: question.options.hidesLimited ? .forbidden : .tooManyRequests
+                case .limit: question.options.limitStatus
                 }
             if refused.kind == .limit { headers[Name.status] = String(refused.kind.status) }
             return Self.refusal(
                 type: refused.kind.type, code: refused.code,
                 message: limited?.message ?? refused.message(needing: needed), status: status, headers: headers,
+                asProblem: question.prefersProblem)
+        case .tooManyFailedAttempts(let seconds):
+            let text = ErrorText.tooManyFailedAttempts
+            let status = HTTPResponse.Status.tooManyRequests
+            return Self.refusal(
+                type: text.type, code: text.code, message: text.message, status: question.options.limitStatus,
+                headers: [.retryAfter: String(seconds), Name.status: String(status.code)],
                 asProblem: question.prefersProblem)
         case .ambiguousCredentials:
             let text = ErrorText.ambiguous
@@ -209,6 +216,8 @@ struct ForwardAuth: RouterMiddleware, DirectRoute {
         var spending = Spending.one
         /// True for a proxy that knows only 401 and 403: a refusal by a limit is then 403.
         var hidesLimited = false
+        /// The status of a refusal by a limit.
+        var limitStatus: HTTPResponse.Status { hidesLimited ? .forbidden : .tooManyRequests }
 
         init() {}
 

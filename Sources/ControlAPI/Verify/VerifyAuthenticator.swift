@@ -9,6 +9,7 @@ import KeyAdministration
 struct VerifyAuthenticator: Sendable {
     let credentials: AdminCredentials
     let refusals: RefusalLog
+    let attempts: FailedAttempts?
     let computing: ComputeExecutor
 
     /// Authenticates the sender of a request by `Authorization: Bearer`. All input is in the body, so a query is
@@ -49,6 +50,7 @@ struct VerifyAuthenticator: Sendable {
             case .unknown: break
             }
         }
+        refusal = refusal.counted(in: attempts, from: context)
         let isAuthenticated = refusal.error.status == .forbidden
         record(refusal.error.shortName, of: refusal.admin, isAuthenticated: isAuthenticated, context)
         throw refusal.error

@@ -20,18 +20,24 @@ struct VerifyJSON {
     /// The limits that applied, and the key's credits, after the request.
     let limits: [LimitStatus]
     let credits: LimitStatus?
-    /// The seconds after which a refused request fits its limits.
+    /// The seconds after which a refused request fits its limits, or the network may send another unknown key.
     let retryAfter: Int?
 
     init(_ outcome: RequestVerifier.Outcome<KeyProfile>) {
         let profile: KeyProfile?
         var limited: LimitRefusal?
+        var secondsToWait: Int?
         switch outcome {
         // The caller's request is about a token: it is never a preflight, and its credential is never ambiguous.
         case .verdict(.unavailable, _), .verdict(.unresolved, _), .preflight, .ambiguousCredentials:
             profile = nil
             (valid, code, status, wwwAuthenticate) = (false, .unavailable, 503, nil)
             message = ErrorText.unavailable.message
+        case .tooManyFailedAttempts(let seconds):
+            profile = nil
+            (valid, code, status, wwwAuthenticate) = (false, .tooManyFailedAttempts, 429, nil)
+            message = ErrorText.tooManyFailedAttempts.message
+            secondsToWait = seconds
         case .verdict(.admitted(_, let admitted), _):
             profile = admitted
             (valid, code, status, wwwAuthenticate, message) = (true, .valid, 200, nil, nil)
@@ -46,7 +52,7 @@ struct VerifyJSON {
         }
         limits = profile?.limits.filter { $0.kind != .credits } ?? []
         credits = profile?.limits.first { $0.kind == .credits }
-        retryAfter = limited?.retryAfter
+        retryAfter = secondsToWait ?? limited?.retryAfter
         keyID = profile?.principal.keyID.description
         name = profile?.principal.name
         owner = profile?.principal.owner
@@ -130,6 +136,7 @@ extension VerifyJSON {
         case quotaExceeded = "QUOTA_EXCEEDED"
         case creditsExhausted = "CREDITS_EXHAUSTED"
         case concurrencyExceeded = "CONCURRENCY_EXCEEDED"
+        case tooManyFailedAttempts = "TOO_MANY_FAILED_ATTEMPTS"
         /// A result in a batch for a request that names a limit which the key lacks.
         case limitUnknown = "LIMIT_UNKNOWN"
         /// A result in a batch that requires a lookup while the database is unavailable.

@@ -47,9 +47,9 @@ final class GatewayLoop {
     private static let recheckInterval = TimeAmount.milliseconds(200)
 
     init(
-        eventLoop: any EventLoop, configuration: GatewayConfiguration, verifier: KeyVerifier, usage: UsageRecorder?,
-        log: RequestLog?, time: TimeSource, upstreamTLS: NIOSSLContext?, metrics: GatewayMetrics, shared: SharedState,
-        logger: Logger
+        eventLoop: any EventLoop, configuration: GatewayConfiguration, verifier: KeyVerifier,
+        attempts: FailedAttempts?, usage: UsageRecorder?, log: RequestLog?, time: TimeSource,
+        upstreamTLS: NIOSSLContext?, metrics: GatewayMetrics, shared: SharedState, logger: Logger
     ) {
         self.eventLoop = eventLoop
         self.configuration = configuration
@@ -59,7 +59,7 @@ final class GatewayLoop {
         self.metrics = metrics
         self.shared = shared
         self.logger = logger
-        gate = Gate(verifier: verifier, time: time, configuration: configuration)
+        gate = Gate(verifier: verifier, attempts: attempts, time: time, configuration: configuration)
         self.time = time
         router = Router(
             configuration.routes.map { route in

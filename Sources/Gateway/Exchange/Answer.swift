@@ -9,6 +9,8 @@ enum Answer: Equatable, Sendable {
     case scopeMissing(ScopeRequirement)
     case limited(LimitRefusal)
     case ambiguousCredentials
+    /// The client's network has sent too many keys that do not exist.
+    case tooManyFailedAttempts(retryAfter: Int)
     /// Keys cannot be verified now.
     case verificationUnavailable
     /// The gateway has more requests in flight, or more connections, than its limits allow.
@@ -48,6 +50,8 @@ extension Answer {
         case .scopeMissing: Row(.scopeMissing)
         case .limited(let limited): Row(limited.refusal, retryAfter: limited.retryAfter)
         case .ambiguousCredentials: Row(status: .badRequest, error: ErrorText.ambiguous)
+        case .tooManyFailedAttempts(let seconds):
+            Row(status: .tooManyRequests, error: ErrorText.tooManyFailedAttempts, retryAfter: seconds)
         case .verificationUnavailable: Row(status: .serviceUnavailable, error: ErrorText.unavailable, retryAfter: 1)
         case .overloaded:
             Row(

@@ -18,10 +18,12 @@ struct Gate {
     private let refusesDotSegments: Bool
     private let limitFields: LimitFieldMode
 
-    init(verifier: KeyVerifier, time: TimeSource, configuration: GatewayConfiguration) {
+    init(
+        verifier: KeyVerifier, attempts: FailedAttempts?, time: TimeSource, configuration: GatewayConfiguration
+    ) {
         requests = RequestVerifier(
             verifier: verifier, places: configuration.credentials, rules: configuration.scopes,
-            passesPreflights: configuration.passesPreflights, time: time)
+            passesPreflights: configuration.passesPreflights, attempts: attempts, time: time)
         limitFields = configuration.limitFields
         refusesDotSegments = configuration.routes.contains { route in
             !route.prefix.isEmpty || route.upstreams.contains { !$0.basePath.isEmpty }
@@ -59,6 +61,7 @@ struct Gate {
         switch outcome {
         case .preflight: return .forward(nil)
         case .ambiguousCredentials: return .answer(.ambiguousCredentials)
+        case .tooManyFailedAttempts(let seconds): return .answer(.tooManyFailedAttempts(retryAfter: seconds))
         case .verdict(.admitted(let key, _), _): return .forward(key)
         case .verdict(.refused(.scopeMissing, _), let needed): return .answer(.scopeMissing(needed))
         case .verdict(.refused(let refusal, _), _):

@@ -114,6 +114,7 @@ extension AuthKeyService {
         let (name, units, least): (String, Int64, Int64) =
             switch change {
             case .add(let units): ("add", units, 1)
+            case .subtract(let units): ("subtract", units, 1)
             case .set(let units): ("set", units, 0)
             }
         guard (least...LimitRule.unitLimit).contains(units) else {

@@ -91,6 +91,8 @@ public struct LimitLevel: Sendable, Equatable {
 /// A change of what is left of a key's credits.
 public enum CreditChange: Sendable, Equatable {
     case add(Int64)
+    /// At most as many units as there are.
+    case subtract(Int64)
     case set(Int64)
 }
 

@@ -134,6 +134,7 @@ extension PostgresAuthKeyStore {
                 let (adds, units): (Bool, Int64) =
                     switch change {
                     case .add(let units): (true, units)
+                    case .subtract(let units): (true, -units)
                     case .set(let units): (false, units)
                     }
                 let id = PostgresParameter.uuid(PostgresUUID(key))

@@ -59,11 +59,12 @@ struct SharedLimitSQL {
     /// Updates the stamp of a key, so that its entry reaches all instances.
     static let stamp = "UPDATE auth_keys SET updated_at = clock_timestamp() WHERE id = $1"
 
-    /// Changes what is left of credits, after the refills that are due: adds `$3` if `$2` is true, or sets it.
+    /// Changes what is left of credits, after the refills that are due: adds `$3`, which may be negative, if `$2` is
+    /// true, or sets it.
     static let changeCredits = """
         UPDATE auth_key_credits c SET refilled_at = greatest(c.refilled_at, statement_timestamp()),
-            remaining = CASE WHEN $2 THEN least(\(LimitRule.unitLimit),
-                \(CreditSQL.remaining("c", at: "statement_timestamp()")) + $3) ELSE $3 END
+            remaining = CASE WHEN $2 THEN greatest(0, least(\(LimitRule.unitLimit),
+                \(CreditSQL.remaining("c", at: "statement_timestamp()")) + $3)) ELSE $3 END
         WHERE key_id = $1
         """
 }

@@ -84,8 +84,10 @@ struct Instance: Service {
             retention: settings.requestLog.retention, writers: settings.requestLog.writers, logger: logger)
         let log = settings.requestLog.makeLog(logDatabase.traffic, schemes: index.schemes)
         if let traffic = log?.traffic { verification.heartbeat.addFigures { traffic.live.figures() } }
+        let (attempts, adminAttempts) = failedAttempts()
         let gateway = Gateway(
-            configuration: gatewayConfiguration, verifier: verifier, usage: usage, log: log, logger: logger)
+            configuration: gatewayConfiguration, verifier: verifier, attempts: attempts, usage: usage, log: log,
+            logger: logger)
         let gatewayAddress = try await bind(gateway)
         let identity = InstanceIdentity(
             id: verification.instanceID,
@@ -105,8 +107,8 @@ struct Instance: Service {
             freshness: freshness, writes: feed.writes, instances: verification.instances, metrics: metrics,
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,
-                passesPreflights: settings.gateway.passesPreflights, usage: usage),
-            log: log, issuer: settings.issuer, proxies: settings.gateway.trustedProxies,
+                passesPreflights: settings.gateway.passesPreflights, attempts: attempts, usage: usage),
+            attempts: adminAttempts, log: log, issuer: settings.issuer, proxies: settings.gateway.trustedProxies,
             limitFields: settings.gateway.limitFields, limits: connectionLimits)
         let report = StartReport(
             identity: identity, migrated: migrated, keys: index.count, isPrivate: database.embedded != nil,
@@ -153,6 +155,16 @@ struct Instance: Service {
         }
         await administration.refusals.close()
         await verification.end()
+    }
+
+    /// Returns the limits of failed attempts with keys, which all entry points share, and with admin keys.
+    private func failedAttempts() -> (keys: FailedAttempts?, adminKeys: FailedAttempts?) {
+        guard let rate = settings.failedAttempts else { return (nil, nil) }
+        let keys = FailedAttempts(rate, of: .keys, logger: logger)
+        // Few networks reach the control listener.
+        let adminKeys = FailedAttempts(rate, of: .adminKeys, capacity: 4_096, logger: logger)
+        metrics.gauge("keyward_failed_attempts_networks") { Double(keys.exceededCount + adminKeys.exceededCount) }
+        return (keys, adminKeys)
     }
 
     /// Opens the access log, if there is one.

@@ -75,6 +75,10 @@ struct SettingTable: Sendable {
         "The lifetime of keys that are created without an expiry")
     let keyMaxLifetime = Setting(
         .server, "key_max_lifetime", .duration(such: "720h"), unset: "no limit", "The longest lifetime of a key")
+    let failedAttempts = Setting(
+        .server, "failed_attempts",
+        .text("attempts in a time from 1s to 24h, such as 60/1m, or off", suggestions: ["60/1m", "off"]),
+        default: "60/1m", "Invalid keys that a client network may send before it gets 429, such as 60/1m, or off")
     let logLevel = Setting(
         .server, "log_level",
         .text(

@@ -41,6 +41,8 @@ struct Settings: Sendable {
     var usageInterval: Duration
     /// The options of the limits of keys.
     var limits: LimitOptions
+    /// The invalid keys that a client network may send; nil for any number.
+    var failedAttempts: AttemptRate?
     var requestLog: RequestLogSettings
     /// The warnings about files with secrets that other users can read, for the log.
     var warnings: [String]
@@ -68,6 +70,7 @@ struct Settings: Sendable {
         lifetimes = try Self.lifetimes(source)
         usageInterval = try source.duration(Setting.usageInterval)
         limits = try LimitOptions(source)
+        failedAttempts = try AttemptRate.value(in: source)
         requestLog = try RequestLogSettings(source)
         if gateway.port != 0, gateway.host == control.host, gateway.port == control.port {
             throw SettingsError(Setting.controlAddress, cannot: "the gateway has the same address")

@@ -63,6 +63,14 @@ def filter_case(context, case):
     refill = credits.get("refill") or {}
     if "maximum" in refill and refill.get("mode") != "add" or "day" in refill and refill.get("every") != "month":
         return False
+    # The same in Unkey's format.
+    if refill.get("refillDay") is not None and refill.get("interval") != "monthly":
+        return False
+    if refill and "remaining" in credits and credits["remaining"] is None:
+        return False
+    # Only a key with credits can get more, and only `set` needs no value.
+    if case.path.endswith("updateCredits") and body.get("operation") != "set":
+        return False
     # The number of steps is limited, and depends on three parameters.
     if case.path.endswith("/requests/stats") and ("since" in query or "until" in query):
         return False

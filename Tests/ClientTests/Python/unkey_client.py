@@ -81,6 +81,27 @@ def main():
     assert [p.name for p in keys.remove_permissions(key_id=key_id, permissions=["a"]).data] == ["b"]
     assert keys.set_permissions(key_id=key_id, permissions=[]).data == []
 
+    # Limit it, and change its credits.
+    limits = [{"name": "requests", "limit": 2, "duration": 60_000, "auto_apply": True}]
+    refill = {"interval": "monthly", "amount": 10, "refill_day": 15}
+    limited = keys.create_key(api_id="api_limits", credits={"remaining": 3, "refill": refill}, ratelimits=limits).data
+    shown_limits = keys.get_key(key_id=limited.key_id).data
+    assert shown_limits.credits.remaining == 3 and shown_limits.credits.refill.amount == 10, shown_limits
+    assert shown_limits.credits.refill.interval == "monthly" and shown_limits.credits.refill.refill_day == 15, shown_limits
+    assert [(r.name, r.limit, r.duration, r.auto_apply) for r in shown_limits.ratelimits] == [("requests", 2, 60_000, True)]
+    for operation, value, left in [("set", 5, 5), ("increment", 2, 7), ("decrement", 3, 4), ("decrement", 9, 0), ("set", None, None)]:
+        credits = keys.update_credits(key_id=limited.key_id, operation=operation, value=value).data
+        assert credits.remaining == left, (operation, value, credits)
+    assert keys.get_key(key_id=limited.key_id).data.credits is None
+    verdicts = [keys.verify_key(key=limited.key).data for _ in range(3)]
+    assert [verdict.code for verdict in verdicts] == [models.Code.VALID, models.Code.VALID, models.Code.RATE_LIMITED], verdicts
+    keys.update_key(key_id=limited.key_id, ratelimits=[], credits={"remaining": 0})
+    # An instance trusts the first request of a key whose credits it does not know.
+    deadline = time.time() + 20
+    while keys.verify_key(key=limited.key).data.code != models.Code.USAGE_EXCEEDED:
+        assert time.time() < deadline, "the credits are used up"
+        time.sleep(0.05)
+
     # List the keys of its apiId, page by page.
     others = {keys.create_key(api_id="api_docs", external_id=f"user_{number}").data.key_id for number in range(4)}
     keys.create_key(api_id="api_else")
@@ -116,7 +137,8 @@ def main():
     bad = errors.BadRequestErrorResponse
     for refused, location in [
         (lambda: keys.create_key(api_id="a", roles=["admin"]), "body.roles"),
-        (lambda: keys.create_key(api_id="a", credits={"remaining": 0}), "body.credits"),
+        (lambda: keys.create_key(api_id="a", credits={"remaining": 2_000_000_000_000}), "body.credits"),
+        (lambda: keys.create_key(api_id="a", ratelimits=[{"name": "per_minute", "limit": 1, "duration": 60_000}]), "body.ratelimits[0].name"),
         (lambda: keys.create_key(api_id="a", recoverable=True), "body.recoverable"),
         (lambda: keys.create_key(api_id="a", byte_length=64), "body.byteLength"),
         (lambda: keys.create_key(api_id="a", permissions=["with blank"]), "body.permissions"),
@@ -140,7 +162,7 @@ def main():
         errors.NotFoundErrorResponse,
         lambda: unkey.ratelimit.limit(namespace="n", identifier="i", limit=1, duration=1000),
         status=404,
-        detail="Keyward has no rate limits",
+        detail="rate limits of keys alone",
     )
     nobody = Unkey(server_url=URL, root_key="unkey_nobody")
     raises(errors.UnauthorizedErrorResponse, lambda: nobody.keys.verify_key(key="k"), status=401)
