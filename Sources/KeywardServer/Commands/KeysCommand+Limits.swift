@@ -7,7 +7,7 @@ extension KeysCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show the levels of the limits of a key, its plan and its owner.",
             discussion:
-                "Instances report within about a second, and what they have leased counts as used. --reset gives all units back."
+                "Instances report within about a second, and what others than the asked one have leased counts as used. --reset gives all units back."
         )
 
         @Argument(help: "The key's id.", transform: GivenText.nonEmpty)

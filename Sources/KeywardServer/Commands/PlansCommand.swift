@@ -67,7 +67,7 @@ struct PlansCommand: AsyncParsableCommand {
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Create a plan, or replace its limits.",
-            discussion: "All keys of the plan have the new limits within about a second.")
+            discussion: "All keys of the plan have the new limits from their next request on.")
 
         @Argument(help: "The name of the plan, 1 to 32 characters of a-z, 0-9 and -.", transform: GivenText.nonEmpty)
         var name: String
