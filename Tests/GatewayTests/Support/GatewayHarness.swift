@@ -72,6 +72,7 @@ struct HarnessOptions {
     var isServing = true
     var maxStaleness = Duration.seconds(3_600)
     var privacy = LogPrivacy()
+    var selfService: (any SelfService)?
     var logger = Logger(label: "gateway.tests", factory: { _ in SwiftLogNoOpLogHandler() })
     var configuration = {
         var configuration = GatewayConfiguration(routes: [])
@@ -118,7 +119,8 @@ func withGateway<R>(
     let usage = UsageRecorder(store: store, logger: options.logger)
     let log = RequestLog(privacy: options.privacy)
     let gateway = Gateway(
-        configuration: configuration, verifier: verifier, usage: usage, log: log, logger: options.logger)
+        configuration: configuration, verifier: verifier, usage: usage, log: log,
+        selfService: options.selfService, logger: options.logger)
     let address = try await gateway.bind()
     let group = ServiceGroup(
         configuration: .init(
