@@ -8,7 +8,9 @@ ALTER TABLE auth_keys
     ADD COLUMN plan text COLLATE "C",
     ADD COLUMN limits jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(limits) = 'array'),
     -- True if the key has a row of auth_key_credits. Entries of the index tell it, so that no read of the changes joins that table.
-    ADD COLUMN has_credits boolean NOT NULL DEFAULT false;
+    ADD COLUMN has_credits boolean NOT NULL DEFAULT false,
+    -- True if the holder of the key may rotate it.
+    ADD COLUMN self_rotation boolean NOT NULL DEFAULT false;
 
 -- Named sets of limits, which keys name.
 CREATE TABLE limit_plans (

@@ -21,6 +21,8 @@ package struct KeyJSON: Codable, Sendable {
     package var plan: String?
     package var credits: JSONValue?
     package var reportOnly: [String]?
+    /// True if the holder may rotate the key.
+    package var selfRotation: Bool?
     package var deactivatedAt: String?
     package let createdAt: String
     package let updatedAt: String
@@ -74,6 +76,7 @@ package struct KeyJSON: Codable, Sendable {
         case allowedPaths = "allowed_paths"
         case allowedCIDRs = "allowed_cidrs"
         case reportOnly = "report_only"
+        case selfRotation = "self_rotation"
         case deactivatedAt = "deactivated_at"
         case createdAt = "created_at"
         case updatedAt = "updated_at"

@@ -27,6 +27,7 @@ public final class Gateway: Service {
     private let time: TimeSource
     private let usage: UsageRecorder?
     private let log: RequestLog?
+    private let selfService: (any SelfService)?
     private let bound = Mutex<Bound?>(nil)
     /// Nil if the listener does not use TLS.
     private let serverTLS = Mutex<NIOSSLContext?>(nil)
@@ -35,13 +36,16 @@ public final class Gateway: Service {
     ///   - attempts: limits the attempts of each network to send a key that does not exist; nil for no limit.
     ///   - usage: records the use of each key; nil to record none.
     ///   - log: gets a line for each request; nil for no log.
+    ///   - selfService: answers holders about their keys; nil to answer without the database.
     public init(
         configuration: GatewayConfiguration, verifier: KeyVerifier, attempts: FailedAttempts? = nil,
-        usage: UsageRecorder? = nil, log: RequestLog? = nil, logger: Logger, time: TimeSource = .system
+        usage: UsageRecorder? = nil, log: RequestLog? = nil, selfService: (any SelfService)? = nil, logger: Logger,
+        time: TimeSource = .system
     ) {
         self.attempts = attempts
         self.usage = usage
         self.log = log
+        self.selfService = selfService
         self.configuration = configuration
         self.verifier = verifier
         self.logger = logger
@@ -119,10 +123,10 @@ public final class Gateway: Service {
         let upstreamTLS = isSecure ? try TLSContexts.client(configuration.upstreamTrust) : nil
         var loops: [NIOLoopBound<GatewayLoop>] = []
         for eventLoop in group.makeIterator() {
-            let loop = eventLoop.submit { [configuration, verifier, attempts, usage, log, time, logger] in
+            let loop = eventLoop.submit { [configuration, verifier, attempts, usage, log, selfService, time, logger] in
                 let loop = GatewayLoop(
                     eventLoop: eventLoop, configuration: configuration, verifier: verifier, attempts: attempts,
-                    usage: usage, log: log, time: time,
+                    usage: usage, log: log, selfService: selfService, time: time,
                     upstreamTLS: upstreamTLS, metrics: metrics, shared: shared, logger: logger)
                 loop.start()
                 return NIOLoopBound(loop, eventLoop: eventLoop)

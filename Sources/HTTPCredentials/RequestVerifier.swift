@@ -52,6 +52,16 @@ public struct RequestVerifier: Sendable {
         }
     }
 
+    /// Decides about a question of the holder of a key about the key (`AccessRequest.concernsKey`), and describes it.
+    /// - Parameter answer: as in `decide`.
+    public func describe(
+        _ request: RequestView, after answer: UnknownKeyLookup.Answer? = nil
+    ) -> Outcome<KeyProfile> {
+        decide(request) { token, access in
+            verifier.verifyWithProfile(token, for: access, at: time.now(), after: answer)
+        }
+    }
+
     /// Decides about a request, with a lookup of its key if necessary. The verdict is never `unresolved`.
     /// - Parameter owners: the owners whose keys the caller may see; keys of others count as unknown.
     public func decide(_ request: IncomingRequest, owners: OwnerScope = .all) async -> Outcome<KeyProfile> {
@@ -134,6 +144,7 @@ public struct RequestVerifier: Sendable {
     /// Returns a request with the scopes that it needs by the rules and by itself. Throws the refusal of an ambiguous
     /// one.
     private func withNeededScopes(_ request: AccessRequest) throws(Refusal) -> AccessRequest {
+        if request.concernsKey { return request }
         var request = request
         request.scopes = try rules.requirement(method: request.method, path: request.path).union(request.scopes)
         return request

@@ -65,7 +65,7 @@ struct MemberTests {
         try await ControlServer.with { server in
             let limits =
                 #""allowed_methods":["GET"],"allowed_paths":["/v1"],"allowed_cidrs":["10.0.0.0/8"],"plan":"gold","#
-                + #""limits":[{"name":"day","limit":5,"per":"day"}],"credits":{"remaining":5}"#
+                + #""limits":[{"name":"day","limit":5,"per":"day"}],"credits":{"remaining":5},"self_rotation":true"#
             let made = try await server.create(
                 #"{"name":"all","owner":"o","description":"d","scopes":["a"],"labels":{"a":"b"},"metadata":{"n":{"m":1}},"#
                     + #""expires_at":"2099-01-01T00:00:00Z","not_before":"2020-01-01T00:00:00Z","report_only":["scopes"],\#(limits)}"#

@@ -98,7 +98,7 @@ struct EmptyOptionTests {
             "--label", "tier=1", "--metadata", #"{"a":1}"#, "--expires-at", "2100-01-01T00:00:00Z", "--not-before",
             "2020-01-01T00:00:00Z", "--allow-method", "GET", "--allow-path", "/v1", "--allow-cidr", "10.0.0.0/8",
             "--limit", "minute=600/1m,burst=100", "--limit", "at-a-time=20,match=POST /v1/**,asked", "--plan", "gold",
-            "--credits", "500/month,day=15,add,maximum=900", "--report-only", "limits.minute",
+            "--credits", "500/month,day=15,add,maximum=900", "--report-only", "limits.minute", "--self-rotation",
         ])
         let id = try #require(made["id"] as? String)
         let less = try await object(["keys", "update", id, "--clear-label", "env", "--clear", "expires_at"])
@@ -115,6 +115,9 @@ struct EmptyOptionTests {
         ] {
             #expect(shown.output.contains(line), "\(shown)")
         }
+        #expect(made["self_rotation"] as? Bool == true && shown.output.contains("by the holder"))
+        let fixed = try await object(["keys", "update", id, "--no-self-rotation"])
+        #expect(fixed["self_rotation"] == nil)
         let bare = try await object(["keys", "update", id] + members.flatMap { ["--clear", $0] })
         #expect(members.allSatisfy { bare[$0] == nil }, "\(bare)")
 

@@ -10,7 +10,7 @@ extension StoreConformance {
                 metadata: ["x": .integer(1)], enabled: false, expiresAt: moment(4_000_000_000),
                 notBefore: moment(1_000), allowedMethods: ["GET"], allowedPaths: ["/a/**"],
                 allowedCIDRs: ["10.0.0.0/8"], limits: try limits, plan: "gold", credits: credits,
-                reportOnly: ["scopes", "limits.day", "credits"])
+                reportOnly: ["scopes", "limits.day", "credits"], selfRotation: true)
             let full = imported(1, attributes, deactivatedAt: moment(2_000))
             attributes = KeyAttributes(name: "plain")
             let plain = imported(2, attributes, lastFour: "")

@@ -10,7 +10,7 @@ public struct StoreConformance: Sendable, CustomStringConvertible {
     public let description: String
     public let check: @Sendable (any Store) async throws -> Void
 
-    public static let all: [StoreConformance] = keys + imports
+    public static let all: [StoreConformance] = keys + imports + holders
 
     private static let keys: [StoreConformance] = [
         StoreConformance(description: "a created key can be listed, read and found") { store in

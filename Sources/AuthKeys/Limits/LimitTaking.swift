@@ -50,6 +50,7 @@ struct LimitTaking {
     /// Returns the units that the request takes from a limit; nil if the limit does not apply to it.
     @inline(__always)
     private mutating func cost(of limit: LimitView) -> Int64? {
+        if request.concernsKey { return 0 }
         guard let cost = request.spending.cost(of: limit) else { return nil }
         guard limit.hasPatterns else { return cost }
         if path == nil { path = .some(PathPattern.unambiguous(request.path)) }
@@ -132,6 +133,7 @@ struct LimitTaking {
 
     /// Gives everything back if the request is refused, and counts the decision.
     mutating func finish() {
+        if request.concernsKey { return }
         if refusal != nil {
             // A request that waits for an answer is decided a second time.
             if !uses.awaitsAnswer, !request.spending.isPeek { limiter.metrics.limited.increment() }

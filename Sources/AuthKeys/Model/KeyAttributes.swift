@@ -31,13 +31,15 @@ public struct KeyAttributes: Sendable, Equatable {
     public var credits: KeyCredits?
     /// Names of the rules (`KeyPolicy.rule`) that report requests instead of refusing them.
     public var reportOnly: [String]
+    /// True if the holder of the key may rotate it.
+    public var selfRotation: Bool
 
     public init(
         name: String, description: String = "", owner: String? = nil, scopes: [String] = [],
         labels: [String: String] = [:], metadata: [String: JSONValue] = [:], enabled: Bool = true,
         expiresAt: Timestamp? = nil, notBefore: Timestamp? = nil, allowedMethods: [String] = [],
         allowedPaths: [String] = [], allowedCIDRs: [String] = [], limits: [LimitRule] = [], plan: String? = nil,
-        credits: KeyCredits? = nil, reportOnly: [String] = []
+        credits: KeyCredits? = nil, reportOnly: [String] = [], selfRotation: Bool = false
     ) {
         self.name = name
         self.description = description
@@ -55,6 +57,7 @@ public struct KeyAttributes: Sendable, Equatable {
         self.plan = plan
         self.credits = credits
         self.reportOnly = reportOnly
+        self.selfRotation = selfRotation
     }
 
     /// True if the expiry of the key only reports.
@@ -106,6 +109,7 @@ public struct KeyPatch: Sendable, Equatable {
     public var plan = Change<String>.unchanged
     public var credits = Change<CreditsPatch>.unchanged
     public var reportOnly = Change<[String]>.unchanged
+    public var selfRotation = Change<Bool>.unchanged
 
     public init() {}
 
@@ -125,6 +129,7 @@ public struct KeyPatch: Sendable, Equatable {
         Self.apply(limits, to: &result.limits, cleared: [])
         Self.apply(plan, to: &result.plan)
         Self.apply(reportOnly, to: &result.reportOnly, cleared: [])
+        Self.apply(selfRotation, to: &result.selfRotation, cleared: false)
         switch credits {
         case .unchanged: break
         case .cleared: result.credits = nil

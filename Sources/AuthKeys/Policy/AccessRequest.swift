@@ -13,6 +13,9 @@ public struct AccessRequest {
     public var scopes: ScopeRequirement
     /// The units that the request takes from the limits of its key.
     public var spending: Spending
+    /// True for a question of the holder of a key about the key itself. Rules for methods, paths and scopes do not
+    /// apply to it. All limits of the key are shown, and none refuses it.
+    public var concernsKey = false
 
     public init(
         method: UnsafeRawBufferPointer = .init(start: nil, count: 0),

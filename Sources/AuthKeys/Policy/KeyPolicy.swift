@@ -162,6 +162,7 @@ struct PolicyView {
             cursor += count * IPNetwork.encodedSize
             guard visit(.allowedCIDRs, isIn == true ? nil : .ipNotAllowed) else { return }
         }
+        if request.concernsKey { return }
         if rules.contains(.allowedMethods) {
             let isIn = anyText(&cursor) { MethodName.covers($0, request.method) }
             guard visit(.allowedMethods, isIn ? nil : .methodNotAllowed) else { return }

@@ -7,7 +7,7 @@ extension PathPattern {
     /// - a `#`, which no path has (RFC 9112 section 3.2)
     /// - each of these, a slash or a NUL, percent-encoded
     /// - double encoding
-    static func unambiguous(_ path: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+    package static func unambiguous(_ path: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         let count = path.count
         var index = 0
         var segment = 0

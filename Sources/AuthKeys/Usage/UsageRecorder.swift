@@ -101,6 +101,14 @@ public final class UsageRecorder: Sendable {
         return [pending, current].joined().joined().lazy.filter { $0.keyID == keyID }.map(\.lastUsedAt).max()
     }
 
+    /// Returns the requests of a key on a day that this instance counted and does not write yet.
+    package func unwrittenRequests(of keyID: KeyID, on day: Int32) async -> Int64 {
+        guard await handOver() else { return 0 }
+        takeLedger()
+        let pending = unwritten.withLock { $0.pending }
+        return pending.joined().lazy.filter { $0.keyID == keyID && $0.day == day }.reduce(0) { $0 + Int64($1.requests) }
+    }
+
     /// Collects the counts of all counters. Returns false if the task was cancelled meanwhile.
     private func handOver() async -> Bool {
         let counters = counters.withLock { Array($0.values) }

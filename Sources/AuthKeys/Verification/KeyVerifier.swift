@@ -143,8 +143,13 @@ public final class KeyVerifier: Sendable {
             return limiter.take(
                 plan: own?.plan, limits: limits, hasCredits: policy.hasCredits, key: key.id, owner: owner,
                 for: request, version: key.version, reportOnly: policy.reportOnly
-            ) { refusal, uses in
-                Found(
+            ) { refusal, uses -> Found<Profile> in
+                if request.concernsKey, refusal == nil || refusal?.kind == .limit {
+                    return Found(
+                        refusal: nil, reported: reported, id: key.id, expiresAt: key.expiresAt,
+                        profile: describe(key, true, uses))
+                }
+                return Found(
                     refusal: refusal, reported: refusal == nil ? reported.union(uses.reported) : [], id: key.id,
                     expiresAt: key.expiresAt, awaitsAnswer: uses.awaitsAnswer && limiter.isInTouch,
                     profile: describe(key, refusal == nil, uses))

@@ -6,8 +6,8 @@ extension AuditEventJSON {
     init(_ event: AuditEvent) {
         let known = AuditActor(text: event.actor, name: event.actorName)
         let actor =
-            if case .adminKey(let id, let name) = known {
-                Actor(kind: AuditActor.adminKey(id, name: name).kind, id: id.description, name: name)
+            if let known, let id = known.keyID {
+                Actor(kind: known.kind, id: id.description, name: known.name)
             } else {
                 Actor(kind: event.actor, id: nil, name: event.actorName)
             }

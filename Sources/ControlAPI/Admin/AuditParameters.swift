@@ -23,7 +23,8 @@ struct AuditParameters {
         if let text = try given("actor") {
             guard let actor = AuditActor(text: text, name: nil) else {
                 throw .validation(
-                    "actor must be bootstrap, anonymous, system or the id of an admin key", param: "actor")
+                    "actor must be bootstrap, anonymous, system, the id of an admin key, or key: and the id of a key",
+                    param: "actor")
             }
             query.actor = actor.text
         }

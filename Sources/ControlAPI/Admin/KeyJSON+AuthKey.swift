@@ -22,6 +22,7 @@ extension KeyJSON {
         plan = key.plan
         credits = key.credits?.json
         reportOnly = list(key.reportOnly)
+        selfRotation = key.selfRotation ? true : nil
         deactivatedAt = key.deactivatedAt?.description
         secretLastUsedAt = key.secretLastUsedAt?.description
         lastUsedAt = key.usage.lastUsedAt?.description

@@ -15,6 +15,7 @@ struct KeyPatchBody: Decodable {
         case allowedPaths = "allowed_paths"
         case allowedCIDRs = "allowed_cidrs"
         case reportOnly = "report_only"
+        case selfRotation = "self_rotation"
     }
 
     init(from decoder: any Decoder) throws {
@@ -45,6 +46,7 @@ struct KeyPatchBody: Decodable {
         patch.plan = try change(.plan)
         patch.credits = try members.change(of: .credits) { json throws(LimitFault) in try CreditsPatch(json: json) }
         patch.reportOnly = try change(.reportOnly)
+        patch.selfRotation = try change(.selfRotation)
     }
 
     static func moment(_ change: KeyPatch.Change<Moment>) -> KeyPatch.Change<Timestamp> {

@@ -84,6 +84,8 @@ public struct GatewayConfiguration: Sendable {
     public var scopes = ScopeRules()
     /// The responses that state the limits of the request's key.
     public var limitFields = LimitFieldMode.always
+    /// The path at which holders ask about their keys; nil for none.
+    public var selfPath: SelfPath?
     public var timeouts = Timeouts()
     public var limits = Limits()
     /// The number of event loops, each with its own thread; at least 1.

@@ -11,6 +11,7 @@ extension FrontConnection {
         switch action {
         case .acquireUpstream: record.group?.acquire(for: upstreamRequest, fresh: false)
         case .resolve: if let digest = record.digest { resolve(digest) }
+        case .serve: serve()
         case .reply(let reply): send(reply)
         }
     }
@@ -45,13 +46,17 @@ extension FrontConnection {
         record.status = Int(row.status.code)
         // A response to an exchange that was cut has its outcome already.
         if record.outcome == .allowed { record.end(RequestOutcome(refusalWithStatus: record.status), row.error.code) }
-        let context = AnswerWriter.Context(
-            id: record.id, isToHead: record.isToHead, hasOrigin: record.hasOrigin, version: record.version,
-            persists: reply.then == .next, limits: limits.lines,
-            prefersProblem: record.hasHead && head.prefersProblem(in: headBytes))
+        let context = answerContext(persists: reply.then == .next)
         outlet.append { record.bytesOut += AnswerWriter.write(reply.answer, context: context, to: &$0) }
         endExchange()
         proceed(reply.then)
+    }
+
+    func answerContext(persists: Bool) -> AnswerWriter.Context {
+        AnswerWriter.Context(
+            id: record.id, isToHead: record.isToHead, hasOrigin: record.hasOrigin, version: record.version,
+            persists: persists, limits: limits.lines,
+            prefersProblem: record.hasHead && head.prefersProblem(in: headBytes), isPrivate: record.own != nil)
     }
 
     /// Ends an exchange whose response is complete.
@@ -105,7 +110,7 @@ extension FrontConnection {
         connection?.release()
     }
 
-    private func proceed(_ continuation: Exchange.Continuation) {
+    func proceed(_ continuation: Exchange.Continuation) {
         switch continuation {
         case .next:
             process()

@@ -90,6 +90,7 @@ extension FrontConnection {
     private func decide(after answer: UnknownKeyLookup.Answer? = nil) -> Exchange.Decision {
         if !record.isAdmitted { return .answer(.overloaded) }
         return headBytes.withUnsafeReadableBytes { bytes in
+            if let decision = decideSelf(bytes: bytes, after: answer) { return decision }
             let decision = loop.gate.decide(
                 head, bytes: bytes, from: forwarded, after: answer, identity: &identity, holder: &holder,
                 limits: &limits)

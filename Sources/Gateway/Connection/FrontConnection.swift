@@ -149,6 +149,7 @@ final class FrontConnection: ChannelInboundHandler {
         case .idle: return skipEmptyLine() && readHead()
         case .awaiting, .responding: return exchange.awaitsBody && readBody()
         case .tunneling: return readTunnel()
+        case .serving: return readOwnBody()
         case .resolving, .connecting: return false
         case .lingering, .over:
             input = ByteBuffer()
@@ -177,7 +178,8 @@ final class FrontConnection: ChannelInboundHandler {
             case .awaiting where exchange.awaitsBody, .responding where exchange.awaitsBody:
                 upstream?.isWritable ?? false
             case .tunneling: upstream?.isWritable ?? false
-            case .awaiting, .responding, .resolving, .connecting: input.readableBytes == 0
+            case .serving where exchange.awaitsOwnBody && record.own?.readsBody == true: true
+            case .awaiting, .serving, .responding, .resolving, .connecting: input.readableBytes == 0
             case .lingering: true
             case .over: false
             }

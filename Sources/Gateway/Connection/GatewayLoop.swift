@@ -14,6 +14,8 @@ final class GatewayLoop {
     let configuration: GatewayConfiguration
     let gate: Gate
     let router: Router<UpstreamGroup>
+    /// The part of self-service that needs the database.
+    let selfService: (any SelfService)?
     let metrics: GatewayMetrics
     let shared: SharedState
     let logger: Logger
@@ -48,12 +50,13 @@ final class GatewayLoop {
 
     init(
         eventLoop: any EventLoop, configuration: GatewayConfiguration, verifier: KeyVerifier,
-        attempts: FailedAttempts?, usage: UsageRecorder?, log: RequestLog?, time: TimeSource,
-        upstreamTLS: NIOSSLContext?, metrics: GatewayMetrics, shared: SharedState, logger: Logger
+        attempts: FailedAttempts?, usage: UsageRecorder?, log: RequestLog?, selfService: (any SelfService)?,
+        time: TimeSource, upstreamTLS: NIOSSLContext?, metrics: GatewayMetrics, shared: SharedState, logger: Logger
     ) {
         self.eventLoop = eventLoop
         self.configuration = configuration
         recorder = usage
+        self.selfService = selfService
         keepsLog = log != nil
         requestLog = log.map { RequestLogger(log: $0, producers: max(1, configuration.threads)) }
         self.metrics = metrics

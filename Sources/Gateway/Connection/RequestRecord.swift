@@ -40,6 +40,8 @@ struct RequestRecord {
     /// The digest of the key, or the one to look up.
     var digest: SecretDigest?
     var expiresAt: Timestamp?
+    /// The request, if the gateway answers it itself.
+    var own: SelfRequest?
     /// The upstream group of the request's route, and its targets that were tried.
     var group: UpstreamGroup?
     var targets = TriedTargets()

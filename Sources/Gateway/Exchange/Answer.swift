@@ -29,6 +29,8 @@ enum Answer: Equatable, Sendable {
     case upstreamUnreachable
     case upstreamReset
     case upstreamTimeout
+    /// The refusal of a request about its own key.
+    case selfService(SelfServiceFault)
 }
 
 extension Answer {
@@ -84,6 +86,7 @@ extension Answer {
                 "the upstream ended the request without a valid response")
         case .upstreamTimeout:
             Row(.gatewayTimeout, "upstream_error", "upstream_timeout", "the upstream did not respond in time")
+        case .selfService(let fault): fault.row
         }
     }
 
@@ -110,18 +113,28 @@ extension Answer {
         }
     }
 
+    /// The value of `Allow`.
+    var allow: String? {
+        switch self {
+        case .methodNotAllowed: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+        case .selfService(.methodNotAllowed(let methods)): methods
+        default: nil
+        }
+    }
+
     /// The value of `WWW-Authenticate`.
     var challenge: String? {
         switch self {
         case .refused(let refusal): refusal.challenge()
         case .scopeMissing(let needed): Refusal.scopeMissing.challenge(needing: needed)
+        case .selfService(.keyEnded): Refusal.inactive.challenge()
         default: nil
         }
     }
 }
 
 extension Answer.Row {
-    fileprivate init(
+    init(
         _ status: HTTPResponseStatus, _ type: String, _ code: String, _ message: String, retryAfter: Int? = nil
     ) {
         self.init(status: status, error: (type, code, message), retryAfter: retryAfter)

@@ -18,6 +18,8 @@ extension Exchange {
         case acquireUpstream
         /// Look the credential up.
         case resolve
+        /// Prepare a response of the gateway's own.
+        case serve
         case reply(Reply)
     }
 

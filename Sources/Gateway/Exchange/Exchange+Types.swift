@@ -6,6 +6,8 @@ extension Exchange {
         case idle
         /// The credential is being looked up in the database.
         case resolving
+        /// The gateway prepares a response of its own.
+        case serving
         /// The exchange waits for an upstream connection.
         case connecting
         /// The request is being sent; no final response has arrived yet.
@@ -24,6 +26,8 @@ extension Exchange {
     enum Decision: Equatable {
         case forward
         case resolve
+        /// The gateway prepares a response of its own.
+        case serve
         case answer(Answer)
     }
 
@@ -44,6 +48,8 @@ extension Exchange {
     struct Timeouts {
         var connect, responseHead, idle, keepAlive, requestHead, tunnelIdle: TimeAmount
         var linger = TimeAmount.seconds(1)
+        /// The time for a response of the gateway's own, the body of its request included.
+        var serve = TimeAmount.seconds(15)
         /// The bytes of a request's body that must arrive before the idle timeout starts again.
         var uploadStride = 0
     }

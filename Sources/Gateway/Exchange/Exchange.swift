@@ -14,6 +14,9 @@ struct Exchange {
     /// True if more of the request's body may be passed on.
     var awaitsBody: Bool { !requestEnded && (stage == .awaiting || stage == .responding) }
 
+    /// True if the body of a request that the gateway answers itself is incomplete.
+    var awaitsOwnBody: Bool { !requestEnded && stage == .serving }
+
     /// The time of the last progress, in the stages that use the idle timeout.
     var lastProgress: NIODeadline { deadline - timeouts.idle }
     /// The time of the last progress of a tunnel.
@@ -66,7 +69,7 @@ struct Exchange {
         request.persists = false
         headBegan = false
         switch stage {
-        case .idle, .resolving, .connecting, .awaiting: return .reply(give(answer, now: now))
+        case .idle, .resolving, .serving, .connecting, .awaiting: return .reply(give(answer, now: now))
         case .responding, .tunneling:
             stage = .over
             return .abort
@@ -94,6 +97,10 @@ struct Exchange {
 
     /// Handles the end of the request's body.
     mutating func requestEnd(now: NIODeadline) -> DataAction {
+        if stage == .serving {
+            requestEnded = true
+            return .forward
+        }
         guard stage == .awaiting || stage == .responding else { return .discard }
         requestEnded = true
         // The end of a chunked body is sent too, even if the body is empty.
@@ -107,7 +114,7 @@ struct Exchange {
         defer { stage = .over }
         switch stage {
         case .idle, .lingering, .over: return false
-        case .resolving, .connecting, .awaiting, .responding, .tunneling: return true
+        case .resolving, .serving, .connecting, .awaiting, .responding, .tunneling: return true
         }
     }
 
@@ -120,7 +127,7 @@ struct Exchange {
         case .tunneling: deadline = now + tunnelTimeout
         case .idle: if !headBegan { deadline = now + timeouts.keepAlive }
         case .lingering: if !outputIsClosed { deadline = now + timeouts.idle }
-        case .resolving, .connecting, .over: break
+        case .resolving, .serving, .connecting, .over: break
         }
     }
 
@@ -188,8 +195,21 @@ struct Exchange {
         case .responding, .tunneling:
             stage = .over
             return .abort
-        case .idle, .resolving, .connecting, .lingering, .over: return nil
+        case .idle, .resolving, .serving, .connecting, .lingering, .over: return nil
         }
+    }
+
+    // MARK: A response of the gateway's own
+
+    /// Handles the response that the gateway has prepared. Returns nil if the exchange no longer expects it.
+    mutating func served(now: NIODeadline) -> Continuation? {
+        guard stage == .serving else { return nil }
+        return conclude(keeping: requestEnded && persists, now: now)
+    }
+
+    /// Handles the refusal of a request that the gateway answers itself.
+    mutating func served(_ answer: Answer, now: NIODeadline) -> Reply? {
+        stage == .serving ? give(answer, now: now) : nil
     }
 
     // MARK: A tunnel
@@ -239,7 +259,8 @@ struct Exchange {
         switch stage {
         case .connecting, .awaiting: return .reply(give(answer, now: now))
         case .responding, .tunneling: return cut(now: now)
-        case .idle, .resolving, .lingering, .over: return nil
+        // A rotation ends the secret that its response is about.
+        case .idle, .resolving, .serving, .lingering, .over: return nil
         }
     }
 
@@ -248,7 +269,7 @@ struct Exchange {
         switch stage {
         case .awaiting: return .reply(give(.requestTimeout, now: now))
         case .responding, .tunneling: return cut(now: now)
-        case .idle, .resolving, .connecting, .lingering, .over: return nil
+        case .idle, .resolving, .serving, .connecting, .lingering, .over: return nil
         }
     }
 
@@ -261,6 +282,8 @@ struct Exchange {
         switch stage {
         case .idle where headBegan: return .reply(give(.requestTimeout, now: now))
         case .resolving: return .reply(give(.verificationUnavailable, now: now))
+        case .serving:
+            return .reply(give(requestEnded ? .selfService(.unavailable) : .requestTimeout, now: now))
         case .connecting: return .reply(give(isHeldBack ? .tooManyConcurrent : .upstreamTimeout, now: now))
         case .awaiting:
             let blamesClient = !requestEnded && clientStalls
@@ -301,6 +324,10 @@ struct Exchange {
             stage = .resolving
             deadline = now + timeouts.connect
             return .resolve
+        case .serve:
+            stage = .serving
+            deadline = now + timeouts.serve
+            return .serve
         case .answer(let answer): return .reply(give(answer, now: now))
         }
     }

@@ -15,6 +15,8 @@ enum AnswerWriter {
         var limits = ByteBuffer()
         /// True if the client prefers problem details (RFC 9457).
         var prefersProblem = false
+        /// True if the response is about a key, so that no cache may store it.
+        var isPrivate = false
     }
 
     /// Appends a whole response, and returns the number of bytes of its body.
@@ -36,9 +38,24 @@ enum AnswerWriter {
         }
         out.writeImmutableBuffer(context.limits)
         if let seconds = row.retryAfter { out.writeString("Retry-After: \(seconds)\r\n") }
-        if answer == .methodNotAllowed {
-            out.writeStaticString("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
-        }
+        if let methods = answer.allow { out.writeString("Allow: \(methods)\r\n") }
+        writeEnd(context, to: &out)
+        return context.isToHead ? 0 : out.writeString(body)
+    }
+
+    /// Appends a response about a key to its holder, and returns the number of bytes of its body.
+    static func write(_ body: String, context: Context, to out: inout ByteBuffer) -> Int {
+        out.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ")
+        out.writeString("\(body.utf8.count)\r\nDate: \(HTTPDate.now())\r\nX-Request-Id: ")
+        context.id.write(to: &out)
+        out.writeStaticString("\r\n")
+        writeEnd(context, to: &out)
+        return context.isToHead ? 0 : out.writeString(body)
+    }
+
+    /// Appends the fields of all responses, and the end of the head.
+    private static func writeEnd(_ context: Context, to out: inout ByteBuffer) {
+        if context.isPrivate { out.writeStaticString("Cache-Control: no-store\r\n") }
         if context.hasOrigin {
             out.writeStaticString(
                 "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: RateLimit, RateLimit-Policy, Retry-After\r\n"
@@ -50,6 +67,5 @@ enum AnswerWriter {
             out.writeStaticString("Connection: keep-alive\r\n")
         }
         out.writeStaticString("\r\n")
-        return context.isToHead ? 0 : out.writeString(body)
     }
 }

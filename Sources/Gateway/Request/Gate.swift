@@ -71,6 +71,45 @@ struct Gate {
         }
     }
 
+    /// The decision about a question of the holder of a key about the key.
+    enum HolderDecision {
+        case admitted(AdmittedKey, KeyProfile)
+        /// Look the digest up, then decide again.
+        case resolve(SecretDigest)
+        /// With the profile of the key, if it is known.
+        case answer(Answer, KeyProfile?)
+
+        /// The profile of the key, valid or not; nil if it is unknown.
+        var profile: KeyProfile? {
+            switch self {
+            case .admitted(_, let profile): profile
+            case .resolve: nil
+            case .answer(_, let profile): profile
+            }
+        }
+    }
+
+    /// Decides about a question of the holder of a key about the key. It spends nothing.
+    /// - Parameter answer: as in `decide`.
+    func describe(
+        _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded,
+        after answer: UnknownKeyLookup.Answer?
+    ) -> HolderDecision {
+        var access = self.access(head, bytes: bytes, from: forwarded)
+        access.spending = Self.peeking
+        access.concernsKey = true
+        let request = RequestView(
+            credential: Credential(in: head, bytes: bytes, places: requests.places), isPreflight: false,
+            access: access)
+        switch requests.describe(request, after: answer) {
+        case .preflight, .verdict(.unavailable, _): return .answer(.verificationUnavailable, nil)
+        case .ambiguousCredentials: return .answer(.ambiguousCredentials, nil)
+        case .verdict(.admitted(let key, let profile), _): return .admitted(key, profile)
+        case .verdict(.refused(let refusal, let profile), _): return .answer(.refused(refusal), profile)
+        case .verdict(.unresolved(let digest), _): return .resolve(digest)
+        }
+    }
+
     /// Evaluates the key of a running request again.
     func recheck(
         _ digest: SecretDigest, _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded,
@@ -93,6 +132,13 @@ struct Gate {
     /// One unit, and a slot for the time of the exchange.
     private static let spending = {
         var spending = Spending.one
+        spending.holdsSlots = true
+        return spending
+    }()
+
+    /// Takes nothing, and shows concurrency limits too.
+    private static let peeking = {
+        var spending = Spending.peek
         spending.holdsSlots = true
         return spending
     }()

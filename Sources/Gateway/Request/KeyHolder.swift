@@ -19,6 +19,11 @@ struct KeyHolder {
         if !text.isEmpty { owner.writeBytes(text) }
     }
 
+    mutating func set(_ principal: Principal) {
+        keyID = principal.keyID
+        if let text = principal.owner { owner.writeString(text) }
+    }
+
     func withOwner<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try owner.withUnsafeReadableBytes(body)
     }

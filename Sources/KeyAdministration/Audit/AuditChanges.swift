@@ -71,7 +71,7 @@ extension KeyAttributes {
             "not_before": JSONValue(notBefore?.description), "allowed_methods": JSONValue(allowedMethods),
             "allowed_paths": JSONValue(allowedPaths), "allowed_cidrs": JSONValue(allowedCIDRs),
             "limits": LimitRule.json(limits), "plan": JSONValue(plan), "credits": credits?.json ?? .null,
-            "report_only": JSONValue(reportOnly),
+            "report_only": JSONValue(reportOnly), "self_rotation": .bool(selfRotation),
         ]
     }
 }

@@ -6,14 +6,30 @@ public enum AuditActor: Sendable, Equatable {
     case bootstrap
     /// The name is the key's at that time.
     case adminKey(KeyID, name: String)
+    /// The holder of a key, who changes the key itself. The name is the key's at that time.
+    case keyHolder(KeyID, name: String)
     /// A caller that is not authenticated.
     case anonymous
     /// Keyward itself.
     case system
 
-    /// The stored form, which the filter uses too: the id of an admin key, or the kind.
+    private static let holderPrefix = "key:"
+
+    /// The stored form, which the filter uses too: the id of an admin key, `key:` and the id of a key, or the kind.
     public var text: String {
-        if case .adminKey(let id, _) = self { id.description } else { kind }
+        switch self {
+        case .adminKey(let id, _): id.description
+        case .keyHolder(let id, _): Self.holderPrefix + id.description
+        case .bootstrap, .anonymous, .system: kind
+        }
+    }
+
+    /// The key, or admin key, that the actor presented.
+    public var keyID: KeyID? {
+        switch self {
+        case .adminKey(let id, _), .keyHolder(let id, _): id
+        case .bootstrap, .anonymous, .system: nil
+        }
     }
 
     /// The form that the API shows.
@@ -21,13 +37,17 @@ public enum AuditActor: Sendable, Equatable {
         switch self {
         case .bootstrap: "bootstrap"
         case .adminKey: "admin_key"
+        case .keyHolder: "key_holder"
         case .anonymous: "anonymous"
         case .system: "system"
         }
     }
 
     public var name: String? {
-        if case .adminKey(_, let name) = self { name } else { nil }
+        switch self {
+        case .adminKey(_, let name), .keyHolder(_, let name): name
+        case .bootstrap, .anonymous, .system: nil
+        }
     }
 
     /// Reads the stored form; nil for any other text.
@@ -37,8 +57,13 @@ public enum AuditActor: Sendable, Equatable {
         case Self.anonymous.kind: self = .anonymous
         case Self.system.kind: self = .system
         default:
-            guard let id = KeyID(text) else { return nil }
-            self = .adminKey(id, name: name ?? "")
+            if text.hasPrefix(Self.holderPrefix) {
+                guard let id = KeyID(String(text.dropFirst(Self.holderPrefix.count))) else { return nil }
+                self = .keyHolder(id, name: name ?? "")
+            } else {
+                guard let id = KeyID(text) else { return nil }
+                self = .adminKey(id, name: name ?? "")
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ public struct AuthKeyService: Sendable {
     /// The scopes that requests need, for explanations.
     private let rules: ScopeRules
     /// Provides usage that is not stored yet.
-    private let usage: UsageRecorder?
+    let usage: UsageRecorder?
     /// The limits of this instance; nil if it serves no requests.
     let limits: LimitSync?
     let time: TimeSource
@@ -219,7 +219,7 @@ public struct AuthKeyService: Sendable {
         for entry in entries { index.apply(entry) }
     }
 
-    private func apply(_ changed: ChangedKey) -> AuthKey {
+    func apply(_ changed: ChangedKey) -> AuthKey {
         for entry in changed.entries { index.apply(entry) }
         return changed.key
     }

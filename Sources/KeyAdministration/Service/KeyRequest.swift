@@ -51,6 +51,7 @@ public struct KeyRequest: Sendable, Equatable {
         if !it.limits.isEmpty { fields += ["limits", LimitRule.json(it.limits).canonical] }
         if let plan = it.plan { fields += ["plan", plan] }
         if let credits = it.credits { fields += ["credits", credits.json.canonical] }
+        if it.selfRotation { fields.append("self_rotation") }
         if !it.metadata.isEmpty { fields += ["metadata", JSONValue.object(it.metadata).canonical] }
         return IdempotencyClaim(idempotencyKey: idempotencyKey, by: actor, fields: fields)
     }

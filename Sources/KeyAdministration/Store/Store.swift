@@ -41,6 +41,12 @@ public protocol Store: KeyFeed, UsageStore, TrafficReader, SharedLimitStore {
         _ id: KeyID, version: Int64?, _ rotation: Rotation, claim: IdempotencyClaim?, by call: AdminCall
     ) async throws(StoreError) -> RotateOutcome
 
+    /// Does the same as `rotate` for the holder of a key, if the key allows it, and if the holder presented its newest
+    /// secret. No key is rotated by its holder within `HolderRotation.interval` after its last rotation.
+    func rotate(
+        _ id: KeyID, byHolder rotation: HolderRotation, _ call: AdminCall
+    ) async throws(StoreError) -> HolderRotateOutcome
+
     /// Revokes all secrets of a key but the newest, now. Returns nil if there is no such key.
     func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]?
 

@@ -43,6 +43,7 @@ struct AttributeColumn: Sendable {
         AttributeColumn("plan", .text { $0.plan }),
         AttributeColumn("has_credits", .flag { $0.credits != nil }),
         AttributeColumn("report_only", .list { $0.reportOnly }),
+        AttributeColumn("self_rotation", .flag { $0.selfRotation }),
     ]
 
     private static func joined(_ part: (AttributeColumn) -> String) -> String {
@@ -131,6 +132,6 @@ extension KeyAttributes {
             allowedMethods: try row.nextTextArray(), allowedPaths: try row.nextTextArray(),
             allowedCIDRs: try row.nextTextArray(), limits: try limits(try row.nextJsonb()),
             plan: try row.nextOptionalText(), credits: try row.nextBool() ? KeyCredits.empty : nil,
-            reportOnly: try row.nextTextArray())
+            reportOnly: try row.nextTextArray(), selfRotation: try row.nextBool())
     }
 }

@@ -77,6 +77,14 @@ enum KeySQL {
         INSERT INTO auth_key_secrets (digest, key_id, prefix, last_four, rotation_id) VALUES ($2, $1, $3, $4, $5)
         """
 
+    /// The digest of a key's newest secret, and the microseconds since its rotation, or -1 if no rotation
+    /// created it.
+    static let newestSecret = """
+        SELECT digest, CASE WHEN rotation_id IS NULL THEN -1
+            ELSE GREATEST(0, extract(epoch FROM clock_timestamp() - created_at) * 1000000)::int8 END
+        FROM auth_key_secrets WHERE key_id = $1 ORDER BY created_at DESC, digest LIMIT 1
+        """
+
     /// Expires all secrets except the newest. Secrets that expired within the last hour are expired again, for
     /// instances whose clock is behind. The parameters from $2 on are `AuditSQL.parameters(of:)` of the call.
     static let endPreviousSecrets = """

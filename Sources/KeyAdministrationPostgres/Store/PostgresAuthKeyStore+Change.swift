@@ -71,19 +71,26 @@ extension PostgresAuthKeyStore {
                 if let claim { _ = try await transaction.query(KeySQL.forgetClaim, [.bytes(claim.key.bytes)]) }
                 return isOutdated ? .outdated : .ended
             }
-            let secret = rotation.secret
-            _ = try await transaction.pipeline([
-                PostgresStatement(
-                    KeySQL.rotate,
-                    [
-                        .uuid(PostgresUUID(id)), .bytes(secret.digest.bytes), .text(secret.prefix.description),
-                        .text(secret.lastFour), .uuid(PostgresUUID(rotation.id)),
-                        .double(rotation.grace / .seconds(1)),
-                    ]),
-                AuditSQL.append([NewAuditEvent(call, .keyRotate, of: key, AuditChanges(of: key, by: rotation))]),
-            ])
-            return .rotated(try await changed(id, in: transaction))
+            return .rotated(try await rotate(key, rotation, by: call, in: transaction))
         }
+    }
+
+    /// Adds the secret of a rotation to a key whose row is locked.
+    static func rotate(
+        _ key: AuthKey, _ rotation: Rotation, by call: AdminCall, in transaction: PostgresTransaction
+    ) async throws -> ChangedKey {
+        let secret = rotation.secret
+        _ = try await transaction.pipeline([
+            PostgresStatement(
+                KeySQL.rotate,
+                [
+                    .uuid(PostgresUUID(key.id)), .bytes(secret.digest.bytes), .text(secret.prefix.description),
+                    .text(secret.lastFour), .uuid(PostgresUUID(rotation.id)),
+                    .double(rotation.grace / .seconds(1)),
+                ]),
+            AuditSQL.append([NewAuditEvent(call, .keyRotate, of: key, AuditChanges(of: key, by: rotation))]),
+        ])
+        return try await changed(key.id, in: transaction)
     }
 
     /// Locks the key before its secrets, as every change of both does, to avoid deadlocks.

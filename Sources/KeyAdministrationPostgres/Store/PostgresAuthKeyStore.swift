@@ -84,6 +84,16 @@ public final class PostgresAuthKeyStore: Store {
         return outcome
     }
 
+    public func rotate(
+        _ id: KeyID, byHolder rotation: HolderRotation, _ call: AdminCall
+    ) async throws(StoreError) -> HolderRotateOutcome {
+        let outcome = try await change {
+            try await Self.rotate(id, byHolder: rotation, call, on: self.pool)
+        }
+        if case .rotated = outcome { notifier.changed() }
+        return outcome
+    }
+
     public func endPreviousSecrets(_ id: KeyID, by call: AdminCall) async throws(StoreError) -> [KeyEntry]? {
         let entries = try await change { try await Self.endPreviousSecrets(id, by: call, on: self.pool) }
         if entries != nil { notifier.changed() }

@@ -81,6 +81,7 @@ enum KeyTable {
         for (name, list) in lists {
             if let list { fields.append((name, TextTable.printable(list.joined(separator: " ")))) }
         }
+        if key.selfRotation == true { fields.append(("rotation", "by an admin or by the holder")) }
         if let plan = key.plan { fields.append(("plan", TextTable.printable(plan))) }
         for limit in key.limits ?? [] { fields.append(("limit", TextTable.printable(LimitLine.text(limit)))) }
         if let credits = key.credits {

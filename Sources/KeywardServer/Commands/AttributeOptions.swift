@@ -77,6 +77,9 @@ struct AttributeOptions: ParsableArguments {
         completion: .list(PolicyRule.allCases.map(\.rawValue)), transform: GivenText.nonEmpty)
     var reportOnly: [String] = []
 
+    @Flag(inversion: .prefixedNo, help: "Let the holder of the key rotate it, or not.")
+    var selfRotation: Bool?
+
     func validate() throws {
         _ = try members()
     }
@@ -96,6 +99,7 @@ struct AttributeOptions: ParsableArguments {
         ] where !list.isEmpty {
             members[name] = .list(list)
         }
+        members["self_rotation"] = selfRotation.map { .flag($0) }
         if !labels.isEmpty { members["labels"] = .texts(try Self.labels(labels)) }
         if let metadata { members["metadata"] = .json(try Self.object(metadata)) }
         if !limits.isEmpty { members["limits"] = .json(.array(try limits.map(LimitOption.limit))) }

@@ -12,7 +12,8 @@ struct AuditCommand: AsyncParsableCommand {
     /// The events that a command selects.
     struct Filter: ParsableArguments {
         @Option(
-            help: "Only events of this actor: bootstrap, anonymous, system or the id of an admin key.",
+            help:
+                "Only events of this actor: bootstrap, anonymous, system, the id of an admin key, or key:ID for a holder.",
             completion: .list(["bootstrap", "anonymous", "system"]), transform: GivenText.nonEmpty)
         var actor: String?
 

@@ -84,10 +84,13 @@ struct Instance: Service {
             retention: settings.requestLog.retention, writers: settings.requestLog.writers, logger: logger)
         let log = settings.requestLog.makeLog(logDatabase.traffic, schemes: index.schemes)
         if let traffic = log?.traffic { verification.heartbeat.addFigures { traffic.live.figures() } }
+        let service = AuthKeyService(
+            store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes, usage: usage,
+            limits: verification.limitSync)
         let (attempts, adminAttempts) = failedAttempts()
         let gateway = Gateway(
             configuration: gatewayConfiguration, verifier: verifier, attempts: attempts, usage: usage, log: log,
-            logger: logger)
+            selfService: HolderService(service, logger: logger), logger: logger)
         let gatewayAddress = try await bind(gateway)
         let identity = InstanceIdentity(
             id: verification.instanceID,
@@ -100,10 +103,8 @@ struct Instance: Service {
                 metadata: ["issuer": "\(settings.issuer)"])
         }
         let control = ControlAPI(
-            service: AuthKeyService(
-                store: store, index: index, lifetimes: settings.lifetimes, rules: settings.gateway.scopes,
-                usage: usage, limits: verification.limitSync),
-            administration: administration, searches: RequestSearches(log: store, trail: store), index: index,
+            service: service, administration: administration, searches: RequestSearches(log: store, trail: store),
+            index: index,
             freshness: freshness, writes: feed.writes, instances: verification.instances, metrics: metrics,
             verifier: RequestVerifier(
                 verifier: verifier, places: settings.gateway.credentials, rules: settings.gateway.scopes,

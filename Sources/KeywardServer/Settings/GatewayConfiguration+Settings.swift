@@ -17,6 +17,10 @@ extension GatewayConfiguration {
         forwardsCredentials = try source.boolean(Setting.forwardCredentials)
         passesPreflights = try source.boolean(Setting.passPreflights)
         limitFields = try source.value(Setting.limitHeaders) { LimitFieldMode(rawValue: $0) }
+        if let text = source.text(Setting.selfPath) {
+            guard let path = SelfPath(text) else { throw SettingsError(Setting.selfPath) }
+            selfPath = path
+        }
         cutsRevoked = try source.boolean(Setting.cutRevoked)
         try readTimeouts(source)
         try readLimits(source)

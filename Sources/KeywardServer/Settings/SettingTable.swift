@@ -1,4 +1,5 @@
 import AuthKeys
+import Gateway
 import HTTPCredentials
 import KeyAdministration
 import Logging
@@ -149,6 +150,9 @@ struct SettingTable: Sendable {
             "always, limited (with a 429 alone) or never", suggestions: LimitFieldMode.allCases.map(\.rawValue)),
         default: "always",
         "The responses that state the limits of the key in RateLimit and RateLimit-Policy: always, limited or never")
+    let selfPath = Setting(
+        .gateway, "self_path", .text(SelfPath.rule), unset: "no path",
+        "The path at which holders of keys ask about their keys, such as /.well-known/api-key")
     let connectTimeout = Setting(
         .gateway, "connect_timeout", .timeout, default: "5s", "Timeout for connecting to an upstream")
     let responseTimeout = Setting(

@@ -56,6 +56,32 @@ import Testing
         #expect(exchange.requestPiece(bytes: 1, now: start) == .forward)
     }
 
+    @Test("a request that the gateway answers itself reads its body first, and outlives its key and no deadline")
+    func served() {
+        var exchange = fresh()
+        #expect(exchange.begin(post, .serve, now: start) == .serve)
+        #expect(exchange.awaitsOwnBody && !exchange.awaitsBody)
+        #expect(exchange.requestEnd(now: start) == .forward)
+        #expect(!exchange.awaitsOwnBody)
+        #expect(exchange.keyEnded(.refused(.inactive), now: start) == nil)
+        #expect(exchange.evict(now: start) == nil)
+        #expect(exchange.served(now: start) == .next)
+        #expect(exchange.stage == .idle)
+        #expect(exchange.served(now: start) == nil)
+        _ = exchange.begin(post, .serve, now: start)
+        #expect(exchange.expire(clientStalls: false, now: start + .seconds(14)) == nil)
+        let late = exchange.expire(clientStalls: false, now: start + .seconds(15))
+        #expect(late == .reply(reply(.requestTimeout, .linger)))
+        #expect(exchange.served(.selfService(.unavailable), now: start) == nil)
+        exchange = fresh()
+        _ = exchange.begin(get, .serve, now: start)
+        let slow = exchange.expire(clientStalls: false, now: start + .seconds(15))
+        #expect(slow == .reply(reply(.selfService(.unavailable), .next)))
+        _ = exchange.begin(get, .serve, now: start)
+        let ended = exchange.clientClosed()
+        #expect(ended)
+    }
+
     @Test("a refusal keeps the connection and acquires no upstream") func refusal() {
         var exchange = fresh()
         let action = exchange.begin(get, .answer(.refused(.unknown)), now: start)

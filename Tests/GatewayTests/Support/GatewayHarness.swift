@@ -73,6 +73,7 @@ struct HarnessOptions {
     var maxStaleness = Duration.seconds(3_600)
     var privacy = LogPrivacy()
     var attempts: FailedAttempts?
+    var selfService: (any SelfService)?
     var logger = Logger(label: "gateway.tests", factory: { _ in SwiftLogNoOpLogHandler() })
     var configuration = {
         var configuration = GatewayConfiguration(routes: [])
@@ -120,7 +121,7 @@ func withGateway<R>(
     let log = RequestLog(privacy: options.privacy)
     let gateway = Gateway(
         configuration: configuration, verifier: verifier, attempts: options.attempts, usage: usage, log: log,
-        logger: options.logger)
+        selfService: options.selfService, logger: options.logger)
     let address = try await gateway.bind()
     let group = ServiceGroup(
         configuration: .init(
