@@ -60,6 +60,7 @@ struct LimitFixture {
         let refusal: Refusal?
         let uses: [Use]
         var ticket: LimitTicket
+        var reservation = LimitReservation()
 
         subscript(name: String) -> Use? { uses.first { $0.name == name } }
     }
@@ -88,7 +89,9 @@ struct LimitFixture {
                             for: AccessRequest(method: method, path: path, spending: spending), version: version,
                             reportOnly: view.reportOnly
                         ) { refusal, uses in
-                            Outcome(
+                            var reservation = LimitReservation()
+                            uses.reserve(in: &reservation)
+                            return Outcome(
                                 refusal: refusal,
                                 uses: (0..<uses.count).map { number in
                                     let use = uses[number]
@@ -96,7 +99,7 @@ struct LimitFixture {
                                         name: String(decoding: use.name, as: UTF8.self), limit: use.limit,
                                         remaining: use.remaining, reset: use.reset, retryAfter: use.retryAfter,
                                         refusal: use.refusal, isReportOnly: use.isReportOnly)
-                                }, ticket: uses.ticket)
+                                }, ticket: uses.ticket, reservation: reservation)
                         }
                     }
                 }
