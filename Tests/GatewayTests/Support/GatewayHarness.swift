@@ -72,6 +72,7 @@ struct HarnessOptions {
     var isServing = true
     var maxStaleness = Duration.seconds(3_600)
     var privacy = LogPrivacy()
+    var limiter = Limiter()
     var logger = Logger(label: "gateway.tests", factory: { _ in SwiftLogNoOpLogHandler() })
     var configuration = {
         var configuration = GatewayConfiguration(routes: [])
@@ -114,7 +115,9 @@ func withGateway<R>(
             scopes: options.scopes, policy: options.policy))
     let freshness = IndexFreshness(maxStaleness: options.maxStaleness)
     if options.isServing { freshness.recordSync(startedAt: TimeSource.system.uptime()) }
-    let verifier = KeyVerifier(index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
+    let verifier = KeyVerifier(
+        index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index),
+        limiter: options.limiter)
     let usage = UsageRecorder(store: store, logger: options.logger)
     let log = RequestLog(privacy: options.privacy)
     let gateway = Gateway(
