@@ -22,6 +22,8 @@ struct GatewayMetrics: Sendable {
     }
     /// Requests that were refused because their key has too many in flight.
     let shareRefusals = Counter(label: "keyward_share_refusals_total")
+    /// Responses whose cost could not be read.
+    let unreadableCosts = Counter(label: "keyward_cost_unreadable_total")
     let seconds = Timer(label: "keyward_gateway_request_seconds")
     let inFlight = Gauge(label: "keyward_gateway_in_flight")
     let connections = Gauge(label: "keyward_gateway_connections")

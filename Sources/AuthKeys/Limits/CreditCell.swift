@@ -95,6 +95,20 @@ struct CreditCell: SharedCell {
     /// Gives back what a request took that another limit refused.
     mutating func giveBack(_ cost: Int64) {
         asked = max(0, asked - Double(cost))
+        refund(cost)
+    }
+
+    /// Takes credits that a request cost beyond those that it took, even if they are not leased. The row then may owe
+    /// them.
+    mutating func charge(_ cost: Int64) {
+        asked += Double(cost)
+        let leased = min(lease, cost)
+        lease -= leased
+        debt += cost - leased
+    }
+
+    /// Gives back credits that a request did not need. They are leased ones if they were reported.
+    mutating func refund(_ cost: Int64) {
         let owed = min(debt, cost)
         debt -= owed
         lease += cost - owed

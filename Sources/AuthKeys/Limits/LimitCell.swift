@@ -47,7 +47,7 @@ struct LimitCell: SharedCell {
     /// The moment from which unused units are given back, and debts reported.
     private var expires: Double
     private var refilledAt: Double
-    /// The start of the calendar period, if the cell was in use then, and its end, if it is known.
+    /// The start of the calendar period, or of the cell if that is later, and the end of the period, if it is known.
     private var periodBegan = -Double.infinity
     private var periodEnd = Double.infinity
     /// True after an answer. A cell that is not known begins with an opening, and a known one never gets it again.
@@ -84,6 +84,7 @@ struct LimitCell: SharedCell {
         demandAt = now
         answeredAt = now
         refilledAt = now
+        periodBegan = now
         expires = now + terms.hold
     }
 
@@ -132,7 +133,9 @@ struct LimitCell: SharedCell {
     /// Returns true if a request of this cost fits. Call `refresh` before.
     @inline(__always)
     func fits(_ cost: Double, in circumstances: LimitCircumstances) -> Bool {
-        let extra = circumstances.away == .closed ? 0 : max(0, overdraft)
+        // A lease does not hide the debt of an instance that is alone, because its cell is the limit itself.
+        let least = isAlone(circumstances) && !isAway ? overdraft : 0
+        let extra = circumstances.away == .closed ? 0 : max(least, overdraft)
         return lease + extra + Self.epsilon >= cost
     }
 
@@ -149,6 +152,33 @@ struct LimitCell: SharedCell {
             overdraft += debt
             debt = 0
         }
+    }
+
+    /// Takes units that a request cost beyond those that it took, even if they do not fit. Call `refresh` before.
+    /// - Returns: the units that were taken. With `open`, nothing is owed for what was served beyond the limit.
+    mutating func charge(_ units: Double, in circumstances: LimitCircumstances) -> Double {
+        asked += units
+        let leased = min(lease, units)
+        let rest = circumstances.away == .open ? min(units - leased, max(0, overdraft)) : units - leased
+        lease -= leased
+        overdraft -= rest
+        if !isAway { debt += rest }
+        return leased + rest
+    }
+
+    /// Gives back units that a request took and did not need. Call `refresh` before.
+    /// - Parameter moment: the moment at which the units were taken.
+    mutating func refund(
+        _ units: Double, takenAt moment: Double, at now: Double, in circumstances: LimitCircumstances
+    ) {
+        // Units of a period that has ended have returned already, and those of a rate after the time of a full refill.
+        guard terms.period == nil ? now - moment < terms.window : moment >= periodBegan else { return }
+        let units = min(units, max(0, terms.burst - remaining(at: now, in: circumstances)))
+        let unreported = isAway ? units : min(debt, units)
+        if !isAway { debt -= unreported }
+        overdraft = min(max(overdraft, maximumOverdraft(in: circumstances)), overdraft + unreported)
+        // The row has debited the others: they are leased units now, which a question gives back.
+        lease += units - unreported
     }
 
     /// Brings the cell to the present: the end of a period, the state of the database, and what has returned.
@@ -211,7 +241,8 @@ struct LimitCell: SharedCell {
         lease = min(lease, new.burst)
         let openings = [old, new].map { max(1, $0.burst / circumstances.instances) }
         overdraft =
-            isKnown ? permittedOverdraft(in: circumstances) : max(0, overdraft + openings[1] - openings[0])
+            isKnown
+            ? permittedOverdraft(in: circumstances) : max(min(0, overdraft), overdraft + openings[1] - openings[0])
         if new.period != old.period { (periodBegan, periodEnd) = (-.infinity, .infinity) }
         sentAt = -.infinity
     }
@@ -233,6 +264,8 @@ struct LimitCell: SharedCell {
     /// The overdraft after an answer: a part of the share of what is left, without what is overdrawn already.
     private func permittedOverdraft(in circumstances: LimitCircumstances) -> Double {
         if isAlone(circumstances) { return min(available, terms.burst - lease) - debt }
+        // The shares of all instances together must pay back the whole debt of the row.
+        if available < 0 { return available * share - debt }
         let permitted = min(available, terms.burst) * share * Self.overdraftPart
         return (available >= 1 ? max(1, permitted) : permitted) - debt
     }
@@ -278,7 +311,9 @@ struct LimitCell: SharedCell {
         if isQuiet(circumstances) {
             return terms.period != nil && debt > 0 ? expires - terms.hold + Self.quietTime : .infinity
         }
-        if lease <= 0.5 * leaseAtAnswer, asked > 0 { return sentAt + gap(in: circumstances) }
+        // An instance that is alone has no lease but units that were given back, which delay no report.
+        let isLow = lease <= 0.5 * leaseAtAnswer || isAlone(circumstances)
+        if isLow, asked > 0 { return sentAt + gap(in: circumstances) }
         return lease > 0 || debt > 0 || (isKnown && asked > 0) ? expires : .infinity
     }
 
@@ -306,10 +341,13 @@ struct LimitCell: SharedCell {
         if !isIdle, !isAlone(circumstances) {
             target = max(demand / terms.tau * terms.horizon, refusedCost, 1).rounded(.up)
         }
+        // What has returned since it was taken is not owed. The row was full meanwhile, and would lag behind for ever.
+        if isAlone(circumstances) { debt = min(debt, max(0, terms.burst - lease - overdraft)) }
         let question = LimitQuestion(
             id: id, period: terms.period, rate: terms.rate, burst: terms.burst, tau: terms.tau, debit: debt,
             want: target - lease, asked: asked, demand: demand, isKnown: !lacksRow)
-        // Units that are given back must not be taken meanwhile.
+        // Units that are given back must not be taken meanwhile, except by an instance that is alone.
+        if isAlone(circumstances) { overdraft += max(0, lease - target) }
         lease = min(lease, target)
         sentWant = target
         (sentDebt, debt) = (debt, 0)

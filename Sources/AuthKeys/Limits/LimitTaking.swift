@@ -33,7 +33,7 @@ struct LimitTaking {
     }
 
     var uses: LimitUses {
-        LimitUses(UnsafeBufferPointer(rebasing: records[..<count]), ticket: ticket)
+        LimitUses(UnsafeBufferPointer(rebasing: records[..<count]), ticket: ticket, at: now, version: version)
     }
 
     // MARK: - Rates and quotas
@@ -82,8 +82,8 @@ struct LimitTaking {
             refusal: state.fits ? nil : isQuota ? .quotaExceeded : .rateLimited,
             isReportOnly: limit.isReportOnly || reportOnly.contains(.limits), kind: isQuota ? .quota : .rate)
         return LimitRecord(
-            use: use, id: id, cost: cost, taken: state.taken ?? LimitCell.Taken(), hasTaken: state.taken != nil,
-            awaitsAnswer: !peeks && state.awaitsAnswer)
+            use: use, id: id, cost: cost, taken: state.taken ?? LimitCell.Taken(), terms: terms,
+            hasTaken: state.taken != nil, awaitsAnswer: !peeks && state.awaitsAnswer)
     }
 
     // MARK: - Credits
@@ -101,8 +101,8 @@ struct LimitTaking {
             refusal: state.fits ? nil : .creditsExhausted, isReportOnly: reportOnly.contains(.credits), kind: .credits)
         add(
             LimitRecord(
-                use: use, id: LimitID(key), cost: cost, taken: LimitCell.Taken(), hasTaken: state.fits && !peeks,
-                awaitsAnswer: !peeks && state.awaitsAnswer))
+                use: use, id: LimitID(key), cost: cost, taken: LimitCell.Taken(), terms: nil,
+                hasTaken: state.fits && !peeks, awaitsAnswer: !peeks && state.awaitsAnswer))
     }
 
     // MARK: - Concurrency
@@ -111,7 +111,8 @@ struct LimitTaking {
         limits.visit { limit, id, _ in
             let definition = limit.definition
             guard definition.isConcurrency, let cost = cost(of: limit) else { return }
-            let peeks = cost == 0 || refusal != nil
+            // A request without a cost is under way too.
+            let peeks = refusal != nil
             let free: Int64
             let fits: Bool
             if peeks {
@@ -124,7 +125,9 @@ struct LimitTaking {
                 name: limit.name, limit: definition.limit, window: nil as Double?, remaining: free,
                 reset: nil, retryAfter: nil, refusal: fits ? nil : .concurrencyExceeded,
                 isReportOnly: limit.isReportOnly || reportOnly.contains(.limits), kind: .concurrent)
-            add(LimitRecord(use: use, id: id, cost: cost, taken: LimitCell.Taken(), hasTaken: fits && !peeks))
+            add(
+                LimitRecord(
+                    use: use, id: id, cost: cost, taken: LimitCell.Taken(), terms: nil, hasTaken: fits && !peeks))
             if fits, !peeks { ticket.add(id) }
         }
     }
@@ -145,7 +148,9 @@ struct LimitTaking {
         var reports = false
         for record in records[..<count] {
             if record.use.refusal != nil { reports = true }
-            if record.use.kind == .credits, record.hasTaken { limiter.metrics.creditsSpent.increment(by: record.cost) }
+            if record.use.kind == .credits, record.hasTaken, !request.spending.isSettled {
+                limiter.metrics.creditsSpent.increment(by: record.cost)
+            }
         }
         (reports ? limiter.metrics.reported : limiter.metrics.allowed).increment()
     }

@@ -85,17 +85,24 @@ public struct LimitUse {
 
 /// The limits that applied to a request, borrowed for the duration of a call.
 public struct LimitUses {
-    private let records: UnsafeBufferPointer<LimitRecord>
+    let records: UnsafeBufferPointer<LimitRecord>
     /// The slots that the request holds. They must be given back when the request ends (`Limiter.release`).
     public let ticket: LimitTicket
+    /// The uptime of the decision, in seconds, and the version of the key's entry.
+    let at: Double
+    let version: UInt32
 
-    init(_ records: UnsafeBufferPointer<LimitRecord>, ticket: LimitTicket) {
+    init(_ records: UnsafeBufferPointer<LimitRecord>, ticket: LimitTicket, at now: Double, version: UInt32) {
         self.records = records
         self.ticket = ticket
+        at = now
+        self.version = version
     }
 
     /// A request that no limit applied to.
-    public static var none: LimitUses { LimitUses(UnsafeBufferPointer(start: nil, count: 0), ticket: LimitTicket()) }
+    public static var none: LimitUses {
+        LimitUses(UnsafeBufferPointer(start: nil, count: 0), ticket: LimitTicket(), at: 0, version: 0)
+    }
 
     public var isEmpty: Bool { records.isEmpty }
     public var count: Int { records.count }
@@ -118,6 +125,8 @@ struct LimitRecord {
     let id: LimitID
     let cost: Int64
     let taken: LimitCell.Taken
+    /// The definition; nil for credits and concurrency limits.
+    let terms: LimitTerms?
     /// True if the request took units, credits or a slot.
     var hasTaken: Bool
     /// True if the next answer of the database may have room for the request.

@@ -265,6 +265,16 @@ public final class KeyVerifier: Sendable {
         limiter.release(&ticket)
     }
 
+    /// Settles the cost of a request that was admitted, once it is known. It may be settled again until `conclude`.
+    public func settle(_ reservation: inout LimitReservation, cost: Int64) {
+        limiter.settle(&reservation, cost: cost)
+    }
+
+    /// Ends the reservation of a request that has ended.
+    public func conclude(_ reservation: inout LimitReservation) {
+        limiter.conclude(&reservation)
+    }
+
     /// The key that a token belongs to.
     public enum Holder: Sendable, Equatable {
         /// A key, valid or not.

@@ -19,6 +19,8 @@ enum MetricHelp {
             "Connections of the control listener that were refused beyond its limits.",
         "keyward_control_request_seconds": "Time from a request of the control listener to its response, by route.",
         "keyward_control_requests_total": "Requests of the control listener, by route, method and status.",
+        "keyward_cost_unreadable_total":
+            "Responses of upstreams that stated an invalid cost, or that were compressed although usage is read.",
         "keyward_disputed_ends": "Revocations that this instance knows and the database lacks.",
         "keyward_ends_not_written_back_total": "Revocations lost by the database that could not be written back.",
         "keyward_ends_written_back_total": "Revocations lost by the database that were written back.",

@@ -82,6 +82,12 @@ public struct GatewayConfiguration: Sendable {
     public var passesPreflights = true
     /// The scopes that requests need, by method and path.
     public var scopes = ScopeRules()
+    /// The costs of requests, by method and path.
+    public var costs = CostRules()
+    /// The response field that states the actual cost; nil for none.
+    public var costField: CostField?
+    /// The member of a response's usage that states the actual cost; nil for none.
+    public var costUsage: UsageMember?
     /// The responses that state the limits of the request's key.
     public var limitFields = LimitFieldMode.always
     /// The path at which holders ask about their keys; nil for none.

@@ -141,6 +141,7 @@ extension FrontConnection {
         loop.shared.requestEnded()
         leaveAccount()
         if !limits.ticket.isEmpty { loop.gate.verifier.release(&limits.ticket) }
+        if !limits.reservation.isEmpty { concludeCost() }
         let duration = (NIODeadline.now() - record.began).nanoseconds
         loop.metrics.request(status: record.status, nanoseconds: duration)
         if loop.keepsLog { writeLine(nanoseconds: duration) }

@@ -56,17 +56,20 @@ extension FrontConnection: Downstream {
         record.status = head.status
         record.respondedAt = now
         if loop.keepsLog, head.isEventStream(in: bytes) { record.flags.insert(.stream) }
+        if loop.readsCosts { readCost(head, bytes: bytes) }
         write(head, bytes: bytes, delimiter: delimiter, persists: exchange.persists)
     }
 
     func responsePiece(_ piece: ByteBuffer) {
         guard let context, exchange.responsePiece(now: .now()) == .forward else { return }
         record.bytesOut += piece.readableBytes
+        usage?.scan(piece)
         if delimiter == .chunks { outlet.appendChunk(piece, to: context) } else { outlet.append(piece, to: context) }
     }
 
     func responseEnd(trailers: ByteBuffer) {
         if let completion = exchange.responseEnd(now: .now()) {
+            let trailers = loop.readsCosts ? readCost(trailers: trailers) : trailers
             if delimiter == .chunks { outlet.appendLastChunk(trailers: trailers) }
             complete(completion)
         }
@@ -81,6 +84,7 @@ extension FrontConnection: Downstream {
         record.status = head.status
         record.respondedAt = now
         record.flags.insert(.webSocket)
+        if loop.readsCosts { readCost(head, bytes: bytes) }
         frames = WebSocketFrames()
         write(head, bytes: bytes, delimiter: .itself, persists: nil)
         process()
@@ -145,7 +149,8 @@ extension FrontConnection: Downstream {
             bytes.withUnsafeReadableBytes { bytes in
                 ResponseRewriter.write(
                     head, bytes: bytes, id: record.id, version: record.version, delimiter: delimiter,
-                    persists: persists, limits: persists == nil ? nil : limits.lines, to: &out)
+                    persists: persists, limits: persists == nil ? nil : limits.lines,
+                    costField: loop.configuration.costField, to: &out)
             }
         }
     }

@@ -40,6 +40,8 @@ final class FrontConnection: ChannelInboundHandler {
     var closeReason = WebSocketFrames.CloseReason.keyRevoked
     var delimiter = ResponseRewriter.Delimiter.itself
     var record = RequestRecord()
+    /// Reads the cost of the current request from the body of its response; nil if nothing is to be read.
+    var usage: UsageScanner?
     private(set) var isWritable = true
     private var isProcessing = false
     var skippedLine = false

@@ -22,6 +22,8 @@ final class GatewayLoop {
     let logsRequests: Bool
     /// True if requests leave a line in the request log.
     let keepsLog: Bool
+    /// True if responses may state the cost of their request.
+    let readsCosts: Bool
     let headLimits: HeadLimits
     let timeouts: Exchange.Timeouts
     var requestIDs = RequestIDSource()
@@ -59,6 +61,7 @@ final class GatewayLoop {
         self.selfService = selfService
         keepsLog = log != nil
         requestLog = log.map { RequestLogger(log: $0, producers: max(1, configuration.threads)) }
+        readsCosts = configuration.costField != nil || configuration.costUsage != nil
         self.metrics = metrics
         self.shared = shared
         self.logger = logger

@@ -23,6 +23,8 @@ struct RequestRecord {
     /// The time at which the request was last sent to an upstream, and that of the head of the response.
     var sentAt: NIODeadline?
     var respondedAt: NIODeadline?
+    /// True if the response has stated the actual cost of the request.
+    var hasStatedCost = false
     var keyID: KeyID?
     var method = ""
     var isToHead = false

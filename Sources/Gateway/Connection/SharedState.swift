@@ -8,6 +8,8 @@ final class SharedState: Sendable {
     let accounts = AccountCounts()
     /// The pace of warnings about upstreams.
     let warnings = WarningPace(every: .seconds(1))
+    /// The pace of warnings about costs that cannot be read.
+    let costWarnings = WarningPace(every: .minutes(1))
     private let inFlight = Atomic<Int>(0)
     private let connections = Atomic<Int>(0)
 

@@ -17,6 +17,9 @@ struct Gate {
     /// path belongs to the upstream.
     private let refusesDotSegments: Bool
     private let limitFields: LimitFieldMode
+    private let costs: CostRules
+    /// True if the cost of a request can change after its admission.
+    private let settlesCosts: Bool
 
     init(
         verifier: KeyVerifier, attempts: FailedAttempts?, time: TimeSource, configuration: GatewayConfiguration
@@ -25,6 +28,9 @@ struct Gate {
             verifier: verifier, places: configuration.credentials, rules: configuration.scopes,
             passesPreflights: configuration.passesPreflights, attempts: attempts, time: time)
         limitFields = configuration.limitFields
+        costs = configuration.costs
+        settlesCosts =
+            !configuration.costs.isEmpty || configuration.costField != nil || configuration.costUsage != nil
         refusesDotSegments = configuration.routes.contains { route in
             !route.prefix.isEmpty || route.upstreams.contains { !$0.basePath.isEmpty }
         }
@@ -52,10 +58,13 @@ struct Gate {
         }
         let request = RequestView(
             credential: Credential(in: head, bytes: bytes, places: requests.places), isPreflight: head.isPreflight,
-            access: access(head, bytes: bytes, from: forwarded))
+            access: access(
+                head, bytes: bytes, from: forwarded,
+                spending: settlesCosts ? spending(of: head, bytes) : Self.spending))
+        let reserved = settlesCosts ? request.access.spending.cost : nil
         let outcome = requests.decide(request, after: answer) { key, isAdmitted, uses in
             holder.set(key)
-            limits.set(uses, isAdmitted: isAdmitted, mode: limitFields)
+            limits.set(uses, isAdmitted: isAdmitted, settling: reserved, mode: limitFields)
             if isAdmitted { Identity.write(key, to: &identity) }
         }
         switch outcome {
@@ -120,13 +129,26 @@ struct Gate {
 
     /// Returns the attributes of a request that policies evaluate.
     private func access(
-        _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded
+        _ head: borrowing RequestHead, bytes: UnsafeRawBufferPointer, from forwarded: Forwarded,
+        spending: Spending = Gate.spending
     ) -> AccessRequest {
         AccessRequest(
-            method: bytes.part(head.methodText),
-            // An absolute form may be without a path.
-            path: head.path.isEmpty ? Self.root : bytes.part(head.path),
-            address: forwarded.client(head, bytes: bytes), spending: Self.spending)
+            method: bytes.part(head.methodText), path: path(of: head, bytes),
+            address: forwarded.client(head, bytes: bytes), spending: spending)
+    }
+
+    /// Returns the path; an absolute form may be without one.
+    private func path(of head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        head.path.isEmpty ? Self.root : bytes.part(head.path)
+    }
+
+    /// Returns the units that a request takes by the rules, until its cost is settled.
+    private func spending(of head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer) -> Spending {
+        let cost = costs.cost(method: bytes.part(head.methodText), path: path(of: head, bytes))
+        guard var spending = Spending(cost: cost) else { return Self.spending }
+        spending.holdsSlots = true
+        spending.isSettled = true
+        return spending
     }
 
     /// One unit, and a slot for the time of the exchange.

@@ -7,11 +7,15 @@ struct RequestRewriter {
     private let strippedPlaces: CredentialPlaces
     private let basePath: [UInt8]
     private let upstreamAuthority: [UInt8]
+    /// True if the response must not be compressed, because its usage is read. No spelling of the client's field
+    /// passes then: some servers read `Accept_Encoding` too.
+    private let asksForIdentity: Bool
 
     init(_ configuration: GatewayConfiguration, upstream: Upstream) {
         strippedPlaces = configuration.forwardsCredentials ? [] : configuration.credentials
         basePath = Array(upstream.basePath.utf8)
         upstreamAuthority = Array(upstream.authority.utf8)
+        asksForIdentity = configuration.costUsage != nil
     }
 
     /// Writes a head.
@@ -29,6 +33,7 @@ struct RequestRewriter {
         if head.upgrades { out.writeStaticString("Connection: Upgrade\r\nUpgrade: websocket\r\n") }
         if head.takesTrailers && !head.upgrades { out.writeStaticString("Connection: TE\r\nTE: trailers\r\n") }
         if head.framing == .chunked { out.writeStaticString("Transfer-Encoding: chunked\r\n") }
+        if asksForIdentity { out.writeStaticString("Accept-Encoding: identity\r\n") }
         out.writeImmutableBuffer(identity)
         out.writeStaticString("X-Request-Id: ")
         id.write(to: &out)
@@ -79,6 +84,7 @@ struct RequestRewriter {
         case .authorization where strippedPlaces.contains(.authorization): return false
         case .xAPIKey where strippedPlaces.contains(.xAPIKey): return false
         case .other, .contentLength, .authorization, .xAPIKey, .origin, .accessControlRequestMethod:
+            if asksForIdentity, bytes.part(field.name).equalsLoosely("accept-encoding") { return false }
             return !head.message.isNamed(field, in: bytes)
         }
     }

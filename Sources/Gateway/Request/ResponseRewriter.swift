@@ -24,15 +24,17 @@ enum ResponseRewriter {
     /// - Parameters:
     ///   - persists: true if the client's connection continues after it; nil for an interim response.
     ///   - limits: complete field lines.
+    ///   - costField: a field that the client does not get.
     static func write(
         _ head: borrowing ResponseHead, bytes: UnsafeRawBufferPointer, id: RequestID, version: HTTPVersion,
-        delimiter: Delimiter, persists: Bool?, limits: ByteBuffer? = nil, to out: inout ByteBuffer
+        delimiter: Delimiter, persists: Bool?, limits: ByteBuffer? = nil, costField: CostField? = nil,
+        to out: inout ByteBuffer
     ) {
         out.reserveCapacity(minimumWritableBytes: bytes.count + 256)
         out.writeStaticString("HTTP/1.1 ")
         out.writeBytes(bytes.part(head.statusText))
         out.writeStaticString("\r\n")
-        writeFields(head, bytes: bytes, to: &out)
+        writeFields(head, bytes: bytes, without: costField, to: &out)
         out.writeStaticString("X-Request-Id: ")
         id.write(to: &out)
         out.writeStaticString("\r\n")
@@ -48,11 +50,13 @@ enum ResponseRewriter {
     }
 
     private static func writeFields(
-        _ head: borrowing ResponseHead, bytes: UnsafeRawBufferPointer, to out: inout ByteBuffer
+        _ head: borrowing ResponseHead, bytes: UnsafeRawBufferPointer, without costField: CostField?,
+        to out: inout ByteBuffer
     ) {
         guard let first = head.fields.lines.first else { return }
         var run = first.name.lowerBound
-        for (index, field) in head.fields.lines.enumerated() where !passes(field, head: head, bytes: bytes) {
+        for (index, field) in head.fields.lines.enumerated()
+        where !passes(field, head: head, bytes: bytes) || costField?.matches(field, in: bytes) ?? false {
             out.writeBytes(bytes.part(run..<field.name.lowerBound))
             run = head.fields.start(after: index, in: bytes)
         }

@@ -16,6 +16,9 @@ extension GatewayConfiguration {
         scopes = ScopeRules(try source.list(Setting.require) { ScopeRules.Rule($0) })
         forwardsCredentials = try source.boolean(Setting.forwardCredentials)
         passesPreflights = try source.boolean(Setting.passPreflights)
+        costs = CostRules(try source.list(Setting.cost) { CostRules.Rule($0) })
+        if source.text(Setting.costHeader) != nil { costField = try source.value(Setting.costHeader) { CostField($0) } }
+        if source.text(Setting.costUsage) != nil { costUsage = try source.value(Setting.costUsage) { UsageMember($0) } }
         limitFields = try source.value(Setting.limitHeaders) { LimitFieldMode(rawValue: $0) }
         if let text = source.text(Setting.selfPath) {
             guard let path = SelfPath(text) else { throw SettingsError(Setting.selfPath) }

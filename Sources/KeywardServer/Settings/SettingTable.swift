@@ -144,6 +144,23 @@ struct SettingTable: Sendable {
         The scopes that requests to a path need, such as 'GET /v1/documents/*=documents:read'; repeatable. \
         The first rule that matches applies
         """)
+    let cost = Setting(
+        .gateway, "cost",
+        .list(
+            of: """
+                rules such as 'POST /v1/images/**=10': a method or *, a path pattern and a cost from 0 to \
+                \(CostRules.Rule.limit)
+                """),
+        """
+        The units that requests take from the limits of their key, such as 'POST /v1/images/**=10'; repeatable. \
+        The first rule that matches applies, otherwise 1
+        """)
+    let costHeader = Setting(
+        .gateway, "cost_header", .text(CostField.rule),
+        "The response field or trailer in which the upstream states the actual cost. Clients do not get it")
+    let costUsage = Setting(
+        .gateway, "cost_usage", .text(UsageMember.rule),
+        "The member of usage in JSON responses and event streams that is the actual cost, such as total_tokens")
     let limitHeaders = Setting(
         .gateway, "limit_headers",
         .text(

@@ -61,6 +61,7 @@ struct LimitFixture {
         let uses: [Use]
         let awaitsAnswer: Bool
         var ticket: LimitTicket
+        var reservation = LimitReservation()
 
         subscript(name: String) -> Use? { uses.first { $0.name == name } }
     }
@@ -89,7 +90,9 @@ struct LimitFixture {
                             for: AccessRequest(method: method, path: path, spending: spending), version: version,
                             reportOnly: view.reportOnly
                         ) { refusal, uses in
-                            Outcome(
+                            var reservation = LimitReservation()
+                            uses.reserve(in: &reservation)
+                            return Outcome(
                                 refusal: refusal,
                                 uses: (0..<uses.count).map { number in
                                     let use = uses[number]
@@ -97,7 +100,7 @@ struct LimitFixture {
                                         name: String(decoding: use.name, as: UTF8.self), limit: use.limit,
                                         remaining: use.remaining, reset: use.reset, retryAfter: use.retryAfter,
                                         refusal: use.refusal, isReportOnly: use.isReportOnly)
-                                }, awaitsAnswer: uses.awaitsAnswer, ticket: uses.ticket)
+                                }, awaitsAnswer: uses.awaitsAnswer, ticket: uses.ticket, reservation: reservation)
                         }
                     }
                 }

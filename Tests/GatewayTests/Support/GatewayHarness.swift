@@ -74,6 +74,7 @@ struct HarnessOptions {
     var privacy = LogPrivacy()
     var attempts: FailedAttempts?
     var selfService: (any SelfService)?
+    var limiter = Limiter()
     var logger = Logger(label: "gateway.tests", factory: { _ in SwiftLogNoOpLogHandler() })
     var configuration = {
         var configuration = GatewayConfiguration(routes: [])
@@ -116,7 +117,9 @@ func withGateway<R>(
             scopes: options.scopes, policy: options.policy))
     let freshness = IndexFreshness(maxStaleness: options.maxStaleness)
     if options.isServing { freshness.recordSync(startedAt: TimeSource.system.uptime()) }
-    let verifier = KeyVerifier(index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index))
+    let verifier = KeyVerifier(
+        index: index, freshness: freshness, lookup: UnknownKeyLookup(store: store, index: index),
+        limiter: options.limiter)
     let usage = UsageRecorder(store: store, logger: options.logger)
     let log = RequestLog(privacy: options.privacy)
     let gateway = Gateway(
