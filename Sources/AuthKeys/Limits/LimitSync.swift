@@ -66,8 +66,8 @@ public final class LimitSync: Sendable {
     /// Requests a read of the definitions, because a plan or an owner's limits may have changed.
     public func refreshDefinitions() { refresh.yield() }
 
-    /// Reads the definitions if they have changed. An instance must not serve before the first read: keys of plans would
-    /// be refused. A failure keeps the previous ones.
+    /// Reads the definitions if they have changed. An instance must not serve before the first read: keys of plans
+    /// would be refused. A failure keeps the previous ones.
     ///
     /// Changes that were committed before the call are in effect after it.
     public func readDefinitions() async throws(StoreError) {

@@ -320,9 +320,9 @@ public final class KeyVerifier: Sendable {
         metrics.refused(refusal)
     }
 
-    /// Waits until a suspended instance has read the changes, and until the database has answered about the key's limits
-    /// and credits. Looks up a digest that the index lacks in the database, bounded, and shared with other callers for
-    /// the same digest.
+    /// Waits until a suspended instance has read the changes, and until the database has answered about the limits and
+    /// credits of the key. Looks up a digest that the index lacks in the database, bounded, and shared with other
+    /// callers for the same digest.
     public func resolve(_ digest: SecretDigest) async -> UnknownKeyLookup.Answer {
         // A failed read ends the suspended state too: then the instance serves from memory, as far as allowed. The next
         // read may have begun before the wake-up was noticed; the one after it has not.
