@@ -40,7 +40,8 @@ import Testing
 
     private func options(_ service: Service?, policy: KeyPolicy = .none) throws -> HarnessOptions {
         var options = HarnessOptions(owner: "acme", scopes: "docs:read", policy: policy, selfService: service)
-        options.configuration.selfPath = try #require(SelfPath(Self.path))
+        let path = try #require(SelfPath(Self.path))
+        options.configuration.selfPath = path
         options.configuration.scopes = ScopeRules([try #require(ScopeRules.Rule("* /**=admin"))])
         return options
     }
