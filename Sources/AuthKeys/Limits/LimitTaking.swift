@@ -112,7 +112,7 @@ struct LimitTaking {
             let definition = limit.definition
             guard definition.isConcurrency, let cost = cost(of: limit) else { return }
             // A request without a cost is under way too.
-            let peeks = refusal != nil
+            let peeks = refusal != nil || !request.spending.holdsSlots
             let free: Int64
             let fits: Bool
             if peeks {

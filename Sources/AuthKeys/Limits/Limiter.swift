@@ -98,7 +98,7 @@ public final class Limiter: Sendable {
                     reportOnly: options.mode == .report ? [.init(.limits), .init(.credits)] : reportOnly)
                 taking.take(applicable)
                 if hasCredits { taking.takeCredits() }
-                if request.spending.holdsSlots { taking.takeSlots(applicable) }
+                if request.spending.holdsSlots || request.spending.showsSlots { taking.takeSlots(applicable) }
                 taking.finish()
                 return body(taking.refusal, taking.uses)
             }

@@ -33,6 +33,8 @@ public struct Spending: Sendable, Equatable {
     /// True if the caller gives slots back when the request ends (`Limiter.release`). Otherwise, concurrency limits do
     /// not apply.
     public var holdsSlots = false
+    /// True if concurrency limits are shown, although no slot is taken.
+    public var showsSlots = false
     /// True if the caller settles the cost when it knows the actual one (`LimitUses.reserve`).
     public var isSettled = false
     /// True if limits are neither evaluated nor reported.

@@ -113,6 +113,7 @@ struct Gate {
         switch requests.describe(request, after: answer) {
         case .preflight, .verdict(.unavailable, _): return .answer(.verificationUnavailable, nil)
         case .ambiguousCredentials: return .answer(.ambiguousCredentials, nil)
+        case .tooManyFailedAttempts(let seconds): return .answer(.tooManyFailedAttempts(retryAfter: seconds), nil)
         case .verdict(.admitted(let key, let profile), _): return .admitted(key, profile)
         case .verdict(.refused(let refusal, let profile), _): return .answer(.refused(refusal), profile)
         case .verdict(.unresolved(let digest), _): return .resolve(digest)
@@ -161,7 +162,7 @@ struct Gate {
     /// Takes nothing, and shows concurrency limits too.
     private static let peeking = {
         var spending = Spending.peek
-        spending.holdsSlots = true
+        spending.showsSlots = true
         return spending
     }()
 
