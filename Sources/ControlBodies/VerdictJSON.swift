@@ -34,7 +34,7 @@ package struct VerdictJSON: Codable, Sendable {
     }
 
     package struct Credits: Codable, Sendable {
-        package let remaining: Int64
+        package let remaining: Int64?
         package let exceeded: Bool
     }
 

@@ -138,7 +138,8 @@ public final class InMemoryLimits: LimitStore {
                 }
                 row.remaining -= question.debit
                 let share = max(Int64(Double(row.remaining) * question.share), 1)
-                let most = min(share, max(row.remaining / 100, 1_000), max(0, row.remaining))
+                let bound = max(question.needed, min(share, max(row.remaining / 100, 1_000)))
+                let most = min(bound, max(0, row.remaining))
                 let granted = question.want < 0 ? question.want : min(question.want, most)
                 row.remaining -= granted
                 row.spent += question.debit + granted

@@ -65,9 +65,11 @@ final class CellShards<Cell: SharedCell>: Sendable {
             guard let cell = state.table.find(id) ?? add(create, to: &state) else { return false }
             cell.pointee.refresh(at: now, in: circumstances)
             result = body(&cell.pointee)
-            guard !cell.pointee.isListed, cell.pointee.asksAt(in: circumstances) <= now + Self.listingTime else {
-                return false
-            }
+            guard !cell.pointee.isListed else { return false }
+            let moment = cell.pointee.asksAt(in: circumstances)
+            // The client of a refused request returns as soon as the cell can have asked.
+            let isUrgent = cell.pointee.urgency >= 2 && moment < .infinity
+            guard isUrgent || moment <= now + Self.listingTime else { return false }
             cell.pointee.isListed = true
             state.listed.append(id)
             return true
@@ -139,8 +141,13 @@ final class CellShards<Cell: SharedCell>: Sendable {
     }
 
     /// Ends the questions of cells without an answer.
-    func fail(_ ids: some Sequence<LimitID>, lacksRow: Bool = false) {
-        for id in ids { _ = withExistingCell(id) { $0.fail(lacksRow: lacksRow) } }
+    func fail(_ ids: some Sequence<LimitID>, _ failure: QuestionFailure) {
+        for id in ids { _ = withExistingCell(id) { $0.fail(failure) } }
+    }
+
+    /// Removes cells of the shard of an identifier, to make room for its cell.
+    func makeRoom(for id: LimitID, removing isExpendable: (Cell) -> Bool) {
+        shard(of: id).state.withLock { state in state.table.removeAll { isExpendable($0) } }
     }
 
     /// Visits a part of the shards: lists the cells that are due, and removes those that a new cell would equal.

@@ -16,7 +16,7 @@ protocol SharedCell: Sendable {
     /// The question that gives everything back at shutdown; nil if there is nothing.
     mutating func finalQuestion(at now: Double, in circumstances: LimitCircumstances) -> Question?
     /// Ends a question without an answer.
-    mutating func fail(lacksRow: Bool)
+    mutating func fail(_ failure: QuestionFailure)
     /// Returns true if a new cell would know as much.
     func isForgettable(at now: Double, in circumstances: LimitCircumstances) -> Bool
 }

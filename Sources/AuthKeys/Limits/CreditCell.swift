@@ -7,6 +7,8 @@ struct CreditCell: SharedCell {
     private static let hold = 5.0
     /// The time constant with which demand leaks, and the time for which a lease lasts at the present demand.
     private static let (tau, horizon) = (5.0, 2.0)
+    /// The credits that requests may wait for at once, unless one request alone needs more.
+    private static let waitingLimit: Int64 = 1_000
     /// The minimum time between two questions, and after one that was not satisfied.
     private static let (gap, poorGap) = (0.02, 1.0)
 
@@ -19,10 +21,14 @@ struct CreditCell: SharedCell {
     /// Credits that were spent beyond the lease and not reported yet.
     private(set) var debt: Int64 = 0
     private var sentDebt: Int64 = 0
+    /// Leased credits that the question under way gives back.
+    private var givenBack: Int64 = 0
     private var asked = 0.0
     private var demand = 0.0
     private var demandAt: Double
     private var refusedCost: Int64 = 0
+    /// The credits of the requests that wait for the next answer.
+    private var waiting: Int64 = 0
     /// The credits in the row at the last answer.
     private(set) var remaining: Int64 = 0
     private var refillAt = Double.infinity
@@ -39,7 +45,9 @@ struct CreditCell: SharedCell {
     private var hasChangedWhileAsking = false
     var isListed = false
 
-    init(key: KeyID, version: UInt32, at now: Double) {
+    /// - Parameter isTrusted: false if the first request has to wait for its credits.
+    init(key: KeyID, version: UInt32, isTrusted: Bool = true, at now: Double) {
+        hasTrusted = !isTrusted
         id = LimitID(key)
         self.key = key
         self.version = version
@@ -117,8 +125,16 @@ struct CreditCell: SharedCell {
     /// Returns true if a question may lease this many credits, as far as the instance knows.
     func mayLease(_ cost: Int64) -> Bool { !isKnown || remaining >= cost }
 
-    /// True if a refused request may fit after the next lease.
-    var isAwaited: Bool { refusedCost > 0 && mayLease(refusedCost) || isAsking }
+    /// Decides if a request that was refused waits for the next answer. As many wait as a lease may serve, so that a
+    /// flood does not.
+    mutating func beginWait(for cost: Int64) -> Bool {
+        guard mayLease(cost), waiting == 0 || waiting + cost <= Self.waitingLimit else { return false }
+        waiting += cost
+        return true
+    }
+
+    /// True if requests wait for the next answer.
+    var isAwaited: Bool { waiting > 0 || isAsking }
 
     /// The credits that are left; nil if unknown.
     var left: Int64? { isKnown ? max(0, remaining + lease - debt - sentDebt) : nil }
@@ -139,6 +155,7 @@ struct CreditCell: SharedCell {
         if isAsking || circumstances.away != nil { return .infinity }
         // Nothing can come of a question until the refill, or until the entry changes.
         let isEmpty = isKnown && remaining < 1
+        if refusedCost > lease, mayLease(refusedCost) { return sentAt + Self.gap }
         if !isEmpty, asked > 0, 2 * lease <= leaseAtAnswer {
             return sentAt + (leaseAtAnswer < sentWant ? Self.poorGap : Self.gap)
         }
@@ -150,12 +167,15 @@ struct CreditCell: SharedCell {
         demandAt = now
         let isIdle = now >= expires && asked <= 0
         let expected = Int64((demand / Self.tau * Self.horizon).rounded(.up).clamped(1, Double(LimitRule.unitLimit)))
-        let target = isIdle ? 0 : max(expected, refusedCost)
+        let needed = max(refusedCost, waiting)
+        let target = isIdle ? 0 : max(expected, needed)
         let question = CreditQuestion(
-            key: key, debit: debt, want: target - lease, share: 1 / circumstances.instances)
+            key: key, debit: debt, want: target - lease, needed: max(0, needed - lease),
+            share: 1 / circumstances.instances)
+        givenBack = max(0, lease - target)
         lease = min(lease, target)
         (sentWant, sentDebt, debt) = (target, debt, 0)
-        (asked, refusedCost) = (0, 0)
+        (asked, refusedCost, waiting) = (0, 0, 0)
         isAsking = true
         sentAt = now
         return question
@@ -169,7 +189,7 @@ struct CreditCell: SharedCell {
 
     mutating func answer(_ answer: CreditAnswer, at now: Double, in circumstances: LimitCircumstances) {
         isAsking = false
-        sentDebt = 0
+        (sentDebt, givenBack) = (0, 0)
         lease += max(0, answer.granted)
         leaseAtAnswer = lease
         remaining = answer.remaining
@@ -180,14 +200,18 @@ struct CreditCell: SharedCell {
         hasChangedWhileAsking = false
     }
 
-    /// Ends a question without an answer. The debt is reported again.
-    /// - Parameter lacksRow: true if the key has no credits any more.
-    mutating func fail(lacksRow: Bool) {
+    /// Ends a question without an answer. The debt is reported again, and what the question gave back is leased again,
+    /// unless the statement may have taken effect.
+    mutating func fail(_ failure: QuestionFailure) {
         isAsking = false
         hasChangedWhileAsking = false
-        if !lacksRow { debt += sentDebt }
-        sentDebt = 0
+        if failure != .lacksRow { debt += sentDebt }
+        if failure == .withoutEffect { lease += givenBack }
+        (sentDebt, givenBack) = (0, 0)
     }
+
+    /// True if the cell only remembers that the credits are spent. Without it, the next request would be trusted.
+    var isSpentReminder: Bool { isKnown && remaining < 1 && !isAsking && lease <= 0 && debt <= 0 && asked <= 0 }
 
     /// Returns true if the cell is idle, and is not to remember that the credits are spent.
     func isForgettable(at now: Double, in circumstances: LimitCircumstances) -> Bool {

@@ -16,6 +16,8 @@ struct LimitCell: SharedCell {
     private static let periodTolerance = 60.0
     /// The time after which a question should have been answered.
     private static let answerTime = 0.05
+    /// The maximum number of requests that wait after a change of the key.
+    private static let waiterLimit = 64
     /// Absorbs rounding errors of sums of units.
     private static let epsilon = 1e-6
 
@@ -65,8 +67,10 @@ struct LimitCell: SharedCell {
     private(set) var isOutdated = false
     /// True if the key changed while a question was under way.
     private var hasChangedWhileAsking = false
-    /// True if a refused request waits for the next answer.
-    private var hasWaiter = false
+    /// The number of refused requests that wait for the next answer.
+    private var waiters: UInt8 = 0
+    /// Leased units that the question under way gives back.
+    private var givenBack = 0.0
     /// True while the table lists the cell as one that is to ask.
     var isListed = false
 
@@ -113,20 +117,23 @@ struct LimitCell: SharedCell {
     }
 
     /// True if a request waits for the next answer.
-    var isAwaited: Bool { isOutdated || hasWaiter }
+    var isAwaited: Bool { waiters > 0 }
 
     /// Decides if a request that was refused waits for the next answer instead.
     ///
-    /// It does if the row may have units that this instance does not know of: after a change of the key, and for the
-    /// first request after some time without one, because the share of an idle instance is small. So a client that
-    /// comes from another instance is not refused while the limit has room, and a flood never waits.
+    /// It does if the row may have units that this instance does not know of: after a change of the key, and once for
+    /// each question, because the share of an instance with few requests is small. So a client that comes from another
+    /// instance, or returns in time, is not refused while the limit has room. A flood does not wait.
     mutating func beginWait(for cost: Double, at now: Double, in circumstances: LimitCircumstances) -> Bool {
         if isAway { return false }
-        if isOutdated { return true }
-        guard isKnown, !isAsking, !hasWaiter, asked <= cost, asksAt(in: circumstances) <= now,
-            remaining(at: now, in: circumstances) + Self.epsilon >= cost
-        else { return false }
-        hasWaiter = true
+        if isOutdated {
+            guard waiters < Self.waiterLimit else { return false }
+        } else {
+            guard isKnown, !isAsking, waiters == 0, asksAt(in: circumstances) <= now,
+                remaining(at: now, in: circumstances) + Self.epsilon >= cost
+            else { return false }
+        }
+        waiters += 1
         return true
     }
 
@@ -227,7 +234,7 @@ struct LimitCell: SharedCell {
             && debt <= Self.quietPart * terms.burst / circumstances.instances
     }
 
-    /// Applies a changed definition. The level stays, at most the new burst.
+    /// Applies a changed definition. What was taken stays taken, as in the row.
     @inline(__always)
     mutating func adapt(to new: LimitTerms, in circumstances: LimitCircumstances) {
         if new != terms { replaceTerms(new, in: circumstances) }
@@ -237,8 +244,11 @@ struct LimitCell: SharedCell {
     private mutating func replaceTerms(_ new: LimitTerms, in circumstances: LimitCircumstances) {
         let old = terms
         terms = new
-        available = new.burst - min(max(0, old.burst - available), new.burst)
-        lease = min(lease, new.burst)
+        available = new.burst - max(0, old.burst - available)
+        if isAway {
+            overdraft = min(overdraft, maximumOverdraft(in: circumstances))
+            return
+        }
         let openings = [old, new].map { max(1, $0.burst / circumstances.instances) }
         overdraft =
             isKnown
@@ -263,6 +273,7 @@ struct LimitCell: SharedCell {
 
     /// The overdraft after an answer: a part of the share of what is left, without what is overdrawn already.
     private func permittedOverdraft(in circumstances: LimitCircumstances) -> Double {
+        let debt = debt + sentDebt
         if isAlone(circumstances) { return min(available, terms.burst - lease) - debt }
         // The shares of all instances together must pay back the whole debt of the row.
         if available < 0 { return available * share - debt }
@@ -275,7 +286,7 @@ struct LimitCell: SharedCell {
     /// Begins a calendar period, with all units. Leases and debts of the previous one do not count in it.
     private mutating func beginPeriod(at moment: Double, in circumstances: LimitCircumstances) {
         (periodBegan, periodEnd) = (moment, .infinity)
-        (lease, leaseAtAnswer, debt, sentDebt) = (0, 0, 0, 0)
+        (lease, leaseAtAnswer, debt, sentDebt, givenBack) = (0, 0, 0, 0, 0)
         available = terms.burst
         hasRolledWhileAsking = isAsking
         overdraft = isKnown ? permittedOverdraft(in: circumstances) : max(1, terms.burst / circumstances.instances)
@@ -312,7 +323,8 @@ struct LimitCell: SharedCell {
             return terms.period != nil && debt > 0 ? expires - terms.hold + Self.quietTime : .infinity
         }
         // An instance that is alone has no lease but units that were given back, which delay no report.
-        let isLow = lease <= 0.5 * leaseAtAnswer || isAlone(circumstances)
+        // A lease that a request did not fit into is too small, whatever is left of it.
+        let isLow = lease <= 0.5 * leaseAtAnswer || isAlone(circumstances) || refusedCost > lease
         if isLow, asked > 0 { return sentAt + gap(in: circumstances) }
         return lease > 0 || debt > 0 || (isKnown && asked > 0) ? expires : .infinity
     }
@@ -348,6 +360,7 @@ struct LimitCell: SharedCell {
             want: target - lease, asked: asked, demand: demand, isKnown: !lacksRow)
         // Units that are given back must not be taken meanwhile, except by an instance that is alone.
         if isAlone(circumstances) { overdraft += max(0, lease - target) }
+        givenBack = isAlone(circumstances) ? 0 : max(0, lease - target)
         lease = min(lease, target)
         sentWant = target
         (sentDebt, debt) = (debt, 0)
@@ -370,7 +383,7 @@ struct LimitCell: SharedCell {
         lacksRow = false
         isOutdated = hasChangedWhileAsking
         hasChangedWhileAsking = false
-        hasWaiter = false
+        (waiters, givenBack) = (0, 0)
         let isOfPast = acceptPeriod(of: answer, at: now, in: circumstances)
         sentDebt = 0
         if isOfPast { return }
@@ -410,16 +423,19 @@ struct LimitCell: SharedCell {
     }
 
     /// Ends a question without an answer. The debt is reported again: it may count twice, if the statement took effect.
-    /// - Parameter lacksRow: true if the row was missing.
-    mutating func fail(lacksRow: Bool) {
+    /// What the question gave back is leased again, if it had no effect.
+    mutating func fail(_ failure: QuestionFailure) {
         isAsking = false
         hasRolledWhileAsking = false
         hasChangedWhileAsking = false
-        hasWaiter = false
-        if lacksRow {
-            self.lacksRow = true
+        switch failure {
+        case .lacksRow:
+            lacksRow = true
             expires = -.infinity
+        case .withoutEffect: lease += givenBack
+        case .unknown: break
         }
+        (waiters, givenBack) = (0, 0)
         // While the database is absent, the bucket has it already.
         if !isAway { debt += sentDebt }
         sentDebt = 0

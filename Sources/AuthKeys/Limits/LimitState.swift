@@ -22,10 +22,12 @@ struct LimitState {
 
 extension Limiter {
     /// Takes units of one limit.
-    /// - Parameter version: the version of the key that has the limit; nil for a limit that keys share.
+    /// - Parameters:
+    ///   - version: the version of the key that has the limit; nil for a limit that keys share.
+    ///   - mayWait: true if the caller can wait for an answer of the database.
     @inline(__always)
     func take(
-        _ id: LimitID, terms: LimitTerms, version: UInt32? = nil, cost: Int64, at now: Double,
+        _ id: LimitID, terms: LimitTerms, version: UInt32? = nil, cost: Int64, mayWait: Bool = false, at now: Double,
         in circumstances: LimitCircumstances
     ) -> LimitState {
         let cost = Double(cost)
@@ -38,7 +40,7 @@ extension Limiter {
             if let version { cell.accept(version: version) }
             let taken = cell.take(cost, in: circumstances)
             var found = state(of: cell, taken: taken, fits: taken != nil, cost: cost, at: now, in: circumstances)
-            if taken == nil { found.awaitsAnswer = cell.beginWait(for: cost, at: now, in: circumstances) }
+            if taken == nil, mayWait { found.awaitsAnswer = cell.beginWait(for: cost, at: now, in: circumstances) }
             return found
         }
         if let found { return found }
@@ -52,14 +54,12 @@ extension Limiter {
 
     /// Returns the state of one limit without taking units. An unknown limit is full.
     func peek(
-        _ id: LimitID, terms: LimitTerms, version: UInt32? = nil, cost: Int64, at now: Double,
-        in circumstances: LimitCircumstances
+        _ id: LimitID, terms: LimitTerms, cost: Int64, at now: Double, in circumstances: LimitCircumstances
     ) -> LimitState {
         let cost = Double(max(1, cost))
         let found = limits.withExistingCell(id) { cell in
             cell.refresh(at: now, in: circumstances)
             cell.adapt(to: terms, in: circumstances)
-            if let version { cell.accept(version: version) }
             let fits = cell.fits(cost, in: circumstances) || circumstances.away == .open
             return state(of: cell, taken: nil, fits: fits, cost: cost, at: now, in: circumstances)
         }

@@ -96,13 +96,16 @@ public struct CreditQuestion: Sendable, Equatable {
     public let debit: Int64
     /// The credits to lease. Negative for leased credits that are given back.
     public let want: Int64
+    /// The credits that requests wait for, which a lease covers if they are there.
+    public let needed: Int64
     /// The part of the remaining credits that one lease may have, besides its minimum.
     public let share: Double
 
-    public init(key: KeyID, debit: Int64, want: Int64, share: Double) {
+    public init(key: KeyID, debit: Int64, want: Int64, needed: Int64 = 0, share: Double) {
         self.key = key
         self.debit = debit
         self.want = want
+        self.needed = needed
         self.share = share
     }
 }

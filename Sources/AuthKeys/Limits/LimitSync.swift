@@ -13,26 +13,38 @@ public final class LimitSync: Sendable {
     static let timeout = 1.0
     /// The maximum time between two looks for changed definitions.
     static let definitionAge = Duration.seconds(10)
+    /// The time after which a failed read of the definitions is repeated.
+    private static let definitionRetry = Duration.seconds(1)
     /// The number of looks after which the definitions are read in any case.
     private static let looksBetweenReads = 30
     /// The time between two removals of full rows.
-    static let pruneInterval = 600.0
+    static let pruneInterval = Duration.seconds(600)
+    /// The time for which a larger number of instances counts. The list of instances is empty after a crash of the
+    /// database, until they write their heartbeats.
+    static let instancesTime = 10.0
 
     private struct State {
         /// The start of the call under way.
         var callStart: Double?
-        var lastInstances = 1
+        /// The number of instances that counts, and the moment at which there were as many.
+        var instances = (count: 1, at: -Double.infinity)
         var turn = 0
-        var nextPrune = LimitSync.pruneInterval
         var hasFailed = false
         var definitionsFailed = false
         /// The number of the last look for changed definitions, and that of the look that gave the present ones.
         var looks = (last: 0, accepted: 0)
         var revision: KeyID?
+
+        /// Learns the number of instances. A smaller number counts after some time.
+        mutating func see(_ told: Int, at now: Double) {
+            guard told >= instances.count || now - instances.at >= LimitSync.instancesTime else { return }
+            instances = (max(1, told), now)
+        }
     }
 
     public let limiter: Limiter
     private let store: any LimitStore
+    private let pruner: any LimitStore
     private let instance: KeyID
     private let instances: @Sendable () -> Int?
     private let logger: Logger
@@ -45,20 +57,29 @@ public final class LimitSync: Sendable {
     private var metrics: LimitMetrics { limiter.metrics }
 
     /// - Parameters:
+    ///   - pruner: the same store by other connections, because pruning takes long; nil for `store`.
     ///   - instance: the identifier of this instance.
     ///   - instances: returns the number of live instances; nil if unknown.
     public init(
-        limiter: Limiter, store: any LimitStore, instance: KeyID, logger: Logger,
+        limiter: Limiter, store: any LimitStore, pruner: (any LimitStore)? = nil, instance: KeyID, logger: Logger,
         instances: @escaping @Sendable () -> Int?
     ) {
         self.limiter = limiter
         self.store = store
+        self.pruner = pruner ?? store
         self.instance = instance
         self.instances = instances
         self.logger = logger
         let rows = max(1, limiter.options.rows)
         budget = Mutex(TokenBucket(perSecond: rows, burst: rows, now: limiter.time.uptime()))
         (refreshes, refresh) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Records the number of instances before the first heartbeat of this one. Otherwise it would count itself as alone
+    /// until then, and admit a whole burst of each limit.
+    public func expect(instances: Int) {
+        let now = limiter.now
+        state.withLock { $0.see(instances, at: now) }
     }
 
     // MARK: - Definitions
@@ -99,6 +120,9 @@ public final class LimitSync: Sendable {
                 if isFirst, !Task.isCancelled {
                     logger.warning("plans and owner limits could not be read", metadata: ["error": "\(error)"])
                 }
+                // Until a read works, the limits of plans and owners may be old ones.
+                try? await time.sleep(Self.definitionRetry)
+                refresh.yield()
             }
         }
     }
@@ -122,6 +146,9 @@ public final class LimitSync: Sendable {
                     self.limiter.exchanges.expire()
                     self.limiter.wakes.wake()
                 }
+            }
+            group.addTask {
+                while (try? await self.time.sleep(Self.pruneInterval)) != nil { await self.prune() }
             }
             for await _ in limiter.wakes.stream {
                 limiter.wakes.accept()
@@ -148,9 +175,10 @@ public final class LimitSync: Sendable {
     func observe() {
         let now = limiter.now
         var circumstances = limiter.circumstances
+        let told = instances()
         let (count, isLate) = state.withLock { state in
-            state.lastInstances = max(1, instances() ?? state.lastInstances)
-            return (state.lastInstances, state.callStart.map { now - $0 >= Self.timeout } ?? false)
+            if let told { state.see(told, at: now) }
+            return (state.instances.count, state.callStart.map { now - $0 >= Self.timeout } ?? false)
         }
         circumstances.instances = Double(count)
         limiter.accept(circumstances)
@@ -207,7 +235,6 @@ public final class LimitSync: Sendable {
         await settle(limits[..<affordable])
         await leaseCredits(credits.due)
         await renewSlots(slots.due)
-        await pruneIfDue()
         return next < .infinity ? next : nil
     }
 
@@ -283,10 +310,10 @@ public final class LimitSync: Sendable {
                 let answered = try await measured(questions.count) { () throws(StoreError) in
                     try await call(questions)
                 }
-                cells.fail(ids.subtracting(answered), lacksRow: true)
+                cells.fail(ids.subtracting(answered), .lacksRow)
             } catch {
                 // Cells must not count a debt twice: it is restored before they begin to serve alone.
-                cells.fail(ids, lacksRow: false)
+                cells.fail(ids, QuestionFailure(error))
                 failed(error)
                 cells.list(rest)
                 return
@@ -314,16 +341,16 @@ public final class LimitSync: Sendable {
         logger.debug("limits could not be exchanged", metadata: ["error": "\(error)"])
     }
 
-    /// Returns true if the database responds: one limit is asked about, without taking anything.
+    /// Returns true if the database responds: one limit is asked about, without taking anything, or else the revision
+    /// of the definitions.
     private func responds() async -> Bool {
-        guard let id = limiter.limits.any else {
-            setAway(false)
-            return true
-        }
-        let question = limiter.limits.withExistingCell(id) { $0.probe }
+        let question = limiter.limits.any.flatMap { limiter.limits.withExistingCell($0) { $0.probe } }
+        let revision = state.withLock { $0.revision }
         do throws(StoreError) {
             if let question {
                 _ = try await measured(1) { () throws(StoreError) in try await store.settle([question]) }
+            } else {
+                _ = try await measured(0) { () throws(StoreError) in try await store.definitions(unless: revision) }
             }
             return true
         } catch {
@@ -331,18 +358,12 @@ public final class LimitSync: Sendable {
         }
     }
 
-    private func pruneIfDue() async {
-        let now = limiter.now
-        let isDue = state.withLock { state in
-            guard now >= state.nextPrune else { return false }
-            state.nextPrune = now + Self.pruneInterval
-            return true
-        }
-        guard isDue else { return }
+    private func prune() async {
         do throws(StoreError) {
-            try await store.prune()
+            try await pruner.prune()
         } catch {
-            logger.debug("full limits could not be removed", metadata: ["error": "\(error)"])
+            if Task.isCancelled { return }
+            logger.warning("full limits could not be removed", metadata: ["error": "\(error)"])
         }
     }
 

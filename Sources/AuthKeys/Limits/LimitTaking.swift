@@ -7,6 +7,8 @@ struct LimitTaking {
     private let key: KeyID
     private let version: UInt32
     private let reportOnly: PolicyRules
+    /// True if the caller can wait for an answer of the database.
+    private let mayWait: Bool
     private let records: UnsafeMutableBufferPointer<LimitRecord>
     private let now: Double
     private let circumstances: LimitCircumstances
@@ -20,7 +22,7 @@ struct LimitTaking {
     /// - Parameter records: memory for a record of each limit.
     init(
         _ limiter: Limiter, _ request: AccessRequest, key: KeyID, version: UInt32,
-        records: UnsafeMutableBufferPointer<LimitRecord>, reportOnly: PolicyRules
+        records: UnsafeMutableBufferPointer<LimitRecord>, reportOnly: PolicyRules, mayWait: Bool
     ) {
         self.limiter = limiter
         self.request = request
@@ -28,6 +30,7 @@ struct LimitTaking {
         self.version = version
         self.records = records
         self.reportOnly = reportOnly
+        self.mayWait = mayWait
         now = limiter.now
         circumstances = limiter.circumstances
     }
@@ -53,7 +56,7 @@ struct LimitTaking {
         if request.concernsKey { return 0 }
         guard let cost = request.spending.cost(of: limit) else { return nil }
         guard limit.hasPatterns else { return cost }
-        if path == nil { path = .some(PathPattern.unambiguous(request.path)) }
+        if path == nil { path = .some(request.path.isEmpty ? nil : PathPattern.unambiguous(request.path)) }
         return limit.matches(method: request.method, path: path ?? nil) ? cost : nil
     }
 
@@ -72,8 +75,9 @@ struct LimitTaking {
         let version = isShared ? nil : version
         let state =
             peeks
-            ? limiter.peek(id, terms: terms, version: version, cost: cost, at: now, in: circumstances)
-            : limiter.take(id, terms: terms, version: version, cost: cost, at: now, in: circumstances)
+            ? limiter.peek(id, terms: terms, cost: cost, at: now, in: circumstances)
+            : limiter.take(
+                id, terms: terms, version: version, cost: cost, mayWait: mayWait, at: now, in: circumstances)
         let isQuota = terms.period != nil
         let use = LimitUse(
             name: limit.name, limit: definition.limit,
@@ -83,7 +87,7 @@ struct LimitTaking {
             isReportOnly: limit.isReportOnly || reportOnly.contains(.limits), kind: isQuota ? .quota : .rate)
         return LimitRecord(
             use: use, id: id, cost: cost, taken: state.taken ?? LimitCell.Taken(), terms: terms,
-            hasTaken: state.taken != nil, awaitsAnswer: !peeks && state.awaitsAnswer)
+            hasTaken: state.taken != nil, awaitsAnswer: state.awaitsAnswer)
     }
 
     // MARK: - Credits
@@ -94,7 +98,8 @@ struct LimitTaking {
         let state =
             peeks
             ? limiter.peekCredits(of: key, cost: max(1, cost), at: now, in: circumstances)
-            : limiter.takeCredits(cost, of: key, version: version, at: now, in: circumstances)
+            : limiter.takeCredits(
+                cost, of: key, version: version, mayWait: mayWait, at: now, in: circumstances)
         let use = LimitUse(
             name: UnsafeRawBufferPointer(start: nil, count: 0), limit: state.left ?? -1, window: nil,
             remaining: state.left ?? -1, reset: state.reset, retryAfter: limiter.jittered(state.retryAfter),
@@ -102,7 +107,7 @@ struct LimitTaking {
         add(
             LimitRecord(
                 use: use, id: LimitID(key), cost: cost, taken: LimitCell.Taken(), terms: nil,
-                hasTaken: state.fits && !peeks, awaitsAnswer: !peeks && state.awaitsAnswer))
+                hasTaken: state.fits && !peeks, awaitsAnswer: state.awaitsAnswer))
     }
 
     // MARK: - Concurrency
@@ -115,11 +120,13 @@ struct LimitTaking {
             let peeks = refusal != nil || !request.spending.holdsSlots
             let free: Int64
             let fits: Bool
+            var awaitsAnswer = false
             if peeks {
                 free = limiter.peekSlots(of: id, limit: definition.limit, in: circumstances)
                 fits = free > 0
             } else {
-                (free, fits) = limiter.takeSlot(of: id, limit: definition.limit, at: now, in: circumstances)
+                (free, fits, awaitsAnswer) = limiter.takeSlot(
+                    of: id, limit: definition.limit, mayWait: mayWait, at: now, in: circumstances)
             }
             let use = LimitUse(
                 name: limit.name, limit: definition.limit, window: nil as Double?, remaining: free,
@@ -127,7 +134,8 @@ struct LimitTaking {
                 isReportOnly: limit.isReportOnly || reportOnly.contains(.limits), kind: .concurrent)
             add(
                 LimitRecord(
-                    use: use, id: id, cost: cost, taken: LimitCell.Taken(), terms: nil, hasTaken: fits && !peeks))
+                    use: use, id: id, cost: cost, taken: LimitCell.Taken(), terms: nil, hasTaken: fits && !peeks,
+                    awaitsAnswer: awaitsAnswer))
             if fits, !peeks { ticket.add(id) }
         }
     }

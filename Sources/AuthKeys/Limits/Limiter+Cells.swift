@@ -1,3 +1,5 @@
+import Metrics
+
 /// The state of the credits of a key after a request, or without one. Times are in seconds.
 struct CreditState {
     /// True if the cost fits, or fitted.
@@ -20,23 +22,33 @@ struct CreditState {
         left = cell.left
         reset = cell.refillsIn(at: now)
         retryAfter = fits ? nil : cell.retryAfter(cost, at: now)
-        awaitsAnswer = !fits && cell.mayLease(cost)
     }
 }
 
 extension Limiter {
     func takeCredits(
-        _ cost: Int64, of key: KeyID, version: UInt32, at now: Double, in circumstances: LimitCircumstances
+        _ cost: Int64, of key: KeyID, version: UInt32, mayWait: Bool, at now: Double,
+        in circumstances: LimitCircumstances
     ) -> CreditState {
-        let found = credits.withCell(
-            LimitID(key), at: now, in: circumstances, orCreate: CreditCell(key: key, version: version, at: now)
-        ) { cell in
-            cell.accept(version: version)
-            let fits = cell.take(cost, trusting: options.firstUse, in: circumstances)
-            return CreditState(cell, fits: fits, cost: cost, at: now)
+        func take(isTrusted: Bool) -> CreditState? {
+            credits.withCell(
+                LimitID(key), at: now, in: circumstances,
+                orCreate: CreditCell(key: key, version: version, isTrusted: isTrusted, at: now)
+            ) { cell in
+                cell.accept(version: version)
+                let fits = cell.take(cost, trusting: options.firstUse, in: circumstances)
+                var state = CreditState(cell, fits: fits, cost: cost, at: now)
+                if !fits, mayWait { state.awaitsAnswer = cell.beginWait(for: cost) }
+                return state
+            }
         }
+        if let state = take(isTrusted: true) { return state }
+        // The key may be one whose credits are spent, and whose reminder made room before. So it is not trusted.
+        credits.makeRoom(for: LimitID(key)) { $0.isSpentReminder }
+        if let state = take(isTrusted: false) { return state }
         // A key that the table has no room for cannot spend: nothing would be debited.
-        return found ?? CreditState(fits: false)
+        metrics.overflowed.increment()
+        return CreditState(fits: false)
     }
 
     /// Returns the state of the credits of a key without taking any. Unknown credits suffice.
@@ -53,14 +65,16 @@ extension Limiter {
 
     /// Takes a slot of a concurrency limit. Returns the slots that are left.
     func takeSlot(
-        of id: LimitID, limit: Int64, at now: Double, in circumstances: LimitCircumstances
-    ) -> (free: Int64, fits: Bool) {
+        of id: LimitID, limit: Int64, mayWait: Bool, at now: Double, in circumstances: LimitCircumstances
+    ) -> (free: Int64, fits: Bool, awaitsAnswer: Bool) {
         let found = slots.withCell(id, at: now, in: circumstances, orCreate: SlotCell(id: id, limit: limit)) { cell in
             cell.adapt(to: limit)
             let fits = cell.take(in: circumstances)
-            return (free: cell.free(in: circumstances), fits: fits)
+            let waits = !fits && mayWait && cell.beginWait(at: now, in: circumstances)
+            return (free: cell.free(in: circumstances), fits: fits, awaitsAnswer: waits)
         }
-        return found ?? (0, false)
+        if found == nil { metrics.overflowed.increment() }
+        return found ?? (0, false, false)
     }
 
     /// Returns the free slots of a concurrency limit.

@@ -81,10 +81,11 @@ public final class Limiter: Sendable {
     ///   - hasCredits: true if the request spends credits of the key.
     ///   - version: the version of the key's entry. If it changes, the key may have other credits.
     ///   - reportOnly: the report-only rules of the key.
+    ///   - mayWait: true if the caller waits for the answers of the database (`LimitUses.awaitsAnswer`) and takes again.
     package func take<R>(
         plan: PlanID?, limits: UnsafeRawBufferPointer, hasCredits: Bool, key: KeyID, owner: UnsafeRawBufferPointer,
         for request: AccessRequest, version: UInt32 = 0, reportOnly: PolicyRules = [],
-        _ body: (Refusal?, LimitUses) -> R
+        mayWait: Bool = false, _ body: (Refusal?, LimitUses) -> R
     ) -> R {
         guard options.mode != .off, !request.spending.isNone else { return body(nil, .none) }
         return withLimits(of: key, plan: plan, own: limits, owner: owner) { applicable, missing in
@@ -95,7 +96,8 @@ public final class Limiter: Sendable {
             return withUnsafeTemporaryAllocation(of: LimitRecord.self, capacity: applicable.count + 1) { records in
                 var taking = LimitTaking(
                     self, request, key: key, version: version, records: records,
-                    reportOnly: options.mode == .report ? [.init(.limits), .init(.credits)] : reportOnly)
+                    reportOnly: options.mode == .report ? [.init(.limits), .init(.credits)] : reportOnly,
+                    mayWait: mayWait)
                 taking.take(applicable)
                 if hasCredits { taking.takeCredits() }
                 if request.spending.holdsSlots || request.spending.showsSlots { taking.takeSlots(applicable) }
@@ -114,7 +116,7 @@ public final class Limiter: Sendable {
     ) -> AwaitedCells {
         var found = AwaitedCells()
         withLimits(of: key, plan: plan, own: own, owner: owner) { applicable, _ in
-            applicable.visit { _, id, isShared in if !isShared { found.limits.append(id) } }
+            applicable.visit { _, id, _ in found.limits.append(id) }
         }
         if hasCredits { found.credits = LimitID(key) }
         return found
@@ -128,7 +130,9 @@ public final class Limiter: Sendable {
     }
 
     private func isAwaiting(_ cells: AwaitedCells) -> Bool {
-        cells.limits.contains { limits.withExistingCell($0) { $0.isAwaited } ?? false }
+        cells.limits.contains { id in
+            limits.withExistingCell(id) { $0.isAwaited } ?? false || slots.withExistingCell(id) { $0.isAwaited } ?? false
+        }
             || cells.credits.flatMap { credits.withExistingCell($0) { $0.isAwaited } } ?? false
     }
 

@@ -3,6 +3,8 @@
 struct SlotCell: SharedCell {
     /// The time between two questions while slots are used. The store's rows are void after 10 s.
     private static let renewal = 3.0
+    /// The maximum number of requests that wait at once.
+    private static let waiterLimit: Int64 = 64
     /// The minimum time between two questions after a refusal.
     private static let poorGap = 0.1
 
@@ -16,6 +18,8 @@ struct SlotCell: SharedCell {
     private var peak: Int64 = 0
     /// The number of requests refused since the last question.
     private var refused: Int64 = 0
+    /// The requests that wait for the next answer.
+    private var waiters: Int64 = 0
     private var sentWant: Int64 = 0
     private var sentAt = -Double.infinity
     /// True if the instance holds slots. Otherwise it begins with an even share.
@@ -47,6 +51,19 @@ struct SlotCell: SharedCell {
         peak = max(peak, used)
         return true
     }
+
+    /// Decides if a request that was refused waits for the next answer: the slots may be free, or held by other
+    /// instances that do not need them. An instance that asked a moment ago knows better.
+    mutating func beginWait(at now: Double, in circumstances: LimitCircumstances) -> Bool {
+        guard circumstances.instances > 1, circumstances.away == nil, now >= sentAt + Self.poorGap || isAsking,
+            waiters < Self.waiterLimit, used + waiters < limit
+        else { return false }
+        waiters += 1
+        return true
+    }
+
+    /// True if requests wait for the next answer.
+    var isAwaited: Bool { waiters > 0 }
 
     mutating func release() { used = max(0, used - 1) }
 
@@ -91,13 +108,15 @@ struct SlotCell: SharedCell {
     }
 
     mutating func answer(_ answer: SlotAnswer, in circumstances: LimitCircumstances) {
-        isAsking = false
+        (isAsking, waiters) = (false, 0)
         granted = max(0, answer.granted)
         // An idle instance begins with an even share again.
         isKnown = sentWant > 0
     }
 
-    mutating func fail(lacksRow: Bool) { isAsking = false }
+    mutating func fail(_ failure: QuestionFailure) {
+        (isAsking, waiters) = (false, 0)
+    }
 
     func isForgettable(at now: Double, in circumstances: LimitCircumstances) -> Bool {
         !isAsking && used == 0 && (!isKnown || granted == 0) && refused == 0 && now >= sentAt + Self.renewal

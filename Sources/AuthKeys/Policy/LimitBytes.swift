@@ -7,11 +7,15 @@
 package enum LimitBytes {
     private static let fixedSize = 16 + 1 + 1 + 8 + 8 + 8 + 1 + 1
 
-    /// - Parameter isReportOnly: returns true for the name of a limit that only reports.
-    package static func append(_ limits: [LimitRule], to bytes: inout [UInt8], isReportOnly: (String) -> Bool) {
+    /// - Parameters:
+    ///   - areCallers: true for limits that a caller defines.
+    ///   - isReportOnly: returns true for the name of a limit that only reports.
+    package static func append(
+        _ limits: [LimitRule], areCallers: Bool = false, to bytes: inout [UInt8], isReportOnly: (String) -> Bool
+    ) {
         bytes.append(UInt8(clamping: limits.count))
         for limit in limits {
-            let id = LimitID(of: limit.kind, named: limit.name)
+            let id = areCallers ? LimitID(ofDefinedByCaller: limit) : LimitID(of: limit.kind, named: limit.name)
             withUnsafeBytes(of: id.high.littleEndian) { bytes += $0 }
             withUnsafeBytes(of: id.low.littleEndian) { bytes += $0 }
             bytes.append(limit.kind.code)
@@ -86,9 +90,11 @@ struct LimitView {
         return end
     }
 
-    /// Returns true if the limit applies to a request by its method and path.
-    /// - Parameter path: the unambiguous path; nil if the path is ambiguous. It then matches every pattern of its
-    ///   method, so that no other form of a path avoids a limit.
+    /// Returns true if the limit applies to a request by its method and path. An unknown method or path matches every
+    /// pattern, so that a caller that omits it does not avoid a limit.
+    /// - Parameters:
+    ///   - method: empty if it is unknown.
+    ///   - path: the unambiguous path; nil if the path is ambiguous or unknown.
     func matches(method: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer?) -> Bool {
         if bytes[43] == 0 { return true }
         var start = 44 + Int(bytes[42])
@@ -96,7 +102,7 @@ struct LimitView {
             let (methodEnd, pathLength) = (start + 3 + Int(bytes[start]), pathLength(at: start))
             let ruleMethod = UnsafeRawBufferPointer(rebasing: bytes[start + 3..<methodEnd])
             let rulePath = UnsafeRawBufferPointer(rebasing: bytes[methodEnd..<methodEnd + pathLength])
-            let hasMethod = ruleMethod.isEmpty || MethodName.covers(ruleMethod, method)
+            let hasMethod = ruleMethod.isEmpty || method.isEmpty || MethodName.covers(ruleMethod, method)
             if hasMethod, path.map({ PathPattern.matches(rulePath, $0) }) ?? true { return true }
             start = methodEnd + pathLength
         }

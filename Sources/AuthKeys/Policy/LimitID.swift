@@ -25,6 +25,13 @@ public struct LimitID: Sendable, Hashable, Comparable {
         self.init(hashing: [kind.code] + Array(name.utf8))
     }
 
+    /// The part of the identifier of a limit that a caller defines. Definitions with other numbers have other levels:
+    /// a caller that alternates between two would otherwise lose what was taken.
+    init(ofDefinedByCaller rule: LimitRule) {
+        let numbers = "\(rule.limit)/\(rule.kind)"
+        self.init(hashing: [rule.kind.code, 0] + Array(rule.name.utf8) + [0] + Array(numbers.utf8))
+    }
+
     /// The part of the identifier that a key gives.
     @inline(__always)
     init(_ key: KeyID) {

@@ -27,7 +27,7 @@ enum AskedLimits {
         guard isKnown else { return body(nil) }
         if defined.isEmpty { return body(own) }
         var limits: [UInt8] = []
-        LimitBytes.append(defined, to: &limits) { _ in false }
+        LimitBytes.append(defined, areCallers: true, to: &limits) { _ in false }
         var start = 1
         LimitBytes.forEach(in: own) { limit in
             let bytes = own[start..<start + limit.size]

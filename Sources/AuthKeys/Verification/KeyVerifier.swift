@@ -97,14 +97,16 @@ public final class KeyVerifier: Sendable {
         let found = index.withKey(for: digest) { key in
             let (refusal, reported) = key.evaluate(request, at: now)
             if refusal == nil, isLimited(key, for: request), spends(key) {
-                return spend(from: key, for: request, reported: reported, describe: describe)
+                return spend(
+                    from: key, for: request, reported: reported, mayWait: answer == nil && limiter.isInTouch,
+                    describe: describe)
             }
             return Found(
                 refusal: refusal, reported: reported, id: key.id, expiresAt: key.expiresAt,
                 profile: describe(key, refusal == nil, .none))
         }
         guard let found else { return absent(digest, after: answer) }
-        if found.awaitsAnswer, answer == nil { return .unresolved(digest) }
+        if found.awaitsAnswer { return .unresolved(digest) }
         if let refusal = found.refusal { return refused(refusal, found.profile) }
         metrics.admitted()
         if !found.reported.isEmpty { reports.note(found.reported, of: found.id) }
@@ -126,7 +128,7 @@ public final class KeyVerifier: Sendable {
     /// - Parameter reported: the report-only rules that would have refused the request.
     @inline(never)
     private func spend<Profile: Sendable>(
-        from key: KeyView, for request: AccessRequest, reported: PolicyRules,
+        from key: KeyView, for request: AccessRequest, reported: PolicyRules, mayWait: Bool,
         describe: (KeyView, Bool, LimitUses) -> Profile
     ) -> Found<Profile> {
         let policy = PolicyView(key.texts.policy)
@@ -142,7 +144,7 @@ public final class KeyVerifier: Sendable {
             }
             return limiter.take(
                 plan: own?.plan, limits: limits, hasCredits: policy.hasCredits, key: key.id, owner: owner,
-                for: request, version: key.version, reportOnly: policy.reportOnly
+                for: request, version: key.version, reportOnly: policy.reportOnly, mayWait: mayWait
             ) { refusal, uses -> Found<Profile> in
                 if request.concernsKey, refusal == nil || refusal?.kind == .limit {
                     return Found(
@@ -151,7 +153,7 @@ public final class KeyVerifier: Sendable {
                 }
                 return Found(
                     refusal: refusal, reported: refusal == nil ? reported.union(uses.reported) : [], id: key.id,
-                    expiresAt: key.expiresAt, awaitsAnswer: uses.awaitsAnswer && limiter.isInTouch,
+                    expiresAt: key.expiresAt, awaitsAnswer: uses.awaitsAnswer,
                     profile: describe(key, refusal == nil, uses))
             }
         }

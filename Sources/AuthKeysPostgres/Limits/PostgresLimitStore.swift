@@ -5,6 +5,8 @@ public import LibPQ
 public struct PostgresLimitStore: LimitStore {
     /// The timeout of a call, with the wait for the connection. Later, an instance counts as cut off from the others.
     private static let timeout = Duration.seconds(1)
+    /// The timeout of a statement that deletes rows: it reads the whole table.
+    private static let pruneTimeout = Duration.seconds(120)
     /// The maximum number of statements of one clean-up.
     private static let pruneRounds = 100
 
@@ -35,7 +37,7 @@ public struct PostgresLimitStore: LimitStore {
                     ]))
         }
         if statements.isEmpty { return [] }
-        return try await attempt { [statements] in
+        return try await attempt(isChange: true) { [statements] in
             try await pool.pipeline(statements, timeout: Self.timeout).flatMap { result in
                 try result.rows.map { try $0.read(LimitAnswer.init(row:)) }
             }
@@ -43,12 +45,13 @@ public struct PostgresLimitStore: LimitStore {
     }
 
     public func leaseCredits(_ questions: [CreditQuestion]) async throws(StoreError) -> [CreditAnswer] {
-        let answers = try await attempt {
+        let answers = try await attempt(isChange: true) {
             try await pool.query(
                 CreditSQL.lease,
                 [
                     .uuidArray(questions.map { PostgresUUID($0.key) }), .int64Array(questions.map(\.debit)),
-                    .int64Array(questions.map(\.want)), .doubleArray(questions.map { Self.bounded($0.share) }),
+                    .int64Array(questions.map(\.want)), .int64Array(questions.map(\.needed)),
+                    .doubleArray(questions.map { Self.bounded($0.share) }),
                 ], timeout: Self.timeout
             ).rows.map { try $0.read(CreditAnswer.init(row:)) }
         }
@@ -63,7 +66,7 @@ public struct PostgresLimitStore: LimitStore {
     public func renewSlots(
         _ questions: [SlotQuestion], of instance: KeyID
     ) async throws(StoreError) -> [SlotAnswer] {
-        try await attempt {
+        try await attempt(isChange: true) {
             let ids = Self.ids(questions.map(\.id))
             let results = try await pool.pipeline(
                 [
@@ -108,7 +111,7 @@ public struct PostgresLimitStore: LimitStore {
     public func prune() async throws(StoreError) {
         for sql in [LimitSQL.prune(.rate), LimitSQL.prune(.quota), LimitSQL.pruneSlots] {
             for _ in 0..<Self.pruneRounds {
-                let deleted = try await attempt { try await pool.query(sql, [], timeout: Self.timeout).affectedRows }
+                let deleted = try await attempt { try await pool.query(sql, [], timeout: Self.pruneTimeout).affectedRows }
                 if deleted < LimitSQL.pruneLimit { break }
             }
         }
@@ -125,8 +128,11 @@ public struct PostgresLimitStore: LimitStore {
         return min(max(number, -1e15), 1e15)
     }
 
-    private func attempt<R: Sendable>(_ body: @Sendable () async throws -> R) async throws(StoreError) -> R {
-        do { return try await body() } catch { throw StoreError(error) }
+    /// - Parameter isChange: true if a lost response leaves open whether units were taken.
+    private func attempt<R: Sendable>(
+        isChange: Bool = false, _ body: @Sendable () async throws -> R
+    ) async throws(StoreError) -> R {
+        do { return try await body() } catch { throw StoreError(error, isChange: isChange) }
     }
 }
 

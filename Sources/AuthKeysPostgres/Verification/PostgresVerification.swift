@@ -25,6 +25,8 @@ public struct PostgresVerification: Sendable {
     public let instanceID = KeyID.generate()
     private let feedPool: PostgresPool
     private let limitPool: PostgresPool
+    /// The number of attempts to read plans and owner limits at start.
+    private static let limitAttempts = 3
     private let heartbeatPool: PostgresPool
     private let hints: PostgresChangeHints
     private let follower: IndexFollower
@@ -77,9 +79,9 @@ public struct PostgresVerification: Sendable {
         usage =
             if let usageInterval { UsageRecorder(store: feed, interval: usageInterval, logger: logger) } else { nil }
         limiter = Limiter(options: options, logger: logger)
-        limitSync = LimitSync(limiter: limiter, store: limits, instance: instanceID, logger: logger) { [heartbeat] in
-            heartbeat.liveInstances
-        }
+        limitSync = LimitSync(
+            limiter: limiter, store: limits, pruner: PostgresLimitStore(pool: pool), instance: instanceID, logger: logger
+        ) { [heartbeat] in heartbeat.liveInstances }
         follower.addObserver { [limitSync] in limitSync.refreshDefinitions() }
         verifier = KeyVerifier(
             index: index, freshness: freshness, lookup: UnknownKeyLookup(store: feed, index: index, reads: reads),
@@ -112,13 +114,22 @@ public struct PostgresVerification: Sendable {
 
     /// Loads all keys and returns the watermark from which to follow the changes.
     public func load() async throws(StoreError) -> Watermark {
-        do throws(StoreError) {
-            try await limitSync.readDefinitions()
-        } catch {
-            // Verification does not depend on them, but for keys of plans, which are refused until they are read.
-            logger.warning("plans and owner limits could not be read", metadata: ["error": "\(error)"])
-        }
+        await loadLimits()
         return try await follower.load()
+    }
+
+    /// Reads what limits depend on, before the first request. Start-up does not depend on it: the role of an app may
+    /// verify keys without rights for limits. Keys of plans are then refused, until a later read works.
+    private func loadLimits() async {
+        for attempt in 1...Self.limitAttempts {
+            do throws(StoreError) {
+                limitSync.expect(instances: try await instances.instances().count(where: \.isLive) + 1)
+                return try await limitSync.readDefinitions()
+            } catch {
+                guard attempt == Self.limitAttempts else { continue }
+                logger.warning("plans and owner limits could not be read", metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     /// Reloads all keys as soon as possible.

@@ -64,7 +64,7 @@ struct UnkeyVerdictJSON: Encodable {
         enabled = key.map { $0.state == .active }
         permissions = key.flatMap { $0.principal.scopes.isEmpty ? nil : $0.principal.scopes }
         identity = key?.principal.owner.map { UnkeyIdentity($0) }
-        credits = key?.limits.first { $0.kind == .credits }?.remaining
+        credits = key?.limits.first { $0.kind == .credits && $0.remaining >= 0 }?.remaining
         let limits = key?.limits.compactMap { Ratelimit($0, of: request, at: now) } ?? []
         ratelimits = limits.isEmpty ? nil : limits
     }

@@ -89,7 +89,12 @@ extension VerifyJSON {
     private func value(of member: Member) -> String? {
         switch member {
         case .code: "\"\(code.rawValue)\""
-        case .credits: credits.map { "{\"exceeded\":\($0.refusal != nil),\"remaining\":\($0.remaining)}" }
+        case .credits:
+            credits.map { state in
+                // Unknown until the first answer of the database.
+                let remaining = state.remaining < 0 ? "" : ",\"remaining\":\(state.remaining)"
+                return "{\"exceeded\":\(state.refusal != nil)\(remaining)}"
+            }
         case .expiresAt: expiresAt.map(JSONValue.quoted)
         case .keyID: keyID.map(JSONValue.quoted)
         case .limits: limits.isEmpty ? nil : "[" + limits.map(Self.text).joined(separator: ",") + "]"

@@ -142,7 +142,7 @@ enum KeyTable {
                 ("code", verdict.code), ("message", verdict.message), ("id", verdict.keyID), ("name", verdict.name),
                 ("owner", verdict.owner), ("scopes", verdict.scopes?.joined(separator: " ")),
                 ("expires", verdict.expiresAt.map(TextTable.moment)),
-                ("credits", verdict.credits.map { "\($0.remaining)" }),
+                ("credits", verdict.credits?.remaining.map { "\($0)" }),
             ] + (verdict.limits ?? []).map { ("limits.\($0.name)", "\($0.remaining) of \($0.limit) left") }
         return TextTable.aligned(
             fields.compactMap { name, value in value.map { [name, TextTable.printable($0)] } })

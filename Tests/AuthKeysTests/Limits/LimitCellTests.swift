@@ -67,7 +67,7 @@ struct LimitCellTests {
         var cell = cell(.rate(10, burst: 10), instances: 2)
         _ = cell.take(3, in: circumstances)
         _ = cell.question(at: 0, in: circumstances)
-        cell.fail(lacksRow: false)
+        cell.fail(.withoutEffect)
         #expect(cell.question(at: 1, in: circumstances).debit == 3)
     }
 

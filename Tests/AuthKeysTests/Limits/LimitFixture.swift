@@ -88,7 +88,7 @@ struct LimitFixture {
                             plan: limits?.plan, limits: limits?.limits ?? UnsafeRawBufferPointer(start: nil, count: 0),
                             hasCredits: view.hasCredits, key: key, owner: owner,
                             for: AccessRequest(method: method, path: path, spending: spending), version: version,
-                            reportOnly: view.reportOnly
+                            reportOnly: view.reportOnly, mayWait: true
                         ) { refusal, uses in
                             var reservation = LimitReservation()
                             uses.reserve(in: &reservation)

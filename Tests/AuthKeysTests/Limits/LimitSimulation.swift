@@ -148,7 +148,7 @@ struct LimitSimulation {
                     cell.answer(answer, at: now, in: circumstances)
                     flights[instance] = nil
                 } else if now >= flight.rowAt + 1 {
-                    cell.fail(lacksRow: false)
+                    cell.fail(.withoutEffect)
                     circumstances.away = .share
                     flights[instance] = nil
                 } else {

@@ -166,6 +166,78 @@ struct LimitSyncTests {
         #expect(fixture.take(limits, instance: 5).refusal == nil)
     }
 
+    @Test("a request that costs more than a lease holds waits for its credits", arguments: [1, 8])
+    func largeCosts(instances: Int) async {
+        let fixture = LimitFixture(instances: instances)
+        let key = KeyID(high: 1, low: 1)
+        fixture.store[credits: key] = .init(remaining: 100_000)
+        for number in 0..<20 {
+            var outcome = fixture.take(hasCredits: true, spending: .cost(5_000))
+            if outcome.awaitsAnswer {
+                await fixture.exchange()
+                outcome = fixture.take(hasCredits: true, spending: .cost(5_000))
+            }
+            #expect(outcome.refusal == nil, "\(number)")
+            await fixture.pass(6)
+        }
+        await fixture.pass(20)
+        #expect(fixture.take(hasCredits: true, spending: .cost(5_000)).refusal == .creditsExhausted)
+        #expect(fixture.store[credits: key]?.spent == 100_000)
+    }
+
+    @Test("requests that wait for credits are as many as a lease may serve")
+    func waiters() async {
+        let fixture = LimitFixture()
+        fixture.store[credits: KeyID(high: 1, low: 1)] = .init(remaining: 1_000_000)
+        let waiting = (0..<5_000).count { _ in fixture.take(hasCredits: true).awaitsAnswer }
+        #expect(waiting == 1_000)
+        await fixture.exchange()
+        #expect((0..<1_000).allSatisfy { _ in fixture.take(hasCredits: true).refusal == nil })
+    }
+
+    @Test("an instance with credits alone stays cut off while the database does not respond")
+    func awayWithCredits() async {
+        let fixture = LimitFixture()
+        fixture.store[credits: KeyID(high: 1, low: 1)] = .init(remaining: 1_000_000)
+        fixture.take(hasCredits: true)
+        fixture.store.failure = failure
+        await fixture.pass(1)
+        for _ in 0..<10 {
+            #expect(fixture.limiter.circumstances.away != nil)
+            fixture.take(hasCredits: true)
+            await fixture.pass(0.25)
+        }
+        fixture.store.failure = nil
+        await fixture.pass(0.5)
+        #expect(fixture.limiter.circumstances.away == nil)
+    }
+
+    @Test("leased credits are not lost by a call that had no effect")
+    func failedGiveBack() async {
+        let fixture = LimitFixture()
+        let key = KeyID(high: 1, low: 1)
+        fixture.store[credits: key] = .init(remaining: 5_000)
+        for _ in 0..<10 {
+            fixture.take(hasCredits: true, spending: .cost(10))
+            await fixture.pass(0.25)
+        }
+        fixture.store.failure = failure
+        await fixture.pass(10)
+        fixture.store.failure = nil
+        await fixture.pass(20)
+        #expect(fixture.store[credits: key]?.remaining == 4_900)
+    }
+
+    @Test("a smaller number of instances counts after some time")
+    func numberOfInstances() async {
+        let fixture = LimitFixture()
+        fixture.sync.expect(instances: 8)
+        await fixture.pass(5)
+        #expect(fixture.limiter.circumstances.instances == 8)
+        await fixture.pass(6)
+        #expect(fixture.limiter.circumstances.instances == 1)
+    }
+
     @Test("definitions are read at a hint, and a failure keeps the previous ones")
     func definitions() async throws {
         let fixture = LimitFixture()

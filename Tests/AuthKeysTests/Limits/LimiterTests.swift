@@ -374,4 +374,46 @@ struct LimiterTests {
         let fixture = LimitFixture()
         for _ in 0..<5 { #expect(fixture.take([.concurrent("at-a-time", 1)]).refusal == nil) }
     }
+
+    @Test("a limit that a caller defines has a level of its own, whatever its name")
+    func definedByCaller() throws {
+        let fixture = LimitFixture()
+        let own: [LimitRule] = [.rate("hour", 100, per: .seconds(3_600))]
+        let defined = try #require(Spending.Asked(LimitRule.rate("hour", 10, per: .seconds(3_600)), cost: 1))
+        let spending = try #require(Spending(cost: 0, credits: 0, asked: [defined]))
+        var admitted = 0
+        for _ in 0..<200 {
+            if fixture.take(own).refusal == nil { admitted += 1 }
+            AskedLimits.withLimits(
+                of: nil, for: spending, isDefined: { _ in false }
+            ) { limits in
+                _ = fixture.limiter.take(
+                    plan: nil, limits: limits ?? .init(start: nil, count: 0), hasCredits: false,
+                    key: KeyID(high: 1, low: 1), owner: .init(start: nil, count: 0),
+                    for: AccessRequest(
+                        method: .init(start: nil, count: 0), path: .init(start: nil, count: 0), spending: spending)
+                ) { refusal, _ in refusal }
+            }
+        }
+        #expect(admitted == 100)
+    }
+
+    @Test("a peek does not look like a change of the key")
+    func peekVersion() {
+        let fixture = LimitFixture(instances: 2)
+        let limits: [LimitRule] = [.rate("hour", 2, per: .seconds(3_600))]
+        while fixture.take(limits).refusal == nil {}
+        fixture.take(limits, spending: .peek, version: 0)
+        #expect(!fixture.take(limits).awaitsAnswer)
+    }
+
+    @Test("a limit for some requests applies to one whose method or path is unknown")
+    func unknownPath() {
+        let fixture = LimitFixture()
+        let limits: [LimitRule] = [.rate("images", 1, per: .seconds(3_600), match: ["POST /v1/images/**"])]
+        #expect(fixture.take(limits, method: "", path: "").refusal == nil)
+        #expect(fixture.take(limits, method: "", path: "/v1/images/a").refusal == .rateLimited)
+        #expect(fixture.take(limits, method: "POST", path: "").refusal == .rateLimited)
+        #expect(fixture.take(limits, method: "GET", path: "").refusal == nil)
+    }
 }

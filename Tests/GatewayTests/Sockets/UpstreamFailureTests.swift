@@ -187,13 +187,13 @@ import Testing
     @Test("a stalled response is aborted after the idle timeout, and a steady one is not")
     func stalledResponse() async throws {
         let upstream = try await RawUpstream { _ in .send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\na") }
-        try await withGateway(before: upstream, options: .with(\.timeouts.idle, .seconds(2))) {
+        try await withGateway(before: upstream, options: .with(\.timeouts.idle, .seconds(6))) {
             gateway async throws in
             let client = try await connect(port: gateway.port)
             try await client.send(gateway.get())
             try await eventually("the first chunk") { client.text.hasSuffix("\r\n\r\na") }
             for _ in 0..<4 {
-                try await Task.sleep(for: .milliseconds(600))
+                try await Task.sleep(for: .milliseconds(1_600))
                 try await upstream.connections[0].send("a")
             }
             try await eventually("all chunks") { client.text.hasSuffix("\r\n\r\naaaaa") }

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -45,6 +46,8 @@ final class RawUpstream: Sendable {
 
     private let channel: any Channel
     private let state: Box
+    /// Keeps the port of a closed upstream, so that no upstream of another test gets it.
+    private let reserved = Mutex<Int32?>(nil)
 
     private final class Box: Sendable {
         let state = Mutex(State())
@@ -103,9 +106,35 @@ final class RawUpstream: Sendable {
         port = channel.localAddress?.port ?? 0
     }
 
+    /// Closes the listener and all connections. Connections to the port are then refused.
     func close() async {
         try? await channel.close().get()
+        reserved.withLock { $0 = $0 ?? Self.reserve(port) }
         for connection in connections { await connection.close() }
+    }
+
+    deinit {
+        if let descriptor = reserved.withLock({ $0 }) { _ = Glibc.close(descriptor) }
+    }
+
+    /// Binds a socket that does not listen. Returns nil if the port is taken already.
+    private static func reserve(_ port: Int) -> Int32? {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return nil }
+        var on: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        let isBound = withUnsafePointer(to: address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+        if isBound { return descriptor }
+        _ = Glibc.close(descriptor)
+        return nil
     }
 
     private static func perform(_ reply: Reply, on connection: RawConnection) {
