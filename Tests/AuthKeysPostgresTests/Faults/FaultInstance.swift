@@ -62,6 +62,24 @@ struct FaultInstance: Sendable {
         return key
     }
 
+    /// Creates a key as soon as a server that was restarted accepts connections.
+    func createAfterRestart(_ name: String) async throws -> NewKey {
+        var created: Result<NewKey, any Error> = .failure(StoreError(.failed, detail: "not attempted"))
+        _ = await eventually {
+            do {
+                created = .success(try await create(name))
+                return true
+            } catch let error as StoreError where error.kind == .unavailable {
+                created = .failure(error)
+                return false
+            } catch {
+                created = .failure(error)
+                return true
+            }
+        }
+        return try created.get()
+    }
+
     func createMany(_ count: Int) async throws -> [NewKey] {
         try await withThrowingTaskGroup(of: NewKey.self) { group in
             for number in 0..<count { group.addTask { try await create("n\(number)") } }

@@ -37,7 +37,7 @@ struct RestoreTests {
             let (deleted, rotated) = (try await instance.create("deleted"), try await instance.create("rotated"))
             let many = try await instance.createMany(200)
             let backup = try await Self.backUp(way, server)
-            let later = try await instance.create("later")
+            let later = try await instance.createAfterRestart("later")
             // Instances do this once a minute.
             try await instance.sql("INSERT INTO feed_epochs DEFAULT VALUES")
             _ = try await instance.store.deactivate(revoked.id)
