@@ -131,7 +131,8 @@ public final class Limiter: Sendable {
 
     private func isAwaiting(_ cells: AwaitedCells) -> Bool {
         cells.limits.contains { id in
-            limits.withExistingCell(id) { $0.isAwaited } ?? false || slots.withExistingCell(id) { $0.isAwaited } ?? false
+            limits.withExistingCell(id) { $0.isAwaited } ?? false
+                || slots.withExistingCell(id) { $0.isAwaited } ?? false
         }
             || cells.credits.flatMap { credits.withExistingCell($0) { $0.isAwaited } } ?? false
     }

@@ -111,7 +111,9 @@ public struct PostgresLimitStore: LimitStore {
     public func prune() async throws(StoreError) {
         for sql in [LimitSQL.prune(.rate), LimitSQL.prune(.quota), LimitSQL.pruneSlots] {
             for _ in 0..<Self.pruneRounds {
-                let deleted = try await attempt { try await pool.query(sql, [], timeout: Self.pruneTimeout).affectedRows }
+                let deleted = try await attempt {
+                    try await pool.query(sql, [], timeout: Self.pruneTimeout).affectedRows
+                }
                 if deleted < LimitSQL.pruneLimit { break }
             }
         }

@@ -384,18 +384,23 @@ struct LimiterTests {
         var admitted = 0
         for _ in 0..<200 {
             if fixture.take(own).refusal == nil { admitted += 1 }
-            AskedLimits.withLimits(
-                of: nil, for: spending, isDefined: { _ in false }
-            ) { limits in
-                _ = fixture.limiter.take(
-                    plan: nil, limits: limits ?? .init(start: nil, count: 0), hasCredits: false,
-                    key: KeyID(high: 1, low: 1), owner: .init(start: nil, count: 0),
-                    for: AccessRequest(
-                        method: .init(start: nil, count: 0), path: .init(start: nil, count: 0), spending: spending)
-                ) { refusal, _ in refusal }
-            }
+            takeDefined(spending, fixture)
         }
         #expect(admitted == 100)
+    }
+
+    /// Takes units of limits that the caller defines, for the key of the fixture.
+    private func takeDefined(_ spending: Spending, _ fixture: LimitFixture) {
+        let none = UnsafeRawBufferPointer(start: nil, count: 0)
+        let request = AccessRequest(method: none, path: none, spending: spending)
+        func take(_ limits: UnsafeRawBufferPointer?) {
+            fixture.limiter.take(
+                plan: nil, limits: limits ?? none, hasCredits: false, key: KeyID(high: 1, low: 1), owner: none,
+                for: request
+            ) { _, _ in }
+        }
+        func isDefined(_ name: [UInt8]) -> Bool { false }
+        AskedLimits.withLimits(of: nil, for: spending, isDefined: isDefined, take)
     }
 
     @Test("a peek does not look like a change of the key")
