@@ -80,7 +80,8 @@ public struct PostgresVerification: Sendable {
             if let usageInterval { UsageRecorder(store: feed, interval: usageInterval, logger: logger) } else { nil }
         limiter = Limiter(options: options, logger: logger)
         limitSync = LimitSync(
-            limiter: limiter, store: limits, pruner: PostgresLimitStore(pool: pool), instance: instanceID, logger: logger
+            limiter: limiter, store: limits, pruner: PostgresLimitStore(pool: pool), instance: instanceID,
+            logger: logger
         ) { [heartbeat] in heartbeat.liveInstances }
         follower.addObserver { [limitSync] in limitSync.refreshDefinitions() }
         verifier = KeyVerifier(
