@@ -36,9 +36,9 @@ public final class LimitSync: Sendable {
         var revision: KeyID?
 
         /// Learns the number of instances. A smaller number counts after some time.
-        mutating func see(_ told: Int, at now: Double) {
-            guard told >= instances.count || now - instances.at >= LimitSync.instancesTime else { return }
-            instances = (max(1, told), now)
+        mutating func observe(instances count: Int, at now: Double) {
+            guard count >= instances.count || now - instances.at >= LimitSync.instancesTime else { return }
+            instances = (max(1, count), now)
         }
     }
 
@@ -79,7 +79,7 @@ public final class LimitSync: Sendable {
     /// until then, and admit a whole burst of each limit.
     public func expect(instances: Int) {
         let now = limiter.now
-        state.withLock { $0.see(instances, at: now) }
+        state.withLock { $0.observe(instances: instances, at: now) }
     }
 
     // MARK: - Definitions
@@ -175,9 +175,9 @@ public final class LimitSync: Sendable {
     func observe() {
         let now = limiter.now
         var circumstances = limiter.circumstances
-        let told = instances()
+        let live = instances()
         let (count, isLate) = state.withLock { state in
-            if let told { state.see(told, at: now) }
+            if let live { state.observe(instances: live, at: now) }
             return (state.instances.count, state.callStart.map { now - $0 >= Self.timeout } ?? false)
         }
         circumstances.instances = Double(count)

@@ -81,7 +81,7 @@ public final class Limiter: Sendable {
     ///   - hasCredits: true if the request spends credits of the key.
     ///   - version: the version of the key's entry. If it changes, the key may have other credits.
     ///   - reportOnly: the report-only rules of the key.
-    ///   - mayWait: true if the caller waits for the answers of the database (`LimitUses.awaitsAnswer`) and takes again.
+    ///   - mayWait: true if the caller waits for answers of the database (`LimitUses.awaitsAnswer`) and takes again.
     package func take<R>(
         plan: PlanID?, limits: UnsafeRawBufferPointer, hasCredits: Bool, key: KeyID, owner: UnsafeRawBufferPointer,
         for request: AccessRequest, version: UInt32 = 0, reportOnly: PolicyRules = [],

@@ -2,9 +2,9 @@
 package enum CreditSQL {
     /// Debits and leases units after a due refill, and returns what is left.
     ///
-    /// A lease is at most the instance's share, and at most 1 % of what is left or 1,000 units, but it covers the cost of
-    /// the requests that need it. Nothing is leased that is not there, so only a debit of what was spent already makes
-    /// the balance negative.
+    /// A lease is at most the instance's share, and at most 1 % of what is left or 1,000 units, but it covers the cost
+    /// of the requests that need it. Nothing is leased that is not there, so only a debit of what was spent already
+    /// makes the balance negative.
     static let lease = """
         WITH q AS MATERIALIZED (
             SELECT *, clock_timestamp() AS now FROM unnest($1::uuid[], $2::int8[], $3::int8[], $4::int8[],
