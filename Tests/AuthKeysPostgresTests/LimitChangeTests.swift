@@ -115,4 +115,22 @@ struct LimitChangeTests {
             try await eventually("the other instance knows it") { !other.verification.limiter.hasOwnerLimits }
         }
     }
+
+    @Test("an addition to a balance below zero pays the debt first, and a subtraction leaves no new one")
+    func debts() async throws {
+        try await StoreFixture.with { fixture in
+            let key = StoreConformance.newKey(name: "n")
+            try await fixture.create(key)
+            try await fixture.sql(
+                """
+                UPDATE auth_keys SET has_credits = true WHERE id = '\(key.id)';
+                INSERT INTO auth_key_credits (key_id, remaining) VALUES ('\(key.id)', -50)
+                """)
+            for (change, left) in [(CreditChange.add(10), -40), (.subtract(5), -40), (.add(100), 60), (.subtract(70), 0)] {
+                _ = try await fixture.store.changeCredits(of: key.id, change, claim: nil, by: .test)
+                let rows = try await fixture.admin.query("SELECT remaining FROM auth_key_credits").rows
+                #expect(try rows.first?.int64(0) == Int64(left), "\(change)")
+            }
+        }
+    }
 }

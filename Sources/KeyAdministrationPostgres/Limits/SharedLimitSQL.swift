@@ -63,10 +63,13 @@ struct SharedLimitSQL {
     /// true, or sets it.
     static let changeCredits = """
         UPDATE auth_key_credits c SET refilled_at = greatest(c.refilled_at, statement_timestamp()),
-            remaining = CASE WHEN $2 THEN greatest(0, least(\(LimitRule.unitLimit),
-                \(CreditSQL.remaining("c", at: "statement_timestamp()")) + $3)) ELSE $3 END
+            remaining = CASE WHEN $2 THEN greatest(least(0, \(left)), least(\(LimitRule.unitLimit), \(left) + $3))
+                ELSE $3 END
         WHERE key_id = $1
         """
+
+    /// What is left after the refills that are due. Below zero, it is a debt, which an addition pays first.
+    private static let left = "(\(CreditSQL.remaining("c", at: "statement_timestamp()")))"
 }
 
 extension SharedLimits {
