@@ -126,10 +126,13 @@ struct LimitChangeTests {
                 UPDATE auth_keys SET has_credits = true WHERE id = '\(key.id)';
                 INSERT INTO auth_key_credits (key_id, remaining) VALUES ('\(key.id)', -50)
                 """)
-            for (change, left) in [(CreditChange.add(10), -40), (.subtract(5), -40), (.add(100), 60), (.subtract(70), 0)] {
+            let changes: [(CreditChange, Int64)] = [
+                (.add(10), -40), (.subtract(5), -40), (.add(100), 60), (.subtract(70), 0),
+            ]
+            for (change, left) in changes {
                 _ = try await fixture.store.changeCredits(of: key.id, change, claim: nil, by: .test)
                 let rows = try await fixture.admin.query("SELECT remaining FROM auth_key_credits").rows
-                #expect(try rows.first?.int64(0) == Int64(left), "\(change)")
+                #expect(try rows.first?.int64(0) == left, "\(change)")
             }
         }
     }
