@@ -68,7 +68,7 @@ struct SharedLimitSQL {
         WHERE key_id = $1
         """
 
-    /// What is left after the refills that are due. Below zero, it is a debt, which an addition pays first.
+    /// The balance after the refills that are due. Below zero, it is a debt, which an addition pays first.
     private static let left = "(\(CreditSQL.remaining("c", at: "statement_timestamp()")))"
 }
 
