@@ -271,6 +271,13 @@ struct LimitCell: SharedCell {
         sentAt = -.infinity
     }
 
+    /// Forgets what was taken and not reported, after a reset of the row. The cell asks at once.
+    mutating func forgive() {
+        debt = 0
+        isOutdated = true
+        sentAt = -.infinity
+    }
+
     /// The overdraft after an answer: a part of the share of what is left, without what is overdrawn already.
     private func permittedOverdraft(in circumstances: LimitCircumstances) -> Double {
         let debt = debt + sentDebt

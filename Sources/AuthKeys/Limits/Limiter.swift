@@ -149,6 +149,9 @@ public final class Limiter: Sendable {
         return units ?? 0
     }
 
+    /// Forgets the units of a limit that this instance took and has not reported, because an admin reset the limit.
+    package func forgive(_ id: LimitID) { _ = limits.withExistingCell(id) { $0.forgive() } }
+
     /// Gives back the slots of a request that ended. The ticket is empty then, so that it gives nothing back twice.
     public func release(_ ticket: inout LimitTicket) {
         ticket.drain { id in _ = slots.withExistingCell(id) { $0.release() } }

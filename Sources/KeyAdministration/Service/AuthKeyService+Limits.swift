@@ -102,6 +102,7 @@ extension AuthKeyService {
         guard let changed = try await ask(await store.reset(found.id, of: found.rule, for: key.id, by: call)) else {
             throw .notFound(id: id)
         }
+        limits?.limiter.forgive(found.id)
         for entry in changed.entries { index.apply(entry) }
     }
 

@@ -166,6 +166,23 @@ struct LimitSyncTests {
         #expect(fixture.take(limits, instance: 5).refusal == nil)
     }
 
+    @Test("a reset gives all units back, also those that the admin's instance has not reported")
+    func forgiven() async throws {
+        let fixture = LimitFixture()
+        let limits: [LimitRule] = [.rate("hour", 3, per: .seconds(3_600))]
+        fixture.take(limits)
+        await fixture.pass(2)
+        for _ in 0..<2 { #expect(fixture.take(limits).refusal == nil) }
+        #expect(fixture.take(limits).refusal == .rateLimited)
+        let id = try #require(fixture.store.levels.keys.first)
+        fixture.store.reset(id)
+        fixture.limiter.forgive(id)
+        #expect(fixture.take(limits, version: 2).awaitsAnswer)
+        await fixture.exchange()
+        for _ in 0..<3 { #expect(fixture.take(limits, version: 2).refusal == nil) }
+        #expect(fixture.take(limits, version: 2).refusal == .rateLimited)
+    }
+
     @Test("a request that costs more than a lease holds waits for its credits", arguments: [1, 8])
     func largeCosts(instances: Int) async {
         let fixture = LimitFixture(instances: instances)
