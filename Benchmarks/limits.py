@@ -175,7 +175,9 @@ def fleet(**settings):
 
 
 def key(instance, limits, **members):
-    return instance.admin("POST", body={"name": "limits", "limits": limits, **members})
+    if limits:
+        members["limits"] = limits
+    return instance.admin("POST", body={"name": "limits", **members})
 
 
 def value(postgres, query):
