@@ -27,7 +27,7 @@ public final class ReadWaiters: Sendable {
     }
 
     /// The maximum wait for a read.
-    static let timeout = Duration.seconds(2)
+    package static let timeout = Duration.seconds(2)
     /// The maximum number of waiting callers.
     private static let limit = 10_000
 
@@ -38,15 +38,16 @@ public final class ReadWaiters: Sendable {
         self.time = time
     }
 
-    /// Waits at most 2 s for the next read. Returns at once if nothing reads periodically.
-    package func next() async -> Outcome {
+    /// Waits for the next read. Returns at once if nothing reads periodically.
+    /// - Parameter timeout: the maximum wait, which ends at the next `expire` after it.
+    package func next(within timeout: Duration = ReadWaiters.timeout) async -> Outcome {
         await withCheckedContinuation { continuation in
             let now = time.uptime()
             let outcome: Outcome? = state.withLock { state in
                 guard let isFollowed = state.isFollowed else { return .worked }
                 guard isFollowed, state.waiters.count < Self.limit else { return .failed }
                 state.waiters.append(
-                    Waiter(read: state.begun + 1, deadline: now + Self.timeout, continuation: continuation))
+                    Waiter(read: state.begun + 1, deadline: now + timeout, continuation: continuation))
                 return nil
             }
             if let outcome { continuation.resume(returning: outcome) }

@@ -12,6 +12,9 @@ public final class Limiter: Sendable {
     let limits: CellShards<LimitCell>
     let credits: CellShards<CreditCell>
     let slots: CellShards<SlotCell>
+    /// The maximum wait of a request for an exchange. A client waits much longer for a database that does not respond
+    /// than it gains by the units.
+    private static let waitLimit = Duration.milliseconds(500)
     private let overflow = OverflowBuckets()
     private let table = Mutex(PlanTable.empty)
     private let ownersExist = Atomic(false)
@@ -122,11 +125,11 @@ public final class Limiter: Sendable {
         return found
     }
 
-    /// Waits until the database has answered the questions of cells, for at most a few seconds. Returns at once while
-    /// the database does not respond.
+    /// Waits until the database has answered the questions of cells, for at most two seconds. Returns at once while the
+    /// database does not respond.
     package func answers(of cells: AwaitedCells) async {
         // A cell asks a moment after its last question, which may be after the next exchange.
-        for _ in 0..<2 where isInTouch && isAwaiting(cells) { _ = await exchanges.next() }
+        for _ in 0..<2 where isInTouch && isAwaiting(cells) { _ = await exchanges.next(within: Self.waitLimit) }
     }
 
     private func isAwaiting(_ cells: AwaitedCells) -> Bool {
