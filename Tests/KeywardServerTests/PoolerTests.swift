@@ -24,7 +24,7 @@ private struct Pooler {
         listen_port = 6432
         auth_type = any
         pool_mode = \(mode)
-        default_pool_size = 10
+        default_pool_size = 20
         ignore_startup_parameters = extra_float_digits,options
         """.write(toFile: folder + "/pgbouncer.ini", atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes(
