@@ -17,7 +17,7 @@ struct InstanceTests {
     private static let start = InstanceProgress(applied: nil, indexAge: nil)
 
     /// Runs an instance on a database, and `body` at the same time.
-    private static func run(
+    static func run(
         _ connectionString: String, as identity: InstanceIdentity, log: LogLines = LogLines(),
         _ body: @Sendable (PostgresVerification) async throws -> Void
     ) async throws {

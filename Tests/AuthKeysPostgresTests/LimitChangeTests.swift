@@ -15,10 +15,8 @@ struct LimitChangeTests {
         let verification: PostgresVerification
         let service: AuthKeyService
 
-        init(_ fixture: StoreFixture, name: String) throws {
-            verification = PostgresVerification(
-                target: try PostgresTarget(fixture.connectionString), maxStaleness: .seconds(3_600),
-                usageInterval: nil, logger: StoreFixture.logger)
+        init(_ verification: PostgresVerification) {
+            self.verification = verification
             service = AuthKeyService(
                 store: PostgresAuthKeyStore(feed: verification.feed), index: verification.index,
                 limits: verification.limitSync)
@@ -43,28 +41,14 @@ struct LimitChangeTests {
     private static func withTwo(
         _ body: @escaping @Sendable (_ one: Instance, _ other: Instance) async throws -> Void
     ) async throws {
+        let names = [try #require(InstanceName("one")), try #require(InstanceName("other"))]
+        let identities = names.map { InstanceIdentity(name: $0, kind: .serve) }
         try await StoreFixture.with { fixture in
-            let instances = [try Instance(fixture, name: "one"), try Instance(fixture, name: "other")]
-            try await run(instances[...]) { try await body(instances[0], instances[1]) }
-        }
-    }
-
-    private static func run(
-        _ instances: ArraySlice<Instance>, _ body: @escaping @Sendable () async throws -> Void
-    ) async throws {
-        guard let first = instances.first else { return try await body() }
-        let verification = first.verification
-        let identity = InstanceIdentity(
-            name: try #require(InstanceName("i\(instances.count)")), kind: .serve)
-        try await verification.withConnections {
-            let watermark = try await verification.load()
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await verification.follow(from: watermark, as: identity) }
-                defer { group.cancelAll() }
-                try await eventually("the heartbeat") { verification.heartbeat.liveInstances != nil }
-                try await run(instances.dropFirst(), body)
+            try await InstanceTests.run(fixture.connectionString, as: identities[0]) { one in
+                try await InstanceTests.run(fixture.connectionString, as: identities[1]) { other in
+                    try await body(Instance(one), Instance(other))
+                }
             }
-            await verification.end()
         }
     }
 

@@ -17,13 +17,6 @@ struct InstanceCommandTests {
             }, uniquingKeysWith: { $0 || $1 })
     }
 
-    private func metric(_ name: String, of instance: KeywardProcess) async throws -> Double? {
-        let text = try await instance.send(.GET, instance.control + "/metrics", key: nil).text
-        return text.split(separator: "\n").first { $0.hasPrefix(name + " ") }.flatMap {
-            Double($0.dropFirst(name.count + 1))
-        }
-    }
-
     @Test("instances see each other; a killed one is gone after 10 s, and one that is stopped at once")
     func lives() async throws {
         let database = try await TestDatabase.create()
@@ -36,8 +29,8 @@ struct InstanceCommandTests {
         try await eventually("three live instances") {
             try await list(first) == ["gw 1": true, "gw-2": true, "gw-3": true]
         }
-        try await eventually("the metric") { try await metric("keyward_instances", of: first) == 3 }
-        #expect(try await metric("keyward_heartbeat_failures_total", of: first) ?? 0 == 0)
+        try await eventually("the metric") { try await first.metric("keyward_instances") == 3 }
+        #expect(try await first.metric("keyward_heartbeat_failures_total") ?? 0 == 0)
 
         #expect(try await third.stop() == 0)
         #expect(try await list(first) == ["gw 1": true, "gw-2": true])
@@ -46,7 +39,7 @@ struct InstanceCommandTests {
         let killed = ContinuousClock.now
         try await eventually("the end of the live time") { try await list(first)["gw-2"] == false }
         #expect(ContinuousClock.now - killed > .seconds(4))
-        try await eventually("the metric") { try await metric("keyward_instances", of: first) == 1 }
+        try await eventually("the metric") { try await first.metric("keyward_instances") == 1 }
 
         let environment = ["KEYWARD_CONTROL_URL": first.control, "KEYWARD_ADMIN_KEY": first.adminKey]
         let table = try await KeywardProcess.run(["instances"], environment: environment)
@@ -96,7 +89,7 @@ struct InstanceCommandTests {
         #expect(try await instance.call(key.value).status == 200)
         func lines() -> Int { instance.logText.components(separatedBy: "heartbeat of this instance cannot").count - 1 }
         try await eventually("two attempts") {
-            try await metric("keyward_heartbeat_failures_total", of: instance) ?? 0 >= 2
+            try await instance.metric("keyward_heartbeat_failures_total") ?? 0 >= 2
         }
         let ready = try await instance.ready()
         #expect(lines() == 1 && ready.object["status"] as? String == "ready", "\(ready.text)")

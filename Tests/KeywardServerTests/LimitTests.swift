@@ -4,13 +4,6 @@ import Testing
 
 @Suite("Limits of running instances", .timeLimit(.minutes(10)))
 struct LimitTests {
-    private static func metric(_ name: String, of instance: KeywardProcess) async throws -> Double? {
-        let text = try await instance.send(.GET, instance.control + "/metrics", key: nil).text
-        return text.split(separator: "\n").first { $0.hasPrefix(name + " ") }.flatMap {
-            Double($0.dropFirst(name.count + 1))
-        }
-    }
-
     @Test("metrics count requests that take units, and not explanations")
     func metrics() async throws {
         let database = try await TestDatabase.create()
@@ -24,7 +17,7 @@ struct LimitTests {
         }
         for outcome in ["allowed", "limited"] {
             let name = #"keyward_limit_decisions_total{outcome="\#(outcome)"}"#
-            let count = try await Self.metric(name, of: instance)
+            let count = try await instance.metric(name)
             #expect(count == 1, "\(outcome)")
         }
         _ = try await instance.stop()
@@ -53,7 +46,7 @@ struct LimitTests {
         }
         for instance in [one, other] {
             try await eventually("the instances know each other") {
-                try await Self.metric("keyward_instances", of: instance) == 2
+                try await instance.metric("keyward_instances") == 2
             }
         }
         try await eventually("the other instance knows the key") {

@@ -127,6 +127,15 @@ package final class KeywardProcess: Sendable {
         return (id, value)
     }
 
+    /// Returns the value of a metric; nil if there is none.
+    /// - Parameter name: the name with its labels, as `/metrics` has it.
+    package func metric(_ name: String) async throws -> Double? {
+        let text = try await send(.GET, control + "/metrics", key: nil).text
+        return text.split(separator: "\n").first { $0.hasPrefix(name + " ") }.flatMap {
+            Double($0.dropFirst(name.count + 1))
+        }
+    }
+
     package func send(
         _ method: HTTPMethod, _ url: String, key: String?, fields: [(String, String)] = [], body: String? = nil
     ) async throws -> Answer {

@@ -234,7 +234,7 @@ struct LimitCell: SharedCell {
             && debt <= Self.quietPart * terms.burst / circumstances.instances
     }
 
-    /// Applies a changed definition. What was taken stays taken, as in the row.
+    /// Applies a changed definition. Units that were taken stay taken, as in the row.
     @inline(__always)
     mutating func adapt(to new: LimitTerms, in circumstances: LimitCircumstances) {
         if new != terms { replaceTerms(new, in: circumstances) }
@@ -360,7 +360,7 @@ struct LimitCell: SharedCell {
         if !isIdle, !isAlone(circumstances) {
             target = max(demand / terms.tau * terms.horizon, refusedCost, 1).rounded(.up)
         }
-        // What has returned since it was taken is not owed. The row was full meanwhile, and would lag behind for ever.
+        // Units that have returned since they were taken are not owed. The row was full meanwhile.
         if isAlone(circumstances) { debt = min(debt, max(0, terms.burst - lease - overdraft)) }
         let question = LimitQuestion(
             id: id, period: terms.period, rate: terms.rate, burst: terms.burst, tau: terms.tau, debit: debt,
@@ -430,7 +430,7 @@ struct LimitCell: SharedCell {
     }
 
     /// Ends a question without an answer. The debt is reported again: it may count twice, if the statement took effect.
-    /// What the question gave back is leased again, if it had no effect.
+    /// Units that the question gave back are leased again, if it had no effect.
     mutating func fail(_ failure: QuestionFailure) {
         isAsking = false
         hasRolledWhileAsking = false

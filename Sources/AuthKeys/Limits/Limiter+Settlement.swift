@@ -16,7 +16,8 @@ extension Limiter {
             let moved =
                 entry.terms.map {
                     more > 0
-                        ? charge(entry, Double(more), terms: $0, at: now, in: circumstances)
+                        ? charge(
+                            entry, Double(more), terms: $0, version: reservation.version, at: now, in: circumstances)
                         : -refund(entry, Double(-more), since: reservation.at, at: now, in: circumstances)
                 } ?? settleCredits(of: entry, more, version: reservation.version, at: now, in: circumstances)
             reservation.entries[index].cost = cost
@@ -34,12 +35,12 @@ extension Limiter {
 
     /// Returns the units that were taken.
     private func charge(
-        _ entry: LimitReservation.Entry, _ units: Double, terms: LimitTerms, at now: Double,
+        _ entry: LimitReservation.Entry, _ units: Double, terms: LimitTerms, version: UInt32, at now: Double,
         in circumstances: LimitCircumstances
     ) -> Double {
         limits.withCell(
             entry.id, at: now, in: circumstances,
-            orCreate: LimitCell(id: entry.id, terms: terms, at: now, in: circumstances)
+            orCreate: LimitCell(id: entry.id, terms: terms, version: version, at: now, in: circumstances)
         ) { $0.charge(units, in: circumstances) } ?? 0
     }
 

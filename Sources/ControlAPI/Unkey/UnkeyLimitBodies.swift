@@ -3,8 +3,6 @@ import KeyAdministration
 
 /// A rate limit of a key in a body of Unkey's API.
 struct UnkeyRatelimitBody: Decodable {
-    static let nameRule = "must have 1 to \(LimitRule.nameLimit) of the characters a-z, 0-9 and -"
-
     let rule: LimitRule
 
     enum CodingKeys: CodingKey, CaseIterable {
@@ -13,22 +11,18 @@ struct UnkeyRatelimitBody: Decodable {
 
     init(from decoder: any Decoder) throws {
         let members = try UnkeyMembers(decoder, CodingKeys.self)
-        func fault(_ name: CodingKeys, _ reason: String) -> APIError {
-            let param = decoder.member(name)
-            return .validation("\(param) \(reason)", param: param)
-        }
-        let name = try members.container.decode(String.self, forKey: .name)
-        guard LimitRule.isName(name) else { throw fault(.name, Self.nameRule) }
+        let name = try members.limitName(.name)
         let units = 1...LimitRule.unitLimit
         guard let limit = try members.container.wholeNumber(forKey: .limit), units.contains(limit) else {
-            throw fault(.limit, "must be 1 to \(units.upperBound)")
+            throw members.fault(at: .limit, "must be 1 to \(units.upperBound)")
         }
         let duration = try members.container.wholeNumber(forKey: .duration)
         let isAsked = try members.value(.autoApply, Bool.self) != true
         guard let kind = duration.flatMap({ LimitRule.Kind(unkeyDuration: $0, limit: limit) }),
             let rule = LimitRule(name, kind, limit: limit, isAsked: isAsked)
         else {
-            throw fault(.duration, "must be 1000 to 3600000 milliseconds, or 86400000 (a day) or 604800000 (a week)")
+            throw members.fault(
+                at: .duration, "must be 1000 to 3600000 milliseconds, or 86400000 (a day) or 604800000 (a week)")
         }
         self.rule = rule
     }

@@ -4,9 +4,11 @@ import AuthKeys
 /// request would use them.
 struct UnkeyMembers<Name: CodingKey & CaseIterable> {
     let container: KeyedDecodingContainer<Name>
+    private let decoder: any Decoder
 
     init(_ decoder: any Decoder, _ names: Name.Type) throws {
         try decoder.refuseMembers(beyond: names)
+        self.decoder = decoder
         container = try decoder.container(keyedBy: names)
     }
 
@@ -28,6 +30,21 @@ struct UnkeyMembers<Name: CodingKey & CaseIterable> {
     func refuse(_ name: Name, _ reason: String) throws {
         guard let given = try value(name, JSONValue.self), given.hasEffect else { return }
         throw Self.fault(name, "is not supported: \(reason)")
+    }
+
+    /// Returns the name of a rate limit.
+    func limitName(_ name: Name) throws -> String {
+        let text = try container.decode(String.self, forKey: name)
+        guard LimitRule.isName(text) else {
+            throw fault(at: name, "must have 1 to \(LimitRule.nameLimit) of the characters a-z, 0-9 and -")
+        }
+        return text
+    }
+
+    /// Returns the fault of a member of an object within the body, with its place.
+    func fault(at name: Name, _ reason: String) -> APIError {
+        let param = decoder.member(name)
+        return .validation("\(param) \(reason)", param: param)
     }
 
     static func fault(_ name: Name, _ reason: String) -> APIError {

@@ -33,30 +33,23 @@ struct UnkeyVerifyBody: Decodable {
 
         init(from decoder: any Decoder) throws {
             let members = try UnkeyMembers(decoder, CodingKeys.self)
-            func fault(_ name: CodingKeys, _ reason: String) -> APIError {
-                let param = decoder.member(name)
-                return .validation("\(param) \(reason)", param: param)
-            }
-            let name = try members.container.decode(String.self, forKey: .name)
-            guard LimitRule.isName(name) else {
-                throw fault(.name, UnkeyRatelimitBody.nameRule)
-            }
+            let name = try members.limitName(.name)
             let cost = try members.container.wholeNumber(forKey: .cost) ?? 1
             let limit = try members.container.wholeNumber(forKey: .limit)
             let duration = try members.container.wholeNumber(forKey: .duration)
             let units = LimitRule.unitLimit
-            guard (0...units).contains(cost) else { throw fault(.cost, "must be 0 to \(units)") }
+            guard (0...units).contains(cost) else { throw members.fault(at: .cost, "must be 0 to \(units)") }
             guard limit != nil || duration != nil else {
-                guard let asked = Spending.Asked(name, cost: cost) else { throw fault(.name, "is invalid") }
+                guard let asked = Spending.Asked(name, cost: cost) else { throw members.fault(at: .name, "is invalid") }
                 self.asked = asked
                 return
             }
             guard let limit, (1...units).contains(limit) else {
-                throw fault(.limit, "must be 1 to \(units), together with duration")
+                throw members.fault(at: .limit, "must be 1 to \(units), together with duration")
             }
             guard let rule = duration.flatMap({ Self.rule(name, limit, milliseconds: $0) }),
                 let asked = Spending.Asked(rule, cost: cost)
-            else { throw fault(.duration, "must be 1000 to 3600000 milliseconds, together with limit") }
+            else { throw members.fault(at: .duration, "must be 1000 to 3600000 milliseconds, together with limit") }
             self.asked = asked
         }
 

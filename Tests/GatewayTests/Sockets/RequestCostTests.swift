@@ -44,6 +44,16 @@ import Testing
         left(of: try await gateway.exchange(gateway.get("/left")))
     }
 
+    /// Expects the units that are left, up to a second after an exchange that ended.
+    private func expectLeft(_ expected: Int, _ gateway: GatewayHarness, after path: String) async throws {
+        var found: Int?
+        for _ in 0..<50 where found != expected {
+            found = try await left(gateway)
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(found == expected, "\(path)")
+    }
+
     @Test("rules give the cost of a request, and the fields state what is left at its admission")
     func rules() async throws {
         let options = try options(rules: ["POST /v1/images/**=10", "* /v1/**=3"])
@@ -309,12 +319,7 @@ import Testing
                     "POST \(path) HTTP/1.1\r\nHost: a\r\n\(gateway.bearer)Content-Length: 0\r\n\r\n")
                 #expect(response?.status ?? 0 == status, "\(path)")
                 expected -= cost
-                var found: Int?
-                for _ in 0..<50 where found != expected {
-                    found = try await left(gateway)
-                    try await Task.sleep(for: .milliseconds(20))
-                }
-                #expect(found == expected, "\(path)")
+                try await expectLeft(expected, gateway, after: path)
             }
         }
     }
@@ -337,12 +342,7 @@ import Testing
                 try await eventually("the first event") { client.text.contains("data: ") }
                 client.reset()
                 expected -= cost
-                var found: Int?
-                for _ in 0..<50 where found != expected {
-                    found = try await left(gateway)
-                    try await Task.sleep(for: .milliseconds(20))
-                }
-                #expect(found == expected, "\(path)")
+                try await expectLeft(expected, gateway, after: path)
             }
         }
     }
